@@ -1,0 +1,1 @@
+//! Trials, subscriptions and what they give access to.

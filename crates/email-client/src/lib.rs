@@ -1,0 +1,1 @@
+//! Mails: templates, rendering and sending through SES.

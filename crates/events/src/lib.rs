@@ -1,0 +1,1 @@
+//! Every domain event and its envelope.

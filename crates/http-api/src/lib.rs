@@ -1,0 +1,1 @@
+//! The HTTP edge: extractors, problem details, limits, idempotency keys, OpenAPI.

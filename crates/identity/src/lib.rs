@@ -1,0 +1,1 @@
+//! People, magic links and sessions.

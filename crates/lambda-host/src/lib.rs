@@ -1,0 +1,1 @@
+//! Configuration, telemetry, AWS clients; serve() for HTTP, consume() for events.

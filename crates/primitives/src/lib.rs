@@ -1,0 +1,1 @@
+//! Typed ids, email addresses, clock, randomness, paging and the fault model. No I/O.

@@ -1,0 +1,1 @@
+//! Push notifications through SNS platform endpoints.

@@ -1,0 +1,1 @@
+//! Push devices and the fan-out of notifications.

@@ -1,0 +1,1 @@
+//! Stripe: webhook signatures, lean event parsing and outgoing calls.

@@ -1,0 +1,1 @@
+//! The single DynamoDB table: keys, transactions, outbox, idempotency, paging.

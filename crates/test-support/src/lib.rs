@@ -1,0 +1,1 @@
+//! Set-ups that several test packages share.

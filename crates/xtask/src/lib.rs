@@ -1,0 +1,1 @@
+//! Project commands: check, generate, new-function.

@@ -1,0 +1,1 @@
+//! Event function queue-push-fanout.
