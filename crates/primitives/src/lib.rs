@@ -1,1 +1,27 @@
-//! Typed ids, email addresses, clock, randomness, paging and the fault model. No I/O.
+//! The vocabulary every other crate shares: typed ids, email addresses, the clock, randomness, pages and
+//! the fault model.
+//!
+//! This crate does no I/O and knows nothing of Lambda, HTTP or `DynamoDB`.
+
+mod clock;
+mod email;
+mod fault;
+mod id;
+
+mod ids;
+mod page;
+mod secret;
+mod slug;
+
+pub use clock::Clock;
+pub use email::{Email, InvalidEmail};
+pub use fault::{Fault, FaultKind};
+pub use id::{
+    AuditId, DeviceId, EventId, Id, Kind, LoginId, MemberId, OrgId, RequestId, SessionId, UserId, WrongId,
+    kind,
+};
+pub use ids::Ids;
+pub use jiff::{SignedDuration, Timestamp};
+pub use page::{InvalidLimit, Limit, Page};
+pub use secret::{Secret, random_secret};
+pub use slug::{InvalidSlug, Slug};

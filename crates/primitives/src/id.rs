@@ -1,0 +1,181 @@
+use std::{cmp, fmt, hash, marker::PhantomData, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use type_safe_id::{StaticType, TypeSafeId};
+use uuid::Uuid;
+
+/// What an [`Id`] names; carries the prefix of its text form.
+pub trait Kind: StaticType + Copy + Send + Sync + 'static {}
+
+/// A typed identifier: `<prefix>_<26 characters>`, the `TypeID` form of a `UUIDv7`
+/// (<https://github.com/jetify-com/typeid/tree/main/spec>).
+///
+/// Opaque to clients. It is no secret and grants nothing.
+pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
+
+/// The text is not an id of the expected kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid id; expected one that starts with \"{prefix}_\"")]
+pub struct WrongId {
+    /// The prefix an id of the expected kind has.
+    pub prefix: &'static str,
+}
+
+impl<K: Kind> Id<K> {
+    /// The id that stands for this UUID.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
+
+    /// The UUID behind the id.
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl<K> Copy for Id<K> {}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<K> Eq for Id<K> {}
+
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<K> hash::Hash for Id<K> {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        TypeSafeId::<K>::from_uuid(self.0).fmt(f)
+    }
+}
+
+impl<K: Kind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<K: Kind> FromStr for Id<K> {
+    type Err = WrongId;
+
+    fn from_str(text: &str) -> Result<Self, WrongId> {
+        text.parse::<TypeSafeId<K>>()
+            .map(|id| Self::from_uuid(id.uuid()))
+            .map_err(|_| WrongId { prefix: K::TYPE })
+    }
+}
+
+impl<K: Kind> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<K: Kind> schemars::JsonSchema for Id<K> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("{}_id", K::TYPE).into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", K::TYPE) })
+    }
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $kind:ident $prefix:literal;)*) => {$(
+        impl StaticType for kind::$kind {
+            const TYPE: &'static str = $prefix;
+        }
+
+        impl Kind for kind::$kind {}
+
+        $(#[$doc])*
+        pub type $name = Id<kind::$kind>;
+    )*
+
+    /// What ids can name.
+    pub mod kind {$(
+        #[doc = concat!("Marks ids that start with `", $prefix, "_`.")]
+        #[derive(Default, Clone, Copy, Debug)]
+        pub struct $kind;
+    )*}
+    };
+}
+
+ids! {
+    /// Names a person.
+    UserId = User "usr";
+    /// Names an organization, the tenant.
+    OrgId = Org "org";
+    /// Names the membership of one person in one organization.
+    MemberId = Member "mbr";
+    /// Names a session and all refresh tokens it ever had.
+    SessionId = Session "ses";
+    /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's randomness.
+    LoginId = Login "lgn";
+    /// Names a domain event.
+    EventId = Event "evt";
+    /// Names an audit row.
+    AuditId = Audit "aud";
+    /// Names a device that receives push notifications.
+    DeviceId = Device "dev";
+    /// Names one request in logs, events and audit rows, where the caller named none.
+    RequestId = Request "req";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_through_text() {
+        let id = OrgId::from_uuid(Uuid::from_u128(0x0188_bac7_4afa_78aa_bc3b_bd1e_ef28_d881));
+        assert_eq!(id.to_string(), "org_01h2xcejqtf2nbrexx3vqjhp41");
+        assert_eq!("org_01h2xcejqtf2nbrexx3vqjhp41".parse(), Ok(id));
+    }
+
+    #[test]
+    fn refuses_another_kind_and_garbage() {
+        for text in [
+            "usr_01h2xcejqtf2nbrexx3vqjhp41",
+            "org_",
+            "",
+            "org_01h2xcejqtf2nbrexx3vqjhp4",
+            "org_81h2xcejqtf2nbrexx3vqjhp41",
+            "ORG_01h2xcejqtf2nbrexx3vqjhp41",
+        ] {
+            assert_eq!(text.parse::<OrgId>(), Err(WrongId { prefix: "org" }), "{text}");
+        }
+    }
+}
