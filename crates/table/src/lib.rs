@@ -1,1 +1,29 @@
-//! The single DynamoDB table: keys, transactions, outbox, idempotency, paging.
+//! The single `DynamoDB` table: keys, reads, transactions, the outbox, idempotency records, rate limits and paging.
+//!
+//! Owns every key attribute and every call to `DynamoDB`. It must not know what the items mean.
+
+mod cursor;
+mod error;
+mod idempotency;
+mod item;
+pub mod keys;
+mod outbox;
+mod query;
+mod rate_limit;
+mod retry;
+mod store;
+mod transaction;
+mod usage;
+
+pub use cursor::CursorKey;
+pub use error::{CommitError, StoreError};
+pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};
+pub use item::Item;
+pub use keys::{Index, Key, sortable};
+pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT};
+pub use query::{Order, Query};
+pub use rate_limit::{RateLimit, RateLimitState};
+pub use retry::{time_left, within_deadline};
+pub use store::{Consistency, Table};
+pub use transaction::{Cause, Changes, Condition};
+pub use usage::{Call, Usage};

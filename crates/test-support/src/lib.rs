@@ -1,1 +1,5 @@
-//! Set-ups that several test packages share.
+//! Set-ups that several packages' tests share. A dev-dependency only.
+
+mod database;
+
+pub use database::{Attributes, Database, TABLE_NAME, noon};

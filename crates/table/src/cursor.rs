@@ -1,0 +1,84 @@
+use std::collections::HashMap;
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    digest::{SHA256, digest},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    error::StoreError,
+    item::{Attributes, text},
+};
+
+/// Makes and reads cursors: where a page ended, encrypted and bound to the list it came from.
+pub struct CursorKey(RandomizedNonceKey);
+
+impl CursorKey {
+    /// Derives the key from a secret text.
+    ///
+    /// # Panics
+    /// Never: the digest has the key's length.
+    #[expect(clippy::expect_used, reason = "SHA-256 gives the 32 bytes that AES-256 asks for")]
+    pub fn from_secret(secret: &str) -> Self {
+        let key = digest(&SHA256, format!("gantry cursor {secret}").as_bytes());
+        Self(RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).expect("a key of 32 bytes"))
+    }
+
+    /// `list` names tenant and query: a cursor opens only for the same.
+    pub(crate) fn seal(&self, list: &str, last: &Attributes) -> Option<String> {
+        let plain: HashMap<&String, &String> =
+            last.iter().map(|(name, value)| Some((name, value.as_s().ok()?))).collect::<Option<_>>()?;
+        let mut bytes = serde_json::to_vec(&plain).ok()?;
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(list.as_bytes()), &mut bytes).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &bytes].concat()))
+    }
+
+    pub(crate) fn open(&self, list: &str, cursor: &str) -> Result<Attributes, StoreError> {
+        let open = || {
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+            let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
+            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+            let mut sealed = sealed.to_vec();
+            let plain = self.0.open_in_place(nonce, Aad::from(list.as_bytes()), &mut sealed).ok()?;
+            let last: HashMap<String, String> = serde_json::from_slice(plain).ok()?;
+            Some(last.into_iter().map(|(name, value)| (name, text(value))).collect())
+        };
+        open().ok_or(StoreError::ForeignCursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last() -> Attributes {
+        HashMap::from([("pk".to_owned(), text("ORG#1")), ("sk".to_owned(), text("MEMBER#2"))])
+    }
+
+    #[test]
+    fn opens_for_the_list_it_was_made_for() {
+        let key = CursorKey::from_secret("secret");
+        let cursor = key.seal("org_1 members", &last()).unwrap();
+        assert_eq!(key.open("org_1 members", &cursor).unwrap(), last());
+    }
+
+    #[test]
+    fn opens_for_nothing_else() {
+        let key = CursorKey::from_secret("secret");
+        let cursor = key.seal("org_1 members", &last()).unwrap();
+        let mut tampered = cursor.clone().into_bytes();
+        tampered[20] = if tampered[20] == b'A' { b'B' } else { b'A' };
+        let tampered = String::from_utf8(tampered).unwrap();
+        for (list, cursor) in [
+            ("org_2 members", &*cursor),
+            ("org_1 members", &tampered),
+            ("org_1 members", ""),
+            ("org_1 members", "%%%"),
+            ("org_1 members", "AAAA"),
+        ] {
+            assert!(matches!(key.open(list, cursor), Err(StoreError::ForeignCursor)));
+        }
+        assert!(CursorKey::from_secret("another").open("org_1 members", &cursor).is_err());
+    }
+}

@@ -1,0 +1,105 @@
+use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::ReturnConsumedCapacity};
+use events::Envelope;
+use primitives::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Key,
+    error::StoreError,
+    item::{Attributes, key_attributes, number, text},
+    keys::{KIND, TTL},
+    store::Table,
+    transaction::Cause,
+};
+
+/// How long a row of the outbox stays after it was published.
+pub const PUBLISHED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+const ENVELOPE: &str = "envelope";
+
+/// A row of the outbox, as the table's stream shows it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct OutboxRow {
+    /// The event, as JSON text.
+    pub envelope: String,
+}
+
+impl OutboxRow {
+    /// The event.
+    pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
+        serde_json::from_str(&self.envelope)
+    }
+}
+
+pub(crate) fn outbox_row(envelope: &Envelope) -> Result<Attributes, StoreError> {
+    let key = Key::Outbox(envelope.id);
+    let mut row = key_attributes(&key);
+    row.insert(KIND.to_owned(), text(key.kind()));
+    row.insert(ENVELOPE.to_owned(), text(json(envelope)?));
+    Ok(row)
+}
+
+#[derive(Serialize)]
+struct AuditRow<'a> {
+    action: &'a str,
+    event: &'a Envelope,
+    ip: Option<String>,
+    user_agent: Option<&'a str>,
+}
+
+pub(crate) fn audit_row(envelope: &Envelope, cause: &Cause) -> Result<Attributes, StoreError> {
+    let of = envelope.org_id.map_or_else(|| envelope.aggregate.id.clone(), |org| org.to_string());
+    let key = Key::Audit(of, envelope.time, envelope.id);
+    let row = AuditRow {
+        action: &envelope.kind,
+        event: envelope,
+        ip: cause.ip.map(|ip| ip.to_string()),
+        user_agent: cause.user_agent.as_deref(),
+    };
+    let mut attributes: Attributes =
+        serde_dynamo::to_item(&row).map_err(|source| StoreError::shape(&key, source))?;
+    attributes.extend(key_attributes(&key));
+    attributes.insert(KIND.to_owned(), text(key.kind()));
+    Ok(attributes)
+}
+
+fn json(envelope: &Envelope) -> Result<String, StoreError> {
+    serde_json::to_string(envelope).map_err(|error| StoreError::Refused {
+        operation: "TransactWriteItems",
+        code: "event".to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+impl Table {
+    /// Notes that an event is on the bus: its row may go after [`PUBLISHED_ROWS_ARE_KEPT`]. Harmless when repeated.
+    pub async fn mark_published(&self, event: &Envelope) -> Result<(), StoreError> {
+        let expires_at = self.clock.now().as_second() + PUBLISHED_ROWS_ARE_KEPT.as_secs();
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(&Key::Outbox(event.id))))
+            .update_expression("SET #ttl = :ttl")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":ttl", number(expires_at))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                self.usage().record("UpdateItem", true, answer.consumed_capacity());
+                Ok(())
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::from_sdk("UpdateItem", error)),
+        }
+    }
+}

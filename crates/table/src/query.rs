@@ -1,0 +1,152 @@
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use primitives::{Limit, Page};
+
+use crate::{
+    CursorKey, Item,
+    error::StoreError,
+    item::{Attributes, read, text},
+    keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
+    store::{Consistency, Table},
+};
+
+/// Which end of a partition is read first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest sort key first.
+    Ascending,
+    /// Largest sort key first.
+    Descending,
+}
+
+/// Some neighbouring items of one partition.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pk: String,
+    range: Range,
+    index: bool,
+    order: Order,
+    consistency: Consistency,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug)]
+enum Range {
+    Prefix(String),
+    UpTo(String),
+}
+
+impl Query {
+    /// The items of partition `pk` whose sort keys begin with `prefix`. `kind` names what they are, in errors.
+    pub fn prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
+        let range = Range::Prefix(prefix.into());
+        Self {
+            pk: pk.into(),
+            range,
+            index: false,
+            order: Order::Ascending,
+            consistency: Consistency::Eventual,
+            kind,
+        }
+    }
+
+    /// The entries of the index's partition `pk` whose sort keys are at most `last`.
+    pub fn index_up_to(kind: &'static str, pk: impl Into<String>, last: impl Into<String>) -> Self {
+        let range = Range::UpTo(last.into());
+        Self {
+            pk: pk.into(),
+            range,
+            index: true,
+            order: Order::Ascending,
+            consistency: Consistency::Eventual,
+            kind,
+        }
+    }
+
+    /// The same from the other end.
+    #[must_use]
+    pub fn descending(mut self) -> Self {
+        self.order = Order::Descending;
+        self
+    }
+
+    /// The same with every acknowledged write in it. Not for the index.
+    #[must_use]
+    pub fn strong(mut self) -> Self {
+        self.consistency = Consistency::Strong;
+        self
+    }
+
+    /// Tenant and query, as cursors are bound to them.
+    fn list(&self) -> String {
+        format!("{} {:?} {:?}", self.pk, self.range, self.order)
+    }
+}
+
+impl Table {
+    /// One page that a caller asked for; `cursor` is what the page before gave.
+    pub async fn page<T: Item>(
+        &self,
+        query: &Query,
+        limit: Limit,
+        cursor: Option<&str>,
+        key: &CursorKey,
+    ) -> Result<Page<T>, StoreError> {
+        let list = query.list();
+        let start = cursor.map(|cursor| key.open(&list, cursor)).transpose()?;
+        let (items, last) = self.query(query, limit.get(), start).await?;
+        Ok(Page { items, next_cursor: last.and_then(|last| key.seal(&list, &last)) })
+    }
+
+    /// Up to `limit` items from the beginning.
+    pub async fn first<T: Item>(&self, query: &Query, limit: usize) -> Result<Vec<T>, StoreError> {
+        Ok(self.query(query, limit, None).await?.0)
+    }
+
+    /// Up to `limit` items behind the sort key `after`, for a worker that pages through a partition by itself.
+    pub async fn after<T: Item>(
+        &self,
+        query: &Query,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<(Vec<T>, Option<String>), StoreError> {
+        let start =
+            after.map(|sk| Attributes::from([(PK.to_owned(), text(&query.pk)), (SK.to_owned(), text(sk))]));
+        let (items, last) = self.query(query, limit, start).await?;
+        Ok((items, last.and_then(|mut last| last.remove(SK)).and_then(|sk| sk.as_s().ok().cloned())))
+    }
+
+    async fn query<T: Item>(
+        &self,
+        query: &Query,
+        limit: usize,
+        start: Option<Attributes>,
+    ) -> Result<(Vec<T>, Option<Attributes>), StoreError> {
+        let (pk, sk) = if query.index { (GSI1_PK, GSI1_SK) } else { (PK, SK) };
+        let (condition, value) = match &query.range {
+            Range::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", prefix),
+            Range::UpTo(last) => ("#pk = :pk AND #sk <= :sk", last),
+        };
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .set_index_name(query.index.then(|| GSI1.to_owned()))
+            .key_condition_expression(condition)
+            .expression_attribute_names("#pk", pk)
+            .expression_attribute_names("#sk", sk)
+            .expression_attribute_values(":pk", text(&query.pk))
+            .expression_attribute_values(":sk", text(value))
+            .consistent_read(query.consistency == Consistency::Strong)
+            .scan_index_forward(query.order == Order::Ascending)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("Query", error))?;
+        self.usage().record("Query", false, answer.consumed_capacity());
+        let items = answer.items.unwrap_or_default();
+        let items = items.into_iter().map(|item| read(query.kind, item)).collect::<Result<_, _>>()?;
+        Ok((items, answer.last_evaluated_key))
+    }
+}

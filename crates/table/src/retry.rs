@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+tokio::task_local! {
+    static DEADLINE: Instant;
+}
+
+/// Runs the work with a deadline, after which no attempt is begun any more.
+pub async fn within_deadline<F: Future>(deadline: Instant, work: F) -> F::Output {
+    DEADLINE.scope(deadline, work).await
+}
+
+/// How much time is left for the work at hand: until its deadline, less a reserve for answering; 10 seconds where it has none.
+pub fn time_left() -> Duration {
+    const RESERVE: Duration = Duration::from_millis(500);
+    const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
+    DEADLINE
+        .try_with(|deadline| deadline.saturating_duration_since(Instant::now()).saturating_sub(RESERVE))
+        .unwrap_or(WITHOUT_DEADLINE)
+}
+
+/// Waits before another attempt: full jitter over an exponentially growing span. Says no when the time left is too short
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+pub(crate) async fn pause(attempt: u32, left: Duration) -> bool {
+    const FIRST: u64 = 20;
+    const LONGEST: u64 = 800;
+    let ceiling = FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST);
+    let share = u64::from(u32::from_be_bytes(primitives::random_secret::<4>()));
+    let wait = Duration::from_millis(1 + ceiling * share / u64::from(u32::MAX));
+    if wait >= left {
+        return false;
+    }
+    tokio::time::sleep(wait).await;
+    true
+}

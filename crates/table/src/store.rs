@@ -1,0 +1,144 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{KeysAndAttributes, ReturnConsumedCapacity},
+};
+use primitives::{Clock, Ids};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Item, Key,
+    error::StoreError,
+    item::{Attributes, key_attributes, read},
+    keys::{PK, SK},
+    retry,
+    usage::Usage,
+};
+
+/// How fresh a read is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// May be behind by a moment; half the price.
+    Eventual,
+    /// Shows every write that was acknowledged.
+    Strong,
+}
+
+/// The table, as one function uses it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    usage: Usage,
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn new(client: Client, name: impl Into<String>, clock: Clock, ids: Ids) -> Self {
+        Self { client, name: name.into(), clock, ids, usage: Usage::default() }
+    }
+
+    /// The calls made so far and what they cost.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The clock that the table's own rows are stamped with.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where the table's ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Opens a connection, so that the first request need not. Whether it worked is found out by the first request.
+    pub async fn connect(&self) {
+        let warm_up =
+            self.client.get_item().table_name(&self.name).set_key(Some(key_attributes(&Key::SigningKeys)));
+        if let Err(error) = warm_up.send().await {
+            tracing::warn!(error = %aws_sdk_dynamodb::error::DisplayErrorContext(error), "connecting to the table failed");
+        }
+    }
+
+    /// One item.
+    pub async fn get<T: Item>(&self, key: &Key, consistency: Consistency) -> Result<Option<T>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(key)))
+            .consistent_read(consistency == Consistency::Strong)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("GetItem", error))?;
+        self.usage.record("GetItem", false, answer.consumed_capacity());
+        answer.item.map(|item| read(key.kind(), item)).transpose()
+    }
+
+    /// Several items in one call, whatever their kinds: at most 100.
+    pub async fn get_many(&self, keys: &[Key], consistency: Consistency) -> Result<Found, StoreError> {
+        let mut wanted = KeysAndAttributes::builder()
+            .consistent_read(consistency == Consistency::Strong)
+            .set_keys(Some(keys.iter().map(key_attributes).collect()))
+            .build()
+            .map_err(|error| StoreError::Refused {
+                operation: "BatchGetItem",
+                code: "keys".to_owned(),
+                detail: error.to_string(),
+            })?;
+        let mut found = HashMap::new();
+        let mut attempt = 0;
+        loop {
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.name, wanted)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk("BatchGetItem", error))?;
+            self.usage.record("BatchGetItem", false, answer.consumed_capacity());
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                if let Some(address) = address(&item) {
+                    found.insert(address, item);
+                }
+            }
+            match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
+                None => return Ok(Found(found)),
+                Some(rest) if retry::pause(attempt, retry::time_left()).await => {
+                    wanted = rest;
+                    attempt += 1;
+                }
+                Some(_) => {
+                    let detail = "keys were left unprocessed until the time was up".to_owned();
+                    return Err(StoreError::Unavailable {
+                        operation: "BatchGetItem",
+                        code: "throttled".to_owned(),
+                        detail,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn address(item: &Attributes) -> Option<(String, String)> {
+    Some((item.get(PK)?.as_s().ok()?.clone(), item.get(SK)?.as_s().ok()?.clone()))
+}
+
+/// What [`Table::get_many`] found.
+#[derive(Debug)]
+pub struct Found(HashMap<(String, String), Attributes>);
+
+impl Found {
+    /// Takes out the item at this key, if there is one.
+    pub fn take<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, StoreError> {
+        self.0.remove(&(key.pk(), key.sk())).map(|item| read(key.kind(), item)).transpose()
+    }
+}

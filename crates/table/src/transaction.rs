@@ -1,0 +1,377 @@
+use std::{collections::HashMap, net::IpAddr};
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
+};
+use events::{ActorRef, Envelope, NewEvent};
+
+use crate::{
+    Item, Key,
+    error::{CommitError, StoreError},
+    idempotency::{Claim, StoredAnswer, completion},
+    item::{Attributes, attributes, key_attributes, number},
+    keys::{PK, VERSION},
+    outbox::{audit_row, outbox_row},
+    retry,
+    store::Table,
+};
+
+/// Who and what causes a change: stamped on every event and audit row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cause {
+    /// Who.
+    pub actor: ActorRef,
+    /// Names the request, from the edge to the last consumer.
+    pub correlation_id: String,
+    /// The client's address, where there is a client.
+    pub ip: Option<IpAddr>,
+    /// The client's `User-Agent`, shortened.
+    pub user_agent: Option<String>,
+}
+
+impl Cause {
+    /// One of our own functions, in the course of what `correlation_id` names.
+    pub fn system(name: impl Into<String>, correlation_id: impl Into<String>) -> Self {
+        let actor = ActorRef::System { name: name.into() };
+        Self { actor, correlation_id: correlation_id.into(), ip: None, user_agent: None }
+    }
+}
+
+/// What must be true of an item that a decision read and does not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is there.
+    Exists,
+    /// It is not there.
+    Absent,
+    /// It has seen exactly this many changes.
+    VersionIs(u64),
+}
+
+/// A set of writes, decided on and not yet made: state, events, audit rows and idempotency record together.
+///
+/// Pure, so that several domains can each decide on theirs and a function can commit all of them at once with
+/// [`Table::commit`].
+#[derive(Debug, Default)]
+#[must_use = "changes do nothing until they are committed"]
+pub struct Changes {
+    operations: Vec<Operation>,
+    events: Vec<NewEvent>,
+    answer: Option<(Claim, StoredAnswer)>,
+    error: Option<StoreError>,
+}
+
+#[derive(Debug)]
+struct Operation {
+    key: Key,
+    condition: Option<Condition>,
+    effect: Effect,
+}
+
+#[derive(Debug)]
+enum Effect {
+    Put(Attributes),
+    Delete,
+    Check,
+}
+
+impl Changes {
+    /// No change yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stores an item that must not be there yet.
+    pub fn create<T: Item>(self, item: &T) -> Self {
+        self.put(item, Some(Condition::Absent))
+    }
+
+    /// Stores a changed item over the version that was read; a conflict when it changed meanwhile. An item of version 0
+    /// is created.
+    pub fn replace<T: Item>(self, item: &T) -> Self {
+        let version = item.version();
+        self.put(item, Some(if version == 0 { Condition::Absent } else { Condition::VersionIs(version) }))
+    }
+
+    /// Stores an item whatever was there. Only for items that nobody decides anything on.
+    pub fn overwrite<T: Item>(self, item: &T) -> Self {
+        self.put(item, None)
+    }
+
+    /// Deletes the version that was read.
+    pub fn delete<T: Item>(self, item: &T) -> Self {
+        self.operation(item.key(), Some(Condition::VersionIs(item.version())), Effect::Delete)
+    }
+
+    /// Holds only if the condition does; changes nothing.
+    pub fn require(self, key: Key, condition: Condition) -> Self {
+        self.operation(key, Some(condition), Effect::Check)
+    }
+
+    /// Publishes the event, and writes the audit row about it.
+    pub fn publish(mut self, event: NewEvent) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// Keeps the answer for a caller who asks again with the same key.
+    pub fn answer(mut self, claim: Option<Claim>, answer: StoredAnswer) -> Self {
+        self.answer = claim.map(|claim| (claim, answer));
+        self
+    }
+
+    /// These changes and the others, all or nothing.
+    pub fn and(mut self, other: Self) -> Self {
+        self.operations.extend(other.operations);
+        self.events.extend(other.events);
+        self.answer = self.answer.or(other.answer);
+        self.error = self.error.or(other.error);
+        self
+    }
+
+    /// The events that will be published.
+    pub fn events(&self) -> &[NewEvent] {
+        &self.events
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.events.is_empty() && self.answer.is_none()
+    }
+
+    fn put<T: Item>(mut self, item: &T, condition: Option<Condition>) -> Self {
+        match attributes(item) {
+            Ok(attributes) => self.operation(item.key(), condition, Effect::Put(attributes)),
+            Err(error) => {
+                self.error = self.error.or(Some(error));
+                self
+            }
+        }
+    }
+
+    fn operation(mut self, key: Key, condition: Option<Condition>, effect: Effect) -> Self {
+        self.operations.push(Operation { key, condition, effect });
+        self
+    }
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+const LARGEST_TRANSACTION: usize = 100;
+const LARGEST_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
+
+impl Table {
+    /// Makes all changes or none, in one transaction; says which events it published.
+    ///
+    /// The transaction carries a client request token, so that an attempt whose answer was lost has no second effect when it
+    /// is repeated. Throttling and collisions with other transactions are repeated here while there is time; a condition that
+    /// does not hold is the caller's to decide on again.
+    pub async fn commit(&self, cause: &Cause, changes: Changes) -> Result<Vec<Envelope>, CommitError> {
+        let envelopes: Vec<_> = changes.events.iter().map(|event| self.envelope(cause, event)).collect();
+        let (keys, items) = self.items(cause, changes, &envelopes)?;
+        if items.is_empty() {
+            return Ok(envelopes);
+        }
+        let bytes = items.iter().map(item_bytes).sum();
+        if items.len() > LARGEST_TRANSACTION || bytes > LARGEST_TRANSACTION_BYTES {
+            return Err(StoreError::TooLarge { items: items.len(), bytes }.into());
+        }
+        self.write(&keys, items).await?;
+        Ok(envelopes)
+    }
+
+    async fn write(&self, keys: &[Key], items: Vec<TransactWriteItem>) -> Result<(), CommitError> {
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(hex::encode(primitives::random_secret::<16>()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let mut attempt = 0;
+        loop {
+            let error = match request.clone().send().await {
+                Ok(answer) => {
+                    self.usage().record("TransactWriteItems", true, answer.consumed_capacity());
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let error = match verdict(&error, keys) {
+                Verdict::Conflict(failed) => return Err(CommitError::Conflict { failed }),
+                Verdict::Fatal => return Err(StoreError::from_sdk("TransactWriteItems", error).into()),
+                Verdict::Again => error,
+            };
+            if !retry::pause(attempt, retry::time_left()).await {
+                return Err(StoreError::from_sdk("TransactWriteItems", error).into());
+            }
+            attempt += 1;
+        }
+    }
+
+    fn envelope(&self, cause: &Cause, event: &NewEvent) -> Envelope {
+        Envelope {
+            id: self.ids.next(),
+            kind: event.kind.to_owned(),
+            version: event.version,
+            time: self.clock.now(),
+            org_id: event.org_id,
+            aggregate: event.aggregate.clone(),
+            sequence: event.sequence,
+            correlation_id: cause.correlation_id.clone(),
+            actor: cause.actor.clone(),
+            data: event.data.clone(),
+        }
+    }
+
+    fn items(
+        &self,
+        cause: &Cause,
+        changes: Changes,
+        envelopes: &[Envelope],
+    ) -> Result<(Vec<Key>, Vec<TransactWriteItem>), StoreError> {
+        if let Some(error) = changes.error {
+            return Err(error);
+        }
+        let mut operations = changes.operations;
+        for envelope in envelopes {
+            for attributes in [outbox_row(envelope)?, audit_row(envelope, cause)?] {
+                let key = Key::Outbox(envelope.id);
+                operations.push(Operation {
+                    key,
+                    condition: Some(Condition::Absent),
+                    effect: Effect::Put(attributes),
+                });
+            }
+        }
+        let mut keys: Vec<_> = operations.iter().map(|operation| operation.key.clone()).collect();
+        let mut items =
+            operations.into_iter().map(|operation| self.item(operation)).collect::<Result<Vec<_>, _>>()?;
+        if let Some((claim, answer)) = changes.answer {
+            let (key, update) = completion(&self.name, &claim, &answer)?;
+            keys.push(key);
+            items.push(TransactWriteItem::builder().update(update).build());
+        }
+        Ok((keys, items))
+    }
+
+    fn item(&self, operation: Operation) -> Result<TransactWriteItem, StoreError> {
+        let (expression, names, values) = expression(operation.condition);
+        let item = TransactWriteItem::builder();
+        let built = match operation.effect {
+            Effect::Put(attributes) => Put::builder()
+                .table_name(&self.name)
+                .set_item(Some(attributes))
+                .set_condition_expression(expression)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|put| item.put(put)),
+            Effect::Delete => Delete::builder()
+                .table_name(&self.name)
+                .set_key(Some(key_attributes(&operation.key)))
+                .set_condition_expression(expression)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|delete| item.delete(delete)),
+            Effect::Check => ConditionCheck::builder()
+                .table_name(&self.name)
+                .set_key(Some(key_attributes(&operation.key)))
+                .set_condition_expression(expression)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|check| item.condition_check(check)),
+        };
+        built.map(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::build).map_err(|error| {
+            StoreError::Refused {
+                operation: "TransactWriteItems",
+                code: "incomplete".to_owned(),
+                detail: error.to_string(),
+            }
+        })
+    }
+}
+
+type Names = Option<HashMap<String, String>>;
+
+fn expression(condition: Option<Condition>) -> (Option<String>, Names, Option<Attributes>) {
+    let name = |attribute: &str| Some(HashMap::from([("#a".to_owned(), attribute.to_owned())]));
+    match condition {
+        None => (None, None, None),
+        Some(Condition::Exists) => (Some("attribute_exists(#a)".to_owned()), name(PK), None),
+        Some(Condition::Absent) => (Some("attribute_not_exists(#a)".to_owned()), name(PK), None),
+        Some(Condition::VersionIs(version)) => {
+            let values = HashMap::from([(":v".to_owned(), number(version))]);
+            (Some("#a = :v".to_owned()), name(VERSION), Some(values))
+        }
+    }
+}
+
+enum Verdict {
+    Again,
+    Conflict(Vec<Key>),
+    Fatal,
+}
+
+fn verdict<R>(error: &SdkError<TransactWriteItemsError, R>, keys: &[Key]) -> Verdict {
+    let SdkError::ServiceError(service) = error else {
+        return match error {
+            SdkError::ConstructionFailure(_) => Verdict::Fatal,
+            _ => Verdict::Again,
+        };
+    };
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = service.err() else {
+        return match service.err().code() {
+            Some(
+                "ValidationException"
+                | "ResourceNotFoundException"
+                | "AccessDeniedException"
+                | "IdempotentParameterMismatchException",
+            ) => Verdict::Fatal,
+            _ => Verdict::Again,
+        };
+    };
+    let reasons = canceled.cancellation_reasons();
+    let failed: Vec<_> = keys
+        .iter()
+        .zip(reasons)
+        .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
+        .map(|(key, _)| key.clone())
+        .collect();
+    if !failed.is_empty() {
+        return Verdict::Conflict(failed);
+    }
+    let passing = |code| {
+        matches!(code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+    };
+    if reasons.iter().all(|reason| reason.code().is_none_or(passing)) {
+        Verdict::Again
+    } else {
+        Verdict::Fatal
+    }
+}
+
+/// About as `DynamoDB` counts: names and values as UTF-8
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
+fn item_bytes(item: &TransactWriteItem) -> usize {
+    fn value_bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+            AttributeValue::B(blob) => blob.as_ref().len(),
+            AttributeValue::L(list) => list.iter().map(|value| 1 + value_bytes(value)).sum::<usize>() + 3,
+            AttributeValue::M(map) => {
+                map.iter().map(|(name, value)| 1 + name.len() + value_bytes(value)).sum::<usize>() + 3
+            }
+            AttributeValue::Ss(set) | AttributeValue::Ns(set) => set.iter().map(String::len).sum(),
+            _ => 1,
+        }
+    }
+    let attributes = item
+        .put
+        .as_ref()
+        .map(Put::item)
+        .or_else(|| item.update.as_ref().and_then(Update::expression_attribute_values));
+    attributes.map_or(100, |item| item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum())
+}

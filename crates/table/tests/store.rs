@@ -1,0 +1,290 @@
+//! The table on a real engine: transactions, races, idempotency, limits and paging.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use access::Tenant;
+use events::{ActorRef, NewEvent, TrialStarted};
+use futures::future::join_all;
+use primitives::{Clock, Ids, Limit, MemberId, OrgId, SignedDuration, UserId};
+use serde::{Deserialize, Serialize};
+use table::{
+    Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, IdempotencyKey, Item, Key, Query,
+    RateLimit, StoreError, StoredAnswer,
+};
+use test_support::{Database, noon};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Counter {
+    org_id: OrgId,
+    count: u32,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for Counter {
+    fn key(&self) -> Key {
+        Key::Org(Tenant::trusted(self.org_id))
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Person {
+    org_id: OrgId,
+    member_id: MemberId,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for Person {
+    fn key(&self) -> Key {
+        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+fn cause() -> Cause {
+    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+}
+
+fn counter() -> Counter {
+    Counter { org_id: Ids::unguessable(), count: 0, version: 0 }
+}
+
+fn started(counter: &Counter) -> NewEvent {
+    NewEvent::new(
+        Some(counter.org_id),
+        &counter.org_id,
+        counter.next_version(),
+        &TrialStarted { ends_at: noon() },
+    )
+}
+
+#[tokio::test]
+async fn state_event_and_audit_row_are_written_together_or_not_at_all() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    let counter = counter();
+    let events =
+        table.commit(&cause(), Changes::new().create(&counter).publish(started(&counter))).await.unwrap();
+    let stored: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(stored.version, 1);
+    assert_eq!(database.events().await, events);
+    assert_eq!(events[0].sequence, 1);
+    assert_eq!(database.count("audit").await, 1);
+
+    let again =
+        table.commit(&cause(), Changes::new().create(&counter).publish(started(&counter))).await.unwrap_err();
+    assert!(again.failed(&counter.key()));
+    assert_eq!(database.items().await.len(), 3, "a refused transaction leaves nothing");
+}
+
+#[tokio::test]
+async fn fifty_increments_at_once_are_fifty() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    let counter = counter();
+    table.commit(&cause(), Changes::new().create(&counter)).await.unwrap();
+    join_all((0..50).map(|_| async {
+        loop {
+            let mut counter: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
+            counter.count += 1;
+            match table.commit(&cause(), Changes::new().replace(&counter)).await {
+                Ok(_) => break,
+                Err(error) => assert!(error.is_conflict(), "{error}"),
+            }
+        }
+    }))
+    .await;
+    let counter: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!((counter.count, counter.version), (50, 51));
+}
+
+#[tokio::test]
+async fn conditions_on_items_that_are_only_read_hold() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    let (one, two) = (counter(), counter());
+    table.commit(&cause(), Changes::new().create(&one)).await.unwrap();
+    let guarded = |condition| Changes::new().require(one.key(), condition).create(&two);
+    for condition in [Condition::Absent, Condition::VersionIs(2)] {
+        let error = table.commit(&cause(), guarded(condition)).await.unwrap_err();
+        assert!(error.failed(&one.key()) && !error.failed(&two.key()));
+    }
+    table.commit(&cause(), guarded(Condition::VersionIs(1))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_over_the_limit_is_refused_before_it_is_sent() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    let changes = (0..101).fold(Changes::new(), |changes, _| changes.create(&counter()));
+    let error = table.commit(&cause(), changes).await.unwrap_err();
+    assert!(matches!(error, CommitError::Store(StoreError::TooLarge { items: 101, .. })));
+    assert!(table.usage().take().is_empty());
+}
+
+const FIVE_A_MINUTE: RateLimit = RateLimit { name: "test", uses: 5, window: SignedDuration::from_mins(1) };
+
+#[tokio::test]
+async fn a_limit_of_five_lets_exactly_five_of_a_hundred_parallel_callers_through() {
+    let database = Database::start().await;
+    let clock = Clock::fixed(noon());
+    let table = database.table(&clock);
+    let states = join_all((0..100).map(|_| table.take(FIVE_A_MINUTE, "ada@example.com"))).await;
+    assert_eq!(states.into_iter().filter(|state| state.as_ref().unwrap().allowed).count(), 5);
+    assert!(table.take(FIVE_A_MINUTE, "bob@example.com").await.unwrap().allowed);
+}
+
+#[tokio::test]
+async fn no_window_of_the_limits_length_holds_more_than_the_limit() {
+    let database = Database::start().await;
+    let clock = Clock::fixed(noon());
+    let table = database.table(&clock);
+    let mut allowed = Vec::new();
+    for second in 0..200_i64 {
+        if table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed {
+            allowed.push(second);
+        }
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    assert_eq!(
+        allowed,
+        [0, 1, 2, 3, 4, 60, 61, 62, 63, 64, 120, 121, 122, 123, 124, 180, 181, 182, 183, 184]
+    );
+    let refused = table.take(FIVE_A_MINUTE, "ada").await.unwrap();
+    assert_eq!((refused.allowed, refused.remaining, refused.reset), (false, 0, 40));
+}
+
+#[tokio::test]
+async fn a_limit_without_its_store_is_an_error_and_no_yes() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    database.client.delete_table().table_name(test_support::TABLE_NAME).send().await.unwrap();
+    assert!(table.take(FIVE_A_MINUTE, "ada").await.is_err());
+}
+
+#[tokio::test]
+async fn of_many_equal_requests_one_is_carried_out_and_all_get_its_answer() {
+    let database = Database::start().await;
+    let clock = Clock::fixed(noon());
+    let table = database.table(&clock);
+    let user: UserId = Ids::unguessable();
+    let key = IdempotencyKey::new(&user, "key", b"POST /v1/orgs {}");
+    let begun = join_all((0..50).map(|_| table.begin(&key))).await;
+    let mut claims: Vec<_> = begun
+        .into_iter()
+        .filter_map(|begun| match begun.unwrap() {
+            Begun::New(claim) => Some(claim),
+            other => {
+                assert!(matches!(other, Begun::InFlight { retry_after: 30 }), "{other:?}");
+                None
+            }
+        })
+        .collect();
+    assert_eq!(claims.len(), 1);
+
+    let answer = StoredAnswer { status: 201, body: "{}".to_owned() };
+    let counter = counter();
+    table
+        .commit(&cause(), Changes::new().create(&counter).answer(claims.pop(), answer.clone()))
+        .await
+        .unwrap();
+    assert!(matches!(table.begin(&key).await.unwrap(), Begun::Replay(stored) if stored == answer));
+    let other = IdempotencyKey::new(&user, "key", b"POST /v1/orgs {\"name\": 1}");
+    assert!(matches!(table.begin(&other).await.unwrap(), Begun::Mismatch));
+    let stranger =
+        IdempotencyKey::new(&Ids::unguessable::<primitives::kind::User>(), "key", b"POST /v1/orgs {}");
+    assert!(matches!(table.begin(&stranger).await.unwrap(), Begun::New(_)));
+    clock.advance(SignedDuration::from_hours(25));
+    assert!(
+        matches!(table.begin(&other).await.unwrap(), Begun::New(_)),
+        "expiry is checked here, not left to the table"
+    );
+}
+
+#[tokio::test]
+async fn a_crashed_holder_loses_its_lease_and_cannot_come_back() {
+    let database = Database::start().await;
+    let clock = Clock::fixed(noon());
+    let table = database.table(&clock);
+    let key = IdempotencyKey::new(&"usr", "key", b"request");
+    let Begun::New(crashed) = table.begin(&key).await.unwrap() else { panic!("first") };
+    clock.advance(SignedDuration::from_secs(31));
+    let Begun::New(second) = table.begin(&key).await.unwrap() else { panic!("the lease has ended") };
+    let answer = StoredAnswer { status: 201, body: "late".to_owned() };
+    let (late, timely) = (counter(), counter());
+    let error = table
+        .commit(&cause(), Changes::new().create(&late).answer(Some(crashed), answer.clone()))
+        .await
+        .unwrap_err();
+    assert!(error.is_conflict());
+    table.commit(&cause(), Changes::new().create(&timely).answer(Some(second), answer)).await.unwrap();
+    assert!(table.get::<Counter>(&late.key(), Consistency::Strong).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_released_key_is_free_at_once() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    let key = IdempotencyKey::new(&"usr", "key", b"request");
+    let Begun::New(claim) = table.begin(&key).await.unwrap() else { panic!("first") };
+    table.release(&claim).await.unwrap();
+    assert!(matches!(table.begin(&key).await.unwrap(), Begun::New(_)));
+}
+
+#[tokio::test]
+async fn pages_cover_the_list_once_and_cursors_stay_with_their_list() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    let cursors = CursorKey::from_secret("secret");
+    let org_id: OrgId = Ids::unguessable();
+    for _ in 0..7 {
+        table
+            .commit(
+                &cause(),
+                Changes::new().create(&Person { org_id, member_id: table.ids().next(), version: 0 }),
+            )
+            .await
+            .unwrap();
+    }
+    let query = |org_id: OrgId| Query::prefix("member", format!("ORG#{org_id}"), "MEMBER#");
+    let three = Limit::try_from(3).unwrap();
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = table.page::<Person>(&query(org_id), three, cursor.as_deref(), &cursors).await.unwrap();
+        seen.extend(page.items.into_iter().map(|person| person.member_id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let mut unique = seen.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!((seen.len(), unique), (7, seen));
+
+    let page = table.page::<Person>(&query(org_id), three, None, &cursors).await.unwrap();
+    let foreign =
+        table.page::<Person>(&query(Ids::unguessable()), three, page.next_cursor.as_deref(), &cursors).await;
+    assert!(matches!(foreign, Err(StoreError::ForeignCursor)));
+}
+
+#[tokio::test]
+async fn calls_and_units_are_counted() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    let counter = counter();
+    table.commit(&cause(), Changes::new().create(&counter)).await.unwrap();
+    table.get_many(&[counter.key(), Key::SigningKeys], Consistency::Eventual).await.unwrap();
+    let calls = table.usage().take();
+    let read = &calls[1];
+    assert_eq!((calls.len(), read.operation, read.writes), (2, "BatchGetItem", false));
+    assert!((read.units - 1.0).abs() < f64::EPSILON, "{read:?}");
+    assert!(table.usage().take().is_empty());
+}

@@ -1,0 +1,149 @@
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::{
+    Client,
+    config::Credentials,
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+        ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+    },
+};
+use primitives::{Clock, Ids, Timestamp};
+use table::{
+    Table,
+    keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
+};
+
+/// An item as it stands in the table.
+pub type Attributes = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
+
+/// The name of the table in every test database.
+pub const TABLE_NAME: &str = "gantry-test";
+
+/// A database of its own, with an empty table, spoken to over HTTP by the real SDK. It lives as long as the value.
+#[derive(Debug)]
+pub struct Database {
+    /// Where it listens.
+    pub url: String,
+    /// A client of it.
+    pub client: Client,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Database {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When the machine gives no port, or the engine refuses the table.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+    #[expect(clippy::disallowed_methods, reason = "the server is stopped when the value is dropped")]
+    pub async fn start() -> Self {
+        let database = dynoxide::Database::memory().expect("a database in memory");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let client = client(&url);
+        create_table(&client).await;
+        Self { url, client, server }
+    }
+
+    /// The table, on this clock and with random ids.
+    pub fn table(&self, clock: &Clock) -> Table {
+        Table::new(self.client.clone(), TABLE_NAME, clock.clone(), Ids::random(clock.clone()))
+    }
+
+    /// Everything in the table, as kind and keys, sorted: what tests compare the outcomes of two runs by.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+    pub async fn items(&self) -> Vec<Attributes> {
+        let pages = self.client.scan().table_name(TABLE_NAME).into_paginator().items().send();
+        let mut items: Vec<_> = pages.collect::<Result<Vec<_>, _>>().await.expect("the items");
+        items.sort_by_key(|item| format!("{:?} {:?}", item.get(PK), item.get(SK)));
+        items
+    }
+
+    /// How many items of this kind there are.
+    pub async fn count(&self, kind: &str) -> usize {
+        let is_kind = |item: &Attributes| {
+            item.get(table::keys::KIND).and_then(|value| value.as_s().ok()).is_some_and(|value| value == kind)
+        };
+        self.items().await.iter().filter(|item| is_kind(item)).count()
+    }
+
+    /// The events in the outbox, oldest first.
+    ///
+    /// # Panics
+    /// When a row of the outbox holds no event.
+    #[expect(clippy::expect_used, reason = "an outbox without events in it fails the test")]
+    pub async fn events(&self) -> Vec<events::Envelope> {
+        let rows = self.items().await;
+        let envelopes = rows.iter().filter_map(|row| row.get("envelope")?.as_s().ok());
+        let mut events: Vec<_> = envelopes
+            .map(|text| table::OutboxRow { envelope: text.clone() }.envelope().expect("an event"))
+            .collect();
+        events.sort_by_key(|event| (event.time, event.id));
+        events
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// 2026-11-23, noon: when most tests take place.
+///
+/// # Panics
+/// Never.
+#[expect(clippy::expect_used, reason = "the text is a time")]
+pub fn noon() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().expect("a time")
+}
+
+fn client(url: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(url)
+        .build();
+    Client::from_conf(config)
+}
+
+#[expect(clippy::expect_used, reason = "a test cannot go on without its table")]
+async fn create_table(client: &Client) {
+    let attribute = |name: &str| {
+        let attribute =
+            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        attribute.build().expect("an attribute")
+    };
+    let key = |name: &str, key_type| {
+        KeySchemaElement::builder().attribute_name(name).key_type(key_type).build().expect("a key")
+    };
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(GSI1)
+        .key_schema(key(GSI1_PK, KeyType::Hash))
+        .key_schema(key(GSI1_SK, KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .build()
+        .expect("an index");
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::NewAndOldImages)
+        .build()
+        .expect("a stream");
+    client
+        .create_table()
+        .table_name(TABLE_NAME)
+        .set_attribute_definitions(Some([PK, SK, GSI1_PK, GSI1_SK].map(attribute).to_vec()))
+        .key_schema(key(PK, KeyType::Hash))
+        .key_schema(key(SK, KeyType::Range))
+        .global_secondary_indexes(index)
+        .stream_specification(stream)
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .expect("the table");
+}
