@@ -1,0 +1,160 @@
+use std::net::IpAddr;
+
+use access::{AccessError, Actor, Principal};
+use axum::extract::FromRequestParts;
+use events::ActorRef;
+use http::{Method, StatusCode, header, request::Parts};
+use table::{Cause, Consistency};
+
+use crate::{edge::Edge, problem::Problem};
+
+/// The address that opened the connection to us, as the platform tells it. Put into the request by the host.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Where a request comes from, whoever sent it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Names the request in logs, events and audit rows.
+    pub correlation_id: String,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The client's `User-Agent`, shortened.
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// The cause of what somebody does who is not signed in.
+    pub fn cause(&self) -> Cause {
+        self.cause_by(ActorRef::Anonymous)
+    }
+
+    /// The cause of what `actor` does.
+    pub fn cause_by(&self, actor: ActorRef) -> Cause {
+        Cause {
+            actor,
+            correlation_id: self.correlation_id.clone(),
+            ip: self.ip,
+            user_agent: self.user_agent.clone(),
+        }
+    }
+
+    /// Whom limits by address count: the address, or all without one together.
+    pub fn address(&self) -> String {
+        self.ip.map_or_else(|| "unknown".to_owned(), |ip| network(ip).to_string())
+    }
+}
+
+/// The address, or for IPv6 its /64: one subscriber has all of it.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        ip => ip.to_canonical(),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Client {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        extension(parts)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Edge {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        extension(parts)
+    }
+}
+
+pub(crate) fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Problem> {
+    let missing = || {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the routes were not wrapped by the edge")
+    };
+    parts.extensions.get().cloned().ok_or_else(missing)
+}
+
+/// A signed-in person, in an organization or not.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// From where.
+    pub client: Client,
+}
+
+impl Caller {
+    /// The cause of what the person does.
+    pub fn cause(&self) -> Cause {
+        let member_id = self.principal.actor.map(|actor| actor.member_id);
+        self.client.cause_by(ActorRef::User { user_id: self.principal.user_id, member_id })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let client = Client::from_request_parts(parts, state).await?;
+        let edge: Edge = extension(parts)?;
+        let token = bearer(parts).ok_or_else(|| {
+            let detail = "send the access token as `Authorization: Bearer …`";
+            Problem::new(StatusCode::UNAUTHORIZED, "missing_token", detail)
+        })?;
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        let consistency = if reads { Consistency::Eventual } else { Consistency::Strong };
+        let principal = edge.authenticate(token, consistency).await?;
+        Ok(Self { principal, client })
+    }
+}
+
+/// A signed-in member, acting in the session's organization.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Who, in which organization.
+    pub actor: Actor,
+    /// From where.
+    pub client: Client,
+}
+
+impl Member {
+    /// The cause of what the member does.
+    pub fn cause(&self) -> Cause {
+        let member_id = Some(self.actor.member_id);
+        self.client.cause_by(ActorRef::User { user_id: self.actor.user_id, member_id })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Member {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let actor = caller.principal.actor.ok_or(AccessError::NoOrganization)?;
+        Ok(Self { actor, client: caller.client })
+    }
+}
+
+/// RFC 6750, section 2.1.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_subscriber_is_one_network() {
+        assert_eq!(network("2001:db8:1:2:3:4:5:6".parse().unwrap()).to_string(), "2001:db8:1:2::");
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()).to_string(), "192.0.2.1");
+        assert_eq!(network("192.0.2.1".parse().unwrap()).to_string(), "192.0.2.1");
+    }
+}

@@ -1,0 +1,101 @@
+use std::{net::IpAddr, sync::Arc};
+
+use access::Principal;
+use axum::Router;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Method, header};
+use primitives::{Clock, Ids};
+use table::{Consistency, Table};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{middleware, problem::Problem};
+
+/// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where something is about to change.
+pub type Authenticate =
+    Arc<dyn Fn(String, Consistency) -> BoxFuture<'static, Result<Principal, Problem>> + Send + Sync>;
+
+/// What the edge is configured with.
+#[derive(Clone, Debug)]
+pub struct EdgeSettings {
+    /// The origins whose pages may call, exactly as browsers send them.
+    pub allowed_origins: Vec<HeaderValue>,
+    /// How many proxies of our own stand before API Gateway: 1 with CloudFront, else 0.
+    pub trusted_proxy_hops: usize,
+}
+
+/// What every HTTP function has before its first handler.
+#[derive(Clone)]
+pub struct Edge(Arc<Inner>);
+
+struct Inner {
+    settings: EdgeSettings,
+    authenticate: Authenticate,
+    table: Table,
+    clock: Clock,
+    ids: Ids,
+}
+
+impl Edge {
+    /// Puts it together.
+    pub fn new(settings: EdgeSettings, authenticate: Authenticate, table: Table) -> Self {
+        let (clock, ids) = (table.clock().clone(), table.ids().clone());
+        Self(Arc::new(Inner { settings, authenticate, table, clock, ids }))
+    }
+
+    /// The routes as the world sees them: with answers for what is not there, headers, CORS and a log line for each request.
+    pub fn wrap(&self, routes: Router) -> Router {
+        let cors = CorsLayer::new()
+            .allow_origin(AllowOrigin::list(self.0.settings.allowed_origins.iter().cloned()))
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                header::HeaderName::from_static("idempotency-key"),
+                header::HeaderName::from_static("x-correlation-id"),
+            ])
+            .expose_headers([
+                header::RETRY_AFTER,
+                header::HeaderName::from_static("ratelimit"),
+                header::HeaderName::from_static("ratelimit-policy"),
+                header::HeaderName::from_static("x-correlation-id"),
+            ])
+            .max_age(std::time::Duration::from_mins(10));
+        routes
+            .fallback(async || crate::not_found())
+            .method_not_allowed_fallback(middleware::method_not_allowed)
+            .layer(tower_http::catch_panic::CatchPanicLayer::custom(middleware::panicked))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), middleware::around))
+            .layer(cors)
+    }
+
+    /// Who the token stands for.
+    pub async fn authenticate(&self, token: &str, consistency: Consistency) -> Result<Principal, Problem> {
+        (self.0.authenticate)(token.to_owned(), consistency).await
+    }
+
+    /// The table.
+    pub fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Where ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// The client's address: what API Gateway saw, or, behind proxies of our own, the last address that none of them wrote about
+    /// themselves. What the client itself put into `X-Forwarded-For` is never believed.
+    pub(crate) fn client_address(&self, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
+        match self.0.settings.trusted_proxy_hops {
+            0 => peer,
+            hops => {
+                forwarded_for.rsplit(',').nth(hops).and_then(|address| address.trim().parse().ok()).or(peer)
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+use std::{error::Error, fmt};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use primitives::{Fault, FaultKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Where the codes are explained: `type` is this, a `#` and the code.
+const DOCUMENTATION: &str = "https://gantry.dev/errors";
+
+/// An answer that is not a success.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<ProblemDocument>);
+
+/// A problem document (RFC 9457), the body of every answer that is not a success.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ProblemDocument {
+    /// Names the kind of problem, and leads to its description.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(value_type = u16)]
+    #[serde(serialize_with = "status_number")]
+    status: StatusCode,
+    /// What went wrong this time, and what to do.
+    detail: String,
+    /// The correlation id of the request: quote it when you ask for help.
+    instance: Option<String>,
+    /// Names the problem for machines; never renamed.
+    code: &'static str,
+    /// What is wrong with which part of the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    #[serde(skip)]
+    retry_after: Option<u64>,
+    #[serde(skip)]
+    cause: Option<String>,
+}
+
+/// What is wrong with one part of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The part, as a JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem of this status and code.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self(Box::new(ProblemDocument {
+            kind: format!("{DOCUMENTATION}#{code}"),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status,
+            detail: detail.into(),
+            instance: None,
+            code,
+            errors: Vec::new(),
+            retry_after: None,
+            cause: None,
+        }))
+    }
+
+    /// The request breaks rules: which, where.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = "the request breaks a rule; `errors` says which";
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail);
+        problem.0.errors = errors;
+        problem
+    }
+
+    /// When another attempt makes sense, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    pub(crate) fn instance(mut self, correlation_id: &str) -> Self {
+        self.0.instance = Some(correlation_id.to_owned());
+        self
+    }
+
+    /// What to write to the log: nothing about what callers do wrong, everything about what we do.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+}
+
+/// The answer to a route, or an id, that is not there: the same for what never was and for what belongs to somebody else.
+pub fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing here; check the path and the ids in it",
+    )
+}
+
+impl<F: Fault> From<F> for Problem {
+    fn from(fault: F) -> Self {
+        let status = match fault.kind() {
+            FaultKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            FaultKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            FaultKind::Forbidden => StatusCode::FORBIDDEN,
+            FaultKind::NotFound => return not_found(),
+            FaultKind::Gone => StatusCode::GONE,
+            FaultKind::Conflict => StatusCode::CONFLICT,
+            FaultKind::Limited => StatusCode::TOO_MANY_REQUESTS,
+            FaultKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            FaultKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let detail = match fault.kind() {
+            FaultKind::Unavailable => {
+                "a service that we need does not answer; nothing is lost, try again".to_owned()
+            }
+            FaultKind::Internal => "this is our fault; it was noted under the correlation id".to_owned(),
+            _ => fault.to_string(),
+        };
+        let mut problem = Self::new(status, fault.code(), detail);
+        problem.0.cause = status.is_server_error().then(|| chain(&fault));
+        problem.0.retry_after = fault.retry_after();
+        problem
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("{error:?}: {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.0.status.as_u16(), self.0.code, self.0.detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let mut response = (self.0.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.0.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.0.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
