@@ -1,0 +1,35 @@
+//! Holds code, template and documents together: each rule reads the real ones, and its own tests break them to see
+//! that the rule notices.
+//!
+//! A rule is a function from what it looks at to a list of problems; a problem says what is wrong and what to do.
+
+mod events_and_queues;
+mod functions;
+mod policies;
+mod routes;
+mod sources;
+mod table_agreement;
+mod template;
+mod workspace_rules;
+
+use template::Template;
+
+/// Fails with every problem, so that one run shows them all.
+#[track_caller]
+fn assert_none(problems: &[String]) {
+    assert!(problems.is_empty(), "{} problem(s):\n- {}", problems.len(), problems.join("\n- "));
+}
+
+/// Fails unless a rule, shown something broken, names it.
+#[track_caller]
+fn assert_noticed(problems: &[String], wanted: &str) {
+    assert!(
+        problems.iter().any(|problem| problem.contains(wanted)),
+        "no problem says {wanted:?}; the rule said {problems:#?}"
+    );
+}
+
+/// The repository's template after one edit.
+fn broken(edit: impl FnOnce(&mut serde_json::Value)) -> Template {
+    Template::of_repository().edited(edit)
+}

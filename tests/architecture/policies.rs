@@ -1,0 +1,210 @@
+//! Least privilege: actions are named, resources are ours.
+
+use serde_json::{Value, json};
+
+use crate::{
+    assert_none, assert_noticed, broken,
+    template::{Template, one_or_many, target},
+};
+
+/// Actions that no function may have: a scan costs what the table holds, the others change the table itself.
+const FORBIDDEN: &[&str] = &[
+    "dynamodb:Scan",
+    "dynamodb:PartiQLSelect",
+    "dynamodb:DeleteTable",
+    "dynamodb:UpdateTable",
+    "secretsmanager:PutSecretValue",
+    "iam:PassRole",
+];
+
+fn functions(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for function in template.functions() {
+        let name = function.name();
+        if !function.resource.property("Role").is_null() {
+            problems.push(format!(
+                "{name}: a Role of its own makes SAM ignore its Policies; state what it needs there."
+            ));
+        }
+        let statements = function.statements();
+        if statements.is_empty() {
+            problems.push(format!("{name}: has no Policies; state what it needs, action by action."));
+        }
+        for statement in statements {
+            if statement["Effect"].is_null() {
+                problems.push(format!(
+                    "{name}: {statement} is no statement; name the actions and resources instead."
+                ));
+                continue;
+            }
+            allowed(name, statement, &mut problems);
+        }
+    }
+    problems
+}
+
+fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
+    if !statement["NotAction"].is_null() || !statement["NotResource"].is_null() {
+        problems.push(format!(
+            "{name}: NotAction and NotResource allow what nobody thought of; name what is needed."
+        ));
+    }
+    let actions = one_or_many(&statement["Action"]);
+    for action in &actions {
+        let action = action.as_str().unwrap_or_default();
+        if action.contains('*') {
+            problems.push(format!("{name}: {action} has a wildcard; name the actions that the code calls."));
+        }
+        if FORBIDDEN.contains(&action) {
+            problems.push(format!("{name}: {action} is not for functions; read through a key or an index."));
+        }
+    }
+    let resources = one_or_many(&statement["Resource"]);
+    if resources.is_empty() {
+        problems.push(format!("{name}: {actions:?} has no Resource."));
+    }
+    for resource in resources {
+        if resource == "*" || (resource.is_string() && target(resource).is_none()) {
+            problems.push(format!("{name}: {resource} is not a resource of this stack; refer to one."));
+        }
+        let on_table = actions
+            .iter()
+            .any(|action| action.as_str().is_some_and(|action| action.starts_with("dynamodb:")));
+        if on_table && target(resource) != Some("Table") {
+            problems.push(format!(
+                "{name}: DynamoDB actions are for the table and its index, not for {resource}."
+            ));
+        }
+    }
+}
+
+fn resource_policies(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for policy in template.resources().filter(|resource| !resource.property("PolicyDocument").is_null()) {
+        for statement in one_or_many(&policy.property("PolicyDocument")["Statement"]) {
+            let anybody = statement["Principal"] == "*" || statement["Principal"]["AWS"] == "*";
+            if statement["Effect"] == "Allow" && (anybody || statement["Condition"].is_null()) {
+                problems.push(format!(
+                    "{}: allow one service, for one source (aws:SourceArn or aws:SourceAccount).",
+                    policy.id
+                ));
+            }
+            for action in one_or_many(&statement["Action"]) {
+                if action.as_str().is_some_and(|action| action.contains('*')) {
+                    problems.push(format!("{}: {action} has a wildcard; name the actions.", policy.id));
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// Statements on a function's secrets match the `…_SECRET_ARN` variables that it is given.
+fn secrets(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for function in template.functions() {
+        let readable: Vec<&str> = function
+            .statements()
+            .into_iter()
+            .filter(|statement| {
+                one_or_many(&statement["Action"]).contains(&&json!("secretsmanager:GetSecretValue"))
+            })
+            .flat_map(|statement| one_or_many(&statement["Resource"]))
+            .filter_map(target)
+            .collect();
+        let variables = function.resource.property("Environment")["Variables"].as_object();
+        let given: Vec<&str> = variables
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| name.ends_with("_SECRET_ARN"))
+            .filter_map(|(_, value)| target(value))
+            .collect();
+        for secret in given.iter().filter(|secret| !readable.contains(secret)) {
+            problems.push(format!(
+                "{}: is told of {secret} but may not read it; add a statement.",
+                function.name()
+            ));
+        }
+        for secret in readable.iter().filter(|secret| !given.contains(secret)) {
+            problems.push(format!(
+                "{}: may read {secret} but is not told of it; remove the statement.",
+                function.name()
+            ));
+        }
+    }
+    problems
+}
+
+#[test]
+fn functions_have_the_least_privilege() {
+    assert_none(&functions(&Template::of_repository()));
+}
+
+#[test]
+fn queues_and_topics_admit_one_source() {
+    assert_none(&resource_policies(&Template::of_repository()));
+}
+
+#[test]
+fn secrets_are_readable_where_they_are_used() {
+    assert_none(&secrets(&Template::of_repository()));
+}
+
+fn with_statement(statement: Value) -> Template {
+    broken(|document| {
+        document["Resources"]["ApiOrgsFunction"]["Properties"]["Policies"][0]["Statement"][0] = statement;
+    })
+}
+
+#[test]
+fn a_wildcard_action_is_noticed() {
+    let template = with_statement(
+        json!({"Effect": "Allow", "Action": "dynamodb:*", "Resource": {"Fn::GetAtt": ["Table", "Arn"]}}),
+    );
+    assert_noticed(&functions(&template), "api-orgs: dynamodb:* has a wildcard");
+}
+
+#[test]
+fn a_scan_is_noticed() {
+    let template = with_statement(
+        json!({"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": {"Fn::GetAtt": ["Table", "Arn"]}}),
+    );
+    assert_noticed(&functions(&template), "api-orgs: dynamodb:Scan is not for functions");
+}
+
+#[test]
+fn a_wildcard_resource_is_noticed() {
+    let template = with_statement(json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}));
+    let problems = functions(&template);
+    assert_noticed(&problems, "is not a resource of this stack");
+    assert_noticed(&problems, "DynamoDB actions are for the table");
+}
+
+#[test]
+fn a_managed_policy_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["ApiOrgsFunction"]["Properties"]["Policies"] =
+            json!(["AmazonDynamoDBFullAccess"]);
+    });
+    assert_noticed(&functions(&template), "is no statement");
+}
+
+#[test]
+fn an_open_queue_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["MailQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"] =
+            Value::Null;
+    });
+    assert_noticed(&resource_policies(&template), "MailQueuePolicy: allow one service, for one source");
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["QueueMailFunction"]["Properties"]["Environment"]["Variables"]["LINK_SECRET_ARN"] =
+            json!({"Ref": "SessionSecret"});
+    });
+    let problems = secrets(&template);
+    assert_noticed(&problems, "queue-mail: is told of SessionSecret but may not read it");
+    assert_noticed(&problems, "queue-mail: may read LinkSecret but is not told of it");
+}

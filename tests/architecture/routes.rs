@@ -1,0 +1,180 @@
+//! Routes: each belongs to one function, and a group takes its root and all below it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    assert_none, assert_noticed, broken,
+    template::{Template, target},
+};
+
+/// Path of each route and the function that answers it.
+pub(crate) fn routes(template: &Template) -> Vec<(String, String)> {
+    let mut routes = Vec::new();
+    for function in template.functions() {
+        for (_, _, properties) in function.events().filter(|(_, kind, _)| *kind == "Api") {
+            routes.push((
+                properties["Path"].as_str().unwrap_or_default().to_owned(),
+                function.name().to_owned(),
+            ));
+        }
+    }
+    routes
+}
+
+/// The function that the API hands a path to: an exact route before a group, a longer group before a shorter.
+pub(crate) fn function_for<'a>(routes: &'a [(String, String)], path: &str) -> Option<&'a str> {
+    let exact = routes.iter().find(|(route, _)| route == path);
+    let group = || {
+        routes
+            .iter()
+            .filter(|(route, _)| {
+                route
+                    .strip_suffix("{proxy+}")
+                    .is_some_and(|root| path.len() > root.len() && path.starts_with(root))
+            })
+            .max_by_key(|(route, _)| route.len())
+    };
+    exact.or_else(group).map(|(_, function)| function.as_str())
+}
+
+fn shape(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    for function in template.functions() {
+        let name = function.name();
+        for (event, _, properties) in function.events().filter(|(_, kind, _)| *kind == "Api") {
+            let path = properties["Path"].as_str().unwrap_or_default();
+            if let Some(other) = owners.insert(path.to_owned(), name.to_owned()) {
+                problems.push(format!("{path} belongs to {other} and to {name}; a route has one function."));
+            }
+            if properties["Method"] != "ANY" {
+                problems.push(format!(
+                    "{name}: say Method: ANY for {event}; the router answers 405 with a problem."
+                ));
+            }
+            if target(&properties["RestApiId"]) != Some("Api") {
+                problems.push(format!(
+                    "{name}: say RestApiId: !Ref Api for {event}, or it gets an API without a firewall."
+                ));
+            }
+            let known = ["/v1/", "/hooks/", "/.well-known/"].iter().any(|root| path.starts_with(root));
+            if !known || path.trim_end_matches("{proxy+}").contains('{') {
+                problems.push(format!(
+                    "{name}: {path} is no route of ours; use /v1/, /hooks/ or /.well-known/, and a parameter only as {{proxy+}}."
+                ));
+            }
+        }
+        let http = function.events().any(|(_, kind, _)| kind == "Api");
+        if http != function.variables().contains(&"AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH") {
+            problems.push(format!(
+                "{name}: functions with routes, and only they, need AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH: 'true'; \
+                 without it the stage is a part of the path."
+            ));
+        }
+    }
+    problems
+}
+
+fn expected(template: &Template, expected: &[(&str, &str)]) -> Vec<String> {
+    let routes = routes(template);
+    let mut problems: Vec<String> = expected
+        .iter()
+        .filter(|(path, function)| function_for(&routes, path) != Some(function))
+        .map(|(path, function)| {
+            format!(
+                "{path} must reach {function}, but reaches {:?}. Mend its Events in template.yaml.",
+                function_for(&routes, path)
+            )
+        })
+        .collect();
+    for (route, function) in &routes {
+        let covered = expected.iter().any(|(path, _)| {
+            path == route || route.strip_suffix("{proxy+}").is_some_and(|root| path.starts_with(root))
+        });
+        if !covered {
+            problems.push(format!(
+                "{route} ({function}) is a route that nothing is said to be served on; remove it."
+            ));
+        }
+    }
+    problems
+}
+
+/// What no contract lists: the paths that machines call.
+const MACHINE_PATHS: &[(&str, &str)] = &[
+    ("/.well-known/jwks.json", "api-auth"),
+    ("/v1/openapi.json", "api-auth"),
+    ("/hooks/stripe", "hook-stripe"),
+];
+
+/// One path of each group.
+const GROUPS: &[(&str, &str)] = &[
+    ("/v1/auth/magic-links", "api-auth"),
+    ("/v1/me", "api-auth"),
+    ("/v1/orgs", "api-orgs"),
+    ("/v1/orgs/current/members", "api-orgs"),
+    ("/v1/devices", "api-devices"),
+    ("/v1/devices/dev_1", "api-devices"),
+    ("/v1/billing/subscription", "api-billing"),
+];
+
+fn served() -> Vec<(&'static str, &'static str)> {
+    [MACHINE_PATHS, GROUPS].concat()
+}
+
+#[test]
+fn routes_are_well_formed() {
+    assert_none(&shape(&Template::of_repository()));
+}
+
+#[test]
+fn every_path_reaches_its_function() {
+    assert_none(&expected(&Template::of_repository(), &served()));
+}
+
+#[test]
+fn a_removed_route_is_noticed() {
+    let template = broken(|document| {
+        let events =
+            document["Resources"]["ApiOrgsFunction"]["Properties"]["Events"].as_object_mut().unwrap();
+        events.remove("OrgsBelow");
+    });
+    assert_noticed(
+        &expected(&template, &served()),
+        "/v1/orgs/current/members must reach api-orgs, but reaches None",
+    );
+}
+
+#[test]
+fn a_route_that_nobody_serves_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["ApiOrgsFunction"]["Properties"]["Events"]["Orgs"]["Properties"]["Path"] =
+            "/v1/teams".into();
+    });
+    assert_noticed(&expected(&template, &served()), "/v1/teams (api-orgs) is a route that nothing");
+}
+
+#[test]
+fn a_route_of_two_functions_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["ApiOrgsFunction"]["Properties"]["Events"]["Orgs"]["Properties"]["Path"] =
+            "/v1/me".into();
+    });
+    assert_noticed(&shape(&template), "/v1/me belongs to api-auth and to api-orgs");
+}
+
+#[test]
+fn a_route_past_the_firewall_is_noticed() {
+    let template = broken(|document| {
+        let properties = &mut document["Resources"]["ApiOrgsFunction"]["Properties"];
+        properties["Events"]["Orgs"]["Properties"]["RestApiId"] = Value::Null;
+        properties["Environment"]["Variables"]
+            .as_object_mut()
+            .unwrap()
+            .remove("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH");
+    });
+    assert_noticed(&shape(&template), "gets an API without a firewall");
+    assert_noticed(&shape(&template), "need AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH");
+}

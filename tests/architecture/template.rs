@@ -1,0 +1,166 @@
+//! Reads `template.yaml` the way its rules look at it.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Map, Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+/// The folder of the workspace.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .expect("the tests live in the workspace")
+}
+
+/// The template as JSON, every intrinsic function in its long form.
+pub(crate) struct Template {
+    document: Value,
+}
+
+/// One resource.
+#[derive(Clone, Copy)]
+pub(crate) struct Resource<'a> {
+    /// Its logical id.
+    pub(crate) id: &'a str,
+    value: &'a Value,
+}
+
+/// One `AWS::Serverless::Function`, the template's `Globals` taken in.
+pub(crate) struct Function<'a> {
+    pub(crate) resource: Resource<'a>,
+    globals: &'a Value,
+}
+
+impl Template {
+    pub(crate) fn of_repository() -> Self {
+        let text = fs::read_to_string(repository().join("template.yaml")).expect("template.yaml is readable");
+        let yaml = serde_yaml_ng::from_str(&text).expect("template.yaml is YAML");
+        Self { document: long_form(yaml) }
+    }
+
+    /// A copy with one change, for the tests of the rules.
+    pub(crate) fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        edit(&mut self.document);
+        self
+    }
+
+    pub(crate) fn resource(&self, id: &str) -> Option<Resource<'_>> {
+        let (id, value) = self.document["Resources"].as_object()?.get_key_value(id)?;
+        Some(Resource { id, value })
+    }
+
+    pub(crate) fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
+        let resources = self.document["Resources"].as_object().expect("the template has Resources");
+        resources.iter().map(|(id, value)| Resource { id, value })
+    }
+
+    pub(crate) fn of_type(&self, kind: &str) -> impl Iterator<Item = Resource<'_>> {
+        self.resources().filter(move |resource| resource.value["Type"] == *kind)
+    }
+
+    pub(crate) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+        let globals = &self.document["Globals"]["Function"];
+        self.of_type("AWS::Serverless::Function").map(move |resource| Function { resource, globals })
+    }
+}
+
+impl<'a> Resource<'a> {
+    pub(crate) fn property(&self, name: &str) -> &'a Value {
+        &self.value["Properties"][name]
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> &'a Value {
+        &self.value[name]
+    }
+
+    pub(crate) fn kind(&self) -> &'a str {
+        self.value["Type"].as_str().unwrap_or_default()
+    }
+}
+
+impl<'a> Function<'a> {
+    /// The folder under `functions/`, which is the package's name too: the last part of `CodeUri`.
+    pub(crate) fn name(&self) -> &'a str {
+        let uri = self.resource.property("CodeUri").as_str().unwrap_or_default();
+        uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    }
+
+    /// A property, from the function or else from the globals.
+    pub(crate) fn property(&self, name: &str) -> &'a Value {
+        match self.resource.property(name) {
+            Value::Null => &self.globals[name],
+            own => own,
+        }
+    }
+
+    /// Names of the environment variables, the globals' included.
+    pub(crate) fn variables(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = [self.globals, &self.resource.value["Properties"]]
+            .into_iter()
+            .filter_map(|from| from["Environment"]["Variables"].as_object())
+            .flat_map(Map::keys)
+            .map(String::as_str)
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Its events: name, type and properties.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
+        let events = self.resource.property("Events").as_object();
+        events.into_iter().flatten().map(|(name, event)| {
+            (name.as_str(), event["Type"].as_str().unwrap_or_default(), &event["Properties"])
+        })
+    }
+
+    /// The statements of its policies, and what stands among the policies that is no document.
+    pub(crate) fn statements(&self) -> Vec<&'a Value> {
+        let policies = self.resource.property("Policies").as_array();
+        policies
+            .into_iter()
+            .flatten()
+            .flat_map(|policy| {
+                policy["Statement"].as_array().map_or_else(|| vec![policy], |all| all.iter().collect())
+            })
+            .collect()
+    }
+}
+
+/// The logical id that a value points at through `Ref`, `Fn::GetAtt` or `Fn::Sub`.
+pub(crate) fn target(value: &Value) -> Option<&str> {
+    let sub = || value["Fn::Sub"].as_str()?.split_once("${")?.1.split(['}', '.']).next();
+    value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).or_else(sub)
+}
+
+/// One value or a list of them, as policies allow both.
+pub(crate) fn one_or_many(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().collect(),
+        one => vec![one],
+    }
+}
+
+fn long_form(yaml: Yaml) -> Value {
+    match yaml {
+        Yaml::Sequence(items) => items.into_iter().map(long_form).collect(),
+        Yaml::Mapping(entries) => {
+            let entry =
+                |(key, value): (Yaml, Yaml)| (key.as_str().unwrap_or_default().to_owned(), long_form(value));
+            Value::Object(entries.into_iter().map(entry).collect())
+        }
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            match (tag.trim_start_matches('!'), long_form(tagged.value)) {
+                (tag @ ("Ref" | "Condition"), value) => json!({ tag: value }),
+                ("GetAtt", Value::String(path)) => {
+                    let (resource, attribute) = path.split_once('.').unwrap_or((&path, ""));
+                    json!({ "Fn::GetAtt": [resource, attribute] })
+                }
+                (tag, value) => json!({ format!("Fn::{tag}"): value }),
+            }
+        }
+        plain => serde_json::to_value(plain).expect("a scalar of YAML is one of JSON"),
+    }
+}

@@ -1,0 +1,171 @@
+//! Who may know what: the arrows of `docs/architecture.md`, read from `cargo metadata`.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+use crate::{assert_none, assert_noticed, template::repository};
+
+const DOMAINS: &[&str] = &["identity", "orgs", "billing", "push"];
+const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client"];
+/// What is not shipped, and so may use everything.
+const TOOLS: &[&str] = &["local", "test-support", "xtask", "system-tests"];
+
+/// What our own packages may depend on, for one of them. `None`: there is no rule for it yet.
+fn allowed(package: &str) -> Option<Vec<&'static str>> {
+    let ground = ["primitives"];
+    let language = ["events", "access"];
+    Some(match package {
+        "primitives" => Vec::new(),
+        "access" => ground.to_vec(),
+        "events" => [ground.as_slice(), &["access"]].concat(),
+        "table" => [ground.as_slice(), &language].concat(),
+        client if CLIENTS.contains(&client) => [ground.as_slice(), &language].concat(),
+        domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table"]].concat(),
+        "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
+        "lambda-host" => [CLIENTS, &ground, &language, &["table", "http-api"]].concat(),
+        function if is_function(function) => {
+            [DOMAINS, CLIENTS, &ground, &language, &["table", "http-api", "lambda-host"]].concat()
+        }
+        _ => return None,
+    })
+}
+
+fn is_function(package: &str) -> bool {
+    ["api-", "hook-", "stream-", "queue-", "cron-"].iter().any(|prefix| package.starts_with(prefix))
+}
+
+/// Crates of others that only some of ours may use, and why.
+const CONFINED: &[(&[&str], &[&str], &str)] = &[
+    (
+        &["lambda_runtime", "lambda_http", "aws_lambda_events"],
+        &["lambda-host", "function"],
+        "only functions and lambda-host know Lambda",
+    ),
+    (
+        &["axum", "tower-http", "utoipa-axum"],
+        &["http-api", "lambda-host", "function"],
+        "only http-api and functions know HTTP",
+    ),
+    (&["aws-sdk-dynamodb", "serde_dynamo"], &["table", "lambda-host"], "only table knows key attributes"),
+    (&["aws-config"], &["lambda-host"], "clients are built in one place, from one configuration"),
+    (&["anyhow"], &[], "errors of shipped code are types; anyhow is for tools and tests"),
+    (
+        &["openssl", "native-tls", "chrono", "ring"],
+        &[],
+        "one TLS stack and one calendar: rustls with aws-lc-rs, and jiff",
+    ),
+];
+
+/// A dependency of one of our packages: from, to, and whether the shipped code has it.
+struct Edge {
+    from: String,
+    to: String,
+    ours: bool,
+    shipped: bool,
+}
+
+fn edges() -> Vec<Edge> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(repository().join("Cargo.toml"))
+        .no_deps()
+        .other_options(["--offline".to_owned()])
+        .exec()
+        .expect("cargo metadata reads the workspace");
+    let ours: BTreeSet<String> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    let mut edges = Vec::new();
+    for package in &metadata.packages {
+        for dependency in &package.dependencies {
+            edges.push(Edge {
+                from: package.name.to_string(),
+                to: dependency.name.clone(),
+                ours: ours.contains(&dependency.name),
+                shipped: dependency.kind != DependencyKind::Development,
+            });
+        }
+    }
+    edges
+}
+
+fn dependency_rule(edges: &[Edge]) -> Vec<String> {
+    let mut problems = BTreeSet::new();
+    for Edge { from, to, ours, .. } in edges.iter().filter(|edge| edge.shipped) {
+        if TOOLS.contains(&from.as_str()) {
+            continue;
+        }
+        let Some(allowed) = allowed(from) else {
+            problems.insert(format!(
+                "{from}: say in tests/architecture/workspace_rules.rs what this new package may know."
+            ));
+            continue;
+        };
+        if *ours && !allowed.contains(&to.as_str()) {
+            let both = DOMAINS.contains(&from.as_str()) && DOMAINS.contains(&to.as_str());
+            let way_out =
+                if both { "pass a fact, or react to an event" } else { "arrows point right or down only" };
+            problems.insert(format!(
+                "{from} depends on {to}: {way_out} (docs/architecture.md, who may know what)."
+            ));
+        }
+        for (names, homes, reason) in CONFINED {
+            let home = homes.contains(&from.as_str()) || (homes.contains(&"function") && is_function(from));
+            if names.contains(&to.as_str()) && !home {
+                problems.insert(format!("{from} depends on {to}: {reason}."));
+            }
+        }
+    }
+    problems.into_iter().collect()
+}
+
+fn edge(from: &str, to: &str, ours: bool, shipped: bool) -> Edge {
+    Edge { from: from.to_owned(), to: to.to_owned(), ours, shipped }
+}
+
+#[test]
+fn packages_know_only_what_they_may() {
+    let edges = edges();
+    assert!(
+        edges.iter().any(|edge| edge.from == "orgs" && edge.to == "table"),
+        "cargo metadata was not read"
+    );
+    assert_none(&dependency_rule(&edges));
+}
+
+#[test]
+fn a_domain_that_knows_another_is_noticed() {
+    assert_noticed(
+        &dependency_rule(&[edge("billing", "orgs", true, true)]),
+        "billing depends on orgs: pass a fact",
+    );
+}
+
+#[test]
+fn an_arrow_upwards_is_noticed() {
+    assert_noticed(
+        &dependency_rule(&[edge("table", "http-api", true, true)]),
+        "table depends on http-api: arrows point",
+    );
+    assert_noticed(&dependency_rule(&[edge("api-orgs", "local", true, true)]), "api-orgs depends on local");
+}
+
+#[test]
+fn a_confined_crate_is_noticed() {
+    assert_noticed(
+        &dependency_rule(&[edge("orgs", "axum", false, true)]),
+        "orgs depends on axum: only http-api",
+    );
+    assert_noticed(
+        &dependency_rule(&[edge("http-api", "lambda_http", false, true)]),
+        "only functions and lambda-host",
+    );
+}
+
+#[test]
+fn a_package_without_a_rule_is_noticed() {
+    assert_noticed(&dependency_rule(&[edge("flags", "primitives", true, true)]), "flags: say in");
+}
+
+#[test]
+fn tests_may_know_more() {
+    assert_none(&dependency_rule(&[edge("orgs", "test-support", true, false)]));
+}
