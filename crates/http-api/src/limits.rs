@@ -22,12 +22,17 @@ impl Limiter {
         Self { table, used: Arc::default() }
     }
 
+    /// Gives a use back that turned out not to count.
+    pub async fn give_back(&self, state: &RateLimitState, subject: &str) -> Result<(), Problem> {
+        Ok(self.table.give_back(state, subject).await?)
+    }
+
     /// Uses the limit once for `subject`, or refuses with 429. When the limits cannot be read nothing is allowed: 503.
-    pub async fn take(&self, limit: RateLimit, subject: &str) -> Result<(), Problem> {
+    pub async fn take(&self, limit: RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
         let state = self.table.take(limit, subject).await?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).push(state);
         if state.allowed {
-            return Ok(());
+            return Ok(state);
         }
         let detail = format!(
             "no more than {} in {} seconds; wait {} seconds",

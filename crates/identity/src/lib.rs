@@ -1,1 +1,25 @@
 //! People, magic links and sessions.
+//!
+//! Owns who a person is, how they prove it, and what a session's tokens are. It must not know HTTP, nor what an
+//! organization is beyond the few facts about a membership that decide whether a token still stands.
+
+mod authority;
+mod error;
+mod key;
+mod link;
+mod login;
+mod policy;
+mod session;
+mod signing;
+mod token;
+mod user;
+
+pub use authority::Authority;
+pub use error::{AuthenticationError, IdentityError};
+pub use link::LinkKey;
+pub use login::{Proof, RequestedLogin, request_login, verify_login};
+pub use policy::Policy;
+pub use session::{Session, SessionKey, SessionTokens, refresh, sign_out, switch_org};
+pub use signing::{PublicKey, SigningKeys, publish_signing_key};
+pub use token::Claims;
+pub use user::{MembershipSummary, User, memberships, user};

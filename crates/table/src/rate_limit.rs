@@ -36,63 +36,75 @@ pub struct RateLimitState {
     pub remaining: u32,
     /// Seconds until one more use is given.
     pub reset: u64,
+    /// What this use took: its slot and time, milliseconds.
+    pub(crate) receipt: Option<(usize, i64)>,
 }
 
-/// A limit's uses are a ring of slots that hold the time of the last uses; use number `n` goes into slot `n % uses`. A use is allowed
-/// exactly when the slot's old time has left the window. The write is conditional on `n`, so that two never take one slot,
-/// and a refused write shows the ring as it is: whoever is refused by the limit learns it from that state, not from a guess.
-struct Ring {
-    taken: u64,
+/// A limit has as many slots as uses; each holds the time of the use that took it last. A use is allowed exactly when the
+/// oldest slot's time has left the window. The write is conditional on the count of writes, so that two never take one slot, and a
+/// refused write shows the slots as they are: whoever is refused by the limit learns it from that state, not from a guess.
+struct Slots {
+    writes: u64,
     times: Vec<Option<i64>>,
 }
 
-impl Ring {
+impl Slots {
     fn read(limit: RateLimit, item: Option<&Attributes>) -> Self {
         let number = |name: &str| item?.get(name)?.as_n().ok()?.parse::<i64>().ok();
         let times = (0..limit.uses).map(|slot| number(&format!("t{slot}"))).collect();
-        Self { taken: number("taken").unwrap_or_default().unsigned_abs(), times }
+        Self { writes: number("writes").unwrap_or_default().unsigned_abs(), times }
     }
 
-    /// When use number `n` was, milliseconds.
-    fn slot(&self, n: u64) -> usize {
-        let slots = u64::try_from(self.times.len()).unwrap_or(u64::MAX).max(1);
-        usize::try_from(n % slots).unwrap_or_default()
+    /// The slot that was taken the longest time ago, or never.
+    fn oldest(&self) -> usize {
+        let oldest = self.times.iter().enumerate().min_by_key(|(_, time)| **time);
+        oldest.map_or(0, |(slot, _)| slot)
     }
 
-    fn state(&self, limit: RateLimit, now: i64, allowed: bool) -> RateLimitState {
+    fn state(&self, limit: RateLimit, now: i64, receipt: Option<(usize, i64)>) -> RateLimitState {
         let begin = now - i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
         let inside: Vec<i64> = self.times.iter().flatten().copied().filter(|time| *time > begin).collect();
         let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
         let reset =
             inside.iter().min().map_or(0, |oldest| (oldest - begin).max(0).unsigned_abs().div_ceil(1000));
-        RateLimitState { limit, allowed, remaining: limit.uses.saturating_sub(used), reset }
+        RateLimitState {
+            limit,
+            allowed: receipt.is_some(),
+            remaining: limit.uses.saturating_sub(used),
+            reset,
+            receipt,
+        }
     }
+}
+
+fn key(limit: RateLimit, subject: &str) -> Key {
+    Key::RateLimit(limit.name, hex::encode(digest(&SHA256, subject.as_bytes())))
 }
 
 impl Table {
     /// Uses the limit once, for `subject`. Exact under any number of parallel callers; an error, never a yes, when the table cannot
     /// be reached.
     pub async fn take(&self, limit: RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
-        let key = Key::RateLimit(limit.name, hex::encode(digest(&SHA256, subject.as_bytes())));
+        let key = key(limit, subject);
         let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
-        let mut ring = Ring::read(limit, None);
+        let mut slots = Slots::read(limit, None);
         let mut attempt = 0;
         loop {
             let now = self.clock.now().as_millisecond();
-            let slot = ring.slot(ring.taken);
-            if ring.times.get(slot).copied().flatten().is_some_and(|time| time > now - window) {
-                return Ok(ring.state(limit, now, false));
+            let slot = slots.oldest();
+            if slots.times.get(slot).copied().flatten().is_some_and(|time| time > now - window) {
+                return Ok(slots.state(limit, now, None));
             }
-            match self.take_slot(limit, &key, &ring, slot, now).await? {
+            match self.take_slot(limit, &key, &slots, slot, now).await? {
                 None => {
-                    if let Some(time) = ring.times.get_mut(slot) {
+                    if let Some(time) = slots.times.get_mut(slot) {
                         *time = Some(now);
                     }
-                    return Ok(ring.state(limit, now, true));
+                    return Ok(slots.state(limit, now, Some((slot, now))));
                 }
-                Some(current) => ring = Ring::read(limit, Some(&current)),
+                Some(current) => slots = Slots::read(limit, Some(&current)),
             }
-            // the first refusal only tells how the ring stands; later ones mean that others are at it too
+            // the first refusal only tells how the slots stand; later ones mean that others are at it too
             if attempt > 0 && !retry::pause(attempt, retry::time_left()).await {
                 let detail = "too many callers use one limit at once".to_owned();
                 return Err(StoreError::Unavailable {
@@ -105,35 +117,61 @@ impl Table {
         }
     }
 
-    /// Takes the slot, or gives the ring's item as it is.
+    /// Gives a use back that turned out not to count, such as a login that succeeded where only failures are limited.
+    pub async fn give_back(&self, state: &RateLimitState, subject: &str) -> Result<(), StoreError> {
+        let Some((slot, time)) = state.receipt else { return Ok(()) };
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(&key(state.limit, subject))))
+            .update_expression("REMOVE #slot")
+            .condition_expression("#slot = :time")
+            .expression_attribute_names("#slot", format!("t{slot}"))
+            .expression_attribute_values(":time", number(time))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => self.usage().record("UpdateItem", true, answer.consumed_capacity()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {}
+            Err(error) => return Err(StoreError::from_sdk("UpdateItem", error)),
+        }
+        Ok(())
+    }
+
+    /// Takes the slot, or gives the item with the slots as it is.
     async fn take_slot(
         &self,
         limit: RateLimit,
         key: &Key,
-        ring: &Ring,
+        slots: &Slots,
         slot: usize,
         now: i64,
     ) -> Result<Option<Attributes>, StoreError> {
         let expires_at = (now + i64::try_from(limit.window.as_millis()).unwrap_or_default()) / 1000 + 60;
-        let condition = if ring.taken == 0 { "attribute_not_exists(taken)" } else { "taken = :taken" };
+        let condition = if slots.writes == 0 { "attribute_not_exists(writes)" } else { "writes = :writes" };
         let mut update = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key_attributes(key)))
-            .update_expression("SET #slot = :now, taken = :next, #ttl = :ttl, #kind = :kind")
+            .update_expression("SET #slot = :now, writes = :next, #ttl = :ttl, #kind = :kind")
             .condition_expression(condition)
             .expression_attribute_names("#slot", format!("t{slot}"))
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_names("#kind", KIND)
             .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":next", number(ring.taken + 1))
+            .expression_attribute_values(":next", number(slots.writes + 1))
             .expression_attribute_values(":ttl", number(expires_at))
             .expression_attribute_values(":kind", text(key.kind()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if ring.taken > 0 {
-            update = update.expression_attribute_values(":taken", number(ring.taken));
+        if slots.writes > 0 {
+            update = update.expression_attribute_values(":writes", number(slots.writes));
         }
         match update.send().await {
             Ok(answer) => {

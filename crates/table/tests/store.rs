@@ -162,6 +162,21 @@ async fn no_window_of_the_limits_length_holds_more_than_the_limit() {
 }
 
 #[tokio::test]
+async fn a_use_that_is_given_back_does_not_count() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    for _ in 0..20 {
+        let state = table.take(FIVE_A_MINUTE, "ada").await.unwrap();
+        assert!(state.allowed);
+        table.give_back(&state, "ada").await.unwrap();
+    }
+    for _ in 0..5 {
+        assert!(table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed);
+    }
+    assert!(!table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed);
+}
+
+#[tokio::test]
 async fn a_limit_without_its_store_is_an_error_and_no_yes() {
     let database = Database::start().await;
     let table = database.table(&Clock::system());

@@ -1,0 +1,148 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use access::{Actor, Principal, Role, Tenant};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use primitives::{SignedDuration, Timestamp, UserId};
+use serde::Deserialize;
+use table::{Consistency, Key, Table};
+
+use crate::{AuthenticationError, signing::SigningKeys, token::Claims, user::User};
+
+/// Finds out who an access token stands for, now: one call for the person, the membership and the organization together.
+///
+/// Whatever ends a session (sign-out, removal, demotion, suspension) is written to one of the three and so holds from the
+/// next request on.
+#[derive(Clone, Debug)]
+pub struct Authority(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    table: Table,
+    issuer: String,
+    keys: RwLock<Keys>,
+}
+
+#[derive(Default)]
+struct Keys {
+    by_kid: HashMap<String, DecodingKey>,
+    read_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.by_kid.keys()).finish()
+    }
+}
+
+/// How long published keys are used without another look.
+const KEYS_ARE_FRESH: SignedDuration = SignedDuration::from_mins(10);
+/// A token with an unknown key makes us look, but not more often than this.
+const LOOK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// The facts about a membership that decide what a token is worth.
+#[derive(Deserialize)]
+struct MembershipFacts {
+    user_id: UserId,
+    role: Role,
+    sessions_valid_after: Option<Timestamp>,
+}
+
+/// The facts about an organization that decide the same.
+#[derive(Deserialize)]
+struct OrgFacts {
+    sessions_valid_after: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+}
+
+impl Authority {
+    /// `issuer` is the API's public URL, as the tokens name it.
+    pub fn new(table: Table, issuer: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { table, issuer: issuer.into(), keys: RwLock::default() }))
+    }
+
+    /// Who the token stands for.
+    pub async fn principal(
+        &self,
+        token: &str,
+        consistency: Consistency,
+    ) -> Result<Principal, AuthenticationError> {
+        let claims = self.claims(token).await?;
+        let mut keys = vec![Key::User(claims.sub)];
+        let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
+        let place = membership.map(|(tenant, member)| (Key::Member(tenant, member), Key::Org(tenant)));
+        if let Some((member, org)) = &place {
+            keys.extend([member.clone(), org.clone()]);
+        }
+        let mut found = self.0.table.get_many(&keys, consistency).await?;
+        let user: User = found.take(&Key::User(claims.sub))?.ok_or(AuthenticationError::SessionEnded)?;
+        if !user.accepts(claims.sid, claims.issued_at()) {
+            return Err(AuthenticationError::SessionEnded);
+        }
+        let mut principal = Principal { user_id: user.user_id, session_id: claims.sid, actor: None };
+        if let (Some((tenant, member_id)), Some((member, org))) = (membership, place) {
+            let facts = (found.take::<MembershipFacts>(&member)?, found.take::<OrgFacts>(&org)?);
+            if let (Some(membership), Some(org)) = facts {
+                let valid_after = membership.sessions_valid_after.max(org.sessions_valid_after);
+                if valid_after.is_some_and(|after| claims.issued_at() <= after) {
+                    return Err(AuthenticationError::SessionEnded);
+                }
+                if membership.user_id == user.user_id && org.deleted_at.is_none() {
+                    principal.actor = Some(Actor {
+                        org_id: tenant.org_id(),
+                        member_id,
+                        user_id: user.user_id,
+                        session_id: claims.sid,
+                        role: membership.role,
+                    });
+                }
+            }
+        }
+        Ok(principal)
+    }
+
+    async fn claims(&self, token: &str) -> Result<Claims, AuthenticationError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| AuthenticationError::InvalidToken)?;
+        let kid = header.kid.ok_or(AuthenticationError::InvalidToken)?;
+        let key = self.key(&kid).await?.ok_or(AuthenticationError::InvalidToken)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&self.0.issuer]);
+        validation.set_audience(&[&self.0.issuer]);
+        // judged below, by our own clock
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+            .map_err(|_| AuthenticationError::InvalidToken)?
+            .claims;
+        let now = self.0.table.clock().now().as_second();
+        if claims.exp <= now { Err(AuthenticationError::TokenExpired) } else { Ok(claims) }
+    }
+
+    async fn key(&self, kid: &str) -> Result<Option<DecodingKey>, AuthenticationError> {
+        let now = self.0.table.clock().now();
+        let (known, age) = {
+            let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
+            (keys.by_kid.get(kid).cloned(), keys.read_at.map(|at| now.duration_since(at)))
+        };
+        let limit = if known.is_some() { KEYS_ARE_FRESH } else { LOOK_AT_MOST_EVERY };
+        if age.is_some_and(|age| age < limit) {
+            return Ok(known);
+        }
+        let published: SigningKeys =
+            self.0.table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+        let read = published
+            .keys
+            .iter()
+            .filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?)));
+        let fresh = Keys { by_kid: read.collect(), read_at: Some(now) };
+        let key = fresh.by_kid.get(kid).cloned();
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(key)
+    }
+
+    /// Reads the keys, so that the first request need not.
+    pub async fn warm_up(&self) -> Result<(), AuthenticationError> {
+        self.key("").await.map(drop)
+    }
+}

@@ -1,0 +1,91 @@
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use primitives::{LoginId, Secret};
+use uuid::Uuid;
+
+use crate::key::{derive, mac, same};
+
+/// Makes and checks what a login is proved with. All of it is derived from the login's id and this key, so that none of it is
+/// stored or carried anywhere: whoever reads the table, the events or the queues cannot log in.
+#[derive(Clone, Debug)]
+pub struct LinkKey(Secret<[u8; 32]>);
+
+const LINK: &str = "link";
+const BROWSER: &str = "browser";
+const CODE: &str = "code";
+
+impl LinkKey {
+    /// Derives the key from a secret text.
+    pub fn from_secret(secret: &str) -> Self {
+        Self(derive(secret, "magic links"))
+    }
+
+    /// The token in the link that is sent by mail.
+    pub fn token(&self, login: LoginId) -> String {
+        self.seal(LINK, login)
+    }
+
+    /// The 6-digit code that is sent in the same mail.
+    pub fn code(&self, login: LoginId) -> String {
+        let mac = mac(&self.0, &[CODE.as_bytes(), login.uuid().as_bytes()]);
+        let mut number = [0; 16];
+        number.copy_from_slice(&mac[..16]);
+        // 2^128 is so much more than 10^6 that no code is likelier than another
+        format!("{:06}", u128::from_be_bytes(number) % 1_000_000)
+    }
+
+    /// What the browser that asked for the login keeps, to show that it is the same one.
+    pub fn browser_token(&self, login: LoginId) -> String {
+        self.seal(BROWSER, login)
+    }
+
+    pub(crate) fn open_token(&self, token: &str) -> Option<LoginId> {
+        self.open(LINK, token)
+    }
+
+    pub(crate) fn open_browser_token(&self, token: &str) -> Option<LoginId> {
+        self.open(BROWSER, token)
+    }
+
+    pub(crate) fn is_code(&self, login: LoginId, code: &str) -> bool {
+        same(self.code(login).as_bytes(), code.as_bytes())
+    }
+
+    fn seal(&self, purpose: &str, login: LoginId) -> String {
+        let mac = mac(&self.0, &[purpose.as_bytes(), login.uuid().as_bytes()]);
+        URL_SAFE_NO_PAD.encode([login.uuid().as_bytes().as_slice(), &mac].concat())
+    }
+
+    fn open(&self, purpose: &str, token: &str) -> Option<LoginId> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (id, shown) = bytes.split_at_checked(16)?;
+        let login = LoginId::from_uuid(Uuid::from_slice(id).ok()?);
+        same(shown, &mac(&self.0, &[purpose.as_bytes(), id])).then_some(login)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Ids;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_token_opens_for_its_own_purpose_and_key_only() {
+        let (key, other) = (LinkKey::from_secret("one"), LinkKey::from_secret("two"));
+        let login = Ids::unguessable();
+        assert_eq!(key.open_token(&key.token(login)), Some(login));
+        assert_eq!(key.open_browser_token(&key.browser_token(login)), Some(login));
+        assert_eq!(key.open_token(&key.browser_token(login)), None);
+        assert_eq!(key.open_browser_token(&key.token(login)), None);
+        assert_eq!(other.open_token(&key.token(login)), None);
+        assert!(key.is_code(login, &key.code(login)) && key.code(login).len() == 6);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_token(text in ".*") {
+            prop_assert_eq!(LinkKey::from_secret("one").open_token(&text), None);
+        }
+    }
+}

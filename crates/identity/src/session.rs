@@ -1,0 +1,347 @@
+use access::{Principal, Tenant};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use events::{NewEvent, SessionRevoked};
+use primitives::{MemberId, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, random_secret};
+use serde::{Deserialize, Serialize};
+use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
+use uuid::Uuid;
+
+use crate::{
+    IdentityError, Policy,
+    key::{derive, mac, same},
+    signing::Signer,
+    token::Claims,
+    user::{MembershipSummary, User},
+};
+
+/// A session of a person: from a login to its end, through all of its refresh tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub(crate) user_id: UserId,
+    pub(crate) session_id: SessionId,
+    /// Goes into every refresh token, so that the key alone does not make one.
+    salt: String,
+    /// How often the refresh token was replaced.
+    generation: u32,
+    /// When the current pair of tokens was made.
+    rotated_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+    valid_until: Timestamp,
+    revoked_at: Option<Timestamp>,
+    org_id: Option<OrgId>,
+    member_id: Option<MemberId>,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for Session {
+    fn key(&self) -> Key {
+        Key::Session(self.user_id, self.session_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.valid_until)
+    }
+}
+
+impl Session {
+    pub(crate) fn begin(user_id: UserId, session_id: SessionId, policy: &Policy, now: Timestamp) -> Self {
+        Self {
+            user_id,
+            session_id,
+            salt: URL_SAFE_NO_PAD.encode(random_secret::<32>()),
+            generation: 0,
+            rotated_at: now,
+            created_at: now,
+            valid_until: now + SignedDuration::from_secs(policy.session_seconds),
+            revoked_at: None,
+            org_id: None,
+            member_id: None,
+            version: 0,
+        }
+    }
+
+    pub(crate) fn within(mut self, membership: Option<&MembershipSummary>) -> Self {
+        self.org_id = membership.map(|membership| membership.org_id);
+        self.member_id = membership.map(|membership| membership.member_id);
+        self
+    }
+
+    fn rotated(mut self, now: Timestamp) -> Self {
+        self.generation += 1;
+        self.rotated_at = now;
+        self
+    }
+
+    fn revoked(mut self, now: Timestamp) -> Self {
+        self.revoked_at = Some(now);
+        self
+    }
+
+    fn is_alive(&self, policy: &Policy, now: Timestamp) -> bool {
+        let idle_until = self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds);
+        self.revoked_at.is_none() && now < self.valid_until && now < idle_until
+    }
+
+    /// Whether nothing has become of it since its first pair of tokens.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.generation == 0 && self.revoked_at.is_none()
+    }
+
+    /// Whether the current tokens were made so recently that asking for them again is a repetition.
+    pub(crate) fn is_fresh(&self, policy: &Policy, now: Timestamp) -> bool {
+        now.duration_since(self.rotated_at) <= policy.replay()
+    }
+}
+
+/// A pair of tokens. Neither is stored anywhere.
+#[derive(Clone, Debug)]
+pub struct SessionTokens {
+    /// Goes with every request.
+    pub access_token: Secret<String>,
+    /// How long the access token works from when it was made, seconds.
+    pub expires_in: i64,
+    /// Gets the next pair.
+    pub refresh_token: Secret<String>,
+    /// The session.
+    pub session_id: SessionId,
+    /// The person.
+    pub user_id: UserId,
+    /// The organization that the session is in.
+    pub org_id: Option<OrgId>,
+}
+
+/// Makes and checks the tokens of sessions.
+pub struct SessionKey {
+    refresh: Secret<[u8; 32]>,
+    pub(crate) signer: Signer,
+    issuer: String,
+}
+
+const PREFIX: &str = "grt_";
+
+impl SessionKey {
+    /// Derives the keys from a secret text; `issuer` is the API's public URL.
+    pub fn from_secret(secret: &str, issuer: impl Into<String>) -> Self {
+        let refresh = derive(secret, "refresh tokens");
+        Self { refresh, signer: Signer::from_secret(secret), issuer: issuer.into() }
+    }
+
+    /// The session's current tokens: the same again for the same state of it.
+    pub(crate) fn tokens(&self, session: &Session, policy: &Policy) -> Result<SessionTokens, IdentityError> {
+        let issued_at = session.rotated_at.as_second();
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.issuer.clone(),
+            sub: session.user_id,
+            sid: session.session_id,
+            org: session.org_id,
+            mbr: session.member_id,
+            iat: issued_at,
+            exp: issued_at + policy.access_token_seconds,
+        };
+        Ok(SessionTokens {
+            access_token: Secret::new(self.signer.sign(&claims)?),
+            expires_in: policy.access_token_seconds,
+            refresh_token: Secret::new(self.refresh_token(session, session.generation)),
+            session_id: session.session_id,
+            user_id: session.user_id,
+            org_id: session.org_id,
+        })
+    }
+
+    fn refresh_token(&self, session: &Session, generation: u32) -> String {
+        let head = head(session.user_id, session.session_id, generation);
+        let mac = mac(&self.refresh, &[session.salt.as_bytes(), &head]);
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([head.as_slice(), &mac].concat()))
+    }
+}
+
+fn head(user: UserId, session: SessionId, generation: u32) -> Vec<u8> {
+    [user.uuid().as_bytes().as_slice(), session.uuid().as_bytes(), &generation.to_be_bytes()].concat()
+}
+
+/// What a refresh token says about itself, before it is checked.
+struct Shown {
+    user_id: UserId,
+    session_id: SessionId,
+    generation: u32,
+}
+
+impl Shown {
+    fn read(token: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        if bytes.len() != 16 + 16 + 4 + 32 {
+            return None;
+        }
+        Some(Self {
+            user_id: UserId::from_uuid(Uuid::from_slice(&bytes[..16]).ok()?),
+            session_id: SessionId::from_uuid(Uuid::from_slice(&bytes[16..32]).ok()?),
+            generation: u32::from_be_bytes(bytes[32..36].try_into().ok()?),
+        })
+    }
+}
+
+/// What a refresh token is good for.
+enum Standing {
+    /// It is the current one: the next pair is due.
+    Current,
+    /// It was replaced a moment ago, and the answer may have been lost: the same pair again.
+    Repeated,
+    /// It was replaced long ago: somebody else has it.
+    Stolen,
+    /// Nothing.
+    Void,
+}
+
+fn standing(
+    session: &Session,
+    token: &str,
+    shown: &Shown,
+    key: &SessionKey,
+    policy: &Policy,
+    now: Timestamp,
+) -> Standing {
+    let genuine = same(key.refresh_token(session, shown.generation).as_bytes(), token.as_bytes());
+    if !genuine || !session.is_alive(policy, now) {
+        return Standing::Void;
+    }
+    match session.generation.checked_sub(shown.generation) {
+        Some(0) => Standing::Current,
+        Some(1) if session.is_fresh(policy, now) => Standing::Repeated,
+        Some(_) => Standing::Stolen,
+        None => Standing::Void,
+    }
+}
+
+const ATTEMPTS: usize = 10;
+
+/// Replaces a refresh token and gives the next pair. A token that was replaced more than a moment ago ends the session: either the
+/// person or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
+pub async fn refresh(
+    table: &Table,
+    key: &SessionKey,
+    policy: &Policy,
+    cause: &Cause,
+    token: &str,
+) -> Result<SessionTokens, IdentityError> {
+    let shown = Shown::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
+    for _ in 0..ATTEMPTS {
+        let now = table.clock().now();
+        let (session, user) = load(table, shown.user_id, shown.session_id).await?;
+        if !user.accepts(session.session_id, session.created_at) {
+            return Err(IdentityError::InvalidRefreshToken);
+        }
+        let changes = match standing(&session, token, &shown, key, policy, now) {
+            Standing::Void => return Err(IdentityError::InvalidRefreshToken),
+            Standing::Repeated => return key.tokens(&session, policy),
+            Standing::Current => {
+                let rotated = session.rotated(now);
+                let tokens = key.tokens(&rotated, policy)?;
+                match table.commit(cause, Changes::new().replace(&rotated)).await {
+                    Ok(_) => return Ok(tokens),
+                    Err(CommitError::Conflict { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Standing::Stolen => end(session, user, policy, "refresh_token_reused", now),
+        };
+        match table.commit(cause, changes).await {
+            Ok(_) => return Err(IdentityError::InvalidRefreshToken),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(IdentityError::Contention)
+}
+
+/// Ends the session that the call was made with. Doing it twice is no error.
+pub async fn sign_out(
+    table: &Table,
+    policy: &Policy,
+    cause: &Cause,
+    principal: &Principal,
+) -> Result<(), IdentityError> {
+    for _ in 0..ATTEMPTS {
+        let now = table.clock().now();
+        let (session, user) = load(table, principal.user_id, principal.session_id).await?;
+        if session.revoked_at.is_some() {
+            return Ok(());
+        }
+        match table.commit(cause, end(session, user, policy, "signed_out", now)).await {
+            Ok(_) => return Ok(()),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(IdentityError::Contention)
+}
+
+/// Takes the session into another organization of the person's.
+pub async fn switch_org(
+    table: &Table,
+    key: &SessionKey,
+    policy: &Policy,
+    cause: &Cause,
+    principal: &Principal,
+    org_id: OrgId,
+) -> Result<SessionTokens, IdentityError> {
+    for _ in 0..ATTEMPTS {
+        let now = table.clock().now();
+        let place = Key::Membership(principal.user_id, Tenant::trusted(org_id));
+        let keys =
+            [Key::User(principal.user_id), Key::Session(principal.user_id, principal.session_id), place];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let [user, session, place] = keys;
+        let mut user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
+        let session: Session = found.take(&session)?.ok_or(IdentityError::InvalidRefreshToken)?;
+        let membership: MembershipSummary = found.take(&place)?.ok_or(IdentityError::NotAMember)?;
+        if !session.is_alive(policy, now) {
+            return Err(IdentityError::InvalidRefreshToken);
+        }
+        let session = session.rotated(now).within(Some(&membership));
+        let tokens = key.tokens(&session, policy)?;
+        let mut changes = Changes::new().replace(&session);
+        if user.last_org_id != Some(org_id) {
+            user.last_org_id = Some(org_id);
+            changes = changes.replace(&user);
+        }
+        match table.commit(cause, changes).await {
+            Ok(_) => return Ok(tokens),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(IdentityError::Contention)
+}
+
+async fn load(
+    table: &Table,
+    user_id: UserId,
+    session_id: SessionId,
+) -> Result<(Session, User), IdentityError> {
+    let keys = [Key::Session(user_id, session_id), Key::User(user_id)];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
+    let user = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
+    Ok((session, user))
+}
+
+fn end(session: Session, user: User, policy: &Policy, reason: &str, now: Timestamp) -> Changes {
+    let tokens_until = now + SignedDuration::from_secs(policy.access_token_seconds);
+    let user = user.without(session.session_id, tokens_until, now);
+    let session = session.revoked(now);
+    let event = SessionRevoked {
+        user_id: session.user_id,
+        session_id: session.session_id,
+        reason: reason.to_owned(),
+    };
+    Changes::new()
+        .publish(NewEvent::new(None, &session.session_id, session.next_version(), &event))
+        .replace(&session)
+        .replace(&user)
+}

@@ -1,0 +1,146 @@
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use primitives::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
+
+use crate::{IdentityError, key::derive, token::Claims};
+
+/// The public half of a key that signs access tokens, as a JSON Web Key (RFC 8037).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// Names the key: its thumbprint (RFC 7638).
+    pub kid: String,
+    /// The key, base64url.
+    pub x: String,
+    /// Since when tokens are signed with it.
+    pub added_at: Timestamp,
+}
+
+/// The public halves of all keys that valid tokens may be signed with, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKeys {
+    /// The keys.
+    pub keys: Vec<PublicKey>,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for SigningKeys {
+    fn key(&self) -> Key {
+        Key::SigningKeys
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// A key is published for a day after its successor, longer than any token it signed lives.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+impl SigningKeys {
+    /// The keys with `key` as the newest one, and without those that nothing can be signed with any more.
+    fn with(mut self, key: PublicKey, now: Timestamp) -> Self {
+        let mut successor_since = Some(now);
+        self.keys.retain(|old| {
+            let kept = successor_since.is_none_or(|since| now.duration_since(since) < KEPT);
+            successor_since = Some(old.added_at);
+            kept && old.kid != key.kid
+        });
+        self.keys.insert(0, key);
+        self
+    }
+}
+
+/// Signs access tokens (EdDSA, RFC 8037).
+#[derive(Clone)]
+pub(crate) struct Signer {
+    key: EncodingKey,
+    header: Header,
+    x: String,
+}
+
+impl Signer {
+    /// # Panics
+    /// Never: any 32 bytes are a seed.
+    #[expect(clippy::expect_used, reason = "any 32 bytes are an Ed25519 seed")]
+    pub(crate) fn from_secret(secret: &str) -> Self {
+        let seed = derive(secret, "access tokens");
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).expect("a seed");
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let document = pair.to_pkcs8v1().expect("a key");
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some("at+jwt".to_owned());
+        header.kid = Some(thumbprint(&x));
+        Self { key: EncodingKey::from_ed_der(document.as_ref()), header, x }
+    }
+
+    pub(crate) fn sign(&self, claims: &Claims) -> Result<String, IdentityError> {
+        Ok(jsonwebtoken::encode(&self.header, claims, &self.key)?)
+    }
+
+    pub(crate) fn public_key(&self, now: Timestamp) -> PublicKey {
+        PublicKey { kid: thumbprint(&self.x), x: self.x.clone(), added_at: now }
+    }
+}
+
+/// RFC 7638, section 3, for an octet key pair: the members in this order, without spaces.
+fn thumbprint(x: &str) -> String {
+    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
+}
+
+/// Makes sure that everybody can check what this secret signs. Gives the published keys.
+pub async fn publish_signing_key(
+    table: &Table,
+    key: &crate::SessionKey,
+) -> Result<SigningKeys, IdentityError> {
+    let now = table.clock().now();
+    let active = key.signer.public_key(now);
+    for _ in 0..5 {
+        let published: SigningKeys =
+            table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+        if published.keys.iter().any(|key| key.kid == active.kid) {
+            return Ok(published);
+        }
+        let updated = published.with(active.clone(), now);
+        match table
+            .commit(&Cause::system("signing keys", "signing-keys"), Changes::new().replace(&updated))
+            .await
+        {
+            Ok(_) => return Ok(updated),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(IdentityError::Contention)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thumbprints_are_those_of_the_rfc() {
+        // RFC 8037, appendix A.3
+        assert_eq!(
+            thumbprint("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
+    }
+
+    #[test]
+    fn an_old_key_stays_until_its_last_token_has_expired() {
+        let at = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let key =
+            |name: &str, hours| PublicKey { kid: name.to_owned(), x: String::new(), added_at: at(hours) };
+        let names =
+            |keys: &SigningKeys| keys.keys.iter().map(|key| key.kid.clone()).collect::<Vec<_>>().join(" ");
+        let keys = SigningKeys::default().with(key("a", 0), at(0)).with(key("b", 100), at(100));
+        assert_eq!(names(&keys), "b a");
+        assert_eq!(names(&keys.clone().with(key("c", 110), at(110))), "c b a");
+        assert_eq!(names(&keys.with(key("c", 200), at(200))), "c b");
+    }
+}

@@ -1,0 +1,31 @@
+use primitives::{MemberId, OrgId, SessionId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+/// What an access token says (RFC 9068 names, where it has them). The role is not in it: it is read when it matters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who made it: the API's public URL.
+    pub iss: String,
+    /// Who it is for: the same.
+    pub aud: String,
+    /// The person.
+    pub sub: UserId,
+    /// The session.
+    pub sid: SessionId,
+    /// The organization that the session is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
+    /// The person's membership there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mbr: Option<MemberId>,
+    /// When it was made, epoch seconds.
+    pub iat: i64,
+    /// When it stops working, epoch seconds.
+    pub exp: i64,
+}
+
+impl Claims {
+    pub(crate) fn issued_at(&self) -> Timestamp {
+        Timestamp::from_second(self.iat).unwrap_or(Timestamp::MIN)
+    }
+}
