@@ -1,1 +1,28 @@
-//! Stripe: webhook signatures, lean event parsing and outgoing calls.
+//! Stripe, as far as this product uses it: webhook signatures, lean reading of events, and outgoing calls.
+//!
+//! Events are read leniently, field by field, because a webhook endpoint and Stripe's objects move through
+//! API versions at their own pace: full typed objects of one version fail on another. Outgoing calls use
+//! async-stripe's request builders with our own small answer types, over the HTTP client of the AWS SDK, so that
+//! one TLS stack serves both.
+//!
+//! This crate knows nothing of organizations, of the table or of what an event means to us.
+
+mod api_key;
+mod client;
+mod error;
+mod event;
+mod id;
+mod objects;
+mod signature;
+mod wire;
+
+pub use api_key::{ApiKey, InvalidApiKey};
+pub use client::{Client, ClientOptions};
+pub use error::StripeError;
+pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
+pub use id::{CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, SubscriptionId};
+pub use objects::{
+    CheckoutSession, Invoice, InvoiceStatus, Metadata, Subscription, SubscriptionStatus, UnreadableObject,
+};
+pub use signature::{SignatureError, TOLERANCE, WebhookSecrets, sign, verify};
+pub use stripe::IdempotencyKey;

@@ -1,0 +1,222 @@
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorSettings},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http_body_util::{BodyExt, Limited};
+use primitives::random_secret;
+use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
+use stripe_billing::subscription::RetrieveSubscription;
+use stripe_client_core::{
+    ConfigOverride, CustomizedStripeRequest, RequestBuilder, StripeClient, StripeMethod, VERSION,
+};
+
+use crate::{ApiKey, StripeError, Subscription, SubscriptionId, wire};
+
+/// More than any single object or page of 100 takes.
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+
+/// How calls are made.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// Where Stripe is: scheme and authority, with or without a slash at the end.
+    pub base_url: String,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long one attempt may take, from connecting to the last byte.
+    pub attempt_timeout: Duration,
+    /// How many attempts at most, the first included.
+    pub attempts: u32,
+    /// The pause before the second attempt; it doubles before each further one, and up to as much is added at random.
+    pub first_pause: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.stripe.com/".to_owned(),
+            connect_timeout: Duration::from_secs(2),
+            attempt_timeout: Duration::from_secs(5),
+            attempts: 3,
+            first_pause: Duration::from_millis(200),
+        }
+    }
+}
+
+/// Calls Stripe. Cheap to clone; all clones share their connections, the first of which is opened by the first call.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connector: OnceLock<Connector>,
+    key: ApiKey,
+    options: ClientOptions,
+}
+
+impl Client {
+    /// A client that acts for the account of `key`.
+    pub fn new(key: ApiKey, options: ClientOptions) -> Self {
+        Self(Arc::new(Inner { connector: OnceLock::new(), key, options }))
+    }
+
+    /// The subscription as it is at Stripe now.
+    pub async fn subscription(&self, id: &SubscriptionId) -> Result<Subscription, StripeError> {
+        let request = RetrieveSubscription::new(id.as_str()).build();
+        let object: wire::Subscription = request.customize().send(self).await?;
+        object.try_into().map_err(|error: crate::UnreadableObject| StripeError::Unreadable(error.to_string()))
+    }
+
+    /// Loading the trust store takes milliseconds, so it waits until somebody calls.
+    fn connector(&self) -> &Connector {
+        self.0.connector.get_or_init(|| {
+            let options = &self.0.options;
+            let settings = HttpConnectorSettings::builder()
+                .connect_timeout(options.connect_timeout)
+                .read_timeout(options.attempt_timeout)
+                .build();
+            Connector::builder()
+                .connector_settings(settings)
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+                .build()
+        })
+    }
+
+    fn request(
+        &self,
+        request: &RequestBuilder,
+        options: &ConfigOverride,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<HttpRequest, StripeError> {
+        let base = self.0.options.base_url.trim_end_matches('/');
+        let query = request.query.as_deref().filter(|query| !query.is_empty());
+        let uri =
+            format!("{base}/v1{}{}{}", request.path, query.map_or("", |_| "?"), query.unwrap_or_default());
+        let mut built = http::Request::builder()
+            .method(match request.method {
+                StripeMethod::Get => http::Method::GET,
+                StripeMethod::Post => http::Method::POST,
+                StripeMethod::Delete => http::Method::DELETE,
+            })
+            .uri(uri)
+            .header(AUTHORIZATION, format!("Bearer {}", self.0.key.expose()))
+            .header(USER_AGENT, concat!("Gantry/", env!("CARGO_PKG_VERSION")))
+            .header("stripe-version", VERSION.as_str());
+        if let Some(account) = &options.account_id {
+            built = built.header("stripe-account", account.as_str());
+        }
+        if let Some(key) = key {
+            built = built.header("idempotency-key", key.as_str());
+        }
+        if request.body.is_some() {
+            built = built.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let body = SdkBody::from(request.body.clone().unwrap_or_default());
+        let request = built.body(body).map_err(|error| StripeError::Request(error.into()))?;
+        HttpRequest::try_from(request).map_err(|error| StripeError::Request(error.into()))
+    }
+
+    async fn attempt(&self, request: HttpRequest) -> Result<Bytes, Failure> {
+        let response = self
+            .connector()
+            .call(request)
+            .await
+            .map_err(|error| Failure { retry: true, error: StripeError::Unreachable(error.into()) })?;
+        let status = response.status().as_u16();
+        let should_retry = header(&response, "stripe-should-retry");
+        let request_id = header(&response, "request-id");
+        let body = Limited::new(response.into_body(), LARGEST_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| Failure { retry: true, error: StripeError::Unreachable(error) })?
+            .to_bytes();
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let answer: wire::ErrorAnswer = serde_json::from_slice(&body).unwrap_or_default();
+        let code = answer.error.code.or(answer.error.r#type);
+        Err(Failure {
+            retry: is_worth_retrying(status, should_retry.as_deref()),
+            error: StripeError::Refused { status, code, request_id },
+        })
+    }
+}
+
+struct Failure {
+    retry: bool,
+    error: StripeError,
+}
+
+fn header(response: &HttpResponse, name: &str) -> Option<String> {
+    response.headers().get(name).map(ToOwned::to_owned)
+}
+
+/// Stripe's own word first, then the statuses it documents as passing
+/// (<https://docs.stripe.com/error-low-level#sdk-support>).
+fn is_worth_retrying(status: u16, should_retry: Option<&str>) -> bool {
+    match should_retry {
+        Some("true") => true,
+        Some("false") => false,
+        _ => matches!(status, 409 | 424 | 429 | 500..=599),
+    }
+}
+
+/// The key under which Stripe takes repetitions of a changing call for one. A caller that can be repeated itself must
+/// give its own; without one a random key still makes the attempts of this call one.
+fn idempotency_key(method: StripeMethod, strategy: Option<&RequestStrategy>) -> Option<IdempotencyKey> {
+    match (method, strategy) {
+        (_, Some(RequestStrategy::Idempotent(key))) => Some(key.clone()),
+        (StripeMethod::Post | StripeMethod::Delete, _) => {
+            IdempotencyKey::new(hex::encode(random_secret::<16>())).ok()
+        }
+        (StripeMethod::Get, _) => None,
+    }
+}
+
+/// Between once and twice the doubled first pause.
+fn pause(first: Duration, attempt: u32) -> Duration {
+    let doubled = first.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX));
+    let [random] = random_secret::<1>();
+    doubled + doubled.mul_f64(f64::from(random) / 256.0)
+}
+
+impl StripeClient for Client {
+    type Err = StripeError;
+
+    async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
+        let (request, options) = request.into_pieces();
+        let key = idempotency_key(request.method, options.request_strategy.as_ref());
+        let attempts = match options.request_strategy {
+            Some(RequestStrategy::Once) => 1,
+            Some(RequestStrategy::Retry(n) | RequestStrategy::ExponentialBackoff(n)) => n.max(1),
+            Some(RequestStrategy::Idempotent(_)) | None => self.0.options.attempts.max(1),
+        };
+        let timeout = options.timeout.unwrap_or(self.0.options.attempt_timeout);
+        let mut attempt = 1;
+        loop {
+            let http_request = self.request(&request, &options, key.as_ref())?;
+            let failure = match tokio::time::timeout(timeout, self.attempt(http_request)).await {
+                Ok(Ok(body)) => return Ok(body),
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure { retry: true, error: StripeError::TimedOut },
+            };
+            tracing::warn!(attempt, path = request.path, error = %failure.error, "call to Stripe failed");
+            if !failure.retry || attempt == attempts {
+                return Err(failure.error);
+            }
+            tokio::time::sleep(pause(self.0.options.first_pause, attempt - 1)).await;
+            attempt += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
