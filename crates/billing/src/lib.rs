@@ -1,1 +1,29 @@
 //! Trials, subscriptions and what they give access to.
+//!
+//! The rules are pure: [`Account`] is all there is to know about one organization's money, and everything is decided
+//! from it, the time and the [`Rules`]. Stripe is the source of truth for subscriptions; [`StripeState`] is what its
+//! events add up to, in whatever order they come.
+//!
+//! This crate knows nothing of HTTP, of Lambda, or of other domains.
+
+mod access;
+mod account;
+mod invoice;
+mod newest;
+mod rules;
+#[cfg(test)]
+mod samples;
+mod stamp;
+mod stripe_state;
+mod subscription;
+mod transition;
+mod trial;
+
+pub use access::{Access, AccessLevel, Standing};
+pub use account::Account;
+pub use invoice::Invoice;
+pub use rules::Rules;
+pub use stamp::{Rank, Stamp};
+pub use stripe_state::{Fact, StripeState};
+pub use subscription::Subscription;
+pub use trial::{Trial, TrialNotice};

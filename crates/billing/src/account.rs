@@ -1,0 +1,75 @@
+use access::Tenant;
+use events::NewEvent;
+use jiff::Timestamp;
+use primitives::OrgId;
+use serde::{Deserialize, Serialize};
+use table::{Index, Item, Key};
+
+use crate::{Fact, Rules, StripeState, Trial, TrialNotice, transition};
+
+/// Everything about one organization's money: its trial and what Stripe says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Whose it is.
+    pub org_id: OrgId,
+    /// The free trial.
+    pub trial: Trial,
+    /// What Stripe says.
+    pub stripe: StripeState,
+    /// How many changes were stored.
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for Account {
+    fn key(&self) -> Key {
+        Key::Subscription(self.tenant())
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn index(&self) -> Option<Index> {
+        let due_at = self.next_notice_at()?;
+        Some(Index::TrialNotice { due_at, tenant: self.tenant() })
+    }
+}
+
+impl Account {
+    /// The account of a new organization, whose trial begins now.
+    pub fn open(org_id: OrgId, now: Timestamp, rules: &Rules) -> Self {
+        Self { org_id, trial: Trial::start(now, rules.trial), stripe: StripeState::default(), version: 0 }
+    }
+
+    fn tenant(&self) -> Tenant {
+        Tenant::trusted(self.org_id)
+    }
+
+    /// When the schedule has to look at the trial next. A trial that led to a subscription gives no notices any more.
+    pub fn next_notice_at(&self) -> Option<Timestamp> {
+        if self.stripe.has_begun() { None } else { self.trial.next_notice_at() }
+    }
+
+    /// The account after the trial's notice that is due now, and the notice; nothing if none is.
+    pub fn give_notice(&self, now: Timestamp) -> Option<(Self, TrialNotice)> {
+        if self.stripe.has_begun() {
+            return None;
+        }
+        let notice = self.trial.due(now)?;
+        Some((Self { trial: self.trial.clone().after(notice), ..self.clone() }, notice))
+    }
+
+    /// The account after something that Stripe told us.
+    #[must_use]
+    pub fn learn(&self, facts: impl IntoIterator<Item = Fact>) -> Self {
+        let mut account = self.clone();
+        facts.into_iter().for_each(|fact| account.stripe.add(fact));
+        account
+    }
+
+    /// What others are told when what we know from Stripe changes from this to `next`.
+    pub fn events_towards(&self, next: &Self, rules: &Rules) -> Vec<NewEvent> {
+        transition::events(self, next, rules)
+    }
+}

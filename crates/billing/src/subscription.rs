@@ -1,0 +1,101 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use stripe_client::{CustomerId, PriceId, SubscriptionId, SubscriptionStatus};
+
+use crate::{newest::Record, stamp::Stamp};
+
+/// A Stripe subscription as one event, or Stripe's own answer, showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its id at Stripe.
+    pub id: SubscriptionId,
+    /// Who pays.
+    pub customer: CustomerId,
+    /// Where it stands.
+    pub status: SubscriptionStatus,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether it ends with the current period.
+    pub cancel_at_period_end: bool,
+    /// When it is going to end, if that is decided.
+    pub cancel_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When the trial that Stripe runs ends or ended.
+    pub trial_end: Option<Timestamp>,
+    /// Begin of the period paid for.
+    pub current_period_start: Option<Timestamp>,
+    /// End of the period paid for.
+    pub current_period_end: Option<Timestamp>,
+    /// What is subscribed to.
+    pub price: Option<PriceId>,
+    /// How many of it.
+    pub quantity: Option<u64>,
+}
+
+impl From<stripe_client::Subscription> for Subscription {
+    fn from(seen: stripe_client::Subscription) -> Self {
+        Self {
+            id: seen.id,
+            customer: seen.customer,
+            status: seen.status,
+            created: seen.created,
+            cancel_at_period_end: seen.cancel_at_period_end,
+            cancel_at: seen.cancel_at,
+            ended_at: seen.ended_at,
+            trial_end: seen.trial_end,
+            current_period_start: seen.current_period_start,
+            current_period_end: seen.current_period_end,
+            price: seen.price,
+            quantity: seen.quantity,
+        }
+    }
+}
+
+/// What a subscription means for the organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Nothing was ever paid or tried out; as good as no subscription.
+    NotBegun,
+    /// It ended.
+    Over,
+    /// Stripe's trial ended without a payment method.
+    Paused,
+    /// A payment is due and was not made.
+    Failing,
+    /// In good standing.
+    Working,
+}
+
+impl Subscription {
+    pub(crate) fn phase(&self) -> Phase {
+        match self.status {
+            SubscriptionStatus::Incomplete | SubscriptionStatus::IncompleteExpired => Phase::NotBegun,
+            SubscriptionStatus::Canceled => Phase::Over,
+            SubscriptionStatus::Paused => Phase::Paused,
+            SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid => Phase::Failing,
+            SubscriptionStatus::Trialing | SubscriptionStatus::Active => Phase::Working,
+        }
+    }
+}
+
+/// The latest snapshot of one subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SubscriptionRecord {
+    pub(crate) subscription: Subscription,
+    pub(crate) stamp: Stamp,
+}
+
+impl Record for SubscriptionRecord {
+    type Key = (Timestamp, SubscriptionId);
+
+    fn key(&self) -> Self::Key {
+        (self.subscription.created, self.subscription.id.clone())
+    }
+
+    fn join(&mut self, other: Self) {
+        if other.stamp > self.stamp {
+            *self = other;
+        }
+    }
+}
