@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::{
-    assert_none, assert_noticed, broken,
-    template::{Function, Resource, Template, target},
-};
+use system_tests::template::{Function, Resource, Template, target};
+
+use crate::{assert_none, assert_noticed, broken};
 
 /// How much longer than its function's timeout a queue hides a message: AWS's advice for event source mappings.
 const VISIBILITY_TIMES_TIMEOUT: u64 = 6;

@@ -4,10 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{
-    assert_none, assert_noticed, broken,
-    template::{Template, repository, target},
-};
+use system_tests::template::{Template, repository, target};
+
+use crate::{assert_none, assert_noticed, broken};
 
 /// What an account has by default is 1000, of which AWS keeps 100 unreserved.
 const RESERVABLE_CONCURRENCY: u64 = 900;

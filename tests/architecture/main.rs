@@ -5,14 +5,14 @@
 
 mod events_and_queues;
 mod functions;
+mod generated;
 mod policies;
 mod routes;
 mod sources;
 mod table_agreement;
-mod template;
 mod workspace_rules;
 
-use template::Template;
+use system_tests::template::Template;
 
 /// Fails with every problem, so that one run shows them all.
 #[track_caller]

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    assert_none, assert_noticed, broken,
-    template::{Template, one_or_many, target},
-};
+use system_tests::template::{Template, one_or_many, target};
+
+use crate::{assert_none, assert_noticed, broken};
 
 /// Actions that no function may have: a scan costs what the table holds, the others change the table itself.
 const FORBIDDEN: &[&str] = &[

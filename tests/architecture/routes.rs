@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    assert_none, assert_noticed, broken,
-    template::{Template, target},
-};
+use system_tests::template::{Template, target};
+
+use crate::{assert_none, assert_noticed, broken};
 
 /// Path of each route and the function that answers it.
 pub(crate) fn routes(template: &Template) -> Vec<(String, String)> {

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{assert_none, assert_noticed, template::repository};
+use system_tests::template::repository;
+
+use crate::{assert_none, assert_noticed};
 
 const LONGEST_FILE: usize = 500;
 /// Names that gather whatever has no home.

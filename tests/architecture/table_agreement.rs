@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use table::keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL};
 
-use crate::{assert_none, assert_noticed, broken, template::Template};
+use system_tests::template::Template;
+
+use crate::{assert_none, assert_noticed, broken};
 
 fn agreement(template: &Template) -> Vec<String> {
     let tables: Vec<_> = template.of_type("AWS::DynamoDB::Table").collect();

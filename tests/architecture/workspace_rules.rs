@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-use crate::{assert_none, assert_noticed, template::repository};
+use system_tests::template::repository;
+
+use crate::{assert_none, assert_noticed};
 
 const DOMAINS: &[&str] = &["identity", "orgs", "billing", "push"];
 const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client"];

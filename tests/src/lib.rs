@@ -1,1 +1,6 @@
-//! Tests of the whole system.
+//! Tests of the whole system, and the documents that are written from it.
+//!
+//! Knows every crate, so that no other has to. Nothing may depend on it.
+
+pub mod documents;
+pub mod template;

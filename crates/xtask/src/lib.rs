@@ -1,1 +1,11 @@
-//! Project commands: check, generate, new-function.
+//! The project's commands, run as `cargo xtask <command>`.
+//!
+//! Owns how the workspace is checked, generated and extended. It must not know the product: what is generated comes from
+//! `system-tests`, which knows all of it, so that these commands start at once.
+
+pub mod check;
+pub mod generate;
+pub mod invoke;
+
+pub mod process;
+pub mod tools;

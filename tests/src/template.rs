@@ -6,7 +6,11 @@ use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
 /// The folder of the workspace.
-pub(crate) fn repository() -> PathBuf {
+///
+/// # Panics
+///
+/// Where the sources are not there any more.
+pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()
@@ -14,80 +18,98 @@ pub(crate) fn repository() -> PathBuf {
 }
 
 /// The template as JSON, every intrinsic function in its long form.
-pub(crate) struct Template {
+pub struct Template {
     document: Value,
 }
 
 /// One resource.
 #[derive(Clone, Copy)]
-pub(crate) struct Resource<'a> {
+pub struct Resource<'a> {
     /// Its logical id.
-    pub(crate) id: &'a str,
+    pub id: &'a str,
     value: &'a Value,
 }
 
 /// One `AWS::Serverless::Function`, the template's `Globals` taken in.
-pub(crate) struct Function<'a> {
-    pub(crate) resource: Resource<'a>,
+pub struct Function<'a> {
+    /// The function as a resource.
+    pub resource: Resource<'a>,
     globals: &'a Value,
 }
 
 impl Template {
-    pub(crate) fn of_repository() -> Self {
+    /// The template of this repository.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none, or it is no YAML.
+    pub fn of_repository() -> Self {
         let text = fs::read_to_string(repository().join("template.yaml")).expect("template.yaml is readable");
         let yaml = serde_yaml_ng::from_str(&text).expect("template.yaml is YAML");
         Self { document: long_form(yaml) }
     }
 
     /// A copy with one change, for the tests of the rules.
-    pub(crate) fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+    #[must_use]
+    pub fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.document);
         self
     }
 
-    pub(crate) fn resource(&self, id: &str) -> Option<Resource<'_>> {
+    /// The resource with this logical id.
+    pub fn resource(&self, id: &str) -> Option<Resource<'_>> {
         let (id, value) = self.document["Resources"].as_object()?.get_key_value(id)?;
         Some(Resource { id, value })
     }
 
-    pub(crate) fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
+    /// All resources.
+    ///
+    /// # Panics
+    ///
+    /// Where the template has none.
+    pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
         let resources = self.document["Resources"].as_object().expect("the template has Resources");
         resources.iter().map(|(id, value)| Resource { id, value })
     }
 
-    pub(crate) fn of_type(&self, kind: &str) -> impl Iterator<Item = Resource<'_>> {
+    /// The resources of one type, such as `AWS::SQS::Queue`.
+    pub fn of_type(&self, kind: &str) -> impl Iterator<Item = Resource<'_>> {
         self.resources().filter(move |resource| resource.value["Type"] == *kind)
     }
 
-    pub(crate) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+    /// The functions.
+    pub fn functions(&self) -> impl Iterator<Item = Function<'_>> {
         let globals = &self.document["Globals"]["Function"];
         self.of_type("AWS::Serverless::Function").map(move |resource| Function { resource, globals })
     }
 }
 
 impl<'a> Resource<'a> {
-    pub(crate) fn property(&self, name: &str) -> &'a Value {
+    /// One of its properties; null where it has none of this name.
+    pub fn property(&self, name: &str) -> &'a Value {
         &self.value["Properties"][name]
     }
 
-    pub(crate) fn attribute(&self, name: &str) -> &'a Value {
+    /// What stands beside its properties, such as `DeletionPolicy`.
+    pub fn attribute(&self, name: &str) -> &'a Value {
         &self.value[name]
     }
 
-    pub(crate) fn kind(&self) -> &'a str {
+    /// Its type.
+    pub fn kind(&self) -> &'a str {
         self.value["Type"].as_str().unwrap_or_default()
     }
 }
 
 impl<'a> Function<'a> {
     /// The folder under `functions/`, which is the package's name too: the last part of `CodeUri`.
-    pub(crate) fn name(&self) -> &'a str {
+    pub fn name(&self) -> &'a str {
         let uri = self.resource.property("CodeUri").as_str().unwrap_or_default();
         uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
     }
 
     /// A property, from the function or else from the globals.
-    pub(crate) fn property(&self, name: &str) -> &'a Value {
+    pub fn property(&self, name: &str) -> &'a Value {
         match self.resource.property(name) {
             Value::Null => &self.globals[name],
             own => own,
@@ -95,7 +117,7 @@ impl<'a> Function<'a> {
     }
 
     /// Names of the environment variables, the globals' included.
-    pub(crate) fn variables(&self) -> Vec<&'a str> {
+    pub fn variables(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> = [self.globals, &self.resource.value["Properties"]]
             .into_iter()
             .filter_map(|from| from["Environment"]["Variables"].as_object())
@@ -107,7 +129,7 @@ impl<'a> Function<'a> {
     }
 
     /// Its events: name, type and properties.
-    pub(crate) fn events(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
+    pub fn events(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
         let events = self.resource.property("Events").as_object();
         events.into_iter().flatten().map(|(name, event)| {
             (name.as_str(), event["Type"].as_str().unwrap_or_default(), &event["Properties"])
@@ -115,7 +137,7 @@ impl<'a> Function<'a> {
     }
 
     /// The statements of its policies, and what stands among the policies that is no document.
-    pub(crate) fn statements(&self) -> Vec<&'a Value> {
+    pub fn statements(&self) -> Vec<&'a Value> {
         let policies = self.resource.property("Policies").as_array();
         policies
             .into_iter()
@@ -128,13 +150,13 @@ impl<'a> Function<'a> {
 }
 
 /// The logical id that a value points at through `Ref`, `Fn::GetAtt` or `Fn::Sub`.
-pub(crate) fn target(value: &Value) -> Option<&str> {
+pub fn target(value: &Value) -> Option<&str> {
     let sub = || value["Fn::Sub"].as_str()?.split_once("${")?.1.split(['}', '.']).next();
     value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).or_else(sub)
 }
 
 /// One value or a list of them, as policies allow both.
-pub(crate) fn one_or_many(value: &Value) -> Vec<&Value> {
+pub fn one_or_many(value: &Value) -> Vec<&Value> {
     match value {
         Value::Null => Vec::new(),
         Value::Array(values) => values.iter().collect(),

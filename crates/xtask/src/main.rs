@@ -1,0 +1,34 @@
+//! `cargo xtask <command>`.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{check, generate, invoke, process, tools};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that a change must pass: format, lints, tests, dependencies, template.
+    Check(check::Options),
+    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md, events/schemas.
+    Generate(generate::Options),
+    /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
+    InvokeAll(invoke::Options),
+    /// Installs the pinned tools that are not Rust's own into target/tools.
+    Tools,
+}
+
+fn main() -> Result<()> {
+    let root = process::workspace_root();
+    match Arguments::parse().command {
+        Command::Check(options) => check::run(&root, &options),
+        Command::Generate(options) => generate::run(&root, &options),
+        Command::InvokeAll(options) => invoke::run(&root, &options),
+        Command::Tools => tools::install(&root),
+    }
+}
