@@ -1,1 +1,24 @@
-//! Configuration, telemetry, AWS clients; serve() for HTTP, consume() for events.
+//! What a function has around its own code: configuration, telemetry, AWS clients, and the shapes of invocation: HTTP, queue,
+//! table stream, schedule.
+//!
+//! The only crate that reads the environment, and with `functions/*` the only one that knows Lambda. A function is a value
+//! ([`Function`]): the same one runs in Lambda, in the local cloud and in tests, always on the real JSON event.
+
+mod clients;
+mod environment;
+mod function;
+mod host;
+mod http_function;
+mod metrics;
+mod queue;
+mod schedule;
+mod secrets;
+mod stream;
+mod telemetry;
+
+pub use environment::{ConfigurationError, Environment, Stage};
+pub use function::{Function, run, trace_header};
+pub use host::Host;
+pub use lambda_runtime::{Context, Error, LambdaEvent};
+pub use secrets::{Rotating, SecretError};
+pub use stream::{Record, StreamOutcome};

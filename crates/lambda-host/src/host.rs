@@ -1,0 +1,211 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use http_api::{Authenticate, Edge, EdgeSettings, Problem};
+use identity::Authority;
+use lambda_runtime::Error;
+use primitives::{Clock, Ids, Secret};
+use table::{Call, CursorKey, Table};
+use tokio::time::Instant;
+
+use crate::{
+    clients,
+    environment::{ConfigurationError, Environment, Stage, wrong},
+    secrets::{Rotating, key},
+};
+
+/// What a function is built from. Clients are made when they are asked for, so that a cold start pays for what it uses. Cheap to clone.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    environment: Environment,
+    stage: Stage,
+    function_name: String,
+    clock: Clock,
+    ids: Ids,
+    config: SdkConfig,
+    table: OnceLock<Table>,
+    last_calls: Mutex<Vec<Call>>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("function", &self.0.function_name).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// On the system's clock and network.
+    pub async fn start(environment: Environment) -> Result<Self, ConfigurationError> {
+        let clock = Clock::system();
+        Self::with(environment, clock.clone(), Ids::random(clock), None).await
+    }
+
+    /// On this clock, with these ids, and with this HTTP client under all AWS clients where there is one.
+    pub async fn with(
+        environment: Environment,
+        clock: Clock,
+        ids: Ids,
+        http_client: Option<SharedHttpClient>,
+    ) -> Result<Self, ConfigurationError> {
+        let stage = environment.stage()?;
+        if stage == Stage::Production && environment.optional("AWS_ENDPOINT_URL").is_some() {
+            return Err(wrong("AWS_ENDPOINT_URL", "production talks to AWS itself; unset it"));
+        }
+        let function_name = environment.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("function").to_owned();
+        let config = clients::sdk_config(&environment, http_client).await?;
+        Ok(Self(Arc::new(Inner {
+            environment,
+            stage,
+            function_name,
+            clock,
+            ids,
+            config,
+            table: OnceLock::new(),
+            last_calls: Mutex::default(),
+        })))
+    }
+
+    /// The environment, for what only this function has.
+    pub fn environment(&self) -> &Environment {
+        &self.0.environment
+    }
+
+    /// Where the deployment stands.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// The function's name, as logs and metrics show it.
+    pub fn function_name(&self) -> &str {
+        &self.0.function_name
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Where ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// The SDK's configuration, for clients of the function's own.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.0.config
+    }
+
+    /// The table. The first call connects, in init, so that the first request need not.
+    pub async fn table(&self) -> Result<Table, ConfigurationError> {
+        if let Some(table) = self.0.table.get() {
+            return Ok(table.clone());
+        }
+        let client = clients::dynamodb(&self.0.config, &self.0.environment)?;
+        let name = self.0.environment.required("TABLE_NAME")?;
+        let table = Table::new(client, name, self.0.clock.clone(), self.0.ids.clone());
+        let table = self.0.table.get_or_init(|| table).clone();
+        table.connect().await;
+        Ok(table)
+    }
+
+    /// Something made from the text of the secret that this variable names.
+    pub fn secret_text<T>(
+        &self,
+        variable: &str,
+        make: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+    ) -> Result<Rotating<T>, ConfigurationError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.0.config);
+        Ok(Rotating::new(client, self.0.environment.required(variable)?, make))
+    }
+
+    /// Something made from the key in the secret that this variable names: `{"key": "…"}`.
+    pub fn secret_key<T>(
+        &self,
+        variable: &str,
+        make: impl Fn(&str) -> T + Send + Sync + 'static,
+    ) -> Result<Rotating<T>, ConfigurationError> {
+        self.secret_text(variable, move |text| key(text).map(|key: Secret<String>| make(key.expose())))
+    }
+
+    /// The key of cursors.
+    pub fn cursor_key(&self) -> Result<Rotating<CursorKey>, ConfigurationError> {
+        self.secret_key("CURSOR_SECRET_ARN", CursorKey::from_secret)
+    }
+
+    /// The URL that the world knows the API by: also the issuer of access tokens.
+    pub fn public_api_url(&self) -> Result<String, ConfigurationError> {
+        self.0.environment.url("PUBLIC_API_URL")
+    }
+
+    /// The HTTP edge, with sessions checked against the table.
+    pub async fn edge(&self) -> Result<Edge, Error> {
+        let table = self.table().await?;
+        let authority = Authority::new(table.clone(), self.public_api_url()?);
+        let authenticate: Authenticate = Arc::new(move |token, consistency| {
+            let authority = authority.clone();
+            Box::pin(async move { authority.principal(&token, consistency).await.map_err(Problem::from) })
+        });
+        let hops: u8 = self.0.environment.parsed("TRUSTED_PROXY_HOPS")?;
+        let settings = EdgeSettings {
+            allowed_origins: self.0.environment.origins("ALLOWED_ORIGINS")?,
+            trusted_proxy_hops: usize::from(hops),
+        };
+        Ok(Edge::new(settings, authenticate, table))
+    }
+
+    /// A client of the event bus, and the bus's name.
+    pub fn event_bus(&self) -> Result<(aws_sdk_eventbridge::Client, String), ConfigurationError> {
+        let name = self.0.environment.required("EVENT_BUS_NAME")?.to_owned();
+        Ok((aws_sdk_eventbridge::Client::new(&self.0.config), name))
+    }
+
+    /// A client of the queues.
+    pub fn queues(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.0.config)
+    }
+
+    /// A client of push and SMS.
+    pub fn notifications(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.0.config)
+    }
+
+    /// A client of mail.
+    pub fn mail(&self) -> aws_sdk_sesv2::Client {
+        aws_sdk_sesv2::Client::new(&self.0.config)
+    }
+
+    /// What the invocation before asked of the table: for budgets in tests.
+    pub fn calls_of_last_invocation(&self) -> Vec<Call> {
+        self.0.last_calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
+        self.0.table.get().map(|table| table.usage().take()).unwrap_or_default()
+    }
+
+    pub(crate) fn remember_calls(&self, calls: Vec<Call>) {
+        *self.0.last_calls.lock().unwrap_or_else(PoisonError::into_inner) = calls;
+    }
+
+    /// The runtime's deadline (epoch milliseconds; 0 where nobody set one) on the clock that waits are measured by.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the runtime's deadline is in wall-clock time, whatever our clock says"
+    )]
+    pub(crate) fn deadline(epoch_milliseconds: u64) -> Instant {
+        const WITHOUT: Duration = Duration::from_secs(30);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let left = match epoch_milliseconds {
+            0 => WITHOUT,
+            at => Duration::from_millis(at).saturating_sub(now),
+        };
+        Instant::now() + left
+    }
+}
