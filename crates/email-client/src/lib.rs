@@ -1,1 +1,17 @@
-//! Mails: templates, rendering and sending through SES.
+//! Mails to people: what each of them says, how it looks, and sending it through SES.
+//!
+//! Owns the texts, the templates and the one client of SES. It must not know why a mail is sent, nor who receives it beyond the
+//! address.
+
+mod mail;
+mod mailer;
+mod name;
+mod render;
+
+pub use mail::{
+    MagicLink, Mail, PaymentFailed, SubscriptionActivated, SubscriptionCanceled, TrialEnded, TrialEnding,
+    Welcome,
+};
+pub use mailer::{Mailer, SendError};
+pub use name::Name;
+pub use render::Rendered;

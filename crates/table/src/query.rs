@@ -1,8 +1,9 @@
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use primitives::{Limit, Page};
+use serde::de::DeserializeOwned;
 
 use crate::{
-    CursorKey, Item,
+    CursorKey,
     error::StoreError,
     item::{Attributes, read, text},
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
@@ -84,7 +85,7 @@ impl Query {
 
 impl Table {
     /// One page that a caller asked for; `cursor` is what the page before gave.
-    pub async fn page<T: Item>(
+    pub async fn page<T: DeserializeOwned>(
         &self,
         query: &Query,
         limit: Limit,
@@ -98,12 +99,16 @@ impl Table {
     }
 
     /// Up to `limit` items from the beginning.
-    pub async fn first<T: Item>(&self, query: &Query, limit: usize) -> Result<Vec<T>, StoreError> {
+    pub async fn first<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
         Ok(self.query(query, limit, None).await?.0)
     }
 
     /// Up to `limit` items behind the sort key `after`, for a worker that pages through a partition by itself.
-    pub async fn after<T: Item>(
+    pub async fn after<T: DeserializeOwned>(
         &self,
         query: &Query,
         limit: usize,
@@ -115,7 +120,7 @@ impl Table {
         Ok((items, last.and_then(|mut last| last.remove(SK)).and_then(|sk| sk.as_s().ok().cloned())))
     }
 
-    async fn query<T: Item>(
+    async fn query<T: DeserializeOwned>(
         &self,
         query: &Query,
         limit: usize,

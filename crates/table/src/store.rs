@@ -8,7 +8,7 @@ use primitives::{Clock, Ids};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Item, Key,
+    Key,
     error::StoreError,
     item::{Attributes, key_attributes, read},
     keys::{PK, SK},
@@ -66,7 +66,11 @@ impl Table {
     }
 
     /// One item.
-    pub async fn get<T: Item>(&self, key: &Key, consistency: Consistency) -> Result<Option<T>, StoreError> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<T>, StoreError> {
         let answer = self
             .client
             .get_item()

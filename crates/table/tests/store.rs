@@ -1,5 +1,4 @@
 //! The table on a real engine: transactions, races, idempotency, limits and paging.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use access::Tenant;
 use events::{ActorRef, NewEvent, TrialStarted};

@@ -1,0 +1,92 @@
+//! What goes to SES over the wire, and what becomes of its refusals.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
+use email_client::{Mailer, Name, SendError, Welcome};
+use primitives::{Fault, FaultKind, Ids};
+use serde_json::{Value, json};
+
+type Requests = Arc<Mutex<Vec<Value>>>;
+
+async fn server(status: StatusCode, error: &'static str) -> (Mailer, Requests) {
+    let requests = Requests::default();
+    let seen = Arc::clone(&requests);
+    let send = move |Json(body): Json<Value>| async move {
+        seen.lock().unwrap().push(body);
+        let body = if error.is_empty() { json!({ "MessageId": "0100" }) } else { json!({ "message": "no" }) };
+        (status, [("x-amzn-errortype", error)], Json(body)).into_response()
+    };
+    let router = Router::new().route("/v2/email/outbound-emails", post(send));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let config = aws_sdk_sesv2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(url)
+        .build();
+    let client = aws_sdk_sesv2::Client::from_conf(config);
+    (Mailer::new(client, "Gantry <hello@example.com>", Some("mails".to_owned())), requests)
+}
+
+async fn send(mailer: &Mailer) -> Result<String, SendError> {
+    let mail = Welcome { organization: Name::new("Acme"), link: "https://app.example.com".to_owned() };
+    mailer.send(&"ada@example.com".parse().unwrap(), &mail, Ids::sequence().next()).await
+}
+
+#[tokio::test]
+async fn a_mail_goes_to_one_address_with_both_forms_and_its_tags() {
+    let (mailer, requests) = server(StatusCode::OK, "").await;
+    assert_eq!(send(&mailer).await.unwrap(), "0100");
+    let request = requests.lock().unwrap()[0].clone();
+    assert_eq!(request["FromEmailAddress"], "Gantry <hello@example.com>");
+    assert_eq!(request["Destination"], json!({ "ToAddresses": ["ada@example.com"] }));
+    assert_eq!(request["ConfigurationSetName"], "mails");
+    assert_eq!(
+        request["EmailTags"],
+        json!([
+            { "Name": "event_id", "Value": "evt_00000000000000000000000001" },
+            { "Name": "mail", "Value": "welcome" },
+        ])
+    );
+    let simple = &request["Content"]["Simple"];
+    assert_eq!(simple["Subject"], json!({ "Data": "Acme is ready on Gantry", "Charset": "UTF-8" }));
+    assert!(simple["Body"]["Html"]["Data"].as_str().unwrap().starts_with("<!doctype html>"));
+    assert!(simple["Body"]["Text"]["Data"].as_str().unwrap().starts_with("Welcome to Gantry"));
+}
+
+#[tokio::test]
+async fn refusals_say_whether_trying_again_helps() {
+    for (status, error, kind) in [
+        (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", FaultKind::Unavailable),
+        (StatusCode::BAD_REQUEST, "SendingPausedException", FaultKind::Unavailable),
+        (StatusCode::BAD_REQUEST, "LimitExceededException", FaultKind::Unavailable),
+        (StatusCode::INTERNAL_SERVER_ERROR, "", FaultKind::Unavailable),
+        (StatusCode::BAD_REQUEST, "MessageRejected", FaultKind::Invalid),
+        (StatusCode::BAD_REQUEST, "BadRequestException", FaultKind::Invalid),
+        (StatusCode::BAD_REQUEST, "MailFromDomainNotVerifiedException", FaultKind::Internal),
+    ] {
+        let (mailer, _) = server(status, error).await;
+        assert_eq!(send(&mailer).await.unwrap_err().kind(), kind, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_gone_is_unavailable() {
+    let (mailer, _) = server(StatusCode::OK, "").await;
+    let config = aws_sdk_sesv2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url("http://127.0.0.1:1")
+        .build();
+    drop(mailer);
+    let mailer = Mailer::new(aws_sdk_sesv2::Client::from_conf(config), "hello@example.com", None);
+    assert_eq!(send(&mailer).await.unwrap_err().kind(), FaultKind::Unavailable);
+}

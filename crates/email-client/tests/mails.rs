@@ -1,0 +1,102 @@
+//! What the mails say and look like, and what hostile names do to them.
+
+use email_client::{
+    MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated, SubscriptionCanceled, TrialEnded,
+    TrialEnding, Welcome,
+};
+
+fn every_mail(organization: &str) -> Vec<(&'static str, Rendered)> {
+    fn named<M: Mail>(mail: &M) -> (&'static str, Rendered) {
+        (M::TEMPLATE, mail.render())
+    }
+    let organization = Name::new(organization);
+    let link = "https://app.example.com/settings/billing".to_owned();
+    vec![
+        named(&MagicLink {
+            link: "https://app.example.com/auth/verify?token=aaa&from=mail".to_owned(),
+            code: "042137".to_owned(),
+            minutes: 15,
+        }),
+        named(&Welcome { organization: organization.clone(), link: "https://app.example.com".to_owned() }),
+        named(&TrialEnding { organization: organization.clone(), days_left: 3, link: link.clone() }),
+        named(&TrialEnded { organization: organization.clone(), link: link.clone() }),
+        named(&PaymentFailed {
+            organization: organization.clone(),
+            amount: "49.00 EUR".to_owned(),
+            link: link.clone(),
+        }),
+        named(&SubscriptionActivated { organization: organization.clone(), link: link.clone() }),
+        named(&SubscriptionCanceled { organization, link }),
+    ]
+}
+
+#[test]
+fn mails_read_as_before() {
+    for (name, mail) in every_mail("Acme") {
+        insta::assert_snapshot!(format!("{name}.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text));
+        insta::assert_snapshot!(format!("{name}.html"), mail.html);
+    }
+}
+
+#[test]
+fn html_and_text_hold_the_same_link_and_code() {
+    let (_, mail) = every_mail("Acme").swap_remove(0);
+    assert!(mail.text.contains("https://app.example.com/auth/verify?token=aaa&from=mail"));
+    assert!(mail.html.contains("token=aaa&amp;from=mail\""));
+    assert!(mail.text.contains("042137") && mail.html.contains("042137"));
+    assert!(!mail.subject.contains("042137"), "subjects are shown on lock screens");
+}
+
+#[test]
+fn a_hostile_name_is_shown_and_does_nothing() {
+    let hostile = "<script>alert(1)</script>\"'&\r\nBcc: eve@example.com";
+    for (name, mail) in every_mail(hostile) {
+        assert!(!mail.subject.contains(['\r', '\n']), "{name}: a subject is one line");
+        assert!(!mail.html.contains("<script"), "{name}: markup is escaped");
+        assert!(
+            !mail.text.contains("\nBcc:") && !mail.text.contains('\r'),
+            "{name}: a name stays in its line"
+        );
+        if name != "magic-link" {
+            assert!(
+                mail.html.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;&quot;&#x27;&amp; Bcc"),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_name_is_no_template() {
+    for (name, mail) in every_mail("{{ 137 * 7 }}").into_iter().skip(1) {
+        assert!(mail.text.contains("{{ 137 * 7 }}") && mail.html.contains("{{ 137 * 7 }}"), "{name}");
+    }
+}
+
+#[test]
+fn days_are_named_as_people_do() {
+    let subject = |days_left| {
+        TrialEnding { organization: Name::new("Acme"), days_left, link: String::new() }.render().subject
+    };
+    assert_eq!(subject(7), "The trial of Acme ends in 7 days");
+    assert_eq!(subject(1), "The trial of Acme ends tomorrow");
+    assert_eq!(subject(0), "The trial of Acme ends today");
+}
+
+#[test]
+fn a_magic_link_is_never_printed() {
+    let mail = MagicLink { link: "https://secret".to_owned(), code: "042137".to_owned(), minutes: 15 };
+    assert_eq!(format!("{mail:?}"), "MagicLink { minutes: 15, .. }");
+}
+
+#[test]
+fn every_mail_is_small_enough_to_be_shown_whole() {
+    // Gmail cuts messages of more than about 102 KB.
+    assert!(every_mail("Acme").iter().all(|(_, mail)| mail.html.len() < 20_000));
+    assert_eq!(
+        every_mail("Acme").iter().map(|(name, _)| name).collect::<std::collections::HashSet<_>>().len(),
+        7
+    );
+    let text = every_mail("Acme").into_iter().next().unwrap().1.text;
+    assert!(text.lines().next().unwrap().starts_with("Sign in"));
+}

@@ -1,0 +1,66 @@
+//! Markers around work whose effect lies outside of the table.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use futures::future::join_all;
+use primitives::{Clock, Ids, SignedDuration};
+use table::{Claimed, Key, Marker, Table};
+use test_support::{Database, noon};
+
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+async fn claimed(table: &Table, key: &Key) -> Marker {
+    match table.claim(key, LEASE).await.unwrap() {
+        Claimed::Mine(marker) => marker,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn of_fifty_callers_one_does_the_work_and_it_is_done_once() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    let key = Key::Consumed("mail", Ids::unguessable());
+    let claims = join_all((0..50).map(|_| table.claim(&key, LEASE))).await;
+    let mut mine: Vec<_> = claims
+        .into_iter()
+        .filter_map(|claim| match claim.unwrap() {
+            Claimed::Mine(marker) => Some(marker),
+            Claimed::InFlight { until } => {
+                assert_eq!(until, noon() + LEASE);
+                None
+            }
+            Claimed::Done => panic!("nobody has done it"),
+        })
+        .collect();
+    assert_eq!(mine.len(), 1);
+    table.finish(mine.remove(0)).await.unwrap();
+    assert!(matches!(table.claim(&key, LEASE).await.unwrap(), Claimed::Done));
+}
+
+#[tokio::test]
+async fn a_crashed_holder_is_followed_by_another_and_cannot_undo_its_word() {
+    let database = Database::start().await;
+    let clock = Clock::fixed(noon());
+    let table = database.table(&clock);
+    let key = Key::Consumed("mail", Ids::unguessable());
+    let crashed = claimed(&table, &key).await;
+    clock.advance(LEASE);
+    let second = claimed(&table, &key).await;
+    table.finish(second).await.unwrap();
+    table.give_up(crashed, []).await.unwrap();
+    assert!(matches!(table.claim(&key, LEASE).await.unwrap(), Claimed::Done));
+}
+
+#[tokio::test]
+async fn who_gives_up_leaves_what_was_done_to_the_next() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    let key = Key::PushDelivery(Ids::unguessable(), "part".to_owned());
+    let marker = claimed(&table, &key).await;
+    assert!(marker.steps_done().is_empty());
+    table.give_up(marker, ["a".to_owned()]).await.unwrap();
+    let marker = claimed(&table, &key).await;
+    table.give_up(marker, ["b".to_owned()]).await.unwrap();
+    let marker = claimed(&table, &key).await;
+    assert!(marker.steps_done().iter().eq(["a", "b"]));
+}
