@@ -6,13 +6,15 @@ mod permission;
 
 pub use permission::{Permission, Role};
 
-use primitives::{Fault, FaultKind, MemberId, OrgId, SessionId, UserId};
+use primitives::{Email, Fault, FaultKind, MemberId, OrgId, SessionId, UserId};
 
 /// A person with a valid session, in no organization or in one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// The person.
     pub user_id: UserId,
+    /// The person's verified address.
+    pub email: Email,
     /// The session the call was made with.
     pub session_id: SessionId,
     /// The person's place in the session's organization, where it is in one.

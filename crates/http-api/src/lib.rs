@@ -9,6 +9,7 @@ mod edge;
 mod idempotency;
 mod limits;
 mod middleware;
+mod openapi;
 mod problem;
 
 pub use body::{BODY_LIMIT, Command, Parameters, RawBody, parses};
@@ -16,6 +17,7 @@ pub use caller::{Caller, Client, Member, Peer};
 pub use edge::{Authenticate, Edge, EdgeSettings};
 pub use idempotency::Answer;
 pub use limits::Limiter;
+pub use openapi::Problems;
 pub use problem::{FieldError, Problem, ProblemDocument, not_found};
 
 pub use axum::{
@@ -23,7 +25,6 @@ pub use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-pub use garde::{self, Validate};
 pub use http::{self, StatusCode};
-pub use utoipa::{self, OpenApi, ToSchema};
+pub use utoipa::ToSchema;
 pub use utoipa_axum::{router::OpenApiRouter, routes};

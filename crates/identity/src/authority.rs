@@ -81,7 +81,8 @@ impl Authority {
         if !user.accepts(claims.sid, claims.issued_at()) {
             return Err(AuthenticationError::SessionEnded);
         }
-        let mut principal = Principal { user_id: user.user_id, session_id: claims.sid, actor: None };
+        let User { user_id, email, .. } = user;
+        let mut principal = Principal { user_id, email, session_id: claims.sid, actor: None };
         if let (Some((tenant, member_id)), Some((member, org))) = (membership, place) {
             let facts = (found.take::<MembershipFacts>(&member)?, found.take::<OrgFacts>(&org)?);
             if let (Some(membership), Some(org)) = facts {
@@ -89,11 +90,11 @@ impl Authority {
                 if valid_after.is_some_and(|after| claims.issued_at() <= after) {
                     return Err(AuthenticationError::SessionEnded);
                 }
-                if membership.user_id == user.user_id && org.deleted_at.is_none() {
+                if membership.user_id == user_id && org.deleted_at.is_none() {
                     principal.actor = Some(Actor {
                         org_id: tenant.org_id(),
                         member_id,
-                        user_id: user.user_id,
+                        user_id,
                         session_id: claims.sid,
                         role: membership.role,
                     });

@@ -22,4 +22,4 @@ pub use policy::Policy;
 pub use session::{Session, SessionKey, SessionTokens, refresh, sign_out, switch_org};
 pub use signing::{PublicKey, SigningKeys, publish_signing_key};
 pub use token::Claims;
-pub use user::{MembershipSummary, User, memberships, user};
+pub use user::{MembershipSummary, User, memberships};

@@ -1,7 +1,7 @@
 use access::{Role, Tenant};
 use primitives::{Email, MemberId, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Consistency, Item, Key, Query, StoreError, Table};
+use table::{Item, Key, Query, StoreError, Table};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,11 +112,6 @@ impl Item for MembershipSummary {
     fn version(&self) -> u64 {
         self.version
     }
-}
-
-/// The person's record.
-pub async fn user(table: &Table, user_id: UserId) -> Result<Option<User>, StoreError> {
-    table.get(&Key::User(user_id), Consistency::Eventual).await
 }
 
 /// The organizations that a person belongs to: the first 100.

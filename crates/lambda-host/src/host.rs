@@ -160,6 +160,18 @@ impl Host {
         Ok(Edge::new(settings, authenticate, table))
     }
 
+    /// Numbers that a deployment may change, as JSON in this variable; the defaults where it is not set.
+    pub fn settings<T: Default + serde::de::DeserializeOwned>(
+        &self,
+        variable: &str,
+    ) -> Result<T, ConfigurationError> {
+        let text = self.0.environment.optional(variable);
+        text.map_or_else(
+            || Ok(T::default()),
+            |text| serde_json::from_str(text).map_err(|error| wrong(variable, error.to_string())),
+        )
+    }
+
     /// A client of the event bus, and the bus's name.
     pub fn event_bus(&self) -> Result<(aws_sdk_eventbridge::Client, String), ConfigurationError> {
         let name = self.0.environment.required("EVENT_BUS_NAME")?.to_owned();

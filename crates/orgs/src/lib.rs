@@ -1,1 +1,12 @@
 //! Organizations and their members.
+//!
+//! Owns the organization's record, its slug and its memberships. It must not know HTTP, trials or subscriptions: who needs those in
+//! the same transaction joins the changes.
+
+mod error;
+mod member;
+mod org;
+
+pub use error::OrgError;
+pub use member::{Member, Membership, members};
+pub use org::{Founder, NewOrg, Org, create, current, is_slug_taken};

@@ -1,1 +1,51 @@
-//! HTTP function api-auth.
+//! HTTP API for signing in: `/v1/auth/**`, `/v1/me`, the signing keys and the API's description.
+
+mod magic_links;
+mod me;
+mod sessions;
+mod well_known;
+
+use std::sync::Arc;
+
+use http_api::{OpenApiRouter, routes};
+use identity::{LinkKey, Policy, SessionKey};
+use lambda_host::{Error, Function, Host, Rotating};
+use table::Table;
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    table: Table,
+    links: Arc<Rotating<LinkKey>>,
+    sessions: Arc<Rotating<SessionKey>>,
+    policy: Arc<Policy>,
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let table = host.table().await?;
+    let issuer = host.public_api_url()?;
+    let sessions =
+        host.secret_key("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?;
+    identity::publish_signing_key(&table, &*sessions.get().await?).await?;
+    let api = Api {
+        table,
+        links: Arc::new(host.secret_key("LINK_SECRET_ARN", LinkKey::from_secret)?),
+        sessions: Arc::new(sessions),
+        policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+    };
+    host.api(routes().with_state(api)).await
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(magic_links::request))
+        .routes(routes!(magic_links::verify))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::sign_out))
+        .routes(routes!(sessions::switch_org))
+        .routes(routes!(me::show))
+        .routes(routes!(well_known::signing_keys))
+        .routes(routes!(well_known::description))
+}

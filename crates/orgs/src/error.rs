@@ -1,0 +1,60 @@
+use access::AccessError;
+use primitives::{Fault, FaultKind};
+use table::{CommitError, StoreError};
+
+/// An operation of this domain failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OrgError {
+    /// Another organization has this slug.
+    #[error("another organization has this slug; choose another one")]
+    SlugTaken,
+    /// The person belongs to as many organizations as one may.
+    #[error("you belong to {limit} organizations, which is as many as one person may")]
+    TooManyMemberships {
+        /// How many.
+        limit: usize,
+    },
+    /// The organization is not there.
+    #[error("there is no such organization")]
+    NotFound,
+    /// The caller may not do this.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The table could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A transaction failed for no reason that the operation knows.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Fault for OrgError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::SlugTaken | Self::TooManyMemberships { .. } => FaultKind::Conflict,
+            Self::NotFound => FaultKind::NotFound,
+            Self::Access(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Commit(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::SlugTaken => "slug_taken",
+            Self::TooManyMemberships { .. } => "too_many_memberships",
+            Self::NotFound => "not_found",
+            Self::Access(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Commit(error) => error.code(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Store(error) => error.retry_after(),
+            Self::Commit(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}

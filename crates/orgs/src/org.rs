@@ -1,0 +1,154 @@
+use access::{Actor, Permission, Role, Tenant};
+use events::{MemberAdded, NewEvent, OrganizationCreated};
+use primitives::{Email, Ids, OrgId, Slug, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use table::{Changes, CommitError, Consistency, Item, Key, Query, Table};
+
+use crate::{Member, Membership, OrgError};
+
+/// An organization: the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Org {
+    /// Its id.
+    pub org_id: OrgId,
+    /// Its name.
+    pub name: String,
+    /// Its name in URLs, its alone.
+    pub slug: Slug,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Tokens from before are void: moved when the organization is suspended.
+    pub sessions_valid_after: Option<Timestamp>,
+    /// Since when it is deleted.
+    pub deleted_at: Option<Timestamp>,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for Org {
+    fn key(&self) -> Key {
+        Key::Org(Tenant::trusted(self.org_id))
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SlugOwner {
+    slug: Slug,
+    org_id: OrgId,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for SlugOwner {
+    fn key(&self) -> Key {
+        Key::SlugOwner(self.slug.clone())
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The person who creates an organization.
+#[derive(Clone, Debug)]
+pub struct Founder {
+    /// The person.
+    pub user_id: UserId,
+    /// The person's verified address.
+    pub email: Email,
+}
+
+/// An organization that is decided on and not yet stored.
+#[derive(Debug)]
+pub struct NewOrg {
+    /// The organization.
+    pub org: Org,
+    /// Its first owner.
+    pub owner: Member,
+    /// What has to be stored for it.
+    pub changes: Changes,
+}
+
+/// How many organizations one person may belong to.
+const MOST_MEMBERSHIPS: usize = 50;
+
+/// Decides on a new organization with its founder as the owner. When the commit fails, [`is_slug_taken`] tells whether the slug was
+/// the reason.
+pub async fn create(table: &Table, founder: &Founder, name: &str, slug: Slug) -> Result<NewOrg, OrgError> {
+    let of_founder = Query::prefix("membership", Key::User(founder.user_id).pk(), "MEMBERSHIP#").strong();
+    let memberships: Vec<Membership> = table.first(&of_founder, MOST_MEMBERSHIPS).await?;
+    if memberships.len() >= MOST_MEMBERSHIPS {
+        return Err(OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS });
+    }
+    Ok(found(table.ids(), founder, name, slug, table.clock().now()))
+}
+
+fn found(ids: &Ids, founder: &Founder, name: &str, slug: Slug, now: Timestamp) -> NewOrg {
+    let org = Org {
+        org_id: ids.next(),
+        name: name.trim().to_owned(),
+        slug,
+        created_at: now,
+        sessions_valid_after: None,
+        deleted_at: None,
+        version: 0,
+    };
+    let owner = Member {
+        org_id: org.org_id,
+        member_id: ids.next(),
+        user_id: founder.user_id,
+        email: founder.email.clone(),
+        role: Role::Owner,
+        joined_at: now,
+        sessions_valid_after: None,
+        version: 0,
+    };
+    let changes = Changes::new()
+        .create(&SlugOwner { slug: org.slug.clone(), org_id: org.org_id, version: 0 })
+        .create(&org)
+        .publish(created(&org, founder))
+        .and(join(&org, &owner));
+    NewOrg { org, owner, changes }
+}
+
+fn join(org: &Org, member: &Member) -> Changes {
+    let membership = Membership {
+        user_id: member.user_id,
+        org_id: org.org_id,
+        member_id: member.member_id,
+        role: member.role,
+        org_name: org.name.clone(),
+        org_slug: org.slug.to_string(),
+        version: 0,
+    };
+    let event =
+        MemberAdded { member_id: member.member_id, user_id: member.user_id, role: member.role.to_string() };
+    let event = NewEvent::new(Some(org.org_id), &member.member_id, member.next_version(), &event);
+    Changes::new().create(member).create(&membership).publish(event)
+}
+
+fn created(org: &Org, founder: &Founder) -> NewEvent {
+    let event = OrganizationCreated {
+        org_id: org.org_id,
+        name: org.name.clone(),
+        slug: org.slug.clone(),
+        owner_user_id: founder.user_id,
+        owner_email: founder.email.clone(),
+    };
+    NewEvent::new(Some(org.org_id), &org.org_id, org.next_version(), &event)
+}
+
+/// Whether a commit failed because the slug belongs to another organization.
+pub fn is_slug_taken(error: &CommitError, slug: &Slug) -> bool {
+    error.failed(&Key::SlugOwner(slug.clone()))
+}
+
+/// The actor's organization.
+pub async fn current(table: &Table, actor: &Actor) -> Result<Org, OrgError> {
+    actor.require(Permission::ReadOrganization)?;
+    table.get(&Key::Org(actor.tenant()), Consistency::Eventual).await?.ok_or(OrgError::NotFound)
+}

@@ -1,0 +1,166 @@
+use garde::Validate;
+use http_api::{
+    Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
+    parses,
+};
+use identity::{Proof, SessionTokens};
+use primitives::{Email, Fault, FaultKind};
+use serde::{Deserialize, Serialize};
+
+use crate::Api;
+
+/// Who wants to sign in.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequestMagicLink {
+    /// Where the link goes.
+    #[garde(custom(parses::<Email>))]
+    #[schema(format = Email, example = "ada@example.com")]
+    email: String,
+}
+
+/// The link is on its way, if mail can be sent there.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MagicLinkRequested {
+    /// Send it along when you verify: it shows that the same browser asked for the link.
+    browser_token: String,
+    /// How long link and code work, seconds.
+    expires_in: i64,
+}
+
+/// Sends a mail with a link and a 6-digit code. The answer is the same whether or not somebody has this address.
+#[utoipa::path(
+    post, path = "/v1/auth/magic-links", tag = "Signing in", operation_id = "requestMagicLink",
+    request_body = RequestMagicLink,
+    responses((status = 202, description = "Accepted", body = MagicLinkRequested), Problems),
+)]
+pub(crate) async fn request(
+    State(api): State<Api>,
+    client: Client,
+    limiter: Limiter,
+    command: Command<RequestMagicLink>,
+) -> Result<Response, Problem> {
+    let email = parsed(&command.input.email)?;
+    limiter.take(api.policy.magic_links_per_client(), &client.address()).await?;
+    limiter.take(api.policy.magic_links(), email.as_str()).await?;
+    let links = api.links.get().await?;
+    let login = identity::request_login(&api.table, &links, &api.policy, &client.cause(), email).await?;
+    let body = MagicLinkRequested {
+        browser_token: login.browser_token.expose().clone(),
+        expires_in: login.expires_in,
+    };
+    Ok(Answer::new(StatusCode::ACCEPTED, &body).into_response())
+}
+
+/// What a person shows to sign in: the link's `token`, or `email` and `code`.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyMagicLink {
+    /// The `token` of the link in the mail.
+    #[garde(inner(length(min = 1, max = 200)))]
+    token: Option<String>,
+    /// The address that the code was sent to.
+    #[garde(inner(custom(parses::<Email>)))]
+    #[schema(format = Email)]
+    email: Option<String>,
+    /// The code in the mail.
+    #[garde(inner(custom(six_digits)))]
+    #[schema(pattern = "^[0-9]{6}$", example = "314159")]
+    code: Option<String>,
+    /// What the browser was given when it asked for the link.
+    #[garde(inner(length(min = 1, max = 200)))]
+    browser_token: Option<String>,
+    /// The person wants to sign in here with a link that another browser asked for.
+    #[garde(skip)]
+    #[serde(default)]
+    confirm: bool,
+}
+
+/// The tokens of a session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Session {
+    /// Goes with every request: `Authorization: Bearer …`.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// How long the access token works, seconds.
+    expires_in: i64,
+    /// Gets the next pair of tokens, once.
+    refresh_token: String,
+    /// The session.
+    #[schema(example = "ses_01kar8h5g0e0vsx4q1v3f6m2ah")]
+    session_id: String,
+    /// The person.
+    #[schema(example = "usr_01kar8h5g0e0vsx4q1v3f6m2ah")]
+    user_id: String,
+    /// The organization that the session is in. Without one it can only create or choose one.
+    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
+    org_id: Option<String>,
+}
+
+impl From<SessionTokens> for Session {
+    fn from(tokens: SessionTokens) -> Self {
+        Self {
+            access_token: tokens.access_token.expose().clone(),
+            token_type: "Bearer",
+            expires_in: tokens.expires_in,
+            refresh_token: tokens.refresh_token.expose().clone(),
+            session_id: tokens.session_id.to_string(),
+            user_id: tokens.user_id.to_string(),
+            org_id: tokens.org_id.map(|org| org.to_string()),
+        }
+    }
+}
+
+/// Turns the link or the code into a session, once.
+#[utoipa::path(
+    post, path = "/v1/auth/magic-links/verify", tag = "Signing in", operation_id = "verifyMagicLink",
+    request_body = VerifyMagicLink,
+    responses((status = 200, description = "Signed in", body = Session), Problems),
+)]
+pub(crate) async fn verify(
+    State(api): State<Api>,
+    client: Client,
+    limiter: Limiter,
+    command: Command<VerifyMagicLink>,
+) -> Result<Response, Problem> {
+    let proof = proof(command.input)?;
+    // what is limited are guesses at one address from one place: the owner elsewhere is not shut out by them
+    let subject = match &proof {
+        Proof::Code { email, .. } => format!("{} {email}", client.address()),
+        Proof::Link { .. } => client.address(),
+    };
+    let attempt = limiter.take(api.policy.failed_logins(), &subject).await?;
+    let (links, sessions) = (api.links.get().await?, api.sessions.get().await?);
+    let verified =
+        identity::verify_login(&api.table, &links, &sessions, &api.policy, &client.cause(), &proof).await;
+    let failed = verified.as_ref().is_err_and(|error| error.kind() == FaultKind::Unauthenticated);
+    if !failed {
+        limiter.give_back(&attempt, &subject).await?;
+    }
+    Ok(Answer::ok(&Session::from(verified?)).into_response())
+}
+
+fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {
+    let VerifyMagicLink { token, email, code, browser_token, confirm } = input;
+    match (token, email, code) {
+        (Some(token), None, None) => Ok(Proof::Link { token, browser_token, confirmed: confirm }),
+        (None, Some(email), Some(code)) => Ok(Proof::Code { email: parsed(&email)?, code, browser_token }),
+        _ => {
+            let detail = "send either `token`, or `email` and `code`";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail))
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde gives the context by reference")]
+fn six_digits(code: &str, (): &()) -> garde::Result {
+    let right = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
+    if right { Ok(()) } else { Err(garde::Error::new("use the six digits in the mail")) }
+}
+
+fn parsed(email: &str) -> Result<Email, Problem> {
+    email.parse().map_err(|error: primitives::InvalidEmail| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string())
+    })
+}

@@ -1,0 +1,74 @@
+use garde::Validate;
+use http_api::{
+    Answer, Caller, Client, Command, IntoResponse, Problem, Problems, Response, State, StatusCode, ToSchema,
+    parses,
+};
+use primitives::OrgId;
+use serde::Deserialize;
+
+use crate::{Api, magic_links::Session};
+
+/// The token to replace.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refresh {
+    /// The refresh token of the last pair.
+    #[garde(length(min = 1, max = 200))]
+    refresh_token: String,
+}
+
+/// Replaces a pair of tokens. A refresh token works once; one that is used again later than a moment after ends the session.
+#[utoipa::path(
+    post, path = "/v1/auth/refresh", tag = "Sessions", operation_id = "refreshSession",
+    request_body = Refresh,
+    responses((status = 200, description = "The next pair", body = Session), Problems),
+)]
+pub(crate) async fn refresh(
+    State(api): State<Api>,
+    client: Client,
+    command: Command<Refresh>,
+) -> Result<Response, Problem> {
+    let sessions = api.sessions.get().await?;
+    let token = &command.input.refresh_token;
+    let tokens = identity::refresh(&api.table, &sessions, &api.policy, &client.cause(), token).await?;
+    Ok(Answer::ok(&Session::from(tokens)).into_response())
+}
+
+/// Ends the session. Its tokens do not work from the next request on.
+#[utoipa::path(
+    post, path = "/v1/auth/sign-out", tag = "Sessions", operation_id = "signOut",
+    security(("access_token" = [])),
+    responses((status = 204, description = "Signed out"), Problems),
+)]
+pub(crate) async fn sign_out(State(api): State<Api>, caller: Caller) -> Result<StatusCode, Problem> {
+    identity::sign_out(&api.table, &api.policy, &caller.cause(), &caller.principal).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where to go.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SwitchOrg {
+    /// One of the person's organizations.
+    #[garde(custom(parses::<OrgId>))]
+    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
+    org_id: String,
+}
+
+/// Takes the session into another of the person's organizations, with a new pair of tokens.
+#[utoipa::path(
+    post, path = "/v1/auth/switch-org", tag = "Sessions", operation_id = "switchOrg",
+    security(("access_token" = [])), request_body = SwitchOrg,
+    responses((status = 200, description = "The session in that organization", body = Session), Problems),
+)]
+pub(crate) async fn switch_org(
+    State(api): State<Api>,
+    caller: Caller,
+    command: Command<SwitchOrg>,
+) -> Result<Response, Problem> {
+    let org_id = command.input.org_id.parse().map_err(|_| http_api::not_found())?;
+    let sessions = api.sessions.get().await?;
+    let (cause, principal) = (caller.cause(), &caller.principal);
+    let tokens = identity::switch_org(&api.table, &sessions, &api.policy, &cause, principal, org_id).await?;
+    Ok(Answer::ok(&Session::from(tokens)).into_response())
+}
