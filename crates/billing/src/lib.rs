@@ -8,12 +8,18 @@
 
 mod access;
 mod account;
+mod error;
 mod invoice;
 mod newest;
+mod news;
+mod notices;
+mod overview;
 mod rules;
 #[cfg(test)]
 mod samples;
 mod stamp;
+mod stripe_events;
+mod stripe_items;
 mod stripe_state;
 mod subscription;
 mod transition;
@@ -21,9 +27,14 @@ mod trial;
 
 pub use access::{Access, AccessLevel, Standing};
 pub use account::Account;
+pub use error::BillingError;
 pub use invoice::Invoice;
+pub use notices::{NoticeRun, give_due_notices};
+pub use overview::{Overview, overview, start_trial};
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};
+pub use stripe_events::{Received, StripeEvents};
+pub use stripe_items::{ParkReason, ParkedEvent};
 pub use stripe_state::{Fact, StripeState};
 pub use subscription::Subscription;
 pub use trial::{Trial, TrialNotice};

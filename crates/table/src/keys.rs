@@ -160,16 +160,26 @@ pub enum Index {
         /// Whose trial it is.
         tenant: Tenant,
     },
+    /// Events from Stripe that wait or were given up, by when they were put aside: what an operator looks at.
+    ParkedStripeEvent {
+        /// When it was put aside.
+        parked_at: Timestamp,
+        /// Its id at Stripe.
+        event: String,
+    },
 }
 
 impl Index {
     /// The partition that holds all trials with a notice to send.
     pub const TRIAL_NOTICES: &str = "TRIAL_NOTICE";
+    /// The partition that holds all events from Stripe that were put aside.
+    pub const PARKED_STRIPE_EVENTS: &str = "STRIPE_PARKED";
 
     /// The index's partition key.
     pub fn pk(&self) -> String {
         match self {
             Self::TrialNotice { .. } => Self::TRIAL_NOTICES.to_owned(),
+            Self::ParkedStripeEvent { .. } => Self::PARKED_STRIPE_EVENTS.to_owned(),
         }
     }
 
@@ -177,6 +187,7 @@ impl Index {
     pub fn sk(&self) -> String {
         match self {
             Self::TrialNotice { due_at, tenant } => format!("{}#{}", sortable(*due_at), tenant.org_id()),
+            Self::ParkedStripeEvent { parked_at, event } => format!("{}#{event}", sortable(*parked_at)),
         }
     }
 }

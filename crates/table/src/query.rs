@@ -34,6 +34,7 @@ pub struct Query {
 enum Range {
     Prefix(String),
     UpTo(String),
+    Between(String, String),
 }
 
 impl Query {
@@ -61,6 +62,17 @@ impl Query {
             consistency: Consistency::Eventual,
             kind,
         }
+    }
+
+    /// The same without the entries up to `after`, for a worker that goes on from the last entry it saw. Unlike a cursor
+    /// it needs nothing but the entry's sort key, and the entry may be gone.
+    #[must_use]
+    pub fn index_after(mut self, after: &str) -> Self {
+        if let Range::UpTo(last) | Range::Between(_, last) = self.range {
+            // The next text there is: a bound of BETWEEN belongs to the range.
+            self.range = Range::Between(format!("{after}\u{1}"), last);
+        }
+        self
     }
 
     /// The same from the other end.
@@ -127,10 +139,12 @@ impl Table {
         start: Option<Attributes>,
     ) -> Result<(Vec<T>, Option<Attributes>), StoreError> {
         let (pk, sk) = if query.index { (GSI1_PK, GSI1_SK) } else { (PK, SK) };
-        let (condition, value) = match &query.range {
-            Range::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", prefix),
-            Range::UpTo(last) => ("#pk = :pk AND #sk <= :sk", last),
+        let (condition, value, first) = match &query.range {
+            Range::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", prefix, None),
+            Range::UpTo(last) => ("#pk = :pk AND #sk <= :sk", last, None),
+            Range::Between(first, last) => ("#pk = :pk AND #sk BETWEEN :first AND :sk", last, Some(first)),
         };
+        let first = first.map(|first| (":first".to_owned(), text(first)));
         let answer = self
             .client
             .query()
@@ -139,6 +153,7 @@ impl Table {
             .key_condition_expression(condition)
             .expression_attribute_names("#pk", pk)
             .expression_attribute_names("#sk", sk)
+            .set_expression_attribute_values(first.map(|first| Attributes::from([first])))
             .expression_attribute_values(":pk", text(&query.pk))
             .expression_attribute_values(":sk", text(value))
             .consistent_read(query.consistency == Consistency::Strong)

@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use access::Tenant;
+use events::{NewEvent, TrialEnded, TrialEnding};
+use futures::{StreamExt, stream};
+use primitives::OrgId;
+use serde::{Deserialize, Serialize};
+use table::{Cause, Changes, CommitError, Index, Item, Key, Query, StoreError, Table, sortable, time_left};
+
+use crate::{Account, BillingError, TrialNotice, overview::load};
+
+/// Trials per query.
+const PAGE: usize = 100;
+/// Trials worked on at a time.
+const PARALLEL: usize = 8;
+/// With less time than this left no further page is begun; the next run goes on.
+const RESERVE: Duration = Duration::from_secs(5);
+/// How often one account may change under our hands.
+const ATTEMPTS: usize = 5;
+
+/// What one run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NoticeRun {
+    /// Notices that were given.
+    pub given: usize,
+    /// Trials that needed none after all: the index is a moment behind, or another run was faster.
+    pub skipped: usize,
+    /// Trials whose notice could not be given. They stay due.
+    pub failed: usize,
+    /// Whether all that was due was looked at before the time was up.
+    pub complete: bool,
+}
+
+/// Gives every trial notice that is due, once each: `trial.ending` with 7, 3 and 1 days left, `trial.ended` at the end.
+///
+/// Runs may overlap, stop half-way and be repeated. One bad account does not keep the others from theirs.
+///
+/// # Errors
+/// When what is due cannot be found out.
+pub async fn give_due_notices(table: &Table, cause: &Cause) -> Result<NoticeRun, StoreError> {
+    // Behind every organization's entry for this instant: ids are letters and digits.
+    let now = format!("{}#~", sortable(table.clock().now()));
+    let due = Query::index_up_to("subscription", Index::TRIAL_NOTICES, now);
+    let mut page = due.clone();
+    let mut run = NoticeRun::default();
+    while time_left() > RESERVE {
+        let trials: Vec<DueTrial> = table.first(&page, PAGE).await?;
+        let Some(last) = trials.last() else {
+            run.complete = true;
+            break;
+        };
+        page = due.clone().index_after(&last.position);
+        let mut outcomes = stream::iter(trials)
+            .map(|trial| async move { (trial.org_id, give_notice(table, cause, trial.org_id).await) })
+            .buffer_unordered(PARALLEL);
+        while let Some((org_id, outcome)) = outcomes.next().await {
+            match outcome {
+                Ok(Some(_)) => run.given += 1,
+                Ok(None) => run.skipped += 1,
+                Err(error) => {
+                    tracing::error!(%org_id, error = &error as &dyn std::error::Error, "a trial notice could not be given");
+                    run.failed += 1;
+                }
+            }
+        }
+    }
+    Ok(run)
+}
+
+async fn give_notice(
+    table: &Table,
+    cause: &Cause,
+    org_id: OrgId,
+) -> Result<Option<TrialNotice>, BillingError> {
+    for _ in 0..ATTEMPTS {
+        let Some(account) = load(table, org_id).await? else { return Ok(None) };
+        let Some((next, notice)) = account.give_notice(table.clock().now()) else { return Ok(None) };
+        let changes = Changes::new().replace(&next).publish(event(&next, notice));
+        match table.commit(cause, changes).await {
+            Ok(_) => return Ok(Some(notice)),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(BillingError::Contended)
+}
+
+fn event(account: &Account, notice: TrialNotice) -> NewEvent {
+    let (org_id, ends_at) = (account.org_id, account.trial.ends_at);
+    let sequence = account.next_version();
+    match notice {
+        TrialNotice::Ended => {
+            NewEvent::new(Some(org_id), &org_id, sequence, &TrialEnded { ended_at: ends_at })
+        }
+        TrialNotice::SevenDaysLeft | TrialNotice::ThreeDaysLeft | TrialNotice::OneDayLeft => {
+            let ending = TrialEnding { ends_at, days_left: notice.days_left() };
+            NewEvent::new(Some(org_id), &org_id, sequence, &ending)
+        }
+    }
+}
+
+/// Just enough of an account in the index to find it: an account that cannot be read must not spoil its page.
+#[derive(Serialize, Deserialize)]
+struct DueTrial {
+    org_id: OrgId,
+    #[serde(rename = "gsi1sk")]
+    position: String,
+}
+
+/// Only ever read.
+impl Item for DueTrial {
+    fn key(&self) -> Key {
+        Key::Subscription(Tenant::trusted(self.org_id))
+    }
+
+    fn version(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,46 @@
+use access::{Actor, Permission, Tenant};
+use events::{NewEvent, TrialStarted};
+use jiff::Timestamp;
+use primitives::OrgId;
+use table::{Changes, Consistency, Item, Key, Table};
+
+use crate::{Access, Account, BillingError, Rules};
+
+/// An organization's account and what it gives access to at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// The account.
+    pub account: Account,
+    /// When this was so.
+    pub as_of: Timestamp,
+    /// How much the organization may use.
+    pub access: Access,
+}
+
+/// The writes that give a new organization its account and begin its trial: for the transaction that creates the
+/// organization.
+pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
+    let account = Account::open(org_id, now, rules);
+    let started = TrialStarted { ends_at: account.trial.ends_at };
+    let event = NewEvent::new(Some(org_id), &org_id, account.next_version(), &started);
+    Changes::new().create(&account).publish(event)
+}
+
+/// The account of the actor's organization. One read of half the price as a rule; a second where an organization is so
+/// new that the first read does not see it yet.
+pub async fn overview(table: &Table, rules: &Rules, actor: &Actor) -> Result<Overview, BillingError> {
+    actor.require(Permission::ReadBilling)?;
+    let key = Key::Subscription(actor.tenant());
+    let account: Account = match table.get(&key, Consistency::Eventual).await? {
+        Some(account) => account,
+        None => table.get(&key, Consistency::Strong).await?.ok_or(BillingError::NoAccount)?,
+    };
+    let as_of = table.clock().now();
+    let access = account.access(as_of, rules);
+    Ok(Overview { account, as_of, access })
+}
+
+/// The account of an organization, as of now.
+pub(crate) async fn load(table: &Table, org_id: OrgId) -> Result<Option<Account>, table::StoreError> {
+    table.get(&Key::Subscription(Tenant::trusted(org_id)), Consistency::Strong).await
+}

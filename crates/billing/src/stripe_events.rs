@@ -1,0 +1,224 @@
+use jiff::Timestamp;
+use primitives::OrgId;
+use serde::Serialize;
+use stripe_client::{Client, CustomerId, Event};
+use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Query, Table};
+
+use crate::{
+    BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
+    news::News,
+    overview::load,
+    stripe_items::{ReceivedEvent, StripeCustomer, customer_key},
+};
+
+/// How often the account may change under our hands. Every round somebody gets ahead, so this many events of one
+/// organization at the same moment are fine.
+const ATTEMPTS: usize = 100;
+
+/// Parked events per query.
+const PAGE: usize = 25;
+
+/// Takes in what Stripe tells, each event exactly once, in any order.
+#[derive(Clone, Debug)]
+pub struct StripeEvents {
+    table: Table,
+    stripe: Client,
+    rules: Rules,
+    livemode: bool,
+}
+
+/// What became of an event. Every one of these is an answer of 200: Stripe need not send it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Received {
+    /// It was applied.
+    Applied,
+    /// It was dealt with before.
+    Duplicate,
+    /// It was put aside.
+    Parked(ParkReason),
+}
+
+/// One event on its way into the account.
+struct Incoming<'a> {
+    event: &'a Event,
+    body: &'a str,
+    /// Where it waited until now.
+    parked: Option<&'a ParkedEvent>,
+}
+
+/// What to write about an event, and what that makes of it.
+struct Decision {
+    received: Received,
+    changes: Changes,
+}
+
+impl StripeEvents {
+    /// `livemode` says which events are meant for us: those of real money, or those of test money.
+    pub fn new(table: Table, stripe: Client, rules: Rules, livemode: bool) -> Self {
+        Self { table, stripe, rules, livemode }
+    }
+
+    /// Deals with an event whose signature was found right; `body` is what it was read from.
+    ///
+    /// The event's marker and its effect are one transaction: after an error there is neither, and Stripe's next delivery
+    /// begins anew. What waited for this event's customer is applied as well, also when the event itself is a
+    /// duplicate, so that a crash in between is made good by the next delivery.
+    pub async fn receive(&self, cause: &Cause, event: &Event, body: &str) -> Result<Received, BillingError> {
+        let received = self.take_in(cause, &Incoming { event, body, parked: None }).await?;
+        if let (Ok(news), Received::Applied | Received::Duplicate) =
+            (News::read(event, self.livemode), received)
+        {
+            self.take_in_parked(cause, &news.customer).await?;
+        }
+        Ok(received)
+    }
+
+    async fn take_in_parked(&self, cause: &Cause, customer: &CustomerId) -> Result<(), BillingError> {
+        let pk = Key::ParkedStripeEvent(customer.to_string(), String::new()).pk();
+        let query = Query::prefix("parked_stripe_event", pk, "EVENT#").strong();
+        let mut after = None;
+        loop {
+            let (page, next) = self.table.after::<ParkedEvent>(&query, PAGE, after.as_deref()).await?;
+            for parked in &page {
+                let Some(event) = parked.body.as_deref().and_then(|body| Event::parse(body.as_bytes()).ok())
+                else {
+                    tracing::error!(stripe_event_id = %parked.event_id, "a parked event was too large to keep; fetch it from Stripe");
+                    continue;
+                };
+                let body = parked.body.as_deref().unwrap_or_default();
+                self.take_in(cause, &Incoming { event: &event, body, parked: Some(parked) }).await?;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
+    }
+
+    async fn take_in(&self, cause: &Cause, incoming: &Incoming<'_>) -> Result<Received, BillingError> {
+        let event = incoming.event;
+        let news = News::read(event, self.livemode);
+        let marker = Key::StripeEvent(event.id.to_string());
+        let mut answer = None;
+        for _ in 0..ATTEMPTS {
+            let mut keys = vec![marker.clone()];
+            keys.extend(news.as_ref().ok().map(|news| customer_key(&news.customer)));
+            let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
+            if incoming.parked.is_none() && found.take::<ReceivedEvent>(&marker)?.is_some() {
+                return Ok(Received::Duplicate);
+            }
+            let decision = match &news {
+                Ok(news) => {
+                    let mapping = found.take::<StripeCustomer>(&customer_key(&news.customer))?;
+                    self.decide(incoming, news, mapping.as_ref(), &mut answer).await?
+                }
+                Err(reason) => self.park(incoming, *reason, None),
+            };
+            // The item whose presence or absence makes this the one that applies the event.
+            let guard = incoming.parked.map_or_else(|| marker.clone(), Item::key);
+            match self.table.commit(cause, decision.changes).await {
+                Ok(_) => return Ok(decision.received),
+                Err(error) if error.failed(&guard) => return Ok(Received::Duplicate),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(BillingError::Contended)
+    }
+
+    async fn decide(
+        &self,
+        incoming: &Incoming<'_>,
+        news: &News,
+        mapping: Option<&StripeCustomer>,
+        answer: &mut Option<(Subscription, Timestamp)>,
+    ) -> Result<Decision, BillingError> {
+        let org_id = match (mapping, news.claimed_org) {
+            (Some(mapping), Some(claimed)) if mapping.org_id != claimed => {
+                return Ok(self.park(incoming, ParkReason::OrgMismatch, None));
+            }
+            (Some(mapping), _) => mapping.org_id,
+            (None, Some(claimed)) => claimed,
+            (None, None) => {
+                return Ok(self.park(incoming, ParkReason::UnknownCustomer, Some(&news.customer)));
+            }
+        };
+        let Some(account) = load(&self.table, org_id).await? else {
+            return Ok(self.park(incoming, ParkReason::ForeignOrg, None));
+        };
+        let mut facts = news.facts.clone();
+        let ambiguous = facts.iter().find(|fact| account.stripe.is_ambiguous(fact)).cloned();
+        if let Some(Fact::Subscription(seen, stamp)) = ambiguous {
+            facts.extend(self.ask_stripe(&seen, stamp, answer).await?);
+        }
+        let next = account.learn(facts);
+        let mut changes = self.mark(incoming, org_id);
+        if mapping.is_none() {
+            changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });
+        }
+        if next != account {
+            changes = changes.replace(&next);
+            for event in account.events_towards(&next, &self.rules) {
+                changes = changes.publish(event);
+            }
+        }
+        Ok(Decision { received: Received::Applied, changes })
+    }
+
+    /// Stripe's own word on a subscription about which two events of one second disagree. Nothing if Stripe does not
+    /// know it any more; the order of the event ids decides then.
+    async fn ask_stripe(
+        &self,
+        seen: &Subscription,
+        stamp: Stamp,
+        answer: &mut Option<(Subscription, Timestamp)>,
+    ) -> Result<Option<Fact>, BillingError> {
+        if answer.is_none() {
+            let asked_at = self.table.clock().now();
+            match self.stripe.subscription(&seen.id).await {
+                Ok(subscription) => *answer = Some((subscription.into(), asked_at)),
+                Err(error) if error.is_missing() => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(answer.clone().map(|(subscription, asked_at)| {
+            Fact::Subscription(subscription, Stamp { rank: Rank::Fetched(asked_at), ..stamp })
+        }))
+    }
+
+    fn mark(&self, incoming: &Incoming<'_>, org_id: OrgId) -> Changes {
+        let marker = ReceivedEvent::applied(incoming.event, self.table.clock().now(), org_id);
+        match incoming.parked {
+            None => Changes::new().create(&marker),
+            // Whoever deletes the parked event applies it: the marker was there before and decides nothing.
+            Some(parked) => Changes::new().delete(parked).overwrite(&marker),
+        }
+    }
+
+    fn park(&self, incoming: &Incoming<'_>, reason: ParkReason, customer: Option<&CustomerId>) -> Decision {
+        let now = self.table.clock().now();
+        let parked = ParkedEvent::new(incoming.event, incoming.body, now, reason, customer);
+        let received = Received::Parked(reason);
+        let marker = ReceivedEvent::parked(incoming.event, now, reason);
+        let changes = match incoming.parked {
+            Some(before) if before.key() == parked.key() => {
+                return Decision { received, changes: Changes::new() };
+            }
+            Some(before) => Changes::new().delete(before).overwrite(&marker).create(&parked),
+            None => Changes::new().create(&marker).create(&parked),
+        };
+        tracing::warn!(
+            stripe_event_id = %incoming.event.id,
+            stripe_event_type = incoming.event.kind,
+            ?reason,
+            "an event from Stripe was put aside"
+        );
+        // Whoever makes the customer known looks for what waits for it: an event must not begin to wait after that.
+        let changes = match customer {
+            Some(customer) => changes.require(customer_key(customer), Condition::Absent),
+            None => changes,
+        };
+        Decision { received, changes }
+    }
+}

@@ -1,0 +1,6 @@
+//! Operations of the billing domain on a real engine.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod stripe_events;
+mod support;
+mod trials;

@@ -1,0 +1,254 @@
+//! Events from Stripe against a real engine: once each, in any order, none lost.
+
+use crate::support::{World, event, invoice, subscription};
+use billing::{BillingError, ParkReason, Received};
+use futures::future::join_all;
+use primitives::{Ids, OrgId};
+use serde_json::{Value, json};
+use stripe_client::SubscriptionStatus;
+
+#[tokio::test]
+async fn an_event_changes_the_account_and_tells_others() {
+    let world = World::new().await;
+    let event = world.subscription_event("evt_1", "created", 0, "active");
+    assert_eq!(world.receive(&event).await, Received::Applied);
+
+    assert_eq!(world.status().await, Some("active"));
+    let account = world.account().await;
+    assert_eq!(account.stripe.customer().unwrap().as_str(), "cus_1");
+    assert_eq!(account.next_notice_at(), None);
+    let told = world.database.events().await.into_iter().find(|event| event.kind == "subscription.activated");
+    let told = told.unwrap();
+    assert_eq!((told.org_id, told.sequence), (Some(world.org_id), 2));
+}
+
+#[tokio::test]
+async fn a_repeated_event_has_no_second_effect() {
+    let world = World::new().await;
+    let event = world.subscription_event("evt_1", "created", 0, "active");
+    world.receive(&event).await;
+    let before = world.database.items().await;
+    assert_eq!(world.receive(&event).await, Received::Duplicate);
+    assert_eq!(world.database.items().await, before);
+}
+
+#[tokio::test]
+async fn fifty_deliveries_at_once_have_one_effect() {
+    let world = World::new().await;
+    let event = world.subscription_event("evt_1", "created", 0, "active");
+    let received = join_all((0..50).map(|_| world.receive(&event))).await;
+    assert_eq!(received.iter().filter(|received| **received == Received::Applied).count(), 1);
+    assert_eq!(received.iter().filter(|received| **received == Received::Duplicate).count(), 49);
+    assert_eq!(world.published().await, ["subscription.activated"]);
+    assert_eq!(world.database.count("stripe_event").await, 1);
+}
+
+#[tokio::test]
+async fn fifty_different_events_at_once_all_count() {
+    let world = World::new().await;
+    let events: Vec<_> = (0..50_i64)
+        .map(|second| {
+            let status = if second == 49 { "past_due" } else { "active" };
+            world.subscription_event(&format!("evt_{second}"), "updated", second, status)
+        })
+        .collect();
+    let received = join_all(events.iter().map(|event| world.receive(event))).await;
+    assert!(received.iter().all(|received| *received == Received::Applied), "{received:?}");
+    assert_eq!(world.status().await, Some("past_due"));
+    assert_eq!(world.database.count("stripe_event").await, 50);
+}
+
+#[tokio::test]
+async fn the_order_of_delivery_does_not_matter() {
+    let world = World::new().await;
+    let events = [
+        world.subscription_event("evt_1", "created", 0, "incomplete"),
+        world.subscription_event("evt_2", "updated", 5, "active"),
+        event("evt_3", "invoice.paid", 6, &invoice(1, "paid", 1)),
+        event("evt_4", "invoice.payment_failed", 100, &invoice(90, "open", 1)),
+        world.subscription_event("evt_5", "updated", 101, "past_due"),
+        world.subscription_event("evt_6", "deleted", 200, "canceled"),
+    ];
+    let mut outcomes = Vec::new();
+    for rotation in 0..events.len() {
+        for backwards in [false, true] {
+            let world = World { org_id: world.org_id, ..World::new().await };
+            world.open_account(world.org_id).await;
+            let mut order: Vec<_> = events.iter().cycle().skip(rotation).take(events.len()).collect();
+            if backwards {
+                order.reverse();
+            }
+            for event in order.iter().chain(&order) {
+                world.receive(event).await;
+            }
+            assert_eq!(world.database.count("parked_stripe_event").await, 0);
+            outcomes.push(world.account().await.stripe);
+        }
+    }
+    assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
+    assert_eq!(outcomes[0].subscription().unwrap().status, SubscriptionStatus::Canceled);
+}
+
+#[tokio::test]
+async fn what_nobody_can_place_yet_waits_until_the_customer_is_known() {
+    let world = World::new().await;
+    let waiting = [
+        event("evt_1", "invoice.paid", 1, &invoice(1, "paid", 1)),
+        event("evt_2", "customer.subscription.updated", 2, &subscription("active", &json!({}))),
+    ];
+    for event in &waiting {
+        assert_eq!(world.receive(event).await, Received::Parked(ParkReason::UnknownCustomer));
+        assert_eq!(world.receive(event).await, Received::Duplicate);
+    }
+    assert_eq!(world.database.count("parked_stripe_event").await, 2);
+    assert_eq!(world.status().await, None);
+
+    let session = json!({"id": "cs_1", "customer": "cus_1", "subscription": "sub_1",
+        "client_reference_id": world.org_id, "metadata": {}});
+    let checkout = event("evt_3", "checkout.session.completed", 3, &session);
+    assert_eq!(world.receive(&checkout).await, Received::Applied);
+    assert_eq!(world.status().await, Some("active"));
+    assert_eq!(world.database.count("parked_stripe_event").await, 0);
+    let mut published = world.published().await;
+    published.sort();
+    assert_eq!(published, ["subscription.activated", "subscription.payment_succeeded"]);
+    assert_eq!(world.receive(&waiting[0]).await, Received::Duplicate);
+}
+
+#[tokio::test]
+async fn parking_and_the_arrival_of_the_customer_at_once_leave_nothing_behind() {
+    for _ in 0..10 {
+        let world = World::new().await;
+        let waiting: Vec<_> = (0..5)
+            .map(|number| {
+                event(&format!("evt_{number}"), "invoice.paid", number, &invoice(number, "paid", 1))
+            })
+            .collect();
+        let known = world.subscription_event("evt_known", "created", 0, "active");
+        let mut all: Vec<_> = waiting.iter().map(|event| world.receive(event)).collect();
+        all.push(world.receive(&known));
+        join_all(all).await;
+        assert_eq!(world.database.count("parked_stripe_event").await, 0);
+        assert_eq!(world.published().await.len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn a_duplicate_makes_good_what_a_crash_left_waiting() {
+    let world = World::new().await;
+    let waiting = event("evt_1", "invoice.paid", 1, &invoice(1, "paid", 1));
+    world.receive(&waiting).await;
+    let known = world.subscription_event("evt_2", "created", 0, "active");
+    world.receive(&known).await;
+    assert_eq!(world.database.count("parked_stripe_event").await, 0);
+    // As if the run had stopped after the customer was known: the event waits again.
+    let parked = json!({"event_id": "evt_9", "event_type": "invoice.paid", "created": "2026-11-23T12:00:09Z",
+        "parked_at": "2026-11-23T12:00:09Z", "reason": "unknown_customer", "waits_for": "cus_1",
+        "body": event("evt_9", "invoice.paid", 9, &invoice(9, "paid", 1)).to_string()});
+    let parked: billing::ParkedEvent = serde_json::from_value(parked).unwrap();
+    world.table.commit(&crate::support::cause(), table::Changes::new().create(&parked)).await.unwrap();
+    assert_eq!(world.receive(&known).await, Received::Duplicate);
+    assert_eq!(world.database.count("parked_stripe_event").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_for_us_is_put_aside_and_changes_nothing() {
+    let world = World::new().await;
+    world.receive(&world.subscription_event("evt_0", "created", 0, "active")).await;
+    let before = world.account().await;
+    let stranger: OrgId = Ids::unguessable();
+    let other: OrgId = Ids::unguessable();
+    world.open_account(other).await;
+
+    let mut live = world.subscription_event("evt_1", "updated", 1, "canceled");
+    live["livemode"] = json!(true);
+    let mut unreadable = world.subscription_event("evt_2", "updated", 2, "hibernating");
+    unreadable["api_version"] = json!("2031-01-01.future");
+    let mut of_other_customer = subscription("canceled", &json!({"org_id": stranger}));
+    of_other_customer["customer"] = json!("cus_2");
+    let mut of_other_product = subscription("canceled", &json!({"org_id": "workspace-7"}));
+    of_other_product["customer"] = json!("cus_2");
+    let mut of_nobody = invoice(1, "paid", 1);
+    of_nobody["customer"] = Value::Null;
+    let contradictory = json!({"id": "cs_1", "customer": "cus_3", "client_reference_id": world.org_id,
+        "metadata": {"org_id": other}});
+    let updated = "customer.subscription.updated";
+    let rows = [
+        (live, ParkReason::WrongLivemode),
+        (unreadable, ParkReason::Unreadable),
+        (event("evt_3", "charge.refunded", 3, &json!({"customer": "cus_1"})), ParkReason::UnknownType),
+        (event("evt_4", updated, 4, &of_other_customer), ParkReason::ForeignOrg),
+        (event("evt_5", updated, 5, &of_other_product), ParkReason::ForeignOrg),
+        (event("evt_6", "invoice.paid", 6, &of_nobody), ParkReason::NoCustomer),
+        (
+            event("evt_7", updated, 7, &subscription("canceled", &json!({"org_id": other}))),
+            ParkReason::OrgMismatch,
+        ),
+        (event("evt_8", "checkout.session.completed", 8, &contradictory), ParkReason::OrgMismatch),
+    ];
+    for (event, reason) in &rows {
+        assert_eq!(world.receive(event).await, Received::Parked(*reason), "{event}");
+        assert_eq!(world.receive(event).await, Received::Duplicate, "{event}");
+    }
+    assert_eq!(world.account().await, before);
+    assert_eq!(world.account_of(other).await.stripe, billing::StripeState::default());
+    assert_eq!(world.database.count("parked_stripe_event").await, rows.len());
+}
+
+#[tokio::test]
+async fn another_api_version_is_no_reason_to_put_an_event_aside() {
+    let world = World::new().await;
+    let mut old = world.subscription_event("evt_1", "created", 0, "active");
+    old["api_version"] = json!("2023-10-16");
+    let object = &mut old["data"]["object"];
+    object["current_period_end"] = json!(1_900_000_000);
+    object["items"] = json!({"data": [{"price": {"id": "price_1"}, "quantity": 1}]});
+    assert_eq!(world.receive(&old).await, Received::Applied);
+    let account = world.account().await;
+    assert_eq!(account.stripe.subscription().unwrap().current_period_end.unwrap().as_second(), 1_900_000_000);
+}
+
+#[tokio::test]
+async fn an_invoice_without_a_subscription_is_none_of_our_business() {
+    let world = World::new().await;
+    world.receive(&world.subscription_event("evt_0", "created", 0, "active")).await;
+    let before = world.account().await;
+    let mut one_off = invoice(1, "paid", 1);
+    one_off["parent"] = Value::Null;
+    assert_eq!(world.receive(&event("evt_1", "invoice.paid", 1, &one_off)).await, Received::Applied);
+    assert_eq!(world.account().await, before);
+    assert_eq!(world.published().await, ["subscription.activated"]);
+}
+
+#[tokio::test]
+async fn stripe_is_asked_when_two_changes_of_one_second_disagree() {
+    let world = World::new().await;
+    world.receive(&world.subscription_event("evt_1", "updated", 5, "past_due")).await;
+    let second = world.subscription_event("evt_2", "updated", 5, "active");
+
+    let error = world.try_receive(&second).await.unwrap_err();
+    assert!(matches!(error, BillingError::Stripe(_)), "{error:?}");
+    assert_eq!(world.database.count("stripe_event").await, 1, "a failing handler leaves no marker");
+
+    world.stripe.says(subscription("active", &json!({})));
+    assert_eq!(world.receive(&second).await, Received::Applied);
+    assert_eq!(world.status().await, Some("active"));
+    assert_eq!(world.stripe.asked(), 2);
+
+    world.receive(&world.subscription_event("evt_3", "updated", 6, "canceled")).await;
+    assert_eq!(world.status().await, Some("canceled"));
+    assert_eq!(world.stripe.asked(), 2, "another second is clear by itself");
+}
+
+#[tokio::test]
+async fn an_event_costs_few_calls() {
+    let world = World::new().await;
+    let first = world.subscription_event("evt_1", "created", 0, "active");
+    world.table.usage().take();
+    world.receive(&first).await;
+    let calls: Vec<_> = world.table.usage().take().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["BatchGetItem", "GetItem", "TransactWriteItems", "Query"]);
+    world.receive(&first).await;
+    let calls: Vec<_> = world.table.usage().take().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["BatchGetItem", "Query"]);
+}
