@@ -1,9 +1,12 @@
 use jiff::SignedDuration;
+use serde::Deserialize;
 
 const DAY: i64 = 24;
 
-/// How long things last. Days are spans of exactly 24 hours, counted to the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How long things last. Days are spans of exactly 24 hours, counted to the second. A deployment may set others as JSON, in
+/// hours: `{"trial": "720h"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// The free trial, from the organization's creation on.
     pub trial: SignedDuration,

@@ -1,0 +1,108 @@
+use garde::Validate;
+use http_api::{
+    Answer, Caller, Command, IntoResponse, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
+    parses,
+};
+use orgs::{Founder, Org, OrgError};
+use primitives::Slug;
+use serde::{Deserialize, Serialize};
+use table::Claim;
+
+use crate::Api;
+
+/// The organization to create.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateOrganization {
+    /// Its name: 1 to 100 characters.
+    #[garde(length(chars, min = 1, max = 100), custom(visible))]
+    #[schema(min_length = 1, max_length = 100, example = "Acme")]
+    name: String,
+    /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens.
+    #[garde(custom(parses::<Slug>))]
+    #[schema(min_length = 3, max_length = 40, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", example = "acme")]
+    slug: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde gives the context by reference")]
+fn visible(name: &str, (): &()) -> garde::Result {
+    let right = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if right { Ok(()) } else { Err(garde::Error::new("use visible characters")) }
+}
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Organization {
+    /// The organization.
+    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
+    id: String,
+    /// Its name.
+    name: String,
+    /// Its name in URLs.
+    slug: String,
+    /// Since when, RFC 3339.
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+impl From<Org> for Organization {
+    fn from(org: Org) -> Self {
+        Self {
+            id: org.org_id.to_string(),
+            name: org.name,
+            slug: org.slug.to_string(),
+            created_at: org.created_at.to_string(),
+        }
+    }
+}
+
+/// Creates an organization with the caller as its owner, and begins its free trial. Switch to it with `POST /v1/auth/switch-org`.
+#[utoipa::path(
+    post, path = "/v1/orgs", tag = "Organizations", operation_id = "createOrganization",
+    security(("access_token" = [])), request_body = CreateOrganization,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
+    responses((status = 201, description = "Created", body = Organization), Problems),
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    command: Command<CreateOrganization>,
+) -> Result<Response, Problem> {
+    let table = api.table.clone();
+    let person = caller.principal.user_id;
+    command.once(&table, &person, |input, claim| found(api, caller, input, claim)).await
+}
+
+/// Organization, owner and trial are one transaction: this is the place that knows both domains.
+async fn found(
+    api: Api,
+    caller: Caller,
+    input: CreateOrganization,
+    claim: Option<Claim>,
+) -> Result<Answer, Problem> {
+    let slug: Slug = input.slug.parse().map_err(|error: primitives::InvalidSlug| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string())
+    })?;
+    let cause = caller.cause();
+    let founder = Founder { user_id: caller.principal.user_id, email: caller.principal.email };
+    let new = orgs::create(&api.table, &founder, &input.name, slug.clone()).await?;
+    let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
+    let answer = Answer::new(StatusCode::CREATED, &Organization::from(new.org));
+    let changes = new.changes.and(trial).answer(claim, answer.stored());
+    match api.table.commit(&cause, changes).await {
+        Ok(_) => Ok(answer),
+        Err(error) if orgs::is_slug_taken(&error, &slug) => Err(OrgError::SlugTaken.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The organization that the session is in.
+#[utoipa::path(
+    get, path = "/v1/orgs/current", tag = "Organizations", operation_id = "getCurrentOrganization",
+    security(("access_token" = [])),
+    responses((status = 200, description = "The organization", body = Organization), Problems),
+)]
+pub(crate) async fn current(State(api): State<Api>, member: Member) -> Result<Response, Problem> {
+    let org = orgs::current(&api.table, &member.actor).await?;
+    Ok(Answer::ok(&Organization::from(org)).into_response())
+}
