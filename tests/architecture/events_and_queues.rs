@@ -27,7 +27,7 @@ fn dead_letter_queue<'a>(template: &'a Template, queue: &Resource<'_>) -> Option
     template.resource(target(&queue.property("RedrivePolicy")["deadLetterTargetArn"])?)
 }
 
-fn queues(template: &Template) -> Vec<String> {
+pub(crate) fn queues(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for (queue, function, mapping) in consumed(template) {
         let (id, name) = (queue.id, function.name());
@@ -84,7 +84,7 @@ fn queues(template: &Template) -> Vec<String> {
     problems
 }
 
-fn rules(template: &Template, known: &[&str]) -> Vec<String> {
+pub(crate) fn rules(template: &Template, known: &[&str]) -> Vec<String> {
     let mut problems = Vec::new();
     for rule in template.of_type("AWS::Events::Rule") {
         let id = rule.id;
@@ -212,7 +212,7 @@ fn outbox_filter(mapping: &Value) -> Option<String> {
     })
 }
 
-fn catalogue() -> Vec<&'static str> {
+pub(crate) fn catalogue() -> Vec<&'static str> {
     events::CATALOGUE.iter().map(|event| event.name).collect()
 }
 

@@ -15,7 +15,7 @@ const LONGEST_HTTP_TIMEOUT: u64 = 28;
 /// Lambda's longest run, in seconds.
 const LONGEST_TIMEOUT: u64 = 900;
 
-fn folders() -> Vec<String> {
+pub(crate) fn folders() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(repository().join("functions"))
         .expect("functions/ is readable")
         .map(|entry| entry.expect("an entry of functions/ is readable").path())
@@ -26,7 +26,7 @@ fn folders() -> Vec<String> {
     names
 }
 
-fn folders_and_template(template: &Template, folders: &[String]) -> Vec<String> {
+pub(crate) fn folders_and_template(template: &Template, folders: &[String]) -> Vec<String> {
     let mut problems = Vec::new();
     for function in template.functions() {
         let (id, name) = (function.resource.id, function.name());
@@ -55,7 +55,7 @@ fn folders_and_template(template: &Template, folders: &[String]) -> Vec<String> 
     problems
 }
 
-fn limits(template: &Template) -> Vec<String> {
+pub(crate) fn limits(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     let mut reserved = 0;
     for function in template.functions() {
@@ -110,7 +110,7 @@ fn limits(template: &Template) -> Vec<String> {
     problems
 }
 
-fn schedules(template: &Template) -> Vec<String> {
+pub(crate) fn schedules(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for function in template.functions() {
         let name = function.name();

@@ -8,6 +8,7 @@ mod functions;
 mod generated;
 mod policies;
 mod routes;
+mod scaffold;
 mod sources;
 mod table_agreement;
 mod workspace_rules;

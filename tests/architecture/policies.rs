@@ -16,7 +16,7 @@ const FORBIDDEN: &[&str] = &[
     "iam:PassRole",
 ];
 
-fn functions(template: &Template) -> Vec<String> {
+pub(crate) fn functions(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for function in template.functions() {
         let name = function.name();
@@ -77,7 +77,7 @@ fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
     }
 }
 
-fn resource_policies(template: &Template) -> Vec<String> {
+pub(crate) fn resource_policies(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for policy in template.resources().filter(|resource| !resource.property("PolicyDocument").is_null()) {
         for statement in one_or_many(&policy.property("PolicyDocument")["Statement"]) {

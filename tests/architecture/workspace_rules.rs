@@ -25,7 +25,8 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language].concat(),
         domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table"]].concat(),
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
-        "lambda-host" => [CLIENTS, &ground, &language, &["table", "http-api"]].concat(),
+        // The one domain it knows: every edge asks identity who a token stands for.
+        "lambda-host" => [CLIENTS, &ground, &language, &["identity", "table", "http-api"]].concat(),
         function if is_function(function) => {
             [DOMAINS, CLIENTS, &ground, &language, &["table", "http-api", "lambda-host"]].concat()
         }

@@ -44,9 +44,18 @@ impl Template {
     ///
     /// Where there is none, or it is no YAML.
     pub fn of_repository() -> Self {
-        let text = fs::read_to_string(repository().join("template.yaml")).expect("template.yaml is readable");
-        let yaml = serde_yaml_ng::from_str(&text).expect("template.yaml is YAML");
-        Self { document: long_form(yaml) }
+        Self::parse(
+            &fs::read_to_string(repository().join("template.yaml")).expect("template.yaml is readable"),
+        )
+    }
+
+    /// A template's text.
+    ///
+    /// # Panics
+    ///
+    /// Where it is no YAML.
+    pub fn parse(text: &str) -> Self {
+        Self { document: long_form(serde_yaml_ng::from_str(text).expect("a template is YAML")) }
     }
 
     /// A copy with one change, for the tests of the rules.

@@ -6,6 +6,6 @@
 pub mod check;
 pub mod generate;
 pub mod invoke;
-
+pub mod new_function;
 pub mod process;
 pub mod tools;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{check, generate, invoke, process, tools};
+use xtask::{check, generate, invoke, new_function, process, tools};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
@@ -17,6 +17,8 @@ enum Command {
     Check(check::Options),
     /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md, events/schemas.
     Generate(generate::Options),
+    /// Adds a function: its crate, its place in the template, a sample event.
+    NewFunction(new_function::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
     InvokeAll(invoke::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
@@ -28,6 +30,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Check(options) => check::run(&root, &options),
         Command::Generate(options) => generate::run(&root, &options),
+        Command::NewFunction(options) => new_function::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
         Command::Tools => tools::install(&root),
     }
