@@ -1,1 +1,36 @@
-//! The whole cloud in one process, from template.yaml.
+//! The whole cloud in one process, from `template.yaml`.
+//!
+//! [`Cloud::start`] reads the template and runs it: the REST API, an embedded DynamoDB with its stream, an event bus, queues with dead
+//! letters, schedules on a virtual clock, mail, SMS and push captured, and a small fake Stripe. Functions are values from a
+//! [`Registry`]; only the wire between them and AWS is imitated, so the real SDK clients and the real event JSON are used throughout.
+//!
+//! Many clouds can live in one process, each on ports of its own, which is how the system tests use it.
+
+#![recursion_limit = "256"]
+
+mod api;
+mod aws;
+mod clock;
+mod cloud;
+mod engine;
+mod front;
+mod function;
+pub mod functions;
+mod page;
+mod pattern;
+mod state;
+mod stripe;
+mod table;
+mod tasks;
+pub mod template;
+
+pub use clock::VirtualClock;
+pub use cloud::{Cloud, Options, Ports, StartError, remove_state};
+pub use engine::{Advance, FunctionStatistics, Invocation, InvokeError};
+pub use function::{Builder, Environment, Function, Registry, Setting};
+pub use pattern::{Pattern, PatternError};
+pub use state::{
+    BusEvent, CAPTURE_LIMIT, Counts, Mail, Message, Notification, PlatformEndpoint, Push, Queue,
+    ScheduleState, Secret, State, TextMessage,
+};
+pub use stripe::StripeState;

@@ -1,0 +1,111 @@
+//! The buttons: clock, schedules, Stripe, reset, drain.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State as Shared};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Local, Problem, clock_json};
+use crate::engine::Engine;
+use crate::stripe::{self, Action};
+
+/// Longest jump of the clock; ten years of hourly schedules would take too long to wait for.
+const ADVANCE_LIMIT: SignedDuration = SignedDuration::from_hours(24 * 400);
+
+pub(super) async fn clock(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
+    Json(clock_json(&engine))
+}
+
+#[derive(Deserialize)]
+pub(super) struct AdvanceRequest {
+    /// A duration such as `15d`, `36h`, `90m`.
+    advance: String,
+}
+
+pub(super) async fn advance(
+    Shared(engine): Shared<Arc<Engine>>,
+    Json(request): Json<AdvanceRequest>,
+) -> Answer {
+    let by = request
+        .advance
+        .parse::<Span>()
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
+        .map_err(|error| Problem::bad_request(format!("advance must be like 15d, 36h or 90m: {error}")))?;
+    if by.is_negative() || by > ADVANCE_LIMIT {
+        return Err(Problem::bad_request("the clock moves forward only, by 400d at most"));
+    }
+    Ok(Json(json!(engine.advance(by).await)))
+}
+
+pub(super) async fn schedules(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
+    let items: Vec<Value> = engine.store.read(|state| {
+        engine
+            .schedules
+            .iter()
+            .map(|schedule| {
+                let known = state.schedules.get(&schedule.spec.name);
+                json!({
+                    "name": schedule.spec.name, "expression": schedule.spec.expression,
+                    "function": schedule.spec.function, "next_run": known.map(|known| known.next_run),
+                    "last_run": known.and_then(|known| known.last_run),
+                })
+            })
+            .collect()
+    });
+    Json(json!({ "items": items }))
+}
+
+pub(super) async fn run_schedule(Shared(engine): Shared<Arc<Engine>>, Path(name): Path<String>) -> Answer {
+    let schedule = engine
+        .schedules
+        .iter()
+        .find(|schedule| schedule.spec.name == name)
+        .ok_or_else(|| Problem::not_found("such schedule"))?;
+    let now = engine.clock.now();
+    engine.run_schedule(&schedule.spec, now).await;
+    engine.store.change(|state| {
+        if let Some(known) = state.schedules.get_mut(&name) {
+            known.last_run = Some(now);
+        }
+    });
+    let last = engine.functions.invocations(Some(&schedule.spec.function)).into_iter().next();
+    Ok(Json(json!({ "name": name, "ran_at": now, "error": last.and_then(|call| call.error) })))
+}
+
+pub(super) async fn stripe(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
+    engine.store.read(|state| {
+        let stripe = &state.stripe;
+        let values = |objects: &std::collections::BTreeMap<String, Value>| -> Vec<Value> {
+            objects.values().rev().cloned().collect()
+        };
+        Json(json!({
+            "customers": values(&stripe.customers),
+            "subscriptions": values(&stripe.subscriptions),
+            "invoices": values(&stripe.invoices),
+            "events": stripe.events.iter().rev().collect::<Vec<_>>(),
+        }))
+    })
+}
+
+pub(super) async fn stripe_action(
+    Shared(local): Shared<Local>,
+    Path(action): Path<String>,
+    Json(request): Json<stripe::Request>,
+) -> Answer {
+    let action = Action::read(&action).ok_or_else(|| Problem::not_found("such action of Stripe"))?;
+    let deliveries =
+        stripe::deliver(&local.engine, &local.front, action, &request).await.map_err(Problem::bad_request)?;
+    Ok(Json(json!({ "deliveries": deliveries })))
+}
+
+pub(super) async fn reset(Shared(engine): Shared<Arc<Engine>>) -> Answer {
+    engine.reset().await.map_err(|error| Problem::internal(&error))?;
+    Ok(Json(clock_json(&engine)))
+}
+
+pub(super) async fn drain(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
+    Json(json!({ "idle": engine.drain().await }))
+}

@@ -1,0 +1,164 @@
+//! The JSON API of the local page, below `/_local/api`: what was captured, what waits, and the buttons.
+
+mod actions;
+mod captures;
+mod queues;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Request, State as Shared};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::engine::Engine;
+use crate::front::Front;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub(crate) struct Local {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) front: Front,
+    pub(crate) urls: Urls,
+}
+
+/// Where the endpoints listen.
+#[derive(Clone, Debug)]
+pub(crate) struct Urls {
+    pub(crate) api: String,
+    pub(crate) aws: String,
+    pub(crate) dynamodb: String,
+    pub(crate) stripe: String,
+}
+
+impl FromRef<Local> for Arc<Engine> {
+    fn from_ref(local: &Local) -> Self {
+        Arc::clone(&local.engine)
+    }
+}
+
+/// An error of this API: a status and a sentence.
+pub(crate) struct Problem(StatusCode, String);
+
+impl Problem {
+    fn not_found(what: &str) -> Self {
+        Self(StatusCode::NOT_FOUND, format!("there is no {what}"))
+    }
+
+    fn bad_request(problem: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, problem.into())
+    }
+
+    fn internal(error: &impl ToString) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+/// The answer of most handlers.
+type Answer = Result<Json<Value>, Problem>;
+
+/// The router, to be mounted at `/_local/api`.
+pub(crate) fn router(local: Local) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route("/mails", get(captures::mails))
+        .route("/mails/{id}", get(captures::mail))
+        .route("/mails/{id}/html", get(captures::mail_html))
+        .route("/messages", get(captures::messages))
+        .route("/pushes", get(captures::pushes))
+        .route("/push-endpoints", get(captures::push_endpoints))
+        .route("/push-endpoints/disable", post(captures::disable_push_endpoint))
+        .route("/notifications", get(captures::notifications))
+        .route("/events", get(captures::events))
+        .route("/invocations", get(captures::invocations))
+        .route("/table", get(captures::table))
+        .route("/queues", get(queues::list))
+        .route("/queues/{name}/messages", get(queues::messages).delete(queues::purge))
+        .route("/queues/{name}/redrive", post(queues::redrive))
+        .route("/dead-letters", get(queues::dead_letters))
+        .route("/clock", get(actions::clock).post(actions::advance))
+        .route("/schedules", get(actions::schedules))
+        .route("/schedules/{name}/run", post(actions::run_schedule))
+        .route("/stripe", get(actions::stripe))
+        .route("/stripe/{action}", post(actions::stripe_action))
+        .route("/reset", post(actions::reset))
+        .route("/drain", post(actions::drain))
+        .fallback(async || Problem::not_found("such route of the local API"))
+        .layer(middleware::from_fn(same_site_only))
+        .with_state(local)
+}
+
+/// Refuses requests that a foreign web page makes a browser send: other origins, and other host names that lead to this machine.
+async fn same_site_only(request: Request, next: Next) -> Response {
+    if is_same_site(request.headers()) {
+        return next.run(request).await;
+    }
+    Problem(StatusCode::FORBIDDEN, "the local API answers pages of its own address only".to_owned())
+        .into_response()
+}
+
+fn is_same_site(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let own_origin = |origin: &str| origin.split_once("://").is_some_and(|(_, authority)| authority == host);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]") && text(header::ORIGIN).is_none_or(own_origin)
+}
+
+async fn status(Shared(local): Shared<Local>) -> Json<Value> {
+    let engine = &local.engine;
+    let statistics = engine.functions.statistics();
+    let functions: Vec<Value> = engine
+        .template
+        .functions
+        .keys()
+        .map(|name| {
+            let own = statistics.get(name).copied().unwrap_or_default();
+            #[expect(clippy::cast_precision_loss, reason = "a count of calls")]
+            let average = if own.invocations == 0 { 0.0 } else { own.total_ms / own.invocations as f64 };
+            json!({
+                "name": name, "kind": kind(engine, name), "invocations": own.invocations, "errors": own.errors,
+                "average_ms": (average * 100.0).round() / 100.0,
+            })
+        })
+        .collect();
+    Json(json!({
+        "name": engine.name,
+        "started_at": engine.started_at,
+        "clock": clock_json(engine),
+        "functions": functions,
+        "urls": {
+            "api": local.urls.api, "aws": local.urls.aws, "dynamodb": local.urls.dynamodb, "stripe": local.urls.stripe,
+        },
+        "busy": !engine.is_idle(),
+    }))
+}
+
+/// What calls a function, from the template.
+fn kind(engine: &Engine, function: &str) -> &'static str {
+    let template = &engine.template;
+    if template.routes.iter().any(|route| route.function == function) {
+        "http"
+    } else if template.queue_sources.iter().any(|source| source.function == function) {
+        "queue"
+    } else if template.stream_sources.iter().any(|source| source.function == function) {
+        "stream"
+    } else if template.schedules.iter().any(|schedule| schedule.function == function) {
+        "schedule"
+    } else {
+        "none"
+    }
+}
+
+fn clock_json(engine: &Engine) -> Value {
+    json!({ "now": engine.clock.now(), "offset_seconds": engine.clock.offset_milliseconds() / 1_000 })
+}

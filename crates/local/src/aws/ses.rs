@@ -1,0 +1,113 @@
+//! SES version 2: `SendEmail`. Mails are kept for the local page and sent nowhere.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use mail_parser::MessageParser;
+use serde_json::{Value, json};
+
+use super::{Answer, ServiceError, parse_json, text};
+use crate::engine::Engine;
+use crate::state::{Mail, capture, random_id};
+
+/// Most recipients of a mail.
+const RECIPIENT_LIMIT: usize = 50;
+
+/// Answers one operation, which SES tells by the path.
+pub(super) fn call(engine: &Engine, path: &str, body: &[u8]) -> Answer {
+    match path {
+        "/v2/email/outbound-emails" => send(engine, &parse_json(body)?),
+        path => Err(ServiceError::unknown_operation(path)),
+    }
+}
+
+fn bad_request(message: impl Into<String>) -> ServiceError {
+    ServiceError::sender("BadRequestException", message)
+}
+
+fn send(engine: &Engine, request: &Value) -> Answer {
+    let destination = &request["Destination"];
+    let mut to: Vec<String> = ["ToAddresses", "CcAddresses", "BccAddresses"]
+        .iter()
+        .flat_map(|kind| destination[kind].as_array().into_iter().flatten())
+        .filter_map(|address| address.as_str().map(str::to_owned))
+        .collect();
+    let content = &request["Content"];
+    let mut mail = Mail {
+        id: random_id(),
+        at: engine.clock.now(),
+        from: text(request, "FromEmailAddress").to_owned(),
+        to: Vec::new(),
+        subject: String::new(),
+        text: None,
+        html: None,
+        headers: BTreeMap::new(),
+    };
+    if let Some(simple) = content.get("Simple") {
+        read_simple(&mut mail, simple);
+    } else if let Some(raw) = content["Raw"]["Data"].as_str() {
+        read_raw(&mut mail, &mut to, raw)?;
+    } else {
+        return Err(bad_request("Content must be Simple or Raw; templates are not kept locally."));
+    }
+    if let Some(replies) = request["ReplyToAddresses"].as_array() {
+        let replies: Vec<&str> = replies.iter().filter_map(Value::as_str).collect();
+        mail.headers.insert("Reply-To".to_owned(), replies.join(", "));
+    }
+    if mail.from.is_empty() {
+        return Err(bad_request("FromEmailAddress is missing."));
+    }
+    if to.is_empty() || to.len() > RECIPIENT_LIMIT {
+        return Err(bad_request(format!("A mail has between 1 and {RECIPIENT_LIMIT} recipients.")));
+    }
+    if let Some(wrong) =
+        to.iter().chain([&mail.from]).find(|address| !address.contains('@') || !address.is_ascii())
+    {
+        return Err(bad_request(format!("{wrong} is no address.")));
+    }
+    mail.to = to;
+    let id = mail.id.clone();
+    engine.store.change(|state| capture(&mut state.mails, mail));
+    Ok(json!({ "MessageId": id }))
+}
+
+fn read_simple(mail: &mut Mail, simple: &Value) {
+    let part = |value: &Value| value["Data"].as_str().map(str::to_owned);
+    mail.subject = part(&simple["Subject"]).unwrap_or_default();
+    mail.text = part(&simple["Body"]["Text"]);
+    mail.html = part(&simple["Body"]["Html"]);
+    for header in simple["Headers"].as_array().into_iter().flatten() {
+        mail.headers.insert(text(header, "Name").to_owned(), text(header, "Value").to_owned());
+    }
+}
+
+fn read_raw(mail: &mut Mail, to: &mut Vec<String>, raw: &str) -> Result<(), ServiceError> {
+    let bytes = base64::prelude::BASE64_STANDARD
+        .decode(raw)
+        .map_err(|error| bad_request(format!("Raw.Data is not base64: {error}")))?;
+    let parsed = MessageParser::default()
+        .parse(&bytes)
+        .ok_or_else(|| bad_request("Raw.Data is not a MIME message."))?;
+    parsed.subject().unwrap_or_default().clone_into(&mut mail.subject);
+    mail.text = parsed.body_text(0).map(std::borrow::Cow::into_owned);
+    mail.html = (parsed.html_body_count() > 0)
+        .then(|| parsed.body_html(0))
+        .flatten()
+        .map(std::borrow::Cow::into_owned);
+    let addresses = |address: Option<&mail_parser::Address<'_>>| -> Vec<String> {
+        address
+            .into_iter()
+            .flat_map(|address| address.iter())
+            .filter_map(|one| one.address().map(str::to_owned))
+            .collect()
+    };
+    if mail.from.is_empty() {
+        mail.from = addresses(parsed.from()).into_iter().next().unwrap_or_default();
+    }
+    if to.is_empty() {
+        for list in [parsed.to(), parsed.cc(), parsed.bcc()] {
+            to.extend(addresses(list));
+        }
+    }
+    Ok(())
+}

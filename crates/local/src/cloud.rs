@@ -1,0 +1,453 @@
+//! Starting and stopping a local cloud.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dynoxide::Database;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::api::{self, Local, Urls};
+use crate::aws;
+use crate::clock::VirtualClock;
+use crate::engine::{Advance, Engine, Functions, Invocation, InvokeError, Parts};
+use crate::front::Front;
+use crate::function::{Environment, Registry};
+use crate::page;
+use crate::state::{State, Store};
+use crate::stripe;
+use crate::table::Tables;
+use crate::tasks::Tasks;
+use crate::template::{Place, Template, TemplateError};
+
+/// Region of the local cloud.
+const REGION: &str = "us-east-1";
+/// The state besides the table, in the folder of the state.
+const STATE_FILE: &str = "state.json";
+/// The table, in the folder of the state.
+const TABLE_FILE: &str = "table.sqlite";
+/// Environment for functions that run outside this process (`cargo lambda watch`), in the folder of the state.
+pub(crate) const ENVIRONMENT_FILE: &str = "env";
+
+/// Where the endpoints listen on 127.0.0.1; 0 takes any free port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The API and the local page.
+    pub api: u16,
+    /// SQS, SNS, EventBridge, SES, Secrets Manager.
+    pub aws: u16,
+    /// DynamoDB.
+    pub dynamodb: u16,
+    /// The fake Stripe.
+    pub stripe: u16,
+}
+
+impl Ports {
+    /// Any free ports, for tests.
+    pub const ANY: Self = Self { api: 0, aws: 0, dynamodb: 0, stripe: 0 };
+
+    /// Four ports in a row.
+    pub fn from(first: u16) -> Self {
+        Self {
+            api: first,
+            aws: first.saturating_add(1),
+            dynamodb: first.saturating_add(2),
+            stripe: first.saturating_add(3),
+        }
+    }
+}
+
+/// What a local cloud is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// Text of `template.yaml`.
+    pub template: String,
+    /// The functions.
+    pub registry: Registry,
+    /// Where to listen.
+    pub ports: Ports,
+    /// Folder that keeps the state over restarts; `None` keeps it in memory.
+    pub state: Option<PathBuf>,
+    /// Values of template parameters, over the local ones.
+    pub parameters: BTreeMap<String, String>,
+    /// Environment variables of all functions, over the template's.
+    pub environment: Environment,
+    /// Told of every step of the start and how long it took.
+    pub progress: fn(&str, Duration),
+}
+
+impl Options {
+    /// A cloud in memory on any free ports.
+    pub fn ephemeral(template: impl Into<String>, registry: Registry) -> Self {
+        Self {
+            template: template.into(),
+            registry,
+            ports: Ports::ANY,
+            state: None,
+            parameters: BTreeMap::new(),
+            environment: Environment::new(),
+            progress: |_, _| {},
+        }
+    }
+}
+
+/// Why a local cloud did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A port is taken.
+    #[error(
+        "port {port} for {what} cannot be used ({source}); stop what listens there, or choose others with --port"
+    )]
+    Port {
+        /// What should have listened.
+        what: &'static str,
+        /// The port.
+        port: u16,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The template cannot be run.
+    #[error("template.yaml: {0}")]
+    Template(#[from] TemplateError),
+    /// A schedule cannot be read.
+    #[error("template.yaml: {0}")]
+    Schedule(String),
+    /// The template and the registry do not fit together.
+    #[error(transparent)]
+    Function(#[from] InvokeError),
+    /// The folder of the state cannot be used.
+    #[error("the state in {folder} cannot be used: {problem}")]
+    State {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The table cannot be made.
+    #[error("{0}; if the template's table has changed, start with --reset")]
+    Table(String),
+    /// The operating system gave no randomness for a secret.
+    #[error("no randomness for secrets: {0}")]
+    Randomness(String),
+}
+
+/// A running local cloud. It stops when it is dropped; [`Cloud::stop`] waits for the end and saves the state.
+pub struct Cloud {
+    engine: Arc<Engine>,
+    tasks: Tasks,
+    urls: Urls,
+    environment: Environment,
+    state: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cloud").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+struct Listeners {
+    api: TcpListener,
+    aws: TcpListener,
+    dynamodb: TcpListener,
+    stripe: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(ports: Ports) -> Result<(Self, Urls), StartError> {
+        let listeners = Self {
+            api: bind("the API", ports.api).await?,
+            aws: bind("the AWS services", ports.aws).await?,
+            dynamodb: bind("DynamoDB", ports.dynamodb).await?,
+            stripe: bind("Stripe", ports.stripe).await?,
+        };
+        let url = |host: &str, listener: &TcpListener| {
+            format!("http://{host}:{}", listener.local_addr().map_or(0, |address| address.port()))
+        };
+        let urls = Urls {
+            api: url("localhost", &listeners.api),
+            aws: url("127.0.0.1", &listeners.aws),
+            dynamodb: url("127.0.0.1", &listeners.dynamodb),
+            stripe: url("127.0.0.1", &listeners.stripe),
+        };
+        Ok((listeners, urls))
+    }
+}
+
+async fn bind(what: &'static str, port: u16) -> Result<TcpListener, StartError> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .await
+        .map_err(|source| StartError::Port { what, port, source })
+}
+
+/// Reports the steps of the start.
+struct Progress {
+    report: fn(&str, Duration),
+    since: Instant,
+}
+
+impl Progress {
+    fn step(&mut self, what: &str) {
+        (self.report)(what, self.since.elapsed());
+        self.since = Instant::now();
+    }
+}
+
+impl Cloud {
+    /// Starts a local cloud; when it returns, every endpoint answers.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let mut progress = Progress { report: options.progress, since: Instant::now() };
+        let (listeners, urls) = Listeners::bind(options.ports).await?;
+        let place = Place {
+            region: REGION.to_owned(),
+            aws_url: urls.aws.clone(),
+            api_url: urls.api.clone(),
+            parameters: local_parameters(&urls, options.parameters),
+        };
+        let mut template = Template::read(&options.template, &place)?;
+        let common = common_environment(&urls, options.environment);
+        for function in template.functions.values_mut() {
+            function.environment.extend(common.clone());
+            if function.environment.contains_key("STRIPE_SECRET_ARN") {
+                function
+                    .environment
+                    .entry("STRIPE_API_URL".to_owned())
+                    .or_insert_with(|| urls.stripe.clone());
+            }
+        }
+        progress.step(&format!(
+            "template: {} functions, {} routes, {} queues, {} rules",
+            template.functions.len(),
+            template.routes.len(),
+            template.queues.len(),
+            template.rules.len()
+        ));
+        let store = open_store(options.state.as_deref())?;
+        let clock = VirtualClock::with_offset(store.read(|state| state.clock_offset_milliseconds));
+        prepare_secrets(&store, &template, clock.now())?;
+        let tables = open_tables(options.state.as_deref(), &store, &template)?;
+        let names: Vec<&str> = tables.names().collect();
+        progress.step(&format!("table: {} at {}", names.join(", "), urls.dynamodb));
+        let functions = Functions::new(&template, &options.registry, clock.clone(), REGION)?;
+        let environment = all_variables(&template);
+        let parts =
+            Parts { name: "gantry-local".to_owned(), place, template, clock, store, tables, functions };
+        let engine = Arc::new(Engine::new(parts).map_err(|error| StartError::Schedule(error.to_string()))?);
+        let tasks = Tasks::new(engine.stop.clone());
+        engine.start(&tasks);
+        serve(&engine, &tasks, listeners, &urls);
+        progress.step("events: stream, bus, queues and schedules run");
+        Ok(Self { engine, tasks, urls, environment, state: options.state })
+    }
+
+    /// Address of the API, without a slash at the end.
+    pub fn api_url(&self) -> &str {
+        &self.urls.api
+    }
+
+    /// Address of the AWS services (`AWS_ENDPOINT_URL`).
+    pub fn aws_url(&self) -> &str {
+        &self.urls.aws
+    }
+
+    /// Address of DynamoDB (`AWS_ENDPOINT_URL_DYNAMODB`).
+    pub fn dynamodb_url(&self) -> &str {
+        &self.urls.dynamodb
+    }
+
+    /// Address of the fake Stripe.
+    pub fn stripe_url(&self) -> &str {
+        &self.urls.stripe
+    }
+
+    /// The virtual clock.
+    pub fn clock(&self) -> &VirtualClock {
+        &self.engine.clock
+    }
+
+    /// What the template says, resolved.
+    pub fn template(&self) -> &Template {
+        &self.engine.template
+    }
+
+    /// All variables of all functions, for functions that run outside this process.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Looks at what was captured and what waits.
+    pub fn inspect<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.engine.store.read(look)
+    }
+
+    /// The last calls, the newest first; of one function or of all.
+    pub fn invocations(&self, function: Option<&str>) -> Vec<Invocation> {
+        self.engine.functions.invocations(function)
+    }
+
+    /// Waits until nothing is in flight (calls, stream, queues), at most 30 seconds; says whether nothing is.
+    pub async fn drain(&self) -> bool {
+        self.engine.drain().await
+    }
+
+    /// Moves the virtual clock forward, through everything that is due on the way.
+    pub async fn advance(&self, by: SignedDuration) -> Advance {
+        self.engine.advance(by).await
+    }
+
+    /// Calls a function directly with an event.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
+        let permit = self.engine.functions.permit(function).await?;
+        self.engine.invoke(function, event, crate::engine::Trigger::Direct, permit).await
+    }
+
+    /// Moves the visible messages of a dead-letter queue back to where they came from; `None` if there is no such queue.
+    pub fn redrive(&self, queue: &str) -> Option<usize> {
+        self.engine.template.queues.get(queue).map(|queue| self.engine.redrive(queue, None))
+    }
+
+    /// Writes the variables that `cargo lambda watch --env-file` reads into the folder of the state, and returns the file.
+    pub fn write_environment(&self) -> std::io::Result<Option<PathBuf>> {
+        let Some(folder) = &self.state else { return Ok(None) };
+        let file = folder.join(ENVIRONMENT_FILE);
+        let lines: String =
+            self.environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        std::fs::write(&file, lines)?;
+        Ok(Some(file))
+    }
+
+    /// Stops everything and saves the state.
+    pub async fn stop(self) -> std::io::Result<()> {
+        self.tasks.shut_down().await;
+        self.engine.store.save()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.engine.stop.cancel();
+    }
+}
+
+/// Removes what a cloud keeps in a folder.
+pub fn remove_state(folder: &Path) -> std::io::Result<()> {
+    let wal = format!("{TABLE_FILE}-wal");
+    let shm = format!("{TABLE_FILE}-shm");
+    for name in [STATE_FILE, TABLE_FILE, &wal, &shm, ENVIRONMENT_FILE] {
+        match std::fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The template's parameters as they are locally. Names that a template does not have do no harm.
+fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let local = [
+        ("Environment", "local"),
+        ("PublicApiUrl", &urls.api),
+        ("AppUrl", &urls.api),
+        ("AllowedOrigins", &urls.api),
+        ("MailFrom", "hello@gantry.example"),
+        ("MailIdentity", "gantry.example"),
+        ("WebFirewall", "off"),
+        ("ManageApiGatewayAccount", "false"),
+    ];
+    let mut parameters: BTreeMap<String, String> =
+        local.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    parameters.extend(given);
+    parameters
+}
+
+/// Variables that every function gets: what the Lambda service and the SDK would know by themselves.
+fn common_environment(urls: &Urls, given: Environment) -> Environment {
+    let common = [
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL", &urls.aws),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &urls.dynamodb),
+    ];
+    let mut environment: Environment =
+        common.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    environment.extend(given);
+    environment
+}
+
+fn all_variables(template: &Template) -> Environment {
+    let variables = template.functions.values().flat_map(|function| &function.environment);
+    variables.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn open_store(folder: Option<&Path>) -> Result<Store, StartError> {
+    let Some(folder) = folder else {
+        return Store::open(None)
+            .map_err(|error| StartError::State { folder: PathBuf::new(), problem: error.to_string() });
+    };
+    let wrong =
+        |error: std::io::Error| StartError::State { folder: folder.to_owned(), problem: error.to_string() };
+    std::fs::create_dir_all(folder).map_err(wrong)?;
+    Store::open(Some(folder.join(STATE_FILE))).map_err(wrong)
+}
+
+/// Generates secrets once. The Stripe secret has a form of its own: the fake Stripe signs with it.
+fn prepare_secrets(store: &Store, template: &Template, now: jiff::Timestamp) -> Result<(), StartError> {
+    let random = |length| aws::random_text(length).map_err(|error| StartError::Randomness(error.to_string()));
+    let mut fixed = BTreeMap::new();
+    for function in template.functions.values() {
+        if let Some(arn) = function.environment.get("STRIPE_SECRET_ARN") {
+            let value = json!({
+                "api_key": format!("sk_test_{}", random(24)?),
+                "webhook_secrets": [format!("whsec_{}", random(32)?)],
+            });
+            fixed.insert(arn.clone(), value);
+        }
+    }
+    store
+        .change(|state| aws::prepare_secrets(state, template, &fixed, now))
+        .map_err(|error| StartError::Randomness(error.to_string()))
+}
+
+fn open_tables(folder: Option<&Path>, store: &Store, template: &Template) -> Result<Tables, StartError> {
+    let wrong = |problem: String| StartError::Table(problem);
+    let database = match folder {
+        Some(folder) => Database::new(&folder.join(TABLE_FILE).to_string_lossy()),
+        None => Database::memory(),
+    };
+    let database = database.map_err(|error| wrong(error.to_string()))?;
+    let specs: Vec<_> = template.tables.values().cloned().collect();
+    // A table on disk keeps the shape it was made with; a changed template would go unnoticed.
+    store.change(|state| {
+        for spec in &specs {
+            let known =
+                state.table_definitions.entry(spec.name.clone()).or_insert_with(|| spec.create.clone());
+            if *known != spec.create {
+                return Err(wrong(format!("table {} was made from another definition", spec.name)));
+            }
+        }
+        Ok(())
+    })?;
+    Tables::open(database, specs).map_err(|error| wrong(error.to_string()))
+}
+
+fn serve(engine: &Arc<Engine>, tasks: &Tasks, listeners: Listeners, urls: &Urls) {
+    let front = Front::new(Arc::clone(engine));
+    let local = Local { engine: Arc::clone(engine), front: front.clone(), urls: urls.clone() };
+    tasks.serve(listeners.api, front.router(page::router(), api::router(local)));
+    tasks.serve(listeners.aws, aws::router(Arc::clone(engine)));
+    tasks.serve(listeners.stripe, stripe::router(Arc::clone(engine)));
+    let (database, stop) = (engine.tables.database(), engine.stop.clone());
+    tasks.finish(async move {
+        let served =
+            dynoxide::server::serve_with_shutdown(listeners.dynamodb, database, stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "DynamoDB stopped");
+        }
+    });
+}

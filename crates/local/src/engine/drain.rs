@@ -1,0 +1,119 @@
+//! Waiting until nothing is in flight, and moving the clock through everything that is due on the way.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::Engine;
+
+/// How long draining waits at most.
+pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// How long draining sleeps at most before it looks again, should a change come without news (a writer from outside).
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What happened while the clock moved.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Advance {
+    /// The virtual time after it.
+    pub now: Timestamp,
+    /// How far the virtual clock is ahead of the machine's now, seconds.
+    pub offset_seconds: i64,
+    /// Schedules that ran on the way.
+    pub schedules_run: u64,
+    /// Events that were put on a bus on the way.
+    pub events_published: u64,
+    /// Whether everything caused by it is done; false when something kept running for 30 seconds.
+    pub idle: bool,
+}
+
+impl Engine {
+    /// Whether nothing is running and nothing waits that could run now. Messages which are delayed, or hidden after a failure, wait for
+    /// the clock and do not count; neither do messages in queues that no function reads.
+    pub(crate) fn is_idle(&self) -> bool {
+        let now = self.clock.now();
+        let quiet = |state: &crate::state::State| {
+            state.processing == 0
+                && self
+                    .consumed_queues()
+                    .all(|name| state.queues.get(name).is_none_or(|queue| !queue.has_visible(now)))
+        };
+        // The order matters: work moves from calls to the stream to queues to calls. Looking at the calls first and last, and at
+        // the state twice, nothing can slip past between two looks without one of them seeing it.
+        self.functions.running() == 0
+            && self.store.read(quiet)
+            && self.streams_are_read()
+            && self.functions.running() == 0
+            && self.store.read(quiet)
+    }
+
+    fn consumed_queues(&self) -> impl Iterator<Item = &str> {
+        self.template
+            .queue_sources
+            .iter()
+            .filter_map(|source| self.template.queue_by_arn(&source.queue_arn))
+            .map(|queue| queue.name.as_str())
+    }
+
+    /// Waits until [`Self::is_idle`], at most 30 seconds; says whether it is.
+    pub(crate) async fn drain(&self) -> bool {
+        let began = Instant::now();
+        let mut news = self.store.subscribe();
+        loop {
+            news.mark_unchanged();
+            self.ring_streams();
+            if self.is_idle() && !news.has_changed().unwrap_or(true) {
+                return true;
+            }
+            if began.elapsed() > DRAIN_LIMIT {
+                return false;
+            }
+            // No news in time is as good as news: both lead to another look.
+            drop(tokio::time::timeout(LOOK_AGAIN, news.changed()).await);
+        }
+    }
+
+    /// Moves the clock forward by `by`. On the way it stops at every schedule and at every message that becomes visible, lets it run
+    /// and waits for everything it causes, so that things happen in the order in which they would have happened.
+    pub(crate) async fn advance(&self, by: SignedDuration) -> Advance {
+        let _gate = self.clock_gate.lock().await;
+        let before =
+            (self.schedules_run.load(Ordering::Relaxed), self.events_published.load(Ordering::Relaxed));
+        let target = self.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX);
+        let mut idle = self.drain().await;
+        while let Some(next) = self.next_due().filter(|next| *next <= target) {
+            self.set_clock(next);
+            self.run_due_schedules().await;
+            idle = self.drain().await;
+            if !idle {
+                break;
+            }
+        }
+        self.set_clock(target);
+        self.sweep_now();
+        idle = self.drain().await && idle;
+        Advance {
+            now: self.clock.now(),
+            offset_seconds: self.clock.offset_milliseconds() / 1_000,
+            schedules_run: self.schedules_run.load(Ordering::Relaxed) - before.0,
+            events_published: self.events_published.load(Ordering::Relaxed) - before.1,
+            idle,
+        }
+    }
+
+    fn set_clock(&self, moment: Timestamp) {
+        self.clock.advance_to(moment);
+        let offset = self.clock.offset_milliseconds();
+        self.store.change(|state| state.clock_offset_milliseconds = offset);
+    }
+
+    /// The next moment at which something happens by itself.
+    fn next_due(&self) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let message = self.store.read(|state| {
+            self.consumed_queues().filter_map(|name| state.queues.get(name)?.next_visible_at(now)).min()
+        });
+        [self.next_schedule(), message].into_iter().flatten().min()
+    }
+}

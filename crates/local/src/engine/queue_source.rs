@@ -1,0 +1,230 @@
+//! Event source mapping of a queue: polls it, calls the function, deletes what worked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::{Engine, Trigger};
+use crate::state::Message;
+use crate::template::{ACCOUNT, QueueSourceSpec, QueueSpec};
+
+impl Engine {
+    /// Serves one mapping until the cloud stops.
+    pub(crate) async fn poll_queue(self: Arc<Self>, source: QueueSourceSpec) {
+        let Some(queue) = self.template.queue_by_arn(&source.queue_arn).cloned() else { return };
+        // Without a limit of its own a mapping scales to a thousand calls; the function's reservation holds it back.
+        let limit = Arc::new(Semaphore::new(source.maximum_concurrency.unwrap_or(1_000) as usize));
+        let source = Arc::new(source);
+        let calls = TaskTracker::new();
+        loop {
+            self.wait_for_message(&queue).await;
+            let Ok(slot) = Arc::clone(&limit).acquire_owned().await else { return };
+            let Ok(permit) = self.functions.permit(&source.function).await else { return };
+            let batch = self.receive(&queue, source.batch_size as usize, None, true);
+            if batch.is_empty() {
+                continue;
+            }
+            self.spawn_batch(
+                &calls,
+                Batch { queue: queue.clone(), source: Arc::clone(&source), batch },
+                permit,
+                slot,
+            );
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "batches run side by side; draining counts them until they end"
+    )]
+    fn spawn_batch(
+        self: &Arc<Self>,
+        calls: &TaskTracker,
+        batch: Batch,
+        permit: OwnedSemaphorePermit,
+        slot: OwnedSemaphorePermit,
+    ) {
+        let engine = Arc::clone(self);
+        calls.spawn(async move {
+            engine.process(batch, permit).await;
+            drop(slot);
+        });
+    }
+
+    /// Returns when there is a message to receive, however it came to be: sent, visible again, or by a jump of the clock.
+    async fn wait_for_message(&self, queue: &QueueSpec) {
+        let mut news = self.store.subscribe();
+        loop {
+            let now = self.clock.now();
+            let (visible, next) = self.store.read(|state| {
+                let own = state.queues.get(&queue.name);
+                (own.is_some_and(|own| own.has_visible(now)), own.and_then(|own| own.next_visible_at(now)))
+            });
+            if visible {
+                return;
+            }
+            let due = async {
+                match next {
+                    Some(at) => tokio::time::sleep(self.clock.until(at)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { std::future::pending().await },
+                () = due => {}
+            }
+        }
+    }
+
+    async fn process(&self, batch: Batch, permit: OwnedSemaphorePermit) {
+        let Batch { queue, source, batch } = batch;
+        let (wanted, unwanted): (Vec<Message>, Vec<Message>) = batch.into_iter().partition(|message| {
+            source.filters.is_empty() || {
+                let record = filter_view(message);
+                source.filters.iter().any(|filter| filter.matches(&record))
+            }
+        });
+        let outcome = if wanted.is_empty() {
+            drop(permit);
+            Outcome::default()
+        } else {
+            let records: Vec<Value> =
+                wanted.iter().map(|message| record(message, &queue, &self.place.region)).collect();
+            let event = json!({ "Records": records });
+            let trigger = Trigger::Queue(queue.name.clone());
+            let answer = self.invoke(&source.function, event, trigger, permit).await;
+            let ids: BTreeSet<&str> = wanted.iter().map(|message| message.id.as_str()).collect();
+            match answer {
+                Err(error) => Outcome::all_failed(&ids, &error.to_string()),
+                Ok(answer) if source.partial_failures => Outcome::read(&answer, &ids),
+                Ok(_) => Outcome::default(),
+            }
+        };
+        self.store.change(|state| {
+            let own = state.queues.entry(queue.name.clone()).or_default();
+            for message in wanted.iter().chain(&unwanted) {
+                let Some(receipt) = &message.receipt else { continue };
+                if outcome.failed.contains(&message.id) {
+                    own.note_failure(receipt, &outcome.reason);
+                } else {
+                    own.delete(receipt);
+                }
+            }
+            state.processing = state.processing.saturating_sub(1);
+        });
+    }
+}
+
+struct Batch {
+    queue: QueueSpec,
+    source: Arc<QueueSourceSpec>,
+    batch: Vec<Message>,
+}
+
+/// Which messages of a batch failed, and why.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    failed: BTreeSet<String>,
+    reason: String,
+}
+
+impl Outcome {
+    fn all_failed(ids: &BTreeSet<&str>, reason: &str) -> Self {
+        Self { failed: ids.iter().map(ToString::to_string).collect(), reason: reason.to_owned() }
+    }
+
+    /// Reads `batchItemFailures` by Lambda's rules: nothing or an empty list is success; an identifier that is empty, missing or not
+    /// of this batch, and an answer of another shape, fail the whole batch.
+    fn read(answer: &Value, ids: &BTreeSet<&str>) -> Self {
+        let failures = match answer {
+            Value::Null => return Self::default(),
+            Value::Object(answer) => match answer.get("batchItemFailures") {
+                None | Some(Value::Null) => return Self::default(),
+                Some(Value::Array(failures)) => failures,
+                Some(_) => return Self::all_failed(ids, "batchItemFailures is not a list"),
+            },
+            _ => return Self::default(),
+        };
+        let mut failed = BTreeSet::new();
+        for failure in failures {
+            match failure["itemIdentifier"].as_str() {
+                Some(id) if ids.contains(id) => failed.insert(id.to_owned()),
+                _ => {
+                    return Self::all_failed(
+                        ids,
+                        "batchItemFailures names a message that is not of the batch",
+                    );
+                }
+            };
+        }
+        Self { failed, reason: "the function named the message in batchItemFailures".to_owned() }
+    }
+}
+
+fn milliseconds(at: jiff::Timestamp) -> String {
+    at.as_millisecond().to_string()
+}
+
+/// A message as Lambda gives it to a function.
+fn record(message: &Message, queue: &QueueSpec, region: &str) -> Value {
+    let attributes: serde_json::Map<String, Value> = message
+        .attributes
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                json!({
+                    "stringValue": value["StringValue"], "binaryValue": value["BinaryValue"],
+                    "stringListValues": [], "binaryListValues": [], "dataType": value["DataType"],
+                }),
+            )
+        })
+        .collect();
+    let mut system = json!({
+        "ApproximateReceiveCount": message.receive_count.to_string(),
+        "SentTimestamp": milliseconds(message.sent_at),
+        "SenderId": ACCOUNT,
+        "ApproximateFirstReceiveTimestamp": milliseconds(message.first_received_at.unwrap_or(message.sent_at)),
+    });
+    if let Some(source) = &message.source {
+        system["DeadLetterQueueSourceArn"] = json!(source);
+    }
+    json!({
+        "messageId": message.id,
+        "receiptHandle": message.receipt,
+        "body": message.body,
+        "attributes": system,
+        "messageAttributes": attributes,
+        "md5OfBody": crate::aws::md5_hex(message.body.as_bytes()),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue.arn,
+        "awsRegion": region,
+    })
+}
+
+/// What filters look at: the body is parsed when it is JSON.
+fn filter_view(message: &Message) -> Value {
+    let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::String(message.body.clone()));
+    json!({ "messageId": message.id, "body": body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_by_lambdas_rules() {
+        let ids = BTreeSet::from(["a", "b"]);
+        let failed = |answer: Value| Outcome::read(&answer, &ids).failed.len();
+        assert_eq!(failed(json!(null)), 0);
+        assert_eq!(failed(json!({})), 0);
+        assert_eq!(failed(json!({"batchItemFailures": []})), 0);
+        assert_eq!(failed(json!({"batchItemFailures": [{"itemIdentifier": "a"}]})), 1);
+        assert_eq!(failed(json!({"batchItemFailures": [{"itemIdentifier": "x"}]})), 2);
+        assert_eq!(failed(json!({"batchItemFailures": [{"itemIdentifier": ""}]})), 2);
+        assert_eq!(failed(json!({"batchItemFailures": "a"})), 2);
+    }
+}

@@ -1,0 +1,152 @@
+//! A function's answer → HTTP, and what API Gateway answers by itself.
+
+use axum::body::Body;
+use axum::response::Response;
+use base64::Engine as _;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::state::random_id;
+use crate::template::GatewayResponses;
+
+/// Why the gateway answers instead of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no such route; API Gateway says it with this name.
+    MissingAuthenticationToken,
+    RequestTooLarge,
+    Throttled,
+    IntegrationTimeout,
+    /// The function failed, or its answer is no HTTP response.
+    BadAnswer,
+}
+
+impl Refusal {
+    /// Name among the gateway responses of a template, status and message without one.
+    fn standard(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::MissingAuthenticationToken => {
+                ("MISSING_AUTHENTICATION_TOKEN", StatusCode::FORBIDDEN, "Missing Authentication Token")
+            }
+            Self::RequestTooLarge => ("REQUEST_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long"),
+            Self::Throttled => ("THROTTLED", StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
+            Self::IntegrationTimeout => {
+                ("INTEGRATION_TIMEOUT", StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out")
+            }
+            Self::BadAnswer => ("DEFAULT_5XX", StatusCode::BAD_GATEWAY, "Internal server error"),
+        }
+    }
+
+    pub(super) fn response(self, responses: &GatewayResponses) -> Response {
+        let (name, status, message) = self.standard();
+        let fallback = if status.is_client_error() { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
+        let request_id = random_id();
+        let own = responses.get(name);
+        let given = own.or_else(|| responses.get(fallback));
+        let status = own.and_then(|own| own.status).unwrap_or(status);
+        let mut response = Response::builder().status(status).header("x-amzn-requestid", &request_id);
+        for (name, value) in given.into_iter().flat_map(|given| &given.headers) {
+            response = response.header(name, value);
+        }
+        let body = match given.and_then(|given| given.body.as_ref()) {
+            Some((content_type, template)) => {
+                response = response.header(header::CONTENT_TYPE, content_type);
+                template
+                    .replace("$context.requestId", &request_id)
+                    .replace("$context.error.messageString", &json!(message).to_string())
+                    .replace("$context.error.message", message)
+            }
+            None => {
+                response = response.header(header::CONTENT_TYPE, "application/json");
+                json!({ "message": message }).to_string()
+            }
+        };
+        response.body(Body::from(body)).unwrap_or_default()
+    }
+}
+
+/// Reads an answer of the proxy integration; `None` if it has another shape.
+pub(super) fn response(answer: &Value) -> Option<Response> {
+    let status = match &answer["statusCode"] {
+        Value::Number(number) => number.as_u64()?,
+        Value::String(text) => text.parse().ok()?,
+        _ => return None,
+    };
+    let mut response = Response::new(body(answer)?);
+    *response.status_mut() = StatusCode::from_u16(u16::try_from(status).ok()?).ok()?;
+    let mut append = |name: &str, value: &Value| -> Option<()> {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        response.headers_mut().append(HeaderName::try_from(name).ok()?, HeaderValue::try_from(text).ok()?);
+        Some(())
+    };
+    let multiple = answer["multiValueHeaders"].as_object();
+    for (name, values) in multiple.into_iter().flatten() {
+        for value in values.as_array()? {
+            append(name, value)?;
+        }
+    }
+    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+        // A name in both maps counts once, with the values of the list.
+        if multiple.is_none_or(|lists| !lists.keys().any(|key| key.eq_ignore_ascii_case(name))) {
+            append(name, value)?;
+        }
+    }
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    if !response.headers().contains_key(header::CONTENT_TYPE) {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Some(response)
+}
+
+fn body(answer: &Value) -> Option<Body> {
+    let text = match &answer["body"] {
+        Value::Null => return Some(Body::empty()),
+        Value::String(text) => text,
+        _ => return None,
+    };
+    if answer["isBase64Encoded"] == json!(true) {
+        return base64::prelude::BASE64_STANDARD.decode(text).ok().map(Body::from);
+    }
+    Some(Body::from(text.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_another_shape_are_refused() {
+        for wrong in [
+            json!(null),
+            json!("hello"),
+            json!({}),
+            json!({"statusCode": "x"}),
+            json!({"statusCode": 200, "body": {}}),
+        ] {
+            assert!(response(&wrong).is_none(), "{wrong}");
+        }
+        let answer = json!({
+            "statusCode": 201, "headers": {"a": "1", "content-type": "text/plain"},
+            "multiValueHeaders": {"Set-Cookie": ["x=1", "y=2"]}, "body": "aGk=", "isBase64Encoded": true,
+        });
+        let response = response(&answer).unwrap();
+        assert_eq!(response.status(), 201);
+        assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+        assert_eq!(response.headers()["content-type"], "text/plain");
+    }
+
+    #[test]
+    fn refusals_follow_the_template() {
+        let standard = Refusal::MissingAuthenticationToken.response(&GatewayResponses::new());
+        assert_eq!(standard.status(), 403);
+        let own = crate::template::GatewayResponse {
+            status: Some(StatusCode::NOT_FOUND),
+            headers: Vec::new(),
+            body: Some(("application/problem+json".into(), "{}".into())),
+        };
+        let responses = GatewayResponses::from([("MISSING_AUTHENTICATION_TOKEN".to_owned(), own)]);
+        let changed = Refusal::MissingAuthenticationToken.response(&responses);
+        assert_eq!(changed.status(), 404);
+        assert_eq!(changed.headers()["content-type"], "application/problem+json");
+    }
+}

@@ -1,0 +1,282 @@
+//! One SQS queue: visibility, receive counts, dead letters, retention. Pure; the caller gives the time.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::random_id;
+use crate::template::QueueSpec;
+
+/// A standard queue.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Queue {
+    /// Messages by order of arrival; the number is part of the receipt handle.
+    messages: BTreeMap<u64, Message>,
+    next: u64,
+}
+
+/// A message in a queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// Message id.
+    pub id: String,
+    /// Body.
+    pub body: String,
+    /// Message attributes in AWS JSON, by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// When it was sent first; a move to a dead-letter queue does not change it.
+    pub sent_at: Timestamp,
+    /// When it can be received.
+    pub visible_at: Timestamp,
+    /// How often it was received.
+    pub receive_count: u32,
+    /// When it was received first.
+    pub first_received_at: Option<Timestamp>,
+    /// Handle of the last receive, while the message is with a receiver.
+    pub receipt: Option<String>,
+    /// ARN of the queue it was moved from, in a dead-letter queue.
+    pub source: Option<String>,
+    /// Last error of the function that had it.
+    pub reason: Option<String>,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewMessage {
+    /// Body.
+    pub body: String,
+    /// Message attributes in AWS JSON, by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// Seconds until it is visible; `None` is the queue's own delay.
+    pub delay_seconds: Option<u32>,
+}
+
+/// Messages of a queue by what they wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Can be received.
+    pub visible: usize,
+    /// With a receiver.
+    pub in_flight: usize,
+    /// Not yet visible for the first time.
+    pub delayed: usize,
+}
+
+fn seconds(count: u32) -> SignedDuration {
+    SignedDuration::from_secs(i64::from(count))
+}
+
+impl Queue {
+    /// Puts a message in and returns its id.
+    pub(crate) fn send(&mut self, message: NewMessage, spec: &QueueSpec, now: Timestamp) -> String {
+        let id = random_id();
+        let delay = message.delay_seconds.unwrap_or(spec.delay_seconds);
+        self.insert(Message {
+            id: id.clone(),
+            body: message.body,
+            attributes: message.attributes,
+            sent_at: now,
+            visible_at: now + seconds(delay),
+            receive_count: 0,
+            first_received_at: None,
+            receipt: None,
+            source: None,
+            reason: None,
+        });
+        id
+    }
+
+    fn insert(&mut self, message: Message) {
+        self.messages.insert(self.next, message);
+        self.next += 1;
+    }
+
+    /// Takes a message over from another queue.
+    pub fn accept(&mut self, mut message: Message, from: Option<&str>, now: Timestamp) {
+        message.source = from.map(str::to_owned);
+        message.visible_at = now;
+        message.receipt = None;
+        message.receive_count = 0;
+        self.insert(message);
+    }
+
+    /// Hands out up to `limit` visible messages and hides them. Messages received too often come back as the second list, for the
+    /// dead-letter queue; messages past their retention vanish.
+    pub fn receive(
+        &mut self,
+        limit: usize,
+        visibility_seconds: Option<u32>,
+        spec: &QueueSpec,
+        now: Timestamp,
+    ) -> (Vec<Message>, Vec<Message>) {
+        self.expire(spec, now);
+        let visibility = seconds(visibility_seconds.unwrap_or(spec.visibility_timeout_seconds));
+        let mut received = Vec::new();
+        let mut dead = Vec::new();
+        for (number, message) in &mut self.messages {
+            if received.len() >= limit {
+                break;
+            }
+            if message.visible_at > now {
+                continue;
+            }
+            if spec.redrive.as_ref().is_some_and(|redrive| message.receive_count >= redrive.max_receive_count)
+            {
+                dead.push(*number);
+                continue;
+            }
+            message.receive_count += 1;
+            message.first_received_at.get_or_insert(now);
+            message.visible_at = now + visibility;
+            message.receipt = Some(format!("{number}.{}", random_id()));
+            received.push(message.clone());
+        }
+        let dead = dead.into_iter().filter_map(|number| self.messages.remove(&number)).collect();
+        (received, dead)
+    }
+
+    fn expire(&mut self, spec: &QueueSpec, now: Timestamp) {
+        let retention = seconds(spec.retention_seconds);
+        self.messages.retain(|_, message| message.sent_at + retention > now);
+    }
+
+    /// Removes a message that the holder of `receipt` is done with. A receipt that a later receive replaced does nothing.
+    pub fn delete(&mut self, receipt: &str) -> bool {
+        self.number_of(receipt).is_some_and(|number| self.messages.remove(&number).is_some())
+    }
+
+    /// Changes when the message of `receipt` is visible again; false if the receipt is not in force.
+    pub fn change_visibility(&mut self, receipt: &str, visibility_seconds: u32, now: Timestamp) -> bool {
+        let Some(number) = self.number_of(receipt) else { return false };
+        if let Some(message) = self.messages.get_mut(&number) {
+            message.visible_at = now + seconds(visibility_seconds);
+        }
+        true
+    }
+
+    /// Notes why the function that holds `receipt` failed.
+    pub fn note_failure(&mut self, receipt: &str, reason: &str) {
+        if let Some(number) = self.number_of(receipt)
+            && let Some(message) = self.messages.get_mut(&number)
+        {
+            message.reason = Some(reason.to_owned());
+        }
+    }
+
+    fn number_of(&self, receipt: &str) -> Option<u64> {
+        let number = receipt.split_once('.')?.0.parse().ok()?;
+        (self.messages.get(&number)?.receipt.as_deref() == Some(receipt)).then_some(number)
+    }
+
+    /// Takes all visible messages out, for a redrive.
+    pub fn take_visible(&mut self, now: Timestamp) -> Vec<Message> {
+        let numbers: Vec<u64> = self
+            .messages
+            .iter()
+            .filter(|(_, message)| message.visible_at <= now)
+            .map(|(number, _)| *number)
+            .collect();
+        numbers.into_iter().filter_map(|number| self.messages.remove(&number)).collect()
+    }
+
+    /// Removes everything and returns how many messages there were.
+    pub fn purge(&mut self) -> usize {
+        let count = self.messages.len();
+        self.messages.clear();
+        count
+    }
+
+    /// How many messages wait for what.
+    pub fn counts(&self, now: Timestamp) -> Counts {
+        let mut counts = Counts::default();
+        for message in self.messages.values() {
+            if message.visible_at <= now {
+                counts.visible += 1;
+            } else if message.receipt.is_some() {
+                counts.in_flight += 1;
+            } else {
+                counts.delayed += 1;
+            }
+        }
+        counts
+    }
+
+    /// Whether there is a message that can be received.
+    pub fn has_visible(&self, now: Timestamp) -> bool {
+        self.messages.values().any(|message| message.visible_at <= now)
+    }
+
+    /// When the next hidden message becomes visible.
+    pub fn next_visible_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.messages.values().map(|message| message.visible_at).filter(|at| *at > now).min()
+    }
+
+    /// All messages, the oldest first.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.messages.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::RedrivePolicy;
+
+    fn spec() -> QueueSpec {
+        QueueSpec {
+            name: "q".into(),
+            arn: "arn:q".into(),
+            url: "http://q".into(),
+            visibility_timeout_seconds: 30,
+            delay_seconds: 0,
+            retention_seconds: 3_600,
+            redrive: Some(RedrivePolicy { target_arn: "arn:d".into(), max_receive_count: 2 }),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn message(body: &str) -> NewMessage {
+        NewMessage { body: body.into(), ..NewMessage::default() }
+    }
+
+    #[test]
+    fn a_received_message_is_hidden_until_its_visibility_ends_and_dies_after_its_receives() {
+        let (mut queue, spec) = (Queue::default(), spec());
+        queue.send(message("a"), &spec, at(0));
+        assert_eq!(queue.receive(10, None, &spec, at(0)).0.len(), 1);
+        assert!(queue.receive(10, None, &spec, at(29)).0.is_empty());
+        assert_eq!(queue.next_visible_at(at(29)), Some(at(30)));
+        assert_eq!(queue.receive(10, None, &spec, at(30)).0[0].receive_count, 2);
+        let (received, dead) = queue.receive(10, None, &spec, at(60));
+        assert!(received.is_empty());
+        assert_eq!(dead.len(), 1);
+        assert_eq!(queue.counts(at(60)), Counts::default());
+    }
+
+    #[test]
+    fn an_old_receipt_deletes_nothing() {
+        let (mut queue, spec) = (Queue::default(), spec());
+        queue.send(message("a"), &spec, at(0));
+        let first = queue.receive(1, Some(5), &spec, at(0)).0.remove(0).receipt.unwrap();
+        let second = queue.receive(1, None, &spec, at(5)).0.remove(0).receipt.unwrap();
+        assert!(!queue.delete(&first));
+        assert!(!queue.change_visibility(&first, 0, at(5)));
+        assert!(queue.delete(&second));
+        assert!(!queue.delete(&second));
+    }
+
+    #[test]
+    fn delay_and_retention_are_kept() {
+        let (mut queue, spec) = (Queue::default(), spec());
+        queue.send(NewMessage { delay_seconds: Some(10), ..message("later") }, &spec, at(0));
+        assert_eq!(queue.counts(at(9)), Counts { delayed: 1, ..Counts::default() });
+        assert_eq!(queue.receive(1, None, &spec, at(10)).0.len(), 1);
+        queue.send(message("old"), &spec, at(0));
+        assert!(queue.receive(10, None, &spec, at(3_600)).0.is_empty());
+    }
+}
