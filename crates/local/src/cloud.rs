@@ -315,9 +315,16 @@ impl Cloud {
     pub fn write_environment(&self) -> std::io::Result<Option<PathBuf>> {
         let Some(folder) = &self.state else { return Ok(None) };
         let file = folder.join(ENVIRONMENT_FILE);
-        let lines: String =
-            self.environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        std::fs::write(&file, lines)?;
+        let lines: Vec<String> =
+            self.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        std::fs::write(
+            &file,
+            lines.join(
+                "
+",
+            ) + "
+",
+        )?;
         Ok(Some(file))
     }
 

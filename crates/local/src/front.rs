@@ -11,7 +11,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State as Shared};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
+use axum::routing::get;
 
 use crate::engine::{Engine, InvokeError, Trigger};
 use answer::Refusal;
@@ -37,7 +38,13 @@ impl Front {
 
     /// The router; what is not below `/_local` goes to the functions.
     pub(crate) fn router(self, page: Router, local_api: Router) -> Router {
-        Router::new().fallback(handle).with_state(self).nest("/_local/api", local_api).nest("/_local", page)
+        Router::new()
+            .fallback(handle)
+            .with_state(self)
+            .nest("/_local/api", local_api)
+            .nest("/_local", page)
+            // A nested root answers without the slash only.
+            .route("/_local/", get(async || Redirect::temporary("/_local")))
     }
 
     /// Answers a request as the API would. `source` is the caller's address.

@@ -183,35 +183,30 @@ impl Tables {
         let wrong = |error: &dyn std::fmt::Display| TableError::new(&spec.name, &error.to_string());
         let start: Option<Item> =
             after.map(serde_json::from_value).transpose().map_err(|error| wrong(&error))?;
-        let (items, next) = match partition {
-            Some(partition) => {
-                let key = spec.create["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default();
-                let response = self.database.query(QueryRequest {
-                    table_name: spec.name.clone(),
-                    key_condition_expression: Some("#key = :key".to_owned()),
-                    expression_attribute_names: Some(HashMap::from([("#key".to_owned(), key.to_owned())])),
-                    expression_attribute_values: Some(HashMap::from([(
-                        ":key".to_owned(),
-                        AttributeValue::S(partition.to_owned()),
-                    )])),
-                    scan_index_forward: true,
-                    limit: Some(limit),
-                    exclusive_start_key: start,
-                    ..QueryRequest::default()
-                });
-                let response = response.map_err(|error| wrong(&error))?;
-                (response.items, response.last_evaluated_key)
-            }
-            None => {
-                let response = self.database.scan(ScanRequest {
-                    table_name: spec.name.clone(),
-                    limit: Some(limit),
-                    exclusive_start_key: start,
-                    ..ScanRequest::default()
-                });
-                let response = response.map_err(|error| wrong(&error))?;
-                (response.items, response.last_evaluated_key)
-            }
+        let (items, next) = if let Some(partition) = partition {
+            let key = spec.create["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default();
+            let value = AttributeValue::S(partition.to_owned());
+            let response = self.database.query(QueryRequest {
+                table_name: spec.name.clone(),
+                key_condition_expression: Some("#key = :key".to_owned()),
+                expression_attribute_names: Some(HashMap::from([("#key".to_owned(), key.to_owned())])),
+                expression_attribute_values: Some(HashMap::from([(":key".to_owned(), value)])),
+                scan_index_forward: true,
+                limit: Some(limit),
+                exclusive_start_key: start,
+                ..QueryRequest::default()
+            });
+            let response = response.map_err(|error| wrong(&error))?;
+            (response.items, response.last_evaluated_key)
+        } else {
+            let response = self.database.scan(ScanRequest {
+                table_name: spec.name.clone(),
+                limit: Some(limit),
+                exclusive_start_key: start,
+                ..ScanRequest::default()
+            });
+            let response = response.map_err(|error| wrong(&error))?;
+            (response.items, response.last_evaluated_key)
         };
         let items = items.unwrap_or_default().iter().map(plain_item).collect();
         let next = next.map(serde_json::to_value).transpose().map_err(|error| wrong(&error))?;

@@ -25,20 +25,12 @@ impl Tasks {
     }
 
     /// Runs `work` until it ends or the cloud stops.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that owns the tasks and waits for their end"
-    )]
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.tracker.spawn(async move { stop.run_until_cancelled(work).await });
     }
 
     /// Runs `work` to its end; it must end by itself when the cloud stops.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that owns the tasks and waits for their end"
-    )]
     pub(crate) fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(work);
     }

@@ -48,18 +48,15 @@ impl Refusal {
         for (name, value) in given.into_iter().flat_map(|given| &given.headers) {
             response = response.header(name, value);
         }
-        let body = match given.and_then(|given| given.body.as_ref()) {
-            Some((content_type, template)) => {
-                response = response.header(header::CONTENT_TYPE, content_type);
-                template
-                    .replace("$context.requestId", &request_id)
-                    .replace("$context.error.messageString", &json!(message).to_string())
-                    .replace("$context.error.message", message)
-            }
-            None => {
-                response = response.header(header::CONTENT_TYPE, "application/json");
-                json!({ "message": message }).to_string()
-            }
+        let body = if let Some((content_type, template)) = given.and_then(|given| given.body.as_ref()) {
+            response = response.header(header::CONTENT_TYPE, content_type);
+            template
+                .replace("$context.requestId", &request_id)
+                .replace("$context.error.messageString", &json!(message).to_string())
+                .replace("$context.error.message", message)
+        } else {
+            response = response.header(header::CONTENT_TYPE, "application/json");
+            json!({ "message": message }).to_string()
         };
         response.body(Body::from(body)).unwrap_or_default()
     }

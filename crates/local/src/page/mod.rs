@@ -3,10 +3,11 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use http::StatusCode;
 
 /// The page's routes, below `/_local`. Everything on it comes from the JSON API beside it.
 pub(crate) fn router() -> Router {
-    Router::new().route("/", get(index))
+    Router::new().route("/", get(index)).fallback(async || StatusCode::NOT_FOUND)
 }
 
 async fn index() -> Html<&'static str> {

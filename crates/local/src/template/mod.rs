@@ -299,7 +299,7 @@ pub enum SecretValue {
 impl Template {
     /// Reads the text of a template.
     pub fn read(text: &str, place: &Place) -> Result<Self, TemplateError> {
-        read::read(yaml::parse(text)?, place)
+        read::read(&yaml::parse(text)?, place)
     }
 
     /// The queue with this ARN.

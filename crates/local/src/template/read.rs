@@ -52,9 +52,9 @@ pub(super) struct Reader<'a> {
 }
 
 /// Reads a parsed template.
-pub(super) fn read(parsed: Value, place: &Place) -> Result<Template, TemplateError> {
+pub(super) fn read(parsed: &Value, place: &Place) -> Result<Template, TemplateError> {
     let resources = parsed["Resources"].as_object().cloned().unwrap_or_default();
-    let resolver = Resolver::new(&parsed, &resources, place)?;
+    let resolver = Resolver::new(parsed, &resources, place)?;
     let mut active = Map::new();
     for (logical_id, resource) in &resources {
         let condition = resource.get("Condition").and_then(Value::as_str);
@@ -62,8 +62,8 @@ pub(super) fn read(parsed: Value, place: &Place) -> Result<Template, TemplateErr
             active.insert(logical_id.clone(), resource.clone());
         }
     }
-    let mut reader = Reader { resolver, place, template: Template::default() };
-    reader.template.stage = "local".to_owned();
+    let template = Template { stage: "local".to_owned(), ..Template::default() };
+    let mut reader = Reader { resolver, place, template };
     // Functions come last: their events name the queues, tables and the API read before.
     let (functions, others): (Vec<_>, Vec<_>) =
         active.iter().partition(|(_, resource)| resource["Type"] == "AWS::Serverless::Function");

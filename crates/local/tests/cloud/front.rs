@@ -74,5 +74,6 @@ async fn the_local_api_answers_its_own_pages_only() {
     assert_eq!(send("POST", &url, &[("host", "evil.example:3000")], "").await.status, 403);
     assert_eq!(send("POST", &url, &[("origin", cloud.api_url())], "").await.status, 200);
     assert_eq!(local_api(&cloud, "GET", "/nothing", Value::Null).await.status, 404);
-    assert_eq!(send("GET", &format!("{}/_local/", cloud.api_url()), &[], "").await.status, 200);
+    assert_eq!(send("GET", &format!("{}/_local", cloud.api_url()), &[], "").await.status, 200);
+    assert_eq!(send("GET", &format!("{}/_local/", cloud.api_url()), &[], "").await.status, 307);
 }

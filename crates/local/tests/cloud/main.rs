@@ -1,5 +1,7 @@
 //! The local cloud from outside: real SDK clients, real HTTP, a small product of its own.
 
+#![expect(clippy::unwrap_used, reason = "everything here is test code")]
+
 mod front;
 mod product;
 mod services;

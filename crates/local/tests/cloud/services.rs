@@ -103,11 +103,9 @@ async fn sqs() {
     sqs.purge_queue().queue_url(&url).send().await.unwrap();
     let poll = sqs.receive_message().queue_url(&url).wait_time_seconds(20).send();
     let send = sqs.send_message().queue_url(&url).message_body("late").send();
-    let (polled, _sent) =
-        futures::future::try_join(async { poll.await.map_err(|_| ()) }, async { send.await.map_err(|_| ()) })
-            .await
-            .unwrap();
-    assert_eq!(polled.messages().len(), 1);
+    let (polled, sent) = tokio::join!(poll, send);
+    sent.unwrap();
+    assert_eq!(polled.unwrap().messages().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
