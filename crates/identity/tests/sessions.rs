@@ -1,0 +1,308 @@
+//! Logins and sessions on a real engine: once each, whatever races, repeats or is stolen.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use access::Principal;
+use events::ActorRef;
+use futures::future::join_all;
+use identity::{
+    AuthenticationError, Authority, IdentityError, LinkKey, Policy, Proof, SessionKey, SessionTokens,
+    publish_signing_key, refresh, request_login, sign_out, verify_login,
+};
+use primitives::{Clock, Email, LoginId, SignedDuration};
+use table::{Cause, Consistency, Table};
+use test_support::{Database, noon};
+
+const ISSUER: &str = "https://api.example.com";
+
+struct Setting {
+    database: Database,
+    clock: Clock,
+    table: Table,
+    links: LinkKey,
+    sessions: SessionKey,
+    policy: Policy,
+    authority: Authority,
+}
+
+impl Setting {
+    async fn new() -> Self {
+        let database = Database::start().await;
+        let clock = Clock::fixed(noon());
+        let table = database.table(&clock);
+        let sessions = SessionKey::from_secret("a session secret", ISSUER);
+        publish_signing_key(&table, &sessions).await.unwrap();
+        let authority = Authority::new(table.clone(), ISSUER);
+        let links = LinkKey::from_secret("a link secret");
+        Self { database, clock, table, links, sessions, policy: Policy::default(), authority }
+    }
+
+    /// Asks for a link and gives what the mail and the browser would hold: token, code and browser token.
+    async fn login(&self, email: &str) -> (String, String, String) {
+        let email: Email = email.parse().unwrap();
+        let login = request_login(&self.table, &self.links, &self.policy, &cause(), email).await.unwrap();
+        let events = self.database.events().await;
+        let asked = events.iter().rev().find(|event| event.kind == "identity.magic_link_requested").unwrap();
+        let login_id: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
+        (self.links.token(login_id), self.links.code(login_id), login.browser_token.expose().clone())
+    }
+
+    async fn verify(&self, proof: &Proof) -> Result<SessionTokens, IdentityError> {
+        verify_login(&self.table, &self.links, &self.sessions, &self.policy, &cause(), proof).await
+    }
+
+    async fn signed_in(&self, email: &str) -> SessionTokens {
+        let (token, _, browser) = self.login(email).await;
+        self.verify(&link(&token, Some(&browser))).await.unwrap()
+    }
+
+    async fn refresh(&self, token: &str) -> Result<SessionTokens, IdentityError> {
+        refresh(&self.table, &self.sessions, &self.policy, &cause(), token).await
+    }
+
+    async fn who(&self, tokens: &SessionTokens) -> Result<Principal, AuthenticationError> {
+        self.authority.principal(tokens.access_token.expose(), Consistency::Eventual).await
+    }
+}
+
+fn cause() -> Cause {
+    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+}
+
+fn link(token: &str, browser_token: Option<&str>) -> Proof {
+    Proof::Link { token: token.to_owned(), browser_token: browser_token.map(str::to_owned), confirmed: false }
+}
+
+fn confirmed(token: &str) -> Proof {
+    Proof::Link { token: token.to_owned(), browser_token: None, confirmed: true }
+}
+
+fn code(email: &str, code: &str) -> Proof {
+    Proof::Code { email: email.parse().unwrap(), code: code.to_owned(), browser_token: None }
+}
+
+#[tokio::test]
+async fn a_link_signs_in_and_the_token_stands_for_the_person() {
+    let setting = Setting::new().await;
+    let tokens = setting.signed_in("ada@example.com").await;
+    let principal = setting.who(&tokens).await.unwrap();
+    assert_eq!((principal.user_id, principal.email.as_str()), (tokens.user_id, "ada@example.com"));
+    assert_eq!((principal.session_id, principal.actor), (tokens.session_id, None));
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let again = setting.signed_in("ADA@example.com").await;
+    assert_eq!(again.user_id, tokens.user_id, "one address is one person");
+}
+
+#[tokio::test]
+async fn fifty_verifications_of_one_token_make_one_session() {
+    let setting = Setting::new().await;
+    let (token, _, browser) = setting.login("ada@example.com").await;
+    let same = join_all((0..25).map(|_| async { setting.verify(&link(&token, Some(&browser))).await }));
+    let others = join_all((0..25).map(|_| async { setting.verify(&confirmed(&token)).await }));
+    let (same, others) = futures::join!(same, others);
+    let sessions: std::collections::HashSet<_> =
+        same.iter().chain(&others).flatten().map(|tokens| tokens.session_id).collect();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(setting.database.count("session").await, 1);
+    assert_eq!(setting.database.count("user").await, 1);
+    let started =
+        setting.database.events().await.into_iter().filter(|event| event.kind == "identity.session_started");
+    assert_eq!(started.count(), 1);
+}
+
+#[tokio::test]
+async fn two_logins_of_one_new_person_at_once_make_one_person() {
+    let setting = Setting::new().await;
+    let (one, _, _) = setting.login("ada@example.com").await;
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let (two, _, _) = setting.login("ada@example.com").await;
+    let (one, two) = (confirmed(&one), confirmed(&two));
+    let (one, two) = futures::join!(setting.verify(&one), setting.verify(&two));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.user_id, two.user_id);
+    assert_ne!(one.session_id, two.session_id);
+    assert_eq!(setting.database.count("user").await, 1);
+}
+
+#[tokio::test]
+async fn another_browser_is_asked_to_confirm_and_a_used_link_works_no_more() {
+    let setting = Setting::new().await;
+    let (token, _, browser) = setting.login("ada@example.com").await;
+    assert!(matches!(setting.verify(&link(&token, None)).await, Err(IdentityError::ConfirmationRequired)));
+    let tokens = setting.verify(&confirmed(&token)).await.unwrap();
+    assert!(matches!(setting.verify(&confirmed(&token)).await, Err(IdentityError::LoginFailed)));
+    let repeated = setting.verify(&link(&token, Some(&browser))).await.unwrap();
+    assert_eq!(repeated.access_token, tokens.access_token, "an answer that was lost is given again");
+    assert_eq!(repeated.refresh_token, tokens.refresh_token);
+    setting.clock.advance(SignedDuration::from_secs(11));
+    assert!(matches!(setting.verify(&link(&token, Some(&browser))).await, Err(IdentityError::LoginFailed)));
+}
+
+#[tokio::test]
+async fn a_link_expires_and_forgeries_are_nothing() {
+    let setting = Setting::new().await;
+    let (token, right, _) = setting.login("ada@example.com").await;
+    for forged in ["", "x", &token[1..], &format!("{token}A"), "' OR 1=1 --"] {
+        assert!(
+            matches!(setting.verify(&confirmed(forged)).await, Err(IdentityError::LoginFailed)),
+            "{forged}"
+        );
+    }
+    setting.clock.advance(SignedDuration::from_mins(15));
+    assert!(matches!(setting.verify(&confirmed(&token)).await, Err(IdentityError::LoginFailed)));
+    assert!(matches!(
+        setting.verify(&code("ada@example.com", &right)).await,
+        Err(IdentityError::LoginFailed)
+    ));
+}
+
+#[tokio::test]
+async fn codes_bear_five_wrong_guesses_also_in_parallel_and_the_link_still_works() {
+    let setting = Setting::new().await;
+    let (token, right, _) = setting.login("ada@example.com").await;
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let guess = code("ada@example.com", wrong);
+    let guesses = join_all((0..20).map(|_| setting.verify(&guess))).await;
+    assert!(guesses.iter().all(Result::is_err));
+    assert!(matches!(
+        setting.verify(&code("ada@example.com", &right)).await,
+        Err(IdentityError::LoginFailed)
+    ));
+    assert!(matches!(
+        setting.verify(&code("bob@example.com", &right)).await,
+        Err(IdentityError::LoginFailed)
+    ));
+    setting.verify(&confirmed(&token)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_code_signs_in() {
+    let setting = Setting::new().await;
+    let (_, right, _) = setting.login("ada@example.com").await;
+    assert!(setting.verify(&code("Ada@Example.com", &right)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_refresh_token_works_once_and_its_repetition_gives_the_same_pair() {
+    let setting = Setting::new().await;
+    let first = setting.signed_in("ada@example.com").await;
+    setting.clock.advance(SignedDuration::from_mins(14));
+    let old = first.refresh_token.expose();
+    let results = join_all((0..20).map(|_| setting.refresh(old))).await;
+    let pairs: std::collections::HashSet<_> =
+        results.into_iter().map(|tokens| tokens.unwrap().refresh_token.expose().clone()).collect();
+    assert_eq!(pairs.len(), 1, "twenty at once are one refresh");
+    let second = pairs.into_iter().next().unwrap();
+    assert_ne!(&second, old);
+    assert!(setting.refresh(&second).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_old_refresh_token_ends_the_session_at_once() {
+    let setting = Setting::new().await;
+    let first = setting.signed_in("ada@example.com").await;
+    let second = setting.refresh(first.refresh_token.expose()).await.unwrap();
+    setting.clock.advance(SignedDuration::from_secs(11));
+    assert!(setting.refresh(first.refresh_token.expose()).await.is_err());
+    assert!(setting.refresh(second.refresh_token.expose()).await.is_err(), "the whole family is dead");
+    assert!(
+        matches!(setting.who(&second).await, Err(AuthenticationError::SessionEnded)),
+        "access tokens too"
+    );
+    let revoked =
+        setting.database.events().await.into_iter().find(|event| event.kind == "identity.session_revoked");
+    assert_eq!(revoked.unwrap().data["reason"], "refresh_token_reused");
+}
+
+#[tokio::test]
+async fn a_forged_refresh_token_does_nothing_to_the_session() {
+    let setting = Setting::new().await;
+    let first = setting.signed_in("ada@example.com").await;
+    let token = first.refresh_token.expose();
+    let other = if token.as_bytes()[60] == b'A' { "B" } else { "A" };
+    let forged = format!("{}{other}{}", &token[..60], &token[61..]);
+    for forged in [forged.as_str(), "grt_", "grt_AAAA", "", "Bearer"] {
+        assert!(matches!(setting.refresh(forged).await, Err(IdentityError::InvalidRefreshToken)), "{forged}");
+    }
+    assert!(setting.refresh(token).await.is_ok());
+}
+
+#[tokio::test]
+async fn sessions_end_by_themselves_after_seven_idle_and_thirty_busy_days() {
+    let setting = Setting::new().await;
+    let idle = setting.signed_in("ada@example.com").await;
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let mut busy = setting.signed_in("ada@example.com").await;
+    for day in 1..=30 {
+        setting.clock.advance(SignedDuration::from_hours(24));
+        match setting.refresh(busy.refresh_token.expose()).await {
+            Ok(tokens) => busy = tokens,
+            Err(error) => {
+                assert!(day == 30 && matches!(error, IdentityError::InvalidRefreshToken), "day {day}")
+            }
+        }
+        if day == 7 {
+            assert!(setting.refresh(idle.refresh_token.expose()).await.is_err());
+        }
+    }
+    assert!(setting.refresh(busy.refresh_token.expose()).await.is_err());
+}
+
+#[tokio::test]
+async fn signing_out_holds_from_the_next_request_on_for_this_session_only() {
+    let setting = Setting::new().await;
+    let one = setting.signed_in("ada@example.com").await;
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let two = setting.signed_in("ada@example.com").await;
+    let principal = setting.who(&one).await.unwrap();
+    for _ in 0..2 {
+        sign_out(&setting.table, &setting.policy, &cause(), &principal).await.unwrap();
+    }
+    assert!(matches!(setting.who(&one).await, Err(AuthenticationError::SessionEnded)));
+    assert!(setting.refresh(one.refresh_token.expose()).await.is_err());
+    assert!(setting.who(&two).await.is_ok());
+}
+
+#[tokio::test]
+async fn access_tokens_expire_and_strangers_tokens_are_refused() {
+    let setting = Setting::new().await;
+    let tokens = setting.signed_in("ada@example.com").await;
+    let stranger = SessionKey::from_secret("another secret", ISSUER);
+    let elsewhere = SessionKey::from_secret("a session secret", "https://other.example.com");
+    for key in [&stranger, &elsewhere] {
+        setting.clock.advance(SignedDuration::from_secs(1));
+        let (token, _, _) = setting.login("ada@example.com").await;
+        let (cause, proof) = (cause(), confirmed(&token));
+        let forged = verify_login(&setting.table, &setting.links, key, &setting.policy, &cause, &proof);
+        let forged = forged.await.unwrap();
+        assert!(matches!(setting.who(&forged).await, Err(AuthenticationError::InvalidToken)));
+    }
+    setting.clock.advance(SignedDuration::from_mins(15));
+    assert!(matches!(setting.who(&tokens).await, Err(AuthenticationError::TokenExpired)));
+}
+
+#[tokio::test]
+async fn tokens_of_the_key_before_work_while_a_new_key_signs() {
+    let setting = Setting::new().await;
+    let before = setting.signed_in("ada@example.com").await;
+    let rotated = SessionKey::from_secret("the next session secret", ISSUER);
+    publish_signing_key(&setting.table, &rotated).await.unwrap();
+    setting.clock.advance(SignedDuration::from_secs(2));
+    let (token, _, _) = setting.login("ada@example.com").await;
+    let (cause, proof) = (cause(), confirmed(&token));
+    let after = verify_login(&setting.table, &setting.links, &rotated, &setting.policy, &cause, &proof);
+    let after = after.await.unwrap();
+    assert!(setting.who(&before).await.is_ok());
+    assert!(setting.who(&after).await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_in_the_table_signs_anybody_in() {
+    let setting = Setting::new().await;
+    let (token, code, browser) = setting.login("ada@example.com").await;
+    let tokens = setting.verify(&link(&token, Some(&browser))).await.unwrap();
+    let stored = format!("{:?}", setting.database.items().await);
+    for secret in [&token, &browser, tokens.access_token.expose(), tokens.refresh_token.expose()] {
+        assert!(!stored.contains(secret.as_str()));
+    }
+    assert!(!stored.contains(&format!("\"{code}\"")));
+}
