@@ -1,1 +1,20 @@
-//! Push devices and the fan-out of notifications.
+//! The devices that push notifications reach, and the way of a notification to all devices of an organization.
+//!
+//! Owns devices and their tokens, what is told to devices about which event, the fan-out of an event into deliveries, and the
+//! deliveries. It must not know HTTP or Lambda, and of members only which people they are.
+
+mod delivery;
+mod device;
+mod devices;
+mod error;
+mod fan_out;
+mod notice;
+mod queue;
+
+pub use delivery::{Courier, Delivery};
+pub use device::{Device, NewDevice};
+pub use devices::{Applications, Devices, Registered};
+pub use error::{DeliveryError, DeviceError, FanOutError};
+pub use fan_out::FanOut;
+pub use notice::Notice;
+pub use queue::DeliveryQueue;

@@ -25,7 +25,7 @@ pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
 pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState};
-pub use retry::{time_left, within_deadline};
+pub use retry::{pause, time_left, within_deadline};
 pub use store::{Consistency, Table};
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};

@@ -22,7 +22,7 @@ pub fn time_left() -> Duration {
 
 /// Waits before another attempt: full jitter over an exponentially growing span. Says no when the time left is too short
 /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
-pub(crate) async fn pause(attempt: u32, left: Duration) -> bool {
+pub async fn pause(attempt: u32, left: Duration) -> bool {
     const FIRST: u64 = 20;
     const LONGEST: u64 = 800;
     let ceiling = FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST);

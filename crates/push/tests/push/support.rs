@@ -1,0 +1,189 @@
+//! A database, the services around it, and clients of both whose calls can be cut off.
+
+use std::collections::BTreeSet;
+
+use access::Tenant;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider, retry::RetryConfig};
+use events::{ActorRef, Aggregate, DevicePlatform, Envelope};
+use primitives::{Clock, DeviceId, Ids, MemberId, OrgId, Timestamp, UserId};
+use push::{
+    Applications, Courier, Delivery, DeliveryQueue, DeviceError, Devices, FanOut, NewDevice, Registered,
+};
+use push_client::PushClient;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use table::{Cause, Changes, Item, Key, Table};
+use test_support::{Crashes, Database, Publication, Services, TABLE_NAME, noon};
+
+pub(crate) struct World {
+    pub(crate) database: Database,
+    pub(crate) services: Services,
+    pub(crate) crashes: Crashes,
+    pub(crate) clock: Clock,
+    pub(crate) table: Table,
+    pub(crate) devices: Devices,
+    pub(crate) fan_out: FanOut,
+    pub(crate) courier: Courier,
+}
+
+pub(crate) fn cause() -> Cause {
+    Cause::system("test", "test")
+}
+
+fn config(url: &str, crashes: &Crashes) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(url)
+        .http_client(crashes.http_client())
+        .retry_config(RetryConfig::disabled())
+        .build()
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let (database, services, crashes) =
+            (Database::start().await, Services::start().await, Crashes::default());
+        let clock = Clock::fixed(noon());
+        let client = aws_sdk_dynamodb::Client::new(&config(&database.url, &crashes));
+        let table = Table::new(client, TABLE_NAME, clock.clone(), Ids::random(clock.clone()));
+        let config = config(&services.url, &crashes);
+        let push = PushClient::new(aws_sdk_sns::Client::new(&config));
+        let queue =
+            DeliveryQueue::new(aws_sdk_sqs::Client::new(&config), "http://queues.example.com/push-delivery");
+        Self {
+            devices: Devices::new(table.clone(), push.clone()),
+            fan_out: FanOut::new(table.clone(), queue),
+            courier: Courier::new(table.clone(), push),
+            database,
+            services,
+            crashes,
+            clock,
+            table,
+        }
+    }
+
+    pub(crate) async fn register(&self, user: UserId, token: &str) -> Result<Registered, DeviceError> {
+        self.register_on(DevicePlatform::Fcm, user, token).await
+    }
+
+    pub(crate) async fn register_on(
+        &self,
+        platform: DevicePlatform,
+        user: UserId,
+        token: &str,
+    ) -> Result<Registered, DeviceError> {
+        let new = NewDevice { platform, token: token.to_owned(), app_version: None, locale: None };
+        let applications = Applications {
+            apns: "arn:aws:sns:eu-central-1:000000000000:app/APNS/gantry".to_owned(),
+            fcm: "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry".to_owned(),
+        };
+        self.devices.register(&cause(), &applications, user, &new, |_| None).await
+    }
+
+    /// So many members with so many devices each, stored as they are, whose endpoints are all there.
+    pub(crate) async fn populate(&self, org_id: OrgId, members: u32, devices: u32) -> BTreeSet<String> {
+        let mut endpoints = BTreeSet::new();
+        let mut changes = Vec::new();
+        for member in 0..members {
+            let user_id = Ids::unguessable();
+            let member_id = self.table.ids().next();
+            changes.push(Changes::new().create(&MemberItem { org_id, member_id, user_id, version: 0 }));
+            for device in 0..devices {
+                let endpoint_arn =
+                    format!("arn:aws:sns:eu-central-1:000000000000:endpoint/GCM/gantry/{member}-{device}");
+                self.services.add_endpoint(&endpoint_arn);
+                let device = DeviceItem {
+                    device_id: self.table.ids().next(),
+                    user_id,
+                    platform: DevicePlatform::Fcm,
+                    endpoint_arn: endpoint_arn.clone(),
+                    token_hash: format!("{member}-{device}"),
+                    registered_at: noon(),
+                    seen_at: noon(),
+                    version: 0,
+                };
+                changes.push(Changes::new().create(&device));
+                endpoints.insert(endpoint_arn);
+            }
+        }
+        let mut changes = changes.into_iter();
+        loop {
+            let batch = changes.by_ref().take(100).fold(Changes::new(), Changes::and);
+            if batch.is_empty() {
+                return endpoints;
+            }
+            self.table.commit(&cause(), batch).await.unwrap();
+        }
+    }
+
+    /// The messages in the delivery queue.
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        let messages = self.services.messages("push-delivery");
+        messages.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
+    /// Which endpoints were told what, each pair once.
+    pub(crate) fn told(&self) -> BTreeSet<Publication> {
+        self.services.publications().into_iter().collect()
+    }
+}
+
+pub(crate) fn event(org_id: OrgId) -> Envelope {
+    Envelope {
+        id: Ids::unguessable(),
+        kind: "trial.ending".to_owned(),
+        version: 1,
+        time: noon(),
+        org_id: Some(org_id),
+        aggregate: Aggregate { kind: "trial".to_owned(), id: org_id.to_string() },
+        sequence: 1,
+        correlation_id: "test".to_owned(),
+        actor: ActorRef::System { name: "test".to_owned() },
+        data: json!({ "ends_at": "2026-12-07T10:00:00Z", "days_left": 3 }),
+    }
+}
+
+/// A member as the domain of organizations stores it, as far as it matters here.
+#[derive(Serialize, Deserialize)]
+struct MemberItem {
+    org_id: OrgId,
+    member_id: MemberId,
+    user_id: UserId,
+    version: u64,
+}
+
+impl Item for MemberItem {
+    fn key(&self) -> Key {
+        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceItem {
+    device_id: DeviceId,
+    user_id: UserId,
+    platform: DevicePlatform,
+    endpoint_arn: String,
+    token_hash: String,
+    registered_at: Timestamp,
+    seen_at: Timestamp,
+    version: u64,
+}
+
+impl Item for DeviceItem {
+    fn key(&self) -> Key {
+        Key::Device(self.user_id, self.device_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}

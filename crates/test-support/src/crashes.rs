@@ -1,0 +1,122 @@
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use aws_smithy_http_client::Builder;
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    runtime_components::RuntimeComponents,
+};
+use tokio::sync::Notify;
+
+/// On which side of an outgoing call a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The call is not made.
+    Before,
+    /// The call is carried out, and its answer is lost.
+    After,
+}
+
+/// Lets a process die at one of its outgoing calls to AWS.
+///
+/// Every client that uses [`Crashes::http_client`] is watched. At the chosen call the work is dropped where it stands, with
+/// everything else that was in flight: nothing after it happens, no retry and no clean-up, as when a sandbox is killed.
+#[derive(Clone, Debug, Default)]
+pub struct Crashes(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    calls: AtomicUsize,
+    plan: Mutex<Option<(usize, Moment)>>,
+    died: Notify,
+}
+
+impl Crashes {
+    /// An HTTP client, for plain HTTP, whose calls are counted.
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(Watched { inner: Builder::new().build_http(), state: Arc::clone(&self.0) })
+    }
+
+    /// Runs the work to its end; says what it gave and how many calls it made.
+    pub async fn count<F: Future>(&self, work: F) -> (F::Output, usize) {
+        self.0.plan(None);
+        let output = work.await;
+        (output, self.0.calls.load(Ordering::SeqCst))
+    }
+
+    /// Runs the work until its call number `call` (from 0) and drops it there; gives its output if it never got so far.
+    pub async fn run<F: Future>(&self, call: usize, moment: Moment, work: F) -> Option<F::Output> {
+        self.0.plan(Some((call, moment)));
+        let output = tokio::select! {
+            biased;
+            () = self.0.died.notified() => None,
+            output = work => Some(output),
+        };
+        self.0.plan(None);
+        output
+    }
+}
+
+impl State {
+    fn plan(&self, plan: Option<(usize, Moment)>) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+        self.calls.store(0, Ordering::SeqCst);
+    }
+
+    fn is_now(&self, call: usize, moment: Moment) -> bool {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) == Some((call, moment))
+    }
+
+    async fn die<T>(&self) -> T {
+        self.died.notify_one();
+        std::future::pending().await
+    }
+}
+
+struct Watched<T> {
+    inner: T,
+    state: Arc<State>,
+}
+
+impl<T> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watched")
+    }
+}
+
+impl HttpClient for Watched<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Watched { inner, state: Arc::clone(&self.state) })
+    }
+}
+
+impl HttpConnector for Watched<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (inner, state) = (self.inner.clone(), Arc::clone(&self.state));
+        HttpConnectorFuture::new(async move {
+            let call = state.calls.fetch_add(1, Ordering::SeqCst);
+            if state.is_now(call, Moment::Before) {
+                return state.die().await;
+            }
+            let answer = inner.call(request).await;
+            if state.is_now(call, Moment::After) {
+                return state.die().await;
+            }
+            answer
+        })
+    }
+}
