@@ -16,6 +16,7 @@ mod secrets;
 mod stream;
 mod telemetry;
 
+pub use aws_sdk_dynamodb::config::SharedHttpClient;
 pub use environment::{ConfigurationError, Environment, Stage};
 pub use function::{Function, run, trace_header};
 pub use host::Host;
