@@ -1,10 +1,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Account, Rules, subscription::Phase};
 
 /// How much of the product an organization may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessLevel {
     /// Everything.
@@ -82,12 +83,15 @@ impl Standing {
             Self::PaymentFailed(since) => descend(
                 since,
                 now,
-                &[(Grace, rules.grace), (ReadOnly, rules.read_only), (Suspended, rules.suspended)],
+                &[(Grace, rules.grace()), (ReadOnly, rules.read_only()), (Suspended, rules.suspended())],
                 ExportOnly,
             ),
-            Self::Lapsed(since) => {
-                descend(since, now, &[(ReadOnly, rules.read_only), (Suspended, rules.suspended)], ExportOnly)
-            }
+            Self::Lapsed(since) => descend(
+                since,
+                now,
+                &[(ReadOnly, rules.read_only()), (Suspended, rules.suspended())],
+                ExportOnly,
+            ),
         }
     }
 }

@@ -39,7 +39,7 @@ impl Item for Account {
 impl Account {
     /// The account of a new organization, whose trial begins now.
     pub fn open(org_id: OrgId, now: Timestamp, rules: &Rules) -> Self {
-        Self { org_id, trial: Trial::start(now, rules.trial), stripe: StripeState::default(), version: 0 }
+        Self { org_id, trial: Trial::start(now, rules.trial()), stripe: StripeState::default(), version: 0 }
     }
 
     fn tenant(&self) -> Tenant {

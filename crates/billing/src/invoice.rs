@@ -81,6 +81,21 @@ impl Invoice {
         self.snapshot.status
     }
 
+    /// What is to be paid, in the currency's smallest unit.
+    pub fn amount_due(&self) -> i64 {
+        self.snapshot.amount_due
+    }
+
+    /// What was paid, in the currency's smallest unit.
+    pub fn amount_paid(&self) -> i64 {
+        self.snapshot.amount_paid
+    }
+
+    /// ISO 4217, lower case.
+    pub fn currency(&self) -> &str {
+        &self.snapshot.currency
+    }
+
     pub(crate) fn is_paid(&self) -> bool {
         self.snapshot.status == InvoiceStatus::Paid
     }

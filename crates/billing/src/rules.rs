@@ -1,30 +1,45 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-const DAY: i64 = 24;
-
-/// How long things last. Days are spans of exactly 24 hours, counted to the second. A deployment may set others as JSON, in
-/// hours: `{"trial": "720h"}`.
+/// The numbers of this domain. Each has the product's default; a deployment may set others as JSON. Days are spans of
+/// exactly 24 hours, counted to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// The free trial, from the organization's creation on.
-    pub trial: SignedDuration,
+    pub trial_days: u16,
     /// Full use after the first failed payment.
-    pub grace: SignedDuration,
+    pub grace_days: u16,
     /// Reading only: after the grace, or after a trial or subscription that was not followed by another.
-    pub read_only: SignedDuration,
-    /// Nothing but paying, after reading only. What follows lasts: taking the data out, and paying.
-    pub suspended: SignedDuration,
+    pub read_only_days: u16,
+    /// Nothing but paying, after reading only. Exporting the data is what remains for good.
+    pub suspended_days: u16,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            trial: SignedDuration::from_hours(14 * DAY),
-            grace: SignedDuration::from_hours(21 * DAY),
-            read_only: SignedDuration::from_hours(14 * DAY),
-            suspended: SignedDuration::from_hours(30 * DAY),
-        }
+        Self { trial_days: 14, grace_days: 21, read_only_days: 14, suspended_days: 30 }
     }
+}
+
+impl Rules {
+    pub(crate) fn trial(&self) -> SignedDuration {
+        days(self.trial_days)
+    }
+
+    pub(crate) fn grace(&self) -> SignedDuration {
+        days(self.grace_days)
+    }
+
+    pub(crate) fn read_only(&self) -> SignedDuration {
+        days(self.read_only_days)
+    }
+
+    pub(crate) fn suspended(&self) -> SignedDuration {
+        days(self.suspended_days)
+    }
+}
+
+fn days(days: u16) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(days))
 }

@@ -56,7 +56,7 @@ fn subscription_event(
         }
         (_, Phase::Failing) => {
             let since = after.stripe.failing_since()?;
-            let grace_ends_at = since.saturating_add(rules.grace).unwrap_or(Timestamp::MAX);
+            let grace_ends_at = since.saturating_add(rules.grace()).unwrap_or(Timestamp::MAX);
             publish.event(&SubscriptionPastDue { stripe_subscription_id, status, grace_ends_at })
         }
         (_, Phase::Over) => publish.event(&SubscriptionCanceled { stripe_subscription_id }),

@@ -35,7 +35,7 @@ where
         require_json(&request)?;
         let key = idempotency_key(&request)?;
         let mut whole = format!("{} {}\n", request.method(), request.uri().path()).into_bytes();
-        let bytes = RawBody::from_request(request, state).await?.0;
+        let bytes = RawBody::<BODY_LIMIT>::from_request(request, state).await?.0;
         let input: T = parse(&bytes)?;
         validate(&input, "/")?;
         whole.extend_from_slice(&bytes);
@@ -43,20 +43,20 @@ where
     }
 }
 
-/// A body as it came, within [`BODY_LIMIT`].
+/// A body as it came, of at most `LIMIT` bytes.
 #[derive(Debug)]
-pub struct RawBody(pub Bytes);
+pub struct RawBody<const LIMIT: usize = BODY_LIMIT>(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for RawBody {
+impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
+        match Limited::new(request.into_body(), LIMIT).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
             Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
-                format!("the body is larger than {BODY_LIMIT} bytes"),
+                format!("the body is larger than {LIMIT} bytes"),
             )),
             Err(_) => {
                 Err(Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "the body ended too early"))

@@ -7,6 +7,7 @@
 //!
 //! This crate knows nothing of organizations, of the table or of what an event means to us.
 
+mod account;
 mod api_key;
 mod client;
 mod error;
@@ -16,6 +17,7 @@ mod objects;
 mod signature;
 mod wire;
 
+pub use account::{Account, InvalidAccount};
 pub use api_key::{ApiKey, InvalidApiKey};
 pub use client::{Client, ClientOptions};
 pub use error::StripeError;

@@ -1,1 +1,33 @@
-//! HTTP function api-billing.
+//! HTTP API for subscription, trial and access: `/v1/billing/**`.
+
+mod subscription;
+
+use billing::Rules;
+use http_api::{OpenApiRouter, routes};
+use lambda_host::{Error, Function, Host};
+use table::Table;
+
+/// What the routes share.
+#[derive(Clone, Debug)]
+pub struct Api {
+    table: Table,
+    rules: Rules,
+}
+
+impl Api {
+    /// The API over this table.
+    pub fn new(table: Table, rules: Rules) -> Self {
+        Self { table, rules }
+    }
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let api = Api::new(host.table().await?, host.settings("BILLING_RULES")?);
+    host.api(routes().with_state(api)).await
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(subscription::show))
+}

@@ -1,1 +1,48 @@
-//! Event function cron-trial-expiry.
+//! Every hour, announces the trials that end soon or have ended.
+
+use billing::{NoticeRun, give_due_notices};
+use lambda_host::{Error, Function, Host};
+use primitives::{Fault, FaultKind, RequestId};
+use table::{Cause, StoreError};
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let table = host.table().await?;
+    Ok(host.schedule(move || {
+        let table = table.clone();
+        async move {
+            let run_id: RequestId = table.ids().next();
+            let cause = Cause::system("cron-trial-expiry", run_id.to_string());
+            let run = give_due_notices(&table, &cause).await?;
+            tracing::info!(?run, "trial notices");
+            if run.complete && run.failed == 0 { Ok(run) } else { Err(TrialExpiryError::Unfinished(run)) }
+        }
+    }))
+}
+
+/// A run did not do all there was to do. The next one goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+enum TrialExpiryError {
+    /// What is due could not be found out.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Some trials were not dealt with.
+    #[error("{} trials could not be dealt with, and {} time; the next run goes on", .0.failed, if .0.complete { "there was" } else { "there was no more" })]
+    Unfinished(NoticeRun),
+}
+
+impl Fault for TrialExpiryError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Unfinished(_) => FaultKind::Unavailable,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Unfinished(_) => "unfinished",
+        }
+    }
+}

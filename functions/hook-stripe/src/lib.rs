@@ -1,1 +1,109 @@
-//! HTTP function hook-stripe.
+//! Receives signed events from Stripe: `/hooks/stripe`.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::http::HeaderMap;
+use billing::{ParkReason, Received, Rules, StripeEvents};
+use events::ActorRef;
+use http_api::{
+    Answer, Client, IntoResponse, OpenApiRouter, Problem, Problems, RawBody, Response, State, StatusCode,
+    ToSchema, routes,
+};
+use lambda_host::{Error, Function, Host, Rotating};
+use serde::Serialize;
+use stripe_client::{Account, ClientOptions, Event, verify};
+use table::Table;
+
+/// The largest event that is read, in bytes. Stripe's are far below.
+const LARGEST_EVENT: usize = 1024 * 1024;
+
+/// What the route needs.
+#[derive(Clone)]
+pub struct Hook {
+    table: Table,
+    account: Arc<Rotating<Account>>,
+    rules: Rules,
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let options = client_options(host)?;
+    let account = host.secret_text("STRIPE_SECRET_ARN", move |text| {
+        Account::from_secret(text, options.clone()).map_err(|error| error.to_string())
+    })?;
+    let hook = Hook {
+        table: host.table().await?,
+        account: Arc::new(account),
+        rules: host.settings("BILLING_RULES")?,
+    };
+    // Read in init. A secret that is not filled in yet must not keep the function from saying so to whoever calls.
+    if let Err(error) = hook.account.get().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the Stripe secret is not usable");
+    }
+    host.api(routes().with_state(hook)).await
+}
+
+/// A call to Stripe has to fit into the function's own time, twice.
+fn client_options(host: &Host) -> Result<ClientOptions, Error> {
+    let mut options = ClientOptions {
+        connect_timeout: Duration::from_secs(1),
+        attempt_timeout: Duration::from_secs(3),
+        attempts: 2,
+        ..ClientOptions::default()
+    };
+    if host.environment().optional("STRIPE_API_URL").is_some() {
+        options.base_url = host.environment().url("STRIPE_API_URL")?;
+    }
+    Ok(options)
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Hook> {
+    OpenApiRouter::new().routes(routes!(receive))
+}
+
+/// What became of an event.
+#[derive(Debug, Serialize, ToSchema)]
+struct Receipt {
+    /// `applied`, `duplicate` or `parked`.
+    #[schema(example = "applied")]
+    outcome: &'static str,
+    /// Why it was parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "unknown_customer")]
+    reason: Option<ParkReason>,
+}
+
+/// Takes an event from Stripe.
+///
+/// Signed with the endpoint's secret (`Stripe-Signature`). Every delivery of an event has the same effect as one; after
+/// an answer that is not a success nothing has happened and Stripe delivers again.
+#[utoipa::path(
+    post, path = "/hooks/stripe", tag = "Hooks", operation_id = "receiveStripeEvent",
+    params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),
+    request_body(content = serde_json::Value, description = "An event as Stripe sends it", content_type = "application/json"),
+    responses((status = 200, description = "The event is in our hands", body = Receipt), Problems),
+)]
+async fn receive(
+    State(hook): State<Hook>,
+    client: Client,
+    headers: HeaderMap,
+    RawBody(body): RawBody<LARGEST_EVENT>,
+) -> Result<Response, Problem> {
+    let account = hook.account.get().await?;
+    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    verify(&body, signature, &account.webhook_secrets, hook.table.clock().now())
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_signature", error.to_string()))?;
+    let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_event", detail);
+    let text = std::str::from_utf8(&body).map_err(|error| malformed(error.to_string()))?;
+    let event = Event::parse(&body).map_err(|error| malformed(error.to_string()))?;
+    let events = StripeEvents::new(hook.table, account.client.clone(), hook.rules, account.livemode);
+    let received = events.receive(&client.cause_by(ActorRef::Stripe), &event, text).await?;
+    tracing::info!(stripe_event_id = %event.id, stripe_event_type = event.kind, ?received, "event from Stripe");
+    let (outcome, reason) = match received {
+        Received::Applied => ("applied", None),
+        Received::Duplicate => ("duplicate", None),
+        Received::Parked(reason) => ("parked", Some(reason)),
+    };
+    Ok(Answer::ok(&Receipt { outcome, reason }).into_response())
+}
