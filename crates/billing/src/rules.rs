@@ -7,13 +7,13 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// The free trial, from the organization's creation on.
-    pub trial_days: u16,
+    pub trial_days: u32,
     /// Full use after the first failed payment.
-    pub grace_days: u16,
+    pub grace_days: u32,
     /// Reading only: after the grace, or after a trial or subscription that was not followed by another.
-    pub read_only_days: u16,
+    pub read_only_days: u32,
     /// Nothing but paying, after reading only. Exporting the data is what remains for good.
-    pub suspended_days: u16,
+    pub suspended_days: u32,
 }
 
 impl Default for Rules {
@@ -40,6 +40,6 @@ impl Rules {
     }
 }
 
-fn days(days: u16) -> SignedDuration {
+fn days(days: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
 }
