@@ -82,8 +82,8 @@ impl Courier {
         let cause = Cause::system("push delivery", &delivery.correlation_id);
         let told_before = marker.steps_done();
         let (mut told, mut failures) = (BTreeSet::<DeviceId>::new(), Vec::<DeviceError>::new());
-        let mut outcomes = stream::iter(&delivery.people)
-            .map(|person| self.devices_of(*person))
+        let mut outcomes = stream::iter(delivery.people.clone())
+            .map(|person| self.devices_of(person))
             .flatten()
             .try_filter(|device| futures::future::ready(!told_before.contains(&device.device_id.to_string())))
             .map(|device| self.tell(&cause, device, &notification))

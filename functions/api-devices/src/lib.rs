@@ -1,1 +1,41 @@
-//! HTTP function api-devices.
+//! HTTP API for the devices that push notifications reach: `/v1/devices/**`.
+
+mod devices;
+
+use std::sync::Arc;
+
+use http_api::{OpenApiRouter, routes};
+use lambda_host::{Error, Function, Host, Rotating};
+use push::{Applications, Devices};
+use push_client::PushClient;
+use table::{CursorKey, Table};
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    table: Table,
+    cursors: Arc<Rotating<CursorKey>>,
+    applications: Applications,
+    devices: Devices,
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let table = host.table().await?;
+    let arn = |variable: &str| host.environment().required(variable).map(str::to_owned);
+    let api = Api {
+        cursors: Arc::new(host.cursor_key()?),
+        applications: Applications {
+            apns: arn("PUSH_PLATFORM_APPLICATION_APNS")?,
+            fcm: arn("PUSH_PLATFORM_APPLICATION_FCM")?,
+        },
+        devices: Devices::new(table.clone(), PushClient::new(host.notifications())),
+        table,
+    };
+    host.api(routes().with_state(api)).await
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(devices::register, devices::list)).routes(routes!(devices::remove))
+}

@@ -1,1 +1,14 @@
-//! Event function queue-push-fanout.
+//! Turns one event into deliveries to the devices of its organization's members.
+
+use lambda_host::{Error, Function, Host};
+use push::{DeliveryQueue, FanOut};
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let url = host.environment().required("PUSH_DELIVERY_QUEUE_URL")?;
+    let fan_out = FanOut::new(host.table().await?, DeliveryQueue::new(host.queues(), url));
+    Ok(host.bus_queue(move |event| {
+        let fan_out = fan_out.clone();
+        async move { fan_out.run(&event).await }
+    }))
+}

@@ -1,1 +1,27 @@
-//! Event function stream-outbox.
+//! Publishes what the table's stream shows in the outbox to the event bus.
+//!
+//! At least once: a record is done when its event is on the bus and its row is marked; whatever fails in between is done again
+//! from there, and consumers tell a repeated event by its id. A row that holds no event cannot be published ever: it is parked with
+//! everything that is needed to replay it, and the batch goes on.
+
+mod publisher;
+
+use lambda_host::{Error, Function, Host};
+
+use publisher::Publisher;
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let (bus, bus_name) = host.event_bus()?;
+    let publisher = Publisher {
+        table: host.table().await?,
+        bus,
+        bus_name,
+        queues: host.queues(),
+        parked_queue_url: host.environment().required("OUTBOX_PARKED_QUEUE_URL")?.to_owned(),
+    };
+    Ok(host.stream(move |records| {
+        let publisher = publisher.clone();
+        async move { publisher.publish(records).await }
+    }))
+}
