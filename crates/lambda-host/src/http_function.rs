@@ -13,7 +13,11 @@ impl Host {
         Function::new(self, move |event| {
             let routes = routes.clone();
             async move {
-                let (payload, context) = event.into_parts();
+                let (mut payload, context) = event.into_parts();
+                // lambda_http would put the stage in front of the path, where no route of ours has it.
+                if let Some(stage) = payload.pointer_mut("/requestContext/stage") {
+                    *stage = "$default".into();
+                }
                 let request = serde_json::from_value(payload)?;
                 // the adapter is not `Send`: it must be gone before the first wait
                 let response = Adapter::from(routes).call(LambdaEvent::new(request, context));

@@ -330,7 +330,7 @@ impl Cloud {
 
     /// Stops everything and saves the state.
     pub async fn stop(self) -> std::io::Result<()> {
-        self.tasks.shut_down().await;
+        self.tasks.shut_down(&self.engine.calls).await;
         self.engine.store.save()
     }
 }

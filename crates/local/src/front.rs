@@ -88,5 +88,8 @@ async fn handle(
     ConnectInfo(source): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    front.respond(request, source).await
+    // A caller that hangs up does not stop the function.
+    let engine = Arc::clone(&front.engine);
+    let call = engine.calls.spawn(async move { front.respond(request, source).await });
+    call.await.unwrap_or_else(|_| Refusal::BadAnswer.response(&engine.template.gateway_responses))
 }

@@ -47,11 +47,13 @@ impl Tasks {
         });
     }
 
-    /// Stops all tasks and waits for them, but not for a request that does not end.
-    pub(crate) async fn shut_down(&self) {
+    /// Stops all tasks and waits for them and for `calls`, but not for one that does not end.
+    pub(crate) async fn shut_down(&self, calls: &TaskTracker) {
         self.stop.cancel();
         self.tracker.close();
-        if tokio::time::timeout(SHUT_DOWN_LIMIT, self.tracker.wait()).await.is_err() {
+        calls.close();
+        let ended = futures::future::join(self.tracker.wait(), calls.wait());
+        if tokio::time::timeout(SHUT_DOWN_LIMIT, ended).await.is_err() {
             tracing::warn!("some requests were still running and are cut off");
         }
     }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use bus::PutEntry;
 pub use drain::Advance;
@@ -38,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) functions: Functions,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) stop: CancellationToken,
+    /// Requests and batches that are with functions. They run to their end, whoever waits for them or not, as in Lambda.
+    pub(crate) calls: TaskTracker,
     /// One per stream source, rung when there may be new records.
     stream_bells: Vec<Notify>,
     /// Held by whoever runs schedules, so that the ticking clock and a jump never run one twice.
@@ -74,6 +77,7 @@ impl Engine {
             functions: parts.functions,
             schedules,
             stop: CancellationToken::new(),
+            calls: TaskTracker::new(),
             clock_gate: tokio::sync::Mutex::new(()),
             schedules_run: AtomicU64::new(0),
             events_published: AtomicU64::new(0),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::TaskTracker;
 
 use super::{Engine, Trigger};
 use crate::state::Message;
@@ -18,7 +17,6 @@ impl Engine {
         // Without a limit of its own a mapping scales to a thousand calls; the function's reservation holds it back.
         let limit = Arc::new(Semaphore::new(source.maximum_concurrency.unwrap_or(1_000) as usize));
         let source = Arc::new(source);
-        let calls = TaskTracker::new();
         loop {
             self.wait_for_message(&queue).await;
             let Ok(slot) = Arc::clone(&limit).acquire_owned().await else { return };
@@ -27,27 +25,12 @@ impl Engine {
             if batch.is_empty() {
                 continue;
             }
-            self.spawn_batch(
-                &calls,
-                Batch { queue: queue.clone(), source: Arc::clone(&source), batch },
-                permit,
-                slot,
-            );
+            let (engine, queue, source) = (Arc::clone(&self), queue.clone(), Arc::clone(&source));
+            self.calls.spawn(async move {
+                engine.process(Batch { queue, source, batch }, permit).await;
+                drop(slot);
+            });
         }
-    }
-
-    fn spawn_batch(
-        self: &Arc<Self>,
-        calls: &TaskTracker,
-        batch: Batch,
-        permit: OwnedSemaphorePermit,
-        slot: OwnedSemaphorePermit,
-    ) {
-        let engine = Arc::clone(self);
-        calls.spawn(async move {
-            engine.process(batch, permit).await;
-            drop(slot);
-        });
     }
 
     /// Returns when there is a message to receive, however it came to be: sent, visible again, or by a jump of the clock.
@@ -55,15 +38,12 @@ impl Engine {
         let mut news = self.store.subscribe();
         loop {
             let now = self.clock.now();
-            let (visible, next) = self.store.read(|state| {
-                let own = state.queues.get(&queue.name);
-                (own.is_some_and(|own| own.has_visible(now)), own.and_then(|own| own.next_visible_at(now)))
-            });
-            if visible {
+            let ready = self.store.read(|state| state.queues.get(&queue.name)?.ready_at(now));
+            if ready == Some(now) {
                 return;
             }
             let due = async {
-                match next {
+                match ready {
                     Some(at) => tokio::time::sleep(self.clock.until(at)).await,
                     None => std::future::pending().await,
                 }

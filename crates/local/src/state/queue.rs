@@ -15,7 +15,13 @@ pub struct Queue {
     /// Messages by order of arrival; the number is part of the receipt handle.
     messages: BTreeMap<u64, Message>,
     next: u64,
+    /// When messages past their retention were last looked for.
+    #[serde(skip)]
+    expired_at: Option<Timestamp>,
 }
+
+/// How often messages past their retention are looked for; retention is counted in minutes at least.
+const EXPIRE_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 /// A message in a queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,6 +144,10 @@ impl Queue {
     }
 
     fn expire(&mut self, spec: &QueueSpec, now: Timestamp) {
+        if self.expired_at.is_some_and(|last| now.duration_since(last) < EXPIRE_EVERY) {
+            return;
+        }
+        self.expired_at = Some(now);
         let retention = seconds(spec.retention_seconds);
         self.messages.retain(|_, message| message.sent_at + retention > now);
     }
@@ -206,6 +216,11 @@ impl Queue {
     /// Whether there is a message that can be received.
     pub fn has_visible(&self, now: Timestamp) -> bool {
         self.messages.values().any(|message| message.visible_at <= now)
+    }
+
+    /// When a message can be received: now, or when the next hidden one becomes visible.
+    pub fn ready_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.has_visible(now) { Some(now) } else { self.next_visible_at(now) }
     }
 
     /// When the next hidden message becomes visible.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -76,12 +76,16 @@ impl Store {
             return;
         }
         let mut changed = self.subscribe();
+        let mut pause = SAVE_AFTER;
         while changed.changed().await.is_ok() {
-            tokio::time::sleep(SAVE_AFTER).await;
+            tokio::time::sleep(pause).await;
             changed.mark_unchanged();
+            let began = Instant::now();
             if let Err(error) = self.save() {
                 tracing::error!(%error, "the state of the local cloud could not be saved");
             }
+            // A large state must not keep the machine busy with saving.
+            pause = SAVE_AFTER.max(began.elapsed() * 10);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use aws_lc_rs::hmac;
 use axum::body::{Body, to_bytes};
 use http::{Method, header};
+use primitives::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ pub(crate) async fn deliver(
 }
 
 /// The secret that the hook checks with: the first one it knows.
-fn webhook_secret(engine: &Engine) -> Result<String, String> {
+fn webhook_secret(engine: &Engine) -> Result<Secret<String>, String> {
     let arn =
         engine.template.functions.values().find_map(|function| function.environment.get("STRIPE_SECRET_ARN"));
     let arn = arn.ok_or_else(|| "no function of the template has STRIPE_SECRET_ARN".to_owned())?;
@@ -83,13 +83,18 @@ fn webhook_secret(engine: &Engine) -> Result<String, String> {
     let value: Value = serde_json::from_str(&value).map_err(|error| format!("secret {arn}: {error}"))?;
     value["webhook_secrets"][0]
         .as_str()
-        .map(str::to_owned)
+        .map(|secret| Secret::new(secret.to_owned()))
         .ok_or_else(|| format!("secret {arn} has no webhook_secrets"))
 }
 
-async fn post(engine: &Engine, front: &Front, event: &Value, secret: &str) -> Result<Delivery, String> {
+async fn post(
+    engine: &Engine,
+    front: &Front,
+    event: &Value,
+    secret: &Secret<String>,
+) -> Result<Delivery, String> {
     let body = event.to_string();
-    let signature = signature(secret, engine.clock.now().as_second(), &body);
+    let signature = stripe_client::sign(body.as_bytes(), secret, engine.clock.now());
     let request = http::Request::builder()
         .method(Method::POST)
         .uri(HOOK)
@@ -111,13 +116,6 @@ async fn post(engine: &Engine, front: &Front, event: &Value, secret: &str) -> Re
     })
 }
 
-/// `Stripe-Signature` of a body: <https://docs.stripe.com/webhooks#verify-manually>.
-pub(super) fn signature(secret: &str, timestamp: i64, body: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = hmac::sign(&key, format!("{timestamp}.{body}").as_bytes());
-    format!("t={timestamp},v1={}", hex::encode(tag.as_ref()))
-}
-
 /// Fisher and Yates with the operating system's randomness.
 fn shuffle(items: &mut [Value]) -> Result<(), getrandom::Error> {
     for last in (1..items.len()).rev() {
@@ -125,17 +123,4 @@ fn shuffle(items: &mut [Value]) -> Result<(), getrandom::Error> {
         items.swap(last, random % (last + 1));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signs_as_stripe_does() {
-        // Computed with `printf '1492774577.{}' | openssl dgst -sha256 -hmac whsec_test`.
-        let signature = signature("whsec_test", 1_492_774_577, "{}");
-        assert!(signature.starts_with("t=1492774577,v1="));
-        assert_eq!(signature.len(), "t=1492774577,v1=".len() + 64);
-    }
 }

@@ -31,4 +31,6 @@ pub struct StripeState {
     pub events: VecDeque<Value>,
     /// Counts objects, so that ids are unique and their order is known.
     pub sequence: u64,
+    /// Second of the last thing that happened.
+    pub last_action: i64,
 }

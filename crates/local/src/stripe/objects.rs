@@ -44,7 +44,9 @@ impl Action {
 impl StripeState {
     /// Lets an action happen for an organization and returns the events that tell of it, in order.
     pub(crate) fn act(&mut self, action: Action, org_id: &str, now: Timestamp) -> Result<Vec<Value>, String> {
-        let now = now.as_second();
+        // Stripe's times are whole seconds. Two actions never share one, as two clicks would not, so that their order is known.
+        let now = now.as_second().max(self.last_action + 1);
+        self.last_action = now;
         let events = match action {
             Action::Subscribe => self.subscribe(org_id, now),
             Action::PaymentFailed => self.payment_failed(&self.live_subscription(org_id)?, now),
@@ -305,6 +307,24 @@ mod tests {
 
     fn kinds(events: &[Value]) -> Vec<&str> {
         events.iter().map(|event| event["type"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_event_is_read_by_the_client() {
+        let mut stripe = StripeState::default();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let mut seconds = Vec::new();
+        for action in [Action::Subscribe, Action::PaymentFailed, Action::Paid, Action::Paid, Action::Cancel] {
+            for event in stripe.act(action, "org_1", now).unwrap() {
+                let parsed = stripe_client::Event::parse(event.to_string().as_bytes()).unwrap();
+                let content = parsed.read().unwrap();
+                assert!(!matches!(content, stripe_client::Content::Other), "{content:?}");
+                seconds.push(event["created"].as_i64().unwrap());
+            }
+        }
+        assert!(seconds.is_sorted());
+        seconds.dedup();
+        assert_eq!(seconds.len(), 5);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 mod intrinsics;
 mod read;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::collections::BTreeMap;

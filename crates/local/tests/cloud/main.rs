@@ -6,3 +6,4 @@ mod front;
 mod product;
 mod services;
 mod story;
+mod stripe;

@@ -13,7 +13,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use lambda_runtime::{Error, LambdaEvent};
 use local::{Cloud, Function, Options, Registry, Setting};
+use primitives::{Clock, Secret};
 use serde_json::{Value, json};
+use stripe_client::{ApiKey, ClientOptions, Content, WebhookSecrets};
 use tokio::sync::Notify;
 
 /// The template of the small product.
@@ -70,6 +72,7 @@ impl Product {
                 let product = slow.clone();
                 async move { Ok(product.slow()) }
             })
+            .with("hook", hook)
             .with("outbox", outbox)
             .with("worker", move |_| {
                 let product = worker.clone();
@@ -148,6 +151,40 @@ async fn notes(setting: Setting) -> Result<Function, Error> {
                 Some("PATCH") => panic!("the function breaks"),
                 _ => Ok(json!({ "statusCode": 200, "body": event.to_string() })),
             }
+        }
+    }))
+}
+
+/// Takes webhooks of Stripe: checks the signature, reads the subscription again.
+async fn hook(setting: Setting) -> Result<Function, Error> {
+    let secrets = aws_sdk_secretsmanager::Client::new(&sdk(&setting.environment["AWS_ENDPOINT_URL"]).await);
+    let arn = &setting.environment["STRIPE_SECRET_ARN"];
+    let secret = secrets.get_secret_value().secret_id(arn).send().await?.secret_string.unwrap();
+    let secret: Value = serde_json::from_str(&secret)?;
+    let keys = secret["webhook_secrets"].as_array().unwrap();
+    let keys = keys.iter().map(|key| Secret::new(key.as_str().unwrap().to_owned())).collect();
+    let keys = Arc::new(WebhookSecrets::new(keys)?);
+    let options =
+        ClientOptions { base_url: setting.environment["STRIPE_API_URL"].clone(), ..ClientOptions::default() };
+    let key = secret["api_key"].as_str().unwrap().to_owned();
+    let client = stripe_client::Client::new(ApiKey::new(Secret::new(key))?, options);
+    let clock = Clock::shifted(setting.clock_offset_milliseconds);
+    Ok(function(move |event| {
+        let (keys, client, clock) = (Arc::clone(&keys), client.clone(), clock.clone());
+        async move {
+            let body = event["body"].as_str().unwrap();
+            let header = event["headers"]["Stripe-Signature"].as_str().unwrap_or_default();
+            if stripe_client::verify(body.as_bytes(), header, &keys, clock.now()).is_err() {
+                return Ok(json!({ "statusCode": 400 }));
+            }
+            let status = match stripe_client::Event::parse(body.as_bytes())?.read()? {
+                Content::Subscription(_, told) => {
+                    let read = client.subscription(&told.id).await?;
+                    format!("{:?}", read.status)
+                }
+                _ => String::new(),
+            };
+            Ok(json!({ "statusCode": 200, "body": status }))
         }
     }))
 }
