@@ -356,10 +356,12 @@ pub fn remove_state(folder: &Path) -> std::io::Result<()> {
 
 /// The template's parameters as they are locally. Names that a template does not have do no harm.
 fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    // There is no frontend here, so the links of mails lead to the page that stands in for it.
+    let app_url = format!("{}/_local/app", urls.api);
     let local = [
         ("Environment", "local"),
         ("PublicApiUrl", &urls.api),
-        ("AppUrl", &urls.api),
+        ("AppUrl", &app_url),
         ("AllowedOrigins", &urls.api),
         ("MailFrom", "hello@gantry.example"),
         ("MailIdentity", "gantry.example"),

@@ -61,6 +61,8 @@ pub(super) async fn mail_html(
         (header::CONTENT_SECURITY_POLICY, MAIL_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
+    // A link of a mail opens beside the page, as it does in a mail program.
+    let html = html.replacen("<head>", "<head><base target=\"_blank\">", 1);
     Ok((headers, html).into_response())
 }
 

@@ -136,11 +136,33 @@ async fn status(Shared(local): Shared<Local>) -> Json<Value> {
         "started_at": engine.started_at,
         "clock": clock_json(engine),
         "functions": functions,
+        "counts": counts(engine),
         "urls": {
             "api": local.urls.api, "aws": local.urls.aws, "dynamodb": local.urls.dynamodb, "stripe": local.urls.stripe,
         },
         "busy": !engine.is_idle(),
     }))
+}
+
+/// How much there is of everything that was captured or waits, so that a reader knows when to look again.
+fn counts(engine: &Engine) -> Value {
+    let now = engine.clock.now();
+    engine.store.read(|state| {
+        let waiting = |name: &String| {
+            state.queues.get(name).map_or(0, |own| {
+                let counts = own.counts(now);
+                counts.visible + counts.in_flight + counts.delayed
+            })
+        };
+        let (dead, alive): (Vec<_>, Vec<_>) =
+            engine.template.queues.values().partition(|queue| queues::is_dead_letter_queue(engine, queue));
+        json!({
+            "mails": state.mails.len(), "messages": state.messages.len(), "pushes": state.pushes.len(),
+            "events": state.events.len(), "stripe_events": state.stripe.events.len(),
+            "waiting": alive.iter().map(|queue| waiting(&queue.name)).sum::<usize>(),
+            "dead_letters": dead.iter().map(|queue| waiting(&queue.name)).sum::<usize>(),
+        })
+    })
 }
 
 /// What calls a function, from the template.

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::state::{Message, Queue};
 use crate::template::QueueSpec;
 
-fn is_dead_letter_queue(engine: &Engine, queue: &QueueSpec) -> bool {
+pub(super) fn is_dead_letter_queue(engine: &Engine, queue: &QueueSpec) -> bool {
     // Queues of failure destinations hold dead letters too, though no redrive policy names them.
     let by_policy = engine
         .template
@@ -27,6 +27,20 @@ fn is_dead_letter_queue(engine: &Engine, queue: &QueueSpec) -> bool {
         .chain(engine.template.stream_sources.iter().filter_map(|source| source.on_failure.as_deref()))
         .any(|arn| arn == queue.arn);
     by_policy || by_destination
+}
+
+/// Rules that fill a queue.
+fn rules<'a>(engine: &'a Engine, queue: &QueueSpec) -> Vec<&'a str> {
+    let rules = engine.template.rules.iter().filter(|rule| rule.targets.contains(&queue.arn));
+    rules.map(|rule| rule.name.as_str()).collect()
+}
+
+/// Functions that are told the address of a queue, to send to it.
+fn senders<'a>(engine: &'a Engine, queue: &QueueSpec) -> Vec<&'a str> {
+    let functions = engine.template.functions.iter();
+    let told =
+        functions.filter(|(_, function)| function.environment.values().any(|value| *value == queue.url));
+    told.map(|(name, _)| name.as_str()).collect()
 }
 
 fn find<'a>(engine: &'a Engine, name: &str) -> Result<&'a QueueSpec, Problem> {
@@ -47,6 +61,7 @@ pub(super) async fn list(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
                 "dead_letter_queue": dead_letters.map(|queue| &queue.name),
                 "is_dead_letter_queue": is_dead_letter_queue(&engine, queue),
                 "function": source.map(|source| &source.function),
+                "rules": rules(&engine, queue), "senders": senders(&engine, queue),
             })
         };
         engine.template.queues.values().map(describe).collect()

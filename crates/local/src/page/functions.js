@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { chip, empty, heading, json, list, page, row, tableLink, time } from "./widgets.js";
+import { address, chip, chipLink, empty, heading, json, list, page, row, tableLink, time } from "./widgets.js";
 
 export const load = (route) => get("/invocations", { function: route.rest[0] });
 
@@ -34,7 +34,7 @@ function line(each, isChosen) {
     h("td", null, chip(each.kind)),
     h("td", { class: `right ${each.invocations === 0 ? "muted" : ""}` }, each.invocations.toLocaleString()),
     h("td", { class: "right" }, each.errors === 0 ? h("span", { class: "muted" }, "0") : chip(each.errors, "bad")),
-    h("td", { class: `right ${each.invocations === 0 ? "muted" : ""}` }, milliseconds(each.average_ms)));
+    h("td", { class: `right ${each.invocations === 0 ? "muted" : ""}` }, each.invocations === 0 ? "–" : milliseconds(each.average_ms)));
 }
 
 /** The status of an HTTP answer, or what a worker could not do. */
@@ -46,13 +46,22 @@ function outcome(item) {
   return failed > 0 ? chip(`${failed} failed`, "bad") : chip("ok", "good");
 }
 
+/** The request that a call belongs to, as the answer's header says it. */
+function correlation(item) {
+  const headers = { ...item.answer?.multiValueHeaders, ...item.answer?.headers };
+  const [, value] = Object.entries(headers).find(([name]) => name.toLowerCase() === "x-correlation-id") ?? [];
+  return Array.isArray(value) ? value[0] : value;
+}
+
 function call(item) {
+  const request = correlation(item);
   const path = item.event?.httpMethod ? `${item.event.httpMethod} ${item.event.path}` : item.trigger;
   return row(item.id,
     [time(item.at), h("strong", null, item.function), h("span", { class: "grow clip muted" }, path),
       h("span", { class: "muted number" }, `${milliseconds(item.duration_ms)} ms`), outcome(item)],
     () => [
       item.error && h("p", { class: "problem" }, item.error),
+      request && h("p", { class: "chips" }, chipLink("events of this request", address("events", { correlation: request }))),
       h("div", { class: "columns" },
         h("div", null, h("h3", null, "Event"), json(item.event, { label: "Event", link: tableLink })),
         h("div", null, h("h3", null, "Answer"), json(item.answer, { label: "Answer", link: tableLink }))),

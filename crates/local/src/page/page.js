@@ -94,6 +94,7 @@ function bar() {
     h("a", { class: "brand", href: "#/overview" },
       h("img", { src: "/_local/page/icon.svg", alt: "", width: "24", height: "24" }), "Gantry ", h("span", null, "local")),
     status && h("a", { class: "now", href: "#/clock", title: "The virtual clock" },
+      offset !== 0 && new Date(status.clock.now).toLocaleDateString(undefined, { day: "numeric", month: "short" }),
       time(status.clock.now), offset !== 0 && h("span", { class: "chip warn" }, span(offset))),
     status && h("span", { class: `state ${failure ? "bad" : status.busy ? "busy" : ""}` },
       failure ? "not answering" : status.busy ? "working" : "idle"),

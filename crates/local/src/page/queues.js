@@ -55,7 +55,7 @@ function tools(queue) {
 
 function messagesOf(queue, messages) {
   return h("section", { "aria-labelledby": "messages" },
-    h("h2", { id: "messages" }, `Messages of ${queue.name}`),
+    h("div", { class: "top" }, h("h2", { id: "messages" }, `Messages of ${queue.name}`), h("div", { class: "tools" }, tools(queue))),
     messages.length === 0
       ? empty("This queue is empty", queue.dead_letter_queue
         ? ["What fails too often goes to ", h("a", { href: `#/queues/${encodeURIComponent(queue.dead_letter_queue)}` }, queue.dead_letter_queue), "."]

@@ -67,7 +67,9 @@ async function switchTo() {
   return exchange;
 }
 
-const trial = () => product("GET", "/v1/billing/subscription", { token: known.token });
+function trial() {
+  return product("GET", "/v1/billing/subscription", { token: known.token });
+}
 
 /** Runs the next step, or all that are left, until one fails. */
 async function advance(all) {

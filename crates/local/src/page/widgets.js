@@ -94,7 +94,9 @@ export function time(at) {
 /** Seconds as `15 d 3 h`. */
 export function span(seconds) {
   const sign = seconds < 0 ? "−" : "+";
-  let rest = Math.abs(Math.round(seconds));
+  const whole = Math.abs(Math.round(seconds));
+  // Nobody counts the seconds of hours.
+  let rest = whole > 3600 ? Math.round(whole / 60) * 60 : whole;
   const parts = [];
   for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
     if (rest >= size) parts.push(`${Math.floor(rest / size)} ${unit}`);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
 mod front;
+mod page;
 mod product;
 mod services;
 mod story;
