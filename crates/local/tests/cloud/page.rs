@@ -19,7 +19,7 @@ fn files() -> Vec<(String, String)> {
 
 /// The string literals that follow `before` in the scripts.
 fn literals_after(before: &str) -> BTreeSet<String> {
-    let scripts = files().into_iter().filter(|(name, _)| name.ends_with(".js"));
+    let scripts = files().into_iter().filter(|(name, _)| matches!(name.rsplit_once('.'), Some((_, "js"))));
     scripts
         .flat_map(|(_, script)| {
             let parts: Vec<String> = script.split(before).skip(1).map(str::to_owned).collect();
