@@ -43,6 +43,8 @@ pub enum Received {
 struct Incoming<'a> {
     event: &'a Event,
     body: &'a str,
+    /// What it means, or why it has to be put aside.
+    news: &'a Result<News, ParkReason>,
     /// Where it waited until now.
     parked: Option<&'a ParkedEvent>,
 }
@@ -65,10 +67,9 @@ impl StripeEvents {
     /// begins anew. What waited for this event's customer is applied as well, also when the event itself is a
     /// duplicate, so that a crash in between is made good by the next delivery.
     pub async fn receive(&self, cause: &Cause, event: &Event, body: &str) -> Result<Received, BillingError> {
-        let received = self.take_in(cause, &Incoming { event, body, parked: None }).await?;
-        if let (Ok(news), Received::Applied | Received::Duplicate) =
-            (News::read(event, self.livemode), received)
-        {
+        let news = News::read(event, self.livemode);
+        let received = self.take_in(cause, &Incoming { event, body, news: &news, parked: None }).await?;
+        if let (Ok(news), Received::Applied | Received::Duplicate) = (&news, received) {
             self.take_in_parked(cause, &news.customer).await?;
         }
         Ok(received)
@@ -87,7 +88,9 @@ impl StripeEvents {
                     continue;
                 };
                 let body = parked.body.as_deref().unwrap_or_default();
-                self.take_in(cause, &Incoming { event: &event, body, parked: Some(parked) }).await?;
+                let news = News::read(&event, self.livemode);
+                let incoming = Incoming { event: &event, body, news: &news, parked: Some(parked) };
+                self.take_in(cause, &incoming).await?;
             }
             if next.is_none() {
                 return Ok(());
@@ -98,7 +101,7 @@ impl StripeEvents {
 
     async fn take_in(&self, cause: &Cause, incoming: &Incoming<'_>) -> Result<Received, BillingError> {
         let event = incoming.event;
-        let news = News::read(event, self.livemode);
+        let news = incoming.news;
         let marker = Key::StripeEvent(event.id.to_string());
         let mut answer = None;
         for _ in 0..ATTEMPTS {
@@ -108,7 +111,7 @@ impl StripeEvents {
             if incoming.parked.is_none() && found.take::<ReceivedEvent>(&marker)?.is_some() {
                 return Ok(Received::Duplicate);
             }
-            let decision = match &news {
+            let decision = match news {
                 Ok(news) => {
                     let mapping = found.take::<StripeCustomer>(&customer_key(&news.customer))?;
                     self.decide(incoming, news, mapping.as_ref(), &mut answer).await?

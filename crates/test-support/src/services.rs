@@ -32,6 +32,7 @@ struct Seen {
     events: Vec<Value>,
     refusals: HashMap<String, usize>,
     failing_entries: HashMap<String, Vec<usize>>,
+    secrets: HashMap<String, String>,
 }
 
 /// The AWS services beside the database, as far as functions call them: push, queues, mail, the event bus and secrets, on one address
@@ -91,7 +92,12 @@ impl Services {
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
     }
 
-    /// The text of every secret: `{"key": "…"}` with this key.
+    /// Sets the text of one secret.
+    pub fn put_secret(&self, arn: &str, text: impl Into<String>) {
+        self.seen().secrets.insert(arn.to_owned(), text.into());
+    }
+
+    /// The text of every secret that was not set: `{"key": "…"}` with this key.
     pub const SECRET_KEY: &str = "a secret of tests, which protects nothing";
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -249,7 +255,7 @@ fn in_json(seen: &mut Seen, operation: &str, request: &Value) -> Response {
             "ARN": request["SecretId"],
             "Name": "secret",
             "VersionId": "1",
-            "SecretString": json!({ "key": Services::SECRET_KEY }).to_string(),
+            "SecretString": request["SecretId"].as_str().and_then(|arn| seen.secrets.get(arn).cloned()).unwrap_or_else(|| json!({ "key": Services::SECRET_KEY }).to_string()),
         }),
         _ => return StatusCode::NOT_IMPLEMENTED.into_response(),
     };
