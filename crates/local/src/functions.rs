@@ -6,56 +6,69 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use lambda_host::{Environment, Error, Function, Host, SharedHttpClient};
+use lambda_host::{Error, Function, Host, SharedHttpClient};
 use primitives::{Clock, Ids};
 
-use crate::{Registry, Setting};
+use crate::{Environment, Registry, Setting};
 
 type Build = for<'a> fn(&'a Host) -> BoxFuture<'a, Result<Function, Error>>;
 
 /// Every function of `functions/`, by the name of its package.
 const FUNCTIONS: &[(&str, Build)] = &[
     ("api-auth", |host| Box::pin(api_auth::function(host))),
+    ("api-billing", |host| Box::pin(api_billing::function(host))),
+    ("api-devices", |host| Box::pin(api_devices::function(host))),
     ("api-orgs", |host| Box::pin(api_orgs::function(host))),
+    ("cron-trial-expiry", |host| Box::pin(cron_trial_expiry::function(host))),
+    ("hook-stripe", |host| Box::pin(hook_stripe::function(host))),
+    ("queue-mail", |host| Box::pin(queue_mail::function(host))),
+    ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),
+    ("queue-push-fanout", |host| Box::pin(queue_push_fanout::function(host))),
+    ("stream-outbox", |host| Box::pin(stream_outbox::function(host))),
 ];
 
-/// What tests look at functions with, and how they get between them and their services.
+/// What the functions of a running cloud were built from, for whoever wants to look inside them.
 #[derive(Clone, Debug, Default)]
-pub struct Wiring {
-    /// Goes under all AWS clients.
-    pub http_client: Option<SharedHttpClient>,
-    hosts: Arc<Mutex<BTreeMap<&'static str, Host>>>,
-}
+pub struct Hosts(Arc<Mutex<BTreeMap<String, Host>>>);
 
-impl Wiring {
-    /// What this function was last built from; `None` if it was never called.
-    pub fn host(&self, function: &str) -> Option<Host> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(function).cloned()
+impl Hosts {
+    /// What this function was built from; `None` if it was never called.
+    pub fn get(&self, function: &str) -> Option<Host> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(function).cloned()
     }
 }
 
 /// All functions, on the local cloud's clock.
-pub fn registry(wiring: &Wiring) -> Registry {
-    FUNCTIONS.iter().fold(Registry::new(), |registry, (name, build)| {
-        let wiring = wiring.clone();
-        registry.with(name, move |setting| start(setting, name, *build, wiring.clone()))
+pub fn registry(hosts: &Hosts) -> Registry {
+    FUNCTIONS.iter().fold(Registry::new(), |registry, (name, _)| {
+        let hosts = hosts.clone();
+        registry.with(name, move |setting| start(name, setting, hosts.clone()))
     })
 }
 
-async fn start(
-    setting: Setting,
-    name: &'static str,
-    build: Build,
-    wiring: Wiring,
-) -> Result<crate::Function, Error> {
+async fn start(name: &'static str, setting: Setting, hosts: Hosts) -> Result<crate::Function, Error> {
     let clock = Clock::shifted(setting.clock_offset_milliseconds);
-    let ids = Ids::random(clock.clone());
-    let environment = Environment::new(setting.environment);
-    let host = Host::with(environment, clock, ids, wiring.http_client.clone()).await?;
-    let function = build(&host).await?;
-    wiring.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(name, host);
+    let (host, function) = build(name, setting.environment, clock, None).await?;
+    hosts.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), host);
     Ok(Arc::new(move |event| {
         let function = function.clone();
         Box::pin(async move { function.invoke(event).await })
     }))
+}
+
+/// Builds one function as a new sandbox would: with this environment, on this clock, over this HTTP client where there is one.
+pub async fn build(
+    name: &str,
+    environment: Environment,
+    clock: Clock,
+    http_client: Option<SharedHttpClient>,
+) -> Result<(Host, Function), Error> {
+    let (_, build) = FUNCTIONS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| format!("there is no function {name} in crates/local/src/functions.rs"))?;
+    let ids = Ids::random(clock.clone());
+    let host = Host::with(lambda_host::Environment::new(environment), clock, ids, http_client).await?;
+    let function = build(&host).await?;
+    Ok((host, function))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
-use local::{Cloud, Options, Ports, functions::Wiring};
+use local::{Cloud, Options, Ports, functions::Hosts};
 use tracing_subscriber::EnvFilter;
 
 /// Runs the whole product on this machine: no Docker, no account, no key.
@@ -73,7 +73,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ports: Ports::from(arguments.port),
         state: (!arguments.ephemeral).then_some(arguments.state),
         progress: |what, took| eprintln!("  {:>6.1} ms  {what}", took.as_secs_f64() * 1_000.0),
-        ..Options::ephemeral(template, local::functions::registry(&Wiring::default()))
+        ..Options::ephemeral(template, local::functions::registry(&Hosts::default()))
     };
     eprintln!("Gantry is starting");
     let cloud = Cloud::start(options).await?;

@@ -1,0 +1,181 @@
+//! What routes may ask of the table: the numbers of `docs/access-patterns.md`, held.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::json;
+use table::Call;
+
+use crate::product::Product;
+
+#[derive(Debug)]
+struct Budget {
+    calls: usize,
+    read_units: f64,
+    write_units: f64,
+}
+
+/// The table of budgets: rows `| Route | Calls | Read units | Write units |`.
+fn budgets() -> BTreeMap<String, Budget> {
+    let lines = include_str!("../../docs/access-patterns.md").lines();
+    let rows = lines
+        .skip_while(|line| !line.starts_with("| Route | Calls |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<_> =
+            row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let number = |at: usize| cells[at].parse::<f64>().unwrap_or_else(|_| panic!("{row}"));
+        let calls = cells[1].parse().unwrap_or_else(|_| panic!("{row}"));
+        (cells[0].to_owned(), Budget { calls, read_units: number(2), write_units: number(3) })
+    })
+    .collect()
+}
+
+fn units(calls: &[Call], writes: bool) -> f64 {
+    calls.iter().filter(|call| call.writes == writes).map(|call| call.units).sum()
+}
+
+struct Measured<'a> {
+    product: &'a Product,
+    budgets: BTreeMap<String, Budget>,
+    seen: Vec<String>,
+}
+
+impl Measured<'_> {
+    fn check(&mut self, route: &str, function: &str) {
+        let calls = self.product.host(function).calls_of_last_invocation();
+        let budget = self
+            .budgets
+            .get(route)
+            .unwrap_or_else(|| panic!("{route} has no budget in docs/access-patterns.md"));
+        let (read, write) = (units(&calls, false), units(&calls, true));
+        let fits = calls.len() <= budget.calls && read <= budget.read_units && write <= budget.write_units;
+        assert!(fits, "{route} used {read} read and {write} write units in {calls:#?}, over {budget:?}");
+        self.seen.push(route.to_owned());
+    }
+
+    async fn get(&mut self, path: &str, route: &str, function: &str, token: &str) {
+        // the second time, so that keys and secrets are there
+        self.product.get(path, token).await;
+        let answer = self.product.get(path, token).await;
+        assert!(answer.status.is_success(), "{route}: {answer:?}");
+        self.check(route, function);
+    }
+
+    async fn post(
+        &mut self,
+        route: &str,
+        function: &str,
+        token: &str,
+        body: &serde_json::Value,
+    ) -> crate::product::Answer {
+        let path = route.strip_prefix("POST ").unwrap();
+        let request = self.product.request(Method::POST, path).bearer_auth(token).json(body);
+        let answer = self.product.send(request.header("idempotency-key", format!("{body}"))).await;
+        assert!(answer.status.is_success(), "{route}: {answer:?}");
+        self.check(route, function);
+        answer
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_stays_within_its_budget() {
+    let product = Product::start().await;
+    let mut measured = Measured { product: &product, budgets: budgets(), seen: Vec::new() };
+    let ada = "ada@example.com";
+    let (token, org_id) = product.owner(ada, "acme").await;
+
+    let asked = measured.post("POST /v1/auth/magic-links", "api-auth", "", &json!({ "email": ada })).await;
+    product.settle().await;
+    let (link, _) = product.proof(ada).await;
+    let body = json!({ "token": link, "browser_token": asked.text("/browser_token") });
+    let session = measured.post("POST /v1/auth/magic-links/verify", "api-auth", "", &body).await;
+    let body = json!({ "refresh_token": session.text("/refresh_token") });
+    let session = measured.post("POST /v1/auth/refresh", "api-auth", "", &body).await;
+    let other = session.text("/access_token");
+    measured.post("POST /v1/auth/switch-org", "api-auth", &other, &json!({ "org_id": org_id })).await;
+    measured.post("POST /v1/auth/sign-out", "api-auth", &other, &json!({})).await;
+    measured.post("POST /v1/orgs", "api-orgs", &token, &json!({ "name": "Beta", "slug": "beta" })).await;
+    let device = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
+    let device = measured.post("POST /v1/devices", "api-devices", &token, &device).await.text("/id");
+
+    for (path, function) in [
+        ("/v1/me", "api-auth"),
+        ("/.well-known/jwks.json", "api-auth"),
+        ("/v1/openapi.json", "api-auth"),
+        ("/v1/orgs/current", "api-orgs"),
+        ("/v1/orgs/current/members", "api-orgs"),
+        ("/v1/devices", "api-devices"),
+        ("/v1/billing/subscription", "api-billing"),
+    ] {
+        measured.get(path, &format!("GET {path}"), function, &token).await;
+    }
+    product.send(product.request(Method::DELETE, &format!("/v1/devices/{device}")).bearer_auth(&token)).await;
+    measured.check("DELETE /v1/devices/{device_id}", "api-devices");
+    product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
+    measured.check("POST /hooks/stripe", "hook-stripe");
+
+    measured.seen.sort();
+    let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
+    assert_eq!(measured.seen, budgeted, "measure each budgeted route");
+    for (route, budget) in measured.budgets.iter().filter(|(route, _)| route.starts_with("GET /v1/")) {
+        assert!(
+            budget.calls <= 2 && budget.read_units <= 2.0,
+            "{route}: an authenticated read makes 2 calls of 2 units at most"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_members_costs_the_same_in_a_small_and_in_a_large_organization() {
+    let product = Product::start().await;
+    let (token, org_id) = product.owner("ada@example.com", "acme").await;
+    let cost = async || {
+        for _ in 0..2 {
+            product.get("/v1/orgs/current/members?limit=10", &token).await;
+        }
+        let calls = product.host("api-orgs").calls_of_last_invocation();
+        (calls.len(), units(&calls, false))
+    };
+    add_members(&product, &org_id, 9).await;
+    let small = cost().await;
+    add_members(&product, &org_id, 9_990).await;
+    assert_eq!(cost().await, small);
+    assert!(small.0 <= 2);
+}
+
+async fn add_members(product: &Product, org_id: &str, count: usize) {
+    use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+    let host = product.host("api-orgs");
+    let environment = host.environment();
+    let config = aws_sdk_dynamodb::config::Builder::from(host.sdk_config())
+        .endpoint_url(environment.required("AWS_ENDPOINT_URL_DYNAMODB").unwrap())
+        .build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let name = environment.required("TABLE_NAME").unwrap();
+    let text = |text: String| AttributeValue::S(text);
+    let requests: Vec<_> = (0..count)
+        .map(|number| {
+            let member: primitives::MemberId = host.ids().next();
+            let user: primitives::UserId = host.ids().next();
+            let put = PutRequest::builder()
+                .item("pk", text(format!("ORG#{org_id}")))
+                .item("sk", text(format!("MEMBER#{member}")))
+                .item("kind", text("member".to_owned()))
+                .item("version", AttributeValue::N("1".to_owned()))
+                .item("org_id", text(org_id.to_owned()))
+                .item("member_id", text(member.to_string()))
+                .item("user_id", text(user.to_string()))
+                .item("email", text(format!("person-{number:05}@example.com")))
+                .item("role", text("member".to_owned()))
+                .item("joined_at", text("2026-11-23T12:00:00Z".to_owned()))
+                .build()
+                .unwrap();
+            WriteRequest::builder().put_request(put).build()
+        })
+        .collect();
+    for batch in requests.chunks(25) {
+        client.batch_write_item().request_items(name, batch.to_vec()).send().await.unwrap();
+    }
+}

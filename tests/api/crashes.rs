@@ -1,0 +1,262 @@
+//! A process that dies at any of its outgoing calls, before it or with the answer lost, is as if it had not: whoever called calls again, and
+//! in the end the product stands as after a run without a crash.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use lambda_host::{Context, Function, LambdaEvent};
+use local::{Cloud, functions::build};
+use primitives::{Clock, Secret};
+use serde_json::{Value, json};
+use test_support::{Crashes, Moment};
+
+use crate::product::Product;
+
+/// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run to run and are left out, and so
+/// are the table's own notes about requests.
+async fn outcome(product: &Product) -> BTreeMap<String, usize> {
+    let mut outcome = BTreeMap::new();
+    let mut count = |name: String| *outcome.entry(name).or_insert(0) += 1;
+    let mut after = String::new();
+    loop {
+        let page = product.local(&format!("/table?{after}")).await;
+        for item in page["items"].as_array().unwrap() {
+            let kind = item["kind"].as_str().unwrap_or_default();
+            if !["rate_limit", "idempotency"].contains(&kind) {
+                count(format!("item {kind}"));
+            }
+        }
+        match page["next"].as_str() {
+            Some(next) => after = format!("after={next}"),
+            None => break,
+        }
+    }
+    for event in product.events().await {
+        count(format!("event {event}"));
+    }
+    for mail in product.local("/mails").await["items"].as_array().unwrap() {
+        count(format!("mail {}", mail["subject"]));
+    }
+    outcome
+}
+
+/// The request as API Gateway hands it over.
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
+    let headers: serde_json::Map<_, _> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let multi: serde_json::Map<_, _> =
+        headers.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    json!({
+        "resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": headers, "multiValueHeaders": multi,
+        "queryStringParameters": null, "multiValueQueryStringParameters": null, "pathParameters": null, "stageVariables": null,
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "api", "resourceId": "r", "resourcePath": path, "httpMethod": method, "path": path,
+            "stage": "$default", "requestId": "request", "identity": { "sourceIp": "127.0.0.1" }, "protocol": "HTTP/1.1",
+        },
+        "body": body, "isBase64Encoded": false,
+    })
+}
+
+/// Brings a product to where the work under test begins, and gives the function and its event.
+type Prepare = for<'a> fn(&'a Product) -> futures::future::BoxFuture<'a, (&'static str, Value)>;
+
+struct Case {
+    prepare: Prepare,
+    /// How far the function's clock is ahead of the product's.
+    ahead: SignedDuration,
+    /// How long a caller waits before it calls again.
+    wait: SignedDuration,
+}
+
+/// A sandbox of its own for the function under test; all else of the product lives on beside it.
+struct Sandbox {
+    environment: local::Environment,
+    clock: Clock,
+    crashes: Crashes,
+    function: &'static str,
+    event: Value,
+}
+
+impl Sandbox {
+    async fn new(case: &Case, product: &Product) -> Self {
+        let (function, event) = (case.prepare)(product).await;
+        product.settle().await;
+        let now = product.cloud.clock().now();
+        let environment = product.cloud.template().functions[function].environment.clone();
+        Self {
+            environment,
+            clock: Clock::fixed(now + case.ahead),
+            crashes: Crashes::default(),
+            function,
+            event,
+        }
+    }
+
+    /// A new instance of the function, ready for its first event.
+    async fn instance(&self) -> Function {
+        let http_client = Some(self.crashes.http_client());
+        let built = build(self.function, self.environment.clone(), self.clock.clone(), http_client).await;
+        built.unwrap().1
+    }
+
+    async fn invoke(&self, function: &Function) -> Value {
+        function.invoke(LambdaEvent::new(self.event.clone(), Context::default())).await.unwrap()
+    }
+}
+
+impl Case {
+    /// Runs the work without a crash: what is there in the end, and how many calls it took.
+    async fn smooth(&self) -> (BTreeMap<String, usize>, usize) {
+        let product = Product::start().await;
+        let sandbox = Sandbox::new(self, &product).await;
+        let function = sandbox.instance().await;
+        let (answer, calls) = sandbox.crashes.count(sandbox.invoke(&function)).await;
+        assert!(succeeded(&answer), "{answer}");
+        product.settle().await;
+        (outcome(&product).await, calls)
+    }
+
+    /// Runs it until it dies, and then as often as a caller would.
+    async fn crashed(&self, call: usize, moment: Moment) -> BTreeMap<String, usize> {
+        let product = Product::start().await;
+        let sandbox = Sandbox::new(self, &product).await;
+        let function = sandbox.instance().await;
+        let died = sandbox.crashes.run(call, moment, sandbox.invoke(&function)).await.is_none();
+        assert!(died, "{}: call {call} was never made", sandbox.function);
+        let mut tries = 0;
+        loop {
+            sandbox.clock.advance(self.wait);
+            let answer = sandbox.invoke(&sandbox.instance().await).await;
+            if succeeded(&answer) {
+                break;
+            }
+            tries += 1;
+            assert!(
+                tries < 5,
+                "{} does not recover from a crash at call {call} ({moment:?}): {answer}",
+                sandbox.function
+            );
+        }
+        product.settle().await;
+        outcome(&product).await
+    }
+
+    async fn check(&self) {
+        let (expected, calls) = self.smooth().await;
+        assert!(calls > 0);
+        for call in 0..calls {
+            for moment in [Moment::Before, Moment::After] {
+                assert_eq!(
+                    self.crashed(call, moment).await,
+                    expected,
+                    "after a crash at call {call} of {calls} ({moment:?})"
+                );
+            }
+        }
+    }
+}
+
+fn succeeded(answer: &Value) -> bool {
+    let status = answer["statusCode"].as_u64().unwrap_or(200);
+    let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
+    assert!(status < 500 || status == 503, "{answer}");
+    status < 300 && failures == 0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creating_an_organization() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let token = product.sign_in("ada@example.com").await.text("/access_token");
+            // once to have keys and secrets at hand, as a warm function has
+            product.get("/v1/orgs/current", &token).await;
+            let bearer = format!("Bearer {token}");
+            let headers = [
+                ("authorization", bearer.as_str()),
+                ("content-type", "application/json"),
+                ("idempotency-key", "one"),
+            ];
+            ("api-orgs", request("POST", "/v1/orgs", &headers, r#"{"name":"Acme","slug":"acme"}"#))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(31) }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifying_a_login() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let asked = product.post("/v1/auth/magic-links", &json!({ "email": "ada@example.com" })).await;
+            product.settle().await;
+            let (token, _) = product.proof("ada@example.com").await;
+            let body = json!({ "token": token, "browser_token": asked.text("/browser_token") }).to_string();
+            (
+                "api-auth",
+                request(
+                    "POST",
+                    "/v1/auth/magic-links/verify",
+                    &[("content-type", "application/json")],
+                    &body,
+                ),
+            )
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expiring_a_trial() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            product.owner("ada@example.com", "acme").await;
+            ("cron-trial-expiry", json!({}))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::from_hours(8 * 24), wait: SignedDuration::from_mins(1) }
+        .check()
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn applying_a_stripe_event() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let (_, org_id) = product.owner("ada@example.com", "acme").await;
+            // a first event makes the function warm; the second is the one under test
+            product
+                .local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false }))
+                .await;
+            product.settle().await;
+            let invocation = product.cloud.invocations(Some("hook-stripe")).into_iter().next().unwrap();
+            ("hook-stripe", resigned(&invocation.event, &secret(&product.cloud)))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(5) }.check().await;
+}
+
+/// The delivered event with a new id and a new signature, as if Stripe had sent one more of its kind.
+fn resigned(event: &Value, secret: &Secret<String>) -> Value {
+    let mut event = event.clone();
+    let body = event["body"].as_str().unwrap().to_owned();
+    let mut stripe: Value = serde_json::from_str(&body).unwrap();
+    stripe["id"] = json!("evt_crash_test_0001");
+    stripe["created"] = json!(stripe["created"].as_i64().unwrap() + 1);
+    stripe["type"] = json!("customer.subscription.updated");
+    let body = stripe.to_string();
+    let at = jiff::Timestamp::from_second(stripe["created"].as_i64().unwrap()).unwrap();
+    let header = stripe_client::sign(body.as_bytes(), secret, at);
+    event["body"] = json!(body);
+    for (headers, value) in [("headers", json!(header)), ("multiValueHeaders", json!([header]))] {
+        let headers = event[headers].as_object_mut().unwrap();
+        let name = headers.keys().find(|name| name.eq_ignore_ascii_case("stripe-signature")).unwrap().clone();
+        headers.insert(name, value);
+    }
+    event
+}
+
+fn secret(cloud: &Cloud) -> Secret<String> {
+    let arn = cloud.environment()["STRIPE_SECRET_ARN"].clone();
+    let text = cloud.inspect(|state| state.secrets.get(&arn).map(|secret| secret.value.clone())).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
+}

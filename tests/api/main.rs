@@ -1,0 +1,10 @@
+//! The product through its front door: the template's API, the real functions, a real database engine, real HTTP.
+#![expect(clippy::unwrap_used, reason = "everything here is test code")]
+
+mod authorisation;
+mod bad_input;
+mod budgets;
+mod crashes;
+mod product;
+mod races;
+mod story;

@@ -1,0 +1,167 @@
+//! The running product, and a person who uses it.
+
+use jiff::SignedDuration;
+use lambda_host::Host;
+use local::{
+    Cloud, Options,
+    functions::{Hosts, registry},
+};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+/// The product, in memory, on ports of its own.
+pub(crate) struct Product {
+    pub(crate) cloud: Cloud,
+    hosts: Hosts,
+    http: Client,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The answer's code, where it is a problem document; checks that it is a whole one.
+    pub(crate) fn problem(&self) -> &str {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
+        assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
+        for field in ["type", "title", "detail", "instance"] {
+            assert!(self.body[field].is_string(), "{field} in {self:?}");
+        }
+        assert_eq!(self.body["instance"], self.headers["x-correlation-id"].to_str().unwrap());
+        self.body["code"].as_str().unwrap()
+    }
+
+    /// The code, or nothing where it is no problem document.
+    pub(crate) fn problem_or_empty(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("{pointer} in {self:?}"))
+            .to_owned()
+    }
+}
+
+impl Product {
+    pub(crate) async fn start() -> Self {
+        let hosts = Hosts::default();
+        let template = include_str!("../../template.yaml");
+        let cloud = Cloud::start(Options::ephemeral(template, registry(&hosts))).await.unwrap();
+        Self { cloud, hosts, http: Client::new() }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.cloud.api_url()))
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let bytes = answer.bytes().await.unwrap();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Answer { status, headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.send(self.request(Method::GET, path).bearer_auth(token)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn post_as(&self, path: &str, token: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
+    }
+
+    /// The local page's API.
+    pub(crate) async fn local(&self, path: &str) -> Value {
+        self.send(self.request(Method::GET, &format!("/_local/api{path}"))).await.body
+    }
+
+    pub(crate) async fn local_post(&self, path: &str, body: &Value) -> Value {
+        self.post(&format!("/_local/api{path}"), body).await.body
+    }
+
+    /// Waits until everything that was set off has happened.
+    pub(crate) async fn settle(&self) {
+        assert!(self.cloud.drain().await, "the product does not come to rest");
+    }
+
+    pub(crate) async fn advance(&self, by: SignedDuration) {
+        self.cloud.advance(by).await;
+        self.settle().await;
+    }
+
+    /// Subjects of the mails to this address, oldest first.
+    pub(crate) async fn subjects(&self, email: &str) -> Vec<String> {
+        let mails = self.mails(email).await;
+        mails.iter().rev().map(|mail| mail["subject"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The mails to this address, newest first.
+    pub(crate) async fn mails(&self, email: &str) -> Vec<Value> {
+        let mails = self.local("/mails").await;
+        let items = mails["items"].as_array().unwrap();
+        items.iter().filter(|mail| mail["to"][0] == email).cloned().collect()
+    }
+
+    /// The names of the events on the bus, oldest first.
+    pub(crate) async fn events(&self) -> Vec<String> {
+        let events = self.local("/events").await;
+        let items = events["items"].as_array().unwrap();
+        items.iter().rev().map(|event| event["detail_type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What a function is built from; it must have been called.
+    pub(crate) fn host(&self, function: &str) -> Host {
+        self.hosts.get(function).unwrap()
+    }
+
+    /// The link's token and the code in the last mail to this address.
+    pub(crate) async fn proof(&self, email: &str) -> (String, String) {
+        let mail = self.mails(email).await.remove(0);
+        let text = mail["text"].as_str().unwrap();
+        let token = text.split("token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        let code = text
+            .split(|letter: char| !letter.is_ascii_digit())
+            .find(|part| part.len() == 6)
+            .unwrap()
+            .to_owned();
+        (token, code)
+    }
+
+    /// A person with a session, in no organization.
+    pub(crate) async fn sign_in(&self, email: &str) -> Answer {
+        let asked = self.post("/v1/auth/magic-links", &json!({ "email": email })).await;
+        assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
+        self.settle().await;
+        let (token, _) = self.proof(email).await;
+        let browser_token = asked.text("/browser_token");
+        let body = json!({ "token": token, "browser_token": browser_token });
+        let answer = self.post("/v1/auth/magic-links/verify", &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer
+    }
+
+    /// A person who owns an organization and is in it: the access token and the organization's id.
+    pub(crate) async fn owner(&self, email: &str, slug: &str) -> (String, String) {
+        let token = self.sign_in(email).await.text("/access_token");
+        let org = self.post_as("/v1/orgs", &token, &json!({ "name": slug, "slug": slug })).await;
+        assert_eq!(org.status, StatusCode::CREATED, "{org:?}");
+        let id = org.text("/id");
+        let session = self.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": id })).await;
+        assert_eq!(session.status, StatusCode::OK, "{session:?}");
+        self.settle().await;
+        (session.text("/access_token"), id)
+    }
+}

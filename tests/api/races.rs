@@ -1,0 +1,103 @@
+//! Many at once.
+
+use futures::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::product::Product;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_requests_for_one_address_send_exactly_five_mails() {
+    let product = Product::start().await;
+    let body = json!({ "email": "ada@example.com" });
+    let asked = join_all((0..100).map(|_| product.post("/v1/auth/magic-links", &body))).await;
+    let accepted = asked.iter().filter(|answer| answer.status == StatusCode::ACCEPTED).count();
+    let limited: Vec<_> =
+        asked.iter().filter(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).collect();
+    assert_eq!((accepted, limited.len()), (5, 95));
+    for answer in limited {
+        assert_eq!(answer.problem(), "rate_limited");
+        assert!(answer.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() <= 60);
+    }
+    product.settle().await;
+    assert_eq!(product.mails("ada@example.com").await.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_verifications_of_one_link_make_one_session() {
+    let product = Product::start().await;
+    let asked = product.post("/v1/auth/magic-links", &json!({ "email": "ada@example.com" })).await;
+    product.settle().await;
+    let (token, _) = product.proof("ada@example.com").await;
+    let body = json!({ "token": token, "browser_token": asked.text("/browser_token") });
+    let answers = join_all((0..50).map(|_| product.post("/v1/auth/magic-links/verify", &body))).await;
+    let sessions: std::collections::BTreeSet<_> = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::OK)
+        .map(|answer| {
+            (answer.text("/session_id"), answer.text("/access_token"), answer.text("/refresh_token"))
+        })
+        .collect();
+    assert_eq!(sessions.len(), 1);
+    product.settle().await;
+    let started = product.events().await.into_iter().filter(|name| name == "identity.session_started");
+    assert_eq!(started.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_organizations_with_one_slug_one_is_created() {
+    let product = Product::start().await;
+    let token = product.sign_in("ada@example.com").await.text("/access_token");
+    let body = json!({ "name": "Acme", "slug": "acme" });
+    let answers = join_all((0..20).map(|_| product.post_as("/v1/orgs", &token, &body))).await;
+    let created = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
+    let taken = answers.iter().filter(|answer| answer.status == StatusCode::CONFLICT).count();
+    assert_eq!((created, taken), (1, 19));
+    product.settle().await;
+    let events = product.events().await;
+    assert_eq!(events.iter().filter(|name| *name == "organization.created").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_equal_requests_with_one_key_one_is_carried_out() {
+    let product = Product::start().await;
+    let token = product.sign_in("ada@example.com").await.text("/access_token");
+    let body = json!({ "name": "Acme", "slug": "acme" });
+    let create = || {
+        let request = product.request(Method::POST, "/v1/orgs").bearer_auth(&token);
+        product.send(request.header("idempotency-key", "once").json(&body))
+    };
+    let answers = join_all((0..50).map(|_| create())).await;
+    for answer in &answers {
+        match answer.status {
+            StatusCode::CREATED => {}
+            StatusCode::CONFLICT => assert_eq!(answer.problem(), "idempotency_key_in_use"),
+            _ => panic!("{answer:?}"),
+        }
+    }
+    assert_eq!(create().await.headers["idempotent-replayed"], "true");
+    product.settle().await;
+    let events = product.events().await;
+    assert_eq!(events.iter().filter(|name| *name == "organization.created").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stripe_event_delivered_fifty_times_has_one_effect() {
+    let product = Product::start().await;
+    let (_, org_id) = product.owner("ada@example.com", "acme").await;
+    let body = json!({ "org_id": org_id, "times": 50, "shuffle": true });
+    let deliveries = product.local_post("/stripe/subscribe", &body).await;
+    let deliveries = deliveries["deliveries"].as_array().unwrap();
+    assert!(
+        deliveries.len() >= 100 && deliveries.iter().all(|delivery| delivery["status"] == 200),
+        "{deliveries:?}"
+    );
+    product.settle().await;
+    let events = product.events().await;
+    assert_eq!(events.iter().filter(|name| *name == "subscription.activated").count(), 1, "{events:?}");
+    assert_eq!(
+        events.iter().filter(|name| *name == "subscription.payment_succeeded").count(),
+        1,
+        "{events:?}"
+    );
+}
