@@ -65,13 +65,6 @@ fn shape(template: &Template) -> Vec<String> {
                 ));
             }
         }
-        let http = function.events().any(|(_, kind, _)| kind == "Api");
-        if http != function.variables().contains(&"AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH") {
-            problems.push(format!(
-                "{name}: functions with routes, and only they, need AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH: 'true'; \
-                 without it the stage is a part of the path."
-            ));
-        }
     }
     problems
 }
@@ -169,11 +162,6 @@ fn a_route_past_the_firewall_is_noticed() {
     let template = broken(|document| {
         let properties = &mut document["Resources"]["ApiOrgsFunction"]["Properties"];
         properties["Events"]["Orgs"]["Properties"]["RestApiId"] = Value::Null;
-        properties["Environment"]["Variables"]
-            .as_object_mut()
-            .unwrap()
-            .remove("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH");
     });
     assert_noticed(&shape(&template), "gets an API without a firewall");
-    assert_noticed(&shape(&template), "need AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH");
 }
