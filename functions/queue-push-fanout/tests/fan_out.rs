@@ -1,5 +1,4 @@
 //! The function on its sample event.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use access::Tenant;
 use lambda_host::{Environment, Host, LambdaEvent};

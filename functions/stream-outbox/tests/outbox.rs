@@ -28,7 +28,7 @@ impl World {
         let client = Crashes::default().http_client();
         let host = Host::with(environment, clock, ids, Some(client)).await.unwrap();
         let function = stream_outbox::function(&host).await.unwrap();
-        Self { services, function, database: database }
+        Self { services, function, database }
     }
 
     async fn invoke(&self, event: &Value) -> Value {
