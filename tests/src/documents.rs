@@ -1,6 +1,8 @@
 //! The documents that are written from the code, and what keeps them true: a test compares them.
 
+pub mod contract;
 mod event_catalogue;
+mod problem_codes;
 
 use std::{
     collections::BTreeSet,
@@ -22,6 +24,8 @@ pub struct Document {
 /// All generated documents.
 pub fn all() -> Vec<Document> {
     let mut documents = event_catalogue::schemas(Path::new(SCHEMAS));
+    documents.push(Document { path: "docs/openapi.json".into(), text: contract::text() });
+    documents.push(Document { path: "docs/errors.md".into(), text: problem_codes::page() });
     documents.push(Document { path: "docs/events.md".into(), text: event_catalogue::page() });
     documents
 }

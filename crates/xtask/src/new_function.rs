@@ -106,6 +106,7 @@ impl NewFunction {
             .replace("@noun@", &self.noun)
             .replace("@Noun@", &camel(&self.noun))
             .replace("@crate@", &self.name.replace('-', "_"))
+            .replace("@operation@", &format!("show{}", camel(&self.noun)))
             .replace("@route@", &self.route)
             .replace("@event@", &self.event)
             .replace("@description@", &self.description)
