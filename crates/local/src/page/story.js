@@ -138,7 +138,7 @@ function gist(index) {
     () => `signed in as ${answer.user_id}`,
     () => `${answer.name} is ${answer.id}`,
     () => "the tokens are of this organization now",
-    () => `${answer.status ?? answer.state ?? "there"}${answer.trial_ends_at ? `, until ${answer.trial_ends_at.slice(0, 10)}` : ""}`,
+    () => `access is ${answer.access.level}, the trial ends on ${answer.trial.trial_ends_at.slice(0, 10)}`,
   ][index];
   return h("span", { class: "muted" }, text());
 }

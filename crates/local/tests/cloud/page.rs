@@ -97,3 +97,25 @@ async fn the_scripts_ask_only_for_what_the_local_api_has() {
     }
     assert!(asked > 15, "only {asked} paths were found in the scripts");
 }
+
+#[test]
+fn the_scripts_ask_only_for_what_the_product_has() {
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+    let mut routes = String::new();
+    for function in std::fs::read_dir(functions).unwrap() {
+        for file in std::fs::read_dir(function.unwrap().path().join("src")).unwrap() {
+            routes += &std::fs::read_to_string(file.unwrap().path()).unwrap();
+        }
+    }
+    let mut asked = 0;
+    for (method, call) in [("get", "product(\"GET\", \""), ("post", "product(\"POST\", \"")] {
+        for path in literals_after(call) {
+            asked += 1;
+            assert!(
+                routes.contains(&format!("{method}, path = \"{path}\"")),
+                "no function has {method} {path}"
+            );
+        }
+    }
+    assert!(asked > 5, "only {asked} paths were found in the scripts");
+}
