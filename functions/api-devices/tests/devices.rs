@@ -1,0 +1,206 @@
+//! The routes, called as API Gateway calls them, by people who signed in.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use events::ActorRef;
+use identity::{LinkKey, Policy, Proof, SessionKey, publish_signing_key, request_login, verify_login};
+use lambda_host::{Environment, Function, Host, LambdaEvent};
+use primitives::{Clock, Email, Ids, LoginId};
+use serde_json::{Map, Value, json};
+use table::Cause;
+use test_support::{Crashes, Database, Services, noon};
+
+const ISSUER: &str = "http://localhost:3000";
+
+struct World {
+    database: Database,
+    services: Services,
+    clock: Clock,
+    function: Function,
+}
+
+struct Answer {
+    status: u64,
+    body: Value,
+}
+
+impl World {
+    async fn start() -> Self {
+        let (database, services) = (Database::start().await, Services::start().await);
+        let clock = Clock::fixed(noon());
+        let environment = Environment::new(services.environment(&database));
+        let (ids, client) = (Ids::random(clock.clone()), Crashes::default().http_client());
+        let host = Host::with(environment, clock.clone(), ids, Some(client)).await.unwrap();
+        let function = api_devices::function(&host).await.unwrap();
+        Self { database, services, clock, function }
+    }
+
+    /// The access token of a person who signed in.
+    async fn signed_in(&self, email: &str) -> String {
+        let table = self.database.table(&self.clock);
+        let sessions = SessionKey::from_secret(Services::SECRET_KEY, ISSUER);
+        publish_signing_key(&table, &sessions).await.unwrap();
+        let (links, policy) = (LinkKey::from_secret("links"), Policy::default());
+        let mut cause = Cause::system("test", "test");
+        cause.actor = ActorRef::Anonymous;
+        let address: Email = email.parse().unwrap();
+        request_login(&table, &links, &policy, &cause, address).await.unwrap();
+        let events = self.database.events().await;
+        let asked = events.iter().find(|event| event.data["email"] == email).unwrap();
+        let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
+        let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
+        let tokens = verify_login(&table, &links, &sessions, &policy, &cause, &proof).await.unwrap();
+        tokens.access_token.expose().clone()
+    }
+
+    async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let sample = include_str!("../../../events/api-devices/wrong-method.json");
+        let mut event: Value = serde_json::from_str(sample).unwrap();
+        let headers = headers.iter().chain(&[("Content-Type", "application/json")]);
+        let (mut single, mut multiple) = (Map::new(), Map::new());
+        for (name, value) in headers {
+            single.insert((*name).to_owned(), json!(value));
+            multiple.insert((*name).to_owned(), json!([value]));
+        }
+        event["headers"] = single.into();
+        event["multiValueHeaders"] = multiple.into();
+        for (place, value) in [("httpMethod", method), ("path", path)] {
+            event[place] = json!(value);
+            event["requestContext"][place] = json!(value);
+        }
+        event["body"] = body.map_or(Value::Null, |body| json!(body.to_string()));
+        self.invoke(event).await
+    }
+
+    async fn invoke(&self, event: Value) -> Answer {
+        let event = LambdaEvent::new(event, lambda_host::Context::default());
+        let answer = self.function.invoke(event).await.unwrap();
+        let body = answer["body"].as_str().unwrap_or_default();
+        Answer {
+            status: answer["statusCode"].as_u64().unwrap(),
+            body: serde_json::from_str(body).unwrap_or_default(),
+        }
+    }
+
+    async fn register(&self, access: &str, token: &str) -> Answer {
+        self.call("POST", "/v1/devices", &[("Authorization", access)], Some(&device(token))).await
+    }
+
+    async fn remove(&self, access: &str, id: &str) -> Answer {
+        self.call("DELETE", &format!("/v1/devices/{id}"), &[("Authorization", access)], None).await
+    }
+
+    async fn count(&self, access: &str) -> usize {
+        let answer = self.call("GET", "/v1/devices", &[("Authorization", access)], None).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["items"].as_array().unwrap().len()
+    }
+}
+
+fn device(token: &str) -> Value {
+    json!({ "platform": "fcm", "token": token, "app_version": "2.4.1", "locale": "de-AT" })
+}
+
+async fn two_people(world: &World) -> (String, String) {
+    let ada = format!("Bearer {}", world.signed_in("ada@example.com").await);
+    let bob = format!("Bearer {}", world.signed_in("bob@example.com").await);
+    (ada, bob)
+}
+
+#[tokio::test]
+async fn a_device_is_registered_listed_and_removed_by_its_owner_alone() {
+    let world = World::start().await;
+    let (ada, bob) = two_people(&world).await;
+    let created = world.register(&ada, "token-of-ada").await;
+    assert_eq!((created.status, &created.body["platform"]), (201, &json!("fcm")), "{}", created.body);
+    assert!(!created.body.to_string().contains("token-of-ada"), "the token is for the push service alone");
+    let again = world.register(&ada, "token-of-ada").await;
+    assert_eq!((again.status, &again.body["id"]), (200, &created.body["id"]));
+
+    let id = created.body["id"].as_str().unwrap();
+    for unknown in [id, "dev_01kar8h5g0e0vsx4q1v3f6m2ah", "x"] {
+        let answer = world.remove(&bob, unknown).await;
+        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{}", answer.body);
+    }
+    assert_eq!((world.count(&ada).await, world.count(&bob).await), (1, 0));
+
+    assert_eq!(world.remove(&ada, id).await.status, 204);
+    assert_eq!((world.count(&ada).await, world.services.endpoints().len()), (0, 0));
+    assert_eq!(world.remove(&ada, id).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_phone_goes_over_to_whoever_signs_in_on_it() {
+    let world = World::start().await;
+    let (ada, bob) = two_people(&world).await;
+    for person in [&ada, &bob] {
+        assert_eq!(world.register(person, "one-phone").await.status, 201);
+    }
+    assert_eq!((world.count(&ada).await, world.count(&bob).await), (0, 1));
+}
+
+#[tokio::test]
+async fn an_idempotency_key_gives_the_first_answer_again() {
+    let world = World::start().await;
+    let (ada, _) = two_people(&world).await;
+    let headers = [("Authorization", ada.as_str()), ("Idempotency-Key", "key")];
+    let first = world.call("POST", "/v1/devices", &headers, Some(&device("token-of-ada"))).await;
+    let second = world.call("POST", "/v1/devices", &headers, Some(&device("token-of-ada"))).await;
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.body, second.body);
+    let other = world.call("POST", "/v1/devices", &headers, Some(&device("another-token"))).await;
+    assert_eq!(other.status, 422);
+}
+
+#[tokio::test]
+async fn bad_input_gets_a_problem_and_registers_nothing() {
+    let world = World::start().await;
+    let (ada, _) = two_people(&world).await;
+    for body in [
+        json!({ "platform": "fcm" }),
+        json!({ "platform": "pager", "token": "a-good-token" }),
+        json!({ "platform": "fcm", "token": "short" }),
+        json!({ "platform": "fcm", "token": "with spaces in it" }),
+        json!({ "platform": "fcm", "token": 5 }),
+        json!({ "platform": "fcm", "token": "a-good-token", "owner": "usr_x" }),
+    ] {
+        let answer = world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await;
+        assert_eq!(answer.status, 422, "{body} {}", answer.body);
+    }
+    assert!(world.services.endpoints().is_empty());
+    assert_eq!(world.database.count("device").await, 0);
+}
+
+#[tokio::test]
+async fn every_route_asks_who_is_calling() {
+    let world = World::start().await;
+    let forged = ("Authorization", "Bearer eyJhbGciOiJFZERTQSJ9.e30.AAAA");
+    for headers in [&[][..], &[forged]] {
+        for (method, path) in [
+            ("POST", "/v1/devices"),
+            ("GET", "/v1/devices"),
+            ("DELETE", "/v1/devices/dev_01kar8h5g0e0vsx4q1v3f6m2ah"),
+        ] {
+            let body = device("a-good-token");
+            let answer = world.call(method, path, headers, (method == "POST").then_some(&body)).await;
+            assert_eq!(answer.status, 401, "{method} {}", answer.body);
+        }
+    }
+    assert!(world.services.endpoints().is_empty());
+}
+
+#[tokio::test]
+async fn the_samples_get_their_problem_documents() {
+    let world = World::start().await;
+    for (sample, status) in [
+        (include_str!("../../../events/api-devices/register-without-token.json"), 401),
+        (include_str!("../../../events/api-devices/list-with-forged-token.json"), 401),
+        (include_str!("../../../events/api-devices/unknown-route.json"), 404),
+        (include_str!("../../../events/api-devices/wrong-method.json"), 405),
+    ] {
+        for _ in 0..2 {
+            let answer = world.invoke(serde_json::from_str(sample).unwrap()).await;
+            assert_eq!(answer.status, status, "{}", answer.body);
+            assert!(answer.body["code"].is_string(), "{}", answer.body);
+        }
+    }
+}
