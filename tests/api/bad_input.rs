@@ -19,7 +19,7 @@ async fn bad_bodies() {
     let cases = [
         (json, "{", 400, "malformed_json"),
         (json, "", 400, "malformed_json"),
-        (json, "{} {}", 400, "malformed_json"),
+        (json, r#"{"name":"Beta","slug":"beta"} {}"#, 400, "malformed_json"),
         (json, deep.as_str(), 400, "malformed_json"),
         (json, "[]", 422, "invalid_request"),
         (json, r#"{"name":1,"slug":"beta"}"#, 422, "invalid_request"),
@@ -64,9 +64,7 @@ async fn bad_queries_methods_and_headers() {
     let accept =
         product.request(Method::GET, "/v1/orgs/current").bearer_auth(&token).header("accept", "text/html");
     assert_eq!(product.send(accept).await.problem(), "not_acceptable");
-    for path in
-        ["/v1/orgs/none", "/v1/auth/none", "/v1/orgs/../me/x", "/v1/billing/none", "/v1/devices/none/none"]
-    {
+    for path in ["/v1/orgs/none", "/v1/auth/none", "/v1/billing/none", "/v1/devices/none/none"] {
         let answer = product.get(path, &token).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not_found"), "{path}");
     }

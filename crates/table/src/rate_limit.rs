@@ -40,41 +40,38 @@ pub struct RateLimitState {
     pub(crate) receipt: Option<(usize, i64)>,
 }
 
-/// A limit has as many slots as uses; each holds the time of the use that took it last. A use is allowed exactly when the
-/// oldest slot's time has left the window. The write is conditional on the count of writes, so that two never take one slot, and a
-/// refused write shows the slots as they are: whoever is refused by the limit learns it from that state, not from a guess.
-struct Slots {
-    writes: u64,
-    times: Vec<Option<i64>>,
-}
+/// A limit has as many slots as uses; each holds the time of the use that took it last. A slot is free when that time has left the window,
+/// and taking it is conditional on that very time, so that two never take one. A refused write shows all slots as they are: whoever is
+/// refused by the limit learns it from that state, not from a guess. Callers begin at slots of their own, so that they seldom collide.
+struct Slots(Vec<Option<i64>>);
 
 impl Slots {
     fn read(limit: RateLimit, item: Option<&Attributes>) -> Self {
         let number = |name: &str| item?.get(name)?.as_n().ok()?.parse::<i64>().ok();
-        let times = (0..limit.uses).map(|slot| number(&format!("t{slot}"))).collect();
-        Self { writes: number("writes").unwrap_or_default().unsigned_abs(), times }
+        Self((0..limit.uses).map(|slot| number(&format!("t{slot}"))).collect())
     }
 
-    /// The slot that was taken the longest time ago, or never.
-    fn oldest(&self) -> usize {
-        let oldest = self.times.iter().enumerate().min_by_key(|(_, time)| **time);
-        oldest.map_or(0, |(slot, _)| slot)
+    /// A free slot: the first one from `start` on, around the end.
+    fn free(&self, start: usize, begin: i64) -> Option<usize> {
+        let count = self.0.len().max(1);
+        let slots = (0..self.0.len()).map(|offset| (start + offset) % count);
+        slots.into_iter().find(|slot| self.0.get(*slot).copied().flatten().is_none_or(|time| time <= begin))
     }
 
     fn state(&self, limit: RateLimit, now: i64, receipt: Option<(usize, i64)>) -> RateLimitState {
-        let begin = now - i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
-        let inside: Vec<i64> = self.times.iter().flatten().copied().filter(|time| *time > begin).collect();
+        let begin = window_begin(limit, now);
+        let inside: Vec<i64> = self.0.iter().flatten().copied().filter(|time| *time > begin).collect();
         let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
         let reset =
             inside.iter().min().map_or(0, |oldest| (oldest - begin).max(0).unsigned_abs().div_ceil(1000));
-        RateLimitState {
-            limit,
-            allowed: receipt.is_some(),
-            remaining: limit.uses.saturating_sub(used),
-            reset,
-            receipt,
-        }
+        let (allowed, remaining) = (receipt.is_some(), limit.uses.saturating_sub(used));
+        RateLimitState { limit, allowed, remaining, reset, receipt }
     }
+}
+
+/// Milliseconds: uses at this time or before have left the window.
+fn window_begin(limit: RateLimit, now: i64) -> i64 {
+    now - i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn key(limit: RateLimit, subject: &str) -> Key {
@@ -86,18 +83,18 @@ impl Table {
     /// be reached.
     pub async fn take(&self, limit: RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
         let key = key(limit, subject);
-        let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
+        let random = u32::from_be_bytes(primitives::random_secret::<4>()) % limit.uses.max(1);
+        let start = usize::try_from(random).unwrap_or_default();
         let mut slots = Slots::read(limit, None);
         let mut attempt = 0;
         loop {
             let now = self.clock.now().as_millisecond();
-            let slot = slots.oldest();
-            if slots.times.get(slot).copied().flatten().is_some_and(|time| time > now - window) {
+            let Some(slot) = slots.free(start, window_begin(limit, now)) else {
                 return Ok(slots.state(limit, now, None));
-            }
+            };
             match self.take_slot(limit, &key, &slots, slot, now).await? {
                 None => {
-                    if let Some(time) = slots.times.get_mut(slot) {
+                    if let Some(time) = slots.0.get_mut(slot) {
                         *time = Some(now);
                     }
                     return Ok(slots.state(limit, now, Some((slot, now))));
@@ -143,7 +140,7 @@ impl Table {
         Ok(())
     }
 
-    /// Takes the slot, or gives the item with the slots as it is.
+    /// Takes the slot if it still is as it was seen, or gives the item with the slots as it is.
     async fn take_slot(
         &self,
         limit: RateLimit,
@@ -153,26 +150,27 @@ impl Table {
         now: i64,
     ) -> Result<Option<Attributes>, StoreError> {
         let expires_at = (now + i64::try_from(limit.window.as_millis()).unwrap_or_default()) / 1000 + 60;
-        let condition = if slots.writes == 0 { "attribute_not_exists(writes)" } else { "writes = :writes" };
-        let mut update = self
+        let seen = slots.0.get(slot).copied().flatten();
+        let condition = if seen.is_some() { "#slot = :seen" } else { "attribute_not_exists(#slot)" };
+        let update = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key_attributes(key)))
-            .update_expression("SET #slot = :now, writes = :next, #ttl = :ttl, #kind = :kind")
+            .update_expression("SET #slot = :now, #ttl = :ttl, #kind = :kind")
             .condition_expression(condition)
             .expression_attribute_names("#slot", format!("t{slot}"))
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_names("#kind", KIND)
             .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":next", number(slots.writes + 1))
             .expression_attribute_values(":ttl", number(expires_at))
             .expression_attribute_values(":kind", text(key.kind()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if slots.writes > 0 {
-            update = update.expression_attribute_values(":writes", number(slots.writes));
-        }
+        let update = match seen {
+            Some(seen) => update.expression_attribute_values(":seen", number(seen)),
+            None => update,
+        };
         match update.send().await {
             Ok(answer) => {
                 self.usage().record("UpdateItem", true, answer.consumed_capacity());

@@ -2,7 +2,7 @@ use access::Permission;
 use events::DevicePlatform;
 use garde::Validate;
 use http_api::{
-    Answer, Caller, Command, IntoResponse, Parameters, Path, Problem, Problems, Response, State, StatusCode,
+    Answer, Command, IntoResponse, Member, Parameters, Path, Problem, Problems, Response, State, StatusCode,
     ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
@@ -111,14 +111,6 @@ pub(crate) struct Which {
     cursor: Option<String>,
 }
 
-/// A person without an organization has devices too; a member may lack the permission.
-fn may_manage(caller: &Caller) -> Result<(), Problem> {
-    match &caller.principal.actor {
-        Some(actor) => Ok(actor.require(Permission::ManageOwnDevices)?),
-        None => Ok(()),
-    }
-}
-
 /// Registers the device that the app runs on, for the caller. Call it at every start of the app and whenever the token changes: a known
 /// token is the same device again, and one of another person becomes the caller's.
 #[utoipa::path(
@@ -133,18 +125,18 @@ fn may_manage(caller: &Caller) -> Result<(), Problem> {
 )]
 pub(crate) async fn register(
     State(api): State<Api>,
-    caller: Caller,
+    member: Member,
     command: Command<RegisterDevice>,
 ) -> Result<Response, Problem> {
-    may_manage(&caller)?;
+    member.actor.require(Permission::ManageOwnDevices)?;
     let table = api.table.clone();
-    let person = caller.principal.user_id;
-    command.once(&table, &person, |input, claim| registered(api, caller, input, claim)).await
+    let person = member.actor.user_id;
+    command.once(&table, &person, |input, claim| registered(api, member, input, claim)).await
 }
 
 async fn registered(
     api: Api,
-    caller: Caller,
+    member: Member,
     input: RegisterDevice,
     claim: Option<Claim>,
 ) -> Result<Answer, Problem> {
@@ -154,9 +146,9 @@ async fn registered(
     };
     let kept =
         |registered: &push::Registered| claim.clone().map(|claim| (claim, answer(registered).stored()));
-    let person = caller.principal.user_id;
+    let person = member.actor.user_id;
     let registered =
-        api.devices.register(&caller.cause(), &api.applications, person, &input.into(), kept).await?;
+        api.devices.register(&member.cause(), &api.applications, person, &input.into(), kept).await?;
     Ok(answer(&registered))
 }
 
@@ -172,30 +164,30 @@ async fn registered(
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    caller: Caller,
+    member: Member,
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    may_manage(&caller)?;
+    member.actor.require(Permission::ManageOwnDevices)?;
     let cursors = api.cursors.get().await?;
-    let person = caller.principal.user_id;
+    let person = member.actor.user_id;
     let page = api.devices.list(&cursors, person, which.limit, which.cursor.as_deref()).await?;
     Ok(Answer::ok(&page.map(Device::from)).into_response())
 }
 
 /// Removes a device of the caller: it gets no more notifications. Apps call it when their user signs out.
 #[utoipa::path(
-    delete, path = "/v1/devices/{id}", tag = "Devices", operation_id = "removeDevice",
+    delete, path = "/v1/devices/{device_id}", tag = "Devices", operation_id = "removeDevice",
     security(("access_token" = [])),
-    params(("id" = String, Path, description = "The device", example = "dev_01kar8h5g0e0vsx4q1v3f6m2ah")),
+    params(("device_id" = String, Path, description = "The device", example = "dev_01kar8h5g0e0vsx4q1v3f6m2ah")),
     responses((status = 204, description = "Removed"), Problems),
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,
-    caller: Caller,
+    member: Member,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    may_manage(&caller)?;
+    member.actor.require(Permission::ManageOwnDevices)?;
     let Ok(id) = id.parse::<DeviceId>() else { return Ok(not_found().into_response()) };
-    api.devices.remove(&caller.cause(), caller.principal.user_id, id).await?;
+    api.devices.remove(&member.cause(), member.actor.user_id, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
