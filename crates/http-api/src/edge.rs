@@ -88,14 +88,38 @@ impl Edge {
         &self.0.ids
     }
 
-    /// The client's address: what API Gateway saw, or, behind proxies of our own, the last address that none of them wrote about
-    /// themselves. What the client itself put into `X-Forwarded-For` is never believed.
+    /// The client's address.
     pub(crate) fn client_address(&self, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
-        match self.0.settings.trusted_proxy_hops {
-            0 => peer,
-            hops => {
-                forwarded_for.rsplit(',').nth(hops).and_then(|address| address.trim().parse().ok()).or(peer)
-            }
+        address_behind(self.0.settings.trusted_proxy_hops, peer, forwarded_for)
+    }
+}
+
+/// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote about another of them. What the client
+/// itself put into `X-Forwarded-For` stands further left and is never believed.
+fn address_behind(proxies: usize, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
+    match proxies {
+        0 => peer,
+        proxies => {
+            forwarded_for.rsplit(',').nth(proxies).and_then(|address| address.trim().parse().ok()).or(peer)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_claims_about_itself_is_never_believed() {
+        let peer: Option<IpAddr> = "192.0.2.1".parse().ok();
+        let seen = |proxies, header| {
+            address_behind(proxies, peer, header).map(|address| address.to_string()).unwrap()
+        };
+        assert_eq!(seen(0, "203.0.113.9, 192.0.2.1"), "192.0.2.1");
+        // CloudFront notes the client, API Gateway notes CloudFront
+        assert_eq!(seen(1, "203.0.113.9, 198.51.100.7, 192.0.2.1"), "198.51.100.7");
+        for odd in ["", "192.0.2.1", "nonsense, 192.0.2.1", "203.0.113.9,, 192.0.2.1"] {
+            assert_eq!(seen(1, odd), "192.0.2.1", "{odd}");
         }
     }
 }

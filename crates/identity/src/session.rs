@@ -131,6 +131,11 @@ impl SessionKey {
         Self { refresh, signer: Signer::from_secret(secret), issuer: issuer.into() }
     }
 
+    /// Names the key that access tokens are signed with.
+    pub fn kid(&self) -> &str {
+        self.signer.kid()
+    }
+
     /// The session's current tokens: the same again for the same state of it.
     pub(crate) fn tokens(&self, session: &Session, policy: &Policy) -> Result<SessionTokens, IdentityError> {
         let issued_at = session.rotated_at.as_second();

@@ -81,6 +81,10 @@ impl Signer {
         Ok(jsonwebtoken::encode(&self.header, claims, &self.key)?)
     }
 
+    pub(crate) fn kid(&self) -> &str {
+        self.header.kid.as_deref().unwrap_or_default()
+    }
+
     pub(crate) fn public_key(&self, now: Timestamp) -> PublicKey {
         PublicKey { kid: thumbprint(&self.x), x: self.x.clone(), added_at: now }
     }

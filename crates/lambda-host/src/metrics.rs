@@ -18,7 +18,8 @@ pub(crate) struct Invocation<'a> {
 impl Invocation<'_> {
     pub(crate) fn emit(&self) {
         let units = |writes: bool| -> f64 {
-            self.calls.iter().filter(|call| call.writes == writes).map(|call| call.units).sum()
+            // not `sum`: of nothing it is -0.0
+            self.calls.iter().filter(|call| call.writes == writes).fold(0.0, |sum, call| sum + call.units)
         };
         let metric = |name: &str, unit: &str| json!({ "Name": name, "Unit": unit });
         let line = json!({

@@ -5,9 +5,9 @@ mod me;
 mod sessions;
 mod well_known;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use http_api::{OpenApiRouter, routes};
+use http_api::{OpenApiRouter, Problem, routes};
 use identity::{LinkKey, Policy, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating};
 use table::Table;
@@ -18,7 +18,21 @@ pub struct Api {
     table: Table,
     links: Arc<Rotating<LinkKey>>,
     sessions: Arc<Rotating<SessionKey>>,
+    published: Arc<Mutex<String>>,
     policy: Arc<Policy>,
+}
+
+impl Api {
+    /// The key that signs, published before it signs anything: after a rotation as well as at the start.
+    async fn sessions(&self) -> Result<Arc<SessionKey>, Problem> {
+        let key = self.sessions.get().await?;
+        let known = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known != key.kid() {
+            identity::publish_signing_key(&self.table, &key).await?;
+            key.kid().clone_into(&mut self.published.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(key)
+    }
 }
 
 /// The function.
@@ -27,9 +41,11 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let issuer = host.public_api_url()?;
     let sessions =
         host.secret_key("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?;
-    identity::publish_signing_key(&table, &*sessions.get().await?).await?;
+    let first = sessions.get().await?;
+    identity::publish_signing_key(&table, &first).await?;
     let api = Api {
         table,
+        published: Arc::new(Mutex::new(first.kid().to_owned())),
         links: Arc::new(host.secret_key("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),

@@ -131,7 +131,7 @@ pub(crate) async fn verify(
         Proof::Link { .. } => client.address(),
     };
     let attempt = limiter.take(api.policy.failed_logins(), &subject).await?;
-    let (links, sessions) = (api.links.get().await?, api.sessions.get().await?);
+    let (links, sessions) = (api.links.get().await?, api.sessions().await?);
     let verified =
         identity::verify_login(&api.table, &links, &sessions, &api.policy, &client.cause(), &proof).await;
     let failed = verified.as_ref().is_err_and(|error| error.kind() == FaultKind::Unauthenticated);

@@ -28,7 +28,7 @@ pub(crate) async fn refresh(
     client: Client,
     command: Command<Refresh>,
 ) -> Result<Response, Problem> {
-    let sessions = api.sessions.get().await?;
+    let sessions = api.sessions().await?;
     let token = &command.input.refresh_token;
     let tokens = identity::refresh(&api.table, &sessions, &api.policy, &client.cause(), token).await?;
     Ok(Answer::ok(&Session::from(tokens)).into_response())
@@ -67,7 +67,7 @@ pub(crate) async fn switch_org(
     command: Command<SwitchOrg>,
 ) -> Result<Response, Problem> {
     let org_id = command.input.org_id.parse().map_err(|_| http_api::not_found())?;
-    let sessions = api.sessions.get().await?;
+    let sessions = api.sessions().await?;
     let (cause, principal) = (caller.cause(), &caller.principal);
     let tokens = identity::switch_org(&api.table, &sessions, &api.policy, &cause, principal, org_id).await?;
     Ok(Answer::ok(&Session::from(tokens)).into_response())

@@ -37,7 +37,7 @@ pub(crate) struct JsonWebKey {
     responses((status = 200, description = "The keys", body = JsonWebKeySet), Problems),
 )]
 pub(crate) async fn signing_keys(State(api): State<Api>) -> Result<Response, Problem> {
-    let sessions = api.sessions.get().await?;
+    let sessions = api.sessions().await?;
     let published = identity::publish_signing_key(&api.table, &sessions).await?;
     let keys = published.keys.into_iter().map(|key| JsonWebKey {
         kty: "OKP",
