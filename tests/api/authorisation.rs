@@ -55,8 +55,12 @@ fn every_route_is_in_the_table() {
             methods.map(move |method| (method.to_uppercase(), path.clone()))
         })
         .collect();
-    let tested: BTreeSet<_> =
-        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    // hooks are for machines of others, which have descriptions of their own
+    let tested: BTreeSet<_> = ROUTES
+        .iter()
+        .filter(|(_, path, _)| !path.starts_with("/hooks/"))
+        .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
+        .collect();
     assert_eq!(
         described, tested,
         "add the route to ROUTES in tests/api/authorisation.rs, with what it needs"

@@ -20,7 +20,7 @@ async fn bad_bodies() {
         (json, "{", 400, "malformed_json"),
         (json, "", 400, "malformed_json"),
         (json, r#"{"name":"Beta","slug":"beta"} {}"#, 400, "malformed_json"),
-        (json, deep.as_str(), 400, "malformed_json"),
+        (json, deep.as_str(), 422, "invalid_request"),
         (json, "[]", 422, "invalid_request"),
         (json, r#"{"name":1,"slug":"beta"}"#, 422, "invalid_request"),
         (json, r#"{"name":"Beta"}"#, 422, "invalid_request"),

@@ -61,7 +61,7 @@ impl Table {
         let warm_up =
             self.client.get_item().table_name(&self.name).set_key(Some(key_attributes(&Key::SigningKeys)));
         if let Err(error) = warm_up.send().await {
-            tracing::warn!(error = %aws_sdk_dynamodb::error::DisplayErrorContext(error), "connecting to the table failed");
+            tracing::debug!(error = %aws_sdk_dynamodb::error::DisplayErrorContext(error), "connecting to the table failed");
         }
     }
 
