@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use system_tests::template::{Template, target};
+use system_tests::{
+    documents::contract,
+    template::{Template, target},
+};
 
 use crate::{assert_none, assert_noticed, broken};
 
@@ -69,7 +72,7 @@ fn shape(template: &Template) -> Vec<String> {
     problems
 }
 
-fn expected(template: &Template, expected: &[(&str, &str)]) -> Vec<String> {
+fn expected(template: &Template, expected: &[(String, &str)]) -> Vec<String> {
     let routes = routes(template);
     let mut problems: Vec<String> = expected
         .iter()
@@ -86,34 +89,67 @@ fn expected(template: &Template, expected: &[(&str, &str)]) -> Vec<String> {
             path == route || route.strip_suffix("{proxy+}").is_some_and(|root| path.starts_with(root))
         });
         if !covered {
-            problems.push(format!(
-                "{route} ({function}) is a route that nothing is said to be served on; remove it."
-            ));
+            problems.push(format!("{route} ({function}) is a route that no router serves; remove it."));
         }
     }
     problems
 }
 
-/// What no contract lists: the paths that machines call.
-const MACHINE_PATHS: &[(&str, &str)] = &[
-    ("/.well-known/jwks.json", "api-auth"),
-    ("/v1/openapi.json", "api-auth"),
-    ("/hooks/stripe", "hook-stripe"),
+/// Every path that a router serves, with the router's function.
+fn served() -> Vec<(String, &'static str)> {
+    let groups = contract::groups().into_iter().chain(contract::hooks());
+    groups
+        .flat_map(|(function, group)| group.paths.paths.into_keys().map(move |path| (path, function)))
+        .collect()
+}
+
+/// What the description says of each operation: its id, that it may fail, and who may call it.
+fn operations(description: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut ids = BTreeMap::new();
+    for (path, methods) in description["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            let name = format!("{} {path}", method.to_uppercase());
+            let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            if let Some(other) = ids.insert(id.clone(), name.clone()) {
+                problems.push(format!(
+                    "{name} and {other} both have the operation_id {id:?}; clients need one for each."
+                ));
+            }
+            if operation["responses"]["default"].is_null() {
+                problems.push(format!("{name}: add `Problems` to its responses."));
+            }
+            if operation["security"].is_null() != PUBLIC.contains(&name.as_str()) {
+                problems.push(format!("{name}: take a Caller or Member and say security((\"access_token\" = [])), or add it to PUBLIC here."));
+            }
+        }
+    }
+    problems
+}
+
+/// What somebody without a session may call.
+const PUBLIC: &[&str] = &[
+    "GET /.well-known/jwks.json",
+    "GET /v1/openapi.json",
+    "POST /v1/auth/magic-links",
+    "POST /v1/auth/magic-links/verify",
+    "POST /v1/auth/refresh",
 ];
 
-/// One path of each group.
-const GROUPS: &[(&str, &str)] = &[
-    ("/v1/auth/magic-links", "api-auth"),
-    ("/v1/me", "api-auth"),
-    ("/v1/orgs", "api-orgs"),
-    ("/v1/orgs/current/members", "api-orgs"),
-    ("/v1/devices", "api-devices"),
-    ("/v1/devices/dev_1", "api-devices"),
-    ("/v1/billing/subscription", "api-billing"),
-];
+#[test]
+fn every_operation_is_described_and_guarded() {
+    assert_none(&operations(&serde_json::to_value(contract::contract()).unwrap()));
+}
 
-fn served() -> Vec<(&'static str, &'static str)> {
-    [MACHINE_PATHS, GROUPS].concat()
+#[test]
+fn an_open_or_nameless_operation_is_noticed() {
+    let description = serde_json::json!({"paths": {
+        "/v1/reports": {"get": {"operationId": "x", "responses": {"200": {}}}, "post": {"operationId": "x", "responses": {"default": {}}}},
+    }});
+    let problems = operations(&description);
+    assert_noticed(&problems, "both have the operation_id \"x\"");
+    assert_noticed(&problems, "GET /v1/reports: add `Problems`");
+    assert_noticed(&problems, "GET /v1/reports: take a Caller");
 }
 
 #[test]
@@ -145,7 +181,7 @@ fn a_route_that_nobody_serves_is_noticed() {
         document["Resources"]["ApiOrgsFunction"]["Properties"]["Events"]["Orgs"]["Properties"]["Path"] =
             "/v1/teams".into();
     });
-    assert_noticed(&expected(&template, &served()), "/v1/teams (api-orgs) is a route that nothing");
+    assert_noticed(&expected(&template, &served()), "/v1/teams (api-orgs) is a route that no router");
 }
 
 #[test]
