@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use local::{
     Cloud, Options,
-    functions::{Wiring, registry},
+    functions::{Hosts, registry},
 };
 use serde_json::json;
 use system_tests::template::{Template, repository};
@@ -38,13 +38,13 @@ fn agreement(function: &str, told: &[&str], asked: &BTreeSet<String>) -> Vec<Str
 async fn each_function_is_told_what_it_asks_for() {
     let template = Template::of_repository();
     let text = std::fs::read_to_string(repository().join("template.yaml")).unwrap();
-    let wiring = Wiring::default();
-    let cloud = Cloud::start(Options::ephemeral(text, registry(&wiring))).await.unwrap();
+    let hosts = Hosts::default();
+    let cloud = Cloud::start(Options::ephemeral(text, registry(&hosts))).await.unwrap();
     let mut problems = Vec::new();
     for function in template.functions() {
         // An empty event is refused, but not before the function was built.
         let answer = cloud.invoke(function.name(), json!({})).await;
-        match wiring.host(function.name()) {
+        match hosts.get(function.name()) {
             Some(host) => problems.extend(agreement(
                 function.name(),
                 &function.variables(),
