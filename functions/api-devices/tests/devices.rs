@@ -1,9 +1,13 @@
 //! The routes, called as API Gateway calls them, by people who signed in.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use access::Principal;
 use events::ActorRef;
-use identity::{LinkKey, Policy, Proof, SessionKey, publish_signing_key, request_login, verify_login};
+use identity::{
+    LinkKey, Policy, Proof, SessionKey, publish_signing_key, request_login, switch_org, verify_login,
+};
 use lambda_host::{Environment, Function, Host, LambdaEvent};
+use orgs::Founder;
 use primitives::{Clock, Email, Ids, LoginId};
 use serde_json::{Map, Value, json};
 use table::Cause;
@@ -34,7 +38,7 @@ impl World {
         Self { database, services, clock, function }
     }
 
-    /// The access token of a person who signed in.
+    /// The access token of a person who signed in and owns an organization.
     async fn signed_in(&self, email: &str) -> String {
         let table = self.database.table(&self.clock);
         let sessions = SessionKey::from_secret(Services::SECRET_KEY, ISSUER);
@@ -49,6 +53,13 @@ impl World {
         let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
         let tokens = verify_login(&table, &links, &sessions, &policy, &cause, &proof).await.unwrap();
+        let (user_id, session_id) = (tokens.user_id, tokens.session_id);
+        let founder = Founder { user_id, email: email.parse().unwrap() };
+        let slug = email.split('@').next().unwrap().parse().unwrap();
+        let new = orgs::create(&table, &founder, "Acme", slug).await.unwrap();
+        table.commit(&cause, new.changes).await.unwrap();
+        let person = Principal { user_id, email: founder.email, session_id, actor: None };
+        let tokens = switch_org(&table, &sessions, &policy, &cause, &person, new.org.org_id).await.unwrap();
         tokens.access_token.expose().clone()
     }
 
