@@ -6,8 +6,8 @@ use primitives::{Fault, FaultKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where the codes are explained: `type` is this, a `#` and the code.
-const DOCUMENTATION: &str = "https://gantry.dev/errors";
+/// What `type` begins with; the code follows. A name, not an address: `docs/errors.md` explains the codes.
+const TYPE: &str = "urn:gantry:problem:";
 
 /// An answer that is not a success.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Problem(Box<ProblemDocument>);
 /// A problem document (RFC 9457), the body of every answer that is not a success.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ProblemDocument {
-    /// Names the kind of problem, and leads to its description.
+    /// Names the kind of problem: `urn:gantry:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
     /// The kind of problem in a few words.
@@ -58,7 +58,7 @@ impl Problem {
     /// A problem of this status and code.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(ProblemDocument {
-            kind: format!("{DOCUMENTATION}#{code}"),
+            kind: format!("{TYPE}{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status,
             detail: detail.into(),

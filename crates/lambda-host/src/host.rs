@@ -206,7 +206,8 @@ impl Host {
         *self.0.last_calls.lock().unwrap_or_else(PoisonError::into_inner) = calls;
     }
 
-    /// The runtime's deadline (epoch milliseconds; 0 where nobody set one) on the clock that waits are measured by.
+    /// The runtime's deadline (epoch milliseconds) on the clock that waits are measured by. One that has passed already was set by nobody:
+    /// `cargo lambda watch` gives a constant, and a call by hand gives 0.
     #[expect(
         clippy::disallowed_methods,
         reason = "the runtime's deadline is in wall-clock time, whatever our clock says"
@@ -214,10 +215,24 @@ impl Host {
     pub(crate) fn deadline(epoch_milliseconds: u64) -> Instant {
         const WITHOUT: Duration = Duration::from_secs(30);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let left = match epoch_milliseconds {
-            0 => WITHOUT,
-            at => Duration::from_millis(at).saturating_sub(now),
-        };
+        let left = Duration::from_millis(epoch_milliseconds).checked_sub(now).unwrap_or(WITHOUT);
         Instant::now() + left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "deadlines are in wall-clock time")]
+    fn a_deadline_that_nobody_set_leaves_time_to_work() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let left = |at: u64| Host::deadline(at).duration_since(Instant::now()).as_secs_f64();
+        let soon = u64::try_from(now.as_millis()).unwrap() + 5_000;
+        assert!((4.0..=5.0).contains(&left(soon)));
+        for unset in [0, 600_000] {
+            assert!((29.0..=30.0).contains(&left(unset)));
+        }
     }
 }
