@@ -7,4 +7,5 @@ mod budgets;
 mod crashes;
 mod product;
 mod races;
+mod samples;
 mod story;

@@ -237,7 +237,7 @@ async fn sessions_end_by_themselves_after_seven_idle_and_thirty_busy_days() {
         match setting.refresh(busy.refresh_token.expose()).await {
             Ok(tokens) => busy = tokens,
             Err(error) => {
-                assert!(day == 30 && matches!(error, IdentityError::InvalidRefreshToken), "day {day}")
+                assert!(day == 30 && matches!(error, IdentityError::InvalidRefreshToken), "day {day}");
             }
         }
         if day == 7 {
