@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lambda_host::{Context, Function, LambdaEvent};
-use local::{Cloud, functions::build};
+use local::functions::build;
 use primitives::{Clock, Secret};
 use serde_json::{Value, json};
 use test_support::{Crashes, Moment};
@@ -228,7 +228,7 @@ async fn applying_a_stripe_event() {
                 .await;
             product.settle().await;
             let invocation = product.cloud.invocations(Some("hook-stripe")).into_iter().next().unwrap();
-            ("hook-stripe", resigned(&invocation.event, &secret(&product.cloud)))
+            ("hook-stripe", resigned(&invocation.event, &product.stripe_secret()))
         })
     };
     Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(5) }.check().await;
@@ -252,11 +252,4 @@ fn resigned(event: &Value, secret: &Secret<String>) -> Value {
         headers.insert(name, value);
     }
     event
-}
-
-fn secret(cloud: &Cloud) -> Secret<String> {
-    let arn = cloud.environment()["STRIPE_SECRET_ARN"].clone();
-    let text = cloud.inspect(|state| state.secrets.get(&arn).map(|secret| secret.value.clone())).unwrap();
-    let document: Value = serde_json::from_str(&text).unwrap();
-    Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
 }

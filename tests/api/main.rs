@@ -5,6 +5,7 @@ mod authorisation;
 mod bad_input;
 mod budgets;
 mod crashes;
+mod least_privilege;
 mod product;
 mod races;
 mod samples;

@@ -1,13 +1,15 @@
 //! The running product, and a person who uses it.
 
 use jiff::SignedDuration;
-use lambda_host::Host;
+use lambda_host::{Host, SharedHttpClient};
 use local::{
     Cloud, Options,
-    functions::{Hosts, registry},
+    functions::{Hosts, registry_over},
 };
+use primitives::Secret;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use test_support::Recorder;
 
 /// The product, in memory, on ports of its own.
 pub(crate) struct Product {
@@ -52,9 +54,20 @@ impl Answer {
 
 impl Product {
     pub(crate) async fn start() -> Self {
+        Self::over(|_| None).await
+    }
+
+    /// One whose functions' calls to AWS are written down.
+    pub(crate) async fn recorded(recorder: &Recorder) -> Self {
+        let recorder = recorder.clone();
+        Self::over(move |function| Some(recorder.http_client(function))).await
+    }
+
+    async fn over(http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static) -> Self {
         let hosts = Hosts::default();
         let template = include_str!("../../template.yaml");
-        let cloud = Cloud::start(Options::ephemeral(template, registry(&hosts))).await.unwrap();
+        let registry = registry_over(&hosts, http_client);
+        let cloud = Cloud::start(Options::ephemeral(template, registry)).await.unwrap();
         Self { cloud, hosts, http: Client::new() }
     }
 
@@ -163,5 +176,22 @@ impl Product {
         assert_eq!(session.status, StatusCode::OK, "{session:?}");
         self.settle().await;
         (session.text("/access_token"), id)
+    }
+
+    /// Delivers an event of Stripe, signed.
+    pub(crate) async fn hook(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let signature = stripe_client::sign(body.as_bytes(), &self.stripe_secret(), self.cloud.clock().now());
+        let request = self.request(Method::POST, "/hooks/stripe").header("stripe-signature", signature);
+        self.send(request.body(body)).await
+    }
+
+    /// The secret that Stripe signs with.
+    pub(crate) fn stripe_secret(&self) -> Secret<String> {
+        let arn = self.cloud.environment()["STRIPE_SECRET_ARN"].clone();
+        let text =
+            self.cloud.inspect(|state| state.secrets.get(&arn).map(|secret| secret.value.clone())).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
     }
 }

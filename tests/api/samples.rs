@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::product::Product;
 
 /// The samples, by function: `events/<function>/<case>.json`.
-fn samples() -> Vec<(String, String, Value)> {
+pub(crate) fn samples() -> Vec<(String, String, Value)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut samples = Vec::new();
     for function in fs::read_dir(root.join("functions")).unwrap() {

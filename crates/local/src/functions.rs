@@ -40,15 +40,29 @@ impl Hosts {
 
 /// All functions, on the local cloud's clock.
 pub fn registry(hosts: &Hosts) -> Registry {
+    registry_over(hosts, |_| None)
+}
+
+/// All functions, on the local cloud's clock, each over the HTTP client that `http_client` has for its name.
+pub fn registry_over(
+    hosts: &Hosts,
+    http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,
+) -> Registry {
+    let http_client = Arc::new(http_client);
     FUNCTIONS.iter().fold(Registry::new(), |registry, (name, _)| {
-        let hosts = hosts.clone();
-        registry.with(name, move |setting| start(name, setting, hosts.clone()))
+        let (hosts, http_client) = (hosts.clone(), Arc::clone(&http_client));
+        registry.with(name, move |setting| start(name, setting, hosts.clone(), http_client(name)))
     })
 }
 
-async fn start(name: &'static str, setting: Setting, hosts: Hosts) -> Result<crate::Function, Error> {
+async fn start(
+    name: &'static str,
+    setting: Setting,
+    hosts: Hosts,
+    http_client: Option<SharedHttpClient>,
+) -> Result<crate::Function, Error> {
     let clock = Clock::shifted(setting.clock_offset_milliseconds);
-    let (host, function) = build(name, setting.environment, clock, None).await?;
+    let (host, function) = build(name, setting.environment, clock, http_client).await?;
     hosts.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), host);
     Ok(Arc::new(move |event| {
         let function = function.clone();

@@ -1,21 +1,12 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use aws_smithy_http_client::Builder;
-use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-        SharedHttpConnector,
-    },
-    orchestrator::HttpRequest,
-    runtime_components::RuntimeComponents,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient};
 use tokio::sync::Notify;
+
+use crate::tapped::tapped;
 
 /// On which side of an outgoing call a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +34,21 @@ struct State {
 impl Crashes {
     /// An HTTP client, for plain HTTP, whose calls are counted.
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(Watched { inner: Builder::new().build_http(), state: Arc::clone(&self.0) })
+        let state = Arc::clone(&self.0);
+        tapped(move |request, connector| {
+            let state = Arc::clone(&state);
+            async move {
+                let call = state.calls.fetch_add(1, Ordering::SeqCst);
+                if state.is_now(call, Moment::Before) {
+                    return state.die().await;
+                }
+                let answer = connector.call(request).await;
+                if state.is_now(call, Moment::After) {
+                    return state.die().await;
+                }
+                answer
+            }
+        })
     }
 
     /// Runs the work to its end; says what it gave and how many calls it made.
@@ -79,44 +84,5 @@ impl State {
     async fn die<T>(&self) -> T {
         self.died.notify_one();
         std::future::pending().await
-    }
-}
-
-struct Watched<T> {
-    inner: T,
-    state: Arc<State>,
-}
-
-impl<T> fmt::Debug for Watched<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Watched")
-    }
-}
-
-impl HttpClient for Watched<SharedHttpClient> {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Watched { inner, state: Arc::clone(&self.state) })
-    }
-}
-
-impl HttpConnector for Watched<SharedHttpConnector> {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, state) = (self.inner.clone(), Arc::clone(&self.state));
-        HttpConnectorFuture::new(async move {
-            let call = state.calls.fetch_add(1, Ordering::SeqCst);
-            if state.is_now(call, Moment::Before) {
-                return state.die().await;
-            }
-            let answer = inner.call(request).await;
-            if state.is_now(call, Moment::After) {
-                return state.die().await;
-            }
-            answer
-        })
     }
 }

@@ -2,8 +2,11 @@
 
 mod crashes;
 mod database;
+mod recorder;
 mod services;
+mod tapped;
 
 pub use crashes::{Crashes, Moment};
 pub use database::{Attributes, Database, TABLE_NAME, noon};
+pub use recorder::{RecordedCall, Recorder};
 pub use services::{Publication, Services};

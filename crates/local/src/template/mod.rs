@@ -133,6 +133,8 @@ pub struct FunctionSpec {
     pub on_failure: Option<String>,
     /// How often an asynchronous call is repeated after it failed.
     pub asynchronous_retries: u32,
+    /// The statements of its `Policies`, resolved. Nothing is refused by them here; tests compare them with what the function calls.
+    pub statements: Vec<Value>,
 }
 
 /// A route of the REST API.

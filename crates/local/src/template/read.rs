@@ -254,7 +254,7 @@ impl Reader<'_> {
     fn function(&mut self, logical_id: &str, resource: &Value, globals: &Value) -> Result<(), TemplateError> {
         let name = self.resolver.physical_name(logical_id)?;
         let own = resource["Properties"].as_object().cloned().unwrap_or_default();
-        // Policies and deployment settings may use functions which make no sense here, so only what is run is resolved.
+        // Deployment settings may use functions which make no sense here, so only what is looked at is resolved.
         let mut properties = Map::new();
         for key in [
             "Environment",
@@ -263,6 +263,7 @@ impl Reader<'_> {
             "Events",
             "EventInvokeConfig",
             "DeadLetterQueue",
+            "Policies",
         ] {
             let at = format!("{logical_id}.{key}");
             let global = globals.get(key).map(|value| self.resolver.resolve(value, &at)).transpose()?;
@@ -291,6 +292,7 @@ impl Reader<'_> {
                 .map(|_| number(&properties, "ReservedConcurrentExecutions", 0)),
             on_failure: on_failure.map(str::to_owned),
             asynchronous_retries: number(invoke, "MaximumRetryAttempts", 2),
+            statements: statements(&properties["Policies"]),
         };
         if self.template.functions.insert(name.clone(), spec).is_some() {
             return Err(TemplateError::invalid(
@@ -369,6 +371,12 @@ fn merged(global: Option<Value>, local: Option<Value>) -> Option<Value> {
         }
         (global, local) => local.or(global),
     }
+}
+
+/// The statements of all policies that are documents; names of managed policies say nothing that could be looked at.
+fn statements(policies: &Value) -> Vec<Value> {
+    let documents = policies.as_array().into_iter().flatten();
+    documents.filter_map(|policy| policy["Statement"].as_array()).flatten().cloned().collect()
 }
 
 fn excluded_characters(generate: &Value) -> String {

@@ -1,0 +1,75 @@
+//! Least privilege, measured: the calls that a run of the whole product makes are what its functions' policies allow, no less and no more.
+
+mod access;
+mod policy;
+mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use test_support::Recorder;
+
+use crate::product::Product;
+use access::Access;
+use policy::problems;
+
+type Policies = BTreeMap<String, Vec<Value>>;
+type Made = BTreeMap<String, BTreeSet<Access>>;
+
+fn compare(policies: &Policies, made: &Made) -> Vec<String> {
+    let none = BTreeSet::new();
+    let of = |function| made.get(function).unwrap_or(&none);
+    policies.iter().flat_map(|(function, statements)| problems(function, statements, of(function))).collect()
+}
+
+/// What all functions call while everything is done that the product can do, and the policies they have.
+async fn run() -> (Policies, Made) {
+    let recorder = Recorder::default();
+    let product = Product::recorded(&recorder).await;
+    walk::everything(&product).await;
+    let mut made = Made::new();
+    for call in recorder.calls() {
+        made.entry(call.caller.clone()).or_default().extend(access::asked_for(&call));
+    }
+    let functions = &product.cloud.template().functions;
+    let policies = functions.values().map(|one| (one.name.clone(), one.statements.clone())).collect();
+    (policies, made)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_allow_what_is_called_and_nothing_else() {
+    let (policies, made) = run().await;
+    let found = compare(&policies, &made);
+    assert!(found.is_empty(), "{} problem(s):\n- {}", found.len(), found.join("\n- "));
+    for (function, at, action) in grants(&policies) {
+        let narrowed = edited(&policies, &function, at, |actions| actions.retain(|one| *one != action));
+        let wanted = format!("{function}: calls {action} on ");
+        let noticed = compare(&narrowed, &made).iter().any(|problem| problem.starts_with(&wanted));
+        assert!(noticed, "{function}: {action} is granted twice; remove one of the two statements");
+    }
+    for (function, at, _) in grants(&policies) {
+        let widened = edited(&policies, &function, at, |actions| actions.push("dynamodb:Scan".to_owned()));
+        let wanted = format!("{function}: is allowed dynamodb:Scan on ");
+        assert!(compare(&widened, &made).iter().any(|problem| problem.starts_with(&wanted)), "{function}");
+    }
+}
+
+/// Every action that is granted: function, statement, action.
+fn grants(policies: &Policies) -> Vec<(String, usize, String)> {
+    let of = |(function, statements): (&String, &Vec<Value>)| {
+        let each = statements.iter().enumerate().flat_map(|(at, statement)| {
+            policy::texts(&statement["Action"]).into_iter().map(move |action| (at, action.to_owned()))
+        });
+        each.map(|(at, action)| (function.clone(), at, action)).collect::<Vec<_>>()
+    };
+    policies.iter().flat_map(of).collect()
+}
+
+fn edited(policies: &Policies, function: &str, at: usize, edit: impl FnOnce(&mut Vec<String>)) -> Policies {
+    let mut policies = policies.clone();
+    let statement = &mut policies.get_mut(function).unwrap()[at];
+    let mut actions = policy::texts(&statement["Action"]).into_iter().map(str::to_owned).collect();
+    edit(&mut actions);
+    statement["Action"] = json!(actions);
+    policies
+}

@@ -1,0 +1,152 @@
+//! Everything that the product can do, the rare paths included: every action that a policy allows is needed by something here.
+
+use jiff::SignedDuration;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{product::Product, samples::samples};
+
+pub(crate) async fn everything(product: &Product) {
+    deliver_samples(product).await;
+    let (ada, acme) = product.owner("ada@example.com", "acme").await;
+    let (bob, beta) = product.owner("bob@example.com", "beta").await;
+    sign_in_and_out(product).await;
+    organizations(product, &ada).await;
+    devices(product, &ada, &bob).await;
+    stripe(product, &acme, &beta).await;
+    trials(product).await;
+}
+
+async fn deliver_samples(product: &Product) {
+    for (function, case, event) in samples() {
+        product
+            .cloud
+            .invoke(&function, event)
+            .await
+            .unwrap_or_else(|error| panic!("{function} {case}: {error}"));
+    }
+    product.settle().await;
+}
+
+/// With the code, with wrong ones, with a refresh token that somebody else used as well; and out again.
+async fn sign_in_and_out(product: &Product) {
+    let email = "carol@example.com";
+    let session = product.sign_in(email).await;
+    for path in ["/v1/me", "/.well-known/jwks.json", "/v1/openapi.json"] {
+        assert_eq!(product.get(path, &session.text("/access_token")).await.status, StatusCode::OK);
+    }
+    product.post("/v1/auth/magic-links", &json!({ "email": email })).await;
+    product.settle().await;
+    let (_, code) = product.proof(email).await;
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    for (code, status) in [(wrong, StatusCode::UNAUTHORIZED), (code.as_str(), StatusCode::OK)] {
+        let answer =
+            product.post("/v1/auth/magic-links/verify", &json!({ "email": email, "code": code })).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let refresh = async |session: &crate::product::Answer| {
+        let body = json!({ "refresh_token": session.text("/refresh_token") });
+        product.post("/v1/auth/refresh", &body).await
+    };
+    let next = refresh(&session).await;
+    product.advance(SignedDuration::from_secs(30)).await;
+    assert_eq!(refresh(&session).await.status, StatusCode::UNAUTHORIZED, "used again: the session ends");
+    assert_eq!(product.get("/v1/me", &next.text("/access_token")).await.problem(), "session_ended");
+    let token = product.sign_in(email).await.text("/access_token");
+    let out = product.send(product.request(Method::POST, "/v1/auth/sign-out").bearer_auth(&token)).await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+}
+
+async fn organizations(product: &Product, token: &str) {
+    let create = |key: &str, slug: &str| {
+        let request =
+            product.request(Method::POST, "/v1/orgs").bearer_auth(token).header("idempotency-key", key);
+        product.send(request.json(&json!({ "name": "Gamma", "slug": slug })))
+    };
+    for (key, slug, status) in [
+        ("one", "gamma", StatusCode::CREATED),
+        ("one", "gamma", StatusCode::CREATED),
+        ("two", "gamma", StatusCode::CONFLICT),
+    ] {
+        assert_eq!(create(key, slug).await.status, status);
+    }
+    for path in ["/v1/orgs/current", "/v1/orgs/current/members?limit=1", "/v1/billing/subscription"] {
+        assert_eq!(product.get(path, token).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+/// A device comes, comes back after its app was removed, goes to another person, is signed out; the oldest of too many goes by itself.
+async fn devices(product: &Product, ada: &str, bob: &str) {
+    let register = async |who: &str, platform: &str, number: usize| {
+        let device = json!({ "platform": platform, "token": format!("{number:064x}") });
+        let request = product.request(Method::POST, "/v1/devices").bearer_auth(who);
+        let request = request.header("idempotency-key", format!("{platform} {number}"));
+        let answer = product.send(request.json(&device)).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        answer.text("/id")
+    };
+    let remove = async |id: &str| {
+        let path = format!("/v1/devices/{id}");
+        product.send(product.request(Method::DELETE, &path).bearer_auth(ada)).await.status
+    };
+    for platform in ["apns", "fcm"] {
+        let phone = register(ada, platform, 1).await;
+        let tablet = register(ada, platform, 2).await;
+        disable_endpoints(product).await;
+        register(bob, platform, 1).await;
+        assert_eq!(remove(&phone).await, StatusCode::NOT_FOUND, "it is bob's now");
+        assert_eq!(remove(&tablet).await, StatusCode::NO_CONTENT);
+    }
+    for number in 10..=30 {
+        register(ada, "fcm", number).await;
+    }
+    assert_eq!(product.get("/v1/devices?limit=5", ada).await.status, StatusCode::OK);
+    product.settle().await;
+}
+
+/// Lets every app be gone, as its push service would find out.
+async fn disable_endpoints(product: &Product) {
+    for endpoint in product.local("/push-endpoints").await["items"].as_array().unwrap() {
+        product.local_post("/push-endpoints/disable", &json!({ "arn": endpoint["arn"] })).await;
+    }
+}
+
+/// A subscription's life; and an event that comes before anybody knows whose it is, waits, and is applied with the one that says so.
+async fn stripe(product: &Product, acme: &str, beta: &str) {
+    let act = async |action: &str, org_id: &str| {
+        let body = json!({ "org_id": org_id, "times": 1, "shuffle": false });
+        let answer = product.local_post(&format!("/stripe/{action}"), &body).await;
+        let deliveries = answer["deliveries"].as_array().unwrap();
+        assert!(deliveries.iter().all(|delivery| delivery["status"] == 200), "{answer}");
+    };
+    for action in ["subscribe", "payment_failed", "paid", "cancel"] {
+        act(action, acme).await;
+    }
+    let told = product.local("/stripe").await["events"].as_array().unwrap().clone();
+    let like = |kind: &str| {
+        let event = told.iter().find(|event| event["type"] == kind).unwrap();
+        let text = event.to_string().replace(acme, beta).replace("_local", "_later");
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let mut early = like("invoice.paid");
+    early["data"]["object"]["parent"] = Value::Null;
+    for (event, outcome) in [(early, "parked"), (like("customer.subscription.created"), "applied")] {
+        let answer = product.hook(&event).await;
+        assert_eq!(answer.text("/outcome"), outcome, "{answer:?}");
+    }
+    product.settle().await;
+}
+
+/// A trial runs out, and those are told who can be: devices that are gone are removed.
+async fn trials(product: &Product) {
+    let (token_of_dora, _) = product.owner("dora@example.com", "delta").await;
+    for (platform, token) in [("apns", "ab"), ("fcm", "cd")] {
+        let device = json!({ "platform": platform, "token": token.repeat(32) });
+        assert_eq!(product.post_as("/v1/devices", &token_of_dora, &device).await.status, StatusCode::CREATED);
+    }
+    product.advance(SignedDuration::from_hours(24 * 8)).await;
+    disable_endpoints(product).await;
+    product.advance(SignedDuration::from_hours(24 * 7)).await;
+    let left = product.local("/push-endpoints").await["items"].to_string();
+    assert!(!left.contains("abab") && !left.contains("cdcd"), "they were gone, and are removed: {left}");
+}
