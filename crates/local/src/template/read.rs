@@ -19,7 +19,10 @@ pub const IGNORED: &[&str] = &[
     "AWS::Backup::",
     "AWS::Budgets::",
     "AWS::CertificateManager::",
+    // Nested stacks hold alarms and what people look at.
+    "AWS::CloudFormation::Stack",
     "AWS::CloudFront::",
+    "AWS::CloudTrail::",
     "AWS::CloudWatch::",
     "AWS::CodeDeploy::",
     "AWS::EC2::",
