@@ -89,6 +89,10 @@ pub(crate) fn rules(template: &Template, known: &[&str]) -> Vec<String> {
     for rule in template.of_type("AWS::Events::Rule") {
         let id = rule.id;
         let pattern = rule.property("EventPattern");
+        if pattern["source"][0].as_str().is_some_and(|source| source.starts_with("aws.")) {
+            problems.extend(rule_on_aws(template, &rule));
+            continue;
+        }
         if pattern["source"] != Value::from(vec![events::SOURCE]) {
             problems.push(format!("{id}: say source: [{}].", events::SOURCE));
         }
@@ -112,6 +116,20 @@ pub(crate) fn rules(template: &Template, known: &[&str]) -> Vec<String> {
         }
     }
     problems
+}
+
+/// AWS's own events are on the default bus; no function takes them, so they wait where somebody looks.
+fn rule_on_aws(template: &Template, rule: &Resource<'_>) -> Option<String> {
+    let targets = rule.property("Targets").as_array();
+    let is_queue = |event_target: &Value| {
+        let queue = target(&event_target["Arn"]).and_then(|id| template.resource(id));
+        queue.is_some_and(|queue| queue.kind() == "AWS::SQS::Queue")
+    };
+    let good = rule.property("EventBusName").is_null()
+        && targets.is_some_and(|targets| targets.iter().all(is_queue));
+    (!good).then(|| {
+        format!("{}: AWS's events are on the default bus (no EventBusName); put them into a queue.", rule.id)
+    })
 }
 
 fn rule_target(template: &Template, id: &str, event_target: &Value, problems: &mut Vec<String>) {
@@ -260,6 +278,14 @@ fn an_unknown_event_is_noticed() {
             "organization.invented".into();
     });
     assert_noticed(&rules(&template, &catalogue()), "\"organization.invented\" is no event of crates/events");
+}
+
+#[test]
+fn a_rule_on_aws_that_leads_nowhere_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["ThreatsRule"]["Properties"]["Targets"][0]["Arn"] = "arn:elsewhere".into();
+    });
+    assert_noticed(&rules(&template, &catalogue()), "ThreatsRule: AWS's events are on the default bus");
 }
 
 #[test]

@@ -24,7 +24,9 @@ struct Kind {
     library: &'static str,
     sample: &'static str,
     function: &'static str,
-    /// The queue with its rule, and the alarm of its dead letters.
+    /// Whether its log is one of those that the saved queries about requests look at.
+    answers_http: bool,
+    /// The queue with its rule, and the alarms of both.
     queue: Option<(&'static str, &'static str)>,
 }
 
@@ -39,6 +41,7 @@ const HTTP: Kind = Kind {
     library: scaffold!("http/lib.rs"),
     sample: scaffold!("http/sample.json"),
     function: scaffold!("http/function.yaml"),
+    answers_http: true,
     queue: None,
 };
 const QUEUE: Kind = Kind {
@@ -46,6 +49,7 @@ const QUEUE: Kind = Kind {
     library: scaffold!("queue/lib.rs"),
     sample: scaffold!("queue/sample.json"),
     function: scaffold!("queue/function.yaml"),
+    answers_http: false,
     queue: Some((scaffold!("queue/queue.yaml"), scaffold!("queue/alarm.yaml"))),
 };
 const CRON: Kind = Kind {
@@ -53,6 +57,7 @@ const CRON: Kind = Kind {
     library: scaffold!("cron/lib.rs"),
     sample: scaffold!("cron/sample.json"),
     function: scaffold!("cron/function.yaml"),
+    answers_http: false,
     queue: None,
 };
 
@@ -104,6 +109,7 @@ impl NewFunction {
         text.replace("@name@", &self.name)
             .replace("@Name@", &camel(&self.name))
             .replace("@noun@", &self.noun)
+            .replace("@noun-name@", &self.noun.replace(' ', "-"))
             .replace("@Noun@", &camel(&self.noun))
             .replace("@crate@", &self.name.replace('-', "_"))
             .replace("@operation@", &format!("show{}", camel(&self.noun)))
@@ -137,6 +143,11 @@ impl NewFunction {
                 .context("template.yaml has no Outputs to put the alarm before")?;
             template.insert_str(outputs + 1, &self.fill(alarm));
         }
+        let logs = self.fill("@Name@Logs");
+        template = append_to_join(&template, "FunctionLogs", &logs)?;
+        if self.kind.answers_http {
+            template = append_to_join(&template, "HttpLogs", &logs)?;
+        }
         Ok(template)
     }
 
@@ -164,6 +175,22 @@ fn insert_before(template: &str, section: &str, text: &str) -> Result<String> {
         at += line.len();
     }
     bail!("template.yaml has no section {section:?} (a line `  # ---- {section}`)")
+}
+
+/// Adds a reference to the end of a list that the template joins, such as the log groups of the saved queries.
+fn append_to_join(template: &str, parameter: &str, resource: &str) -> Result<String> {
+    let lines: Vec<&str> = template.lines().collect();
+    let is_reference = |line: &&str| line.trim_start_matches([' ', '-']).starts_with("!Ref ");
+    let heading = lines.iter().position(|line| line.trim() == format!("{parameter}: !Join"));
+    // The heading, the separator, then the list.
+    let first =
+        heading.map(|heading| heading + 2).filter(|first| lines.get(*first).is_some_and(is_reference));
+    let first = first.with_context(|| {
+        format!("template.yaml joins no list {parameter} (`{parameter}: !Join`, a separator, references)")
+    })?;
+    let end = first + lines[first..].iter().take_while(|line| is_reference(line)).count();
+    let line = format!("            - !Ref {resource}");
+    Ok([&lines[..end], &[line.as_str()], &lines[end..]].concat().join("\n") + "\n")
 }
 
 fn camel(words: &str) -> String {
@@ -202,8 +229,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 mod tests {
     use super::*;
 
-    const TEMPLATE: &str =
-        "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- mail\n  Mail: {}\n\nOutputs: {}\n";
+    const TEMPLATE: &str = "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- mail\n  Mail: {}\n  Operations:\n        FunctionLogs: !Join\n          - ','\n          - - !Ref ApiAuthLogs\n\nOutputs: {}\n";
     const MANIFEST: &str = "[workspace.dependencies]\napi-auth = { path = \"functions/api-auth\" }\nqueue-mail = { path = \"functions/queue-mail\" }\nserde = \"1\"\n";
 
     fn options(name: &str, event: Option<&str>) -> Options {
@@ -223,9 +249,14 @@ mod tests {
             serde_json::from_str(&read("events/queue-trial-notes/example.json")).unwrap();
         assert_eq!(sample["Records"][0]["eventSource"], "aws:sqs");
         let template = read("template.yaml");
-        for id in
-            ["QueueTrialNotesFunction:", "TrialNotesQueue:", "TrialNotesDeadLettersAlarm:", "- trial.ending"]
-        {
+        for id in [
+            "QueueTrialNotesFunction:",
+            "QueueTrialNotesAlarms:",
+            "TrialNotesQueue:",
+            "TrialNotesDeadLettersAlarm:",
+            "- trial.ending",
+            "- - !Ref ApiAuthLogs\n            - !Ref QueueTrialNotesLogs\n",
+        ] {
             assert!(template.contains(id), "{id} is missing in {template}");
         }
         assert!(!template.contains('@'), "a placeholder is left in {template}");
