@@ -4,33 +4,10 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::json;
+use system_tests::budgets::{self, Budget};
 use table::Call;
 
 use crate::product::Product;
-
-#[derive(Debug)]
-struct Budget {
-    calls: usize,
-    read_units: f64,
-    write_units: f64,
-}
-
-/// The table of budgets: rows `| Route | Calls | Read units | Write units |`.
-fn budgets() -> BTreeMap<String, Budget> {
-    let lines = include_str!("../../docs/access-patterns.md").lines();
-    let rows = lines
-        .skip_while(|line| !line.starts_with("| Route | Calls |"))
-        .skip(2)
-        .take_while(|line| line.starts_with('|'));
-    rows.map(|row| {
-        let cells: Vec<_> =
-            row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        let number = |at: usize| cells[at].parse::<f64>().unwrap_or_else(|_| panic!("{row}"));
-        let calls = cells[1].parse().unwrap_or_else(|_| panic!("{row}"));
-        (cells[0].to_owned(), Budget { calls, read_units: number(2), write_units: number(3) })
-    })
-    .collect()
-}
 
 fn units(calls: &[Call], writes: bool) -> f64 {
     calls.iter().filter(|call| call.writes == writes).map(|call| call.units).sum()
@@ -82,7 +59,7 @@ impl Measured<'_> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_stays_within_its_budget() {
     let product = Product::start().await;
-    let mut measured = Measured { product: &product, budgets: budgets(), seen: Vec::new() };
+    let mut measured = Measured { product: &product, budgets: budgets::of_routes(), seen: Vec::new() };
     let ada = "ada@example.com";
     let (token, org_id) = product.owner(ada, "acme").await;
 

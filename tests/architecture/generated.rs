@@ -35,3 +35,8 @@ fn every_example_reads_back_as_it_was() {
         assert_eq!((event.read)(&example).unwrap(), example, "the example of {}", event.name);
     }
 }
+
+#[test]
+fn the_cost_of_every_route_and_worker_is_known() {
+    assert_none(&documents::cost::problems());
+}

@@ -1,6 +1,7 @@
 //! The documents that are written from the code, and what keeps them true: a test compares them.
 
 pub mod contract;
+pub mod cost;
 mod event_catalogue;
 mod problem_codes;
 
@@ -25,6 +26,7 @@ pub struct Document {
 pub fn all() -> Vec<Document> {
     let mut documents = event_catalogue::schemas(Path::new(SCHEMAS));
     documents.push(Document { path: "docs/openapi.json".into(), text: contract::text() });
+    documents.push(Document { path: "docs/cost.md".into(), text: cost::page() });
     documents.push(Document { path: "docs/errors.md".into(), text: problem_codes::page() });
     documents.push(Document { path: "docs/events.md".into(), text: event_catalogue::page() });
     documents

@@ -2,5 +2,7 @@
 //!
 //! Knows every crate, so that no other has to. Nothing may depend on it.
 
+pub mod budgets;
+pub mod conditions;
 pub mod documents;
 pub mod template;

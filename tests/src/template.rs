@@ -1,6 +1,6 @@
 //! Reads `template.yaml` the way its rules look at it.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -49,6 +49,24 @@ impl Template {
         )
     }
 
+    /// All templates in the repository's root, by file name: each stack, and each part of one.
+    ///
+    /// # Panics
+    ///
+    /// Where a file in the root is no YAML.
+    pub fn all() -> BTreeMap<String, Self> {
+        let entries = fs::read_dir(repository()).expect("the repository is readable").flatten();
+        let files = entries.map(|entry| entry.path());
+        files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+            .map(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (name, Self::parse(&fs::read_to_string(path).expect("a YAML file is readable")))
+            })
+            .filter(|(_, template)| template.document["Resources"].is_object())
+            .collect()
+    }
+
     /// A template's text.
     ///
     /// # Panics
@@ -63,6 +81,11 @@ impl Template {
     pub fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.document);
         self
+    }
+
+    /// One of its sections, such as `Parameters`; null where it has none of this name.
+    pub fn section(&self, name: &str) -> &Value {
+        &self.document[name]
     }
 
     /// The resource with this logical id.

@@ -1,0 +1,223 @@
+//! What is paid for because it is there, used or not: counted from the templates.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    conditions::{self, Parameters},
+    template::{Resource, Template},
+};
+
+/// Hours of a month, as AWS counts them.
+pub(super) const HOURS: f64 = 730.0;
+/// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache, five.
+const DETAILED_METRICS_OF_A_METHOD: f64 = 5.0;
+/// Metrics that each function writes itself (`crates/lambda-host/src/metrics.rs`).
+pub(super) const METRICS_OF_A_FUNCTION: f64 = 6.0;
+/// Lambda's pollers of a queue that has nothing, and the seconds that each waits for a message.
+const IDLE_POLLERS: f64 = 5.0;
+const LONG_POLL_SECONDS: f64 = 20.0;
+
+/// How many single things of each price a stack has, by the name of the price.
+pub(super) type Counts = BTreeMap<&'static str, f64>;
+
+/// What the model has to know of the templates.
+#[derive(Clone, Default)]
+pub(super) struct Stacks {
+    /// What an environment has by its parameters.
+    pub(super) standing: Counts,
+    /// What is off, and would be added when turned on: by condition.
+    pub(super) options: BTreeMap<String, Counts>,
+    /// Memory of each function in GB.
+    pub(super) memory: BTreeMap<String, f64>,
+    /// Function of each route, as the API is told.
+    pub(super) paths: Vec<(String, String)>,
+    /// How many of the standing metrics are the API's.
+    pub(super) detailed_metrics: f64,
+    /// Schedules, each taken to run every hour.
+    pub(super) schedules: f64,
+    pub(super) has_edge: bool,
+    pub(super) has_firewall: bool,
+    pub(super) has_archive: bool,
+    pub(super) has_guard: bool,
+    pub(super) log_retention_days: f64,
+}
+
+impl Stacks {
+    pub(super) fn of(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Self {
+        let mut stacks = Self { log_retention_days: retention(templates, overrides), ..Self::default() };
+        for template in templates.values() {
+            for resource in template.resources() {
+                let counts = count(&resource);
+                if conditions::has(template, &resource, overrides) {
+                    stacks.note(&resource);
+                    add(&mut stacks.standing, counts);
+                } else if !counts.is_empty() {
+                    let condition = resource.attribute("Condition").as_str().unwrap_or_default();
+                    add(stacks.options.entry(condition.to_owned()).or_default(), counts);
+                }
+            }
+            stacks.note_functions(template);
+        }
+        stacks
+    }
+
+    fn note(&mut self, resource: &Resource<'_>) {
+        match resource.kind() {
+            "AWS::CloudFront::Distribution" => self.has_edge = true,
+            "AWS::WAFv2::WebACLAssociation" => self.has_firewall = true,
+            "AWS::Events::Archive" => self.has_archive = true,
+            "AWS::GuardDuty::Detector" => self.has_guard = true,
+            _ => {}
+        }
+    }
+
+    fn note_functions(&mut self, template: &Template) {
+        for function in template.functions() {
+            let megabytes = function.property("MemorySize").as_f64().unwrap_or(128.0);
+            self.memory.insert(function.name().to_owned(), megabytes / 1024.0);
+            let metrics = Counts::from([("metric", METRICS_OF_A_FUNCTION)]);
+            add(&mut self.standing, metrics);
+            for (_, kind, properties) in function.events() {
+                match kind {
+                    "Api" => {
+                        let path = properties["Path"].as_str().unwrap_or_default();
+                        self.paths.push((path.to_owned(), function.name().to_owned()));
+                        if detailed_metrics(template) {
+                            self.detailed_metrics += DETAILED_METRICS_OF_A_METHOD;
+                            add(&mut self.standing, Counts::from([("metric", DETAILED_METRICS_OF_A_METHOD)]));
+                        }
+                    }
+                    "SQS" => {
+                        let polls = IDLE_POLLERS * HOURS * 3600.0 / LONG_POLL_SECONDS;
+                        add(&mut self.standing, Counts::from([("queue_request", polls)]));
+                    }
+                    "ScheduleV2" => self.schedules += 1.0,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The function that answers a route such as `GET /v1/me`: the exact path, else the longest group.
+    pub(super) fn function_of(&self, route: &str) -> &str {
+        let path = route.split_once(' ').map_or(route, |(_, path)| path);
+        let fits = |template: &str| {
+            template == path || template.strip_suffix("{proxy+}").is_some_and(|root| path.starts_with(root))
+        };
+        let all = self.paths.iter().filter(|(template, _)| fits(template));
+        let best = all.max_by_key(|(template, _)| (template == path, template.len()));
+        best.map_or_else(|| panic!("no function of the templates answers {route}"), |(_, function)| function)
+    }
+}
+
+fn add(to: &mut Counts, counts: Counts) {
+    for (name, quantity) in counts {
+        *to.entry(name).or_default() += quantity;
+    }
+}
+
+fn detailed_metrics(template: &Template) -> bool {
+    template.of_type("AWS::Serverless::Api").any(|api| {
+        let settings = api.property("MethodSettings").as_array();
+        settings.into_iter().flatten().any(|setting| setting["MetricsEnabled"] == true)
+    })
+}
+
+fn retention(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> f64 {
+    let default =
+        |template: &Template| template.section("Parameters")["LogRetentionDays"]["Default"].as_f64();
+    let overridden = overrides.get("LogRetentionDays").and_then(|days| days.parse().ok());
+    overridden.or_else(|| templates.values().find_map(default)).unwrap_or(30.0)
+}
+
+fn count(resource: &Resource<'_>) -> Counts {
+    let items =
+        |value: &Value| value.as_array().map_or(0.0, |all| f64::from(u32::try_from(all.len()).unwrap_or(0)));
+    match resource.kind() {
+        "AWS::WAFv2::WebACL" => {
+            let rules = resource.property("Rules");
+            let bots = rules.to_string().matches("AWSManagedRulesBotControlRuleSet").count();
+            let bots = if bots > 0 { 1.0 } else { 0.0 };
+            Counts::from([("waf_acl", 1.0), ("waf_rule", items(rules)), ("waf_bot_control", bots)])
+        }
+        "AWS::CloudWatch::Alarm" => {
+            let metrics = resource.property("Metrics").to_string().matches("\"MetricStat\"").count();
+            Counts::from([("alarm", f64::from(u32::try_from(metrics.max(1)).unwrap_or(1)))])
+        }
+        "AWS::CloudWatch::CompositeAlarm" => Counts::from([("composite_alarm", 1.0)]),
+        "AWS::CloudWatch::Dashboard" => Counts::from([("dashboard", 1.0)]),
+        "AWS::Logs::MetricFilter" => {
+            Counts::from([("metric", items(resource.property("MetricTransformations")))])
+        }
+        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => Counts::from([("key", 1.0)]),
+        "AWS::SecretsManager::Secret" => {
+            Counts::from([("secret", 1.0 + items(resource.property("ReplicaRegions")))])
+        }
+        "AWS::EC2::NatGateway" => Counts::from([("nat_gateway", HOURS)]),
+        "AWS::EC2::EIP" => Counts::from([("public_address", HOURS)]),
+        "AWS::Route53::HostedZone" => Counts::from([("hosted_zone", 1.0)]),
+        _ => Counts::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "
+Parameters:
+  Nat: {Type: String, Default: 'off'}
+  LogRetentionDays: {Type: Number, Default: 30}
+Conditions:
+  HasNat: !Equals [!Ref Nat, 'on']
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties: {MethodSettings: [{MetricsEnabled: true}]}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/api-things/
+      MemorySize: 512
+      Events:
+        All: {Type: Api, Properties: {Path: '/v1/{proxy+}'}}
+        One: {Type: Api, Properties: {Path: /v1/things}}
+        Queue: {Type: SQS, Properties: {}}
+  Acl:
+    Type: AWS::WAFv2::WebACL
+    Properties: {Rules: [{Name: A}, {Name: B}]}
+  Simple: {Type: AWS::CloudWatch::Alarm, Properties: {MetricName: Errors}}
+  Ratio: {Type: AWS::CloudWatch::Alarm, Properties: {Metrics: [{MetricStat: {}}, {MetricStat: {}}, {Expression: a/b}]}}
+  Gateway: {Type: AWS::EC2::NatGateway, Condition: HasNat}
+  Address: {Type: AWS::EC2::EIP, Condition: HasNat}
+";
+
+    #[test]
+    fn what_stands_is_counted_and_what_is_off_is_an_option() {
+        let templates = BTreeMap::from([("template.yaml".to_owned(), Template::parse(TEMPLATE))]);
+        let stacks = Stacks::of(&templates, &Parameters::new());
+        let expected = Counts::from([
+            ("alarm", 3.0),
+            ("metric", METRICS_OF_A_FUNCTION + 2.0 * DETAILED_METRICS_OF_A_METHOD),
+            ("queue_request", 657_000.0),
+            ("waf_acl", 1.0),
+            ("waf_bot_control", 0.0),
+            ("waf_rule", 2.0),
+        ]);
+        assert_eq!(stacks.standing, expected);
+        let nat = Counts::from([("nat_gateway", HOURS), ("public_address", HOURS)]);
+        assert_eq!(stacks.options, BTreeMap::from([("HasNat".to_owned(), nat)]));
+        assert_eq!(stacks.function_of("GET /v1/things"), "api-things");
+        let on = Parameters::from([("Nat".to_owned(), "on".to_owned())]);
+        assert!(Stacks::of(&templates, &on).options.is_empty());
+    }
+
+    #[test]
+    fn each_function_writes_as_many_metrics_as_are_counted() {
+        let source = include_str!("../../../../crates/lambda-host/src/metrics.rs");
+        let written = source.matches("metric(\"").count();
+        assert_eq!(f64::from(u32::try_from(written).unwrap()), METRICS_OF_A_FUNCTION);
+    }
+}
