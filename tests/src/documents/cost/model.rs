@@ -75,7 +75,9 @@ impl Month {
                 data.usage.lambda.milliseconds_besides,
                 memory,
             );
-            self.add("transfer", times * (route.answer_bytes + data.usage.bytes.answer_headers));
+            // What goes to CloudFront is paid where it leaves CloudFront.
+            let transfer = if stacks.has_edge { "edge_transfer" } else { "transfer" };
+            self.add(transfer, times * (route.answer_bytes + data.usage.bytes.answer_headers));
             requests += times * (1.0 + data.usage.preflights);
         }
         self.add("api_request", requests);
@@ -139,9 +141,11 @@ impl Month {
             self.add("waf_request", requests);
         }
         if stacks.has_edge {
-            let files = crowd.people * data.usage.edge.requests_of_person;
-            self.add("edge_request", files);
-            self.add("waf_request", files);
+            // The API is behind the same distribution: its requests pass there and meet both web ACLs.
+            let all = requests + crowd.people * data.usage.edge.requests_of_person;
+            self.add("edge_request", all);
+            self.add("edge_function", all);
+            self.add("waf_request", all);
             self.add("edge_transfer", crowd.people * data.usage.edge.megabytes_of_person * 1e6);
         }
     }
@@ -199,7 +203,10 @@ impl Crowd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{budgets::Budget, documents::cost::standing::Counts};
+    use crate::{
+        budgets::Budget,
+        documents::cost::{data::Edge, standing::Counts},
+    };
 
     /// One route with one event, one worker, everything else nothing.
     const USAGE: &str = "
@@ -283,6 +290,18 @@ management_events: 0
         assert!((sum - month.total(&data)).abs() < 1e-9);
         let nobody = Month::of(&data, &stacks, 0.0);
         assert!((nobody.total(&data) - 5.0 - 1_000.0 / 1e6 * 0.40).abs() < 1e-9);
+    }
+
+    #[test]
+    fn behind_cloudfront_a_request_is_paid_there_too_and_its_answer_there_alone() {
+        let (mut data, mut stacks) = small();
+        data.usage.edge = Edge { requests_of_person: 10.0, megabytes_of_person: 2.0 };
+        stacks.has_edge = true;
+        let used = Month::of(&data, &stacks, 1_000.0).used;
+        assert_eq!((used["edge_request"], used["edge_function"]), (13_500.0, 13_500.0));
+        assert_eq!(used["waf_request"], 3_500.0 + 13_500.0);
+        assert_eq!(used["edge_transfer"], 3_500.0 * 1_000.0 + 2e9);
+        assert!(!used.contains_key("transfer"));
     }
 
     #[test]

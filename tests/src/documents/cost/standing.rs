@@ -47,9 +47,14 @@ pub(super) struct Stacks {
 impl Stacks {
     pub(super) fn of(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Self {
         let mut stacks = Self { log_retention_days: retention(templates, overrides), ..Self::default() };
-        for template in templates.values() {
+        for (file, template) in templates {
+            let times = uses(file, templates, overrides);
             for resource in template.resources() {
-                let counts = count(&resource);
+                let mut counts = count(&resource);
+                for (price, quantity) in &mut counts {
+                    // Filters of all copies of a nested stack write into one metric.
+                    *quantity *= if *price == "metric" { 1.0 } else { times };
+                }
                 if conditions::has(template, &resource, overrides) {
                     stacks.note(&resource);
                     add(&mut stacks.standing, counts);
@@ -110,6 +115,16 @@ impl Stacks {
         let best = all.max_by_key(|(template, _)| (template == path, template.len()));
         best.map_or_else(|| panic!("no function of the templates answers {route}"), |(_, function)| function)
     }
+}
+
+/// How many stacks are made of a template: itself, or as often as another nests it.
+fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Parameters) -> f64 {
+    let nested = templates.values().map(|template| {
+        let stacks = template.of_type("AWS::CloudFormation::Stack");
+        let here = stacks.filter(|stack| stack.property("TemplateURL") == file);
+        here.filter(|stack| conditions::has(template, stack, overrides)).count()
+    });
+    f64::from(u32::try_from(nested.sum::<usize>()).unwrap_or(u32::MAX)).max(1.0)
 }
 
 fn add(to: &mut Counts, counts: Counts) {
@@ -212,6 +227,24 @@ Resources:
         assert_eq!(stacks.function_of("GET /v1/things"), "api-things");
         let on = Parameters::from([("Nat".to_owned(), "on".to_owned())]);
         assert!(Stacks::of(&templates, &on).options.is_empty());
+    }
+
+    #[test]
+    fn a_nested_stack_counts_as_often_as_it_is_nested() {
+        let nested = "
+Resources:
+  Slow: {Type: AWS::CloudWatch::Alarm, Properties: {MetricName: Duration}}
+  Filter: {Type: AWS::Logs::MetricFilter, Properties: {MetricTransformations: [{}]}}
+";
+        let outer = "
+Resources:
+  One: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
+  Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
+";
+        let files = [("alarms.yaml", nested), ("template.yaml", outer)];
+        let templates = files.map(|(file, text)| (file.to_owned(), Template::parse(text))).into();
+        let stacks = Stacks::of(&templates, &Parameters::new());
+        assert_eq!(stacks.standing, Counts::from([("alarm", 2.0), ("metric", 1.0)]));
     }
 
     #[test]
