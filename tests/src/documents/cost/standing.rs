@@ -48,19 +48,24 @@ impl Stacks {
     pub(super) fn of(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Self {
         let mut stacks = Self { log_retention_days: retention(templates, overrides), ..Self::default() };
         for (file, template) in templates {
-            let times = uses(file, templates, overrides);
+            let uses = uses(file, templates, overrides);
             for resource in template.resources() {
                 let mut counts = count(&resource);
                 for (price, quantity) in &mut counts {
                     // Filters of all copies of a nested stack write into one metric.
-                    *quantity *= if *price == "metric" { 1.0 } else { times };
+                    *quantity *= if *price == "metric" { 1.0 } else { uses.times };
                 }
-                if conditions::has(template, &resource, overrides) {
-                    stacks.note(&resource);
-                    add(&mut stacks.standing, counts);
-                } else if !counts.is_empty() {
-                    let condition = resource.attribute("Condition").as_str().unwrap_or_default();
-                    add(stacks.options.entry(condition.to_owned()).or_default(), counts);
+                let here = conditions::has(template, &resource, overrides);
+                let off = if here { uses.off.as_deref() } else { resource.attribute("Condition").as_str() };
+                match off {
+                    None => {
+                        stacks.note(&resource);
+                        add(&mut stacks.standing, counts);
+                    }
+                    Some(condition) if !counts.is_empty() => {
+                        add(stacks.options.entry(condition.to_owned()).or_default(), counts);
+                    }
+                    Some(_) => {}
                 }
             }
             stacks.note_functions(template);
@@ -117,14 +122,27 @@ impl Stacks {
     }
 }
 
-/// How many stacks are made of a template: itself, or as often as another nests it.
-fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Parameters) -> f64 {
-    let nested = templates.values().map(|template| {
+/// How many stacks are made of a template.
+struct Uses {
+    times: f64,
+    /// The condition that would have to be true for there to be any.
+    off: Option<String>,
+}
+
+/// A template is a stack itself, unless others nest it: then it is as many as they have.
+fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Uses {
+    let mut uses = Uses { times: 0.0, off: None };
+    for template in templates.values() {
         let stacks = template.of_type("AWS::CloudFormation::Stack");
-        let here = stacks.filter(|stack| stack.property("TemplateURL") == file);
-        here.filter(|stack| conditions::has(template, stack, overrides)).count()
-    });
-    f64::from(u32::try_from(nested.sum::<usize>()).unwrap_or(u32::MAX)).max(1.0)
+        for stack in stacks.filter(|stack| stack.property("TemplateURL") == file) {
+            if conditions::has(template, &stack, overrides) {
+                uses.times += 1.0;
+            } else {
+                uses.off = stack.attribute("Condition").as_str().map(str::to_owned);
+            }
+        }
+    }
+    Uses { off: uses.off.filter(|_| uses.times == 0.0), times: uses.times.max(1.0) }
 }
 
 fn add(to: &mut Counts, counts: Counts) {
@@ -240,11 +258,15 @@ Resources:
 Resources:
   One: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
   Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
+  Egress: {Type: AWS::CloudFormation::Stack, Condition: HasEgress, Properties: {TemplateURL: egress.yaml}}
+Conditions: {HasEgress: !Equals ['on', 'off']}
 ";
-        let files = [("alarms.yaml", nested), ("template.yaml", outer)];
+        let egress = "Resources: {Gateway: {Type: AWS::EC2::NatGateway}}";
+        let files = [("alarms.yaml", nested), ("egress.yaml", egress), ("template.yaml", outer)];
         let templates = files.map(|(file, text)| (file.to_owned(), Template::parse(text))).into();
         let stacks = Stacks::of(&templates, &Parameters::new());
         assert_eq!(stacks.standing, Counts::from([("alarm", 2.0), ("metric", 1.0)]));
+        assert_eq!(stacks.options["HasEgress"], Counts::from([("nat_gateway", HOURS)]));
     }
 
     #[test]
