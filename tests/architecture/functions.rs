@@ -8,8 +8,6 @@ use system_tests::template::{Template, repository, target};
 
 use crate::{assert_none, assert_noticed, broken};
 
-/// What an account has by default is 1000, of which AWS keeps 100 unreserved.
-const RESERVABLE_CONCURRENCY: u64 = 900;
 /// API Gateway waits 29 seconds.
 const LONGEST_HTTP_TIMEOUT: u64 = 28;
 /// Lambda's longest run, in seconds.
@@ -57,12 +55,10 @@ pub(crate) fn folders_and_template(template: &Template, folders: &[String]) -> V
 
 pub(crate) fn limits(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
-    let mut reserved = 0;
     for function in template.functions() {
         let name = function.name();
         let number = |property: &str| function.property(property).as_u64().unwrap_or_default();
         let concurrency = number("ReservedConcurrentExecutions");
-        reserved += concurrency;
         if concurrency == 0 {
             problems.push(format!(
                 "{name}: give it ReservedConcurrentExecutions, so that no other function starves it."
@@ -102,10 +98,6 @@ pub(crate) fn limits(template: &Template) -> Vec<String> {
                 ));
             }
         }
-    }
-    if reserved > RESERVABLE_CONCURRENCY {
-        problems
-            .push(format!("{reserved} executions are reserved; an account has {RESERVABLE_CONCURRENCY}."));
     }
     problems
 }

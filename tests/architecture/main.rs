@@ -3,11 +3,14 @@
 //!
 //! A rule is a function from what it looks at to a list of problems; a problem says what is wrong and what to do.
 
+mod deployments;
 mod environment;
 mod events_and_queues;
 mod functions;
 mod generated;
+mod operations;
 mod policies;
+mod protection;
 mod routes;
 mod scaffold;
 mod sources;

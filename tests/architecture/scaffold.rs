@@ -5,7 +5,7 @@ use std::fs;
 use system_tests::template::{Template, repository};
 use xtask::new_function::NewFunction;
 
-use crate::{assert_none, events_and_queues, functions, policies};
+use crate::{assert_none, events_and_queues, functions, operations, policies, protection};
 
 #[test]
 fn a_new_function_of_each_kind_holds_to_the_rules() {
@@ -25,6 +25,11 @@ fn a_new_function_of_each_kind_holds_to_the_rules() {
     assert_none(&functions::folders_and_template(&template, &folders));
     assert_none(&functions::limits(&template));
     assert_none(&functions::schedules(&template));
+    assert_none(&operations::functions(&template));
+    assert_none(&operations::saved_queries(&template));
+    assert_none(&operations::alarms(&template));
+    assert_none(&protection::at_rest(&template));
+    assert_none(&protection::edge(&template));
     assert_none(&policies::functions(&template));
     assert_none(&policies::resource_policies(&template));
     assert_none(&events_and_queues::queues(&template));

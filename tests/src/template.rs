@@ -44,9 +44,17 @@ impl Template {
     ///
     /// Where there is none, or it is no YAML.
     pub fn of_repository() -> Self {
-        Self::parse(
-            &fs::read_to_string(repository().join("template.yaml")).expect("template.yaml is readable"),
-        )
+        Self::of_file("template.yaml")
+    }
+
+    /// Another template of this repository, such as `edge.yaml`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none, or it is no YAML.
+    pub fn of_file(name: &str) -> Self {
+        let text = fs::read_to_string(repository().join(name));
+        Self::parse(&text.unwrap_or_else(|error| panic!("{name} is not readable: {error}")))
     }
 
     /// All templates in the repository's root, by file name: each stack, and each part of one.
@@ -92,6 +100,12 @@ impl Template {
     pub fn resource(&self, id: &str) -> Option<Resource<'_>> {
         let (id, value) = self.document["Resources"].as_object()?.get_key_value(id)?;
         Some(Resource { id, value })
+    }
+
+    /// The parameters: name and declaration.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let parameters = self.document["Parameters"].as_object();
+        parameters.into_iter().flatten().map(|(name, declaration)| (name.as_str(), declaration))
     }
 
     /// All resources.
@@ -185,6 +199,16 @@ impl<'a> Function<'a> {
 pub fn target(value: &Value) -> Option<&str> {
     let sub = || value["Fn::Sub"].as_str()?.split_once("${")?.1.split(['}', '.']).next();
     value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).or_else(sub)
+}
+
+/// Whether a reference to the resource stands anywhere in the value.
+pub fn mentions(value: &Value, id: &str) -> bool {
+    let within = match value {
+        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
+        Value::Object(entries) => entries.values().any(|item| mentions(item, id)),
+        _ => false,
+    };
+    within || target(value) == Some(id)
 }
 
 /// One value or a list of them, as policies allow both.

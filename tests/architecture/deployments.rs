@@ -1,0 +1,218 @@
+//! What is deployed where: `samconfig.toml`, the numbers that an account bounds, and the size of the stack.
+
+use std::{collections::BTreeMap, fs};
+
+use system_tests::template::{Template, repository};
+use toml::{Table, Value};
+
+use crate::{assert_none, assert_noticed, broken};
+
+const ENVIRONMENTS: &[&str] = &["dev", "staging", "prod"];
+const RECORD: &str = "docs/decisions/0011-reserved-concurrency.md";
+/// An account runs 1,000 at once; AWS keeps 100 of them for functions without a reservation.
+const RESERVABLE: u64 = 900;
+/// CloudFormation takes 500 resources in a stack; what is left is room for a year.
+const MOST_RESOURCES: usize = 400;
+
+fn samconfig() -> Table {
+    let text = fs::read_to_string(repository().join("samconfig.toml")).expect("samconfig.toml is readable");
+    text.parse().expect("samconfig.toml is TOML")
+}
+
+/// Texts of a list such as `parameter_overrides`.
+fn texts<'a>(config: &'a Table, section: &str, name: &str) -> Vec<&'a str> {
+    let listed = config
+        .get(section)
+        .and_then(|section| section.get("deploy")?.get("parameters")?.get(name)?.as_array());
+    listed.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn overrides<'a>(config: &'a Table, section: &str) -> BTreeMap<&'a str, &'a str> {
+    texts(config, section, "parameter_overrides")
+        .into_iter()
+        .filter_map(|entry| entry.split_once('='))
+        .collect()
+}
+
+fn environments(config: &Table, template: &Template, edge: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for environment in ENVIRONMENTS {
+        let given = overrides(config, environment);
+        problems.extend(parameters(environment, &given, template));
+        if given.get("Environment") != Some(environment) {
+            problems.push(format!("samconfig.toml, {environment}: say Environment={environment}."));
+        }
+        problems.extend(tags(config, environment, environment));
+        if given.get("Edge") == Some(&"on") {
+            let section = format!("edge-{environment}");
+            problems.extend(parameters(&section, &overrides(config, &section), edge));
+            problems.extend(tags(config, &section, environment));
+            let region = config
+                .get(&section)
+                .and_then(|section| section.get("global")?.get("parameters")?.get("region")?.as_str());
+            if region != Some("us-east-1") {
+                problems.push(format!(
+                    "samconfig.toml, {section}: say region = \"us-east-1\"; CloudFront takes nothing else."
+                ));
+            }
+        }
+    }
+    problems
+}
+
+fn parameters(section: &str, given: &BTreeMap<&str, &str>, template: &Template) -> Vec<String> {
+    let declared: BTreeMap<_, _> = template.parameters().collect();
+    let mut problems = Vec::new();
+    for (name, declaration) in &declared {
+        let allowed = declaration["AllowedValues"].as_array();
+        match given.get(name) {
+            None if declaration["Default"].is_null() => {
+                problems.push(format!("samconfig.toml, {section}: give {name}; it has no default."));
+            }
+            Some(value) if allowed.is_some_and(|allowed| !allowed.iter().any(|one| one == value)) => {
+                // Numbers stand as numbers in the template and as text here.
+                let as_number =
+                    allowed.is_some_and(|allowed| allowed.iter().any(|one| one.to_string() == *value));
+                if !as_number {
+                    problems.push(format!("samconfig.toml, {section}: {name} cannot be {value:?}."));
+                }
+            }
+            _ => {}
+        }
+    }
+    let unknown = given.keys().filter(|name| !declared.contains_key(*name));
+    problems.extend(
+        unknown.map(|name| format!("samconfig.toml, {section}: no template declares {name}; remove it.")),
+    );
+    problems
+}
+
+fn tags(config: &Table, section: &str, environment: &str) -> Vec<String> {
+    let tags = texts(config, section, "tags");
+    let wanted = ["product=gantry".to_owned(), format!("environment={environment}")];
+    let missing = wanted.iter().filter(|tag| !tags.contains(&tag.as_str()));
+    missing
+        .map(|tag| format!("samconfig.toml, {section}: add the tag {tag}; costs are told apart by it."))
+        .collect()
+}
+
+/// Names and numbers of the record's table, and the sum that it states.
+fn recorded(record: &str) -> (BTreeMap<&str, u64>, Option<u64>) {
+    let rows = record.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+        Some((cells.next()?.trim_end_matches('`'), cells.next()?.parse().ok()?))
+    });
+    let sum = record.split_once("The sum is **").and_then(|(_, rest)| rest.split("**").next()?.parse().ok());
+    (rows.collect(), sum)
+}
+
+fn reserved(template: &Template, record: &str) -> Vec<String> {
+    let (explained, stated) = recorded(record);
+    let mut problems = Vec::new();
+    let mut sum = 0;
+    for function in template.functions() {
+        let name = function.name();
+        let number = function.property("ReservedConcurrentExecutions").as_u64().unwrap_or_default();
+        sum += number;
+        if explained.get(name) != Some(&number) {
+            problems.push(format!("{name} reserves {number}: explain the number in {RECORD}."));
+        }
+    }
+    let gone =
+        explained.keys().filter(|name| !template.functions().any(|function| function.name() == **name));
+    problems.extend(gone.map(|name| format!("{RECORD} explains {name}, which is no function any more.")));
+    if stated != Some(sum) {
+        problems.push(format!("{sum} executions are reserved; say \"The sum is **{sum}**\" in {RECORD}."));
+    }
+    if sum > RESERVABLE {
+        problems.push(format!(
+            "{sum} executions are reserved; an account has {RESERVABLE} to give. Lower some, or move to accounts with more."
+        ));
+    }
+    problems
+}
+
+/// How many resources SAM makes of the template, with every option on.
+fn expanded(template: &Template) -> usize {
+    let plain = template.resources().filter(|resource| !resource.kind().starts_with("AWS::Serverless::"));
+    // The API, its stage and its deployment; CodeDeploy's application and role.
+    let shared = 3 + 2;
+    let of_functions: usize = template
+        .functions()
+        .map(|function| {
+            let sources: usize =
+                function.events().map(|(_, kind, _)| if kind.starts_with("Schedule") { 2 } else { 1 }).sum();
+            let invoke_config = usize::from(!function.property("EventInvokeConfig").is_null());
+            // Itself, role, version, alias, deployment group.
+            5 + sources + invoke_config
+        })
+        .sum();
+    plain.count() + shared + of_functions
+}
+
+fn size(template: &Template) -> Option<String> {
+    let resources = expanded(template);
+    (resources > MOST_RESOURCES).then(|| {
+        format!("The stack has {resources} resources; CloudFormation takes 500. Move a part into a nested stack like egress.yaml.")
+    })
+}
+
+fn record() -> String {
+    fs::read_to_string(repository().join(RECORD)).expect("the record is readable")
+}
+
+#[test]
+fn every_environment_is_complete() {
+    let edge = Template::of_file("edge.yaml");
+    assert_none(&environments(&samconfig(), &Template::of_repository(), &edge));
+}
+
+#[test]
+fn what_is_reserved_is_explained_and_fits() {
+    assert_none(&reserved(&Template::of_repository(), &record()));
+}
+
+#[test]
+fn the_stack_is_not_too_large() {
+    let template = Template::of_repository();
+    assert!(expanded(&template) > 100, "the resources were not counted");
+    assert_none(&size(&template).into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn an_incomplete_environment_is_noticed() {
+    let mut config = samconfig();
+    let deploy = config["prod"]["deploy"]["parameters"].as_table_mut().unwrap();
+    deploy.insert("tags".into(), Value::Array(vec!["product=gantry".into()]));
+    let given = ["Environment=prod", "Edge=on", "WebFirewall=maybe", "Colour=red"];
+    deploy.insert("parameter_overrides".into(), Value::Array(given.map(Value::from).to_vec()));
+    config["edge-prod"]["global"]["parameters"]["region"] = "eu-central-1".into();
+    let problems = environments(&config, &Template::of_repository(), &Template::of_file("edge.yaml"));
+    assert_noticed(&problems, "prod: give MailFrom; it has no default");
+    assert_noticed(&problems, "prod: WebFirewall cannot be \"maybe\"");
+    assert_noticed(&problems, "prod: no template declares Colour");
+    assert_noticed(&problems, "prod: add the tag environment=prod");
+    assert_noticed(&problems, "edge-prod: say region = \"us-east-1\"");
+}
+
+#[test]
+fn an_unexplained_or_too_large_reservation_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["ApiOrgsFunction"]["Properties"]["ReservedConcurrentExecutions"] = 800.into();
+        document["Resources"].as_object_mut().unwrap().remove("QueueMailFunction");
+    });
+    let problems = reserved(&template, &record());
+    assert_noticed(&problems, "api-orgs reserves 800: explain the number");
+    assert_noticed(&problems, "explains queue-mail, which is no function any more");
+    assert_noticed(&problems, "an account has 900 to give");
+}
+
+#[test]
+fn a_stack_that_grew_too_large_is_noticed() {
+    let template = broken(|document| {
+        let resources = document["Resources"].as_object_mut().unwrap();
+        let queue = resources["MailQueue"].clone();
+        resources.extend((0..MOST_RESOURCES).map(|number| (format!("Queue{number}"), queue.clone())));
+    });
+    assert!(size(&template).unwrap().contains("Move a part into a nested stack"));
+}

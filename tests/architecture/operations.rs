@@ -1,0 +1,221 @@
+//! Somebody is told: every function, rule and queue has its alarms, and shows up where people look.
+
+use serde_json::{Value, json};
+
+use system_tests::template::{Function, Resource, Template, mentions, target};
+
+use crate::{assert_none, assert_noticed, broken};
+
+/// What `alarms.yaml` watches of a function.
+const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions"];
+
+/// Each function has its nested stack of alarms, told the function's own numbers, and is rolled back on them.
+pub(crate) fn functions(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for function in template.functions() {
+        let name = function.name();
+        let physical = json!({ "Fn::Sub": format!("${{AWS::StackName}}-{name}") });
+        if function.property("FunctionName") != &physical {
+            problems.push(format!(
+                "{name}: say FunctionName: !Sub ${{AWS::StackName}}-{name}; the dashboard finds functions by the beginning."
+            ));
+        }
+        if function.property("AutoPublishAlias") != "live" {
+            problems.push(format!(
+                "{name}: keep AutoPublishAlias: live (Globals), or a new version takes all callers at once."
+            ));
+        }
+        let Some(alarms) = alarms_of(template, &physical) else {
+            problems.push(format!(
+                "{name}: give it its alarms, an AWS::CloudFormation::Stack with TemplateURL: alarms.yaml and its FunctionName."
+            ));
+            continue;
+        };
+        if !mentions(&function.property("DeploymentPreference")["Alarms"], alarms.id) {
+            problems.push(format!(
+                "{name}: list Errors and Slow of {} in DeploymentPreference/Alarms, or a bad version is not rolled back.",
+                alarms.id
+            ));
+        }
+        problems.extend(told(&function, &alarms));
+    }
+    problems
+}
+
+fn alarms_of<'a>(template: &'a Template, physical: &Value) -> Option<Resource<'a>> {
+    template.of_type("AWS::CloudFormation::Stack").find(|stack| {
+        stack.property("TemplateURL") == "alarms.yaml"
+            && &stack.property("Parameters")["FunctionName"] == physical
+    })
+}
+
+fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
+    let (name, id) = (function.name(), alarms.id);
+    let given = alarms.property("Parameters");
+    let mut problems = Vec::new();
+    if &given["ReservedConcurrency"] != function.property("ReservedConcurrentExecutions") {
+        problems.push(format!(
+            "{id}: ReservedConcurrency must be the ReservedConcurrentExecutions of {name}, {}.",
+            function.property("ReservedConcurrentExecutions")
+        ));
+    }
+    let timeout = function.property("Timeout").as_u64().unwrap_or_default() * 1_000;
+    if !given["SlowMilliseconds"].as_u64().is_some_and(|slow| 0 < slow && slow * 2 <= timeout) {
+        problems.push(format!(
+            "{id}: SlowMilliseconds must be at most half of the timeout of {name} ({timeout} ms), or the alarm comes after the failures."
+        ));
+    }
+    let logs = target(&function.property("LoggingConfig")["LogGroup"]);
+    if logs.is_none() || target(&given["LogGroupName"]) != logs {
+        problems.push(format!("{id}: LogGroupName must be the log group of {name}."));
+    }
+    if target(&given["AlarmTopicArn"]) != Some("AlarmTopic") {
+        problems.push(format!("{id}: say AlarmTopicArn: !Ref AlarmTopic, or nobody is told."));
+    }
+    problems
+}
+
+/// The log of each function is in the saved queries, and that of each HTTP function in those about requests.
+pub(crate) fn saved_queries(template: &Template) -> Vec<String> {
+    let Some(operations) = template.resource("Operations") else {
+        return vec![
+            "template.yaml has no Operations: nothing makes the dashboard and the saved queries.".to_owned(),
+        ];
+    };
+    let given = operations.property("Parameters");
+    let mut problems = Vec::new();
+    for function in template.functions() {
+        let logs = target(&function.property("LoggingConfig")["LogGroup"]).unwrap_or_default();
+        let serves_http = function.events().any(|(_, kind, _)| kind == "Api");
+        for (list, wanted) in [("FunctionLogs", true), ("HttpLogs", serves_http)] {
+            if wanted && !mentions(&given[list], logs) {
+                problems.push(format!("Operations: add !Ref {logs} ({}) to {list}.", function.name()));
+            }
+        }
+    }
+    problems
+}
+
+/// Every alarm tells somebody what to do, and every rule has one.
+pub(crate) fn alarms(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    let both = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+    for alarm in both.iter().flat_map(|kind| template.of_type(kind)) {
+        let actions = alarm.property("AlarmActions");
+        if !(mentions(actions, "AlarmTopic") || mentions(actions, "AlarmTopicArn")) {
+            problems.push(format!("{}: say AlarmActions: [!Ref AlarmTopic], or nobody is told.", alarm.id));
+        }
+        if alarm.property("AlarmDescription").is_null() {
+            problems.push(format!("{}: say in AlarmDescription what happened and where to look.", alarm.id));
+        }
+    }
+    for rule in template.of_type("AWS::Events::Rule") {
+        let on_aws = rule.property("EventBusName").is_null();
+        let watched = template.of_type("AWS::CloudWatch::Alarm").any(|alarm| {
+            alarm.property("MetricName") == "FailedInvocations"
+                && alarm.property("Dimensions").as_array().into_iter().flatten().any(|dimension| {
+                    dimension["Name"] == "RuleName" && &dimension["Value"] == rule.property("Name")
+                })
+        });
+        if !on_aws && !watched {
+            problems.push(format!(
+                "{}: give it an alarm on FailedInvocations whose RuleName is its Name.",
+                rule.id
+            ));
+        }
+    }
+    problems
+}
+
+/// What `alarms.yaml` itself holds.
+fn watches(alarms: &Template) -> Vec<String> {
+    let watched: Vec<&str> = alarms
+        .of_type("AWS::CloudWatch::Alarm")
+        .filter_map(|alarm| {
+            let through_math = &alarm.property("Metrics")[1]["MetricStat"]["Metric"]["MetricName"];
+            alarm.property("MetricName").as_str().or_else(|| through_math.as_str())
+        })
+        .collect();
+    let missing = WATCHED.iter().filter(|metric| !watched.contains(metric));
+    missing.map(|metric| format!("alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
+}
+
+#[test]
+fn every_function_is_watched() {
+    assert_none(&functions(&Template::of_repository()));
+}
+
+#[test]
+fn every_function_s_log_is_in_the_saved_queries() {
+    assert_none(&saved_queries(&Template::of_repository()));
+}
+
+#[test]
+fn every_alarm_reaches_somebody_and_every_rule_has_one() {
+    assert_none(&alarms(&Template::of_repository()));
+    assert_none(&alarms(&Template::of_file("alarms.yaml")));
+}
+
+#[test]
+fn the_alarms_of_a_function_are_complete() {
+    assert_none(&watches(&Template::of_file("alarms.yaml")));
+}
+
+#[test]
+fn a_function_without_alarms_or_alias_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"].as_object_mut().unwrap().remove("ApiOrgsAlarms");
+        document["Globals"]["Function"]["AutoPublishAlias"] = Value::Null;
+    });
+    let problems = functions(&template);
+    assert_noticed(&problems, "api-orgs: give it its alarms");
+    assert_noticed(&problems, "api-orgs: keep AutoPublishAlias: live");
+}
+
+#[test]
+fn alarms_with_another_function_s_numbers_are_noticed() {
+    let template = broken(|document| {
+        let resources = &mut document["Resources"];
+        resources["QueueMailFunction"]["Properties"]["ReservedConcurrentExecutions"] = 30.into();
+        resources["QueueMailFunction"]["Properties"]["DeploymentPreference"] = Value::Null;
+        resources["QueueMailAlarms"]["Properties"]["Parameters"]["SlowMilliseconds"] = 30_000.into();
+        resources["QueueMailAlarms"]["Properties"]["Parameters"]["LogGroupName"] =
+            json!({"Ref": "ApiOrgsLogs"});
+    });
+    let problems = functions(&template);
+    assert_noticed(&problems, "QueueMailAlarms: ReservedConcurrency must be");
+    assert_noticed(&problems, "QueueMailAlarms: SlowMilliseconds must be at most half");
+    assert_noticed(&problems, "QueueMailAlarms: LogGroupName must be the log group of queue-mail");
+    assert_noticed(&problems, "queue-mail: list Errors and Slow of QueueMailAlarms");
+}
+
+#[test]
+fn a_log_outside_the_saved_queries_is_noticed() {
+    let template = broken(|document| {
+        let given = &mut document["Resources"]["Operations"]["Properties"]["Parameters"];
+        given["HttpLogs"] = json!({"Fn::Join": [",", [{"Ref": "ApiAuthLogs"}]]});
+    });
+    assert_noticed(&saved_queries(&template), "Operations: add !Ref ApiOrgsLogs (api-orgs) to HttpLogs");
+}
+
+#[test]
+fn a_silent_alarm_and_an_unwatched_rule_are_noticed() {
+    let template = broken(|document| {
+        let resources = document["Resources"].as_object_mut().unwrap();
+        resources["StreamBehindAlarm"]["Properties"]["AlarmActions"] = Value::Null;
+        resources["CustomersAreHurt"]["Properties"]["AlarmDescription"] = Value::Null;
+        resources.remove("MailRuleAlarm");
+    });
+    let problems = alarms(&template);
+    assert_noticed(&problems, "StreamBehindAlarm: say AlarmActions");
+    assert_noticed(&problems, "CustomersAreHurt: say in AlarmDescription");
+    assert_noticed(&problems, "MailRule: give it an alarm on FailedInvocations");
+}
+
+#[test]
+fn a_metric_that_nothing_watches_is_noticed() {
+    let alarms = Template::of_file("alarms.yaml").edited(|document| {
+        document["Resources"].as_object_mut().unwrap().remove("NearItsLimit");
+    });
+    assert_noticed(&watches(&alarms), "no alarm watches ConcurrentExecutions");
+}

@@ -1,0 +1,237 @@
+//! What is kept is encrypted and has an end; what comes in comes through the firewall, and with the edge through CloudFront alone.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use system_tests::template::{Resource, Template, mentions, target};
+
+use crate::{assert_none, assert_noticed, broken};
+
+/// The rules that the web ACL of the API must have; the first belongs to the edge.
+const FIREWALL: &[&str] = &[
+    "OriginVerified",
+    "AdminAddresses",
+    "OversizeBody",
+    "RequestsPerAddress",
+    "AuthRequestsPerAddress",
+    "IpReputation",
+    "KnownBadInputs",
+    "Common",
+    "SqlInjection",
+];
+/// AWS's cache policy `CachingDisabled`.
+const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
+
+/// Log groups, secrets, topics and buckets.
+pub(crate) fn at_rest(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for logs in template.of_type("AWS::Logs::LogGroup") {
+        if logs.property("RetentionInDays").is_null() {
+            problems.push(format!("{}: give it RetentionInDays, or its lines stay for ever.", logs.id));
+        }
+    }
+    let encrypted = [
+        ("AWS::Logs::LogGroup", "KmsKeyId"),
+        ("AWS::SecretsManager::Secret", "KmsKeyId"),
+        ("AWS::SNS::Topic", "KmsMasterKeyId"),
+        ("AWS::Events::Archive", "KmsKeyIdentifier"),
+    ];
+    for (kind, property) in encrypted {
+        for resource in template.of_type(kind) {
+            if target(resource.property(property)) != Some("Key") {
+                problems.push(format!("{}: say {property}: the stack's Key.", resource.id));
+            }
+        }
+    }
+    problems
+        .extend(template.of_type("AWS::S3::Bucket").flat_map(|bucket| bucket_problems(template, &bucket)));
+    problems
+}
+
+fn bucket_problems(template: &Template, bucket: &Resource<'_>) -> Vec<String> {
+    let id = bucket.id;
+    let mut problems = Vec::new();
+    let rules = bucket.property("LifecycleConfiguration")["Rules"].as_array();
+    if rules.is_none_or(|rules| rules.iter().all(|rule| rule["Status"] != "Enabled")) {
+        problems.push(format!("{id}: give it a lifecycle rule that ends what is old."));
+    }
+    let block = bucket.property("PublicAccessBlockConfiguration");
+    for way in ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"] {
+        if block[way] != true {
+            problems.push(format!("{id}: say PublicAccessBlockConfiguration/{way}: true."));
+        }
+    }
+    if bucket.property("BucketEncryption").is_null() {
+        problems.push(format!("{id}: say how it is encrypted (BucketEncryption)."));
+    }
+    let only_tls = template.of_type("AWS::S3::BucketPolicy").any(|policy| {
+        let statements = policy.property("PolicyDocument")["Statement"].as_array();
+        target(policy.property("Bucket")) == Some(id)
+            && statements.into_iter().flatten().any(|statement| {
+                statement["Effect"] == "Deny"
+                    && statement["Condition"]["Bool"]["aws:SecureTransport"] == false
+            })
+    });
+    if !only_tls {
+        problems.push(format!("{id}: give it a bucket policy that denies requests without TLS."));
+    }
+    problems
+}
+
+/// The API's web ACL: there, complete, in order, logged.
+pub(crate) fn firewall(template: &Template) -> Vec<String> {
+    let Some(acl) = template.resource("WebAcl") else {
+        return vec!["template.yaml has no WebAcl; the API must not be without a firewall.".to_owned()];
+    };
+    // A rule that depends on a condition stands in an `Fn::If`.
+    let listed = acl.property("Rules").as_array().map(Vec::as_slice).unwrap_or_default();
+    let rules: Vec<&Value> =
+        listed.iter().map(|rule| if rule["Fn::If"].is_null() { rule } else { &rule["Fn::If"][1] }).collect();
+    let mut problems = Vec::new();
+    for name in FIREWALL {
+        if !rules.iter().any(|rule| rule["Name"] == *name) {
+            problems.push(format!("WebAcl: the rule {name} is gone; docs/security.md says what it is for."));
+        }
+    }
+    let priorities: BTreeSet<u64> = rules.iter().filter_map(|rule| rule["Priority"].as_u64()).collect();
+    if priorities.len() != rules.len() {
+        problems.push("WebAcl: two rules have the same Priority.".to_owned());
+    }
+    let first = rules.iter().min_by_key(|rule| rule["Priority"].as_u64());
+    if first.is_none_or(|first| first["Name"] != "OriginVerified") {
+        problems.push(
+            "WebAcl: OriginVerified must come first; later rules believe an address that CloudFront notes."
+                .to_owned(),
+        );
+    }
+    for rule in rules
+        .iter()
+        .filter(|rule| rule["Action"]["Count"].is_object() || rule["OverrideAction"]["Count"].is_object())
+    {
+        problems.push(format!("WebAcl: {} only counts; let it block.", rule["Name"]));
+    }
+    for kind in ["AWS::WAFv2::WebACLAssociation", "AWS::WAFv2::LoggingConfiguration"] {
+        if !template.of_type(kind).any(|resource| {
+            let properties = [resource.property("WebACLArn"), resource.property("ResourceArn")];
+            properties.iter().any(|value| mentions(value, "WebAcl"))
+        }) {
+            problems.push(format!("WebAcl: it needs an {kind}."));
+        }
+    }
+    problems
+}
+
+/// Each route of the API is behind the distribution, uncached, over TLS, with the secret that opens the API.
+pub(crate) fn edge(template: &Template) -> Vec<String> {
+    let Some(distribution) = template.resource("Distribution") else {
+        return vec!["template.yaml has no Distribution.".to_owned()];
+    };
+    let config = distribution.property("DistributionConfig");
+    let mut problems = Vec::new();
+    let origins = config["Origins"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let api = origins.iter().find(|origin| origin["Id"] == "api").unwrap_or(&Value::Null);
+    if api["CustomOriginConfig"]["OriginProtocolPolicy"] != "https-only"
+        || api["CustomOriginConfig"]["OriginSSLProtocols"] != json!(["TLSv1.2"])
+    {
+        problems.push("Distribution: the origin api must be https-only with TLSv1.2.".to_owned());
+    }
+    let secret = api["OriginCustomHeaders"].as_array().into_iter().flatten();
+    if !secret.into_iter().any(|header| header["HeaderName"] == "X-Origin-Secret") {
+        problems.push(
+            "Distribution: send X-Origin-Secret to the origin api, or the API's firewall refuses everything."
+                .to_owned(),
+        );
+    }
+    let behaviours = config["CacheBehaviors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let roots: BTreeSet<String> = crate::routes::routes(template)
+        .into_iter()
+        .filter_map(|(path, _)| Some(format!("/{}/*", path.split('/').nth(1)?)))
+        .collect();
+    for root in roots {
+        let Some(behaviour) = behaviours.iter().find(|behaviour| behaviour["PathPattern"] == *root) else {
+            problems.push(format!(
+                "Distribution: add a behaviour for {root} with the origin api; without it the path is answered by the frontend."
+            ));
+            continue;
+        };
+        if behaviour["CachePolicyId"] != CACHING_DISABLED || behaviour["TargetOriginId"] != "api" {
+            problems.push(format!("Distribution: {root} must go to the origin api and not be cached."));
+        }
+        if !mentions(&behaviour["FunctionAssociations"], "ClientAddress") {
+            problems.push(format!(
+                "Distribution: {root} needs the function ClientAddress, or limits count CloudFront's addresses."
+            ));
+        }
+    }
+    problems
+}
+
+#[test]
+fn what_is_kept_is_protected_and_ends() {
+    for name in ["template.yaml", "edge.yaml", "egress.yaml"] {
+        assert_none(&at_rest(&Template::of_file(name)));
+    }
+}
+
+#[test]
+fn the_firewall_is_complete() {
+    assert_none(&firewall(&Template::of_repository()));
+}
+
+#[test]
+fn every_route_is_behind_the_edge() {
+    assert_none(&edge(&Template::of_repository()));
+}
+
+#[test]
+fn what_is_kept_for_ever_or_in_the_open_is_noticed() {
+    let template = broken(|document| {
+        let resources = document["Resources"].as_object_mut().unwrap();
+        resources["ApiOrgsLogs"]["Properties"] = json!({"LogGroupName": "logs"});
+        resources["LinkSecret"]["Properties"]["KmsKeyId"] = Value::Null;
+        resources["FrontendBucket"]["Properties"] = json!({});
+        resources.remove("FrontendBucketPolicy");
+    });
+    let problems = at_rest(&template);
+    assert_noticed(&problems, "ApiOrgsLogs: give it RetentionInDays");
+    assert_noticed(&problems, "ApiOrgsLogs: say KmsKeyId: the stack's Key");
+    assert_noticed(&problems, "LinkSecret: say KmsKeyId: the stack's Key");
+    assert_noticed(&problems, "FrontendBucket: give it a lifecycle rule");
+    assert_noticed(&problems, "FrontendBucket: say PublicAccessBlockConfiguration/BlockPublicAcls: true");
+    assert_noticed(&problems, "FrontendBucket: say how it is encrypted");
+    assert_noticed(&problems, "FrontendBucket: give it a bucket policy that denies requests without TLS");
+}
+
+#[test]
+fn a_weaker_firewall_is_noticed() {
+    let template = broken(|document| {
+        let resources = document["Resources"].as_object_mut().unwrap();
+        let rules = resources["WebAcl"]["Properties"]["Rules"].as_array_mut().unwrap();
+        rules.retain(|rule| rule["Name"] != "OversizeBody");
+        rules[0]["Fn::If"][1]["Priority"] = 90.into();
+        rules.last_mut().unwrap()["OverrideAction"] = json!({"Count": {}});
+        resources.remove("WebAclAssociation");
+    });
+    let problems = firewall(&template);
+    assert_noticed(&problems, "the rule OversizeBody is gone");
+    assert_noticed(&problems, "OriginVerified must come first");
+    assert_noticed(&problems, "\"SqlInjection\" only counts");
+    assert_noticed(&problems, "it needs an AWS::WAFv2::WebACLAssociation");
+}
+
+#[test]
+fn a_route_beside_the_edge_is_noticed() {
+    let template = broken(|document| {
+        let config = &mut document["Resources"]["Distribution"]["Properties"]["DistributionConfig"];
+        config["CacheBehaviors"][0]["CachePolicyId"] = "658327ea-f89d-4fab-a63d-7e88639e58f6".into();
+        config["CacheBehaviors"][1]["PathPattern"] = "/elsewhere/*".into();
+        config["Origins"][1]["OriginCustomHeaders"] = Value::Null;
+        config["Origins"][1]["CustomOriginConfig"]["OriginProtocolPolicy"] = "match-viewer".into();
+    });
+    let problems = edge(&template);
+    assert_noticed(&problems, "/v1/* must go to the origin api and not be cached");
+    assert_noticed(&problems, "add a behaviour for /hooks/*");
+    assert_noticed(&problems, "send X-Origin-Secret");
+    assert_noticed(&problems, "must be https-only");
+}
