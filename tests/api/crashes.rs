@@ -14,7 +14,7 @@ use crate::product::Product;
 
 /// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run to run and are left out, and so
 /// are the table's own notes about requests.
-async fn outcome(product: &Product) -> BTreeMap<String, usize> {
+pub(crate) async fn outcome(product: &Product) -> BTreeMap<String, usize> {
     let mut outcome = BTreeMap::new();
     let mut count = |name: String| *outcome.entry(name).or_insert(0) += 1;
     let mut after = String::new();

@@ -63,7 +63,9 @@ impl Product {
         Self::over(move |function| Some(recorder.http_client(function))).await
     }
 
-    async fn over(http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn over(
+        http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,
+    ) -> Self {
         let hosts = Hosts::default();
         let template = include_str!("../../template.yaml");
         let registry = registry_over(&hosts, http_client);

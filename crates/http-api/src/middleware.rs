@@ -32,7 +32,8 @@ pub(crate) async fn around(State(edge): State<Edge>, mut request: Request, next:
 
     let span = tracing::info_span!("request", correlation_id, %method, route);
     let answer = async {
-        let response = if acceptable { next.run(request).await } else { not_acceptable().into_response() };
+        let response =
+            if acceptable { in_time(next.run(request)).await } else { not_acceptable().into_response() };
         log(&response, began);
         response
     };
@@ -46,6 +47,14 @@ pub(crate) async fn around(State(edge): State<Edge>, mut request: Request, next:
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Answers while there is time to. A request that the runtime cuts off would get an answer that is not ours, and take its sandbox with it.
+async fn in_time(response: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(table::time_left(), response).await.unwrap_or_else(|_| {
+        let detail = "it could not be done in time; try again";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1).into_response()
+    })
 }
 
 /// <https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers>

@@ -6,6 +6,7 @@ use futures::{FutureExt, StreamExt, stream};
 use primitives::Fault;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::{function::Function, host::Host};
@@ -84,15 +85,20 @@ where
             return Some(id);
         }
     };
-    match AssertUnwindSafe(work(parsed)).catch_unwind().await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => {
+    // One that hangs must not take the others of its batch with it when the time is up.
+    match timeout(table::time_left(), AssertUnwindSafe(work(parsed)).catch_unwind()).await {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) => {
             let code = error.code();
             tracing::error!(message_id = id, code, ?error, "a message failed and will come again");
             Some(id)
         }
-        Err(_) => {
+        Ok(Err(_)) => {
             tracing::error!(message_id = id, "working on a message panicked");
+            Some(id)
+        }
+        Err(_) => {
+            tracing::error!(message_id = id, "a message was not done in time and will come again");
             Some(id)
         }
     }

@@ -119,6 +119,10 @@ impl Table {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     self.usage().record("PutItem", true, None);
                     let old = failed.item().cloned().unwrap_or_default();
+                    // Ours: an attempt before this one was carried out, and its answer was lost.
+                    if old.get("claim") == Some(&text(&token)) {
+                        return Ok(Begun::New(Claim { key: item, token, expires_at }));
+                    }
                     Ok(found(&read(item.kind(), old)?, &key.request, now))
                 }
                 _ => Err(StoreError::from_sdk("PutItem", error)),

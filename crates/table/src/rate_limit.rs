@@ -152,12 +152,13 @@ impl Table {
         let expires_at = (now + i64::try_from(limit.window.as_millis()).unwrap_or_default()) / 1000 + 60;
         let seen = slots.0.get(slot).copied().flatten();
         let condition = if seen.is_some() { "#slot = :seen" } else { "attribute_not_exists(#slot)" };
+        let taker = text(hex::encode(primitives::random_secret::<8>()));
         let update = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key_attributes(key)))
-            .update_expression("SET #slot = :now, #ttl = :ttl, #kind = :kind")
+            .update_expression("SET #slot = :now, #ttl = :ttl, #kind = :kind, taken_by = :taker")
             .condition_expression(condition)
             .expression_attribute_names("#slot", format!("t{slot}"))
             .expression_attribute_names("#ttl", TTL)
@@ -165,6 +166,7 @@ impl Table {
             .expression_attribute_values(":now", number(now))
             .expression_attribute_values(":ttl", number(expires_at))
             .expression_attribute_values(":kind", text(key.kind()))
+            .expression_attribute_values(":taker", taker.clone())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let update = match seen {
@@ -179,7 +181,10 @@ impl Table {
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     self.usage().record("UpdateItem", true, None);
-                    Ok(Some(failed.item().cloned().unwrap_or_default()))
+                    let current = failed.item().cloned().unwrap_or_default();
+                    // Ours: an attempt before this one was carried out, and its answer was lost.
+                    let is_ours = current.get("taken_by") == Some(&taker);
+                    Ok((!is_ours).then_some(current))
                 }
                 _ => Err(StoreError::from_sdk("UpdateItem", error)),
             },

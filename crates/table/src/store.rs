@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
 };
 use primitives::{Clock, Ids};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::{
     Key,
@@ -15,6 +16,9 @@ use crate::{
     retry,
     usage::Usage,
 };
+
+/// Init has 10 seconds for all that a function does in it.
+const LONGEST_CONNECT: Duration = Duration::from_secs(2);
 
 /// How fresh a read is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +60,17 @@ impl Table {
         &self.ids
     }
 
-    /// Opens a connection, so that the first request need not. Whether it worked is found out by the first request.
+    /// Opens a connection, so that the first request need not. Whether it worked is found out by the first request: it is not waited for longer
+    /// than a start can bear.
     pub async fn connect(&self) {
         let warm_up =
             self.client.get_item().table_name(&self.name).set_key(Some(key_attributes(&Key::SigningKeys)));
-        if let Err(error) = warm_up.send().await {
-            tracing::debug!(error = %aws_sdk_dynamodb::error::DisplayErrorContext(error), "connecting to the table failed");
+        match timeout(LONGEST_CONNECT, warm_up.send()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(error = %aws_sdk_dynamodb::error::DisplayErrorContext(error), "connecting to the table failed");
+            }
+            Err(_) => tracing::debug!("the table does not answer yet"),
         }
     }
 

@@ -1,7 +1,7 @@
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{
     Client,
-    config::Credentials,
+    config::{Credentials, SharedHttpClient},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
         ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
@@ -49,6 +49,12 @@ impl Database {
     /// The table, on this clock and with random ids.
     pub fn table(&self, clock: &Clock) -> Table {
         Table::new(self.client.clone(), TABLE_NAME, clock.clone(), Ids::random(clock.clone()))
+    }
+
+    /// The same over an HTTP client of the test's own.
+    pub fn table_over(&self, clock: &Clock, http_client: SharedHttpClient) -> Table {
+        let config = self.client.config().to_builder().http_client(http_client).build();
+        Table::new(Client::from_conf(config), TABLE_NAME, clock.clone(), Ids::random(clock.clone()))
     }
 
     /// Everything in the table, as kind and keys, sorted: what tests compare the outcomes of two runs by.

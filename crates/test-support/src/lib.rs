@@ -2,11 +2,13 @@
 
 mod crashes;
 mod database;
+mod lost_answers;
 mod recorder;
 mod services;
 mod tapped;
 
 pub use crashes::{Crashes, Moment};
 pub use database::{Attributes, Database, TABLE_NAME, noon};
+pub use lost_answers::LostAnswers;
 pub use recorder::{RecordedCall, Recorder};
 pub use services::{Publication, Services};

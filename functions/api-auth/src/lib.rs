@@ -5,12 +5,16 @@ mod me;
 mod sessions;
 mod well_known;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http_api::{OpenApiRouter, Problem, routes};
 use identity::{LinkKey, Policy, SessionKey};
-use lambda_host::{Error, Function, Host, Rotating};
+use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use table::Table;
+use tokio::time::timeout;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -41,16 +45,40 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let issuer = host.public_api_url()?;
     let sessions =
         host.secret_key("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?;
-    let first = sessions.get().await?;
-    identity::publish_signing_key(&table, &first).await?;
+    let published = publish_first(&table, &sessions).await?;
     let api = Api {
         table,
-        published: Arc::new(Mutex::new(first.kid().to_owned())),
+        published: Arc::new(Mutex::new(published)),
         links: Arc::new(host.secret_key("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
     };
     host.api(routes().with_state(api)).await
+}
+
+/// Publishes the key in init, so that no request waits for it, and says which. A key that cannot be used stops the start. A service that does not
+/// answer does not: no key is published then, and the requests that need one try again and say what is wrong.
+async fn publish_first(table: &Table, sessions: &Rotating<SessionKey>) -> Result<String, SecretError> {
+    const LONGEST: Duration = Duration::from_secs(5);
+    let publish = async {
+        let key = sessions.get().await?;
+        let published = identity::publish_signing_key(table, &key).await;
+        if let Err(error) = &published {
+            tracing::warn!(error = error as &dyn std::error::Error, "the signing key is not published yet");
+        }
+        Ok(if published.is_ok() { key.kid().to_owned() } else { String::new() })
+    };
+    match timeout(LONGEST, publish).await {
+        Ok(Err(error @ SecretError::Unavailable { .. })) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the session secret is not there yet");
+            Ok(String::new())
+        }
+        Ok(published) => published,
+        Err(_) => {
+            tracing::warn!("the signing key is not published yet: what it takes does not answer");
+            Ok(String::new())
+        }
+    }
 }
 
 /// The routes.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_sdk_eventbridge::{
     error::DisplayErrorContext,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
@@ -17,6 +19,9 @@ const LARGEST_BATCH_BYTES: usize = 950_000;
 
 /// How often the entries that a call left behind are published again before the stream is asked to come back with them.
 const ATTEMPTS: u32 = 6;
+
+/// How long one call can take, its own attempts and all.
+const LONGEST_CALL: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
@@ -68,6 +73,10 @@ impl Publisher {
     /// Nothing when all of it was published.
     async fn publish_pending(&self, pending: &[Pending]) -> Option<StreamOutcome> {
         for batch in batches(pending) {
+            // what is begun is also ended: cut off by the runtime, the whole batch would come again
+            if time_left() < 2 * LONGEST_CALL {
+                return Some(StreamOutcome::FailedAt(batch[0].sequence_number.clone()));
+            }
             let verdicts = self.put(batch).await;
             let settled = batch.iter().zip(&verdicts).map(|(event, verdict)| self.settle(event, verdict));
             let done = join_all(settled).await;
@@ -100,7 +109,8 @@ impl Publisher {
         for attempt in 0..ATTEMPTS {
             let left: Vec<_> =
                 (0..batch.len()).filter(|at| matches!(verdicts[*at], Verdict::Failed)).collect();
-            if left.is_empty() || (attempt > 0 && !pause(attempt + 1, time_left()).await) {
+            let time = time_left().saturating_sub(LONGEST_CALL);
+            if left.is_empty() || (attempt > 0 && !pause(attempt + 1, time).await) {
                 break;
             }
             let entries = left.iter().map(|at| self.entry(&batch[*at])).collect();

@@ -1,0 +1,43 @@
+//! Every operation is carried out once when its answer is lost and the SDK calls again.
+
+use events::{ActorRef, NewEvent, TrialStarted};
+use primitives::{Clock, Ids, OrgId, SignedDuration};
+use table::{Begun, Cause, Changes, IdempotencyKey, RateLimit};
+use test_support::{Database, LostAnswers, noon};
+
+#[tokio::test]
+async fn a_claimed_key_is_the_callers_own() {
+    let (database, lost) = (Database::start().await, LostAnswers::default());
+    let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
+    let key = IdempotencyKey::new(&"org_1", "key", b"request");
+    let begun = table.begin(&key).await.unwrap();
+    assert_eq!(lost.operations(), ["PutItem"]);
+    let Begun::New(claim) = begun else { panic!("{begun:?}") };
+    assert!(matches!(table.begin(&key).await.unwrap(), Begun::InFlight { .. }));
+    table.release(&claim).await.unwrap();
+    assert_eq!(lost.operations(), ["DeleteItem", "PutItem"]);
+    assert!(matches!(table.begin(&key).await.unwrap(), Begun::New(_)));
+}
+
+#[tokio::test]
+async fn a_use_of_a_limit_counts_once() {
+    let (database, lost) = (Database::start().await, LostAnswers::default());
+    let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
+    let limit = RateLimit { name: "test", uses: 3, window: SignedDuration::from_mins(1) };
+    let states = [table.take(limit, "ada").await.unwrap(), table.take(limit, "ada").await.unwrap()];
+    assert_eq!(lost.operations(), ["UpdateItem"]);
+    assert_eq!(states.map(|state| (state.allowed, state.remaining)), [(true, 2), (true, 1)]);
+}
+
+#[tokio::test]
+async fn a_transaction_publishes_once() {
+    let (database, lost) = (Database::start().await, LostAnswers::default());
+    let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
+    let org_id: OrgId = Ids::unguessable();
+    let event = NewEvent::new(Some(org_id), &org_id, 1, &TrialStarted { ends_at: noon() });
+    let cause =
+        Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None };
+    table.commit(&cause, Changes::new().publish(event)).await.unwrap();
+    assert_eq!(lost.operations(), ["TransactWriteItems"]);
+    assert_eq!((database.count("outbox").await, database.count("audit").await), (1, 1));
+}

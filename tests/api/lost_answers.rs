@@ -1,0 +1,66 @@
+//! The answer to the first call of each operation of AWS is lost, in every function, and nobody notices.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use jiff::SignedDuration;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use test_support::LostAnswers;
+
+use crate::{
+    crashes::outcome,
+    product::{Answer, Product},
+};
+
+/// Somebody comes, brings a company and a device, pays, and is told about it.
+async fn use_it(product: &Product) -> (BTreeMap<String, usize>, Vec<Answer>) {
+    let (token, org_id) = product.owner("ada@example.com", "acme").await;
+    let post = async |path: &str, body: serde_json::Value| {
+        let request = product.request(Method::POST, path).bearer_auth(&token).header("idempotency-key", path);
+        let answer = product.send(request.json(&body)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        answer
+    };
+    let answers = vec![
+        post("/v1/orgs", json!({ "name": "Beta", "slug": "beta" })).await,
+        post("/v1/devices", json!({ "platform": "fcm", "token": "ada-phone-token-0001" })).await,
+        product.get("/v1/orgs/current/members", &token).await,
+        product.get("/v1/billing/subscription", &token).await,
+    ];
+    let body = json!({ "org_id": org_id, "times": 1, "shuffle": false });
+    let paid = product.local_post("/stripe/subscribe", &body).await;
+    assert!(paid["deliveries"].as_array().unwrap().iter().all(|one| one["status"] == 200), "{paid}");
+    product.settle().await;
+    product.advance(SignedDuration::from_mins(10)).await;
+    (outcome(product).await, answers)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_each_answer_is_lost_once() {
+    let (mut expected, _) = use_it(&Product::start().await).await;
+    let lost = Arc::new(Mutex::new(BTreeMap::<String, LostAnswers>::new()));
+    let product = {
+        let lost = Arc::clone(&lost);
+        Product::over(move |function| {
+            Some(lost.lock().unwrap().entry(function.to_owned()).or_default().http_client())
+        })
+    };
+    let (mut found, answers) = use_it(&product.await).await;
+    assert!(answers.iter().all(|answer| answer.status.is_success()), "{answers:?}");
+    let operations: BTreeSet<_> = lost.lock().unwrap().values().flat_map(LostAnswers::operations).collect();
+    for operation in ["TransactWriteItems", "PutItem", "UpdateItem", "Query", "PutEvents", "SendMessageBatch"]
+    {
+        assert!(operations.contains(operation), "{operation} was not called: {operations:?}");
+    }
+    // The bus, mail and push take no token: there an event may come twice, and a mail; what they cause in the table may not.
+    for outcome in [&mut expected, &mut found] {
+        for (name, count) in outcome.iter_mut().filter(|(name, _)| !name.starts_with("item ")) {
+            assert!(*count >= 1, "{name}");
+            *count = 1;
+        }
+    }
+    assert_eq!(found, expected);
+}
