@@ -230,6 +230,16 @@ fn outbox_filter(mapping: &Value) -> Option<String> {
     })
 }
 
+/// A replayed event must meet consumers that remember it.
+fn archive(template: &Template) -> Option<String> {
+    let remembered = table::MARKERS_ARE_KEPT.as_hours() / 24;
+    let (_, days) = template.parameters().find(|(name, _)| *name == "ArchiveDays")?;
+    let longest = days["MaxValue"].as_i64().unwrap_or(i64::MAX);
+    (longest > remembered).then(|| {
+        format!("ArchiveDays: consumers remember for {remembered} days what they did; say MaxValue: {remembered}, or a replay mails twice.")
+    })
+}
+
 pub(crate) fn catalogue() -> Vec<&'static str> {
     events::CATALOGUE.iter().map(|event| event.name).collect()
 }
@@ -247,6 +257,13 @@ fn every_rule_names_known_events_and_reaches_a_consumer() {
 #[test]
 fn the_stream_retries_within_bounds() {
     assert_none(&streams(&Template::of_repository()));
+}
+
+#[test]
+fn no_replay_is_older_than_what_consumers_remember() {
+    assert_eq!(archive(&Template::of_repository()), None);
+    let template = broken(|document| document["Parameters"]["ArchiveDays"]["MaxValue"] = 90.into());
+    assert!(archive(&template).unwrap().contains("say MaxValue: 30"));
 }
 
 #[test]
