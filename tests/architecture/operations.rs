@@ -1,8 +1,10 @@
 //! Somebody is told: every function, rule and queue has its alarms, and shows up where people look.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
-use system_tests::template::{Function, Resource, Template, mentions, target};
+use system_tests::template::{Function, Resource, Template, mentions, repository, target};
 
 use crate::{assert_none, assert_noticed, broken};
 
@@ -138,6 +140,71 @@ fn watches(alarms: &Template) -> Vec<String> {
         .collect();
     let missing = WATCHED.iter().filter(|metric| !watched.contains(metric));
     missing.map(|metric| format!("alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
+}
+
+/// Filters of the logs count problem codes that exist.
+fn filters(template: &Template, known: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for filter in template.of_type("AWS::Logs::MetricFilter") {
+        let pattern = filter.property("FilterPattern").as_str().unwrap_or_default();
+        let codes = pattern.split("$.code = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let unknown = codes.filter(|code| !known.contains(&format!("<a id=\"{code}\"></a>")));
+        problems.extend(unknown.map(|code| {
+            format!("{}: no answer has the code {code:?} (docs/errors.md), so it counts nothing.", filter.id)
+        }));
+    }
+    problems
+}
+
+/// CloudWatch takes a dashboard as JSON in a text, which no linter looks into.
+fn dashboard(template: &Template) -> Option<String> {
+    let body = template.resource("Dashboard")?.property("DashboardBody")["Fn::Sub"].as_str()?;
+    let problem = match serde_json::from_str::<Value>(body) {
+        Err(error) => format!("is no JSON: {error}"),
+        Ok(body) => {
+            let widgets = body["widgets"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let untitled = widgets
+                .iter()
+                .position(|widget| widget["type"] == "metric" && widget["properties"]["title"].is_null())?;
+            format!("gives the widget {untitled} no title")
+        }
+    };
+    Some(format!("operations.yaml: the body of the Dashboard {problem}."))
+}
+
+fn problem_codes() -> String {
+    fs::read_to_string(repository().join("docs/errors.md")).expect("docs/errors.md is readable")
+}
+
+#[test]
+fn every_filter_counts_something() {
+    let codes = problem_codes();
+    assert_none(&filters(&Template::of_repository(), &codes));
+    assert_none(&filters(&Template::of_file("alarms.yaml"), &codes));
+}
+
+#[test]
+fn the_dashboard_is_readable() {
+    let operations = Template::of_file("operations.yaml");
+    assert!(operations.resource("Dashboard").is_some(), "operations.yaml makes the dashboard");
+    assert_eq!(dashboard(&operations), None);
+}
+
+#[test]
+fn a_filter_of_an_unknown_code_and_a_broken_dashboard_are_noticed() {
+    let alarms = Template::of_file("alarms.yaml").edited(|document| {
+        document["Resources"]["RefusedTokens"]["Properties"]["FilterPattern"] =
+            "{ $.code = \"invalid_token\" || $.code = \"bad_token\" }".into();
+    });
+    assert_noticed(
+        &filters(&alarms, &problem_codes()),
+        "RefusedTokens: no answer has the code \"bad_token\"",
+    );
+    let operations = Template::of_file("operations.yaml").edited(|document| {
+        document["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"] =
+            "{\"widgets\": [}".into();
+    });
+    assert!(dashboard(&operations).unwrap().contains("is no JSON"));
 }
 
 #[test]
