@@ -64,18 +64,16 @@ fn parameters(section: &str, given: &BTreeMap<&str, &str>, template: &Template) 
     let declared: BTreeMap<_, _> = template.parameters().collect();
     let mut problems = Vec::new();
     for (name, declaration) in &declared {
+        // Numbers stand as numbers in the template and as text in samconfig.toml.
+        let text = |one: &serde_json::Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
         let allowed = declaration["AllowedValues"].as_array();
+        let allowed = allowed.map(|allowed| allowed.iter().map(text).collect::<Vec<_>>());
         match given.get(name) {
             None if declaration["Default"].is_null() => {
                 problems.push(format!("samconfig.toml, {section}: give {name}; it has no default."));
             }
             Some(value) if allowed.is_some_and(|allowed| !allowed.iter().any(|one| one == value)) => {
-                // Numbers stand as numbers in the template and as text here.
-                let as_number =
-                    allowed.is_some_and(|allowed| allowed.iter().any(|one| one.to_string() == *value));
-                if !as_number {
-                    problems.push(format!("samconfig.toml, {section}: {name} cannot be {value:?}."));
-                }
+                problems.push(format!("samconfig.toml, {section}: {name} cannot be {value:?}."));
             }
             _ => {}
         }
