@@ -34,7 +34,12 @@ enum Part {
     Dependencies,
     /// cfn-lint and `sam validate` on the template
     Template,
+    /// The template, deployed to an emulated AWS and walked through
+    Cloud,
 }
+
+/// They share one deployed stack, so they run in one process and not with nextest.
+const CLOUD_TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--test", "deployed"];
 
 /// How a part went.
 enum Outcome {
@@ -51,6 +56,7 @@ impl Part {
             Self::Tests => "tests",
             Self::Dependencies => "dependencies (cargo deny)",
             Self::Template => "template (cfn-lint, sam validate)",
+            Self::Cloud => "cloud (emulated AWS)",
         }
     }
 
@@ -60,16 +66,17 @@ impl Part {
             Self::Format | Self::Lints | Self::Tests => &[],
             Self::Dependencies => &["cargo-deny"],
             Self::Template => &["cfn-lint", "sam"],
+            Self::Cloud => &["ministack", "sam"],
         }
     }
 
     fn run(self, root: &Path) -> Result<()> {
         match self {
             Self::Format => run_command(cargo(root).args(["fmt", "--all", "--check"])),
+            // The cloud tests are not among all targets, since they do not run by default.
             Self::Lints => {
-                let arguments =
-                    ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-                run_command(cargo(root).args(arguments))
+                run_command(&mut clippy(root, &["--all-targets"]))?;
+                run_command(&mut clippy(root, &["--test", "deployed"]))
             }
             Self::Tests => run_command(&mut tests(root)),
             Self::Dependencies => run_command(tool(root, "cargo-deny").args([
@@ -80,8 +87,15 @@ impl Part {
                 "sources",
             ])),
             Self::Template => template(root),
+            Self::Cloud => run_command(cargo(root).args(CLOUD_TESTS)),
         }
     }
+}
+
+fn clippy(root: &Path, targets: &[&str]) -> Command {
+    let mut command = cargo(root);
+    command.args(["clippy", "--workspace", "--locked"]).args(targets).args(["--", "-D", "warnings"]);
+    command
 }
 
 fn tool(root: &Path, name: &str) -> Command {
@@ -123,7 +137,7 @@ fn template(root: &Path) -> Result<()> {
 
 /// Runs the parts one after the other, all of them even when one fails, and fails when one did.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
-    let all = [Part::Format, Part::Lints, Part::Tests, Part::Dependencies, Part::Template];
+    let all = [Part::Format, Part::Lints, Part::Tests, Part::Dependencies, Part::Template, Part::Cloud];
     let parts = if options.parts.is_empty() { &all[..] } else { &options.parts };
     let mut summary = Vec::new();
     let mut failed = 0;

@@ -4,6 +4,7 @@
 //! `system-tests`, which knows all of it, so that these commands start at once.
 
 pub mod check;
+pub mod cloud;
 pub mod generate;
 pub mod invoke;
 pub mod new_function;

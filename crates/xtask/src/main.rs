@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{check, generate, invoke, new_function, process, tools};
+use xtask::{check, cloud, generate, invoke, new_function, process, tools};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
@@ -13,8 +13,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything that a change must pass: format, lints, tests, dependencies, template.
+    /// Everything that a change must pass: format, lints, tests, dependencies, template, cloud.
     Check(check::Options),
+    /// Deploys the template to an emulated AWS, prints the API's URL, and stays until Ctrl-C.
+    Cloud(cloud::Options),
     /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md, events/schemas.
     Generate(generate::Options),
     /// Adds a function: its crate, its place in the template, a sample event.
@@ -29,6 +31,7 @@ fn main() -> Result<()> {
     let root = process::workspace_root();
     match Arguments::parse().command {
         Command::Check(options) => check::run(&root, &options),
+        Command::Cloud(options) => cloud::run(&root, &options),
         Command::Generate(options) => generate::run(&root, &options),
         Command::NewFunction(options) => new_function::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),

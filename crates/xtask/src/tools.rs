@@ -13,6 +13,13 @@ use crate::process::{cargo, output, run, step};
 /// From `PyPI`. `ziglang` is the linker that cargo-lambda cross-compiles with.
 const PYTHON_TOOLS: &[(&str, &str)] =
     &[("aws-sam-cli", "1.170.0"), ("cargo-lambda", "1.9.2"), ("cfn-lint", "1.58.0"), ("ziglang", "0.17.1")];
+/// From `PyPI`: the emulated AWS, in an environment of its own since it pins what SAM needs in other versions.
+const EMULATOR: &[(&str, &str)] = &[
+    ("aws-sam-translator", "1.115.0"),
+    ("boto3", "1.43.106"),
+    ("cryptography", "50.0.2"),
+    ("ministack", "1.5.33"),
+];
 const CARGO_DENY: &str = "0.20.2";
 
 fn folder(root: &Path) -> PathBuf {
@@ -22,7 +29,7 @@ fn folder(root: &Path) -> PathBuf {
 /// Where an installed tool is: ours first, else the one on the search path.
 pub fn find(root: &Path, name: &str) -> Option<PathBuf> {
     let tools = folder(root);
-    let ours = [tools.join("venv").join("bin"), tools.join("bin")];
+    let ours = ["venv/bin", "emulator/bin", "bin"].map(|place| tools.join(place));
     let path = std::env::var_os("PATH").unwrap_or_default();
     ours.into_iter()
         .chain(std::env::split_paths(&path))
@@ -30,22 +37,32 @@ pub fn find(root: &Path, name: &str) -> Option<PathBuf> {
         .find(|tool| tool.is_file())
 }
 
+/// The Python that has the emulated AWS; `None` where it is not installed.
+pub fn emulator(root: &Path) -> Option<PathBuf> {
+    let python = folder(root).join("emulator").join("bin").join("python");
+    python.is_file().then_some(python)
+}
+
 /// Installs what is missing or has another version.
 pub fn install(root: &Path) -> Result<()> {
-    let (python, _) =
-        step("Python tools (cargo-lambda, sam, cfn-lint)", || install_python_tools(&folder(root)));
+    let (python, _) = step("Python tools (cargo-lambda, sam, cfn-lint)", || {
+        install_python(&folder(root), "venv", PYTHON_TOOLS)
+    });
+    let (emulator, _) =
+        step("emulated AWS (ministack)", || install_python(&folder(root), "emulator", EMULATOR));
     let (deny, _) = step("cargo-deny", || install_cargo_deny(root));
-    python.and(deny)
+    python.and(emulator).and(deny)
 }
 
-fn requirements() -> Vec<String> {
-    PYTHON_TOOLS.iter().map(|(name, version)| format!("{name}=={version}")).collect()
+fn requirements(packages: &[(&str, &str)]) -> Vec<String> {
+    packages.iter().map(|(name, version)| format!("{name}=={version}")).collect()
 }
 
-fn install_python_tools(tools: &Path) -> Result<()> {
-    let venv = tools.join("venv");
+/// Installs these packages into an environment of this name.
+fn install_python(tools: &Path, name: &str, packages: &[(&str, &str)]) -> Result<()> {
+    let venv = tools.join(name);
     let stamp = venv.join("installed");
-    let wanted = requirements().join("\n");
+    let wanted = requirements(packages).join("\n");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         println!("already there");
         return Ok(());
@@ -54,7 +71,9 @@ fn install_python_tools(tools: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
         .context("Python 3.11 or later with its venv module is needed")?;
     let pip = venv.join("bin").join("pip");
-    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check"]).args(requirements()))?;
+    run(Command::new(pip)
+        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .args(requirements(packages)))?;
     fs::write(&stamp, wanted).context("cannot write into target/tools")
 }
 
@@ -89,6 +108,7 @@ mod tests {
 
     #[test]
     fn every_tool_is_pinned() {
-        assert!(requirements().iter().all(|line| line.split("==").count() == 2));
+        let all = [PYTHON_TOOLS, EMULATOR].concat();
+        assert!(requirements(&all).iter().all(|line| line.split("==").count() == 2));
     }
 }

@@ -1,0 +1,68 @@
+//! The product in an emulated AWS: `cargo xtask cloud`, and what the cloud tests start.
+//!
+//! The template is deployed by the command that the runbook uses, and the functions run as they were built. What the
+//! emulator cannot do is in `tests/cloud/emulator.py`; `docs/emulated-aws.md` describes the whole.
+
+mod binaries;
+mod emulator;
+mod stack;
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+
+pub use self::{
+    emulator::{ACCESS_KEY, Emulator, REGION, Settings, free_port},
+    stack::{STRIPE_WEBHOOK_SECRET, Stack},
+};
+use crate::process::step;
+
+/// How to run it.
+#[derive(Args, Debug, Default)]
+pub struct Options {
+    /// The port of the emulated AWS; a free one if none is named.
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// Builds, deploys, says where everything is, and stays until it is interrupted.
+pub fn run(root: &Path, options: &Options) -> Result<()> {
+    let settings = Settings { name: "run".to_owned(), port: options.port, ..Settings::default() };
+    let mut running = None;
+    let (deployed, _) = step("emulated AWS", || {
+        let emulator = Emulator::start(root, &settings)?;
+        let stack = Stack::deploy(root, &emulator)?;
+        running = Some((emulator, stack));
+        Ok(())
+    });
+    deployed?;
+    let Some((emulator, stack)) = running else { return Ok(()) };
+    println!("{}", guide(&emulator, &stack));
+    // Until Ctrl-C, which ends this process; the emulator and its functions notice, and end as well.
+    loop {
+        std::thread::park();
+    }
+}
+
+fn guide(emulator: &Emulator, stack: &Stack) -> String {
+    let (aws, api) = (emulator.url(), stack.url());
+    format!(
+        r#"
+  API            {api}
+  Emulated AWS   {aws}  (region {REGION}, access key and secret {ACCESS_KEY})
+  Mails          {aws}/_ministack/ses/messages
+  Pushes         {aws}/_emulator/pushes
+  Calls          {aws}/_emulator/calls  (who was allowed and denied what)
+  Queues         {aws}/_ministack/sqs/messages
+  Log            {log}
+
+  api={api} aws={aws} json='content-type: application/json'
+  curl -i $api/v1/auth/magic-links -H "$json" -d '{{"email":"ada@example.com"}}'
+  curl -s $aws/_ministack/ses/messages | jq -r '.messages[][-1].BodyText'
+
+  The rest of the story is in docs/emulated-aws.md. Ctrl-C ends everything.
+"#,
+        log = emulator.log().display(),
+    )
+}

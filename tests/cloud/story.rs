@@ -1,0 +1,145 @@
+//! A company's first two weeks, through API Gateway.
+
+use access::Tenant;
+use billing::{Account, TrialNotice};
+use jiff::SignedDuration;
+use primitives::{Clock, Secret};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use table::{Cause, Changes, Consistency, Key};
+use xtask::cloud::STRIPE_WEBHOOK_SECRET;
+
+use crate::product::{Answer, Product};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_signs_in_by_mail() {
+    let product = Product::start().await;
+    let session = product.sign_in("ada@signs-in.example").await;
+    let me = product.get("/v1/me", &session.text("/access_token")).await;
+    assert_eq!((me.status, me.text("/email")), (StatusCode::OK, "ada@signs-in.example".to_owned()));
+    let stranger = product.get("/v1/me", "forged").await;
+    assert_eq!((stranger.status, stranger.problem()), (StatusCode::UNAUTHORIZED, "invalid_token"));
+    let next = json!({ "refresh_token": session.text("/refresh_token") });
+    assert_eq!(product.post("/v1/auth/refresh", &next).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_is_created_once_however_often_it_is_asked_for() {
+    let product = Product::start().await;
+    let token = product.sign_in("ada@creates.example").await.text("/access_token");
+    let create = || {
+        let request = product.request(Method::POST, "/v1/orgs").bearer_auth(&token);
+        product.send(
+            request.header("idempotency-key", "one").json(&json!({ "name": "Creates", "slug": "creates" })),
+        )
+    };
+    let (first, again) = (create().await, create().await);
+    assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
+    assert_eq!((first.body, again.headers["idempotent-replayed"].to_str().unwrap()), (again.body, "true"));
+    let id = first_organization(&product, &token).await;
+    let session = product.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": id })).await;
+    let members = product.get("/v1/orgs/current/members?limit=10", &session.text("/access_token")).await;
+    assert_eq!(members.body["items"].as_array().unwrap().len(), 1, "{members:?}");
+    assert_eq!(members.text("/items/0/role"), "owner");
+    product.mail("ada@creates.example", "Creates is ready on Gantry").await;
+}
+
+async fn first_organization(product: &Product, token: &str) -> String {
+    product.get("/v1/me", token).await.text("/organizations/0/org_id")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trial_runs_out_with_mails_and_pushes() {
+    const PHONE: &str = "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a";
+    let product = Product::start().await;
+    let (token, org_id) = product.owner("ada@trial.example", "trial").await;
+    product.device(&token, PHONE).await;
+    for (notice, subject) in TrialNotice::ALL.into_iter().zip([
+        "The trial of trial ends in 7 days",
+        "The trial of trial ends in 3 days",
+        "The trial of trial ends tomorrow",
+        "The trial of trial has ended",
+    ]) {
+        age_trial(&product, &org_id, notice).await;
+        let run = product.invoke("CronTrialExpiryFunction", &hourly()).await;
+        assert_eq!((&run["failed"], &run["complete"]), (&json!(0), &json!(true)), "{run}");
+        product.mail("ada@trial.example", subject).await;
+    }
+    let told = async || {
+        let ending = product.told(PHONE, "Choose a plan to keep everything open.").await;
+        (ending, product.told(PHONE, "Choose a plan to go on. Your data is safe.").await)
+    };
+    product.eventually("four pushes", async || (told().await == (3, 1)).then_some(())).await;
+    let access = product.get("/v1/billing/subscription", &token).await.text("/access/level");
+    assert_ne!(access, "full", "the trial is over");
+    product.invoke("CronTrialExpiryFunction", &hourly()).await;
+    assert_eq!(product.mails("ada@trial.example").await.len(), 6, "link, welcome and each notice once");
+    assert_eq!(told().await, (3, 1), "each notice once");
+}
+
+fn hourly() -> Value {
+    serde_json::from_str(include_str!("../../events/cron-trial-expiry/hourly.json")).unwrap()
+}
+
+/// The functions run on the machine's clock, so it is the trial that moves: it becomes as old as it is when the notice is due.
+async fn age_trial(product: &Product, org_id: &str, notice: TrialNotice) {
+    let (table, tenant) = (product.table(), Tenant::trusted(org_id.parse().unwrap()));
+    let key = Key::Subscription(tenant);
+    let mut account: Account = table.get(&key, Consistency::Strong).await.unwrap().unwrap();
+    let left = SignedDuration::from_hours(24 * i64::from(notice.days_left())) - SignedDuration::from_secs(1);
+    let ends_at = Clock::system().now() + left;
+    account.trial.started_at -= account.trial.ends_at.duration_since(ends_at);
+    account.trial.ends_at = ends_at;
+    table.commit(&Cause::system("test", "test"), Changes::new().replace(&account)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stripe_turns_the_trial_into_a_subscription_once() {
+    const PHONE: &str = "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b";
+    let product = Product::start().await;
+    let (token, org_id) = product.owner("ada@stripe.example", "stripe").await;
+    product.device(&token, PHONE).await;
+    let event = subscription_created(&org_id);
+    let refused = deliver(&product, &event, "whsec_of_somebody_else").await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{refused:?}");
+    let first = deliver(&product, &event, STRIPE_WEBHOOK_SECRET).await;
+    let again = deliver(&product, &event, STRIPE_WEBHOOK_SECRET).await;
+    assert_eq!(
+        (first.text("/outcome"), again.text("/outcome")),
+        ("applied".to_owned(), "duplicate".to_owned())
+    );
+    let billing = product.get("/v1/billing/subscription", &token).await;
+    assert_eq!(
+        (billing.text("/access/level"), billing.text("/subscription/status")),
+        ("full".to_owned(), "active".to_owned())
+    );
+    product.mail("ada@stripe.example", "The subscription of stripe is active").await;
+    let look = async || (product.told(PHONE, "Thank you! Everything is open.").await == 1).then_some(());
+    product.eventually("the push", look).await;
+}
+
+pub(crate) fn subscription_created(org_id: &str) -> Value {
+    let now = Clock::system().now().as_second();
+    json!({
+        "id": format!("evt_{org_id}"),
+        "type": "customer.subscription.created",
+        "created": now,
+        "livemode": false,
+        "data": { "object": {
+            "id": format!("sub_{org_id}"),
+            "customer": format!("cus_{org_id}"),
+            "status": "active",
+            "created": now,
+            "metadata": { "org_id": org_id },
+        } },
+    })
+}
+
+/// Delivers an event as Stripe does.
+pub(crate) async fn deliver(product: &Product, event: &Value, secret: &str) -> Answer {
+    let body = event.to_string();
+    let signature =
+        stripe_client::sign(body.as_bytes(), &Secret::new(secret.to_owned()), Clock::system().now());
+    let request = product.request(Method::POST, "/hooks/stripe").header("stripe-signature", signature);
+    product.send(request.header("content-type", "application/json").body(body)).await
+}
