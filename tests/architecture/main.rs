@@ -15,6 +15,7 @@ mod routes;
 mod scaffold;
 mod sources;
 mod table_agreement;
+mod workflows;
 mod workspace_rules;
 
 use system_tests::template::Template;

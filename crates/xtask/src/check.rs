@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     process::{cargo, run as run_command, seconds, step},
-    tools,
+    sbom, templates, tools,
 };
 
 /// What to check.
@@ -32,14 +32,38 @@ enum Part {
     Tests,
     /// Licences, sources and bans of what we depend on
     Dependencies,
-    /// cfn-lint and `sam validate` on the template
+    /// Known weaknesses of what we depend on; needs the database of advisories from GitHub
+    Advisories,
+    /// cfn-lint and `sam validate` on each template
     Template,
+    /// checkov on what CloudFormation makes of each template
+    Policies,
+    /// No secret in the repository (checkov)
+    Secrets,
+    /// No weakness in the workflows (zizmor)
+    Workflows,
+    /// What each function is made of, as `CycloneDX` into `target/sbom`
+    Sbom,
     /// The template, deployed to an emulated AWS and walked through
     Cloud,
 }
 
 /// They share one deployed stack, so they run in one process and not with nextest.
 const CLOUD_TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--test", "deployed"];
+
+const ALL: &[Part] = &[
+    Part::Format,
+    Part::Lints,
+    Part::Tests,
+    Part::Dependencies,
+    Part::Advisories,
+    Part::Template,
+    Part::Policies,
+    Part::Secrets,
+    Part::Workflows,
+    Part::Sbom,
+    Part::Cloud,
+];
 
 /// How a part went.
 enum Outcome {
@@ -55,7 +79,12 @@ impl Part {
             Self::Lints => "lints (cargo clippy)",
             Self::Tests => "tests",
             Self::Dependencies => "dependencies (cargo deny)",
-            Self::Template => "template (cfn-lint, sam validate)",
+            Self::Advisories => "advisories (cargo deny)",
+            Self::Template => "templates (cfn-lint, sam validate)",
+            Self::Policies => "policies (checkov)",
+            Self::Secrets => "secrets (checkov)",
+            Self::Workflows => "workflows (zizmor)",
+            Self::Sbom => "bill of materials (cargo cyclonedx)",
             Self::Cloud => "cloud (emulated AWS)",
         }
     }
@@ -64,8 +93,12 @@ impl Part {
     fn needs(self) -> &'static [&'static str] {
         match self {
             Self::Format | Self::Lints | Self::Tests => &[],
-            Self::Dependencies => &["cargo-deny"],
+            Self::Dependencies | Self::Advisories => &["cargo-deny"],
             Self::Template => &["cfn-lint", "sam"],
+            Self::Policies => &["checkov", "sam"],
+            Self::Secrets => &["checkov"],
+            Self::Workflows => &["zizmor"],
+            Self::Sbom => &["cargo-cyclonedx"],
             Self::Cloud => &["ministack", "sam"],
         }
     }
@@ -79,14 +112,31 @@ impl Part {
                 run_command(&mut clippy(root, &["--test", "deployed"]))
             }
             Self::Tests => run_command(&mut tests(root)),
-            Self::Dependencies => run_command(tool(root, "cargo-deny").args([
+            Self::Dependencies => run_command(tools::command(root, "cargo-deny").args([
                 "--workspace",
                 "check",
                 "bans",
                 "licenses",
                 "sources",
             ])),
-            Self::Template => template(root),
+            // Fetched before, where that is possible.
+            Self::Advisories => run_command(tools::command(root, "cargo-deny").args([
+                "--workspace",
+                "--offline",
+                "check",
+                "advisories",
+            ])),
+            Self::Template => templates::lint(root),
+            Self::Policies => templates::policies(root),
+            Self::Secrets => templates::secrets(root),
+            Self::Workflows => run_command(tools::command(root, "zizmor").args([
+                "--offline",
+                "--quiet",
+                "--min-severity",
+                "medium",
+                ".github",
+            ])),
+            Self::Sbom => sbom::write(root),
             Self::Cloud => run_command(cargo(root).args(CLOUD_TESTS)),
         }
     }
@@ -95,12 +145,6 @@ impl Part {
 fn clippy(root: &Path, targets: &[&str]) -> Command {
     let mut command = cargo(root);
     command.args(["clippy", "--workspace", "--locked"]).args(targets).args(["--", "-D", "warnings"]);
-    command
-}
-
-fn tool(root: &Path, name: &str) -> Command {
-    let mut command = Command::new(tools::find(root, name).unwrap_or_else(|| name.into()));
-    command.current_dir(root);
     command
 }
 
@@ -123,22 +167,29 @@ fn tests(root: &Path) -> Command {
     command
 }
 
-fn template(root: &Path) -> Result<()> {
-    run_command(tool(root, "cfn-lint").arg("template.yaml"))?;
-    let validate = ["validate", "--lint", "--config-env", "dev"];
-    // Neither needs an account; without these two it looks for one, and reports home.
-    run_command(
-        tool(root, "sam")
-            .args(validate)
-            .env("AWS_DEFAULT_REGION", "eu-central-1")
-            .env("SAM_CLI_TELEMETRY", "0"),
-    )
+/// What stands in the way of a part, and whether it does so in CI too.
+fn obstacle(root: &Path, part: Part, strict: bool) -> Option<(Outcome, String)> {
+    let programs = part.needs().iter().copied();
+    let missing: Vec<&str> = programs.filter(|program| tools::find(root, program).is_none()).collect();
+    if !missing.is_empty() {
+        let needed =
+            format!("{}: {} not installed; run `cargo xtask tools`", part.title(), missing.join(", "));
+        let failed = (Outcome::Failed, format!("FAILED  {needed}"));
+        return Some(if strict { failed } else { (Outcome::Skipped, format!("skipped {needed}")) });
+    }
+    // The database is on GitHub, which a build machine may not reach. Where it can be had, nothing is skipped.
+    let fetch = || tools::command(root, "cargo-deny").args(["--workspace", "fetch", "db"]).output();
+    if part == Part::Advisories && !fetch().is_ok_and(|output| output.status.success()) {
+        let why =
+            "NOT CHECKED: the database of advisories (github.com/RustSec/advisory-db) cannot be fetched here";
+        return Some((Outcome::Skipped, format!("skipped {}: {why}", part.title())));
+    }
+    None
 }
 
 /// Runs the parts one after the other, all of them even when one fails, and fails when one did.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
-    let all = [Part::Format, Part::Lints, Part::Tests, Part::Dependencies, Part::Template, Part::Cloud];
-    let parts = if options.parts.is_empty() { &all[..] } else { &options.parts };
+    let parts = if options.parts.is_empty() { ALL } else { &options.parts };
     let mut summary = Vec::new();
     let mut failed = 0;
     for part in parts {
@@ -155,13 +206,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 
 fn check(root: &Path, part: Part, strict: bool) -> (Outcome, String) {
     let title = part.title();
-    let missing: Vec<&str> =
-        part.needs().iter().copied().filter(|program| tools::find(root, program).is_none()).collect();
-    if !missing.is_empty() {
-        let needed = format!("{title}: {} not installed; run `cargo xtask tools`", missing.join(", "));
-        let outcome = if strict { Outcome::Failed } else { Outcome::Skipped };
-        let mark = if strict { "FAILED " } else { "skipped" };
-        return (outcome, format!("{mark} {needed}"));
+    if let Some(obstacle) = obstacle(root, part, strict) {
+        return obstacle;
     }
     let (result, taken) = step(title, || part.run(root));
     match result {

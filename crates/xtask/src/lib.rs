@@ -9,4 +9,6 @@ pub mod generate;
 pub mod invoke;
 pub mod new_function;
 pub mod process;
+pub mod sbom;
+pub mod templates;
 pub mod tools;

@@ -13,7 +13,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything that a change must pass: format, lints, tests, dependencies, template, cloud.
+    /// Everything that a change must pass: format, lints, tests, dependencies, templates, secrets, bills of materials, cloud.
     Check(check::Options),
     /// Deploys the template to an emulated AWS, prints the API's URL, and stays until Ctrl-C.
     Cloud(cloud::Options),
@@ -24,7 +24,7 @@ enum Command {
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
     InvokeAll(invoke::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
-    Tools,
+    Tools(tools::Options),
 }
 
 fn main() -> Result<()> {
@@ -35,6 +35,6 @@ fn main() -> Result<()> {
         Command::Generate(options) => generate::run(&root, &options),
         Command::NewFunction(options) => new_function::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
-        Command::Tools => tools::install(&root),
+        Command::Tools(options) => tools::install(&root, &options),
     }
 }

@@ -7,20 +7,40 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use clap::{Args, builder::PossibleValuesParser};
 
-use crate::process::{cargo, output, run, step};
+use crate::process::{cargo, run, step};
 
-/// From `PyPI`. `ziglang` is the linker that cargo-lambda cross-compiles with.
-const PYTHON_TOOLS: &[(&str, &str)] =
-    &[("aws-sam-cli", "1.170.0"), ("cargo-lambda", "1.9.2"), ("cfn-lint", "1.58.0"), ("ziglang", "0.17.1")];
-/// From `PyPI`: the emulated AWS, in an environment of its own since it pins what SAM needs in other versions.
-const EMULATOR: &[(&str, &str)] = &[
-    ("aws-sam-translator", "1.115.0"),
-    ("boto3", "1.43.106"),
-    ("cryptography", "50.0.2"),
-    ("ministack", "1.5.33"),
+/// A package and its version.
+type Pinned = (&'static str, &'static str);
+
+/// From `PyPI`, by environment: those that pin the same library in other versions cannot share one.
+const ENVIRONMENTS: &[(&str, &[Pinned])] = &[
+    (
+        "venv",
+        &[
+            ("aws-sam-cli", "1.170.0"),
+            ("cargo-lambda", "1.9.2"),
+            ("cfn-lint", "1.58.0"),
+            // the linker that cargo-lambda cross-compiles with
+            ("ziglang", "0.17.1"),
+            ("zizmor", "1.32.0"),
+        ],
+    ),
+    ("checkov", &[("checkov", "3.3.30")]),
+    // the emulated AWS
+    (
+        "emulator",
+        &[
+            ("aws-sam-translator", "1.115.0"),
+            ("boto3", "1.43.106"),
+            ("cryptography", "50.0.2"),
+            ("ministack", "1.5.33"),
+        ],
+    ),
 ];
-const CARGO_DENY: &str = "0.20.2";
+/// From crates.io.
+const CARGO_TOOLS: &[Pinned] = &[("cargo-deny", "0.20.2"), ("cargo-cyclonedx", "0.5.9")];
 
 fn folder(root: &Path) -> PathBuf {
     root.join("target").join("tools")
@@ -29,9 +49,9 @@ fn folder(root: &Path) -> PathBuf {
 /// Where an installed tool is: ours first, else the one on the search path.
 pub fn find(root: &Path, name: &str) -> Option<PathBuf> {
     let tools = folder(root);
-    let ours = ["venv/bin", "emulator/bin", "bin"].map(|place| tools.join(place));
+    let ours = ENVIRONMENTS.iter().map(|(name, _)| tools.join(name).join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    ours.into_iter()
+    ours.chain([tools.join("bin")])
         .chain(std::env::split_paths(&path))
         .map(|place| place.join(name))
         .find(|tool| tool.is_file())
@@ -43,15 +63,40 @@ pub fn emulator(root: &Path) -> Option<PathBuf> {
     python.is_file().then_some(python)
 }
 
-/// Installs what is missing or has another version.
-pub fn install(root: &Path) -> Result<()> {
-    let (python, _) = step("Python tools (cargo-lambda, sam, cfn-lint)", || {
-        install_python(&folder(root), "venv", PYTHON_TOOLS)
-    });
-    let (emulator, _) =
-        step("emulated AWS (ministack)", || install_python(&folder(root), "emulator", EMULATOR));
-    let (deny, _) = step("cargo-deny", || install_cargo_deny(root));
-    python.and(emulator).and(deny)
+/// A tool to be run in the workspace.
+pub fn command(root: &Path, name: &str) -> Command {
+    let mut command = Command::new(find(root, name).unwrap_or_else(|| name.into()));
+    command.current_dir(root);
+    command
+}
+
+/// Which tools to install.
+#[derive(Args, Debug, Default)]
+pub struct Options {
+    /// Only these; all of them if none is named.
+    #[arg(value_parser = names())]
+    only: Vec<String>,
+}
+
+fn names() -> PossibleValuesParser {
+    let environments = ENVIRONMENTS.iter().map(|(name, _)| *name);
+    let programs = CARGO_TOOLS.iter().map(|(name, _)| *name);
+    PossibleValuesParser::new(environments.chain(programs))
+}
+
+/// Installs what is missing or has another version, and goes on when one of them fails.
+pub fn install(root: &Path, options: &Options) -> Result<()> {
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let mut all = Ok(());
+    for (name, packages) in ENVIRONMENTS.iter().filter(|(name, _)| wanted(name)) {
+        let contents: Vec<&str> = packages.iter().map(|(package, _)| *package).collect();
+        let title = format!("{name} ({})", contents.join(", "));
+        all = all.and(step(&title, || install_python(&folder(root), name, packages)).0);
+    }
+    for (name, version) in CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)) {
+        all = all.and(step(name, || install_cargo_tool(root, name, version)).0);
+    }
+    all
 }
 
 fn requirements(packages: &[(&str, &str)]) -> Vec<String> {
@@ -77,17 +122,16 @@ fn install_python(tools: &Path, name: &str, packages: &[(&str, &str)]) -> Result
     fs::write(&stamp, wanted).context("cannot write into target/tools")
 }
 
-fn install_cargo_deny(root: &Path) -> Result<()> {
+fn install_cargo_tool(root: &Path, name: &str, version: &str) -> Result<()> {
     let tools = folder(root);
-    let program = tools.join("bin").join("cargo-deny");
-    let installed =
-        program.is_file() && output(Command::new(&program).arg("--version"))?.contains(CARGO_DENY);
-    if installed {
+    // What cargo itself notes of what it installed.
+    let noted = fs::read_to_string(tools.join(".crates.toml")).unwrap_or_default();
+    if tools.join("bin").join(name).is_file() && noted.contains(&format!("\"{name} {version} ")) {
         println!("already there");
         return Ok(());
     }
     // It runs for seconds and compiles for minutes: the dev profile is the shorter sum.
-    let install = ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--profile", "dev"];
+    let install = ["install", name, "--version", version, "--locked", "--profile", "dev"];
     run(cargo(root).args(install).arg("--root").arg(&tools).env("CARGO_PROFILE_DEV_DEBUG", "0"))
 }
 
@@ -108,7 +152,9 @@ mod tests {
 
     #[test]
     fn every_tool_is_pinned() {
-        let all = [PYTHON_TOOLS, EMULATOR].concat();
-        assert!(requirements(&all).iter().all(|line| line.split("==").count() == 2));
+        let packages = ENVIRONMENTS.iter().flat_map(|(_, packages)| *packages).chain(CARGO_TOOLS);
+        let exact = |version: &str| version.split('.').all(|part| part.parse::<u32>().is_ok());
+        assert!(packages.clone().count() > 5);
+        assert!(packages.clone().all(|(_, version)| exact(version)));
     }
 }

@@ -5,8 +5,6 @@ mod data;
 mod model;
 mod standing;
 
-use std::fmt::Write as _;
-
 use crate::{conditions, template::Template};
 use data::{Data, Price, Seen};
 use model::Month;
@@ -57,13 +55,8 @@ pub fn problems() -> Vec<String> {
 fn months(data: &Data, stacks: &Stacks) -> String {
     let months: Vec<Month> = data.usage.sizes.iter().map(|people| Month::of(data, stacks, *people)).collect();
     let services: Vec<_> = months.iter().map(|month| month.by_service(data)).collect();
-    let mut text = "## A month\n\n| Service |".to_owned();
-    for people in &data.usage.sizes {
-        let _ = write!(text, " {} people |", whole(*people));
-    }
-    text += "\n|---|";
-    text += &"---:|".repeat(months.len());
-    text += "\n";
+    let mut text = "## A month\n\n".to_owned();
+    sizes(&mut text, "Service", data);
     for service in services.iter().flat_map(|costs| costs.keys()).collect::<std::collections::BTreeSet<_>>() {
         let cells = services.iter().map(|costs| dollars(costs.get(service).copied().unwrap_or_default()));
         row(&mut text, service, cells);
@@ -74,15 +67,14 @@ fn months(data: &Data, stacks: &Stacks) -> String {
     row(&mut text, "For each person", each);
     let requests = months.iter().map(|month| count(month.used["api_request"]));
     row(&mut text, "Requests of the API", requests);
-    let _ = writeln!(
-        text,
+    let under = format!(
         "\nEvents, logs and rows are those of month {}; there are {} people in an organization, and {} % of people and \
-         organizations are new.\n",
+         organizations are new.\n\n",
         whole(data.usage.months),
         whole(data.usage.people_per_organization),
         whole(data.usage.new_share * 100.0)
     );
-    text
+    text + &under
 }
 
 fn never_zero(data: &Data, stacks: &Stacks) -> String {
@@ -192,7 +184,7 @@ const CHANGES: &[Change] = &[
         }
     }),
     ("A call of the table takes 10 ms instead of 5", |data, _| {
-        data.usage.lambda.milliseconds_per_call = 10.0
+        data.usage.lambda.milliseconds_per_call = 10.0;
     }),
     ("No detailed metrics of the API", |_, stacks| {
         if let Some(metrics) = stacks.standing.get_mut("metric") {
@@ -203,13 +195,8 @@ const CHANGES: &[Change] = &[
 ];
 
 fn changes(data: &Data, stacks: &Stacks) -> String {
-    let mut text = "## What would change it\n\n| If |".to_owned();
-    for people in &data.usage.sizes {
-        let _ = write!(text, " {} people |", whole(*people));
-    }
-    text += "\n|---|";
-    text += &"---:|".repeat(data.usage.sizes.len());
-    text += "\n";
+    let mut text = "## What would change it\n\n".to_owned();
+    sizes(&mut text, "If", data);
     for (what, change) in CHANGES {
         let (mut other_data, mut other_stacks) = (data.clone(), stacks.clone());
         change(&mut other_data, &mut other_stacks);
@@ -254,11 +241,14 @@ fn price_list(data: &Data) -> String {
 }
 
 fn row(text: &mut String, first: &str, cells: impl Iterator<Item = String>) {
-    let _ = write!(text, "| {first} |");
-    for cell in cells {
-        let _ = write!(text, " {cell} |");
-    }
-    text.push('\n');
+    let cells: Vec<_> = std::iter::once(first.to_owned()).chain(cells).collect();
+    text.push_str(&["| ", &cells.join(" | "), " |\n"].concat());
+}
+
+/// The head of a table with a column for each size.
+fn sizes(text: &mut String, first: &str, data: &Data) {
+    row(text, first, data.usage.sizes.iter().map(|people| format!("{} people", whole(*people))));
+    text.push_str(&["|---|", &"---:|".repeat(data.usage.sizes.len()), "\n"].concat());
 }
 
 fn dollars(amount: f64) -> String {

@@ -10,6 +10,10 @@ use super::{
 /// A message is sent, received and deleted.
 const QUEUE_REQUESTS_OF_A_MESSAGE: f64 = 3.0;
 
+const DISTRIBUTION: &str = "AWS::CloudFront::Distribution";
+/// Of the API; the distribution has its web ACL itself.
+const FIREWALL: &str = "AWS::WAFv2::WebACLAssociation";
+
 /// A month: how many single things of each price.
 #[derive(Clone, Default)]
 pub(super) struct Month {
@@ -76,7 +80,7 @@ impl Month {
                 memory,
             );
             // What goes to CloudFront is paid where it leaves CloudFront.
-            let transfer = if stacks.has_edge { "edge_transfer" } else { "transfer" };
+            let transfer = if stacks.has(DISTRIBUTION) { "edge_transfer" } else { "transfer" };
             self.add(transfer, times * (route.answer_bytes + data.usage.bytes.answer_headers));
             requests += times * (1.0 + data.usage.preflights);
         }
@@ -131,16 +135,16 @@ impl Month {
         let traceable = requests + messages;
         let sure = traceable.min(data.usage.traces_a_second * HOURS * 3600.0);
         self.add("trace", sure + (traceable - sure) * data.usage.traced_share);
-        if stacks.has_guard {
+        if stacks.has("AWS::GuardDuty::Detector") {
             self.add("guardduty_event", data.usage.management_events);
         }
     }
 
     fn take_edges(&mut self, data: &Data, stacks: &Stacks, crowd: &Crowd, requests: f64) {
-        if stacks.has_firewall {
+        if stacks.has(FIREWALL) {
             self.add("waf_request", requests);
         }
-        if stacks.has_edge {
+        if stacks.has(DISTRIBUTION) {
             // The API is behind the same distribution: its requests pass there and meet both web ACLs.
             let all = requests + crowd.people * data.usage.edge.requests_of_person;
             self.add("edge_request", all);
@@ -157,7 +161,7 @@ impl Month {
         let stored = of_people + of_organizations + crowd.events * months * bytes.row_of_event;
         self.add("table_storage", stored);
         self.add("table_recovery", stored);
-        if stacks.has_archive {
+        if stacks.has("AWS::Events::Archive") {
             self.add("event_archive", crowd.events * bytes.event);
             self.add("event_archive_storage", crowd.events * bytes.event * months);
         }
@@ -202,6 +206,8 @@ impl Crowd {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::{
         budgets::Budget,
@@ -241,7 +247,7 @@ management_events: 0
             standing: Counts::from([("waf_acl", 1.0), ("queue_request", 1_000.0)]),
             memory: BTreeMap::from(memory),
             paths: vec![("/v1/things".to_owned(), "api-things".to_owned())],
-            has_firewall: true,
+            kinds: BTreeSet::from([FIREWALL.to_owned()]),
             log_retention_days: 30.0,
             ..Stacks::default()
         };
@@ -296,11 +302,13 @@ management_events: 0
     fn behind_cloudfront_a_request_is_paid_there_too_and_its_answer_there_alone() {
         let (mut data, mut stacks) = small();
         data.usage.edge = Edge { requests_of_person: 10.0, megabytes_of_person: 2.0 };
-        stacks.has_edge = true;
+        stacks.kinds.insert(DISTRIBUTION.to_owned());
         let used = Month::of(&data, &stacks, 1_000.0).used;
-        assert_eq!((used["edge_request"], used["edge_function"]), (13_500.0, 13_500.0));
-        assert_eq!(used["waf_request"], 3_500.0 + 13_500.0);
-        assert_eq!(used["edge_transfer"], 3_500.0 * 1_000.0 + 2e9);
+        let close = |name: &str, quantity: f64| assert!((used[name] - quantity).abs() < 1e-3, "{name}");
+        close("edge_request", 13_500.0);
+        close("edge_function", 13_500.0);
+        close("waf_request", 3_500.0 + 13_500.0);
+        close("edge_transfer", 3_500.0 * 1_000.0 + 2e9);
         assert!(!used.contains_key("transfer"));
     }
 
