@@ -22,16 +22,18 @@ pub struct Authority(Arc<Inner>);
 struct Inner {
     table: Table,
     issuer: String,
-    keys: RwLock<Keys>,
+    published: RwLock<Published>,
 }
 
 #[derive(Default)]
-struct Keys {
+struct Published {
     by_kid: HashMap<String, DecodingKey>,
     read_at: Option<Timestamp>,
+    /// When somebody showed a key that was not there.
+    missed_at: Option<Timestamp>,
 }
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for Published {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.by_kid.keys()).finish()
     }
@@ -39,7 +41,8 @@ impl std::fmt::Debug for Keys {
 
 /// How long published keys are used without another look.
 const KEYS_ARE_FRESH: SignedDuration = SignedDuration::from_mins(10);
-/// A token with an unknown key makes us look, but not more often than this.
+/// A token with an unknown key makes us look, so that a new key works from its first token on; but forgeries make us look no more often
+/// than this.
 const LOOK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// The facts about a membership that decide what a token is worth.
@@ -60,7 +63,7 @@ struct OrgFacts {
 impl Authority {
     /// `issuer` is the API's public URL, as the tokens name it.
     pub fn new(table: Table, issuer: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { table, issuer: issuer.into(), keys: RwLock::default() }))
+        Self(Arc::new(Inner { table, issuer: issuer.into(), published: RwLock::default() }))
     }
 
     /// Who the token stands for.
@@ -122,28 +125,41 @@ impl Authority {
 
     async fn key(&self, kid: &str) -> Result<Option<DecodingKey>, AuthenticationError> {
         let now = self.0.table.clock().now();
-        let (known, age) = {
-            let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
-            (keys.by_kid.get(kid).cloned(), keys.read_at.map(|at| now.duration_since(at)))
+        let within = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.duration_since(at).abs() < limit);
+        let (known, is_certain) = {
+            let published = self.0.published.read().unwrap_or_else(PoisonError::into_inner);
+            match published.by_kid.get(kid).cloned() {
+                Some(key) => (Some(key), within(published.read_at, KEYS_ARE_FRESH)),
+                None => (None, within(published.missed_at, LOOK_AT_MOST_EVERY)),
+            }
         };
-        let limit = if known.is_some() { KEYS_ARE_FRESH } else { LOOK_AT_MOST_EVERY };
-        if age.is_some_and(|age| age < limit) {
+        if is_certain {
             return Ok(known);
         }
-        let published: SigningKeys =
-            self.0.table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
-        let read = published
-            .keys
-            .iter()
-            .filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?)));
-        let fresh = Keys { by_kid: read.collect(), read_at: Some(now) };
-        let key = fresh.by_kid.get(kid).cloned();
-        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.read_keys(now).await?;
+        let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
+        let key = published.by_kid.get(kid).cloned();
+        if key.is_none() {
+            published.missed_at = Some(now);
+        }
         Ok(key)
+    }
+
+    async fn read_keys(&self, now: Timestamp) -> Result<(), AuthenticationError> {
+        let read: SigningKeys =
+            self.0.table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+        let by_kid = read
+            .valid_at(now)
+            .filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?)));
+        let by_kid = by_kid.collect();
+        let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
+        published.by_kid = by_kid;
+        published.read_at = Some(now);
+        Ok(())
     }
 
     /// Reads the keys, so that the first request need not.
     pub async fn warm_up(&self) -> Result<(), AuthenticationError> {
-        self.key("").await.map(drop)
+        self.read_keys(self.0.table.clock().now()).await
     }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
 
 use crate::{
-    IdentityError, LinkKey, Policy, SessionKey, SessionTokens,
+    IdentityError, LinkKey, OpenedProof, Policy, SessionKey, SessionTokens,
+    proof::Shown,
     session::Session,
     user::{EmailOwner, MembershipSummary, User, of_user},
 };
@@ -43,9 +44,9 @@ impl Item for Login {
 
 /// Which login a code for this address belongs to: the latest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct LatestLogin {
+pub(crate) struct LatestLogin {
     email: Email,
-    login_id: LoginId,
+    pub(crate) login_id: LoginId,
     valid_until: Timestamp,
     #[serde(default)]
     version: u64,
@@ -96,55 +97,35 @@ pub async fn request_login(
     })
 }
 
-/// What a person shows to log in.
-#[derive(Clone, Debug)]
-pub enum Proof {
-    /// The link from the mail.
-    Link {
-        /// The link's token.
-        token: String,
-        /// What the browser that asked for the link was given.
-        browser_token: Option<String>,
-        /// The person said yes to signing in with another browser than the one that asked.
-        confirmed: bool,
-    },
-    /// The code from the mail, typed in.
-    Code {
-        /// The address the code was sent to.
-        email: Email,
-        /// The six digits.
-        code: String,
-        /// What the browser that asked for the code was given.
-        browser_token: Option<String>,
-    },
-}
-
 const ATTEMPTS: usize = 10;
 
-/// Checks the proof and begins a session, once for each login. The same browser may ask again within a moment, for an answer that got
+/// Checks what was proved and begins a session, once for each login. The same browser may ask again within a moment, for an answer that got
 /// lost, and gets the same tokens.
 pub async fn verify_login(
     table: &Table,
-    links: &LinkKey,
     sessions: &SessionKey,
     policy: &Policy,
     cause: &Cause,
-    proof: &Proof,
+    proof: &OpenedProof,
 ) -> Result<SessionTokens, IdentityError> {
+    let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
     for _ in 0..ATTEMPTS {
         let now = table.clock().now();
-        let Some(login) = load(table, links, proof).await? else { return Err(IdentityError::LoginFailed) };
-        let guessed = matches!(proof, Proof::Code { .. }) && login.wrong_codes >= policy.code_attempts;
+        let login: Option<Login> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
+        let login = login.ok_or(IdentityError::LoginFailed)?;
+        let guessed = matches!(proof.shown, Shown::Code { .. }) && login.wrong_codes >= policy.code_attempts;
         if now >= login.valid_until || guessed {
             return Err(IdentityError::LoginFailed);
         }
-        let attempt = match judge(links, &login, proof) {
+        let attempt = match judge(proof) {
             Judgement::Wrong => fail(table, cause, login).await,
             Judgement::Confirm if login.used.is_none() => return Err(IdentityError::ConfirmationRequired),
             Judgement::Confirm => return Err(IdentityError::LoginFailed),
-            Judgement::Right { same_browser } => match &login.used {
+            Judgement::Right => match &login.used {
                 None => start(table, sessions, policy, cause, login, now).await,
-                Some(used) if same_browser => return repeat(table, sessions, policy, used, now).await,
+                Some(used) if proof.same_browser => {
+                    return repeat(table, sessions, policy, used, now).await;
+                }
                 Some(_) => return Err(IdentityError::LoginFailed),
             },
         };
@@ -156,38 +137,17 @@ pub async fn verify_login(
     Err(IdentityError::Contention)
 }
 
-async fn load(table: &Table, links: &LinkKey, proof: &Proof) -> Result<Option<Login>, IdentityError> {
-    let login_id = match proof {
-        Proof::Link { token, .. } => links.open_token(token),
-        Proof::Code { email, .. } => {
-            let latest: Option<LatestLogin> =
-                table.get(&Key::LatestLogin(email.clone()), Consistency::Strong).await?;
-            latest.map(|latest| latest.login_id)
-        }
-    };
-    let Some(login_id) = login_id else { return Ok(None) };
-    Ok(table.get(&Key::Login(login_id), Consistency::Strong).await?)
-}
-
 enum Judgement {
-    Right { same_browser: bool },
+    Right,
     Confirm,
     Wrong,
 }
 
-fn judge(links: &LinkKey, login: &Login, proof: &Proof) -> Judgement {
-    let is_same = |token: &Option<String>| {
-        token.as_deref().and_then(|token| links.open_browser_token(token)) == Some(login.login_id)
-    };
-    match proof {
-        Proof::Link { browser_token, confirmed, .. } => match is_same(browser_token) {
-            false if !confirmed => Judgement::Confirm,
-            same_browser => Judgement::Right { same_browser },
-        },
-        Proof::Code { code, browser_token, .. } if links.is_code(login.login_id, code) => {
-            Judgement::Right { same_browser: is_same(browser_token) }
-        }
-        Proof::Code { .. } => Judgement::Wrong,
+fn judge(proof: &OpenedProof) -> Judgement {
+    match proof.shown {
+        Shown::Link { confirmed } if !confirmed && !proof.same_browser => Judgement::Confirm,
+        Shown::Code { is_right: false } => Judgement::Wrong,
+        Shown::Link { .. } | Shown::Code { is_right: true } => Judgement::Right,
     }
 }
 

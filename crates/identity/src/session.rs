@@ -1,7 +1,9 @@
 use access::{Principal, Tenant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{NewEvent, SessionRevoked};
-use primitives::{MemberId, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, random_secret};
+use primitives::{
+    Keys, MemberId, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, random_secret,
+};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
 use uuid::Uuid;
@@ -207,11 +209,13 @@ fn standing(
     session: &Session,
     token: &str,
     shown: &Shown,
-    key: &SessionKey,
+    keys: &Keys<SessionKey>,
     policy: &Policy,
     now: Timestamp,
 ) -> Standing {
-    let genuine = same(key.refresh_token(session, shown.generation).as_bytes(), token.as_bytes());
+    let made_by =
+        |key: &SessionKey| same(key.refresh_token(session, shown.generation).as_bytes(), token.as_bytes());
+    let genuine = keys.iter().any(made_by);
     if !genuine || !session.is_alive(policy, now) {
         return Standing::Void;
     }
@@ -227,9 +231,12 @@ const ATTEMPTS: usize = 10;
 
 /// Replaces a refresh token and gives the next pair. A token that was replaced more than a moment ago ends the session: either the
 /// person or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
+///
+/// Whichever of the keys made the token, the next pair is made with the current one. [`IdentityError::InvalidRefreshToken`] with keys that
+/// are not the newest says little: ask again with newer ones. A token that is none does nothing.
 pub async fn refresh(
     table: &Table,
-    key: &SessionKey,
+    keys: &Keys<SessionKey>,
     policy: &Policy,
     cause: &Cause,
     token: &str,
@@ -241,12 +248,12 @@ pub async fn refresh(
         if !user.accepts(session.session_id, session.created_at) {
             return Err(IdentityError::InvalidRefreshToken);
         }
-        let changes = match standing(&session, token, &shown, key, policy, now) {
+        let changes = match standing(&session, token, &shown, keys, policy, now) {
             Standing::Void => return Err(IdentityError::InvalidRefreshToken),
-            Standing::Repeated => return key.tokens(&session, policy),
+            Standing::Repeated => return keys.current.tokens(&session, policy),
             Standing::Current => {
                 let rotated = session.rotated(now);
-                let tokens = key.tokens(&rotated, policy)?;
+                let tokens = keys.current.tokens(&rotated, policy)?;
                 match table.commit(cause, Changes::new().replace(&rotated)).await {
                     Ok(_) => return Ok(tokens),
                     Err(CommitError::Conflict { .. }) => continue,

@@ -37,20 +37,25 @@ impl Item for SigningKeys {
     }
 }
 
-/// A key is published for a day after its successor, longer than any token it signed lives.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// A key counts for an hour after its successor came: longer than a token that it signed lives and an instance takes to notice a rotation,
+/// and no longer than that, since it may be replaced because it leaked.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 impl SigningKeys {
-    /// The keys with `key` as the newest one, and without those that nothing can be signed with any more.
-    fn with(mut self, key: PublicKey, now: Timestamp) -> Self {
-        let mut successor_since = Some(now);
-        self.keys.retain(|old| {
-            let kept = successor_since.is_none_or(|since| now.duration_since(since) < KEPT);
-            successor_since = Some(old.added_at);
-            kept && old.kid != key.kid
-        });
-        self.keys.insert(0, key);
-        self
+    /// The keys that tokens may be signed with at this time.
+    pub fn valid_at(&self, now: Timestamp) -> impl Iterator<Item = &PublicKey> {
+        let replaced_at =
+            std::iter::once(None).chain(self.keys.iter().map(|successor| Some(successor.added_at)));
+        let keys = self.keys.iter().zip(replaced_at);
+        let valid = keys.filter(move |(_, replaced)| replaced.is_none_or(|at| now.duration_since(at) < KEPT));
+        valid.map(|(key, _)| key)
+    }
+
+    /// The keys with `key` as the newest one, and without those that nothing is signed with any more.
+    fn with(&self, key: PublicKey, now: Timestamp) -> Self {
+        let mut keys: Vec<_> = self.valid_at(now).filter(|old| old.kid != key.kid).cloned().collect();
+        keys.insert(0, key);
+        Self { keys, version: self.version }
     }
 }
 
@@ -136,15 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_stays_until_its_last_token_has_expired() {
-        let at = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+    fn an_old_key_counts_until_its_last_token_has_expired() {
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         let key =
-            |name: &str, hours| PublicKey { kid: name.to_owned(), x: String::new(), added_at: at(hours) };
-        let names =
-            |keys: &SigningKeys| keys.keys.iter().map(|key| key.kid.clone()).collect::<Vec<_>>().join(" ");
+            |name: &str, minutes| PublicKey { kid: name.to_owned(), x: String::new(), added_at: at(minutes) };
+        let names = |keys: &SigningKeys, minutes| {
+            keys.valid_at(at(minutes)).map(|key| key.kid.as_str()).collect::<Vec<_>>().join(" ")
+        };
         let keys = SigningKeys::default().with(key("a", 0), at(0)).with(key("b", 100), at(100));
-        assert_eq!(names(&keys), "b a");
-        assert_eq!(names(&keys.clone().with(key("c", 110), at(110))), "c b a");
-        assert_eq!(names(&keys.with(key("c", 200), at(200))), "c b");
+        assert_eq!(names(&keys, 159), "b a");
+        assert_eq!(names(&keys, 160), "b");
+        let twice = keys.with(key("c", 110), at(110));
+        assert_eq!(names(&twice, 110), "c b a");
+        assert_eq!(names(&twice, 160), "c b");
+        assert_eq!(names(&twice, 170), "c");
+        assert_eq!(keys.with(key("c", 200), at(200)).keys.len(), 2, "and then it goes");
     }
 }

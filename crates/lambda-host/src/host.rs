@@ -9,14 +9,14 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use http_api::{Authenticate, Edge, EdgeSettings, Problem};
 use identity::Authority;
 use lambda_runtime::Error;
-use primitives::{Clock, Ids, Secret};
+use primitives::{Clock, Ids, Keys};
 use table::{Call, CursorKey, Table};
 use tokio::time::Instant;
 
 use crate::{
     clients,
     environment::{ConfigurationError, Environment, Stage, wrong},
-    secrets::{Rotating, key},
+    secrets::{self, Rotating},
 };
 
 /// What a function is built from. Clients are made when they are asked for, so that a cold start pays for what it uses. Cheap to clone.
@@ -115,28 +115,43 @@ impl Host {
         Ok(table)
     }
 
-    /// Something made from the text of the secret that this variable names.
+    /// Something made from the text of the secret that this variable names. Of its versions only the current one counts.
     pub fn secret_text<T>(
         &self,
         variable: &str,
         make: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
     ) -> Result<Rotating<T>, ConfigurationError> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.0.config);
-        Ok(Rotating::new(client, self.0.environment.required(variable)?, make))
+        self.rotating(variable, false, move |current, _| make(current))
     }
 
-    /// Something made from the key in the secret that this variable names: `{"key": "…"}`.
-    pub fn secret_key<T>(
+    /// Something made from each of the keys in the secret that this variable names, which are of the form `{"key": "…"}`: the current one and
+    /// the one before the last rotation.
+    pub fn secret_keys<T>(
         &self,
         variable: &str,
         make: impl Fn(&str) -> T + Send + Sync + 'static,
-    ) -> Result<Rotating<T>, ConfigurationError> {
-        self.secret_text(variable, move |text| key(text).map(|key: Secret<String>| make(key.expose())))
+    ) -> Result<Rotating<Keys<T>>, ConfigurationError> {
+        self.rotating(variable, true, move |current, previous| secrets::keys(current, previous, &make))
     }
 
-    /// The key of cursors.
-    pub fn cursor_key(&self) -> Result<Rotating<CursorKey>, ConfigurationError> {
-        self.secret_key("CURSOR_SECRET_ARN", CursorKey::from_secret)
+    fn rotating<T>(
+        &self,
+        variable: &str,
+        overlaps: bool,
+        make: impl Fn(&str, Option<&str>) -> Result<T, String> + Send + Sync + 'static,
+    ) -> Result<Rotating<T>, ConfigurationError> {
+        let arn = self.0.environment.required(variable)?;
+        Ok(Rotating::new(self.secrets(), self.0.clock.clone(), arn, overlaps, make))
+    }
+
+    /// The keys of cursors.
+    pub fn cursor_keys(&self) -> Result<Rotating<Keys<CursorKey>>, ConfigurationError> {
+        self.secret_keys("CURSOR_SECRET_ARN", CursorKey::from_secret)
+    }
+
+    /// A client of Secrets Manager itself, for whoever does more than to read a secret.
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.0.config)
     }
 
     /// The URL that the world knows the API by: also the issuer of access tokens.

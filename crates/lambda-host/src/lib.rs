@@ -1,5 +1,5 @@
 //! What a function has around its own code: configuration, telemetry, AWS clients, and the shapes of invocation: HTTP, queue,
-//! table stream, schedule.
+//! table stream, schedule, rotation of a secret.
 //!
 //! The only crate that reads the environment, and with `functions/*` the only one that knows Lambda. A function is a value
 //! ([`Function`]): the same one runs in Lambda, in the local cloud and in tests, always on the real JSON event.
@@ -11,6 +11,7 @@ mod host;
 mod http_function;
 mod metrics;
 mod queue;
+mod rotation;
 mod schedule;
 mod secrets;
 mod stream;
@@ -21,5 +22,6 @@ pub use environment::{ConfigurationError, Environment, Stage};
 pub use function::{Function, run, trace_header};
 pub use host::Host;
 pub use lambda_runtime::{Context, Error, LambdaEvent};
-pub use secrets::{Rotating, SecretError};
+pub use rotation::{RotationEvent, RotationStep};
+pub use secrets::{Rotating, SecretError, key};
 pub use stream::{Record, StreamOutcome};

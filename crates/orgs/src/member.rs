@@ -1,5 +1,5 @@
 use access::{Actor, Permission, Role, Tenant};
-use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
+use primitives::{Email, Keys, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{CursorKey, Item, Key, Query, Table};
 
@@ -69,7 +69,7 @@ impl Item for Membership {
 /// One page of the members of the actor's organization, oldest first.
 pub async fn members(
     table: &Table,
-    cursors: &CursorKey,
+    cursors: &Keys<CursorKey>,
     actor: &Actor,
     limit: Limit,
     cursor: Option<&str>,

@@ -9,6 +9,7 @@ mod fault;
 mod id;
 
 mod ids;
+mod keys;
 mod page;
 mod secret;
 mod slug;
@@ -22,6 +23,7 @@ pub use id::{
 };
 pub use ids::Ids;
 pub use jiff::{SignedDuration, Timestamp};
+pub use keys::Keys;
 pub use page::{InvalidLimit, Limit, Page};
 pub use secret::{Secret, random_secret};
 pub use slug::{InvalidSlug, Slug};

@@ -1,5 +1,5 @@
 use events::DevicePlatform;
-use primitives::{DeviceId, Limit, Page, UserId};
+use primitives::{DeviceId, Keys, Limit, Page, UserId};
 use push_client::PushClient;
 use table::{Cause, Claim, CommitError, Consistency, CursorKey, Item, Key, Query, StoredAnswer, Table};
 
@@ -133,7 +133,7 @@ impl Devices {
     /// One page of the person's devices, oldest first.
     pub async fn list(
         &self,
-        cursors: &CursorKey,
+        cursors: &Keys<CursorKey>,
         user_id: UserId,
         limit: Limit,
         cursor: Option<&str>,

@@ -6,6 +6,8 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use primitives::Keys;
+
 use crate::{
     error::StoreError,
     item::{Attributes, text},
@@ -34,18 +36,20 @@ impl CursorKey {
         Some(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &bytes].concat()))
     }
 
-    pub(crate) fn open(&self, list: &str, cursor: &str) -> Result<Attributes, StoreError> {
-        let open = || {
-            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-            let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
-            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-            let mut sealed = sealed.to_vec();
-            let plain = self.0.open_in_place(nonce, Aad::from(list.as_bytes()), &mut sealed).ok()?;
-            let last: HashMap<String, String> = serde_json::from_slice(plain).ok()?;
-            Some(last.into_iter().map(|(name, value)| (name, text(value))).collect())
-        };
-        open().ok_or(StoreError::ForeignCursor)
+    fn open(&self, list: &str, cursor: &str) -> Option<Attributes> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut sealed = sealed.to_vec();
+        let plain = self.0.open_in_place(nonce, Aad::from(list.as_bytes()), &mut sealed).ok()?;
+        let last: HashMap<String, String> = serde_json::from_slice(plain).ok()?;
+        Some(last.into_iter().map(|(name, value)| (name, text(value))).collect())
     }
+}
+
+/// Where the page before ended, by whichever of the keys sealed it.
+pub(crate) fn open(keys: &Keys<CursorKey>, list: &str, cursor: &str) -> Result<Attributes, StoreError> {
+    keys.iter().find_map(|key| key.open(list, cursor)).ok_or(StoreError::ForeignCursor)
 }
 
 #[cfg(test)]
@@ -58,15 +62,25 @@ mod tests {
 
     #[test]
     fn opens_for_the_list_it_was_made_for() {
-        let key = CursorKey::from_secret("secret");
-        let cursor = key.seal("org_1 members", &last()).unwrap();
-        assert_eq!(key.open("org_1 members", &cursor).unwrap(), last());
+        let keys = Keys::only(CursorKey::from_secret("secret"));
+        let cursor = keys.current.seal("org_1 members", &last()).unwrap();
+        assert_eq!(open(&keys, "org_1 members", &cursor).unwrap(), last());
+    }
+
+    #[test]
+    fn opens_after_one_rotation_and_not_after_two() {
+        let key = CursorKey::from_secret;
+        let cursor = key("first").seal("org_1 members", &last()).unwrap();
+        let once = Keys { current: key("second"), previous: Some(key("first")) };
+        assert_eq!(open(&once, "org_1 members", &cursor).unwrap(), last());
+        let twice = Keys { current: key("third"), previous: Some(key("second")) };
+        assert!(matches!(open(&twice, "org_1 members", &cursor), Err(StoreError::ForeignCursor)));
     }
 
     #[test]
     fn opens_for_nothing_else() {
-        let key = CursorKey::from_secret("secret");
-        let cursor = key.seal("org_1 members", &last()).unwrap();
+        let keys = Keys::only(CursorKey::from_secret("secret"));
+        let cursor = keys.current.seal("org_1 members", &last()).unwrap();
         let mut tampered = cursor.clone().into_bytes();
         tampered[20] = if tampered[20] == b'A' { b'B' } else { b'A' };
         let tampered = String::from_utf8(tampered).unwrap();
@@ -77,8 +91,8 @@ mod tests {
             ("org_1 members", "%%%"),
             ("org_1 members", "AAAA"),
         ] {
-            assert!(matches!(key.open(list, cursor), Err(StoreError::ForeignCursor)));
+            assert!(matches!(open(&keys, list, cursor), Err(StoreError::ForeignCursor)));
         }
-        assert!(CursorKey::from_secret("another").open("org_1 members", &cursor).is_err());
+        assert!(CursorKey::from_secret("another").open("org_1 members", &cursor).is_none());
     }
 }

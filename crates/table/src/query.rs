@@ -1,9 +1,9 @@
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use primitives::{Limit, Page};
+use primitives::{Keys, Limit, Page};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CursorKey,
+    CursorKey, cursor,
     error::StoreError,
     item::{Attributes, read, text},
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
@@ -102,12 +102,12 @@ impl Table {
         query: &Query,
         limit: Limit,
         cursor: Option<&str>,
-        key: &CursorKey,
+        keys: &Keys<CursorKey>,
     ) -> Result<Page<T>, StoreError> {
         let list = query.list();
-        let start = cursor.map(|cursor| key.open(&list, cursor)).transpose()?;
+        let start = cursor.map(|cursor| cursor::open(keys, &list, cursor)).transpose()?;
         let (items, last) = self.query(query, limit.get(), start).await?;
-        Ok(Page { items, next_cursor: last.and_then(|last| key.seal(&list, &last)) })
+        Ok(Page { items, next_cursor: last.and_then(|last| keys.current.seal(&list, &last)) })
     }
 
     /// Up to `limit` items from the beginning.

@@ -3,7 +3,7 @@
 use access::Tenant;
 use events::{ActorRef, NewEvent, TrialStarted};
 use futures::future::join_all;
-use primitives::{Clock, Ids, Limit, MemberId, OrgId, SignedDuration, UserId};
+use primitives::{Clock, Ids, Keys, Limit, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
     Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, IdempotencyKey, Item, Key, Query,
@@ -256,7 +256,7 @@ async fn a_released_key_is_free_at_once() {
 async fn pages_cover_the_list_once_and_cursors_stay_with_their_list() {
     let database = Database::start().await;
     let table = database.table(&Clock::system());
-    let cursors = CursorKey::from_secret("secret");
+    let cursors = Keys::only(CursorKey::from_secret("secret"));
     let org_id: OrgId = Ids::unguessable();
     for _ in 0..7 {
         table

@@ -13,6 +13,7 @@ use std::{
 use http_api::{OpenApiRouter, Problem, routes};
 use identity::{LinkKey, Policy, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
+use primitives::Keys;
 use table::Table;
 use tokio::time::timeout;
 
@@ -20,22 +21,37 @@ use tokio::time::timeout;
 #[derive(Clone)]
 pub struct Api {
     table: Table,
-    links: Arc<Rotating<LinkKey>>,
-    sessions: Arc<Rotating<SessionKey>>,
+    links: Arc<Rotating<Keys<LinkKey>>>,
+    sessions: Arc<Rotating<Keys<SessionKey>>>,
     published: Arc<Mutex<String>>,
     policy: Arc<Policy>,
 }
 
 impl Api {
-    /// The key that signs, published before it signs anything: after a rotation as well as at the start.
-    async fn sessions(&self) -> Result<Arc<SessionKey>, Problem> {
-        let key = self.sessions.get().await?;
-        let known = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if known != key.kid() {
-            identity::publish_signing_key(&self.table, &key).await?;
-            key.kid().clone_into(&mut self.published.lock().unwrap_or_else(PoisonError::into_inner));
+    /// The keys of sessions. The one that signs is published before it signs anything: after a rotation as well as at the start.
+    async fn sessions(&self) -> Result<Arc<Keys<SessionKey>>, Problem> {
+        self.publish(self.sessions.get().await?).await
+    }
+
+    /// Newer keys of sessions than these, if there are any.
+    async fn newer_sessions(
+        &self,
+        known: &Arc<Keys<SessionKey>>,
+    ) -> Result<Option<Arc<Keys<SessionKey>>>, Problem> {
+        match self.sessions.newer(known).await? {
+            Some(keys) => Ok(Some(self.publish(keys).await?)),
+            None => Ok(None),
         }
-        Ok(key)
+    }
+
+    async fn publish(&self, keys: Arc<Keys<SessionKey>>) -> Result<Arc<Keys<SessionKey>>, Problem> {
+        let kid = keys.current.kid();
+        let is_published = *self.published.lock().unwrap_or_else(PoisonError::into_inner) == kid;
+        if !is_published {
+            identity::publish_signing_key(&self.table, &keys.current).await?;
+            kid.clone_into(&mut self.published.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(keys)
     }
 }
 
@@ -43,13 +59,13 @@ impl Api {
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let table = host.table().await?;
     let issuer = host.public_api_url()?;
-    let sessions =
-        host.secret_key("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?;
+    let sessions = host
+        .secret_keys("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?;
     let published = publish_first(&table, &sessions).await?;
     let api = Api {
         table,
         published: Arc::new(Mutex::new(published)),
-        links: Arc::new(host.secret_key("LINK_SECRET_ARN", LinkKey::from_secret)?),
+        links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
     };
@@ -58,18 +74,19 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 
 /// Publishes the key in init, so that no request waits for it, and says which. A key that cannot be used stops the start. A service that does not
 /// answer does not: no key is published then, and the requests that need one try again and say what is wrong.
-async fn publish_first(table: &Table, sessions: &Rotating<SessionKey>) -> Result<String, SecretError> {
+async fn publish_first(table: &Table, sessions: &Rotating<Keys<SessionKey>>) -> Result<String, SecretError> {
     const LONGEST: Duration = Duration::from_secs(5);
     let publish = async {
-        let key = sessions.get().await?;
-        let published = identity::publish_signing_key(table, &key).await;
+        let keys = sessions.get().await?;
+        let key = &keys.current;
+        let published = identity::publish_signing_key(table, key).await;
         if let Err(error) = &published {
             tracing::warn!(error = error as &dyn std::error::Error, "the signing key is not published yet");
         }
         Ok(if published.is_ok() { key.kid().to_owned() } else { String::new() })
     };
     match timeout(LONGEST, publish).await {
-        Ok(Err(error @ SecretError::Unavailable { .. })) => {
+        Ok(Err(error @ (SecretError::Unavailable { .. } | SecretError::Missing { .. }))) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "the session secret is not there yet");
             Ok(String::new())
         }

@@ -3,7 +3,7 @@ use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
     parses,
 };
-use identity::{Proof, SessionTokens};
+use identity::{OpenedProof, Proof, SessionTokens};
 use primitives::{Email, Fault, FaultKind};
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,8 @@ pub(crate) async fn request(
     limiter.take(api.policy.magic_links_per_client(), &client.address()).await?;
     limiter.take(api.policy.magic_links(), email.as_str()).await?;
     let links = api.links.get().await?;
-    let login = identity::request_login(&api.table, &links, &api.policy, &client.cause(), email).await?;
+    let login =
+        identity::request_login(&api.table, &links.current, &api.policy, &client.cause(), email).await?;
     let body = MagicLinkRequested {
         browser_token: login.browser_token.expose().clone(),
         expires_in: login.expires_in,
@@ -131,14 +132,28 @@ pub(crate) async fn verify(
         Proof::Link { .. } => client.address(),
     };
     let attempt = limiter.take(api.policy.failed_logins(), &subject).await?;
-    let (links, sessions) = (api.links.get().await?, api.sessions().await?);
+    let proof = open(&api, &proof).await?;
+    let sessions = api.sessions().await?;
     let verified =
-        identity::verify_login(&api.table, &links, &sessions, &api.policy, &client.cause(), &proof).await;
+        identity::verify_login(&api.table, &sessions.current, &api.policy, &client.cause(), &proof).await;
     let failed = verified.as_ref().is_err_and(|error| error.kind() == FaultKind::Unauthenticated);
     if !failed {
         limiter.give_back(&attempt, &subject).await?;
     }
     Ok(Answer::ok(&Session::from(verified?)).into_response())
+}
+
+/// Opens the proof, with newer keys where there are some: `queue-mail` and other instances may have made parts of it with a key that this one
+/// has not seen yet. Only then it is judged, and a wrong code counted.
+async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
+    let links = api.links.get().await?;
+    let opened = identity::open_proof(&api.table, &links, proof).await?;
+    if opened.has_foreign_parts()
+        && let Some(newer) = api.links.newer(&links).await?
+    {
+        return Ok(identity::open_proof(&api.table, &newer, proof).await?);
+    }
+    Ok(opened)
 }
 
 fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {

@@ -3,6 +3,7 @@ use http_api::{
     Answer, Caller, Client, Command, IntoResponse, Problem, Problems, Response, State, StatusCode, ToSchema,
     parses,
 };
+use identity::IdentityError;
 use primitives::OrgId;
 use serde::Deserialize;
 
@@ -28,10 +29,17 @@ pub(crate) async fn refresh(
     client: Client,
     command: Command<Refresh>,
 ) -> Result<Response, Problem> {
-    let sessions = api.sessions().await?;
-    let token = &command.input.refresh_token;
-    let tokens = identity::refresh(&api.table, &sessions, &api.policy, &client.cause(), token).await?;
-    Ok(Answer::ok(&Session::from(tokens)).into_response())
+    let (table, policy, cause, token) =
+        (&api.table, &api.policy, client.cause(), &command.input.refresh_token);
+    let keys = api.sessions().await?;
+    let mut tokens = identity::refresh(table, &keys, policy, &cause, token).await;
+    // another instance may know a newer key, and have made the token with it
+    if matches!(tokens, Err(IdentityError::InvalidRefreshToken))
+        && let Some(newer) = api.newer_sessions(&keys).await?
+    {
+        tokens = identity::refresh(table, &newer, policy, &cause, token).await;
+    }
+    Ok(Answer::ok(&Session::from(tokens?)).into_response())
 }
 
 /// Ends the session. Its tokens do not work from the next request on.
@@ -69,6 +77,7 @@ pub(crate) async fn switch_org(
     let org_id = command.input.org_id.parse().map_err(|_| http_api::not_found())?;
     let sessions = api.sessions().await?;
     let (cause, principal) = (caller.cause(), &caller.principal);
-    let tokens = identity::switch_org(&api.table, &sessions, &api.policy, &cause, principal, org_id).await?;
+    let tokens =
+        identity::switch_org(&api.table, &sessions.current, &api.policy, &cause, principal, org_id).await?;
     Ok(Answer::ok(&Session::from(tokens)).into_response())
 }

@@ -38,14 +38,14 @@ pub(crate) struct JsonWebKey {
 )]
 pub(crate) async fn signing_keys(State(api): State<Api>) -> Result<Response, Problem> {
     let sessions = api.sessions().await?;
-    let published = identity::publish_signing_key(&api.table, &sessions).await?;
-    let keys = published.keys.into_iter().map(|key| JsonWebKey {
+    let published = identity::publish_signing_key(&api.table, &sessions.current).await?;
+    let keys = published.valid_at(api.table.clock().now()).map(|key| JsonWebKey {
         kty: "OKP",
         crv: "Ed25519",
         alg: "EdDSA",
         usage: "sig",
-        kid: key.kid,
-        x: key.x,
+        kid: key.kid.clone(),
+        x: key.x.clone(),
     });
     let mut response = http_api::Answer::ok(&JsonWebKeySet { keys: keys.collect() }).into_response();
     cache(&mut response);

@@ -6,9 +6,9 @@ use http_api::{
     ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
-use push::NewDevice;
+use push::{DeviceError, NewDevice};
 use serde::{Deserialize, Serialize};
-use table::Claim;
+use table::{Claim, StoreError};
 
 use crate::Api;
 
@@ -168,10 +168,16 @@ pub(crate) async fn list(
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
     member.actor.require(Permission::ManageOwnDevices)?;
+    let (person, limit, cursor) = (member.actor.user_id, which.limit, which.cursor.as_deref());
     let cursors = api.cursors.get().await?;
-    let person = member.actor.user_id;
-    let page = api.devices.list(&cursors, person, which.limit, which.cursor.as_deref()).await?;
-    Ok(Answer::ok(&page.map(Device::from)).into_response())
+    let mut page = api.devices.list(&cursors, person, limit, cursor).await;
+    // another instance may know a newer key, and have made the cursor with it
+    if matches!(page, Err(DeviceError::Store(StoreError::ForeignCursor)))
+        && let Some(newer) = api.cursors.newer(&cursors).await?
+    {
+        page = api.devices.list(&newer, person, limit, cursor).await;
+    }
+    Ok(Answer::ok(&page?.map(Device::from)).into_response())
 }
 
 /// Removes a device of the caller: it gets no more notifications. Apps call it when their user signs out.

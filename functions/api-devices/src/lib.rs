@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http_api::{OpenApiRouter, routes};
 use lambda_host::{Error, Function, Host, Rotating};
+use primitives::Keys;
 use push::{Applications, Devices};
 use push_client::PushClient;
 use table::{CursorKey, Table};
@@ -14,7 +15,7 @@ use table::{CursorKey, Table};
 #[derive(Clone)]
 pub struct Api {
     table: Table,
-    cursors: Arc<Rotating<CursorKey>>,
+    cursors: Arc<Rotating<Keys<CursorKey>>>,
     applications: Applications,
     devices: Devices,
 }
@@ -24,7 +25,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let table = host.table().await?;
     let arn = |variable: &str| host.environment().required(variable).map(str::to_owned);
     let api = Api {
-        cursors: Arc::new(host.cursor_key()?),
+        cursors: Arc::new(host.cursor_keys()?),
         applications: Applications {
             apns: arn("PUSH_PLATFORM_APPLICATION_APNS")?,
             fcm: arn("PUSH_PLATFORM_APPLICATION_FCM")?,

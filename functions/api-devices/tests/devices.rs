@@ -4,11 +4,12 @@
 use access::Principal;
 use events::ActorRef;
 use identity::{
-    LinkKey, Policy, Proof, SessionKey, publish_signing_key, request_login, switch_org, verify_login,
+    LinkKey, Policy, Proof, SessionKey, open_proof, publish_signing_key, request_login, switch_org,
+    verify_login,
 };
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use orgs::Founder;
-use primitives::{Clock, Email, Ids, LoginId};
+use primitives::{Clock, Email, Ids, Keys, LoginId};
 use serde_json::{Map, Value, json};
 use table::Cause;
 use test_support::{Crashes, Database, Services, noon};
@@ -52,7 +53,8 @@ impl World {
         let asked = events.iter().find(|event| event.data["email"] == email).unwrap();
         let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
-        let tokens = verify_login(&table, &links, &sessions, &policy, &cause, &proof).await.unwrap();
+        let proof = open_proof(&table, &Keys::only(links), &proof).await.unwrap();
+        let tokens = verify_login(&table, &sessions, &policy, &cause, &proof).await.unwrap();
         let (user_id, session_id) = (tokens.user_id, tokens.session_id);
         let founder = Founder { user_id, email: email.parse().unwrap() };
         let slug = email.split('@').next().unwrap().parse().unwrap();

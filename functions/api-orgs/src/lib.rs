@@ -8,13 +8,14 @@ use std::sync::Arc;
 use billing::Rules;
 use http_api::{OpenApiRouter, routes};
 use lambda_host::{Error, Function, Host, Rotating};
+use primitives::Keys;
 use table::{CursorKey, Table};
 
 /// What the routes share.
 #[derive(Clone)]
 pub struct Api {
     table: Table,
-    cursors: Arc<Rotating<CursorKey>>,
+    cursors: Arc<Rotating<Keys<CursorKey>>>,
     billing: Arc<Rules>,
 }
 
@@ -22,7 +23,7 @@ pub struct Api {
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let api = Api {
         table: host.table().await?,
-        cursors: Arc::new(host.cursor_key()?),
+        cursors: Arc::new(host.cursor_keys()?),
         billing: Arc::new(host.settings("BILLING_RULES")?),
     };
     host.api(routes().with_state(api)).await

@@ -23,7 +23,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let postman = Arc::new(Postman {
         table: host.table().await?,
         mailer: Mailer::new(host.mail(), environment.required("MAIL_FROM")?, set),
-        links: host.secret_key("LINK_SECRET_ARN", LinkKey::from_secret)?,
+        links: host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?,
         app_url: environment.url("APP_URL")?,
     });
     Ok(host.bus_queue(move |event| {

@@ -2,7 +2,7 @@ use email_client::{MagicLink, Mailer, Name, Welcome};
 use events::{Envelope, MagicLinkRequested, OrganizationCreated};
 use identity::LinkKey;
 use lambda_host::Rotating;
-use primitives::{Email, Fault, FaultKind, SignedDuration};
+use primitives::{Email, Fault, FaultKind, Keys, SignedDuration};
 use table::{Claimed, Key, Table};
 
 use crate::{error::MailError, letter::Letter, recipients};
@@ -17,7 +17,7 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 pub(crate) struct Postman {
     pub(crate) table: Table,
     pub(crate) mailer: Mailer,
-    pub(crate) links: Rotating<LinkKey>,
+    pub(crate) links: Rotating<Keys<LinkKey>>,
     pub(crate) app_url: String,
 }
 
@@ -85,7 +85,8 @@ impl Postman {
             tracing::warn!(event = %event.id, "a magic link ended before its mail was sent");
             return Ok(None);
         }
-        let links = self.links.get().await?;
+        let keys = self.links.get().await?;
+        let links = &keys.current;
         let token = links.token(data.login_id);
         let lifetime = data.expires_at.duration_since(event.time).as_mins();
         let letter = MagicLink {

@@ -3,13 +3,13 @@
 use crate::support::{self, World};
 use events::DevicePlatform;
 use futures::future::join_all;
-use primitives::{Fault, FaultKind, Ids, Limit, SignedDuration, UserId};
+use primitives::{Fault, FaultKind, Ids, Keys, Limit, SignedDuration, UserId};
 use push::{Device, DeviceError};
 use table::CursorKey;
 use test_support::Moment;
 
 async fn list(world: &World, user: UserId) -> Vec<Device> {
-    let cursors = CursorKey::from_secret("secret");
+    let cursors = Keys::only(CursorKey::from_secret("secret"));
     world.devices.list(&cursors, user, Limit::try_from(100).unwrap(), None).await.unwrap().items
 }
 

@@ -1,84 +1,8 @@
-//! Logins and sessions on a real engine: once each, whatever races, repeats or is stolen.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-use access::Principal;
-use events::ActorRef;
 use futures::future::join_all;
-use identity::{
-    AuthenticationError, Authority, IdentityError, LinkKey, Policy, Proof, SessionKey, SessionTokens,
-    publish_signing_key, refresh, request_login, sign_out, verify_login,
-};
-use primitives::{Clock, Email, LoginId, SignedDuration};
-use table::{Cause, Consistency, Table};
-use test_support::{Database, noon};
+use identity::{AuthenticationError, IdentityError, SessionKey, sign_out};
+use primitives::SignedDuration;
 
-const ISSUER: &str = "https://api.example.com";
-
-struct Setting {
-    database: Database,
-    clock: Clock,
-    table: Table,
-    links: LinkKey,
-    sessions: SessionKey,
-    policy: Policy,
-    authority: Authority,
-}
-
-impl Setting {
-    async fn new() -> Self {
-        let database = Database::start().await;
-        let clock = Clock::fixed(noon());
-        let table = database.table(&clock);
-        let sessions = SessionKey::from_secret("a session secret", ISSUER);
-        publish_signing_key(&table, &sessions).await.unwrap();
-        let authority = Authority::new(table.clone(), ISSUER);
-        let links = LinkKey::from_secret("a link secret");
-        Self { database, clock, table, links, sessions, policy: Policy::default(), authority }
-    }
-
-    /// Asks for a link and gives what the mail and the browser would hold: token, code and browser token.
-    async fn login(&self, email: &str) -> (String, String, String) {
-        let email: Email = email.parse().unwrap();
-        let login = request_login(&self.table, &self.links, &self.policy, &cause(), email).await.unwrap();
-        let events = self.database.events().await;
-        let asked = events.iter().rev().find(|event| event.kind == "identity.magic_link_requested").unwrap();
-        let login_id: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
-        (self.links.token(login_id), self.links.code(login_id), login.browser_token.expose().clone())
-    }
-
-    async fn verify(&self, proof: &Proof) -> Result<SessionTokens, IdentityError> {
-        verify_login(&self.table, &self.links, &self.sessions, &self.policy, &cause(), proof).await
-    }
-
-    async fn signed_in(&self, email: &str) -> SessionTokens {
-        let (token, _, browser) = self.login(email).await;
-        self.verify(&link(&token, Some(&browser))).await.unwrap()
-    }
-
-    async fn refresh(&self, token: &str) -> Result<SessionTokens, IdentityError> {
-        refresh(&self.table, &self.sessions, &self.policy, &cause(), token).await
-    }
-
-    async fn who(&self, tokens: &SessionTokens) -> Result<Principal, AuthenticationError> {
-        self.authority.principal(tokens.access_token.expose(), Consistency::Eventual).await
-    }
-}
-
-fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
-}
-
-fn link(token: &str, browser_token: Option<&str>) -> Proof {
-    Proof::Link { token: token.to_owned(), browser_token: browser_token.map(str::to_owned), confirmed: false }
-}
-
-fn confirmed(token: &str) -> Proof {
-    Proof::Link { token: token.to_owned(), browser_token: None, confirmed: true }
-}
-
-fn code(email: &str, code: &str) -> Proof {
-    Proof::Code { email: email.parse().unwrap(), code: code.to_owned(), browser_token: None }
-}
+use crate::setting::{ISSUER, Setting, cause, code, confirmed, link};
 
 #[tokio::test]
 async fn a_link_signs_in_and_the_token_stands_for_the_person() {
@@ -271,28 +195,11 @@ async fn access_tokens_expire_and_strangers_tokens_are_refused() {
     for key in [&stranger, &elsewhere] {
         setting.clock.advance(SignedDuration::from_secs(1));
         let (token, _, _) = setting.login("ada@example.com").await;
-        let (cause, proof) = (cause(), confirmed(&token));
-        let forged = verify_login(&setting.table, &setting.links, key, &setting.policy, &cause, &proof);
-        let forged = forged.await.unwrap();
+        let forged = setting.verify_with(key, &confirmed(&token)).await.unwrap();
         assert!(matches!(setting.who(&forged).await, Err(AuthenticationError::InvalidToken)));
     }
     setting.clock.advance(SignedDuration::from_mins(15));
     assert!(matches!(setting.who(&tokens).await, Err(AuthenticationError::TokenExpired)));
-}
-
-#[tokio::test]
-async fn tokens_of_the_key_before_work_while_a_new_key_signs() {
-    let setting = Setting::new().await;
-    let before = setting.signed_in("ada@example.com").await;
-    let rotated = SessionKey::from_secret("the next session secret", ISSUER);
-    publish_signing_key(&setting.table, &rotated).await.unwrap();
-    setting.clock.advance(SignedDuration::from_secs(2));
-    let (token, _, _) = setting.login("ada@example.com").await;
-    let (cause, proof) = (cause(), confirmed(&token));
-    let after = verify_login(&setting.table, &setting.links, &rotated, &setting.policy, &cause, &proof);
-    let after = after.await.unwrap();
-    assert!(setting.who(&before).await.is_ok());
-    assert!(setting.who(&after).await.is_ok());
 }
 
 #[tokio::test]

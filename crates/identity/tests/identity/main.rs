@@ -1,0 +1,6 @@
+//! Logins and sessions on a real engine: once each, whatever races, repeats, is stolen or rotates meanwhile.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod rotation;
+mod sessions;
+mod setting;
