@@ -31,6 +31,6 @@ pub use function::{Builder, Environment, Function, Registry, Setting};
 pub use pattern::{Pattern, PatternError};
 pub use state::{
     BusEvent, CAPTURE_LIMIT, Counts, Mail, Message, Notification, PlatformEndpoint, Push, Queue,
-    ScheduleState, Secret, State, TextMessage,
+    ScheduleState, Secret, SecretVersion, State, TextMessage,
 };
 pub use stripe::StripeState;

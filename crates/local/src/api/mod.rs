@@ -3,6 +3,7 @@
 mod actions;
 mod captures;
 mod queues;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -88,6 +89,8 @@ pub(crate) fn router(local: Local) -> Router {
         .route("/clock", get(actions::clock).post(actions::advance))
         .route("/schedules", get(actions::schedules))
         .route("/schedules/{name}/run", post(actions::run_schedule))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}/rotate", post(secrets::rotate))
         .route("/stripe", get(actions::stripe))
         .route("/stripe/{action}", post(actions::stripe_action))
         .route("/reset", post(actions::reset))

@@ -76,7 +76,7 @@ async fn handle(Shared(engine): Shared<Arc<Engine>>, uri: Uri, headers: HeaderMa
             (_, Err(error)) => ("1.0", Err(error)),
             ("AmazonSQS", Ok(request)) => ("1.0", sqs::call(&engine, operation, &request).await),
             ("AWSEvents", Ok(request)) => ("1.1", eventbridge::call(&engine, operation, &request)),
-            ("secretsmanager", Ok(request)) => ("1.1", secrets::call(&engine, operation, &request)),
+            ("secretsmanager", Ok(request)) => ("1.1", secrets::call(&engine, operation, &request).await),
             _ => ("1.0", Err(ServiceError::unknown_operation(target))),
         };
         return json_response(answer, version);

@@ -89,6 +89,7 @@ pub(crate) enum Trigger {
     Queue(String),
     Stream(String),
     Schedule(String),
+    Rotation(String),
     Direct,
 }
 
@@ -99,6 +100,7 @@ impl std::fmt::Display for Trigger {
             Self::Queue(name) => write!(formatter, "queue {name}"),
             Self::Stream(table) => write!(formatter, "stream {table}"),
             Self::Schedule(name) => write!(formatter, "schedule {name}"),
+            Self::Rotation(secret) => write!(formatter, "rotation {secret}"),
             Self::Direct => write!(formatter, "direct"),
         }
     }

@@ -4,6 +4,7 @@ mod bus;
 mod drain;
 mod invoke;
 mod queue_source;
+mod rotation;
 mod schedule;
 mod stream_source;
 
@@ -45,6 +46,8 @@ pub(crate) struct Engine {
     stream_bells: Vec<Notify>,
     /// Held by whoever runs schedules, so that the ticking clock and a jump never run one twice.
     clock_gate: tokio::sync::Mutex<()>,
+    /// Held by a rotation, so that two of one secret do not mix.
+    rotation_gate: tokio::sync::Mutex<()>,
     schedules_run: AtomicU64,
     events_published: AtomicU64,
 }
@@ -79,6 +82,7 @@ impl Engine {
             stop: CancellationToken::new(),
             calls: TaskTracker::new(),
             clock_gate: tokio::sync::Mutex::new(()),
+            rotation_gate: tokio::sync::Mutex::new(()),
             schedules_run: AtomicU64::new(0),
             events_published: AtomicU64::new(0),
         };

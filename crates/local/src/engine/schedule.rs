@@ -177,6 +177,12 @@ impl Engine {
     /// Calls a schedule's function as an asynchronous call: repeated when it fails, then sent to the failure destination.
     pub(crate) async fn run_schedule(&self, spec: &ScheduleSpec, scheduled_time: Timestamp) {
         self.schedules_run.fetch_add(1, Ordering::Relaxed);
+        if let Some(secret) = &spec.rotates {
+            if let Err(error) = self.rotate(secret, random_id()).await {
+                tracing::error!(schedule = spec.name, %error, "a secret was not rotated");
+            }
+            return;
+        }
         let event = self.schedule_event(spec, scheduled_time);
         let Some(function) = self.template.functions.get(&spec.function) else { return };
         let mut problem = String::new();
@@ -266,6 +272,7 @@ mod tests {
             function: "f".into(),
             input: None,
             source: "aws.scheduler",
+            rotates: None,
         };
         Schedule::new(spec).unwrap().next_after(after.parse().unwrap()).unwrap().to_string()
     }

@@ -1,6 +1,7 @@
 //! Everything the local cloud remembers besides the table: one value behind one lock, so that a saved copy is always consistent.
 
 mod queue;
+mod secret;
 mod store;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,6 +12,8 @@ use serde_json::Value;
 
 pub(crate) use queue::NewMessage;
 pub use queue::{Counts, Message, Queue};
+pub(crate) use secret::{CURRENT, PENDING, Refusal};
+pub use secret::{Secret, SecretVersion};
 pub(crate) use store::Store;
 
 use crate::stripe::StripeState;
@@ -153,19 +156,6 @@ pub struct BusEvent {
     pub detail: Value,
     /// Rules that matched.
     pub matched_rules: Vec<String>,
-}
-
-/// A secret's value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Secret {
-    /// Name.
-    pub name: String,
-    /// `SecretString`.
-    pub value: String,
-    /// Version id.
-    pub version_id: String,
-    /// When it was made.
-    pub created_at: Timestamp,
 }
 
 /// When a schedule runs.

@@ -78,7 +78,7 @@ fn webhook_secret(engine: &Engine) -> Result<Secret<String>, String> {
     let arn = arn.ok_or_else(|| "no function of the template has STRIPE_SECRET_ARN".to_owned())?;
     let value = engine
         .store
-        .read(|state| state.secrets.get(arn).map(|secret| secret.value.clone()))
+        .read(|state| state.secrets.get(arn)?.current().map(str::to_owned))
         .ok_or_else(|| format!("there is no secret {arn}"))?;
     let value: Value = serde_json::from_str(&value).map_err(|error| format!("secret {arn}: {error}"))?;
     value["webhook_secrets"][0]

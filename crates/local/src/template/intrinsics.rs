@@ -248,6 +248,13 @@ impl<'a> Resolver<'a> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(value.clone());
         }
+        // the alias that SAM publishes a function under
+        if let Some(function) = name.strip_suffix(".Alias")
+            && self.kind(function) == Some("AWS::Serverless::Function")
+        {
+            let function = self.physical_name(function)?;
+            return Ok(Value::String(self.place.arn("lambda", &format!("function:{function}:live"))));
+        }
         let Some(kind) = self.kind(name) else { return self.generated(name, at) };
         let own_name = || self.physical_name(name);
         Ok(Value::String(match kind {

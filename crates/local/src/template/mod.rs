@@ -116,6 +116,8 @@ pub struct Template {
     pub topics: Vec<String>,
     /// Secrets by ARN.
     pub secrets: BTreeMap<String, SecretSpec>,
+    /// Rotations by the ARN of their secret.
+    pub rotations: BTreeMap<String, RotationSpec>,
 }
 
 /// A Lambda function.
@@ -271,6 +273,8 @@ pub struct ScheduleSpec {
     pub input: Option<String>,
     /// `aws.scheduler` or `aws.events`.
     pub source: &'static str,
+    /// The secret that is rotated, where that is what the schedule is for.
+    pub rotates: Option<String>,
 }
 
 /// A Secrets Manager secret.
@@ -282,6 +286,15 @@ pub struct SecretSpec {
     pub arn: String,
     /// How its first value comes to be.
     pub value: SecretValue,
+}
+
+/// What rotates a secret, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationSpec {
+    /// Name of the function.
+    pub function: String,
+    /// Days from one rotation to the next.
+    pub days: u32,
 }
 
 /// Where the first value of a secret comes from.

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{Resolver, text_of};
 use super::{
-    FunctionSpec, GatewayResponse, Place, QueueSpec, RedrivePolicy, RuleSpec, ScheduleSpec, SecretSpec,
-    SecretValue, TableSpec, Template, TemplateError, sources,
+    FunctionSpec, GatewayResponse, Place, QueueSpec, RedrivePolicy, RotationSpec, RuleSpec, ScheduleSpec,
+    SecretSpec, SecretValue, TableSpec, Template, TemplateError, sources,
 };
 use crate::pattern::Pattern;
 
@@ -42,7 +42,6 @@ pub const IGNORED: &[&str] = &[
     "AWS::SSM::Parameter",
     "AWS::Scheduler::ScheduleGroup",
     "AWS::SecretsManager::ResourcePolicy",
-    "AWS::SecretsManager::RotationSchedule",
     "AWS::WAFv2::",
     "AWS::XRay::",
 ];
@@ -118,6 +117,7 @@ impl Reader<'_> {
                 self.secret(name, &properties);
                 Ok(())
             }
+            "AWS::SecretsManager::RotationSchedule" => self.rotation(logical_id, &properties),
             "AWS::Scheduler::Schedule" => self.scheduler_schedule(logical_id, name, &properties),
             kind => Err(TemplateError::UnknownResource {
                 logical_id: logical_id.to_owned(),
@@ -250,7 +250,35 @@ impl Reader<'_> {
             function,
             input: target["Input"].as_str().map(str::to_owned),
             source: "aws.scheduler",
+            rotates: None,
         });
+        Ok(())
+    }
+
+    fn rotation(&mut self, logical_id: &str, properties: &Value) -> Result<(), TemplateError> {
+        let secret = required(properties, "SecretId", logical_id)?;
+        // arn:aws:lambda:region:account:function:name, and an alias where one is called
+        let function = required(properties, "RotationLambdaARN", logical_id)?;
+        let function = function.split(':').nth(6).unwrap_or_default().to_owned();
+        let rules = &properties["RotationRules"];
+        let days = number(rules, "AutomaticallyAfterDays", 0);
+        if days == 0 {
+            let at = format!("{logical_id}.RotationRules");
+            return Err(TemplateError::invalid(
+                at,
+                "needs AutomaticallyAfterDays; other rules are not run locally",
+            ));
+        }
+        self.template.schedules.push(ScheduleSpec {
+            name: logical_id.to_owned(),
+            expression: format!("rate({days} days)"),
+            time_zone: "UTC".to_owned(),
+            function: function.clone(),
+            input: None,
+            source: "aws.scheduler",
+            rotates: Some(secret.clone()),
+        });
+        self.template.rotations.insert(secret, RotationSpec { function, days });
         Ok(())
     }
 
@@ -333,6 +361,13 @@ impl Reader<'_> {
         for (at, arn) in dead_letters.chain(rules).chain(sources).chain(failures).chain(streams) {
             if template.queue_by_arn(arn).is_none() {
                 return Err(TemplateError::invalid(at, format!("{arn} is not a queue of the template")));
+            }
+        }
+        for (secret, rotation) in &template.rotations {
+            if !template.secrets.contains_key(secret) || !template.functions.contains_key(&rotation.function)
+            {
+                let problem = format!("is rotated by {}; both must be in the template", rotation.function);
+                return Err(TemplateError::invalid(secret, problem));
             }
         }
         for rule in &template.rules {

@@ -56,6 +56,7 @@ pub(super) fn event(
                 function: function.to_owned(),
                 input: properties["Input"].as_str().map(str::to_owned),
                 source: if kind == "Schedule" { "aws.events" } else { "aws.scheduler" },
+                rotates: None,
             });
         }
         kind => {
