@@ -41,7 +41,7 @@ pub(crate) async fn outcome(product: &Product) -> BTreeMap<String, usize> {
 }
 
 /// The request as API Gateway hands it over.
-fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
+pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
     let headers: serde_json::Map<_, _> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let multi: serde_json::Map<_, _> =

@@ -10,5 +10,7 @@ mod least_privilege;
 mod lost_answers;
 mod product;
 mod races;
+mod rotation;
+mod rotation_steps;
 mod samples;
 mod story;

@@ -11,6 +11,7 @@ mod generated;
 mod operations;
 mod policies;
 mod protection;
+mod rotation;
 mod routes;
 mod scaffold;
 mod sources;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use system_tests::template::{Template, one_or_many, target};
 
-use crate::{assert_none, assert_noticed, broken};
+use crate::{assert_none, assert_noticed, broken, rotation};
 
 /// Actions that no function may have: a scan costs what the table holds, the others change the table itself.
 const FORBIDDEN: &[&str] = &[
@@ -12,9 +12,11 @@ const FORBIDDEN: &[&str] = &[
     "dynamodb:PartiQLSelect",
     "dynamodb:DeleteTable",
     "dynamodb:UpdateTable",
-    "secretsmanager:PutSecretValue",
     "iam:PassRole",
 ];
+
+/// Actions that change a secret: for the function that rotates it.
+const ROTATING: &[&str] = &["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"];
 
 pub(crate) fn functions(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
@@ -37,6 +39,16 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
                 continue;
             }
             allowed(name, statement, &mut problems);
+            let changes = one_or_many(&statement["Action"]).into_iter().filter_map(Value::as_str);
+            let changes = changes.filter(|action| ROTATING.contains(action)).count() > 0;
+            let rotates = rotation::rotated_by(template, function.resource.id);
+            for secret in one_or_many(&statement["Resource"]).into_iter().filter_map(target) {
+                if changes && !rotates.contains(&secret) {
+                    problems.push(format!(
+                        "{name}: may change {secret} but does not rotate it; remove the statement, or give the secret a RotationSchedule."
+                    ));
+                }
+            }
         }
     }
     problems
@@ -112,11 +124,14 @@ fn secrets(template: &Template) -> Vec<String> {
             .filter_map(target)
             .collect();
         let variables = function.resource.property("Environment")["Variables"].as_object();
+        // Secrets Manager names the secret to the function that rotates it.
+        let rotated = rotation::rotated_by(template, function.resource.id);
         let given: Vec<&str> = variables
             .into_iter()
             .flatten()
             .filter(|(name, _)| name.ends_with("_SECRET_ARN"))
             .filter_map(|(_, value)| target(value))
+            .chain(rotated)
             .collect();
         for secret in given.iter().filter(|secret| !readable.contains(secret)) {
             problems.push(format!(
@@ -169,6 +184,14 @@ fn a_scan_is_noticed() {
         json!({"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": {"Fn::GetAtt": ["Table", "Arn"]}}),
     );
     assert_noticed(&functions(&template), "api-orgs: dynamodb:Scan is not for functions");
+}
+
+#[test]
+fn a_change_of_a_secret_by_a_reader_is_noticed() {
+    let template = with_statement(json!({
+        "Effect": "Allow", "Action": ["secretsmanager:PutSecretValue"], "Resource": {"Ref": "CursorSecret"},
+    }));
+    assert_noticed(&functions(&template), "api-orgs: may change CursorSecret but does not rotate it");
 }
 
 #[test]

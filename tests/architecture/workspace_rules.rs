@@ -35,7 +35,9 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
 }
 
 fn is_function(package: &str) -> bool {
-    ["api-", "hook-", "stream-", "queue-", "cron-"].iter().any(|prefix| package.starts_with(prefix))
+    ["api-", "hook-", "stream-", "queue-", "cron-", "rotate-"]
+        .iter()
+        .any(|prefix| package.starts_with(prefix))
 }
 
 /// Crates of others that only some of ours may use, and why.

@@ -24,6 +24,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("queue-mail", |host| Box::pin(queue_mail::function(host))),
     ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),
     ("queue-push-fanout", |host| Box::pin(queue_push_fanout::function(host))),
+    ("rotate-secret", |host| Box::pin(rotate_secret::function(host))),
     ("stream-outbox", |host| Box::pin(stream_outbox::function(host))),
 ];
 

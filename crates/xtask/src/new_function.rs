@@ -88,6 +88,10 @@ impl NewFunction {
             "stream" => bail!(
                 "the table's stream has one reader, stream-outbox; take its events from the bus with queue-…"
             ),
+            "rotate" => bail!(
+                "rotate-secret rotates every key of ours; give the new secret an AWS::SecretsManager::RotationSchedule \
+                 and add it to that function's policy"
+            ),
             _ => bail!("{prefix:?} is no kind of function; begin with api-, hook-, queue- or cron-"),
         };
         ensure!(
@@ -280,7 +284,16 @@ mod tests {
 
     #[test]
     fn names_and_options_are_checked() {
-        for name in ["reports", "api-Reports", "api--x", "api-", "lib-reports", "../api-x", "stream-copy"] {
+        for name in [
+            "reports",
+            "api-Reports",
+            "api--x",
+            "api-",
+            "lib-reports",
+            "../api-x",
+            "stream-copy",
+            "rotate-key",
+        ] {
             assert!(NewFunction::new(name, None, None).is_err(), "{name}");
         }
         assert!(NewFunction::new("queue-notes", None, None).is_err(), "a queue without an event");

@@ -15,6 +15,14 @@ pub(crate) async fn everything(product: &Product) {
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
     trials(product).await;
+    rotations(product).await;
+}
+
+async fn rotations(product: &Product) {
+    for secret in ["SessionSecret", "LinkSecret", "CursorSecret"] {
+        let rotated = product.local_post(&format!("/secrets/{secret}/rotate"), &json!({})).await;
+        assert!(rotated["version"].is_string(), "{rotated}");
+    }
 }
 
 async fn deliver_samples(product: &Product) {

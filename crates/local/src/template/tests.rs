@@ -50,7 +50,9 @@ fn the_products_own_template_is_read_whole() {
     );
     let push = template.functions["queue-push-fanout"].environment["PUSH_DELIVERY_QUEUE_URL"].clone();
     assert!(push.starts_with("http://127.0.0.1:3001/000000000000/"), "{push}");
-    assert_eq!(template.schedules[0].function, "cron-trial-expiry");
+    let of =
+        |function: &str| template.schedules.iter().filter(|schedule| schedule.function == function).count();
+    assert_eq!((of("cron-trial-expiry"), of("rotate-secret"), template.rotations.len()), (1, 3, 3));
 }
 
 #[test]

@@ -1,0 +1,224 @@
+//! Secrets rotate while people sign in, have sessions and turn pages, and nobody notices.
+
+use futures::future::join_all;
+use jiff::SignedDuration;
+use lambda_host::{Context, Function, LambdaEvent};
+use local::functions::build;
+use primitives::Clock;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{crashes::request, product::Product};
+
+const ADA: &str = "ada@example.com";
+pub(crate) const ROTATED: [&str; 3] = ["SessionSecret", "LinkSecret", "CursorSecret"];
+
+impl Product {
+    /// Rotates a secret as Secrets Manager does, by the function; gives the id of the new version.
+    pub(crate) async fn rotate(&self, secret: &str) -> String {
+        let answer = self.local_post(&format!("/secrets/{secret}/rotate"), &json!({})).await;
+        answer["version"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The labels of a secret's versions, newest version first.
+    pub(crate) async fn labels(&self, secret: &str) -> Vec<(String, Value)> {
+        let secrets = self.local("/secrets").await;
+        let secret = secrets["items"].as_array().unwrap().iter().find(|each| each["name"] == secret).unwrap();
+        let versions = secret["versions"].as_array().unwrap().iter();
+        versions.map(|each| (each["id"].as_str().unwrap().to_owned(), each["labels"].clone())).collect()
+    }
+
+    pub(crate) fn value(&self, secret: &str) -> String {
+        self.cloud.inspect(|state| {
+            let mut secrets = state.secrets.values();
+            secrets.find(|each| each.name == secret).unwrap().current().unwrap().to_owned()
+        })
+    }
+
+    /// One more instance of a function beside the product's own: it reads its secrets anew.
+    async fn instance(&self, function: &str) -> Function {
+        let environment = self.cloud.template().functions[function].environment.clone();
+        let offset = self.cloud.clock().shared_offset();
+        build(function, environment, Clock::shifted(offset), None).await.unwrap().1
+    }
+
+    async fn refresh(&self, token: &str) -> crate::product::Answer {
+        self.post("/v1/auth/refresh", &json!({ "refresh_token": token })).await
+    }
+}
+
+async fn invoke(function: &Function, event: Value) -> Value {
+    function.invoke(LambdaEvent::new(event, Context::default())).await.unwrap()
+}
+
+/// A request to one instance, and its answer's body.
+async fn post(instance: &Function, path: &str, body: &Value) -> Value {
+    let headers = [("content-type", "application/json")];
+    let answer = invoke(instance, request("POST", path, &headers, &body.to_string())).await;
+    assert!(answer["statusCode"].as_u64().unwrap() < 300, "{answer}");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_makes_a_new_key_current_and_keeps_the_one_before() {
+    let product = Product::start().await;
+    for secret in ROTATED {
+        let before = product.labels(secret).await;
+        let first = product.value(secret);
+        let version = product.rotate(secret).await;
+        let after = product.labels(secret).await;
+        assert_eq!(after[0], (version, json!(["AWSCURRENT", "AWSPENDING"])), "{secret}");
+        assert_eq!(after[1..], [(before[0].0.clone(), json!(["AWSPREVIOUS"]))], "{secret}");
+        let second: Value = serde_json::from_str(&product.value(secret)).unwrap();
+        assert!(second["key"].as_str().unwrap().len() >= 43, "256 bits in base64");
+        assert_ne!(product.value(secret), first);
+        assert_eq!(product.rotate(secret).await, product.labels(secret).await[0].0, "and again");
+        assert_eq!(product.labels(secret).await.len(), 2, "of three versions two are kept");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_rotate_by_themselves() {
+    let product = Product::start().await;
+    let first = ROTATED.map(|secret| product.value(secret));
+    product.advance(SignedDuration::from_hours(24 * 91)).await;
+    for (secret, first) in ROTATED.iter().zip(first) {
+        assert_ne!(product.value(secret), first, "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_people_hold_stops_working() {
+    let product = Product::start().await;
+    let (access, _) = product.owner(ADA, "acme").await;
+    let session = product.sign_in(ADA).await;
+    let asked = product.post("/v1/auth/magic-links", &json!({ "email": ADA })).await;
+    product.settle().await;
+    let (link, _) = product.proof(ADA).await;
+    for (platform, token) in [("fcm", "ada-phone-token-0001"), ("fcm", "ada-tablet-token-0001")] {
+        let device = json!({ "platform": platform, "token": token });
+        let device = product.post_as("/v1/devices", &access, &device).await;
+        assert_eq!(device.status, StatusCode::CREATED, "{device:?}");
+    }
+    let page = product.get("/v1/devices?limit=1", &access).await;
+    let next = format!("/v1/devices?limit=1&cursor={}", page.text("/next_cursor"));
+    for secret in ROTATED {
+        product.rotate(secret).await;
+    }
+    // the instances have not noticed; then they have
+    for _ in 0..2 {
+        assert_eq!(product.get("/v1/me", &access).await.status, StatusCode::OK);
+        let page = product.get(&next, &access).await;
+        assert_eq!(page.status, StatusCode::OK, "{page:?}");
+        product.advance(SignedDuration::from_mins(6)).await;
+    }
+    let body = json!({ "token": link, "browser_token": asked.text("/browser_token") });
+    let verified = product.post("/v1/auth/magic-links/verify", &body).await;
+    assert_eq!(verified.status, StatusCode::OK, "{verified:?}");
+    let refreshed = product.refresh(&session.text("/refresh_token")).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
+    let keys = product.get("/.well-known/jwks.json", "").await;
+    assert_eq!(keys.body["keys"].as_array().unwrap().len(), 2, "{keys:?}");
+    for token in [&access, &refreshed.text("/access_token"), &verified.text("/access_token")] {
+        assert_eq!(product.get("/v1/me", token).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_two_rotations_the_oldest_key_is_refused() {
+    let product = Product::start().await;
+    let session = product.sign_in(ADA).await;
+    product.rotate("SessionSecret").await;
+    product.rotate("SessionSecret").await;
+    product.advance(SignedDuration::from_mins(6)).await;
+    let refused = product.refresh(&session.text("/refresh_token")).await;
+    assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "invalid_refresh_token"));
+}
+
+/// The product's own instances have read the secrets before the rotation, and do not read them again by themselves for five minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_know_different_keys_serve_one_person() {
+    let product = Product::start().await;
+    let (access, _) = product.owner(ADA, "acme").await;
+    for token in ["ada-phone-token-0001", "ada-tablet-token-0001"] {
+        product.post_as("/v1/devices", &access, &json!({ "platform": "fcm", "token": token })).await;
+    }
+    product.get("/v1/devices", &access).await;
+    for secret in ROTATED {
+        product.rotate(secret).await;
+    }
+    let (auth, devices) = (product.instance("api-auth").await, product.instance("api-devices").await);
+
+    // an older api-auth, a mail by an older queue-mail, a newer api-auth, and then the older one
+    let asked = product.post("/v1/auth/magic-links", &json!({ "email": ADA })).await;
+    product.settle().await;
+    let (link, _) = product.proof(ADA).await;
+    let body = json!({ "token": link, "browser_token": asked.text("/browser_token") });
+    let session = post(&auth, "/v1/auth/magic-links/verify", &body).await;
+    let refreshed = product.refresh(session["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
+
+    // access tokens and cursors by a newer instance, at older ones
+    let access = session["access_token"].as_str().unwrap();
+    assert_eq!(product.get("/v1/orgs/current", access).await.status, StatusCode::OK);
+    let bearer = format!("Bearer {access}");
+    let mut first = request("GET", "/v1/devices", &[("authorization", &bearer)], "");
+    first["queryStringParameters"] = json!({ "limit": "1" });
+    first["multiValueQueryStringParameters"] = json!({ "limit": ["1"] });
+    let page = invoke(&devices, first).await;
+    let page: Value = serde_json::from_str(page["body"].as_str().unwrap()).unwrap();
+    let cursor = page["next_cursor"].as_str().unwrap_or_else(|| panic!("{page}"));
+    let page = product.get(&format!("/v1/devices?cursor={cursor}"), access).await;
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+}
+
+/// The link's mail is written by a `queue-mail` that knows the new key, for an `api-auth` that does not: both with the link and with the code.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_of_a_newer_worker_is_understood_by_an_older_api() {
+    let product = Product::start().await;
+    for by_code in [false, true] {
+        // the older api-auth reads its keys
+        product.sign_in(ADA).await;
+        product.rotate("LinkSecret").await;
+        let asked = product.post("/v1/auth/magic-links", &json!({ "email": "bob@example.com" })).await;
+        product.settle().await;
+        // what the product's own worker was given goes to a newer one, as a redelivery
+        let event = product.cloud.invocations(Some("queue-mail")).into_iter().next().unwrap().event;
+        let text = event.to_string().replace("evt_01", "evt_02");
+        let worker = product.instance("queue-mail").await;
+        let done = invoke(&worker, serde_json::from_str(&text).unwrap()).await;
+        assert_eq!(done, json!({ "batchItemFailures": [] }));
+        assert_eq!(product.mails("bob@example.com").await.len(), 2 + 2 * usize::from(by_code));
+        let (link, code) = product.proof("bob@example.com").await;
+        let browser = asked.text("/browser_token");
+        let body = if by_code {
+            json!({ "email": "bob@example.com", "code": code, "browser_token": browser })
+        } else {
+            json!({ "token": link, "browser_token": browser })
+        };
+        let verified = product.post("/v1/auth/magic-links/verify", &body).await;
+        assert_eq!(verified.status, StatusCode::OK, "by code: {by_code}, {verified:?}");
+        product.advance(SignedDuration::from_mins(6)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_refreshes_over_a_mixed_fleet_leave_one_session_that_works() {
+    let product = Product::start().await;
+    let session = product.sign_in(ADA).await;
+    product.rotate("SessionSecret").await;
+    let newer = product.instance("api-auth").await;
+    let token = session.text("/refresh_token");
+    let body = json!({ "refresh_token": token });
+    let older = join_all((0..25).map(|_| product.refresh(&token)));
+    let newer = join_all((0..25).map(|_| post(&newer, "/v1/auth/refresh", &body)));
+    let (older, newer) = futures::join!(older, newer);
+    assert!(older.iter().all(|answer| answer.status == StatusCode::OK), "{older:?}");
+    // tokens of the new key, at the instance that knew only the old one, all at once
+    let next = newer[0]["refresh_token"].as_str().unwrap();
+    let next = join_all((0..25).map(|_| product.refresh(next))).await;
+    assert!(next.iter().all(|answer| answer.status == StatusCode::OK), "{next:?}");
+    product.settle().await;
+    let ended = product.events().await.into_iter().filter(|name| name == "identity.session_revoked").count();
+    assert_eq!(ended, 0);
+}
