@@ -23,7 +23,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import (
     get_account_id, get_region, get_request_client_ip, set_request_account_id, set_request_region)
 from ministack.services import apigateway_v1 as gateway
-from ministack.services import dynamodb, lambda_svc, secretsmanager, ses_v2, sns
+from ministack.services import dynamodb, lambda_svc, secretsmanager, ses_v2, sns, sqs
 from ministack.services.cloudformation import provisioners
 
 HANDLERS = provisioners._RESOURCE_HANDLERS
@@ -436,6 +436,26 @@ def publish_or_push(parameters):
 
 
 sns._create_platform_endpoint, sns._publish = create_named_endpoint, publish_or_push
+
+
+# ---- SQS: redrive --------------------------------------------------------------------------------------
+# AWS moves dead letters back to the queue they came from. MiniStack does not know StartMessageMoveTask.
+def start_move(request, url):
+    arn, now = request["SourceArn"], time.time()
+    dead_letters = sqs._queue_by_arn(arn)
+    with sqs._queues_lock:
+        sources = [queue for queue in sqs._queues.values()
+                   if f'"{arn}"' in str(queue["attributes"].get("RedrivePolicy", ""))]
+        if dead_letters is None or len(sources) != 1:
+            raise sqs._Err("AWS.SimpleQueueService.UnsupportedOperation", f"{arn} is not the dead letters of one queue")
+        fresh = {"receipt_handle": None, "receive_count": 0, "first_receive_at": None, "visible_at": now}
+        sources[0]["messages"] += [{**message, **fresh} for message in dead_letters["messages"]]
+        dead_letters["messages"].clear()
+    lambda_svc.esm_wake.set()
+    return {"TaskHandle": arn}
+
+
+sqs._HANDLERS["StartMessageMoveTask"] = start_move
 
 
 # ---- Lambda: what functions write ----------------------------------------------------------------------

@@ -3,5 +3,8 @@
 //! All tests share one stack. Each has its own people, organizations and client address.
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
+mod failures;
+mod gateway;
 mod product;
+mod roles;
 mod story;

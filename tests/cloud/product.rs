@@ -186,6 +186,26 @@ impl Product {
         self.send(request).await
     }
 
+    /// A call to IAM, whose protocol is a form.
+    pub(crate) async fn iam(&self, action: &str, parameters: &[(&str, &str)]) {
+        let named = [("Action", action), ("Version", "2010-05-08")];
+        let given = parameters.iter().chain(&named);
+        let query = reqwest::Url::parse_with_params("http://localhost/", given).unwrap();
+        let answer = self.call("iam", "GET", &format!("/?{}", query.query().unwrap()), &Value::Null).await;
+        assert_eq!(answer.status, StatusCode::OK, "{action}: {answer:?}");
+    }
+
+    /// Forbids a function's role something for as long as the work takes, and then no more.
+    pub(crate) async fn without<T>(&self, role: &str, statement: Value, work: impl Future<Output = T>) -> T {
+        let role = self.stack.resource(role);
+        let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+        let named = [("RoleName", role), ("PolicyName", "test")];
+        self.iam("PutRolePolicy", &[named[0], named[1], ("PolicyDocument", &policy)]).await;
+        let result = work.await;
+        self.iam("DeleteRolePolicy", &named).await;
+        result
+    }
+
     /// Invokes a function with an event, as its schedule does, and gives its answer.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Value {
         let name = self.stack.resource(function);
