@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
         ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
     },
 };
-use primitives::{Clock, Ids, Timestamp};
+use primitives::{Clock, Ids, Timestamp, UserId};
 use table::{
     Table,
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
@@ -19,6 +19,10 @@ pub type Attributes = std::collections::HashMap<String, aws_sdk_dynamodb::types:
 /// The name of the table in every test database.
 pub const TABLE_NAME: &str = "gantry-test";
 
+/// An emulated AWS to use instead of the embedded engine: `cargo xtask check cloud` sets it. An access key of twelve digits is an
+/// account of its own there, so the tests see nothing of each other.
+const OTHER_ENGINE: &str = "GANTRY_TEST_DYNAMODB_URL";
+
 /// A database of its own, with an empty table, spoken to over HTTP by the real SDK. It lives as long as the value.
 #[derive(Debug)]
 pub struct Database {
@@ -26,7 +30,7 @@ pub struct Database {
     pub url: String,
     /// A client of it.
     pub client: Client,
-    server: tokio::task::JoinHandle<()>,
+    server: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Database {
@@ -35,15 +39,25 @@ impl Database {
     /// # Panics
     /// When the machine gives no port, or the engine refuses the table.
     #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
-    #[expect(clippy::disallowed_methods, reason = "the server is stopped when the value is dropped")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server is stopped when the value is dropped; which engine is the command line's choice"
+    )]
     pub async fn start() -> Self {
+        if let Ok(url) = std::env::var(OTHER_ENGINE) {
+            let somebody: UserId = Ids::unguessable();
+            let account = somebody.uuid().as_u128() % 1_000_000_000_000;
+            let client = client(&url, &format!("{account:012}"));
+            create_table(&client).await;
+            return Self { url, client, server: None };
+        }
         let database = dynoxide::Database::memory().expect("a database in memory");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
-        let client = client(&url);
+        let client = client(&url, "test");
         create_table(&client).await;
-        Self { url, client, server }
+        Self { url, client, server: Some(server) }
     }
 
     /// The table, on this clock and with random ids.
@@ -95,7 +109,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }
 
@@ -108,11 +124,11 @@ pub fn noon() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().expect("a time")
 }
 
-fn client(url: &str) -> Client {
+fn client(url: &str, access_key: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .credentials_provider(Credentials::new(access_key, "test", None, None, "test"))
         .endpoint_url(url)
         .build();
     Client::from_conf(config)

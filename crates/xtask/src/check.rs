@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
+    cloud,
     process::{cargo, run as run_command, seconds, step},
     sbom, templates, tools,
 };
@@ -47,9 +48,6 @@ enum Part {
     /// The template, deployed to an emulated AWS and walked through
     Cloud,
 }
-
-/// They share one deployed stack, so they run in one process and not with nextest.
-const CLOUD_TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--test", "deployed"];
 
 const ALL: &[Part] = &[
     Part::Format,
@@ -137,7 +135,7 @@ impl Part {
                 ".github",
             ])),
             Self::Sbom => sbom::write(root),
-            Self::Cloud => run_command(cargo(root).args(CLOUD_TESTS)),
+            Self::Cloud => cloud::check(root),
         }
     }
 }

@@ -16,7 +16,31 @@ pub use self::{
     emulator::{ACCESS_KEY, Emulator, REGION, Settings, free_port},
     stack::{STRIPE_WEBHOOK_SECRET, Stack},
 };
-use crate::process::step;
+use crate::process::{cargo, run as run_command, step};
+
+/// They share one deployed stack, so they run in one process and not with nextest.
+const DEPLOYED: &[&str] = &["test", "--workspace", "--locked", "--test", "deployed"];
+/// The table's tests also run on the emulated AWS's engine, which does not tell the capacity that `BatchGetItem` took.
+const TABLE: &[&str] = &[
+    "test",
+    "--workspace",
+    "--locked",
+    "--test",
+    "store",
+    "--test",
+    "markers",
+    "--",
+    "--skip",
+    "calls_and_units_are_counted",
+];
+
+/// Runs the tests that need an emulated AWS.
+pub fn check(root: &Path) -> Result<()> {
+    let engine = Emulator::start(root, &Settings { name: "engine".to_owned(), ..Settings::default() })?;
+    run_command(cargo(root).args(TABLE).env("GANTRY_TEST_DYNAMODB_URL", engine.url()))?;
+    drop(engine);
+    run_command(cargo(root).args(DEPLOYED))
+}
 
 /// How to run it.
 #[derive(Args, Debug, Default)]

@@ -48,14 +48,17 @@ impl Refusal {
         for (name, value) in given.into_iter().flat_map(|given| &given.headers) {
             response = response.header(name, value);
         }
-        let body = if let Some((content_type, template)) = given.and_then(|given| given.body.as_ref()) {
-            response = response.header(header::CONTENT_TYPE, content_type);
+        let says_what_it_is =
+            response.headers_ref().is_some_and(|headers| headers.contains_key(header::CONTENT_TYPE));
+        if !says_what_it_is {
+            response = response.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = if let Some(template) = given.and_then(|given| given.body.as_ref()) {
             template
                 .replace("$context.requestId", &request_id)
                 .replace("$context.error.messageString", &json!(message).to_string())
                 .replace("$context.error.message", message)
         } else {
-            response = response.header(header::CONTENT_TYPE, "application/json");
             json!({ "message": message }).to_string()
         };
         response.body(Body::from(body)).unwrap_or_default()
@@ -138,8 +141,8 @@ mod tests {
         assert_eq!(standard.status(), 403);
         let own = crate::template::GatewayResponse {
             status: Some(StatusCode::NOT_FOUND),
-            headers: Vec::new(),
-            body: Some(("application/problem+json".into(), "{}".into())),
+            headers: vec![("Content-Type".into(), "application/problem+json".into())],
+            body: Some("{}".into()),
         };
         let responses = GatewayResponses::from([("MISSING_AUTHENTICATION_TOKEN".to_owned(), own)]);
         let changed = Refusal::MissingAuthenticationToken.response(&responses);

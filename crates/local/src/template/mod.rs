@@ -160,8 +160,8 @@ pub struct GatewayResponse {
     pub status: Option<http::StatusCode>,
     /// Headers.
     pub headers: Vec<(String, String)>,
-    /// Content type and body; the body may hold `$context` variables.
-    pub body: Option<(String, String)>,
+    /// Body; it may hold `$context` variables.
+    pub body: Option<String>,
 }
 
 /// An SQS queue.

@@ -384,7 +384,6 @@ impl Reader<'_> {
 
 fn gateway_response(response: &Value) -> GatewayResponse {
     let headers = response["ResponseParameters"]["Headers"].as_object().into_iter().flatten();
-    let templates = response["ResponseTemplates"].as_object().into_iter().flatten();
     GatewayResponse {
         status: u16::try_from(number(response, "StatusCode", 0))
             .ok()
@@ -393,7 +392,8 @@ fn gateway_response(response: &Value) -> GatewayResponse {
         headers: headers
             .map(|(name, value)| (name.clone(), text_of(value).trim_matches('\'').to_owned()))
             .collect(),
-        body: templates.map(|(content_type, template)| (content_type.clone(), text_of(template))).next(),
+        // API Gateway looks at this one alone.
+        body: response["ResponseTemplates"].get("application/json").map(text_of),
     }
 }
 
