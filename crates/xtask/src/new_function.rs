@@ -142,10 +142,7 @@ impl NewFunction {
         let mut template = insert_before(template, "events and queues", &function)?;
         if let Some((queue, alarm)) = self.kind.queue {
             template = insert_before(&template, "mail", &self.fill(queue))?;
-            let outputs = template
-                .find("\nOutputs:")
-                .context("template.yaml has no Outputs to put the alarm before")?;
-            template.insert_str(outputs + 1, &self.fill(alarm));
+            template = insert_before(&template, "operations", &self.fill(alarm))?;
         }
         let logs = self.fill("@Name@Logs");
         template = append_to_join(&template, "FunctionLogs", &logs)?;
@@ -233,7 +230,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 mod tests {
     use super::*;
 
-    const TEMPLATE: &str = "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- mail\n  Mail: {}\n  Operations:\n        FunctionLogs: !Join\n          - ','\n          - - !Ref ApiAuthLogs\n\nOutputs: {}\n";
+    const TEMPLATE: &str = "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- mail\n  Mail: {}\n  # ---- operations\n  Operations:\n        FunctionLogs: !Join\n          - ','\n          - - !Ref ApiAuthLogs\n\nOutputs: {}\n";
     const MANIFEST: &str = "[workspace.dependencies]\napi-auth = { path = \"functions/api-auth\" }\nqueue-mail = { path = \"functions/queue-mail\" }\nserde = \"1\"\n";
 
     fn options(name: &str, event: Option<&str>) -> Options {
