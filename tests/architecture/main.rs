@@ -8,6 +8,7 @@ mod environment;
 mod events_and_queues;
 mod functions;
 mod generated;
+mod guides;
 mod operations;
 mod policies;
 mod protection;
