@@ -179,13 +179,13 @@ async fn run(begun: &Begun, crashes: &Crashes) -> Result<(), lambda_host::Error>
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_call_is_healed_by_the_next_attempt() {
     let crashes = Crashes::default();
-    let (smooth, calls) = crashes.count(run(&Begun::new().await, &crashes)).await;
+    let (smooth, calls) = crashes.count(Box::pin(run(&Begun::new().await, &crashes))).await;
     smooth.unwrap();
     assert!(calls >= 8, "four steps that each look first: {calls}");
     for call in 0..calls {
         for moment in [Moment::Before, Moment::After] {
             let begun = Begun::new().await;
-            let died = crashes.run(call, moment, run(&begun, &crashes)).await.is_none();
+            let died = crashes.run(call, moment, Box::pin(run(&begun, &crashes))).await.is_none();
             assert!(died, "call {call} was never made");
             let seen = begun.pending().await;
             run(&begun, &crashes).await.unwrap();

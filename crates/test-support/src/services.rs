@@ -32,7 +32,10 @@ struct Seen {
     events: Vec<Value>,
     refusals: HashMap<String, usize>,
     failing_entries: HashMap<String, Vec<usize>>,
-    secrets: HashMap<String, String>,
+    /// The versions of each secret, the current one last.
+    secrets: HashMap<String, Vec<String>>,
+    next_secrets: HashMap<String, String>,
+    secret_reads: usize,
 }
 
 /// The AWS services beside the database, as far as functions call them: push, queues, mail, the event bus and secrets, on one address
@@ -92,9 +95,19 @@ impl Services {
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
     }
 
-    /// Sets the text of one secret.
+    /// Gives a secret a new version. The one before stays readable as such.
     pub fn put_secret(&self, arn: &str, text: impl Into<String>) {
-        self.seen().secrets.insert(arn.to_owned(), text.into());
+        self.seen().secrets.entry(arn.to_owned()).or_default().push(text.into());
+    }
+
+    /// Gives a secret a new version as soon as it has been read once more: a rotation between two reads.
+    pub fn put_secret_after_a_read(&self, arn: &str, text: impl Into<String>) {
+        self.seen().next_secrets.insert(arn.to_owned(), text.into());
+    }
+
+    /// How often secrets were read.
+    pub fn secret_reads(&self) -> usize {
+        self.seen().secret_reads
     }
 
     /// The text of every secret that was not set: `{"key": "…"}` with this key.
@@ -212,9 +225,26 @@ async fn answer(State(seen): State<Arc<Mutex<Seen>>>, request: Request<Body>) ->
 }
 
 fn throttled_json() -> Response {
-    let name = "ThrottlingException";
-    let body = axum::Json(json!({ "__type": name, "message": "slow down" }));
-    (StatusCode::TOO_MANY_REQUESTS, [("x-amzn-errortype", name)], body).into_response()
+    json_error(StatusCode::TOO_MANY_REQUESTS, "ThrottlingException")
+}
+
+fn json_error(status: StatusCode, name: &'static str) -> Response {
+    let body = axum::Json(json!({ "__type": name, "message": "refused" }));
+    (status, [("x-amzn-errortype", name)], body).into_response()
+}
+
+/// A secret's version by its label; a secret that was not set has a first version.
+fn secret(seen: &mut Seen, request: &Value) -> Option<Value> {
+    let arn = request["SecretId"].as_str().unwrap_or_default();
+    seen.secret_reads += 1;
+    let first = || vec![json!({ "key": Services::SECRET_KEY }).to_string()];
+    let versions = seen.secrets.entry(arn.to_owned()).or_insert_with(first);
+    let place = if request["VersionStage"] == "AWSPREVIOUS" { 2 } else { 1 };
+    let at = versions.len().checked_sub(place)?;
+    let answer =
+        json!({ "ARN": arn, "Name": "secret", "VersionId": at.to_string(), "SecretString": versions[at] });
+    versions.extend(seen.next_secrets.remove(arn));
+    Some(answer)
 }
 
 fn in_json(seen: &mut Seen, operation: &str, request: &Value) -> Response {
@@ -251,12 +281,10 @@ fn in_json(seen: &mut Seen, operation: &str, request: &Value) -> Response {
             let failed = results.iter().filter(|result| result["ErrorCode"].is_string()).count();
             json!({ "FailedEntryCount": failed, "Entries": results })
         }
-        "GetSecretValue" => json!({
-            "ARN": request["SecretId"],
-            "Name": "secret",
-            "VersionId": "1",
-            "SecretString": request["SecretId"].as_str().and_then(|arn| seen.secrets.get(arn).cloned()).unwrap_or_else(|| json!({ "key": Services::SECRET_KEY }).to_string()),
-        }),
+        "GetSecretValue" => match secret(seen, request) {
+            Some(answer) => answer,
+            None => return json_error(StatusCode::BAD_REQUEST, "ResourceNotFoundException"),
+        },
         _ => return StatusCode::NOT_IMPLEMENTED.into_response(),
     };
     axum::Json(answer).into_response()
