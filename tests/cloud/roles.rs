@@ -26,3 +26,21 @@ async fn what_a_role_does_not_allow_is_refused_to_the_function() {
     assert_eq!(untouched.status, StatusCode::OK, "another tenant's items have other keys: {untouched:?}");
     assert_eq!(billing(&ada).await.status, StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_rotated_by_its_function() {
+    let product = Product::start().await;
+    let secrets = aws_sdk_secretsmanager::Client::new(&product.sdk);
+    let arn = product.stack.resource("CursorSecret");
+    let text = async |label: &str| {
+        let answer = secrets.get_secret_value().secret_id(arn).version_stage(label).send().await;
+        answer.ok().and_then(|answer| answer.secret_string)
+    };
+    let before = text("AWSCURRENT").await.unwrap();
+    secrets.rotate_secret().secret_id(arn).send().await.unwrap();
+    let rotated = async || text("AWSCURRENT").await.filter(|current| *current != before);
+    let current = product.eventually("the new key", rotated).await;
+    let key: serde_json::Value = serde_json::from_str(&current).unwrap();
+    assert!(key["key"].as_str().unwrap().len() >= 32);
+    assert_eq!(text("AWSPREVIOUS").await, Some(before), "what it made is still recognised");
+}

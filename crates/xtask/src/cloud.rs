@@ -1,7 +1,7 @@
 //! The product in an emulated AWS: `cargo xtask cloud`, and what the cloud tests start.
 //!
 //! The template is deployed by the command that the runbook uses, and the functions run as they were built. What the
-//! emulator cannot do is in `tests/cloud/emulator.py`; `docs/emulated-aws.md` describes the whole.
+//! emulator cannot do is in `tests/cloud/emulator`; `docs/emulated-aws.md` describes the whole.
 
 mod binaries;
 mod emulator;

@@ -59,7 +59,8 @@ impl Emulator {
         let url = format!("http://127.0.0.1:{port}");
         let log = File::create(folder.join("emulator.log"))?;
         let child = Command::new(python)
-            .arg(root.join("tests").join("cloud").join("emulator.py"))
+            .arg("-B")
+            .arg(root.join("tests").join("cloud").join("emulator"))
             .current_dir(&folder)
             // The functions inherit all of it: they shall see what Lambda gives them, and nothing of this machine's.
             .env_clear()
