@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
 mod failures;
+mod faults;
 mod gateway;
 mod product;
 mod roles;

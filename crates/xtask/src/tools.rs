@@ -28,13 +28,14 @@ const ENVIRONMENTS: &[(&str, &[Pinned])] = &[
         ],
     ),
     ("checkov", &[("checkov", "3.3.30")]),
-    // the emulated AWS
+    // the emulated AWS, and the proxy that injects faults
     (
         "emulator",
         &[
             ("aws-sam-translator", "1.115.0"),
             ("boto3", "1.43.106"),
             ("cryptography", "50.0.2"),
+            ("microburst", "0.10.0"),
             ("ministack", "1.5.33"),
         ],
     ),

@@ -1,0 +1,106 @@
+//! The way of the events: the bus away, a poison record.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_sqs::types::Message;
+use events::{ActorRef, Envelope, Event, NewEvent, TrialStarted};
+use primitives::{Clock, EventId, Ids, OrgId};
+use serde_json::{Value, json};
+
+use super::{CREATION, Turn, api, company, observer::Observer, turn};
+use crate::product::Product;
+
+/// Both take long, and neither minds the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_minute_without_the_bus_and_failures_of_the_table_meanwhile() {
+    let turn = turn().await;
+    let table = async {
+        api::the_table_fails_in_every_way(&turn).await;
+        api::everything_is_away_for_half_a_minute(&turn).await;
+    };
+    tokio::join!(the_bus_is_away_for_a_minute(&turn), table);
+}
+
+async fn the_bus_is_away_for_a_minute(turn: &Turn) {
+    let product = &turn.product;
+    let observer = Observer::start(product, "minute").await;
+    let token = product.sign_in("ada@minute.example").await.text("/access_token");
+    let fault = json!({ "error": { "code": "InternalException", "status": 503 } });
+    turn.proxy.inject("events", &[fault]).await;
+    let (began, mut companies) = (Instant::now(), Vec::new());
+    for number in 0..4 {
+        companies.push(company(product, &token, &format!("minute-{number}")).await.0);
+    }
+    for company in &companies {
+        assert!(observer.of_org(company).await.is_empty(), "the bus is away");
+    }
+    let left = Duration::from_mins(1).saturating_sub(began.elapsed());
+    tokio::time::sleep(left).await;
+    assert!(turn.proxy.heal("events").await[0] > 0);
+    for company in &companies {
+        let all = async || (observer.of_org(company).await == CREATION).then_some(());
+        product.eventually("every event, once", all).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_record_among_a_hundred_is_parked_and_the_others_arrive() {
+    let turn = turn().await;
+    let product = &turn.product;
+    let observer = Observer::start(product, "poison").await;
+    let ids = Ids::random(Clock::system());
+    let (org_id, clock) = (Ids::unguessable::<primitives::kind::Org>(), Clock::system());
+    let good: Vec<_> = (0..99).map(|_| envelope(ids.next(), org_id, &clock)).collect();
+    let mut rows: Vec<_> =
+        good.iter().map(|event| row(&event.id.to_string(), &serde_json::to_string(event).unwrap())).collect();
+    rows.insert(50, row("evt_poison", "{\"no\": \"event\"}"));
+    let table = aws_sdk_dynamodb::Client::new(&product.sdk);
+    for batch in rows.chunks(25) {
+        let write = table.batch_write_item().request_items(product.stack.output("TableName"), batch.to_vec());
+        write.send().await.unwrap();
+    }
+    let arrived = async || (observer.of_org(&org_id.to_string()).await.len() == good.len()).then_some(());
+    product.eventually("the 99 good ones", arrived).await;
+    let parked = async || receive(product, "OutboxParked").await;
+    let parked = product.eventually("the poison in OutboxParked", parked).await;
+    let body: Value = serde_json::from_str(parked.body().unwrap()).unwrap();
+    assert!(body["reason"].as_str().unwrap().contains("is no event"), "{body}");
+    assert_eq!(body["record"]["dynamodb"]["Keys"]["pk"]["S"], "OUTBOX#evt_poison", "{body}");
+    assert!(receive(product, "OutboxParked").await.is_none(), "it alone");
+}
+
+fn envelope(id: EventId, org_id: OrgId, clock: &Clock) -> Envelope {
+    let event = NewEvent::new(Some(org_id), &org_id, 1, &TrialStarted { ends_at: clock.now() });
+    Envelope {
+        id,
+        kind: TrialStarted::NAME.to_owned(),
+        version: TrialStarted::VERSION,
+        time: clock.now(),
+        org_id: Some(org_id),
+        aggregate: event.aggregate,
+        sequence: 1,
+        correlation_id: "poison".to_owned(),
+        actor: ActorRef::System { name: "test".to_owned() },
+        data: event.data,
+    }
+}
+
+fn row(id: &str, envelope: &str) -> WriteRequest {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = PutRequest::builder()
+        .item("pk", text(&format!("OUTBOX#{id}")))
+        .item("sk", text("OUTBOX"))
+        .item("kind", text("outbox"))
+        .item("envelope", text(envelope));
+    WriteRequest::builder().put_request(put.build().unwrap()).build()
+}
+
+/// Takes a message out of a queue.
+pub(super) async fn receive(product: &Product, queue: &str) -> Option<Message> {
+    let (queues, url) = (aws_sdk_sqs::Client::new(&product.sdk), product.stack.resource(queue));
+    let message = queues.receive_message().queue_url(url).send().await.unwrap().messages?.pop()?;
+    let delete = queues.delete_message().queue_url(url);
+    delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+    Some(message)
+}
