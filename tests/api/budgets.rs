@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::json;
-use system_tests::budgets::{self, Budget};
+use system_tests::{
+    budgets::{self, Budget},
+    documents::cost,
+};
 use table::Call;
 
 use crate::product::Product;
@@ -49,10 +52,22 @@ impl Measured<'_> {
     ) -> crate::product::Answer {
         let path = route.strip_prefix("POST ").unwrap();
         let request = self.product.request(Method::POST, path).bearer_auth(token).json(body);
+        let before = self.events().await;
         let answer = self.product.send(request.header("idempotency-key", format!("{body}"))).await;
         assert!(answer.status.is_success(), "{route}: {answer:?}");
         self.check(route, function);
+        let written = self.events().await - before;
+        let assumed =
+            cost::events_of(route).unwrap_or_else(|| panic!("{route} is not in docs/cost/usage.yaml"));
+        let fits = written.to_string().parse::<f64>().is_ok_and(|written| written <= assumed);
+        assert!(fits, "{route} wrote {written} events; say so in docs/cost/usage.yaml, which has {assumed}");
         answer
+    }
+
+    /// How many events have reached the bus, when all have.
+    async fn events(&self) -> usize {
+        self.product.settle().await;
+        self.product.events().await.len()
     }
 }
 

@@ -19,7 +19,7 @@ What AWS asks for a month of production, in dollars, without tax, support plan, 
 belong to an account, and most of them end. The numbers are computed, not billed:
 
 - **units** of the table for each route and worker are the budgets of [access patterns](access-patterns.md), which tests hold as upper bounds;
-- **how often** each is called is [usage.yaml](cost/usage.yaml), an assumption about people who work with the product on 20 days a month;
+- **how often** each is called is [usage.yaml](cost/usage.yaml), an assumption about people who work with the product on 20 days a month; how many events a call writes is held by the same tests;
 - **prices** are [prices.yaml](cost/prices.yaml); **what is there anyway** is counted in the templates, with the parameters of production.
 
 A route that gets a budget needs its line in `usage.yaml`; a test says so. Change the assumptions to what you measure, and run
@@ -50,6 +50,11 @@ pub fn page() -> String {
 /// What is wrong between the budgets and the usage: for a test that says it better than a panic.
 pub fn problems() -> Vec<String> {
     Data::of_repository().problems()
+}
+
+/// How many events a successful call of a route is taken to write, at most.
+pub fn events_of(route: &str) -> Option<f64> {
+    Data::of_repository().usage.routes.get(route).map(|usage| usage.events)
 }
 
 fn months(data: &Data, stacks: &Stacks) -> String {
