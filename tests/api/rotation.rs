@@ -203,6 +203,23 @@ async fn a_mail_of_a_newer_worker_is_understood_by_an_older_api() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_refreshes_while_the_secret_rotates_and_is_read_again() {
+    let product = Product::start().await;
+    let session = product.sign_in(ADA).await;
+    // the next use of the secret reads it again
+    product.advance(SignedDuration::from_mins(6)).await;
+    let token = session.text("/refresh_token");
+    let refreshes = join_all((0..50).map(|_| product.refresh(&token)));
+    let (answers, _) = futures::join!(refreshes, product.rotate("SessionSecret"));
+    for answer in &answers {
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(product.get("/v1/me", &answer.text("/access_token")).await.status, StatusCode::OK);
+    }
+    let next = product.refresh(&answers[49].text("/refresh_token")).await;
+    assert_eq!(next.status, StatusCode::OK, "{next:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_refreshes_over_a_mixed_fleet_leave_one_session_that_works() {
     let product = Product::start().await;
     let session = product.sign_in(ADA).await;
