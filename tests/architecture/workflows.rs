@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
-use system_tests::template::repository;
+use system_tests::{conditions, template::repository};
 
 use crate::{assert_none, assert_noticed};
 
@@ -102,6 +102,25 @@ fn jobs(file: &str, workflow: &Value) -> Vec<String> {
     problems
 }
 
+/// What the deployments are told agrees with `samconfig.toml`.
+fn environments(deploy: &str) -> Vec<String> {
+    let workflow: Value = serde_yaml_ng::from_str(deploy).expect("a workflow is YAML");
+    let mut problems = Vec::new();
+    for (name, job) in workflow["jobs"].as_object().into_iter().flatten() {
+        let Some(environment) = job["with"]["environment"].as_str() else { continue };
+        let parameters = conditions::overrides(environment);
+        if !parameters.contains_key("PublicApiUrl") {
+            problems.push(format!(
+                "deploy.yml: {name} deploys {environment}, which samconfig.toml does not know."
+            ));
+        } else if (parameters.get("Edge").map(String::as_str) == Some("on")) != (job["with"]["edge"] == true)
+        {
+            problems.push(format!("deploy.yml: say `edge` for {environment} as samconfig.toml says Edge."));
+        }
+    }
+    problems
+}
+
 /// The workflows with one piece of text changed, to see that the rule notices.
 fn broken(file: &str, from: &str, to: &str) -> Vec<String> {
     let mut workflows = workflows();
@@ -165,4 +184,15 @@ fn a_job_without_an_end_and_a_token_left_behind_are_noticed() {
     );
     let problems = broken("test.yml", "{persist-credentials: false}", "{persist-credentials: true}");
     assert_noticed(&problems, "test.yml: check leaves a token behind");
+}
+
+#[test]
+fn deployments_agree_with_the_configuration_of_sam() {
+    let deploy = &workflows()["deploy.yml"];
+    assert!(deploy.contains("environment: prod"), "deploy.yml deploys production");
+    assert_none(&environments(deploy));
+    let unknown = deploy.replacen("environment: dev", "environment: test", 1);
+    assert_noticed(&environments(&unknown), "deploys test, which samconfig.toml does not know");
+    let without_edge = deploy.replacen("environment: prod, edge: true", "environment: prod, edge: false", 1);
+    assert_noticed(&environments(&without_edge), "say `edge` for prod");
 }

@@ -17,7 +17,7 @@ enum Command {
     Check(check::Options),
     /// Deploys the template to an emulated AWS, prints the API's URL, and stays until Ctrl-C.
     Cloud(cloud::Options),
-    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md, events/schemas.
+    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md, docs/cost.md, events/schemas.
     Generate(generate::Options),
     /// Adds a function: its crate, its place in the template, a sample event.
     NewFunction(new_function::Options),

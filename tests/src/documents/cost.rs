@@ -108,9 +108,13 @@ fn never_zero(data: &Data, stacks: &Stacks) -> String {
         }
         text += "\n";
     }
-    text += "A replica of the table in another region costs its storage, and each write unit once more there. The data events of \
-             CloudTrail cost a dollar for each million calls of what they watch.\n\n";
-    text
+    let guard = data.prices.get("guardduty_event");
+    let rest = format!(
+        "A replica of the table in another region costs its storage, and each write unit once more there. GuardDuty costs {} dollars for each million \
+         management events, and more for what else it looks at; the data events of CloudTrail a dollar for each million calls of what they watch.\n\n",
+        guard.of(1e6)
+    );
+    text + &rest
 }
 
 fn standing_rows(data: &Data, counts: &Counts) -> Vec<(String, String, f64)> {
