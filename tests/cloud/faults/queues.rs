@@ -1,11 +1,14 @@
 //! A worker that fails on one message of ten.
 
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use events::{ActorRef, Envelope, Event, NewEvent, OrganizationCreated};
 use primitives::{Clock, Ids};
 use serde_json::json;
 
-use super::{events::receive, hide_messages_for, turn};
+use super::{
+    events::{attribute, count, look_into},
+    hide_messages_for, turn,
+};
 
 fn organization_created(number: usize) -> Envelope {
     let clock = Clock::system();
@@ -49,15 +52,15 @@ async fn one_message_of_ten_goes_to_the_dead_letters_and_is_redriven() {
     assert!(sent.send().await.unwrap().failed().is_empty());
     let mails = async |number: usize| product.mails(&format!("owner{number}@ten.example")).await.len();
     let dead =
-        product.eventually("the dead letter", async || receive(product, "MailDeadLetters").await).await;
+        product.eventually("the dead letter", async || look_into(product, "MailDeadLetters").await).await;
     assert!(dead.body().unwrap().contains("owner7@ten.example"), "{dead:?}");
     for number in (0..10).filter(|number| *number != 7) {
         assert_eq!(mails(number).await, 1, "{number}");
     }
     assert_eq!(mails(7).await, 0);
     assert!(turn.proxy.heal("ses").await[0] >= 5, "it was tried as often as the queue allows");
-    // What `aws sqs start-message-move-task` does, which the emulator does not know.
-    queues.send_message().queue_url(url).message_body(dead.body().unwrap()).send().await.unwrap();
+    let source = attribute(product, "MailDeadLetters", QueueAttributeName::QueueArn).await;
+    queues.start_message_move_task().source_arn(source).send().await.unwrap();
     product.eventually("the tenth mail", async || (mails(7).await == 1).then_some(())).await;
-    assert!(receive(product, "MailDeadLetters").await.is_none(), "nothing is left behind");
+    assert_eq!(count(product, "MailDeadLetters").await, 0, "nothing is left behind");
 }
