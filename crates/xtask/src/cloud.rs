@@ -18,8 +18,9 @@ pub use self::{
 };
 use crate::process::{cargo, run as run_command, step};
 
-/// They share one deployed stack, so they run in one process and not with nextest.
-const DEPLOYED: &[&str] = &["test", "--workspace", "--locked", "--test", "deployed"];
+/// They share two deployed stacks, so they run in one process and not with nextest. Most of their time is waiting.
+const DEPLOYED: &[&str] =
+    &["test", "--workspace", "--locked", "--test", "deployed", "--", "--test-threads", "6"];
 /// The table's tests also run on the emulated AWS's engine, which does not tell the capacity that `BatchGetItem` took.
 const TABLE: &[&str] = &[
     "test",
