@@ -80,7 +80,8 @@ fn guide(emulator: &Emulator, stack: &Stack) -> String {
   Pushes         {aws}/_emulator/pushes
   Calls          {aws}/_emulator/calls  (who was allowed and denied what)
   Queues         {aws}/_ministack/sqs/messages
-  Log            {log}
+  Logs           {functions} (what the functions write)
+                 {log} (what the emulator does)
 
   api={api} aws={aws} json='content-type: application/json'
   curl -i $api/v1/auth/magic-links -H "$json" -d '{{"email":"ada@example.com"}}'
@@ -88,6 +89,7 @@ fn guide(emulator: &Emulator, stack: &Stack) -> String {
 
   The rest of the story is in docs/emulated-aws.md. Ctrl-C ends everything.
 "#,
+        functions = emulator.log().with_file_name("functions.log").display(),
         log = emulator.log().display(),
     )
 }

@@ -15,9 +15,9 @@ from ministack.services import ses_v2
 # ---- IAM: condition keys -------------------------------------------------------------------------------
 # AWS tells a policy's conditions what the request holds. MiniStack leaves out the three keys that the
 # template's policies use: `dynamodb:LeadingKeys` (a condition on it would always hold), `events:source` and
-# `ses:FromAddress` (a condition on them would never hold), and it checks
-# mails and pushes on no resource at all. A batch of messages is checked as its single action, which MiniStack has another
-# name for. Who asked for what is kept for /_emulator/calls.
+# `ses:FromAddress` (a condition on them would never hold). AWS checks mails and pushes on their resources, and a
+# batch of messages as its single action; MiniStack checks the former on none, and has another name for the latter.
+# Who asked for what is kept for /_emulator/calls.
 request_body: contextvars.ContextVar[dict] = contextvars.ContextVar("request_body", default={})
 calls: dict[str, dict[str, dict[str, int]]] = {}
 enforce, enforce_ses, request_tag_context = evaluator.enforce, app._enforce_ses_v2, actions.request_tag_context
