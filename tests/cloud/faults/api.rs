@@ -140,13 +140,12 @@ fn failures() -> [(&'static str, Value); 4] {
 }
 
 /// While a failure lasts every answer is 503; afterwards the same request does what it asks, once.
-pub(crate) async fn the_table_fails_in_every_way(turn: &Turn) {
+pub(crate) async fn the_table_fails_in_every_way(turn: &Turn, token: &str) {
     let product = &turn.product;
-    let token = product.sign_in("ada@failing.example").await.text("/access_token");
     for (number, (how, fault)) in failures().into_iter().enumerate() {
         let body = json!({ "name": how, "slug": format!("failing-{number}") });
-        let create = || keyed(product, "/v1/orgs", &token, &body);
-        let read = || product.request(Method::GET, "/v1/me").bearer_auth(&token);
+        let create = || keyed(product, "/v1/orgs", token, &body);
+        let read = || product.request(Method::GET, "/v1/me").bearer_auth(token);
         let ask = || {
             let email = json!({ "email": format!("ada{number}@failing.example") });
             product.request(Method::POST, "/v1/auth/magic-links").json(&email)
@@ -162,16 +161,15 @@ pub(crate) async fn the_table_fails_in_every_way(turn: &Turn) {
         assert_eq!(created.status, StatusCode::CREATED, "{how}: {created:?}");
         assert_eq!(in_time(product, read()).await.status, StatusCode::OK, "{how}");
     }
-    let me = product.get("/v1/me", &token).await;
+    let me = product.get("/v1/me", token).await;
     assert_eq!(me.body["organizations"].as_array().unwrap().len(), failures().len(), "{me:?}");
 }
 
 /// Nothing answers for 30 seconds: the API says so all the time, and goes on at once afterwards.
-pub(crate) async fn everything_is_away_for_half_a_minute(turn: &Turn) {
+pub(crate) async fn everything_is_away_for_half_a_minute(turn: &Turn, token: &str) {
     let product = &turn.product;
-    let token = product.sign_in("ada@away.example").await.text("/access_token");
     let body = json!({ "name": "Away", "slug": "away" });
-    let create = || keyed(product, "/v1/orgs", &token, &body);
+    let create = || keyed(product, "/v1/orgs", token, &body);
     turn.proxy.inject("*", &[json!({ "reset": true })]).await;
     let (began, mut refused) = (Instant::now(), 0);
     while began.elapsed() < Duration::from_secs(30) {

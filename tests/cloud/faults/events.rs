@@ -15,22 +15,25 @@ use crate::product::Product;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_minute_without_the_bus_and_failures_of_the_table_meanwhile() {
     let turn = turn().await;
+    // Signing in needs the bus and the table, so everybody does before either is away.
+    let sign_in = async |email: &str| turn.product.sign_in(email).await.text("/access_token");
+    let minute = sign_in("ada@minute.example").await;
+    let (failing, away) = (sign_in("ada@failing.example").await, sign_in("ada@away.example").await);
     let table = async {
-        api::the_table_fails_in_every_way(&turn).await;
-        api::everything_is_away_for_half_a_minute(&turn).await;
+        api::the_table_fails_in_every_way(&turn, &failing).await;
+        api::everything_is_away_for_half_a_minute(&turn, &away).await;
     };
-    tokio::join!(the_bus_is_away_for_a_minute(&turn), table);
+    tokio::join!(the_bus_is_away_for_a_minute(&turn, &minute), table);
 }
 
-async fn the_bus_is_away_for_a_minute(turn: &Turn) {
+async fn the_bus_is_away_for_a_minute(turn: &Turn, token: &str) {
     let product = &turn.product;
     let observer = Observer::start(product, "minute").await;
-    let token = product.sign_in("ada@minute.example").await.text("/access_token");
     let fault = json!({ "error": { "code": "InternalException", "status": 503 } });
     turn.proxy.inject("events", &[fault]).await;
     let (began, mut companies) = (Instant::now(), Vec::new());
     for number in 0..4 {
-        companies.push(company(product, &token, &format!("minute-{number}")).await.0);
+        companies.push(company(product, token, &format!("minute-{number}")).await.0);
     }
     for company in &companies {
         assert!(observer.of_org(company).await.is_empty(), "the bus is away");
