@@ -66,6 +66,14 @@ impl Authority {
         Self(Arc::new(Inner { table, issuer: issuer.into(), published: RwLock::default() }))
     }
 
+    /// The same, with keys that were read a moment ago, so that the first request need not. One that is not among them is looked for
+    /// all the same.
+    #[must_use]
+    pub fn knowing(self, published: &SigningKeys) -> Self {
+        self.remember(published, self.0.table.clock().now());
+        self
+    }
+
     /// Who the token stands for.
     pub async fn principal(
         &self,
@@ -136,7 +144,9 @@ impl Authority {
         if is_certain {
             return Ok(known);
         }
-        self.read_keys(now).await?;
+        let read: SigningKeys =
+            self.0.table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+        self.remember(&read, now);
         let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
         let key = published.by_kid.get(kid).cloned();
         if key.is_none() {
@@ -145,9 +155,7 @@ impl Authority {
         Ok(key)
     }
 
-    async fn read_keys(&self, now: Timestamp) -> Result<(), AuthenticationError> {
-        let read: SigningKeys =
-            self.0.table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+    fn remember(&self, read: &SigningKeys, now: Timestamp) {
         let by_kid = read
             .valid_at(now)
             .filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?)));
@@ -155,11 +163,5 @@ impl Authority {
         let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
         published.by_kid = by_kid;
         published.read_at = Some(now);
-        Ok(())
-    }
-
-    /// Reads the keys, so that the first request need not.
-    pub async fn warm_up(&self) -> Result<(), AuthenticationError> {
-        self.read_keys(self.0.table.clock().now()).await
     }
 }

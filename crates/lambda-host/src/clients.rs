@@ -7,17 +7,28 @@ use aws_config::{
 };
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 
-use crate::environment::{ConfigurationError, Environment, Stage, wrong};
+use crate::{
+    connections,
+    environment::{ConfigurationError, Environment, Stage, wrong},
+};
 
 /// The SDK's configuration for this environment. Other endpoints than AWS's are for the local stage and for emulators.
-pub(crate) async fn sdk_config(
+///
+/// Lambda tells a function its region and its role's credentials in variables, and both hold as long as the instance lives. So nothing of
+/// the SDK's search for them (profiles, web identities, container and instance metadata) is needed, started or linked.
+pub(crate) fn sdk_config(
     environment: &Environment,
-    dispatch: Option<SharedHttpClient>,
+    http_client: Option<SharedHttpClient>,
 ) -> Result<SdkConfig, ConfigurationError> {
-    let local = environment.stage()? == Stage::Local;
-    let region = environment.required("AWS_REGION")?.to_owned();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region))
+    let http_client = match http_client {
+        Some(http_client) => http_client,
+        None => connections::http_client(environment)?,
+    };
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(environment.required("AWS_REGION")?.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials(environment)?))
+        .http_client(http_client)
         .retry_config(
             RetryConfig::standard()
                 .with_retry_mode(RetryMode::Standard)
@@ -32,18 +43,16 @@ pub(crate) async fn sdk_config(
                 .build(),
         );
     if let Some(url) = environment.optional("AWS_ENDPOINT_URL") {
-        loader = loader.endpoint_url(url);
+        config = config.endpoint_url(url);
     }
-    if let Some(http_client) = dispatch {
-        loader = loader.http_client(http_client);
-    }
-    if local {
-        let key = |name: &str| environment.required(name).map(str::to_owned);
-        let (id, secret) = (key("AWS_ACCESS_KEY_ID")?, key("AWS_SECRET_ACCESS_KEY")?);
-        let credentials = Credentials::new(id, secret, None, None, "environment");
-        loader = loader.credentials_provider(SharedCredentialsProvider::new(credentials));
-    }
-    Ok(loader.load().await)
+    Ok(config.build())
+}
+
+fn credentials(environment: &Environment) -> Result<Credentials, ConfigurationError> {
+    let id = environment.required("AWS_ACCESS_KEY_ID")?;
+    let secret = environment.required("AWS_SECRET_ACCESS_KEY")?;
+    let token = environment.optional("AWS_SESSION_TOKEN").map(str::to_owned);
+    Ok(Credentials::new(id, secret, token, None, "environment"))
 }
 
 /// A `DynamoDB` client: it alone may have an endpoint of its own.

@@ -99,7 +99,7 @@ pub async fn run(build: impl AsyncFnOnce(&Host) -> Result<Function, Error>) -> R
     let environment = Environment::of_process();
     telemetry::start(&environment);
     let started = async {
-        let host = Host::start(environment).await?;
+        let host = Host::start(environment)?;
         build(&host).await
     };
     let function =

@@ -7,7 +7,7 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use http_api::{Authenticate, Edge, EdgeSettings, Problem};
-use identity::Authority;
+use identity::{Authority, SigningKeys};
 use lambda_runtime::Error;
 use primitives::{Clock, Ids, Keys};
 use table::{Call, CursorKey, Table};
@@ -31,6 +31,7 @@ struct Inner {
     ids: Ids,
     config: SdkConfig,
     table: OnceLock<Table>,
+    signing_keys: OnceLock<SigningKeys>,
     last_calls: Mutex<Vec<Call>>,
 }
 
@@ -42,13 +43,13 @@ impl fmt::Debug for Host {
 
 impl Host {
     /// On the system's clock and network.
-    pub async fn start(environment: Environment) -> Result<Self, ConfigurationError> {
+    pub fn start(environment: Environment) -> Result<Self, ConfigurationError> {
         let clock = Clock::system();
-        Self::with(environment, clock.clone(), Ids::random(clock), None).await
+        Self::with(environment, clock.clone(), Ids::random(clock), None)
     }
 
     /// On this clock, with these ids, and with this HTTP client under all AWS clients where there is one.
-    pub async fn with(
+    pub fn with(
         environment: Environment,
         clock: Clock,
         ids: Ids,
@@ -59,7 +60,7 @@ impl Host {
             return Err(wrong("AWS_ENDPOINT_URL", "production talks to AWS itself; unset it"));
         }
         let function_name = environment.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("function").to_owned();
-        let config = clients::sdk_config(&environment, http_client).await?;
+        let config = clients::sdk_config(&environment, http_client)?;
         Ok(Self(Arc::new(Inner {
             environment,
             stage,
@@ -68,6 +69,7 @@ impl Host {
             ids,
             config,
             table: OnceLock::new(),
+            signing_keys: OnceLock::new(),
             last_calls: Mutex::default(),
         })))
     }
@@ -111,7 +113,9 @@ impl Host {
         let name = self.0.environment.required("TABLE_NAME")?;
         let table = Table::new(client, name, self.0.clock.clone(), self.0.ids.clone());
         let table = self.0.table.get_or_init(|| table).clone();
-        table.connect().await;
+        if let Some(keys) = table.connect().await {
+            self.0.signing_keys.get_or_init(|| keys);
+        }
         Ok(table)
     }
 
@@ -163,6 +167,10 @@ impl Host {
     pub async fn edge(&self) -> Result<Edge, Error> {
         let table = self.table().await?;
         let authority = Authority::new(table.clone(), self.public_api_url()?);
+        let authority = match self.0.signing_keys.get() {
+            Some(keys) => authority.knowing(keys),
+            None => authority,
+        };
         let authenticate: Authenticate = Arc::new(move |token, consistency| {
             let authority = authority.clone();
             Box::pin(async move { authority.principal(&token, consistency).await.map_err(Problem::from) })

@@ -5,6 +5,7 @@
 //! ([`Function`]): the same one runs in Lambda, in the local cloud and in tests, always on the real JSON event.
 
 mod clients;
+mod connections;
 mod environment;
 mod function;
 mod host;

@@ -1,21 +1,54 @@
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::environment::Environment;
 
 /// JSON lines on standard output, one for each event, with the fields of the spans around it: CloudWatch reads them as they are.
+/// `LOG_LEVEL` is a level, or levels by module as in `info,table=debug`.
 pub(crate) fn start(environment: &Environment) {
-    let level = environment.optional("LOG_LEVEL").unwrap_or("info");
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let installed = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
         .with_target(true)
-        .without_time()
-        .with_env_filter(filter)
-        .try_init();
-    if installed.is_err() {
+        .without_time();
+    let filter = filter(environment.optional("LOG_LEVEL"));
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
         tracing::debug!("a subscriber is installed already");
+    }
+}
+
+/// `Targets` and not `EnvFilter`, which can tell spans apart by their fields and links a regular expression engine for it.
+fn filter(level: Option<&str>) -> Targets {
+    let levels = level.and_then(|level| level.parse().ok());
+    // a word that is no level would be a module's name, and silence for all others
+    let levels = levels.filter(|levels: &Targets| levels.default_level().is_some());
+    levels.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_info() {
+        for level in [None, Some("loud"), Some("info")] {
+            let filter = filter(level);
+            assert!(filter.would_enable("table", &Level::INFO), "{level:?}");
+            assert!(!filter.would_enable("table", &Level::DEBUG), "{level:?}");
+        }
+    }
+
+    #[test]
+    fn modules_can_have_levels_of_their_own() {
+        let filter = filter(Some("warn,table=debug"));
+        assert!(filter.would_enable("table::store", &Level::DEBUG));
+        assert!(!filter.would_enable("http_api", &Level::INFO));
     }
 }

@@ -25,7 +25,7 @@ impl Setting {
         let clock = Clock::fixed(noon());
         let environment = Environment::new(services.environment(&database));
         let arn = environment.required(VARIABLE).unwrap().to_owned();
-        let host = Host::with(environment, clock.clone(), Ids::random(clock.clone()), None).await.unwrap();
+        let host = Host::with(environment, clock.clone(), Ids::random(clock.clone()), None).unwrap();
         let secret = host.secret_keys(VARIABLE, str::to_owned).unwrap();
         services.put_secret(&arn, text("first"));
         Self { _database: database, services, clock, arn, host, secret }

@@ -83,7 +83,7 @@ pub async fn build(
         .find(|(known, _)| *known == name)
         .ok_or_else(|| format!("there is no function {name} in crates/local/src/functions.rs"))?;
     let ids = Ids::random(clock.clone());
-    let host = Host::with(lambda_host::Environment::new(environment), clock, ids, http_client).await?;
+    let host = Host::with(lambda_host::Environment::new(environment), clock, ids, http_client)?;
     let function = build(&host).await?;
     Ok((host, function))
 }

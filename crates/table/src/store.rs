@@ -2,6 +2,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
+    error::DisplayErrorContext,
     types::{KeysAndAttributes, ReturnConsumedCapacity},
 };
 use primitives::{Clock, Ids};
@@ -60,18 +61,23 @@ impl Table {
         &self.ids
     }
 
-    /// Opens a connection, so that the first request need not. Whether it worked is found out by the first request: it is not waited for longer
-    /// than a start can bear.
-    pub async fn connect(&self) {
-        let warm_up =
-            self.client.get_item().table_name(&self.name).set_key(Some(key_attributes(&Key::SigningKeys)));
-        match timeout(LONGEST_CONNECT, warm_up.send()).await {
-            Ok(Ok(_)) => {}
+    /// Opens a connection, so that the first request need not, by reading the keys that every request is checked with. Whether it
+    /// worked is found out by the first request: it is not waited for longer than a start can bear.
+    pub async fn connect<T: DeserializeOwned>(&self) -> Option<T> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(&Key::SigningKeys)))
+            .consistent_read(true);
+        match timeout(LONGEST_CONNECT, request.send()).await {
+            Ok(Ok(answer)) => return answer.item.and_then(|item| read(Key::SigningKeys.kind(), item).ok()),
             Ok(Err(error)) => {
-                tracing::debug!(error = %aws_sdk_dynamodb::error::DisplayErrorContext(error), "connecting to the table failed");
+                tracing::debug!(error = %DisplayErrorContext(error), "connecting to the table failed");
             }
             Err(_) => tracing::debug!("the table does not answer yet"),
         }
+        None
     }
 
     /// One item.

@@ -1,6 +1,6 @@
 //! The Lambda function `api-auth`.
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_host::Error> {
     lambda_host::run(api_auth::function).await
 }

@@ -34,7 +34,7 @@ impl World {
         let clock = Clock::fixed(noon());
         let environment = Environment::new(services.environment(&database));
         let (ids, client) = (Ids::random(clock.clone()), Crashes::default().http_client());
-        let host = Host::with(environment, clock.clone(), ids, Some(client)).await.unwrap();
+        let host = Host::with(environment, clock.clone(), ids, Some(client)).unwrap();
         let function = api_devices::function(&host).await.unwrap();
         Self { database, services, clock, function }
     }

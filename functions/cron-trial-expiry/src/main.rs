@@ -1,6 +1,6 @@
 //! The Lambda function `cron-trial-expiry`.
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_host::Error> {
     lambda_host::run(cron_trial_expiry::function).await
 }

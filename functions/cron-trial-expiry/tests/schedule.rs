@@ -23,7 +23,7 @@ async fn the_hourly_run_announces_what_is_due_and_a_second_one_nothing() {
     table.commit(&cause, start_trial(org_id, noon(), &Rules::default())).await.unwrap();
     let services = Services::start().await;
     let environment = Environment::new(services.environment(&database));
-    let host = Host::with(environment, clock.clone(), Ids::random(clock.clone()), None).await.unwrap();
+    let host = Host::with(environment, clock.clone(), Ids::random(clock.clone()), None).unwrap();
     let function = cron_trial_expiry::function(&host).await.unwrap();
     let run = async || function.invoke(LambdaEvent::new(sample(), Context::default())).await.unwrap();
 
@@ -59,7 +59,7 @@ async fn two_trials_are_due() -> (Database, Services, Crashes, Function) {
     clock.advance(SignedDuration::from_hours(24 * 7 - 2));
     let environment = Environment::new(services.environment(&database));
     let ids = Ids::random(clock.clone());
-    let host = Host::with(environment, clock, ids, Some(crashes.http_client())).await.unwrap();
+    let host = Host::with(environment, clock, ids, Some(crashes.http_client())).unwrap();
     let function = cron_trial_expiry::function(&host).await.unwrap();
     (database, services, crashes, function)
 }

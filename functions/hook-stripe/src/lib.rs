@@ -31,15 +31,12 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let account = host.secret_text("STRIPE_SECRET_ARN", move |text| {
         Account::from_secret(text, options.clone()).map_err(|error| error.to_string())
     })?;
-    let hook = Hook {
-        table: host.table().await?,
-        account: Arc::new(account),
-        rules: host.settings("BILLING_RULES")?,
-    };
-    // Read in init. A secret that is not filled in yet must not keep the function from saying so to whoever calls.
-    if let Err(error) = hook.account.get().await {
+    let (table, read) = tokio::join!(host.table(), account.get());
+    // A secret that is not filled in yet must not keep the function from saying so to whoever calls.
+    if let Err(error) = read {
         tracing::error!(error = &error as &dyn std::error::Error, "the Stripe secret is not usable");
     }
+    let hook = Hook { table: table?, account: Arc::new(account), rules: host.settings("BILLING_RULES")? };
     host.api(routes().with_state(hook)).await
 }
 

@@ -44,7 +44,7 @@ impl World {
         let crashes = Crashes::default();
         let ids = Ids::random(clock.clone());
         let host = Host::with(Environment::new(variables), clock.clone(), ids, Some(crashes.http_client()));
-        let function = hook_stripe::function(&host.await.unwrap()).await.unwrap();
+        let function = hook_stripe::function(&host.unwrap()).await.unwrap();
         Self { database, clock, table, org_id, function, crashes, _services: services }
     }
 

@@ -37,7 +37,7 @@ impl World {
         let clock = Clock::fixed(noon());
         let environment = Environment::new(services.environment(&database));
         let ids = Ids::random(clock.clone());
-        let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).await.unwrap();
+        let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).unwrap();
         let function = queue_mail::function(&host).await.unwrap();
         let world = Self { database, services, crashes, clock, function };
         world.populate().await;

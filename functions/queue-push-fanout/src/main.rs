@@ -1,6 +1,6 @@
 //! The Lambda function `queue-push-fanout`.
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_host::Error> {
     lambda_host::run(queue_push_fanout::function).await
 }

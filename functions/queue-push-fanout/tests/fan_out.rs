@@ -39,7 +39,7 @@ async fn the_sample_becomes_one_message_for_each_25_members_however_often_it_com
 
     let environment = Environment::new(services.environment(&database));
     let ids = Ids::random(clock.clone());
-    let host = Host::with(environment, clock, ids, Some(Crashes::default().http_client())).await.unwrap();
+    let host = Host::with(environment, clock, ids, Some(Crashes::default().http_client())).unwrap();
     let function = queue_push_fanout::function(&host).await.unwrap();
     let sample: Value =
         serde_json::from_str(include_str!("../../../events/queue-push-fanout/trial-ending.json")).unwrap();

@@ -26,7 +26,7 @@ impl World {
         let environment = Environment::new(services.environment(&database));
         let ids = Ids::random(clock.clone());
         let client = Crashes::default().http_client();
-        let host = Host::with(environment, clock, ids, Some(client)).await.unwrap();
+        let host = Host::with(environment, clock, ids, Some(client)).unwrap();
         let function = stream_outbox::function(&host).await.unwrap();
         Self { services, function, database }
     }
