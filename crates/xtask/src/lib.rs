@@ -3,6 +3,7 @@
 //! Owns how the workspace is checked, generated and extended. It must not know the product: what is generated comes from
 //! `system-tests`, which knows all of it, so that these commands start at once.
 
+pub mod bench;
 pub mod check;
 pub mod cloud;
 pub mod generate;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{check, cloud, generate, invoke, new_function, process, tools};
+use xtask::{bench, check, cloud, generate, invoke, new_function, process, tools};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
@@ -23,6 +23,8 @@ enum Command {
     NewFunction(new_function::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
     InvokeAll(invoke::Options),
+    /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
+    Bench(bench::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
     Tools(tools::Options),
 }
@@ -35,6 +37,7 @@ fn main() -> Result<()> {
         Command::Generate(options) => generate::run(&root, &options),
         Command::NewFunction(options) => new_function::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
+        Command::Bench(options) => bench::run(&root, &options),
         Command::Tools(options) => tools::install(&root, &options),
     }
 }
