@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use system_tests::answer::Answer;
 
-use crate::product::{Answer, Product};
+use crate::product::Product;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {

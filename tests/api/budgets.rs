@@ -49,7 +49,7 @@ impl Measured<'_> {
         function: &str,
         token: &str,
         body: &serde_json::Value,
-    ) -> crate::product::Answer {
+    ) -> system_tests::answer::Answer {
         let path = route.strip_prefix("POST ").unwrap();
         let request = self.product.request(Method::POST, path).bearer_auth(token).json(body);
         let before = self.events().await;

@@ -8,12 +8,10 @@ use std::{
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use system_tests::answer::Answer;
 use test_support::LostAnswers;
 
-use crate::{
-    crashes::outcome,
-    product::{Answer, Product},
-};
+use crate::{crashes::outcome, product::Product};
 
 /// Somebody comes, brings a company and a device, pays, and is told about it.
 async fn use_it(product: &Product) -> (BTreeMap<String, usize>, Vec<Answer>) {

@@ -9,6 +9,7 @@ use local::{
 use primitives::Secret;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use system_tests::answer::Answer;
 use test_support::Recorder;
 
 /// The product, in memory, on ports of its own.
@@ -16,40 +17,6 @@ pub(crate) struct Product {
     pub(crate) cloud: Cloud,
     hosts: Hosts,
     http: Client,
-}
-
-/// An answer, taken apart.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    /// The answer's code, where it is a problem document; checks that it is a whole one.
-    pub(crate) fn problem(&self) -> &str {
-        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
-        assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
-        for field in ["type", "title", "detail", "instance"] {
-            assert!(self.body[field].is_string(), "{field} in {self:?}");
-        }
-        assert_eq!(self.body["instance"], self.headers["x-correlation-id"].to_str().unwrap());
-        self.body["code"].as_str().unwrap()
-    }
-
-    /// The code, or nothing where it is no problem document.
-    pub(crate) fn problem_or_empty(&self) -> &str {
-        self.body["code"].as_str().unwrap_or_default()
-    }
-
-    pub(crate) fn text(&self, pointer: &str) -> String {
-        self.body
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_else(|| panic!("{pointer} in {self:?}"))
-            .to_owned()
-    }
 }
 
 impl Product {
@@ -78,12 +45,7 @@ impl Product {
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let bytes = answer.bytes().await.unwrap();
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Answer { status, headers, body }
+        Answer::to(request).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {

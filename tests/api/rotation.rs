@@ -42,7 +42,7 @@ impl Product {
         build(function, environment, Clock::shifted(offset), None).await.unwrap().1
     }
 
-    async fn refresh(&self, token: &str) -> crate::product::Answer {
+    async fn refresh(&self, token: &str) -> system_tests::answer::Answer {
         self.post("/v1/auth/refresh", &json!({ "refresh_token": token })).await
     }
 }

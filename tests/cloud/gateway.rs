@@ -3,14 +3,15 @@
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use system_tests::answer::Answer;
 
-use crate::product::{Answer, Product};
+use crate::product::Product;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_that_no_function_has_is_a_problem_document_too() {
     let product = Product::start().await;
     let answer = product.get("/v1/nothing-of-ours", "token").await;
-    assert_eq!((answer.status, answer.problem()), (StatusCode::NOT_FOUND, "not_found"));
+    assert_eq!((answer.status, answer.gateway_problem()), (StatusCode::NOT_FOUND, "not_found"));
     let below = product.get("/v1/billing/nothing-of-ours", "token").await;
     assert_eq!((below.status, below.problem()), (StatusCode::NOT_FOUND, "not_found"));
 }
@@ -37,7 +38,7 @@ async fn too_many_requests_are_refused_before_the_function() {
     assert!(served.iter().all(|answer| answer.status == StatusCode::OK), "{served:?}");
     for answer in refused {
         assert_eq!(
-            (answer.problem(), &answer.headers["retry-after"]),
+            (answer.gateway_problem(), &answer.headers["retry-after"]),
             ("rate_limited", &"1".parse().unwrap())
         );
     }

@@ -18,6 +18,7 @@ use aws_sigv4::{
 use primitives::{Clock, Ids};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use system_tests::answer::Answer;
 use table::Table;
 use xtask::{
     cloud::{ACCESS_KEY, Emulator, REGION, Settings, Stack},
@@ -60,30 +61,6 @@ pub(crate) struct Product {
     http: Client,
 }
 
-/// An answer, taken apart.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    /// The answer's code, where it is a problem document; checks that it is one.
-    pub(crate) fn problem(&self) -> &str {
-        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
-        for field in ["type", "title", "detail", "instance", "code"] {
-            assert!(self.body[field].is_string(), "{field} in {self:?}");
-        }
-        self.body["code"].as_str().unwrap()
-    }
-
-    pub(crate) fn text(&self, pointer: &str) -> String {
-        let text = self.body.pointer(pointer).and_then(Value::as_str);
-        text.unwrap_or_else(|| panic!("{pointer} in {self:?}")).to_owned()
-    }
-}
-
 impl Product {
     pub(crate) async fn start() -> Self {
         Self::of(shared()).await
@@ -110,12 +87,7 @@ impl Product {
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let bytes = answer.bytes().await.unwrap();
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Answer { status, headers, body }
+        Answer::to(request).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {

@@ -6,10 +6,11 @@ use jiff::SignedDuration;
 use primitives::{Clock, Secret};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use system_tests::answer::Answer;
 use table::{Cause, Changes, Consistency, Key};
 use xtask::cloud::STRIPE_WEBHOOK_SECRET;
 
-use crate::product::{Answer, Product};
+use crate::product::Product;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_signs_in_by_mail() {

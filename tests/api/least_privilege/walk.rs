@@ -52,7 +52,7 @@ async fn sign_in_and_out(product: &Product) {
             product.post("/v1/auth/magic-links/verify", &json!({ "email": email, "code": code })).await;
         assert_eq!(answer.status, status, "{answer:?}");
     }
-    let refresh = async |session: &crate::product::Answer| {
+    let refresh = async |session: &system_tests::answer::Answer| {
         let body = json!({ "refresh_token": session.text("/refresh_token") });
         product.post("/v1/auth/refresh", &body).await
     };

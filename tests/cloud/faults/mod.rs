@@ -17,13 +17,14 @@ use std::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use system_tests::answer::Answer;
 use tokio::sync::{Mutex, MutexGuard};
 use xtask::{
     cloud::{Settings, free_port},
     process::workspace_root,
 };
 
-use crate::product::{Answer, Deployment, Product};
+use crate::product::{Deployment, Product};
 use proxy::Proxy;
 
 /// How long the product may take for an answer: the functions' time.
