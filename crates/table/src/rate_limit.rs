@@ -1,7 +1,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
-    types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use primitives::SignedDuration;
 
@@ -41,8 +41,9 @@ pub struct RateLimitState {
 }
 
 /// A limit has as many slots as uses; each holds the time of the use that took it last. A slot is free when that time has left the window,
-/// and taking it is conditional on that very time, so that two never take one. A refused write shows all slots as they are: whoever is
-/// refused by the limit learns it from that state, not from a guess. Callers begin at slots of their own, so that they seldom collide.
+/// and taking it is conditional on that very time, so that two never take one. Each write, refused or not, shows all slots as they are: whoever
+/// is refused by the limit learns it from that state, not from a guess, and so does whoever asks what is left. Callers begin at slots of their
+/// own, so that they seldom collide.
 struct Slots(Vec<Option<i64>>);
 
 impl Slots {
@@ -92,14 +93,10 @@ impl Table {
             let Some(slot) = slots.free(start, window_begin(limit, now)) else {
                 return Ok(slots.state(limit, now, None));
             };
-            match self.take_slot(limit, &key, &slots, slot, now).await? {
-                None => {
-                    if let Some(time) = slots.0.get_mut(slot) {
-                        *time = Some(now);
-                    }
-                    return Ok(slots.state(limit, now, Some((slot, now))));
-                }
-                Some(current) => slots = Slots::read(limit, Some(&current)),
+            let (taken, current) = self.take_slot(limit, &key, &slots, slot, now).await?;
+            slots = Slots::read(limit, Some(&current));
+            if taken {
+                return Ok(slots.state(limit, now, Some((slot, now))));
             }
             // the first refusal only tells how the slots stand; later ones mean that others are at it too
             if attempt > 0 && !retry::pause(attempt, retry::time_left()).await {
@@ -140,7 +137,7 @@ impl Table {
         Ok(())
     }
 
-    /// Takes the slot if it still is as it was seen, or gives the item with the slots as it is.
+    /// Takes the slot if it still is as it was seen. Whether it did, and the item with the slots as it is now.
     async fn take_slot(
         &self,
         limit: RateLimit,
@@ -148,7 +145,7 @@ impl Table {
         slots: &Slots,
         slot: usize,
         now: i64,
-    ) -> Result<Option<Attributes>, StoreError> {
+    ) -> Result<(bool, Attributes), StoreError> {
         let expires_at = (now + i64::try_from(limit.window.as_millis()).unwrap_or_default()) / 1000 + 60;
         let seen = slots.0.get(slot).copied().flatten();
         let condition = if seen.is_some() { "#slot = :seen" } else { "attribute_not_exists(#slot)" };
@@ -167,6 +164,7 @@ impl Table {
             .expression_attribute_values(":ttl", number(expires_at))
             .expression_attribute_values(":kind", text(key.kind()))
             .expression_attribute_values(":taker", taker.clone())
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let update = match seen {
@@ -176,7 +174,7 @@ impl Table {
         match update.send().await {
             Ok(answer) => {
                 self.usage().record("UpdateItem", true, answer.consumed_capacity());
-                Ok(None)
+                Ok((true, answer.attributes.unwrap_or_default()))
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -184,7 +182,7 @@ impl Table {
                     let current = failed.item().cloned().unwrap_or_default();
                     // Ours: an attempt before this one was carried out, and its answer was lost.
                     let is_ours = current.get("taken_by") == Some(&taker);
-                    Ok((!is_ours).then_some(current))
+                    Ok((is_ours, current))
                 }
                 _ => Err(StoreError::from_sdk("UpdateItem", error)),
             },

@@ -169,8 +169,9 @@ async fn a_use_that_is_given_back_does_not_count() {
         assert!(state.allowed);
         table.give_back(&state, "ada").await.unwrap();
     }
-    for _ in 0..5 {
-        assert!(table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed);
+    for left in (0..5).rev() {
+        let state = table.take(FIVE_A_MINUTE, "ada").await.unwrap();
+        assert_eq!((state.allowed, state.remaining), (true, left));
     }
     assert!(!table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed);
 }
