@@ -25,7 +25,10 @@ impl Answer {
         Ok(Self { status, headers, body })
     }
 
-    /// The code of a problem document that one of our functions wrote; panics where it is none, or not a whole one.
+    /// The code of a problem document that one of our functions wrote.
+    ///
+    /// # Panics
+    /// Where it is none, or not a whole one.
     pub fn problem(&self) -> &str {
         let code = self.gateway_problem();
         assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
@@ -35,6 +38,9 @@ impl Answer {
     }
 
     /// The same of one that API Gateway wrote, which knows no correlation id.
+    ///
+    /// # Panics
+    /// Where it is none, or not a whole one.
     pub fn gateway_problem(&self) -> &str {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         for field in ["type", "title", "detail", "instance"] {
@@ -48,7 +54,10 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// The text at this JSON pointer; panics where there is none.
+    /// The text at this JSON pointer.
+    ///
+    /// # Panics
+    /// Where there is none.
     pub fn text(&self, pointer: &str) -> String {
         let text = self.body.pointer(pointer).and_then(Value::as_str);
         text.unwrap_or_else(|| panic!("{pointer} in {self:?}")).to_owned()
