@@ -28,6 +28,26 @@ impl Product {
         versions.map(|each| (each["id"].as_str().unwrap().to_owned(), each["labels"].clone())).collect()
     }
 
+    /// Makes the version before the current one again, as somebody does who regrets a rotation.
+    async fn take_back(&self, secret: &str) {
+        let versions = self.labels(secret).await;
+        let labelled = |label: &str| {
+            let mut with =
+                versions.iter().filter(|(_, labels)| labels.as_array().unwrap().contains(&json!(label)));
+            with.next().unwrap_or_else(|| panic!("no version of {secret} is {label}")).0.clone()
+        };
+        let body = json!({
+            "SecretId": secret,
+            "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": labelled("AWSPREVIOUS"),
+            "RemoveFromVersionId": labelled("AWSCURRENT"),
+        });
+        let request = reqwest::Client::new().post(self.cloud.aws_url()).json(&body);
+        let answer =
+            self.send(request.header("x-amz-target", "secretsmanager.UpdateSecretVersionStage")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    }
+
     pub(crate) fn value(&self, secret: &str) -> String {
         self.cloud.inspect(|state| {
             let mut secrets = state.secrets.values();
@@ -238,4 +258,26 @@ async fn fifty_refreshes_over_a_mixed_fleet_leave_one_session_that_works() {
     product.settle().await;
     let ended = product.events().await.into_iter().filter(|name| name == "identity.session_revoked").count();
     assert_eq!(ended, 0);
+}
+
+/// Tokens of the key that is in use are good for as long as it is, also when another took its place for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_is_taken_back_costs_nobody_the_session() {
+    let product = Product::start().await;
+    let first = product.sign_in(ADA).await;
+    for pause in [SignedDuration::from_mins(20), SignedDuration::from_hours(30)] {
+        product.rotate("SessionSecret").await;
+        product.advance(SignedDuration::from_mins(6)).await;
+        product.sign_in(ADA).await;
+        product.advance(pause).await;
+        product.take_back("SessionSecret").await;
+        for _ in 0..10 {
+            product.advance(SignedDuration::from_mins(12)).await;
+            let session = product.sign_in(ADA).await;
+            let me = product.get("/v1/me", &session.text("/access_token")).await;
+            assert_eq!(me.status, StatusCode::OK, "taken back after {pause}: {me:?}");
+        }
+    }
+    let refreshed = product.refresh(&first.text("/refresh_token")).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
 }

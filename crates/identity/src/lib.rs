@@ -22,6 +22,6 @@ pub use login::{RequestedLogin, request_login, verify_login};
 pub use policy::Policy;
 pub use proof::{OpenedProof, Proof, open_proof};
 pub use session::{Session, SessionKey, SessionTokens, refresh, sign_out, switch_org};
-pub use signing::{PublicKey, SigningKeys, publish_signing_key};
+pub use signing::{PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
 pub use token::Claims;
 pub use user::{MembershipSummary, User, memberships};

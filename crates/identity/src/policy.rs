@@ -16,7 +16,7 @@ pub struct Policy {
     pub magic_links_per_client_per_minute: u32,
     /// Failed logins with one email address from one network address in any hour.
     pub failed_logins_per_hour: u32,
-    /// How long an access token works, seconds.
+    /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
     pub session_seconds: i64,

@@ -41,14 +41,30 @@ impl Item for SigningKeys {
 /// and no longer than that, since it may be replaced because it leaked.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
+/// Whoever signs with a key that was replaced this long ago makes it the newest again: a rotation was taken back, or not noticed. What it signs
+/// until it looks again ([`SIGNER_LOOKS_EVERY`]) then lives as long as it should.
+const REPUBLISHED_AFTER: SignedDuration = SignedDuration::from_mins(30);
+
+/// How often whoever signs has to call [`publish_signing_key`].
+pub const SIGNER_LOOKS_EVERY: SignedDuration = SignedDuration::from_mins(10);
+
 impl SigningKeys {
     /// The keys that tokens may be signed with at this time.
     pub fn valid_at(&self, now: Timestamp) -> impl Iterator<Item = &PublicKey> {
+        self.replaced_for_less_than(KEPT, now)
+    }
+
+    fn replaced_for_less_than(
+        &self,
+        span: SignedDuration,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &PublicKey> {
         let replaced_at =
             std::iter::once(None).chain(self.keys.iter().map(|successor| Some(successor.added_at)));
         let keys = self.keys.iter().zip(replaced_at);
-        let valid = keys.filter(move |(_, replaced)| replaced.is_none_or(|at| now.duration_since(at) < KEPT));
-        valid.map(|(key, _)| key)
+        let recent =
+            keys.filter(move |(_, replaced)| replaced.is_none_or(|at| now.duration_since(at) < span));
+        recent.map(|(key, _)| key)
     }
 
     /// The keys with `key` as the newest one, and without those that nothing is signed with any more.
@@ -101,7 +117,8 @@ fn thumbprint(x: &str) -> String {
     URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
 }
 
-/// Makes sure that everybody can check what this secret signs. Gives the published keys.
+/// Makes sure that everybody can check what this secret signs, for as long as the caller looks again every [`SIGNER_LOOKS_EVERY`] while it signs.
+/// Gives the published keys.
 pub async fn publish_signing_key(
     table: &Table,
     key: &crate::SessionKey,
@@ -111,7 +128,7 @@ pub async fn publish_signing_key(
     for _ in 0..5 {
         let published: SigningKeys =
             table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
-        if published.keys.iter().any(|key| key.kid == active.kid) {
+        if published.replaced_for_less_than(REPUBLISHED_AFTER, now).any(|key| key.kid == active.kid) {
             return Ok(published);
         }
         let updated = published.with(active.clone(), now);
@@ -141,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_signed_before_the_next_look_lives_as_long_as_it_should() {
+        let token = SignedDuration::from_secs(crate::Policy::default().access_token_seconds);
+        assert!(REPUBLISHED_AFTER + SIGNER_LOOKS_EVERY + token < KEPT);
+    }
+
+    #[test]
     fn an_old_key_counts_until_its_last_token_has_expired() {
         let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         let key =
@@ -156,5 +179,8 @@ mod tests {
         assert_eq!(names(&twice, 160), "c b");
         assert_eq!(names(&twice, 170), "c");
         assert_eq!(keys.with(key("c", 200), at(200)).keys.len(), 2, "and then it goes");
+        let back = keys.with(key("a", 140), at(140));
+        assert_eq!(names(&back, 199), "a b");
+        assert_eq!(names(&back, 300), "a");
     }
 }

@@ -1,7 +1,6 @@
 //! Builds the functions as they are shipped, and measures them.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::process::{cargo, output, run as run_command};
+use crate::process::{cargo, output, packages, run as run_command};
 
 /// What to measure.
 #[derive(Args, Debug)]
@@ -56,12 +55,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 }
 
 fn all(root: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(root.join("functions")).context("functions/ cannot be read")?;
-    let mut names = entries
-        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-        .collect::<Result<Vec<_>>>()?;
-    names.sort();
-    Ok(names)
+    let name = |package: &PathBuf| Some(package.file_name()?.to_string_lossy().into_owned());
+    Ok(packages(&root.join("functions"))?.iter().filter_map(name).collect())
 }
 
 fn build(root: &Path, packages: &[String]) -> Command {

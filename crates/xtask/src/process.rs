@@ -1,6 +1,7 @@
 //! Runs other programs and tells how long they took.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -12,6 +13,18 @@ use anyhow::{Context, Result, ensure};
 pub fn workspace_root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package).to_owned()
+}
+
+/// The folders in this one that are packages, sorted.
+pub(crate) fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut packages: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join("Cargo.toml").is_file())
+        .collect();
+    packages.sort();
+    Ok(packages)
 }
 
 /// `cargo`, in the workspace: the one that runs us.

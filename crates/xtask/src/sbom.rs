@@ -1,14 +1,14 @@
 //! The bill of materials of each function: which crates, in which versions, are in what is deployed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::{process::run, tools};
+use crate::{
+    process::{packages, run},
+    tools,
+};
 
 /// What Lambda runs on; other platforms have other dependencies.
 const TARGET: &str = "aarch64-unknown-linux-gnu";
@@ -60,17 +60,6 @@ fn move_bills(root: &Path, folder: &Path) -> Result<usize> {
         }
     }
     Ok(moved)
-}
-
-fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut packages: Vec<PathBuf> = fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.join("Cargo.toml").is_file())
-        .collect();
-    packages.sort();
-    Ok(packages)
 }
 
 fn name(package: &Path) -> String {

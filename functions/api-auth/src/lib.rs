@@ -13,7 +13,7 @@ use std::{
 use http_api::{OpenApiRouter, Problem, routes};
 use identity::{LinkKey, Policy, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
-use primitives::Keys;
+use primitives::{Keys, Timestamp};
 use table::Table;
 use tokio::time::timeout;
 
@@ -23,12 +23,18 @@ pub struct Api {
     table: Table,
     links: Arc<Rotating<Keys<LinkKey>>>,
     sessions: Arc<Rotating<Keys<SessionKey>>>,
-    published: Arc<Mutex<String>>,
+    published: Arc<Mutex<Option<Published>>>,
     policy: Arc<Policy>,
 }
 
+/// The key that was found published, and when.
+struct Published {
+    kid: String,
+    at: Timestamp,
+}
+
 impl Api {
-    /// The keys of sessions. The one that signs is published before it signs anything: after a rotation as well as at the start.
+    /// The keys of sessions. The one that signs is published before it signs anything, and looked after while it does.
     async fn sessions(&self) -> Result<Arc<Keys<SessionKey>>, Problem> {
         self.publish(self.sessions.get().await?).await
     }
@@ -45,11 +51,15 @@ impl Api {
     }
 
     async fn publish(&self, keys: Arc<Keys<SessionKey>>) -> Result<Arc<Keys<SessionKey>>, Problem> {
-        let kid = keys.current.kid();
-        let is_published = *self.published.lock().unwrap_or_else(PoisonError::into_inner) == kid;
+        let (kid, now) = (keys.current.kid(), self.table.clock().now());
+        let is_published =
+            self.published.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|published| {
+                published.kid == kid && now.duration_since(published.at).abs() < identity::SIGNER_LOOKS_EVERY
+            });
         if !is_published {
             identity::publish_signing_key(&self.table, &keys.current).await?;
-            kid.clone_into(&mut self.published.lock().unwrap_or_else(PoisonError::into_inner));
+            let published = Published { kid: kid.to_owned(), at: now };
+            *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(published);
         }
         Ok(keys)
     }
@@ -74,26 +84,29 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 
 /// Publishes the key in init, so that no request waits for it, and says which. A key that cannot be used stops the start. A service that does not
 /// answer does not: no key is published then, and the requests that need one try again and say what is wrong.
-async fn publish_first(table: &Table, sessions: &Rotating<Keys<SessionKey>>) -> Result<String, SecretError> {
+async fn publish_first(
+    table: &Table,
+    sessions: &Rotating<Keys<SessionKey>>,
+) -> Result<Option<Published>, SecretError> {
     const LONGEST: Duration = Duration::from_secs(5);
     let publish = async {
         let keys = sessions.get().await?;
-        let key = &keys.current;
+        let (key, at) = (&keys.current, table.clock().now());
         let published = identity::publish_signing_key(table, key).await;
         if let Err(error) = &published {
             tracing::warn!(error = error as &dyn std::error::Error, "the signing key is not published yet");
         }
-        Ok(if published.is_ok() { key.kid().to_owned() } else { String::new() })
+        Ok(published.is_ok().then(|| Published { kid: key.kid().to_owned(), at }))
     };
     match timeout(LONGEST, publish).await {
         Ok(Err(error @ (SecretError::Unavailable { .. } | SecretError::Missing { .. }))) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "the session secret is not there yet");
-            Ok(String::new())
+            Ok(None)
         }
         Ok(published) => published,
         Err(_) => {
             tracing::warn!("the signing key is not published yet: what it takes does not answer");
-            Ok(String::new())
+            Ok(None)
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use futures::future::join_all;
-use identity::{AuthenticationError, IdentityError, LinkKey, SessionKey, publish_signing_key};
+use identity::{
+    AuthenticationError, IdentityError, LinkKey, SIGNER_LOOKS_EVERY, SessionKey, publish_signing_key,
+};
 use primitives::{Keys, SignedDuration};
 
 use crate::setting::{ISSUER, Setting, code, confirmed, link};
@@ -160,4 +162,29 @@ async fn fifty_refreshes_during_a_rotation_are_one() {
     let ended =
         setting.database.events().await.into_iter().any(|event| event.kind == "identity.session_revoked");
     assert!(!ended);
+}
+
+#[tokio::test]
+async fn a_key_counts_for_as_long_as_somebody_signs_with_it() {
+    let setting = Setting::new().await;
+    let (older, newer) = (session_key("a session secret"), session_key("second"));
+    let mut last = None;
+    for _ in 0..20 {
+        for key in [&older, &newer] {
+            publish_signing_key(&setting.table, key).await.unwrap();
+            let (token, _, browser) = setting.login("ada@example.com").await;
+            let tokens = setting.verify_with(key, &link(&token, Some(&browser))).await.unwrap();
+            assert!(setting.who(&tokens).await.is_ok());
+            last = Some(tokens);
+            setting.clock.advance(SIGNER_LOOKS_EVERY / 2);
+        }
+        assert!(setting.who(last.as_ref().unwrap()).await.is_ok(), "at the end of the time, too");
+    }
+    for _ in 0..8 {
+        publish_signing_key(&setting.table, &older).await.unwrap();
+        setting.clock.advance(SIGNER_LOOKS_EVERY);
+    }
+    let published = publish_signing_key(&setting.table, &older).await.unwrap();
+    let valid: Vec<_> = published.valid_at(setting.clock.now()).map(|key| key.kid.as_str()).collect();
+    assert_eq!(valid, [older.kid()], "nobody signs with the newer one any more");
 }
