@@ -127,6 +127,7 @@ async fn transactions_collide() {
         .await;
     company(&turn.product, &token, "collides").await;
     assert_eq!(turn.proxy.heal("dynamodb").await, [6]);
+    turn.product.mail("ada@collides.example", "collides is ready on Gantry").await;
 }
 
 /// What the functions meet when they call DynamoDB.

@@ -52,7 +52,11 @@ pub(crate) struct Turn {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Waits for the turn. The faults that a failed test left behind are gone.
+/// The queues whose messages come again when a worker fails.
+const QUEUES: [&str; 3] = ["MailQueue", "PushFanoutQueue", "PushDeliveryQueue"];
+
+/// Waits for the turn, and for the end of what the test before has set off: no other's message meets the faults of this one. The faults
+/// that a failed test left behind are gone.
 pub(crate) async fn turn() -> Turn {
     static TURN: Mutex<()> = Mutex::const_new(());
     static SHARED: OnceLock<Result<Faulty, String>> = OnceLock::new();
@@ -61,10 +65,27 @@ pub(crate) async fn turn() -> Turn {
     let product = Product::of(&faulty.deployment).await;
     faulty.proxy.heal_all().await;
     // A message that failed comes again in seconds here, not in minutes.
-    for queue in ["MailQueue", "PushFanoutQueue", "PushDeliveryQueue"] {
+    for queue in QUEUES {
         hide_messages_for(&product, queue, 10).await;
     }
+    product.eventually("the end of the work before", async || is_idle(&product).await.then_some(())).await;
     Turn { product, proxy: &faulty.proxy, _turn: turn }
+}
+
+/// Whether no message waits, is being worked on or will come again.
+async fn is_idle(product: &Product) -> bool {
+    let messages = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    ];
+    for queue in QUEUES {
+        for name in &messages {
+            if events::attribute(product, queue, name.clone()).await != "0" {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// How long a message stays hidden after it was received.
