@@ -11,37 +11,11 @@ use clap::{Args, builder::PossibleValuesParser};
 
 use crate::process::{cargo, run, step};
 
-/// A package and its version.
-type Pinned = (&'static str, &'static str);
-
-/// From `PyPI`, by environment: those that pin the same library in other versions cannot share one.
-const ENVIRONMENTS: &[(&str, &[Pinned])] = &[
-    (
-        "venv",
-        &[
-            ("aws-sam-cli", "1.170.0"),
-            ("cargo-lambda", "1.9.2"),
-            ("cfn-lint", "1.58.0"),
-            // the linker that cargo-lambda cross-compiles with
-            ("ziglang", "0.17.1"),
-            ("zizmor", "1.32.0"),
-        ],
-    ),
-    ("checkov", &[("checkov", "3.3.30")]),
-    // the emulated AWS, and the proxy that injects faults
-    (
-        "emulator",
-        &[
-            ("aws-sam-translator", "1.115.0"),
-            ("boto3", "1.43.106"),
-            ("cryptography", "50.0.2"),
-            ("microburst", "0.10.0"),
-            ("ministack", "1.5.33"),
-        ],
-    ),
-];
+/// Environments of packages from `PyPI`: those that pin the same library in other versions cannot share one. `tools/<name>.in` says what
+/// is wanted, `tools/<name>.txt` which files it comes in, each with its hash; the first lines there are the command that writes it.
+const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator"];
 /// From crates.io.
-const CARGO_TOOLS: &[Pinned] = &[("cargo-deny", "0.20.2"), ("cargo-cyclonedx", "0.5.9")];
+const CARGO_TOOLS: &[(&str, &str)] = &[("cargo-deny", "0.20.2"), ("cargo-cyclonedx", "0.5.9")];
 
 fn folder(root: &Path) -> PathBuf {
     root.join("target").join("tools")
@@ -50,7 +24,7 @@ fn folder(root: &Path) -> PathBuf {
 /// Where an installed tool is: ours first, else the one on the search path.
 pub fn find(root: &Path, name: &str) -> Option<PathBuf> {
     let tools = folder(root);
-    let ours = ENVIRONMENTS.iter().map(|(name, _)| tools.join(name).join("bin"));
+    let ours = ENVIRONMENTS.iter().map(|name| tools.join(name).join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     ours.chain([tools.join("bin")])
         .chain(std::env::split_paths(&path))
@@ -80,7 +54,7 @@ pub struct Options {
 }
 
 fn names() -> PossibleValuesParser {
-    let environments = ENVIRONMENTS.iter().map(|(name, _)| *name);
+    let environments = ENVIRONMENTS.iter().copied();
     let programs = CARGO_TOOLS.iter().map(|(name, _)| *name);
     PossibleValuesParser::new(environments.chain(programs))
 }
@@ -89,10 +63,8 @@ fn names() -> PossibleValuesParser {
 pub fn install(root: &Path, options: &Options) -> Result<()> {
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     let mut all = Ok(());
-    for (name, packages) in ENVIRONMENTS.iter().filter(|(name, _)| wanted(name)) {
-        let contents: Vec<&str> = packages.iter().map(|(package, _)| *package).collect();
-        let title = format!("{name} ({})", contents.join(", "));
-        all = all.and(step(&title, || install_python(&folder(root), name, packages)).0);
+    for name in ENVIRONMENTS.iter().filter(|name| wanted(name)) {
+        all = all.and(step(name, || install_python(root, name)).0);
     }
     for (name, version) in CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)) {
         all = all.and(step(name, || install_cargo_tool(root, name, version)).0);
@@ -100,26 +72,23 @@ pub fn install(root: &Path, options: &Options) -> Result<()> {
     all
 }
 
-fn requirements(packages: &[(&str, &str)]) -> Vec<String> {
-    packages.iter().map(|(name, version)| format!("{name}=={version}")).collect()
-}
-
-/// Installs these packages into an environment of this name.
-fn install_python(tools: &Path, name: &str, packages: &[(&str, &str)]) -> Result<()> {
-    let venv = tools.join(name);
+/// Installs the locked files of an environment, and nothing that would run while it is installed: wheels only.
+fn install_python(root: &Path, name: &str) -> Result<()> {
+    let locked = root.join("tools").join(format!("{name}.txt"));
+    let wanted = fs::read_to_string(&locked).with_context(|| format!("cannot read {}", locked.display()))?;
+    let venv = folder(root).join(name);
     let stamp = venv.join("installed");
-    let wanted = requirements(packages).join("\n");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         println!("already there");
         return Ok(());
     }
-    fs::create_dir_all(tools).context("cannot create target/tools")?;
+    fs::create_dir_all(folder(root)).context("cannot create target/tools")?;
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
         .context("Python 3.11 or later with its venv module is needed")?;
-    let pip = venv.join("bin").join("pip");
-    run(Command::new(pip)
+    run(Command::new(venv.join("bin").join("pip"))
         .args(["install", "--quiet", "--disable-pip-version-check"])
-        .args(requirements(packages)))?;
+        .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"])
+        .arg(&locked))?;
     fs::write(&stamp, wanted).context("cannot write into target/tools")
 }
 
@@ -139,6 +108,7 @@ fn install_cargo_tool(root: &Path, name: &str, version: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::workspace_root;
 
     #[test]
     fn our_tool_comes_before_the_system_s() {
@@ -152,10 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn every_tool_is_pinned() {
-        let packages = ENVIRONMENTS.iter().flat_map(|(_, packages)| *packages).chain(CARGO_TOOLS);
+    fn every_tool_is_locked() {
         let exact = |version: &str| version.split('.').all(|part| part.parse::<u32>().is_ok());
-        assert!(packages.clone().count() > 5);
-        assert!(packages.clone().all(|(_, version)| exact(version)));
+        assert!(CARGO_TOOLS.iter().all(|(_, version)| exact(version)));
+        for name in ENVIRONMENTS {
+            let read = |ending: &str| {
+                fs::read_to_string(workspace_root().join("tools").join(format!("{name}.{ending}"))).unwrap()
+            };
+            let locked = read("txt");
+            let packages: Vec<_> = locked.split("\n").filter(|line| line.contains("==")).collect();
+            for package in &packages {
+                assert!(package.ends_with('\\'), "tools/{name}.txt: {package} has no hash");
+            }
+            for wanted in read("in").lines().filter(|line| !line.starts_with('#')) {
+                let found = packages.iter().any(|package| package.split(' ').next() == Some(wanted));
+                assert!(found, "tools/{name}.txt does not lock {wanted}; run the command in its first lines");
+            }
+        }
     }
 }
