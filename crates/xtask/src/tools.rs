@@ -11,8 +11,9 @@ use clap::{Args, builder::PossibleValuesParser};
 
 use crate::process::{cargo, run, step};
 
-/// Environments of packages from `PyPI`: those that pin the same library in other versions cannot share one. `tools/<name>.in` says what
-/// is wanted, `tools/<name>.txt` which files it comes in, each with its hash; the first lines there are the command that writes it.
+/// Environments of packages from `PyPI`: those that pin the same library in other versions cannot share one.
+/// `crates/xtask/tools/<name>.in` says what is wanted, `<name>.txt` beside it which files it comes in, each with
+/// its hash; the first lines there are the command that writes it.
 const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator"];
 /// From crates.io.
 const CARGO_TOOLS: &[(&str, &str)] = &[("cargo-deny", "0.20.2"), ("cargo-cyclonedx", "0.5.9")];
@@ -74,7 +75,7 @@ pub fn install(root: &Path, options: &Options) -> Result<()> {
 
 /// Installs the locked files of an environment, and nothing that would run while it is installed: wheels only.
 fn install_python(root: &Path, name: &str) -> Result<()> {
-    let locked = root.join("tools").join(format!("{name}.txt"));
+    let locked = root.join("crates/xtask/tools").join(format!("{name}.txt"));
     let wanted = fs::read_to_string(&locked).with_context(|| format!("cannot read {}", locked.display()))?;
     let venv = folder(root).join(name);
     let stamp = venv.join("installed");
@@ -127,16 +128,22 @@ mod tests {
         assert!(CARGO_TOOLS.iter().all(|(_, version)| exact(version)));
         for name in ENVIRONMENTS {
             let read = |ending: &str| {
-                fs::read_to_string(workspace_root().join("tools").join(format!("{name}.{ending}"))).unwrap()
+                fs::read_to_string(
+                    workspace_root().join("crates/xtask/tools").join(format!("{name}.{ending}")),
+                )
+                .unwrap()
             };
             let locked = read("txt");
             let packages: Vec<_> = locked.split("\n").filter(|line| line.contains("==")).collect();
             for package in &packages {
-                assert!(package.ends_with('\\'), "tools/{name}.txt: {package} has no hash");
+                assert!(package.ends_with('\\'), "crates/xtask/tools/{name}.txt: {package} has no hash");
             }
             for wanted in read("in").lines().filter(|line| !line.starts_with('#')) {
                 let found = packages.iter().any(|package| package.split(' ').next() == Some(wanted));
-                assert!(found, "tools/{name}.txt does not lock {wanted}; run the command in its first lines");
+                assert!(
+                    found,
+                    "crates/xtask/tools/{name}.txt does not lock {wanted}; run the command in its first lines"
+                );
             }
         }
     }
