@@ -22,13 +22,14 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "access" => ground.to_vec(),
         "events" => [ground.as_slice(), &["access"]].concat(),
         "table" => [ground.as_slice(), &language].concat(),
-        client if CLIENTS.contains(&client) => [ground.as_slice(), &language].concat(),
+        "sends" => Vec::new(),
+        client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
         domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table"]].concat(),
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
         // The one domain it knows: every edge asks identity who a token stands for.
-        "lambda-host" => [CLIENTS, &ground, &language, &["identity", "table", "http-api"]].concat(),
+        "lambda-host" => [CLIENTS, &ground, &language, &["identity", "table", "http-api", "sends"]].concat(),
         function if is_function(function) => {
-            [DOMAINS, CLIENTS, &ground, &language, &["table", "http-api", "lambda-host"]].concat()
+            [DOMAINS, CLIENTS, &ground, &language, &["table", "http-api", "lambda-host", "sends"]].concat()
         }
         _ => return None,
     })

@@ -32,6 +32,9 @@ pub enum Permission {
 }
 
 impl Role {
+    /// Every role, the one that may do most first.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
+
     /// The whole table of who may do what.
     pub fn holds(self, permission: Permission) -> bool {
         use Permission::{ManageOwnDevices, ReadBilling, ReadMembers, ReadOrganization};
@@ -70,10 +73,7 @@ mod tests {
 
     #[test]
     fn billing_is_for_owners_and_admins() {
-        let may: Vec<_> = [Role::Owner, Role::Admin, Role::Member, Role::Viewer]
-            .into_iter()
-            .filter(|role| role.holds(Permission::ReadBilling))
-            .collect();
+        let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.holds(Permission::ReadBilling)).collect();
         assert_eq!(may, [Role::Owner, Role::Admin]);
     }
 }

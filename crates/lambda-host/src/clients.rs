@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_config::{
     BehaviorVersion, Region, SdkConfig,
     retry::{RetryConfig, RetryMode},
-    timeout::TimeoutConfig,
+    timeout::{TimeoutConfig, TimeoutConfigBuilder},
 };
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 
@@ -11,6 +11,13 @@ use crate::{
     connections,
     environment::{ConfigurationError, Environment, Stage, wrong},
 };
+
+/// How long one attempt to send something is waited for: far longer than the services are slow, since what may have been taken is not
+/// sent again.
+const LONGEST_ATTEMPT_TO_SEND: Duration = Duration::from_secs(12);
+
+/// How long sending something may take, all attempts and the pauses between them together.
+pub const LONGEST_SEND: Duration = Duration::from_secs(16);
 
 /// The SDK's configuration for this environment. Other endpoints than AWS's are for the local stage and for emulators.
 ///
@@ -47,6 +54,24 @@ pub(crate) fn sdk_config(
     }
     Ok(config.build())
 }
+
+/// The same configuration, as patient as sending has to be.
+pub(crate) fn patient(config: &SdkConfig) -> SdkConfig {
+    let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+    let timeouts: TimeoutConfigBuilder =
+        timeouts.operation_attempt_timeout(LONGEST_ATTEMPT_TO_SEND).operation_timeout(LONGEST_SEND);
+    config.to_builder().timeout_config(timeouts.build()).build()
+}
+
+/// A client for calls that send something and carry no idempotency key: the SDK repeats none that may have been taken. All other
+/// clients' calls change nothing the second time.
+macro_rules! careful {
+    ($sdk:ident, $config:expr) => {{
+        let builder = $sdk::config::Builder::from(&$crate::clients::patient($config));
+        $sdk::Client::from_conf(builder.retry_classifier(sends::OnlyIfNotTaken).build())
+    }};
+}
+pub(crate) use careful;
 
 fn credentials(environment: &Environment) -> Result<Credentials, ConfigurationError> {
     let id = environment.required("AWS_ACCESS_KEY_ID")?;

@@ -14,7 +14,7 @@ use table::{Call, CursorKey, Table};
 use tokio::time::Instant;
 
 use crate::{
-    clients,
+    clients::{self, careful},
     environment::{ConfigurationError, Environment, Stage, wrong},
     secrets::{self, Rotating},
 };
@@ -195,25 +195,30 @@ impl Host {
         )
     }
 
-    /// A client of the event bus, and the bus's name.
+    /// A client of the event bus, and the bus's name. What the bus may have taken is not put again.
     pub fn event_bus(&self) -> Result<(aws_sdk_eventbridge::Client, String), ConfigurationError> {
         let name = self.0.environment.required("EVENT_BUS_NAME")?.to_owned();
-        Ok((aws_sdk_eventbridge::Client::new(&self.0.config), name))
+        Ok((careful!(aws_sdk_eventbridge, &self.0.config), name))
     }
 
-    /// A client of the queues.
+    /// A client of the queues. A message that a queue may have taken is not sent again.
     pub fn queues(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.0.config)
+        careful!(aws_sdk_sqs, &self.0.config)
     }
 
-    /// A client of push and SMS.
-    pub fn notifications(&self) -> aws_sdk_sns::Client {
+    /// A client of push for registering devices: calls that may be repeated, and whose callers wait for them.
+    pub fn push_endpoints(&self) -> aws_sdk_sns::Client {
         aws_sdk_sns::Client::new(&self.0.config)
     }
 
-    /// A client of mail.
+    /// A client of push for sending: what may have been taken is not sent again.
+    pub fn push_sends(&self) -> aws_sdk_sns::Client {
+        careful!(aws_sdk_sns, &self.0.config)
+    }
+
+    /// A client of mail: what may have been taken is not sent again.
     pub fn mail(&self) -> aws_sdk_sesv2::Client {
-        aws_sdk_sesv2::Client::new(&self.0.config)
+        careful!(aws_sdk_sesv2, &self.0.config)
     }
 
     /// What the invocation before asked of the table: for budgets in tests.

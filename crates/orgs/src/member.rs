@@ -1,7 +1,7 @@
 use access::{Actor, Permission, Role, Tenant};
 use primitives::{Email, Keys, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{CursorKey, Item, Key, Query, Table};
+use table::{CursorKey, Index, Item, Key, Query, Table};
 
 use crate::OrgError;
 
@@ -33,6 +33,12 @@ impl Item for Member {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Only those who may read billing: they are written to, and must be found among any number of members.
+    fn index(&self) -> Option<Index> {
+        let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
+        role.holds(Permission::ReadBilling).then_some(Index::MemberByRole { tenant, role, member })
     }
 }
 
@@ -77,4 +83,30 @@ pub async fn members(
     actor.require(Permission::ReadMembers)?;
     let query = Query::prefix("member", Key::Org(actor.tenant()).pk(), "MEMBER#");
     Ok(table.page(&query, limit, cursor, cursors).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Ids;
+
+    use super::*;
+
+    #[test]
+    fn only_who_may_read_billing_is_found_by_role() {
+        let found = Role::ALL.map(|role| {
+            let member = Member {
+                org_id: Ids::unguessable(),
+                member_id: Ids::unguessable(),
+                user_id: Ids::unguessable(),
+                email: "ada@example.com".parse().unwrap(),
+                role,
+                joined_at: Timestamp::UNIX_EPOCH,
+                sessions_valid_after: None,
+                version: 0,
+            };
+            member.index().map(|index| (index.pk(), index.sk()))
+                == Some((format!("ORG_ROLE#{}", member.org_id), format!("{role}#{}", member.member_id)))
+        });
+        assert_eq!(found, [true, true, false, false]);
+    }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{mem, time::Duration};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use events::Envelope;
@@ -6,12 +6,20 @@ use futures::{StreamExt, TryStreamExt, stream};
 use primitives::{DeviceId, EventId, OrgId, SignedDuration, UserId};
 use push_client::{Notification, Published, PushClient};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Claimed, Key, Marker, StoreError, Table};
+use table::{Cause, Claimed, Key, Marker, StoreError, Table, time_left};
+use tokio::time::timeout;
 
 use crate::{DeliveryError, Device, DeviceError, Devices, Notice, devices::of_user};
 
 /// How many calls to the push service are under way at once.
 const AT_ONCE: usize = 16;
+
+/// How many devices are told before that is noted: as many a killed worker's follower tells again at most. Each note costs as much as
+/// all devices noted so far, 1 KB a unit.
+const NOTED_AT_ONCE: usize = 20;
+
+/// How long before the end of its time a worker notes what it did.
+const TIME_TO_NOTE: Duration = Duration::from_secs(2);
 
 /// How many of a person's devices are read at once.
 const DEVICES_PER_PAGE: usize = 25;
@@ -77,33 +85,43 @@ impl Courier {
         }
     }
 
-    async fn deliver_claimed(&self, delivery: &Delivery, marker: Marker) -> Result<(), DeliveryError> {
+    async fn deliver_claimed(&self, delivery: &Delivery, mut marker: Marker) -> Result<(), DeliveryError> {
         let notification = delivery.notice.notification(delivery.event_id, &delivery.org_id);
         let cause = Cause::system("push delivery", &delivery.correlation_id);
-        let told_before = marker.steps_done();
-        let (mut told, mut failures) = (BTreeSet::<DeviceId>::new(), Vec::<DeviceError>::new());
+        let told_before = marker.steps_done().clone();
+        let (mut told, mut failures) = (Vec::<String>::new(), Vec::<DeviceError>::new());
+        let mut out_of_time = false;
         let mut outcomes = stream::iter(delivery.people.clone())
             .map(|person| self.devices_of(person))
             .flatten()
             .try_filter(|device| futures::future::ready(!told_before.contains(&device.device_id.to_string())))
             .map(|device| self.tell(&cause, device, &notification))
             .buffer_unordered(AT_ONCE);
-        while let Some(outcome) = outcomes.next().await {
-            match outcome {
-                Ok(device) => {
-                    told.insert(device);
+        loop {
+            // Stop while there is time to say who was told: cut off by the queue's clock, all of it would be told again.
+            match timeout(time_left().saturating_sub(TIME_TO_NOTE), outcomes.next()).await {
+                Ok(Some(Ok(device))) => told.push(device.to_string()),
+                Ok(Some(Err(error))) => failures.push(error),
+                Ok(None) => break,
+                Err(_) => {
+                    out_of_time = true;
+                    break;
                 }
-                Err(error) => failures.push(error),
+            }
+            if told.len() >= NOTED_AT_ONCE && !self.table.note(&mut marker, mem::take(&mut told)).await? {
+                return Err(DeliveryError::InFlight);
             }
         }
         drop(outcomes);
-        if failures.is_empty() {
+        if failures.is_empty() && !out_of_time {
             return Ok(self.table.finish(marker).await?);
         }
         let failed = failures.len();
-        let first = Box::new(failures.swap_remove(0));
-        self.table.give_up(marker, told.iter().map(DeviceId::to_string)).await?;
-        Err(DeliveryError::Incomplete { failed, first })
+        self.table.give_up(marker, told).await?;
+        match failures.into_iter().next() {
+            Some(first) => Err(DeliveryError::Incomplete { failed, first: Box::new(first) }),
+            None => Err(DeliveryError::OutOfTime),
+        }
     }
 
     /// The person's devices, read a page at a time as they are wanted.

@@ -100,6 +100,9 @@ pub enum DeliveryError {
     /// Another worker delivers this part at the moment.
     #[error("this part is being delivered by another worker")]
     InFlight,
+    /// The invocation's time is up; the next attempt is about those who were not told.
+    #[error("the time is up; the rest follows with the next attempt")]
+    OutOfTime,
     /// Some devices could not be told; the next attempt is about them alone.
     #[error("{failed} devices could not be told")]
     Incomplete {
@@ -117,7 +120,7 @@ pub enum DeliveryError {
 impl Fault for DeliveryError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::InFlight => FaultKind::Unavailable,
+            Self::InFlight | Self::OutOfTime => FaultKind::Unavailable,
             Self::Incomplete { first, .. } => first.kind(),
             Self::Store(error) => error.kind(),
         }
@@ -126,6 +129,7 @@ impl Fault for DeliveryError {
     fn code(&self) -> &'static str {
         match self {
             Self::InFlight => "in_flight",
+            Self::OutOfTime => "out_of_time",
             Self::Incomplete { first, .. } => first.code(),
             Self::Store(error) => error.code(),
         }

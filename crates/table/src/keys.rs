@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use access::Tenant;
+use access::{Role, Tenant};
 use primitives::{DeviceId, Email, EventId, LoginId, MemberId, SessionId, Slug, Timestamp, UserId};
 
 /// The partition key's attribute.
@@ -167,6 +167,15 @@ pub enum Index {
         /// Its id at Stripe.
         event: String,
     },
+    /// Members who are written to because of their role, by organization and role: found without reading the others.
+    MemberByRole {
+        /// The organization.
+        tenant: Tenant,
+        /// What the member may do there.
+        role: Role,
+        /// The membership.
+        member: MemberId,
+    },
 }
 
 impl Index {
@@ -175,11 +184,22 @@ impl Index {
     /// The partition that holds all events from Stripe that were put aside.
     pub const PARKED_STRIPE_EVENTS: &str = "STRIPE_PARKED";
 
+    /// The partition that holds those members of an organization who are found by their role.
+    pub fn members_by_role(tenant: Tenant) -> String {
+        format!("ORG_ROLE#{}", tenant.org_id())
+    }
+
+    /// What the sort keys of one role's members begin with.
+    pub fn of_role(role: Role) -> String {
+        format!("{role}#")
+    }
+
     /// The index's partition key.
     pub fn pk(&self) -> String {
         match self {
             Self::TrialNotice { .. } => Self::TRIAL_NOTICES.to_owned(),
             Self::ParkedStripeEvent { .. } => Self::PARKED_STRIPE_EVENTS.to_owned(),
+            Self::MemberByRole { tenant, .. } => Self::members_by_role(*tenant),
         }
     }
 
@@ -188,6 +208,7 @@ impl Index {
         match self {
             Self::TrialNotice { due_at, tenant } => format!("{}#{}", sortable(*due_at), tenant.org_id()),
             Self::ParkedStripeEvent { parked_at, event } => format!("{}#{event}", sortable(*parked_at)),
+            Self::MemberByRole { role, member, .. } => format!("{}{member}", Self::of_role(*role)),
         }
     }
 }

@@ -64,6 +64,11 @@ impl Query {
         }
     }
 
+    /// The entries of the index's partition `pk` whose sort keys begin with `prefix`.
+    pub fn index_prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self { index: true, ..Self::prefix(kind, pk, prefix) }
+    }
+
     /// The same without the entries up to `after`, for a worker that goes on from the last entry it saw. Unlike a cursor
     /// it needs nothing but the entry's sort key, and the entry may be gone.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use events::{ActorRef, NewEvent, TrialStarted};
 use primitives::{Clock, Ids, OrgId, SignedDuration};
-use table::{Begun, Cause, Changes, IdempotencyKey, RateLimit};
+use table::{Begun, Cause, Changes, Claimed, IdempotencyKey, Key, RateLimit};
 use test_support::{Database, LostAnswers, noon};
 
 #[tokio::test]
@@ -27,6 +27,23 @@ async fn a_use_of_a_limit_counts_once() {
     let states = [table.take(limit, "ada").await.unwrap(), table.take(limit, "ada").await.unwrap()];
     assert_eq!(lost.operations(), ["UpdateItem"]);
     assert_eq!(states.map(|state| (state.allowed, state.remaining)), [(true, 2), (true, 1)]);
+}
+
+#[tokio::test]
+async fn a_claimed_marker_is_the_claimants_own() {
+    let (database, clock) = (Database::start().await, Clock::fixed(noon()));
+    let (lease, key) = (SignedDuration::from_secs(60), Key::Consumed("mail", Ids::unguessable()));
+    // each client loses the answer to its first call: of the claim, of the note, of the end
+    let table = || (LostAnswers::default(), &database, &clock);
+    let over = |(lost, database, clock): (LostAnswers, &Database, &Clock)| {
+        (database.table_over(clock, lost.http_client()), lost)
+    };
+    let (claims, lost) = over(table());
+    let Claimed::Mine(mut marker) = claims.claim(&key, lease).await.unwrap() else { panic!("not mine") };
+    assert_eq!(lost.operations(), ["UpdateItem"]);
+    assert!(over(table()).0.note(&mut marker, ["a".to_owned()]).await.unwrap());
+    over(table()).0.finish(marker).await.unwrap();
+    assert!(matches!(claims.claim(&key, lease).await.unwrap(), Claimed::Done));
 }
 
 #[tokio::test]

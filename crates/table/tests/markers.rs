@@ -52,6 +52,39 @@ async fn a_crashed_holder_is_followed_by_another_and_cannot_undo_its_word() {
 }
 
 #[tokio::test]
+async fn what_is_noted_outlives_its_holder() {
+    let database = Database::start().await;
+    let clock = Clock::fixed(noon());
+    let table = database.table(&clock);
+    let key = Key::Consumed("mail", Ids::unguessable());
+    let mut killed = claimed(&table, &key).await;
+    assert!(table.note(&mut killed, ["a".to_owned()]).await.unwrap());
+    assert!(table.note(&mut killed, ["b".to_owned(), "c".to_owned()]).await.unwrap());
+    assert!(killed.steps_done().iter().eq(["a", "b", "c"]));
+    clock.advance(LEASE);
+    let next = claimed(&table, &key).await;
+    assert!(next.steps_done().iter().eq(["a", "b", "c"]));
+    // whoever was only slow learns that it must stop, and what it says changes nothing
+    assert!(!table.note(&mut killed, ["d".to_owned()]).await.unwrap());
+    table.finish(killed).await.unwrap();
+    table.give_up(next, []).await.unwrap();
+    assert!(claimed(&table, &key).await.steps_done().iter().eq(["a", "b", "c"]));
+}
+
+/// One write unit for each write and no read: a transaction of one item would cost two, and a read before it another.
+#[tokio::test]
+async fn a_piece_of_work_costs_two_writes_and_one_for_each_note() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    let mut marker = claimed(&table, &Key::Consumed("mail", Ids::unguessable())).await;
+    table.note(&mut marker, ["a".to_owned()]).await.unwrap();
+    table.finish(marker).await.unwrap();
+    let calls = table.usage().take();
+    assert!(calls.iter().all(|call| call.operation == "UpdateItem"), "{calls:?}");
+    assert_eq!(calls.iter().map(|call| call.units).collect::<Vec<_>>(), [1.0, 1.0, 1.0]);
+}
+
+#[tokio::test]
 async fn who_gives_up_leaves_what_was_done_to_the_next() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));

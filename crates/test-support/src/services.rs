@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -36,6 +37,12 @@ struct Seen {
     secrets: HashMap<String, Vec<String>>,
     next_secrets: HashMap<String, String>,
     secret_reads: usize,
+    late: HashMap<String, Duration>,
+    failing: Option<StatusCode>,
+    /// What SES answers about mails to these addresses.
+    bad_addresses: HashMap<String, (StatusCode, &'static str)>,
+    /// Every call, taken or refused, by operation.
+    calls: HashMap<String, usize>,
 }
 
 /// The AWS services beside the database, as far as functions call them: push, queues, mail, the event bus and secrets, on one address
@@ -159,6 +166,30 @@ impl Services {
         self.seen().refusals.insert(operation.to_owned(), times);
     }
 
+    /// Takes the calls of this operation as ever, and answers each of them so much later.
+    pub fn answer_late(&self, operation: &str, by: Duration) {
+        self.seen().late.insert(operation.to_owned(), by);
+    }
+
+    /// Answers mails to this address with this error.
+    pub fn refuse_mails_to(&self, address: &str, status: StatusCode, error: &'static str) {
+        self.seen().bad_addresses.insert(address.to_owned(), (status, error));
+    }
+
+    /// Answers every call with this status, as a broken service does.
+    ///
+    /// # Panics
+    /// When there is no such status.
+    #[expect(clippy::expect_used, reason = "a test names a status that there is")]
+    pub fn fail_all(&self, status: u16) {
+        self.seen().failing = Some(StatusCode::from_u16(status).expect("a status"));
+    }
+
+    /// How often this operation was called, refused calls included.
+    pub fn calls(&self, operation: &str) -> usize {
+        self.seen().calls.get(operation).copied().unwrap_or_default()
+    }
+
     /// Lets the entry at each of these positions fail, counted over all batches of this operation from now on.
     pub fn fail_entries(&self, operation: &str, positions: impl IntoIterator<Item = usize>) {
         self.seen().failing_entries.insert(operation.to_owned(), positions.into_iter().collect());
@@ -208,20 +239,40 @@ async fn answer(State(seen): State<Arc<Mutex<Seen>>>, request: Request<Body>) ->
     let is_mail = request.uri().path() == "/v2/email/outbound-emails";
     let body = to_bytes(request.into_body(), usize::MAX).await.unwrap_or_default();
     let json = || serde_json::from_slice::<Value>(&body).unwrap_or_default();
-    let mut seen = lock(&seen);
-    match target {
-        Some(operation) if seen.refuses(&operation) => throttled_json(),
-        Some(operation) => in_json(&mut seen, &operation, &json()),
-        None if is_mail && seen.refuses("SendEmail") => throttled_json(),
-        None if is_mail => {
-            seen.mails.push(json());
-            axum::Json(json!({ "MessageId": format!("mail-{}", seen.mails.len()) })).into_response()
-        }
-        None => {
-            let fields = form_urlencoded::parse(&body).into_owned().collect::<Fields>();
-            push(&mut seen, &fields)
-        }
+    let form = || form_urlencoded::parse(&body).into_owned().collect::<Fields>();
+    let operation = match &target {
+        Some(operation) => operation.clone(),
+        None if is_mail => "SendEmail".to_owned(),
+        None => form().remove("Action").unwrap_or_default(),
+    };
+    let (response, late) = {
+        let mut seen = lock(&seen);
+        *seen.calls.entry(operation.clone()).or_default() += 1;
+        let response = match target {
+            _ if seen.failing.is_some() => json_error(seen.failing.unwrap_or_default(), "Failure"),
+            Some(operation) if seen.refuses(&operation) => throttled_json(),
+            Some(operation) => in_json(&mut seen, &operation, &json()),
+            None if is_mail => mail(&mut seen, json()),
+            None => push(&mut seen, &form()),
+        };
+        (response, seen.late.get(&operation).copied())
+    };
+    if let Some(late) = late {
+        tokio::time::sleep(late).await;
     }
+    response
+}
+
+fn mail(seen: &mut Seen, request: Value) -> Response {
+    if seen.refuses("SendEmail") {
+        return throttled_json();
+    }
+    let address = request["Destination"]["ToAddresses"][0].as_str().unwrap_or_default();
+    if let Some((status, name)) = seen.bad_addresses.get(address) {
+        return json_error(*status, name);
+    }
+    seen.mails.push(request);
+    axum::Json(json!({ "MessageId": format!("mail-{}", seen.mails.len()) })).into_response()
 }
 
 fn throttled_json() -> Response {

@@ -30,7 +30,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
             apns: arn("PUSH_PLATFORM_APPLICATION_APNS")?,
             fcm: arn("PUSH_PLATFORM_APPLICATION_FCM")?,
         },
-        devices: Devices::new(table.clone(), PushClient::new(host.notifications())),
+        devices: Devices::new(table.clone(), PushClient::new(host.push_endpoints())),
         table,
     };
     host.api(routes().with_state(api)).await

@@ -6,7 +6,7 @@ use push_client::PushClient;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let courier = Courier::new(host.table().await?, PushClient::new(host.notifications()));
+    let courier = Courier::new(host.table().await?, PushClient::new(host.push_sends()));
     Ok(host.queue(move |delivery: Delivery| {
         let courier = courier.clone();
         async move { courier.deliver(&delivery).await }

@@ -16,7 +16,7 @@ async fn the_sample_tells_all_devices_once_and_removes_the_one_that_is_gone() {
     let environment = Environment::new(services.environment(&database));
     let ids = Ids::random(clock.clone());
     let host = Host::with(environment, clock, ids, Some(Crashes::default().http_client())).unwrap();
-    let devices = Devices::new(host.table().await.unwrap(), PushClient::new(host.notifications()));
+    let devices = Devices::new(host.table().await.unwrap(), PushClient::new(host.push_endpoints()));
     let applications = Applications {
         apns: "arn:aws:sns:eu-central-1:000000000000:app/APNS/gantry".to_owned(),
         fcm: "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry".to_owned(),

@@ -6,7 +6,8 @@ use aws_sdk_eventbridge::{
 };
 use events::{Envelope, SOURCE};
 use futures::future::join_all;
-use lambda_host::{Record, StreamOutcome, trace_header};
+use lambda_host::{LONGEST_SEND, Record, StreamOutcome, trace_header};
+use sends::may_be_taken;
 use serde_json::{Value, json};
 use table::{OutboxRow, Table, pause, time_left};
 
@@ -20,8 +21,8 @@ const LARGEST_BATCH_BYTES: usize = 950_000;
 /// How often the entries that a call left behind are published again before the stream is asked to come back with them.
 const ATTEMPTS: u32 = 6;
 
-/// How long one call can take, its own attempts and all.
-const LONGEST_CALL: Duration = Duration::from_secs(8);
+/// How long a batch can take: one call to the bus, and the marks on what it took.
+const LONGEST_BATCH: Duration = Duration::from_secs(LONGEST_SEND.as_secs() + 8);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
@@ -74,7 +75,7 @@ impl Publisher {
     async fn publish_pending(&self, pending: &[Pending]) -> Option<StreamOutcome> {
         for batch in batches(pending) {
             // what is begun is also ended: cut off by the runtime, the whole batch would come again
-            if time_left() < 2 * LONGEST_CALL {
+            if time_left() < LONGEST_BATCH {
                 return Some(StreamOutcome::FailedAt(batch[0].sequence_number.clone()));
             }
             let verdicts = self.put(batch).await;
@@ -109,7 +110,7 @@ impl Publisher {
         for attempt in 0..ATTEMPTS {
             let left: Vec<_> =
                 (0..batch.len()).filter(|at| matches!(verdicts[*at], Verdict::Failed)).collect();
-            let time = time_left().saturating_sub(LONGEST_CALL);
+            let time = time_left().saturating_sub(LONGEST_BATCH);
             if left.is_empty() || (attempt > 0 && !pause(attempt + 1, time).await) {
                 break;
             }
@@ -120,7 +121,14 @@ impl Publisher {
                         verdicts[at] = verdict(result);
                     }
                 }
-                Err(error) => tracing::warn!(error = %DisplayErrorContext(error), "publishing failed"),
+                Err(error) => {
+                    let open = may_be_taken(&error);
+                    tracing::warn!(open, error = %DisplayErrorContext(error), "publishing failed");
+                    // The bus may have all of them: it is left to the stream, which waits longer each time, to bring them again.
+                    if open {
+                        break;
+                    }
+                }
             }
         }
         verdicts

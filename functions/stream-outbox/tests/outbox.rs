@@ -142,6 +142,24 @@ async fn the_batch_stops_at_the_first_entry_that_never_passes() {
     assert_eq!(world.published().len(), 11);
 }
 
+/// Five events, a bus that takes them and is slow to say so: one call, and each event once.
+#[tokio::test]
+async fn a_slow_bus_gets_each_event_once() {
+    let world = World::start().await;
+    world.services.answer_late("PutEvents", std::time::Duration::from_secs(3));
+    assert_eq!(world.invoke(&many(5)).await, done());
+    assert_eq!((world.services.calls("PutEvents"), world.published().len()), (1, 5));
+}
+
+/// The bus failed while it worked: it may have the events, so this invocation does not put them again. The stream brings them.
+#[tokio::test]
+async fn what_the_bus_may_have_taken_is_left_to_the_stream() {
+    let world = World::start().await;
+    world.services.fail_all(500);
+    assert_eq!(world.invoke(&many(5)).await, failed_at("1"));
+    assert_eq!(world.services.calls("PutEvents"), 1);
+}
+
 #[tokio::test]
 async fn a_bus_that_is_gone_loses_nothing() {
     let world = World::start().await;
