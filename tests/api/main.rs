@@ -10,6 +10,7 @@ mod least_privilege;
 mod lost_answers;
 mod product;
 mod races;
+mod reset;
 mod rotation;
 mod rotation_steps;
 mod samples;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::middleware::from_fn;
 use dynoxide::Database;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -15,9 +16,11 @@ use crate::api::{self, Local, Urls};
 use crate::aws;
 use crate::clock::VirtualClock;
 use crate::engine::{Advance, Engine, Functions, Invocation, InvokeError, Parts};
+use crate::folder::{self, Folder, STATE_FILE, TABLE_FILE};
 use crate::front::Front;
 use crate::function::{Environment, Registry};
 use crate::page;
+use crate::same_site;
 use crate::state::{State, Store};
 use crate::stripe;
 use crate::table::Tables;
@@ -26,13 +29,6 @@ use crate::template::{Place, Template, TemplateError};
 
 /// Region of the local cloud.
 const REGION: &str = "us-east-1";
-/// The state besides the table, in the folder of the state.
-const STATE_FILE: &str = "state.json";
-/// The table, in the folder of the state.
-const TABLE_FILE: &str = "table.sqlite";
-/// Environment for functions that run outside this process (`cargo lambda watch`), in the folder of the state.
-pub(crate) const ENVIRONMENT_FILE: &str = "env";
-
 /// Where the endpoints listen on 127.0.0.1; 0 takes any free port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
@@ -72,6 +68,8 @@ pub struct Options {
     pub ports: Ports,
     /// Folder that keeps the state over restarts; `None` keeps it in memory.
     pub state: Option<PathBuf>,
+    /// Whether to empty that folder first.
+    pub reset: bool,
     /// Values of template parameters, over the local ones.
     pub parameters: BTreeMap<String, String>,
     /// Environment variables of all functions, over the template's.
@@ -88,6 +86,7 @@ impl Options {
             registry,
             ports: Ports::ANY,
             state: None,
+            reset: false,
             parameters: BTreeMap::new(),
             environment: Environment::new(),
             progress: |_, _| {},
@@ -120,6 +119,14 @@ pub enum StartError {
     /// The template and the registry do not fit together.
     #[error(transparent)]
     Function(#[from] InvokeError),
+    /// Another process keeps its state in the folder.
+    #[error("the state in {folder} is used by {holder}; stop that one, or give another folder with --state")]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// Who uses it.
+        holder: String,
+    },
     /// The folder of the state cannot be used.
     #[error("the state in {folder} cannot be used: {problem}")]
     State {
@@ -129,7 +136,7 @@ pub enum StartError {
         problem: String,
     },
     /// The table cannot be made.
-    #[error("{0}; if the template's table has changed, start with --reset")]
+    #[error("{0}")]
     Table(String),
     /// The operating system gave no randomness for a secret.
     #[error("no randomness for secrets: {0}")]
@@ -142,7 +149,7 @@ pub struct Cloud {
     tasks: Tasks,
     urls: Urls,
     environment: Environment,
-    state: Option<PathBuf>,
+    state: Option<Folder>,
 }
 
 impl std::fmt::Debug for Cloud {
@@ -227,10 +234,11 @@ impl Cloud {
             template.queues.len(),
             template.rules.len()
         ));
-        let store = open_store(options.state.as_deref())?;
+        let folder = options.state.map(|path| Folder::open(path, options.reset, &urls.api)).transpose()?;
+        let store = open_store(folder.as_ref())?;
         let clock = VirtualClock::with_offset(store.read(|state| state.clock_offset_milliseconds));
         prepare_secrets(&store, &template, clock.now())?;
-        let tables = open_tables(options.state.as_deref(), &store, &template)?;
+        let tables = open_tables(folder.as_ref(), &store, &template)?;
         let names: Vec<&str> = tables.names().collect();
         progress.step(&format!("table: {} at {}", names.join(", "), urls.dynamodb));
         let functions = Functions::new(&template, &options.registry, clock.clone(), REGION)?;
@@ -238,11 +246,12 @@ impl Cloud {
         let parts =
             Parts { name: "gantry-local".to_owned(), place, template, clock, store, tables, functions };
         let engine = Arc::new(Engine::new(parts).map_err(|error| StartError::Schedule(error.to_string()))?);
-        let tasks = Tasks::new(engine.stop.clone());
+        engine.finish_reset().map_err(|error| StartError::Table(error.to_string()))?;
+        let tasks = Tasks::new(engine.stop.clone(), engine.halt.clone());
         engine.start(&tasks);
         serve(&engine, &tasks, listeners, &urls);
         progress.step("events: stream, bus, queues and schedules run");
-        Ok(Self { engine, tasks, urls, environment, state: options.state })
+        Ok(Self { engine, tasks, urls, environment, state: folder })
     }
 
     /// Address of the API, without a slash at the end.
@@ -314,17 +323,10 @@ impl Cloud {
     /// Writes the variables that `cargo lambda watch --env-file` reads into the folder of the state, and returns the file.
     pub fn write_environment(&self) -> std::io::Result<Option<PathBuf>> {
         let Some(folder) = &self.state else { return Ok(None) };
-        let file = folder.join(ENVIRONMENT_FILE);
+        let file = folder.path.join(folder::ENVIRONMENT_FILE);
         let lines: Vec<String> =
             self.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        std::fs::write(
-            &file,
-            lines.join(
-                "
-",
-            ) + "
-",
-        )?;
+        std::fs::write(&file, lines.join("\n") + "\n")?;
         Ok(Some(file))
     }
 
@@ -338,20 +340,8 @@ impl Cloud {
 impl Drop for Cloud {
     fn drop(&mut self) {
         self.engine.stop.cancel();
+        self.engine.halt.cancel();
     }
-}
-
-/// Removes what a cloud keeps in a folder.
-pub fn remove_state(folder: &Path) -> std::io::Result<()> {
-    let wal = format!("{TABLE_FILE}-wal");
-    let shm = format!("{TABLE_FILE}-shm");
-    for name in [STATE_FILE, TABLE_FILE, &wal, &shm, ENVIRONMENT_FILE] {
-        match std::fs::remove_file(folder.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// The template's parameters as they are locally. Names that a template does not have do no harm.
@@ -394,15 +384,17 @@ fn all_variables(template: &Template) -> Environment {
     variables.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn open_store(folder: Option<&Path>) -> Result<Store, StartError> {
+fn open_store(folder: Option<&Folder>) -> Result<Store, StartError> {
     let Some(folder) = folder else {
         return Store::open(None)
             .map_err(|error| StartError::State { folder: PathBuf::new(), problem: error.to_string() });
     };
-    let wrong =
-        |error: std::io::Error| StartError::State { folder: folder.to_owned(), problem: error.to_string() };
-    std::fs::create_dir_all(folder).map_err(wrong)?;
-    Store::open(Some(folder.join(STATE_FILE))).map_err(wrong)
+    if folder.has(TABLE_FILE) && !folder.has(STATE_FILE) {
+        tracing::warn!(
+            "{TABLE_FILE} is here without {STATE_FILE}: secrets are new, so nobody is signed in any more, and no mail is kept"
+        );
+    }
+    Store::open(Some(folder.path.join(STATE_FILE))).map_err(|error| folder.unusable(&error))
 }
 
 /// Generates secrets once. The Stripe secret has a form of its own: the fake Stripe signs with it.
@@ -423,13 +415,7 @@ fn prepare_secrets(store: &Store, template: &Template, now: jiff::Timestamp) -> 
         .map_err(|error| StartError::Randomness(error.to_string()))
 }
 
-fn open_tables(folder: Option<&Path>, store: &Store, template: &Template) -> Result<Tables, StartError> {
-    let wrong = |problem: String| StartError::Table(problem);
-    let database = match folder {
-        Some(folder) => Database::new(&folder.join(TABLE_FILE).to_string_lossy()),
-        None => Database::memory(),
-    };
-    let database = database.map_err(|error| wrong(error.to_string()))?;
+fn open_tables(folder: Option<&Folder>, store: &Store, template: &Template) -> Result<Tables, StartError> {
     let specs: Vec<_> = template.tables.values().cloned().collect();
     // A table on disk keeps the shape it was made with; a changed template would go unnoticed.
     store.change(|state| {
@@ -437,24 +423,47 @@ fn open_tables(folder: Option<&Path>, store: &Store, template: &Template) -> Res
             let known =
                 state.table_definitions.entry(spec.name.clone()).or_insert_with(|| spec.create.clone());
             if *known != spec.create {
-                return Err(wrong(format!("table {} was made from another definition", spec.name)));
+                let problem = "was made from another definition than the template's; start with --reset";
+                return Err(StartError::Table(format!("table {} {problem}", spec.name)));
             }
         }
         Ok(())
     })?;
-    Tables::open(database, specs).map_err(|error| wrong(error.to_string()))
+    let database = match folder {
+        None => Database::memory(),
+        Some(folder) => {
+            // The secrets are there before what is made with them.
+            store.save().map_err(|error| folder.unusable(&error))?;
+            Database::new(&folder.path.join(TABLE_FILE).to_string_lossy())
+        }
+    };
+    let wrong = |error: &dyn std::fmt::Display| {
+        let file = folder.map_or_else(PathBuf::new, |folder| folder.path.join(TABLE_FILE));
+        let problem = error.to_string();
+        let damaged = ["not a database", "malformed", "encrypt"].iter().any(|words| problem.contains(words));
+        StartError::Table(if damaged {
+            format!("{} is damaged, or is no table of this program; start with --reset", file.display())
+        } else {
+            format!("the table in {} cannot be opened: {problem}", file.display())
+        })
+    };
+    let database = database.map_err(|error| wrong(&error))?;
+    Tables::open(database, specs).map_err(|error| wrong(&error))
 }
 
 fn serve(engine: &Arc<Engine>, tasks: &Tasks, listeners: Listeners, urls: &Urls) {
     let front = Front::new(Arc::clone(engine));
     let local = Local { engine: Arc::clone(engine), front: front.clone(), urls: urls.clone() };
-    tasks.serve(listeners.api, front.router(page::router(), api::router(local)));
-    tasks.serve(listeners.aws, aws::router(Arc::clone(engine)));
-    tasks.serve(listeners.stripe, stripe::router(Arc::clone(engine)));
-    let (database, stop) = (engine.tables.database(), engine.stop.clone());
-    tasks.finish(async move {
+    tasks.serve_front(listeners.api, front.router(page::router(), api::router(local)));
+    tasks.serve_functions(listeners.aws, aws::router(Arc::clone(engine)).layer(from_fn(same_site::services)));
+    tasks.serve_functions(
+        listeners.stripe,
+        stripe::router(Arc::clone(engine)).layer(from_fn(same_site::services)),
+    );
+    let (database, halt) = (engine.tables.database(), engine.halt.clone());
+    tasks.spawn_to_the_end(async move {
         let served =
-            dynoxide::server::serve_with_shutdown(listeners.dynamodb, database, stop.cancelled_owned()).await;
+            dynoxide::server::serve_with_shutdown(listeners.dynamodb, database, halt.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "DynamoDB stopped");
         }

@@ -13,11 +13,13 @@ mod aws;
 mod clock;
 mod cloud;
 mod engine;
+mod folder;
 mod front;
 mod function;
 pub mod functions;
 mod page;
 mod pattern;
+mod same_site;
 mod state;
 mod stripe;
 mod table;
@@ -25,8 +27,8 @@ mod tasks;
 pub mod template;
 
 pub use clock::VirtualClock;
-pub use cloud::{Cloud, Options, Ports, StartError, remove_state};
-pub use engine::{Advance, FunctionStatistics, Invocation, InvokeError};
+pub use cloud::{Cloud, Options, Ports, StartError};
+pub use engine::{Advance, FunctionStatistics, Invocation, InvocationLog, InvokeError, LogLine};
 pub use function::{Builder, Environment, Function, Registry, Setting};
 pub use pattern::{Pattern, PatternError};
 pub use state::{

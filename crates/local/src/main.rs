@@ -7,15 +7,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
-use local::{Cloud, Options, Ports, functions::Hosts};
-use tracing_subscriber::EnvFilter;
+use local::{Cloud, InvocationLog, Options, Ports, functions::Hosts};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// A condition that is not met is an answer of the table like any other, but dynoxide warns of each.
+const QUIET: &str = "dynoxide::server=error";
 
 /// Runs the whole product on this machine: no Docker, no account, no key.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev")]
 struct Arguments {
     /// Port of the API; the AWS services, DynamoDB and Stripe take the three ports after it.
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65_532))]
     port: u16,
     /// Folder that keeps the state over restarts.
     #[arg(long, default_value = ".gantry")]
@@ -29,7 +35,8 @@ struct Arguments {
     /// The template to run.
     #[arg(long, default_value = "template.yaml")]
     template: PathBuf,
-    /// Which log lines to print, as in `warn,local=debug`.
+    /// Which log lines to print, as in `warn,local=debug`. DynamoDB's notes of failed conditions, which are normal, come with
+    /// `dynoxide::server=warn`.
     #[arg(long, default_value = "warn")]
     log: String,
 }
@@ -56,22 +63,23 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&arguments.log).context("--log is not a filter of log lines")?)
+    let lines = format!("{QUIET},{}", arguments.log);
+    let lines = EnvFilter::try_new(lines).context("--log is not a filter of log lines")?;
+    let print = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(lines);
+    tracing_subscriber::registry().with(print).with(InvocationLog.with_filter(LevelFilter::INFO)).init();
+    // Before anything is kept, so that no signal comes too early to be obeyed.
+    let end = end_of_process()?;
     let began = Instant::now();
     let template = std::fs::read_to_string(&arguments.template).with_context(|| {
         format!("{} cannot be read; run this in the root of the repository", arguments.template.display())
     })?;
-    if arguments.reset {
-        local::remove_state(&arguments.state)
-            .with_context(|| format!("the state in {} cannot be removed", arguments.state.display()))?;
-    }
     let options = Options {
         ports: Ports::from(arguments.port),
         state: (!arguments.ephemeral).then_some(arguments.state),
+        reset: arguments.reset,
         progress: |what, took| eprintln!("  {:>6.1} ms  {what}", took.as_secs_f64() * 1_000.0),
         ..Options::ephemeral(template, local::functions::registry(&Hosts::default()))
     };
@@ -80,9 +88,34 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let environment = cloud.write_environment().context("the file for cargo lambda cannot be written")?;
     eprintln!("Gantry is up after {:.1} s\n", began.elapsed().as_secs_f64());
     println!("{}", welcome(&cloud, environment));
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be waited for")?;
+    end.await;
     eprintln!("\nstopping");
     cloud.stop().await.context("the state could not be saved")
+}
+
+/// Waits for whatever asks a process to end: Ctrl-C, a plain `kill`, the terminal's closing.
+#[cfg(unix)]
+fn end_of_process() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = kinds
+        .into_iter()
+        .map(signal)
+        .collect::<Result<Vec<_>, _>>()
+        .context("the signals that end the process cannot be waited for")?;
+    Ok(async move {
+        let received = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+        futures::future::select_all(received).await;
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn end_of_process() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // A terminal without Ctrl-C is one that ends the process itself.
+        let _asked = tokio::signal::ctrl_c().await;
+    })
 }
 
 /// What a newcomer needs: where things are, and what to try.
@@ -90,7 +123,12 @@ fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
     let (api, aws, dynamodb, stripe) =
         (cloud.api_url(), cloud.aws_url(), cloud.dynamodb_url(), cloud.stripe_url());
     let watch = environment
-        .map(|file| format!("\n  cargo lambda   cargo lambda watch --env-file {}", file.display()))
+        .map(|file| {
+            format!(
+                "\n  cargo lambda   cargo lambda watch --invoke-address 127.0.0.1 --env-file {}",
+                file.display()
+            )
+        })
         .unwrap_or_default();
     format!(
         "  API            {api}\n  \

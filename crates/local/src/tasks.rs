@@ -9,53 +9,74 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long running requests may take to end.
+/// How long running calls may take to end.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(3);
 
-/// Background tasks that are stopped together.
+/// How long what was cut off may take to be gone.
+const HALT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Background tasks that end together, in two steps: first what lets new work begin, then what running work needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
-    tracker: TaskTracker,
+    /// Sources and the front door.
+    sources: TaskTracker,
+    /// What functions talk to.
+    endpoints: TaskTracker,
     stop: CancellationToken,
+    halt: CancellationToken,
 }
 
 impl Tasks {
-    pub(crate) fn new(stop: CancellationToken) -> Self {
-        Self { tracker: TaskTracker::new(), stop }
+    /// `stop` ends the sources and the front door, `halt` the rest.
+    pub(crate) fn new(stop: CancellationToken, halt: CancellationToken) -> Self {
+        Self { sources: TaskTracker::new(), endpoints: TaskTracker::new(), stop, halt }
     }
 
     /// Runs `work` until it ends or the cloud stops.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.tracker.spawn(async move { stop.run_until_cancelled(work).await });
+        self.sources.spawn(async move { stop.run_until_cancelled(work).await });
     }
 
-    /// Runs `work` to its end; it must end by itself when the cloud stops.
-    pub(crate) fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(work);
+    /// Runs `work` until it ends or everything else has ended.
+    pub(crate) fn spawn_to_the_end(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let halt = self.halt.clone();
+        self.endpoints.spawn(async move { halt.run_until_cancelled(work).await });
     }
 
     /// Serves HTTP until the cloud stops; requests that are running then may finish.
-    pub(crate) fn serve(&self, listener: TcpListener, router: Router) {
-        let stop = self.stop.clone();
-        self.finish(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "an endpoint stopped");
-            }
-        });
+    pub(crate) fn serve_front(&self, listener: TcpListener, router: Router) {
+        self.sources.spawn(serve(listener, router, self.stop.clone()));
     }
 
-    /// Stops all tasks and waits for them and for `calls`, but not for one that does not end.
+    /// Serves what functions talk to, until all of them have ended.
+    pub(crate) fn serve_functions(&self, listener: TcpListener, router: Router) {
+        self.endpoints.spawn(serve(listener, router, self.halt.clone()));
+    }
+
+    /// Ends everything, and waits for `calls` with it, but not for one that does not end.
     pub(crate) async fn shut_down(&self, calls: &TaskTracker) {
         self.stop.cancel();
-        self.tracker.close();
-        calls.close();
-        let ended = futures::future::join(self.tracker.wait(), calls.wait());
-        if tokio::time::timeout(SHUT_DOWN_LIMIT, ended).await.is_err() {
-            tracing::warn!("some requests were still running and are cut off");
+        for tracker in [&self.sources, &self.endpoints, calls] {
+            tracker.close();
         }
+        let sources = futures::future::join(self.sources.wait(), calls.wait());
+        if tokio::time::timeout(SHUT_DOWN_LIMIT, sources).await.is_err() {
+            tracing::warn!("some calls were still running and are cut off");
+        }
+        self.halt.cancel();
+        let rest = futures::future::join3(self.sources.wait(), calls.wait(), self.endpoints.wait());
+        if tokio::time::timeout(HALT_LIMIT, rest).await.is_err() {
+            tracing::debug!("some connections were still open");
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "an endpoint stopped");
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Local, Problem, clock_json};
+use super::{Answer, Body, Local, Problem, clock_json};
 use crate::engine::Engine;
 use crate::stripe::{self, Action};
 
@@ -27,13 +27,13 @@ pub(super) struct AdvanceRequest {
 
 pub(super) async fn advance(
     Shared(engine): Shared<Arc<Engine>>,
-    Json(request): Json<AdvanceRequest>,
+    Body(request): Body<AdvanceRequest>,
 ) -> Answer {
     let by = request
         .advance
         .parse::<Span>()
         .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
-        .map_err(|error| Problem::bad_request(format!("advance must be like 15d, 36h or 90m: {error}")))?;
+        .map_err(|_| Problem::bad_request("advance is a duration such as 15d, 36h, 90m or 1d 12h"))?;
     if by.is_negative() || by > ADVANCE_LIMIT {
         return Err(Problem::bad_request("the clock moves forward only, by 400d at most"));
     }
@@ -93,7 +93,7 @@ pub(super) async fn stripe(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
 pub(super) async fn stripe_action(
     Shared(local): Shared<Local>,
     Path(action): Path<String>,
-    Json(request): Json<stripe::Request>,
+    Body(request): Body<stripe::Request>,
 ) -> Answer {
     let action = Action::read(&action).ok_or_else(|| Problem::not_found("such action of Stripe"))?;
     let deliveries =

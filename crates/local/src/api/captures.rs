@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{Path, State as Shared};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use http::header;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Problem};
+use super::{Answer, Body, Problem, Query};
 use crate::engine::Engine;
 
 /// What a mail may do on the local page: show itself and open links on a click, and run nothing.
@@ -90,7 +90,7 @@ pub(super) struct EndpointChoice {
 /// Does what SNS does when a push service says that a token is dead.
 pub(super) async fn disable_push_endpoint(
     Shared(engine): Shared<Arc<Engine>>,
-    Json(choice): Json<EndpointChoice>,
+    Body(choice): Body<EndpointChoice>,
 ) -> Answer {
     engine.store.change(|state| {
         let endpoint =

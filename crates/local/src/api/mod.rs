@@ -7,16 +7,19 @@ mod secrets;
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, Request, State as Shared};
-use axum::middleware::Next;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request, State as Shared};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::front::Front;
+use crate::same_site;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -64,6 +67,32 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A request's JSON; what is none is an error of this API.
+struct Body<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let read = Json::from_request(request, state).await;
+        let refused = |error: JsonRejection| Problem(error.status(), error.body_text());
+        read.map(|Json(body)| Self(body)).map_err(refused)
+    }
+}
+
+/// A request's query; what cannot be read is an error of this API.
+struct Query<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::from_request_parts(parts, state).await;
+        let refused = |error: QueryRejection| Problem(error.status(), error.body_text());
+        read.map(|axum::extract::Query(query)| Self(query)).map_err(refused)
+    }
+}
+
 /// The answer of most handlers.
 type Answer = Result<Json<Value>, Problem>;
 
@@ -96,25 +125,11 @@ pub(crate) fn router(local: Local) -> Router {
         .route("/reset", post(actions::reset))
         .route("/drain", post(actions::drain))
         .fallback(async || Problem::not_found("such route of the local API"))
-        .layer(middleware::from_fn(same_site_only))
+        .method_not_allowed_fallback(async || {
+            Problem(StatusCode::METHOD_NOT_ALLOWED, "this route has no such method".to_owned())
+        })
+        .layer(middleware::from_fn(same_site::local_api))
         .with_state(local)
-}
-
-/// Refuses requests that a foreign web page makes a browser send: other origins, and other host names that lead to this machine.
-async fn same_site_only(request: Request, next: Next) -> Response {
-    if is_same_site(request.headers()) {
-        return next.run(request).await;
-    }
-    Problem(StatusCode::FORBIDDEN, "the local API answers pages of its own address only".to_owned())
-        .into_response()
-}
-
-fn is_same_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = text(header::HOST).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let own_origin = |origin: &str| origin.split_once("://").is_some_and(|(_, authority)| authority == host);
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]") && text(header::ORIGIN).is_none_or(own_origin)
 }
 
 async fn status(Shared(local): Shared<Local>) -> Json<Value> {
@@ -130,6 +145,7 @@ async fn status(Shared(local): Shared<Local>) -> Json<Value> {
             let average = if own.invocations == 0 { 0.0 } else { own.total_ms / own.invocations as f64 };
             json!({
                 "name": name, "kind": kind(engine, name), "invocations": own.invocations, "errors": own.errors,
+                "failed_records": own.failed_records,
                 "average_ms": (average * 100.0).round() / 100.0,
             })
         })

@@ -69,6 +69,20 @@ pub(crate) fn router(engine: Arc<Engine>) -> axum::Router {
         .with_state(engine)
 }
 
+/// Operations after which nothing is lost, even if the process is killed before the state is written by itself. What others change happens
+/// again: a message that was deleted, or received, comes once more.
+const KEPT: &[&str] = &[
+    "SendMessage",
+    "SendMessageBatch",
+    "PutEvents",
+    "PutSecretValue",
+    "UpdateSecretVersionStage",
+    "Publish",
+    "CreatePlatformEndpoint",
+    "SetEndpointAttributes",
+    "DeleteEndpoint",
+];
+
 async fn handle(Shared(engine): Shared<Arc<Engine>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     if let Some(target) = headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
         let (service, operation) = target.split_once('.').unwrap_or(("", target));
@@ -79,14 +93,29 @@ async fn handle(Shared(engine): Shared<Arc<Engine>>, uri: Uri, headers: HeaderMa
             ("secretsmanager", Ok(request)) => ("1.1", secrets::call(&engine, operation, &request).await),
             _ => ("1.0", Err(ServiceError::unknown_operation(target))),
         };
+        if KEPT.contains(&operation) {
+            engine.store.settle().await;
+        }
         return json_response(answer, version);
     }
     if uri.path().starts_with("/v2/email/") {
-        return rest_response(ses::call(&engine, uri.path(), &body));
+        let answer = ses::call(&engine, uri.path(), &body);
+        engine.store.settle().await;
+        return rest_response(answer);
+    }
+    let is_form = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if !is_form {
+        return rest_response(Err(ServiceError::unknown_operation(uri.path())));
     }
     let form: std::collections::BTreeMap<String, String> =
         form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-    sns::respond(&engine, &form)
+    let response = sns::respond(&engine, &form);
+    if form.get("Action").is_some_and(|action| KEPT.contains(&action.as_str())) {
+        engine.store.settle().await;
+    }
+    response
 }
 
 fn parse_json(body: &[u8]) -> Answer {
@@ -117,7 +146,7 @@ fn json_response(answer: Answer, version: &str) -> Response {
 fn query_code(code: &str) -> String {
     match code.split_once('#') {
         Some((_, "QueueDoesNotExist")) => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
-        Some((_, name @ "ResourceNotFoundException")) => name.to_owned(),
+        Some((_, name @ ("ResourceNotFoundException" | "ReceiptHandleIsInvalid"))) => name.to_owned(),
         Some((_, name)) => format!("AWS.SimpleQueueService.{name}"),
         None => code.to_owned(),
     }

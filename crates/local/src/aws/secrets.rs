@@ -73,6 +73,11 @@ pub(crate) fn random_text(length: usize, exclude: &str) -> Result<String, getran
 
 /// Answers one operation.
 pub(super) async fn call(engine: &Engine, operation: &str, request: &Value) -> Answer {
+    const KNOWN: [&str; 5] =
+        ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage", "DescribeSecret", "RotateSecret"];
+    if !KNOWN.contains(&operation) {
+        return Err(ServiceError::unknown_operation(operation));
+    }
     let id = required(request, "SecretId")?;
     let arn = engine.store.read(|state| find(state, id)).ok_or_else(|| not_found("secret."))?;
     match operation {

@@ -65,10 +65,32 @@ fn send(engine: &Engine, request: &Value) -> Answer {
     {
         return Err(bad_request(format!("{wrong} is no address.")));
     }
+    if let Some(refusal) = refuse_unverified(engine, &mail.from) {
+        return Err(refusal);
+    }
     mail.to = to;
     let id = mail.id.clone();
     engine.store.change(|state| capture(&mut state.mails, mail));
     Ok(json!({ "MessageId": id }))
+}
+
+/// SES sends for verified identities only: here for the one that the template's parameter names, which is an address, or a domain with those
+/// below it.
+fn refuse_unverified(engine: &Engine, from: &str) -> Option<ServiceError> {
+    let identity = engine.place.parameters.get("MailIdentity")?;
+    let address = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>')).trim();
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let is_below = domain.strip_suffix(identity.as_str()).is_some_and(|rest| rest.ends_with('.'));
+    if address == identity || domain == identity || is_below {
+        return None;
+    }
+    let region = engine.place.region.to_uppercase();
+    Some(ServiceError::sender(
+        "MessageRejected",
+        format!(
+            "Email address is not verified. The following identities failed the check in region {region}: {from}"
+        ),
+    ))
 }
 
 fn read_simple(mail: &mut Mail, simple: &Value) {

@@ -87,6 +87,11 @@ fn create_endpoint(engine: &Engine, form: &Form) -> Result<Members, ServiceError
     let Some((base, application)) = application_arn.split_once(":app/") else {
         return Err(invalid("PlatformApplicationArn Reason: An ARN must be of a platform application"));
     };
+    // Nothing in a template makes platform applications: those exist that a function is told of.
+    let mut told = engine.template.functions.values().flat_map(|function| function.environment.values());
+    if !told.any(|value| value == application_arn) {
+        return Err(not_found("PlatformApplication"));
+    }
     let user_data = form.get("CustomUserData").filter(|data| !data.is_empty()).cloned();
     let enabled =
         entries(form, "Attributes", "key", "value").get("Enabled").is_none_or(|enabled| enabled != "false");

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, ServiceError, md5_hex, required, text};
 use crate::engine::Engine;
-use crate::state::{Message, NewMessage};
+use crate::state::{Message, NewMessage, Queue};
 use crate::template::QueueSpec;
 
 /// Largest message, and largest batch.
@@ -26,16 +26,10 @@ pub(super) async fn call(engine: &Engine, operation: &str, request: &Value) -> A
         "ReceiveMessage" => receive(engine, request).await,
         "SendMessage" => send(engine, request),
         "SendMessageBatch" => send_batch(engine, request),
-        "DeleteMessage" => {
-            delete(engine, &queue(engine, request)?, required(request, "ReceiptHandle")?);
-            Ok(json!({}))
-        }
+        "DeleteMessage" => delete(engine, &queue(engine, request)?, required(request, "ReceiptHandle")?),
         "DeleteMessageBatch" => {
             let queue = queue(engine, request)?;
-            batch(request, |entry| {
-                delete(engine, &queue, required(entry, "ReceiptHandle")?);
-                Ok(json!({}))
-            })
+            batch(request, |entry| delete(engine, &queue, required(entry, "ReceiptHandle")?))
         }
         "ChangeMessageVisibility" => change_visibility(engine, &queue(engine, request)?, request),
         "ChangeMessageVisibilityBatch" => {
@@ -190,6 +184,7 @@ fn new_message(request: &Value) -> Result<NewMessage, ServiceError> {
         body: body.to_owned(),
         attributes: attributes.into_iter().collect(),
         delay_seconds: seconds(request, "DelaySeconds", DELAY_LIMIT)?,
+        ..NewMessage::default()
     })
 }
 
@@ -324,13 +319,26 @@ fn received(message: &Message, request: &Value) -> Value {
     answer
 }
 
-fn delete(engine: &Engine, queue: &QueueSpec, receipt: &str) {
+fn delete(engine: &Engine, queue: &QueueSpec, receipt: &str) -> Answer {
+    if !Queue::has_made(receipt) {
+        return Err(invalid_receipt(receipt));
+    }
     // Deleting what is gone, or what somebody else has received since, is a success in SQS.
     engine.store.change(|state| state.queues.entry(queue.name.clone()).or_default().delete(receipt));
+    Ok(json!({}))
+}
+
+fn invalid_receipt(receipt: &str) -> ServiceError {
+    let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
+    ServiceError::sender("com.amazonaws.sqs#ReceiptHandleIsInvalid", message)
+        .with_status(StatusCode::NOT_FOUND)
 }
 
 fn change_visibility(engine: &Engine, queue: &QueueSpec, request: &Value) -> Answer {
     let receipt = required(request, "ReceiptHandle")?;
+    if !Queue::has_made(receipt) {
+        return Err(invalid_receipt(receipt));
+    }
     let visibility = seconds(request, "VisibilityTimeout", VISIBILITY_LIMIT)?.ok_or_else(|| {
         ServiceError::sender("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
     })?;

@@ -37,6 +37,12 @@ impl Engine {
                 });
             }
         }
+        if entry.source.starts_with("aws.") {
+            return Err(PutError {
+                code: "NotAuthorizedForSourceException",
+                message: "Not authorized for the source.".to_owned(),
+            });
+        }
         let detail: Value =
             serde_json::from_str(&entry.detail).ok().filter(Value::is_object).ok_or_else(|| PutError {
                 code: "MalformedDetail",

@@ -24,7 +24,8 @@ pub struct Advance {
     pub schedules_run: u64,
     /// Events that were put on a bus on the way.
     pub events_published: u64,
-    /// Whether everything caused by it is done; false when something kept running for 30 seconds.
+    /// Whether the clock moved all the way and everything caused by it is done; false when something kept running for 30 seconds, or a
+    /// reset or the end of the process stopped the clock on its way.
     pub idle: bool,
 }
 
@@ -66,11 +67,14 @@ impl Engine {
             if self.is_idle() && !news.has_changed().unwrap_or(true) {
                 return true;
             }
-            if began.elapsed() > DRAIN_LIMIT {
+            if began.elapsed() > DRAIN_LIMIT || self.stop.is_cancelled() {
                 return false;
             }
-            // No news in time is as good as news: both lead to another look.
-            drop(tokio::time::timeout(LOOK_AGAIN, news.changed()).await);
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                // No news in time is as good as news: both lead to another look.
+                _ = tokio::time::timeout(LOOK_AGAIN, news.changed()) => {}
+            }
         }
     }
 
@@ -82,23 +86,29 @@ impl Engine {
             (self.schedules_run.load(Ordering::Relaxed), self.events_published.load(Ordering::Relaxed));
         let target = self.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX);
         let mut idle = self.drain().await;
-        while let Some(next) = self.next_due().filter(|next| *next <= target) {
+        let mut arrived = false;
+        // Between two stops nothing is half done: here it gives way to the end of the process and to a reset.
+        while idle && !self.stop.is_cancelled() && self.resets_waiting.load(Ordering::SeqCst) == 0 {
+            let Some(next) = self.next_due().filter(|next| *next <= target) else {
+                arrived = true;
+                break;
+            };
             self.set_clock(next);
             self.run_due_schedules().await;
             idle = self.drain().await;
-            if !idle {
-                break;
-            }
         }
-        self.set_clock(target);
-        self.sweep_now();
-        idle = self.drain().await && idle;
+        // Something that does not end is no reason to stay where we are.
+        if arrived || (!idle && !self.stop.is_cancelled()) {
+            self.set_clock(target);
+            self.sweep_now();
+            idle = self.drain().await && idle;
+        }
         Advance {
             now: self.clock.now(),
             offset_seconds: self.clock.offset_milliseconds() / 1_000,
             schedules_run: self.schedules_run.load(Ordering::Relaxed) - before.0,
             events_published: self.events_published.load(Ordering::Relaxed) - before.1,
-            idle,
+            idle: idle && arrived,
         }
     }
 
@@ -106,6 +116,10 @@ impl Engine {
         self.clock.advance_to(moment);
         let offset = self.clock.offset_milliseconds();
         self.store.change(|state| state.clock_offset_milliseconds = offset);
+        // What is written to the table from now on is of this time, so the clock must not fall behind it, even if the process is killed.
+        if let Err(error) = self.store.save_offset(offset) {
+            tracing::error!(%error, "the clock could not be saved");
+        }
     }
 
     /// The next moment at which something happens by itself.

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::Engine;
+use super::log_lines::{self, LogLine};
+use super::world::Visit;
 use crate::clock::{VirtualClock, machine_now};
 use crate::function::{Builder, Function, Registry, Setting};
 use crate::state::random_id;
@@ -40,6 +42,9 @@ pub enum InvokeError {
     /// The function panicked.
     #[error("the function panicked: {0}")]
     Panicked(String),
+    /// The local cloud was reset, or stopped, while the function worked. That is no failure of the function.
+    #[error("the local cloud was reset or stopped meanwhile")]
+    CutOff,
     /// The function could not be made, as when its configuration is wrong.
     #[error("the function {name} could not start: {problem}")]
     NotStarted {
@@ -65,6 +70,8 @@ pub struct Invocation {
     pub duration_ms: f64,
     /// What went wrong.
     pub error: Option<String>,
+    /// What the function wrote to its log, from `INFO` up.
+    pub log: Vec<LogLine>,
     /// The event.
     pub event: Value,
     /// The answer.
@@ -78,6 +85,8 @@ pub struct FunctionStatistics {
     pub invocations: u64,
     /// Calls that ended with an error.
     pub errors: u64,
+    /// Messages and records that calls named in `batchItemFailures`.
+    pub failed_records: u64,
     /// Milliseconds of all calls together.
     pub total_ms: f64,
 }
@@ -124,7 +133,8 @@ struct Record {
 struct Slot {
     spec: FunctionSpec,
     builder: Builder,
-    instance: OnceCell<Function>,
+    /// Made by the first call, and made anew after a reset.
+    instance: Mutex<Arc<OnceCell<Function>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -165,7 +175,7 @@ impl Functions {
                 Slot {
                     spec: spec.clone(),
                     builder: Arc::clone(builder),
-                    instance: OnceCell::new(),
+                    instance: Mutex::default(),
                     permits: Arc::new(Semaphore::new(permits as usize)),
                 },
             );
@@ -212,8 +222,11 @@ impl Functions {
         self.record().statistics.clone()
     }
 
-    /// Forgets the calls.
+    /// Forgets the calls, and the functions with all that they remember, as a new deployment does.
     pub(crate) fn forget(&self) {
+        for slot in self.slots.values() {
+            *slot.instance.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        }
         let mut record = self.record();
         record.statistics.clear();
         record.invocations.clear();
@@ -222,8 +235,8 @@ impl Functions {
     async fn call(&self, slot: &Slot, id: &str, event: Value) -> Result<Value, InvokeError> {
         let name = &slot.spec.name;
         let not_started = |problem: String| InvokeError::NotStarted { name: name.clone(), problem };
-        let function = slot
-            .instance
+        let instance = Arc::clone(&slot.instance.lock().unwrap_or_else(PoisonError::into_inner));
+        let function = instance
             .get_or_try_init(|| async {
                 let mut environment = slot.spec.environment.clone();
                 environment.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), name.clone());
@@ -237,7 +250,7 @@ impl Functions {
             .await?;
         let timeout = Duration::from_secs(u64::from(slot.spec.timeout_seconds));
         let event = LambdaEvent::new(event, self.context(name, id, timeout));
-        let mut work = contain(function(event));
+        let mut work = contain(log_lines::carried(function(event)));
         match tokio::time::timeout(timeout, work.answer()).await {
             Err(_) => Err(InvokeError::TimedOut(slot.spec.timeout_seconds)),
             Ok(Err(panic)) => Err(InvokeError::Panicked(panic_text(panic))),
@@ -273,43 +286,69 @@ impl Engine {
         trigger: Trigger,
         permit: OwnedSemaphorePermit,
     ) -> Result<Value, InvokeError> {
+        let visit = self.world.enter().await;
+        self.invoke_in(&visit, name, event, trigger, permit).await.map(|answered| answered.answer)
+    }
+
+    /// The same for a caller who is in the world already.
+    pub(crate) async fn invoke_in(
+        &self,
+        visit: &Visit,
+        name: &str,
+        event: Value,
+        trigger: Trigger,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Answered, InvokeError> {
         let slot = self.functions.slot(name)?;
         let running = Running::begin(&self.functions);
         let (id, at, began) = (random_id(), self.clock.now(), Instant::now());
         let remembered = shortened(&event);
-        let result = self.functions.call(slot, &id, event).await;
-        let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
+        let (result, log) = visit
+            .work(log_lines::gathered(self.functions.call(slot, &id, event)))
+            .await
+            .ok_or(InvokeError::CutOff)?;
         let error = result.as_ref().err().map(ToString::to_string);
         if let Some(error) = &error {
             tracing::warn!(function = name, trigger = %trigger, "{error}");
         }
-        {
-            let mut record = self.functions.record();
-            let statistics = record.statistics.entry(name.to_owned()).or_default();
-            statistics.invocations += 1;
-            statistics.errors += u64::from(error.is_some());
-            statistics.total_ms += duration_ms;
-            if record.invocations.len() >= INVOCATION_LIMIT {
-                record.invocations.pop_front();
-            }
-            let answer = result.as_ref().map(shortened).unwrap_or_default();
-            let (function, trigger) = (name.to_owned(), trigger.to_string());
-            record.invocations.push_back(Invocation {
-                id,
-                at,
-                function,
-                trigger,
-                duration_ms,
-                error,
-                event: remembered,
-                answer,
-            });
-        }
+        self.functions.record().note(Invocation {
+            id,
+            at,
+            function: name.to_owned(),
+            trigger: trigger.to_string(),
+            duration_ms: began.elapsed().as_secs_f64() * 1_000.0,
+            error,
+            log: log.clone(),
+            event: remembered,
+            answer: result.as_ref().map(shortened).unwrap_or_default(),
+        });
         drop(running);
         drop(permit);
         self.ring_streams();
         self.store.touch();
-        result
+        result.map(|answer| Answered { answer, log })
+    }
+}
+
+/// What a function answered, and what it wrote to its log meanwhile.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) answer: Value,
+    pub(crate) log: Vec<LogLine>,
+}
+
+impl Record {
+    fn note(&mut self, call: Invocation) {
+        let statistics = self.statistics.entry(call.function.clone()).or_default();
+        statistics.invocations += 1;
+        statistics.errors += u64::from(call.error.is_some());
+        statistics.failed_records +=
+            call.answer["batchItemFailures"].as_array().map_or(0, |all| all.len() as u64);
+        statistics.total_ms += call.duration_ms;
+        if self.invocations.len() >= INVOCATION_LIMIT {
+            self.invocations.pop_front();
+        }
+        self.invocations.push_back(call);
     }
 }
 

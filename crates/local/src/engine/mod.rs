@@ -3,13 +3,16 @@
 mod bus;
 mod drain;
 mod invoke;
+mod log_lines;
 mod queue_source;
 mod rotation;
 mod schedule;
 mod stream_source;
+mod world;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -20,6 +23,7 @@ pub(crate) use bus::PutEntry;
 pub use drain::Advance;
 pub use invoke::{FunctionStatistics, Invocation, InvokeError};
 pub(crate) use invoke::{Functions, Trigger};
+pub use log_lines::{InvocationLog, LogLine};
 pub(crate) use schedule::Schedule;
 
 use crate::clock::VirtualClock;
@@ -27,6 +31,10 @@ use crate::state::{Message, NewMessage, Store, capture};
 use crate::table::Tables;
 use crate::tasks::Tasks;
 use crate::template::{Place, QueueSpec, Template};
+use world::World;
+
+/// How long a reset waits for calls that are running, before it cuts them off.
+const RESET_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The running system without its HTTP endpoints.
 pub(crate) struct Engine {
@@ -39,7 +47,14 @@ pub(crate) struct Engine {
     pub(crate) tables: Tables,
     pub(crate) functions: Functions,
     pub(crate) schedules: Vec<Schedule>,
+    /// Cancelled when nothing new may begin any more.
     pub(crate) stop: CancellationToken,
+    /// Cancelled when what still runs is cut off, and the endpoints that functions talk to close. It comes after `stop`.
+    pub(crate) halt: CancellationToken,
+    /// Functions work in it; a reset ends it.
+    world: World,
+    /// Resets that wait for the clock's gate, for which a jump of the clock gives way.
+    resets_waiting: AtomicUsize,
     /// Requests and batches that are with functions. They run to their end, whoever waits for them or not, as in Lambda.
     pub(crate) calls: TaskTracker,
     /// One per stream source, rung when there may be new records.
@@ -68,6 +83,7 @@ impl Engine {
         let now = parts.clock.now();
         let schedules =
             parts.template.schedules.iter().cloned().map(Schedule::new).collect::<Result<Vec<_>, _>>()?;
+        let halt = CancellationToken::new();
         let engine = Self {
             name: parts.name,
             started_at: now,
@@ -80,6 +96,9 @@ impl Engine {
             functions: parts.functions,
             schedules,
             stop: CancellationToken::new(),
+            world: World::new(halt.clone()),
+            halt,
+            resets_waiting: AtomicUsize::new(0),
             calls: TaskTracker::new(),
             clock_gate: tokio::sync::Mutex::new(()),
             rotation_gate: tokio::sync::Mutex::new(()),
@@ -101,7 +120,8 @@ impl Engine {
         tasks.spawn(Arc::clone(self).run_schedules());
         tasks.spawn(Arc::clone(self).sweep_expired_items());
         let engine = Arc::clone(self);
-        tasks.spawn(async move { engine.store.keep_saving().await });
+        // Until the end, as whoever was told that something is kept waits for it.
+        tasks.spawn_to_the_end(async move { engine.store.keep_saving().await });
     }
 
     /// Rings the streams, because a function or somebody from outside may have written to a table.
@@ -167,9 +187,25 @@ impl Engine {
         })
     }
 
-    /// Empties everything: table, queues, captures, clock.
+    /// Empties everything: table, queues, captures, clock; and begins with new functions, as a new deployment does. Calls that are running end
+    /// first, or are cut off, so that nothing of the time before gets into the new one.
     pub(crate) async fn reset(&self) -> anyhow::Result<()> {
+        self.resets_waiting.fetch_add(1, Ordering::SeqCst);
         let _gate = self.clock_gate.lock().await;
+        self.resets_waiting.fetch_sub(1, Ordering::SeqCst);
+        let _ended = self.world.end(RESET_PATIENCE).await;
+        // The table and the rest are in two files. Should the process end between them, the next start finishes this.
+        self.store.change(|state| state.is_resetting = true);
+        self.store.save()?;
+        self.empty()
+    }
+
+    /// Goes on with a reset that the end of the process interrupted.
+    pub(crate) fn finish_reset(&self) -> anyhow::Result<()> {
+        if self.store.read(|state| state.is_resetting) { self.empty() } else { Ok(()) }
+    }
+
+    fn empty(&self) -> anyhow::Result<()> {
         let (secrets, table_definitions) =
             self.store.read(|state| (state.secrets.clone(), state.table_definitions.clone()));
         self.tables.recreate()?;
@@ -177,17 +213,12 @@ impl Engine {
         self.clock.reset();
         self.functions.forget();
         self.store.change(|state| {
-            // Functions hold the secrets they have read, and a file may name them: they stay the same.
-            *state = crate::state::State {
-                secrets,
-                table_definitions,
-                checkpoints,
-                processing: state.processing,
-                ..Default::default()
-            };
+            // A file names the secrets for functions outside of this process: they stay the same.
+            *state = crate::state::State { secrets, table_definitions, checkpoints, ..Default::default() };
         });
         self.plan_schedules();
-        Ok(())
+        self.store.save_offset(0)?;
+        Ok(self.store.save()?)
     }
 
     /// Remembers an event that was put on a bus.

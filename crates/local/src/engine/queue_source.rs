@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Engine, Trigger};
+use super::log_lines::complaint;
+use super::world::Visit;
+use super::{Engine, InvokeError, Trigger};
 use crate::state::Message;
 use crate::template::{ACCOUNT, QueueSourceSpec, QueueSpec};
 
@@ -21,13 +23,15 @@ impl Engine {
             self.wait_for_message(&queue).await;
             let Ok(slot) = Arc::clone(&limit).acquire_owned().await else { return };
             let Ok(permit) = self.functions.permit(&source.function).await else { return };
+            // What is received belongs to this world: a reset waits for it, or drops it.
+            let visit = self.world.enter().await;
             let batch = self.receive(&queue, source.batch_size as usize, None, true);
             if batch.is_empty() {
                 continue;
             }
             let (engine, queue, source) = (Arc::clone(&self), queue.clone(), Arc::clone(&source));
             self.calls.spawn(async move {
-                engine.process(Batch { queue, source, batch }, permit).await;
+                engine.process(&visit, Batch { queue, source, batch }, permit).await;
                 drop(slot);
             });
         }
@@ -55,7 +59,7 @@ impl Engine {
         }
     }
 
-    async fn process(&self, batch: Batch, permit: OwnedSemaphorePermit) {
+    async fn process(&self, visit: &Visit, batch: Batch, permit: OwnedSemaphorePermit) {
         let Batch { queue, source, batch } = batch;
         let (wanted, unwanted): (Vec<Message>, Vec<Message>) = batch.into_iter().partition(|message| {
             source.filters.is_empty() || {
@@ -71,11 +75,15 @@ impl Engine {
                 wanted.iter().map(|message| record(message, &queue, &self.place.region)).collect();
             let event = json!({ "Records": records });
             let trigger = Trigger::Queue(queue.name.clone());
-            let answer = self.invoke(&source.function, event, trigger, permit).await;
+            let answered = self.invoke_in(visit, &source.function, event, trigger, permit).await;
             let ids: BTreeSet<&str> = wanted.iter().map(|message| message.id.as_str()).collect();
-            match answer {
+            match answered {
+                // Nobody failed. The messages are visible again after their time, as when a sandbox is killed.
+                Err(InvokeError::CutOff) => return,
                 Err(error) => Outcome::all_failed(&ids, &error.to_string()),
-                Ok(answer) if source.partial_failures => Outcome::read(&answer, &ids),
+                Ok(answered) if source.partial_failures => {
+                    Outcome::read(&answered.answer, &ids).because(complaint(&answered.log))
+                }
                 Ok(_) => Outcome::default(),
             }
         };
@@ -110,6 +118,14 @@ struct Outcome {
 impl Outcome {
     fn all_failed(ids: &BTreeSet<&str>, reason: &str) -> Self {
         Self { failed: ids.iter().map(ToString::to_string).collect(), reason: reason.to_owned() }
+    }
+
+    /// With what the function itself says about it, where it says something.
+    fn because(mut self, complaint: Option<String>) -> Self {
+        if let Some(complaint) = complaint.filter(|_| !self.failed.is_empty()) {
+            self.reason = complaint;
+        }
+        self
     }
 
     /// Reads `batchItemFailures` by Lambda's rules: nothing or an empty list is success; an identifier that is empty, missing or not

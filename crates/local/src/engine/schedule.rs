@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Engine, Trigger};
+use super::rotation::RotationError;
+use super::{Engine, InvokeError, Trigger};
 use crate::state::{NewMessage, ScheduleState, random_id};
 use crate::template::{ACCOUNT, ScheduleSpec};
 
@@ -26,6 +27,15 @@ pub(crate) struct ExpressionError {
     schedule: String,
     expression: String,
     problem: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// It came to its end, well or not.
+    Done,
+    /// A reset or the end of the process cut it off.
+    CutOff,
 }
 
 /// A schedule with its expression read.
@@ -101,7 +111,8 @@ fn timing(expression: &str, time_zone: &str) -> Result<Timing, String> {
 }
 
 impl Engine {
-    /// Gives every schedule its next run; one that passed while the cloud was off is not made up for.
+    /// Gives every new schedule its next run. One that passed while the cloud was off, or was cut off by its end, runs once at the start, as
+    /// after a machine has slept.
     pub(super) fn plan_schedules(&self) {
         let now = self.clock.now();
         self.store.change(|state| {
@@ -109,13 +120,12 @@ impl Engine {
                 .schedules
                 .retain(|name, _| self.schedules.iter().any(|schedule| schedule.spec.name == *name));
             for schedule in &self.schedules {
-                let known = state.schedules.get(&schedule.spec.name);
-                let last_run = known.and_then(|known| known.last_run);
-                if known.is_some_and(|known| known.next_run > now) {
+                if state.schedules.contains_key(&schedule.spec.name) {
                     continue;
                 }
                 if let Some(next_run) = schedule.next_after(now) {
-                    state.schedules.insert(schedule.spec.name.clone(), ScheduleState { next_run, last_run });
+                    let planned = ScheduleState { next_run, last_run: None };
+                    state.schedules.insert(schedule.spec.name.clone(), planned);
                 }
             }
         });
@@ -159,6 +169,10 @@ impl Engine {
                     .filter(|next| *next <= now)
             });
             let Some(due) = due else { continue };
+            // Planned anew only afterwards: a run that the end of the process cuts off is due at the next start.
+            if self.run_schedule(&schedule.spec, due).await == Run::CutOff {
+                return ran;
+            }
             // From when it was due, so that a rate does not drift; a machine that slept runs it once, not once per missed run.
             let next =
                 schedule.next_after(due).filter(|next| *next > now).or_else(|| schedule.next_after(now));
@@ -168,34 +182,38 @@ impl Engine {
                     known.last_run = Some(now);
                 }
             });
-            self.run_schedule(&schedule.spec, due).await;
             ran += 1;
         }
         ran
     }
 
     /// Calls a schedule's function as an asynchronous call: repeated when it fails, then sent to the failure destination.
-    pub(crate) async fn run_schedule(&self, spec: &ScheduleSpec, scheduled_time: Timestamp) {
+    pub(crate) async fn run_schedule(&self, spec: &ScheduleSpec, scheduled_time: Timestamp) -> Run {
         self.schedules_run.fetch_add(1, Ordering::Relaxed);
         if let Some(secret) = &spec.rotates {
-            if let Err(error) = self.rotate(secret, random_id()).await {
-                tracing::error!(schedule = spec.name, %error, "a secret was not rotated");
-            }
-            return;
+            return match self.rotate(secret, random_id()).await {
+                Ok(_) => Run::Done,
+                Err(RotationError::Step { source: InvokeError::CutOff, .. }) => Run::CutOff,
+                Err(error) => {
+                    tracing::error!(schedule = spec.name, %error, "a secret was not rotated");
+                    Run::Done
+                }
+            };
         }
         let event = self.schedule_event(spec, scheduled_time);
-        let Some(function) = self.template.functions.get(&spec.function) else { return };
+        let Some(function) = self.template.functions.get(&spec.function) else { return Run::Done };
         let mut problem = String::new();
         for _ in 0..=function.asynchronous_retries {
-            let Ok(permit) = self.functions.permit(&spec.function).await else { return };
+            let Ok(permit) = self.functions.permit(&spec.function).await else { return Run::Done };
             let trigger = Trigger::Schedule(spec.name.clone());
             match self.invoke(&spec.function, event.clone(), trigger, permit).await {
-                Ok(_) => return,
+                Ok(_) => return Run::Done,
+                Err(InvokeError::CutOff) => return Run::CutOff,
                 Err(error) => problem = error.to_string(),
             }
         }
         let queue = function.on_failure.as_deref().and_then(|arn| self.template.queue_by_arn(arn));
-        let Some(queue) = queue else { return };
+        let Some(queue) = queue else { return Run::Done };
         let body = json!({
             "version": "1.0",
             "timestamp": self.clock.now(),
@@ -209,7 +227,11 @@ impl Engine {
             "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
             "responsePayload": { "errorMessage": problem },
         });
-        self.send(queue, NewMessage { body: body.to_string(), ..NewMessage::default() });
+        let tries = function.asynchronous_retries + 1;
+        let message =
+            NewMessage { body: body.to_string(), reason: Some(problem), tries, ..NewMessage::default() };
+        self.send(queue, message);
+        Run::Done
     }
 
     fn schedule_event(&self, spec: &ScheduleSpec, scheduled_time: Timestamp) -> Value {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Engine, Trigger};
+use super::log_lines::complaint;
+use super::world::Visit;
+use super::{Engine, InvokeError, Trigger};
 use crate::state::{NewMessage, random_id};
 use crate::template::StreamSourceSpec;
 
@@ -25,12 +27,21 @@ struct Batch {
     attempts: u32,
 }
 
+/// What a function made of a batch.
+struct Outcome {
+    /// Position of the first record that failed.
+    first_failed: Option<usize>,
+    /// What it logged about it.
+    complaint: Option<String>,
+}
+
 impl Engine {
     /// Serves one mapping until the cloud stops.
     pub(crate) async fn poll_stream(self: Arc<Self>, index: usize) {
         let source = &self.template.stream_sources[index];
         let bell = &self.stream_bells[index];
         loop {
+            let visit = self.world.enter().await;
             let records = match self.unread(source, READ_LIMIT) {
                 Ok(records) => records,
                 Err(error) => {
@@ -39,13 +50,15 @@ impl Engine {
                 }
             };
             if records.is_empty() {
+                drop(visit);
                 tokio::select! {
                     () = bell.notified() => {}
                     () = tokio::time::sleep(POLL_EVERY) => {}
                 }
                 continue;
             }
-            self.deliver(source, records).await;
+            // What is cut off is read again, if its table is still there.
+            let _cut_off = visit.work(self.deliver(&visit, source, records)).await;
         }
     }
 
@@ -88,7 +101,7 @@ impl Engine {
     }
 
     /// Brings records to the function and moves the checkpoint behind each that is done or given up.
-    async fn deliver(&self, source: &StreamSourceSpec, records: Vec<Value>) {
+    async fn deliver(&self, visit: &Visit, source: &StreamSourceSpec, records: Vec<Value>) {
         let last = records.last().cloned();
         let wanted: Vec<Value> = records
             .into_iter()
@@ -106,24 +119,38 @@ impl Engine {
             .map(|records| Batch { records: records.to_vec(), attempts: 0 })
             .collect();
         while let Some(batch) = work.pop_front() {
-            self.deliver_batch(source, batch, &mut work).await;
+            self.deliver_batch(visit, source, batch, &mut work).await;
         }
         if let Some(last) = last {
             self.checkpoint(source, &last);
         }
     }
 
-    async fn deliver_batch(&self, source: &StreamSourceSpec, batch: Batch, work: &mut VecDeque<Batch>) {
+    async fn deliver_batch(
+        &self,
+        visit: &Visit,
+        source: &StreamSourceSpec,
+        batch: Batch,
+        work: &mut VecDeque<Batch>,
+    ) {
         let Batch { mut records, attempts } = batch;
-        let failed_at = match self.call_with(source, &records).await {
-            Ok(None) => {
+        let mut problem = "the function named the record in batchItemFailures".to_owned();
+        let failed_at = match self.call_with(visit, source, &records).await {
+            Ok(Outcome { first_failed: None, .. }) => {
                 if let Some(last) = records.last() {
                     self.checkpoint(source, last);
                 }
                 return;
             }
-            Ok(Some(first_failed)) => first_failed,
-            Err(()) => 0,
+            Ok(Outcome { first_failed: Some(first_failed), complaint }) => {
+                problem = complaint.unwrap_or(problem);
+                first_failed
+            }
+            Err(InvokeError::CutOff) => return std::future::pending().await,
+            Err(error) => {
+                problem = error.to_string();
+                0
+            }
         };
         if failed_at > 0 {
             // What came before the failed record is done; the rest starts anew.
@@ -138,7 +165,7 @@ impl Engine {
             return;
         }
         if source.maximum_retries.is_some_and(|limit| attempts >= limit) {
-            self.give_up(source, &records, attempts + 1);
+            self.give_up(source, &records, attempts + 1, problem);
             if let Some(last) = records.last() {
                 self.checkpoint(source, last);
             }
@@ -148,25 +175,29 @@ impl Engine {
         work.push_front(Batch { records, attempts: attempts + 1 });
     }
 
-    /// Calls the function; `Ok(Some(n))` means that record `n` is the first that failed.
-    async fn call_with(&self, source: &StreamSourceSpec, records: &[Value]) -> Result<Option<usize>, ()> {
-        let permit = self.functions.permit(&source.function).await.map_err(|_| ())?;
+    async fn call_with(
+        &self,
+        visit: &Visit,
+        source: &StreamSourceSpec,
+        records: &[Value],
+    ) -> Result<Outcome, InvokeError> {
+        let permit = self.functions.permit(&source.function).await?;
         let event = json!({ "Records": records });
         let trigger = Trigger::Stream(source.table.clone());
-        // The call logs its own error.
-        let answer = self.invoke(&source.function, event, trigger, permit).await.map_err(|_| ())?;
-        let failures = answer["batchItemFailures"].as_array().filter(|_| source.partial_failures);
-        let Some(failures) = failures.filter(|failures| !failures.is_empty()) else { return Ok(None) };
+        let answered = self.invoke_in(visit, &source.function, event, trigger, permit).await?;
+        let failures = answered.answer["batchItemFailures"].as_array().filter(|_| source.partial_failures);
+        let failures = failures.map(Vec::as_slice).unwrap_or_default();
         let position = |failure: &Value| {
             let number = failure["itemIdentifier"].as_str()?;
             records.iter().position(|record| record["dynamodb"]["SequenceNumber"] == number)
         };
         // An identifier that is not of the batch fails the whole batch.
-        Ok(Some(failures.iter().map(|failure| position(failure).unwrap_or(0)).min().unwrap_or(0)))
+        let first_failed = failures.iter().map(|failure| position(failure).unwrap_or(0)).min();
+        Ok(Outcome { first_failed, complaint: complaint(&answered.log) })
     }
 
     /// Tells the failure destination about records that will not be tried again.
-    fn give_up(&self, source: &StreamSourceSpec, records: &[Value], calls: u32) {
+    fn give_up(&self, source: &StreamSourceSpec, records: &[Value], calls: u32, problem: String) {
         let queue = source.on_failure.as_deref().and_then(|arn| self.template.queue_by_arn(arn));
         let Some(queue) = queue else {
             tracing::error!(
@@ -203,7 +234,15 @@ impl Engine {
                 "streamArn": source.stream_arn,
             },
         });
-        self.send(queue, NewMessage { body: body.to_string(), ..NewMessage::default() });
+        self.send(
+            queue,
+            NewMessage {
+                body: body.to_string(),
+                reason: Some(problem),
+                tries: calls,
+                ..NewMessage::default()
+            },
+        );
     }
 }
 

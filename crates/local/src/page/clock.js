@@ -30,14 +30,21 @@ async function before() {
 }
 
 async function move(advance) {
+  const last = journey;
   journey = { advance, known: await before(), result: null };
   page.refresh();
-  journey.result = await post("/clock", {}, { advance });
+  try {
+    journey.result = await post("/clock", {}, { advance });
+  } catch (error) {
+    // What was refused was no journey.
+    journey = last;
+    throw error;
+  }
   return `It is ${new Date(journey.result.now).toLocaleString()} now.`;
 }
 
 export function view({ clock, news }) {
-  const now = new Date(clock.now);
+  const now = new Date(page.status?.clock.now ?? clock.now);
   const isMoving = isPending(JUMP);
   return [
     heading("Clock", "Everything here lives on this time: trials, tokens, links, schedules, retries. It only moves forward; Reset sets it back."),

@@ -16,7 +16,7 @@ export function view({ items }, route) {
     h("div", { class: "scroll" }, h("table", null,
       h("thead", null, h("tr", null,
         h("th", { scope: "col" }, "Function"), h("th", { scope: "col" }, "Called by"), h("th", { scope: "col", class: "right" }, "Calls"),
-        h("th", { scope: "col", class: "right" }, "Errors"), h("th", { scope: "col", class: "right" }, "Mean ms"))),
+        h("th", { scope: "col", class: "right", title: "Calls that failed, and messages or records that calls named as failed" }, "Failures"), h("th", { scope: "col", class: "right" }, "Mean ms"))),
       h("tbody", null, functions.map((each) => line(each, each.name === chosen))))),
     h("section", { "aria-labelledby": "calls" },
       h("h2", { id: "calls" }, chosen ? `Calls of ${chosen} ` : "Calls ", h("span", { class: "muted" }, "the last 500")),
@@ -28,12 +28,14 @@ export function view({ items }, route) {
   ];
 }
 
+const failures = (each) => each.errors + each.failed_records;
+
 function line(each, isChosen) {
   return h("tr", { key: each.name, class: isChosen ? "chosen" : "" },
     h("th", { scope: "row" }, h("a", { href: isChosen ? "#/functions" : `#/functions/${each.name}` }, each.name)),
     h("td", null, chip(each.kind)),
     h("td", { class: `right ${each.invocations === 0 ? "muted" : ""}` }, each.invocations.toLocaleString()),
-    h("td", { class: "right" }, each.errors === 0 ? h("span", { class: "muted" }, "0") : chip(each.errors, "bad")),
+    h("td", { class: "right" }, failures(each) === 0 ? h("span", { class: "muted" }, "0") : chip(failures(each), "bad")),
     h("td", { class: `right ${each.invocations === 0 ? "muted" : ""}` }, each.invocations === 0 ? "–" : milliseconds(each.average_ms)));
 }
 
@@ -61,6 +63,7 @@ function call(item) {
       h("span", { class: "muted number" }, `${milliseconds(item.duration_ms)} ms`), outcome(item)],
     () => [
       item.error && h("p", { class: "problem" }, item.error),
+      item.log.length > 0 && h("pre", { class: "log" }, item.log.map((entry) => `${entry.level} ${entry.text}`).join("\n")),
       request && h("p", { class: "chips" }, chipLink("events of this request", address("events", { correlation: request }))),
       h("div", { class: "columns" },
         h("div", null, h("h3", null, "Event"), json(item.event, { label: "Event", link: tableLink })),

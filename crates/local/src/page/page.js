@@ -14,6 +14,7 @@ import * as queues from "./queues.js";
 import * as schedules from "./schedules.js";
 import * as stripe from "./stripe.js";
 import * as table from "./table.js";
+import { forget } from "./story.js";
 
 const GROUPS = [
   ["", [["overview", "Overview", overview]]],
@@ -107,6 +108,7 @@ function bar() {
 async function reset() {
   if (!(await confirmed("Empty the table, the queues, everything captured, and set the clock back?", "Empty everything"))) return null;
   await post("/reset");
+  forget();
   return "Everything is empty.";
 }
 

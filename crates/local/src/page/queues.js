@@ -86,10 +86,10 @@ function message(item) {
   return row(`${item.queue ?? ""} ${item.id}`,
     [time(item.at), h("strong", { class: "grow clip" }, subject(item.body)),
       item.queue && chip(item.queue, "bad"),
-      chip(count(item.receive_count, "try", "tries"))],
+      chip(count(Math.max(item.tries, item.receive_count), "try", "tries"))],
     () => [
       h("dl", { class: "facts" },
-        item.reason && [h("dt", null, "Reason"), h("dd", null, item.reason)],
+        item.reason && [h("dt", null, "Reason"), h("dd", { class: "log" }, item.reason)],
         item.source && [h("dt", null, "From"), h("dd", null, h("code", null, item.source))],
         h("dt", null, "Visible"), h("dd", null, time(item.visible_at)),
         h("dt", null, "Id"), h("dd", null, h("code", null, item.id))),

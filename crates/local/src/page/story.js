@@ -20,6 +20,12 @@ const STEPS = [
   { title: "See its free trial", run: trial },
 ];
 
+/** Begins anew, as after a reset nothing of it is there any more. */
+export function forget() {
+  known = {};
+  exchanges = [];
+}
+
 async function ask() {
   known = {};
   const exchange = await product("POST", "/v1/auth/magic-links", { body: { email: input.email } });

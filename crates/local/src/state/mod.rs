@@ -27,6 +27,8 @@ pub const CAPTURE_LIMIT: usize = 1_000;
 pub struct State {
     /// Milliseconds that the virtual clock is ahead of the machine's.
     pub clock_offset_milliseconds: i64,
+    /// Whether a reset has begun and not ended.
+    pub is_resetting: bool,
     /// Queues by name.
     pub queues: BTreeMap<String, Queue>,
     /// Batches of messages and records that are with a function now; not kept over a restart.

@@ -44,8 +44,11 @@ pub struct Message {
     pub receipt: Option<String>,
     /// ARN of the queue it was moved from, in a dead-letter queue.
     pub source: Option<String>,
-    /// Last error of the function that had it.
+    /// Why the function that had it failed last.
     pub reason: Option<String>,
+    /// How often a function was given it before it became a dead letter.
+    #[serde(default)]
+    pub tries: u32,
 }
 
 /// A message to be sent.
@@ -57,6 +60,10 @@ pub(crate) struct NewMessage {
     pub attributes: BTreeMap<String, Value>,
     /// Seconds until it is visible; `None` is the queue's own delay.
     pub delay_seconds: Option<u32>,
+    /// Why it is sent, if it tells of a failure.
+    pub reason: Option<String>,
+    /// How often a function was tried, if it tells of a failure.
+    pub tries: u32,
 }
 
 /// Messages of a queue by what they wait for.
@@ -89,7 +96,8 @@ impl Queue {
             first_received_at: None,
             receipt: None,
             source: None,
-            reason: None,
+            reason: message.reason,
+            tries: message.tries,
         });
         id
     }
@@ -104,6 +112,7 @@ impl Queue {
         message.source = from.map(str::to_owned);
         message.visible_at = now;
         message.receipt = None;
+        message.tries = if from.is_some() { message.receive_count } else { 0 };
         message.receive_count = 0;
         self.insert(message);
     }
@@ -173,6 +182,13 @@ impl Queue {
         {
             message.reason = Some(reason.to_owned());
         }
+    }
+
+    /// Whether this has the form of a receipt handle of a queue.
+    pub fn has_made(receipt: &str) -> bool {
+        receipt
+            .split_once('.')
+            .is_some_and(|(number, id)| number.parse::<u64>().is_ok() && uuid::Uuid::try_parse(id).is_ok())
     }
 
     fn number_of(&self, receipt: &str) -> Option<u64> {

@@ -59,6 +59,8 @@ pub(crate) async fn deliver(
     }
     let now = engine.clock.now();
     let events = engine.store.change(|state| state.stripe.act(action, &request.org_id, now))?;
+    // The product must not learn of what the fake would have forgotten.
+    engine.store.settle().await;
     let secret = webhook_secret(engine)?;
     let mut queue: Vec<Value> = (0..request.times).flat_map(|_| events.iter().cloned()).collect();
     if request.shuffle {
@@ -73,6 +75,14 @@ pub(crate) async fn deliver(
 
 /// The secret that the hook checks with: the first one it knows.
 fn webhook_secret(engine: &Engine) -> Result<Secret<String>, String> {
+    secret(engine)?["webhook_secrets"][0]
+        .as_str()
+        .map(|secret| Secret::new(secret.to_owned()))
+        .ok_or_else(|| "the secret of STRIPE_SECRET_ARN has no webhook_secrets".to_owned())
+}
+
+/// What the functions know of Stripe: `api_key` and `webhook_secrets`.
+pub(super) fn secret(engine: &Engine) -> Result<Value, String> {
     let arn =
         engine.template.functions.values().find_map(|function| function.environment.get("STRIPE_SECRET_ARN"));
     let arn = arn.ok_or_else(|| "no function of the template has STRIPE_SECRET_ARN".to_owned())?;
@@ -80,11 +90,7 @@ fn webhook_secret(engine: &Engine) -> Result<Secret<String>, String> {
         .store
         .read(|state| state.secrets.get(arn)?.current().map(str::to_owned))
         .ok_or_else(|| format!("there is no secret {arn}"))?;
-    let value: Value = serde_json::from_str(&value).map_err(|error| format!("secret {arn}: {error}"))?;
-    value["webhook_secrets"][0]
-        .as_str()
-        .map(|secret| Secret::new(secret.to_owned()))
-        .ok_or_else(|| format!("secret {arn} has no webhook_secrets"))
+    serde_json::from_str(&value).map_err(|error| format!("secret {arn}: {error}"))
 }
 
 async fn post(

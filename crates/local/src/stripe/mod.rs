@@ -1,6 +1,7 @@
 //! A small fake Stripe: customers, subscriptions and invoices with the wire format of API version 2026-09-30, and signed webhooks.
 //!
 //! It knows the four things that a developer wants to see happen: somebody subscribes, a payment fails, a payment works, somebody cancels.
+//! Nothing happens in it by itself: the virtual clock renews no subscription.
 
 mod delivery;
 mod objects;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use delivery::secret;
 pub(crate) use delivery::{Request, deliver};
 pub(crate) use objects::Action;
 pub(crate) use server::router;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
+mod ends;
 mod front;
 mod page;
 mod product;

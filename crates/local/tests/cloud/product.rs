@@ -114,6 +114,7 @@ impl Product {
                     let body: Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
                     let text = body["detail"]["text"].as_str().unwrap().to_owned();
                     if text == "poison" && !product.cured.load(Ordering::SeqCst) {
+                        tracing::warn!(text, "this note cannot be worked on");
                         failures.push(json!({ "itemIdentifier": record["messageId"] }));
                     } else {
                         product.done.lock().unwrap().push(text);

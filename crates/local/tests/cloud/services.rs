@@ -1,6 +1,6 @@
 //! Every AWS service with the real SDK client.
 
-use crate::product::{Product, local_api, sdk};
+use crate::product::{Product, local_api, sdk, send};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, RawMessage};
@@ -66,6 +66,9 @@ async fn sqs() {
     assert_eq!(first.message_attributes().unwrap()["k"].string_value(), Some("v"));
     assert_eq!(first.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount], "1");
     let receipt = first.receipt_handle().unwrap();
+    sqs.delete_message().queue_url(&url).receipt_handle(receipt).send().await.unwrap();
+    let garbage = sqs.delete_message().queue_url(&url).receipt_handle("garbage").send().await;
+    assert!(garbage.unwrap_err().into_service_error().is_receipt_handle_is_invalid());
     sqs.delete_message().queue_url(&url).receipt_handle(receipt).send().await.unwrap();
     let gone = sqs
         .change_message_visibility()
@@ -136,6 +139,13 @@ async fn sns() {
     let (cloud, config) = start().await;
     let sns = aws_sdk_sns::Client::new(&config);
     let application = "arn:aws:sns:us-east-1:000000000000:app/GCM/gantry";
+    let nowhere = sns
+        .create_platform_endpoint()
+        .platform_application_arn("arn:aws:sns:us-east-1:000000000000:app/APNS/other")
+        .token("token")
+        .send()
+        .await;
+    assert!(nowhere.unwrap_err().into_service_error().is_not_found_exception());
     let create = |user: &'static str| {
         sns.create_platform_endpoint()
             .platform_application_arn(application)
@@ -221,6 +231,9 @@ async fn eventbridge() {
     let codes: Vec<_> = answer.entries().iter().map(|entry| entry.error_code()).collect();
     assert_eq!(codes, [None, Some("ResourceNotFoundException"), Some("MalformedDetail")]);
     assert!(answer.entries()[0].event_id().is_some());
+    let aws = PutEventsRequestEntry::builder().source("aws.ec2").detail_type("x").detail("{}").build();
+    let aws = bus.put_events().entries(aws).send().await.unwrap();
+    assert_eq!(aws.entries()[0].error_code(), Some("NotAuthorizedForSourceException"));
     let eleven = (0..11).map(|_| entry("local-bus", "{}")).collect();
     assert!(bus.put_events().set_entries(Some(eleven)).send().await.is_err());
 }
@@ -263,6 +276,23 @@ async fn ses() {
         local_api(&cloud, "GET", &format!("/mails/{}/html", sent.message_id().unwrap()), Value::Null).await;
     assert_eq!(html.body, b"<p>html</p>");
     assert!(html.headers["content-security-policy"].starts_with("sandbox"));
+    let message = Message::builder().subject(part("x")).body(Body::builder().text(part("y")).build()).build();
+    for (sender, verified) in [
+        ("Gantry <hello@gantry.example>", true),
+        ("a@mail.gantry.example", true),
+        ("a@evil-gantry.example", false),
+        ("Gantry <a@other.example>", false),
+    ] {
+        let sent = ses
+            .send_email()
+            .from_email_address(sender)
+            .destination(Destination::builder().to_addresses("ada@example.com").build())
+            .content(EmailContent::builder().simple(message.clone()).build())
+            .send()
+            .await;
+        let refused = sent.is_err_and(|error| error.into_service_error().is_message_rejected());
+        assert_eq!(refused, !verified, "{sender}");
+    }
     let nobody =
         ses.send_email().from_email_address("a@b.c").content(EmailContent::builder().build()).send().await;
     assert!(nobody.unwrap_err().into_service_error().is_bad_request_exception());
@@ -281,6 +311,13 @@ async fn secrets_manager() {
     assert_eq!(second.secret_string(), Some("new"));
     let unknown = secrets.get_secret_value().secret_id("other").send().await.unwrap_err();
     assert!(unknown.into_service_error().is_resource_not_found_exception());
+    let listed = secrets.list_secrets().send().await.unwrap_err().into_service_error();
+    assert_eq!(listed.meta().code(), Some("UnknownOperationException"));
+    // A service that is not here at all is answered in the form of most: JSON.
+    let lambda = send("GET", &format!("{}/2015-03-31/functions/", cloud.aws_url()), &[], "").await;
+    assert_eq!((lambda.status, lambda.headers["content-type"].as_str()), (400, "application/json"));
+    let page = [("origin", "https://evil.example")];
+    assert_eq!(send("POST", cloud.aws_url(), &page, "Action=Publish").await.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 
 use crate::product::{Product, local_api, send};
 use jiff::SignedDuration;
-use local::{Cloud, Options};
+use local::{Cloud, InvocationLog, Options};
 use serde_json::{Value, json};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 async fn write(cloud: &Cloud, text: &str) {
     let reply = send("POST", &format!("{}/notes", cloud.api_url()), &[], text).await;
@@ -35,6 +37,8 @@ async fn a_note_travels_from_the_request_to_the_worker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poisoned_note_dies_after_its_receives_and_a_redrive_brings_it_back() {
+    // The first test of a process to do so sets it; nextest gives each test a process of its own.
+    let _set = tracing_subscriber::registry().with(InvocationLog).try_init();
     let product = Product::default();
     let cloud = product.start().await;
     for text in ["good", "poison", "fine"] {
@@ -48,7 +52,14 @@ async fn a_poisoned_note_dies_after_its_receives_and_a_redrive_brings_it_back() 
     let dead = items(&cloud, "/dead-letters").await;
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0]["queue"], "dead-letters");
-    assert!(dead[0]["reason"].as_str().unwrap().contains("batchItemFailures"), "{}", dead[0]);
+    assert_eq!(dead[0]["reason"], "this note cannot be worked on text=poison");
+    assert_eq!(dead[0]["tries"], 2, "it was tried twice");
+    let calls = items(&cloud, "/invocations?function=worker").await;
+    let failed = calls.iter().find(|call| call["answer"]["batchItemFailures"][0].is_object()).unwrap();
+    assert_eq!(failed["log"][0]["level"], "WARN");
+    let status = local_api(&cloud, "GET", "/status", Value::Null).await.json();
+    let worker = status["functions"].as_array().unwrap().iter().find(|one| one["name"] == "worker").unwrap();
+    assert_eq!(worker["failed_records"], 2, "a message that failed is counted");
     product.cured.store(true, Ordering::SeqCst);
     let moved = local_api(&cloud, "POST", "/queues/dead-letters/redrive", json!({})).await.json();
     assert_eq!(moved["moved"], 1);
@@ -76,6 +87,8 @@ async fn a_record_that_cannot_be_published_is_bisected_out_and_parked() {
     let body: Value = serde_json::from_str(parked[0]["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["DDBStreamBatchInfo"]["batchSize"], 1);
     assert_eq!(body["requestContext"]["condition"], "RetryAttemptsExhausted");
+    assert_eq!(parked[0]["reason"], "this note cannot be published");
+    assert_eq!(parked[0]["tries"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,6 +124,13 @@ async fn fifteen_days_of_hourly_runs_take_seconds() {
     assert_eq!(schedules[0]["name"], "hourly");
     let refused = local_api(&cloud, "POST", "/clock", json!({ "advance": "-1d" })).await;
     assert_eq!(refused.status, 400);
+    for (method, body, status) in
+        [("POST", json!([1]), 422), ("POST", Value::Null, 400), ("PUT", json!({}), 405)]
+    {
+        let refused = local_api(&cloud, method, "/clock", body).await;
+        assert_eq!(refused.status, status);
+        assert!(refused.json()["error"].is_string(), "an error of the local API says what is wrong in JSON");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
