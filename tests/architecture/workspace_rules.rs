@@ -36,9 +36,8 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
 }
 
 fn is_function(package: &str) -> bool {
-    ["api-", "hook-", "stream-", "queue-", "cron-", "rotate-"]
-        .iter()
-        .any(|prefix| package.starts_with(prefix))
+    let prefixes = ["api-", "hook-", "stream-", "queue-", "cron-", "rotate-"];
+    package == "operator" || prefixes.iter().any(|prefix| package.starts_with(prefix))
 }
 
 /// Crates of others that only some of ours may use, and why.

@@ -102,9 +102,11 @@ fn outbox(root: &Path, world: &World) -> Result<Value> {
     let text = fs::read_to_string(root.join("events/stream-outbox/two-events.json"))?;
     let mut event: Value = serde_json::from_str(&text)?;
     let record = event.pointer_mut("/Records/0/dynamodb").context("the sample has no record")?;
-    let pk = json!({ "S": format!("OUTBOX#{}", world.envelope["id"].as_str().unwrap_or_default()) });
-    record["Keys"]["pk"] = pk.clone();
-    record["NewImage"]["pk"] = pk;
+    let key = table::Key::Outbox(world.envelope["id"].as_str().unwrap_or_default().parse()?);
+    for (name, value) in [("pk", key.pk()), ("sk", key.sk())] {
+        record["Keys"][name] = json!({ "S": value });
+        record["NewImage"][name] = json!({ "S": value });
+    }
     record["NewImage"]["envelope"] = json!({ "S": world.envelope.to_string() });
     let first = event["Records"][0].take();
     event["Records"] = json!([first]);

@@ -195,12 +195,6 @@ impl Host {
         )
     }
 
-    /// A client of the event bus, and the bus's name. What the bus may have taken is not put again.
-    pub fn event_bus(&self) -> Result<(aws_sdk_eventbridge::Client, String), ConfigurationError> {
-        let name = self.0.environment.required("EVENT_BUS_NAME")?.to_owned();
-        Ok((careful!(aws_sdk_eventbridge, &self.0.config), name))
-    }
-
     /// A client of the queues. A message that a queue may have taken is not sent again.
     pub fn queues(&self) -> aws_sdk_sqs::Client {
         careful!(aws_sdk_sqs, &self.0.config)

@@ -1,10 +1,12 @@
 //! What a function has around its own code: configuration, telemetry, AWS clients, and the shapes of invocation: HTTP, queue,
-//! table stream, schedule, rotation of a secret.
+//! table stream, schedule, rotation of a secret, command.
 //!
 //! The only crate that reads the environment, and with `functions/*` the only one that knows Lambda. A function is a value
 //! ([`Function`]): the same one runs in Lambda, in the local cloud and in tests, always on the real JSON event.
 
+mod bus;
 mod clients;
+mod command;
 mod connections;
 mod environment;
 mod function;
@@ -19,7 +21,7 @@ mod stream;
 mod telemetry;
 
 pub use aws_sdk_dynamodb::config::SharedHttpClient;
-pub use clients::LONGEST_SEND;
+pub use bus::{Bus, Outgoing, Sent};
 pub use environment::{ConfigurationError, Environment, Stage};
 pub use function::{Function, run, trace_header};
 pub use host::Host;

@@ -43,7 +43,7 @@ fn host(environment: Vec<(String, String)>, lost: Option<&LostAnswers>) -> Host 
 
 async fn send_all(host: &Host) -> Ends {
     let (mail, push) = (host.mail(), host.push_sends());
-    let ((bus, bus_name), queues) = (host.event_bus().unwrap(), host.queues());
+    let (bus, queues) = (host.event_bus().unwrap(), host.queues());
     let text = || Content::builder().data("text").build().unwrap();
     let message = Message::builder().subject(text()).body(Body::builder().text(text()).build()).build();
     let mail = mail
@@ -52,8 +52,8 @@ async fn send_all(host: &Host) -> Ends {
         .destination(Destination::builder().to_addresses("ada@example.com").build())
         .content(EmailContent::builder().simple(message).build());
     let push = push.publish().target_arn(ENDPOINT).message("text");
-    let entry = PutEventsRequestEntry::builder().event_bus_name(bus_name).source("gantry").build();
-    let events = bus.put_events().entries(entry);
+    let entry = PutEventsRequestEntry::builder().event_bus_name("gantry").source("gantry").build();
+    let events = bus.client().put_events().entries(entry);
     let queue = queues.send_message().queue_url("http://queues.example.com/outbox-parked").message_body("x");
     let (mail, push, events, queue) = tokio::join!(mail.send(), push.send(), events.send(), queue.send());
     [

@@ -21,6 +21,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("api-orgs", |host| Box::pin(api_orgs::function(host))),
     ("cron-trial-expiry", |host| Box::pin(cron_trial_expiry::function(host))),
     ("hook-stripe", |host| Box::pin(hook_stripe::function(host))),
+    ("operator", |host| Box::pin(operator::function(host))),
     ("queue-mail", |host| Box::pin(queue_mail::function(host))),
     ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),
     ("queue-push-fanout", |host| Box::pin(queue_push_fanout::function(host))),

@@ -5,6 +5,8 @@ use std::fmt;
 use access::{Role, Tenant};
 use primitives::{DeviceId, Email, EventId, LoginId, MemberId, SessionId, Slug, Timestamp, UserId};
 
+use crate::outbox_part::OutboxPart;
+
 /// The partition key's attribute.
 pub const PK: &str = "pk";
 /// The sort key's attribute.
@@ -63,7 +65,7 @@ pub enum Key {
     PushDelivery(EventId, String),
     /// That a consumer dealt with an event.
     Consumed(&'static str, EventId),
-    /// An event on its way to the bus.
+    /// An event on its way to the bus, in its [`OutboxPart`].
     Outbox(EventId),
     /// One row of an audit log: of an organization or, outside of any, of a person or login; then time and event.
     Audit(String, Timestamp, EventId),
@@ -122,7 +124,7 @@ impl Key {
             Self::DeviceToken(hash) => format!("DEVICE_TOKEN#{hash}"),
             Self::FanOut(event) | Self::PushDelivery(event, _) => format!("PUSH#{event}"),
             Self::Consumed(consumer, event) => format!("CONSUMED#{consumer}#{event}"),
-            Self::Outbox(event) => format!("OUTBOX#{event}"),
+            Self::Outbox(event) => OutboxPart::of(*event).pk(),
             Self::Audit(of, ..) => format!("AUDIT#{of}"),
             Self::Idempotency(scope, hash) => format!("IDEMPOTENCY#{scope}#{hash}"),
             Self::RateLimit(limit, hash) => format!("RATE_LIMIT#{limit}#{hash}"),
@@ -139,6 +141,7 @@ impl Key {
             Self::ParkedStripeEvent(_, event) => format!("EVENT#{event}"),
             Self::PushDelivery(_, part) => format!("DELIVERY#{part}"),
             Self::Audit(_, time, event) => format!("{}#{event}", sortable(*time)),
+            Self::Outbox(event) => event.to_string(),
             other => other.kind().to_uppercase(),
         }
     }

@@ -9,6 +9,7 @@ mod item;
 pub mod keys;
 mod marker;
 mod outbox;
+mod outbox_part;
 mod query;
 mod rate_limit;
 mod retry;
@@ -22,7 +23,8 @@ pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, Ide
 pub use item::Item;
 pub use keys::{Index, Key, sortable};
 pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
-pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT};
+pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
+pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState};
 pub use retry::{pause, time_left, within_deadline};

@@ -4,10 +4,11 @@ use primitives::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key,
+    Key, Query,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
     keys::{KIND, TTL},
+    outbox_part::OutboxPart,
     store::Table,
     transaction::Cause,
 };
@@ -28,6 +29,29 @@ impl OutboxRow {
     /// The event.
     pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
         serde_json::from_str(&self.envelope)
+    }
+}
+
+/// A row of the outbox that nobody has marked as published, whatever is in it.
+#[derive(Debug, Deserialize)]
+pub struct Unpublished {
+    /// The event's id, as the row's key has it.
+    #[serde(rename = "sk")]
+    pub id: String,
+    #[serde(default)]
+    envelope: serde_json::Value,
+}
+
+impl Unpublished {
+    /// The row's text and the event in it; else why there is none.
+    pub fn event(&self) -> Result<(&str, Envelope), String> {
+        let text = self.envelope.as_str().ok_or("the row has no text attribute \"envelope\"")?;
+        let event: Envelope =
+            serde_json::from_str(text).map_err(|error| format!("the envelope is no event: {error}"))?;
+        if event.id.to_string() != self.id {
+            return Err(format!("it is the event {} under another key", event.id));
+        }
+        Ok((text, event))
     }
 }
 
@@ -72,7 +96,19 @@ fn json(envelope: &Envelope) -> Result<String, StoreError> {
 }
 
 impl Table {
-    /// Notes that an event is on the bus: its row may go after [`PUBLISHED_ROWS_ARE_KEPT`]. Harmless when repeated.
+    /// Of the next `examined` rows of this part, behind the key `after`, those that are not marked as published; and behind which key the
+    /// part goes on, where it does.
+    pub async fn unpublished(
+        &self,
+        part: OutboxPart,
+        after: Option<&str>,
+        examined: usize,
+    ) -> Result<(Vec<Unpublished>, Option<String>), StoreError> {
+        let query = Query::prefix("outbox", part.pk(), "evt_").strong().without_expiry();
+        self.after(&query, examined, after).await
+    }
+
+    /// Notes that an event is on the bus: its row may go after [`PUBLISHED_ROWS_ARE_KEPT`]. Harmless when repeated: the first time counts.
     pub async fn mark_published(&self, event: &Envelope) -> Result<(), StoreError> {
         let expires_at = self.clock.now().as_second() + PUBLISHED_ROWS_ARE_KEPT.as_secs();
         let answer = self
@@ -80,7 +116,7 @@ impl Table {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key_attributes(&Key::Outbox(event.id))))
-            .update_expression("SET #ttl = :ttl")
+            .update_expression("SET #ttl = if_not_exists(#ttl, :ttl)")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":ttl", number(expires_at))

@@ -6,7 +6,7 @@ use crate::{
     CursorKey, cursor,
     error::StoreError,
     item::{Attributes, read, text},
-    keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
+    keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL},
     store::{Consistency, Table},
 };
 
@@ -27,6 +27,7 @@ pub struct Query {
     index: bool,
     order: Order,
     consistency: Consistency,
+    without_expiry: bool,
     kind: &'static str,
 }
 
@@ -47,6 +48,7 @@ impl Query {
             index: false,
             order: Order::Ascending,
             consistency: Consistency::Eventual,
+            without_expiry: false,
             kind,
         }
     }
@@ -60,6 +62,7 @@ impl Query {
             index: true,
             order: Order::Ascending,
             consistency: Consistency::Eventual,
+            without_expiry: false,
             kind,
         }
     }
@@ -91,6 +94,13 @@ impl Query {
     #[must_use]
     pub fn strong(mut self) -> Self {
         self.consistency = Consistency::Strong;
+        self
+    }
+
+    /// Of the same items those that never expire. The others are read, and paid for, all the same.
+    #[must_use]
+    pub(crate) fn without_expiry(mut self) -> Self {
+        self.without_expiry = true;
         self
     }
 
@@ -150,14 +160,17 @@ impl Table {
             Range::Between(first, last) => ("#pk = :pk AND #sk BETWEEN :first AND :sk", last, Some(first)),
         };
         let first = first.map(|first| (":first".to_owned(), text(first)));
+        let names =
+            [("#pk", pk), ("#sk", sk)].into_iter().chain(query.without_expiry.then_some(("#ttl", TTL)));
+        let names = names.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())).collect();
         let answer = self
             .client
             .query()
             .table_name(&self.name)
             .set_index_name(query.index.then(|| GSI1.to_owned()))
             .key_condition_expression(condition)
-            .expression_attribute_names("#pk", pk)
-            .expression_attribute_names("#sk", sk)
+            .set_filter_expression(query.without_expiry.then(|| "attribute_not_exists(#ttl)".to_owned()))
+            .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(first.map(|first| Attributes::from([first])))
             .expression_attribute_values(":pk", text(&query.pk))
             .expression_attribute_values(":sk", text(value))

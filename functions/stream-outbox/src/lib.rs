@@ -12,11 +12,9 @@ use publisher::Publisher;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let (bus, bus_name) = host.event_bus()?;
     let publisher = Publisher {
         table: host.table().await?,
-        bus,
-        bus_name,
+        bus: host.event_bus()?,
         queues: host.queues(),
         parked_queue_url: host.environment().required("OUTBOX_PARKED_QUEUE_URL")?.to_owned(),
     };

@@ -16,6 +16,24 @@ pub(crate) async fn everything(product: &Product) {
     stripe(product, &acme, &beta).await;
     trials(product).await;
     rotations(product).await;
+    operator(product).await;
+}
+
+/// An event that nobody noted as published is found, and published again.
+async fn operator(product: &Product) {
+    let of_this_hour = |command: &str| {
+        let now = product.cloud.clock().now();
+        let (from, until) = (now - SignedDuration::from_hours(1), now + SignedDuration::from_hours(1));
+        json!({ "command": command, "from": from, "until": until })
+    };
+    product.sign_in("eve@example.com").await;
+    product.settle().await;
+    product.unpublish("identity.magic_link_requested").await;
+    let list = product.cloud.invoke("operator", of_this_hour("outbox.list")).await.unwrap();
+    assert_eq!(list["events"][0]["kind"], "identity.magic_link_requested", "{list}");
+    let done = product.cloud.invoke("operator", of_this_hour("outbox.republish")).await.unwrap();
+    assert_eq!(done["published"], list["events"].as_array().unwrap().len(), "{done}");
+    product.settle().await;
 }
 
 async fn rotations(product: &Product) {

@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use events::{ActorRef, Envelope, Event, NewEvent, TrialStarted};
 use primitives::{Clock, EventId, Ids, OrgId};
 use serde_json::{Value, json};
+use table::Key;
 
 use super::{CREATION, Turn, api, company, observer::Observer, turn};
 use crate::product::Product;
@@ -55,9 +56,12 @@ async fn a_poison_record_among_a_hundred_is_parked_and_the_others_arrive() {
     let ids = Ids::random(Clock::system());
     let (org_id, clock) = (Ids::unguessable::<primitives::kind::Org>(), Clock::system());
     let good: Vec<_> = (0..99).map(|_| envelope(ids.next(), org_id, &clock)).collect();
-    let mut rows: Vec<_> =
-        good.iter().map(|event| row(&event.id.to_string(), &serde_json::to_string(event).unwrap())).collect();
-    rows.insert(50, row("evt_poison", "{\"no\": \"event\"}"));
+    let mut rows: Vec<_> = good
+        .iter()
+        .map(|event| (Key::Outbox(event.id), serde_json::to_string(event).unwrap()))
+        .map(|(key, envelope)| row(&key.pk(), &key.sk(), &envelope))
+        .collect();
+    rows.insert(50, row("OUTBOX#1970-01-01T00#00", "evt_poison", "{\"no\": \"event\"}"));
     let table = aws_sdk_dynamodb::Client::new(&product.sdk);
     for batch in rows.chunks(25) {
         let write = table.batch_write_item().request_items(product.stack.output("TableName"), batch.to_vec());
@@ -69,7 +73,7 @@ async fn a_poison_record_among_a_hundred_is_parked_and_the_others_arrive() {
     let parked = product.eventually("the poison in OutboxParked", parked).await;
     let body: Value = serde_json::from_str(parked.body().unwrap()).unwrap();
     assert!(body["reason"].as_str().unwrap().contains("is no event"), "{body}");
-    assert_eq!(body["record"]["dynamodb"]["Keys"]["pk"]["S"], "OUTBOX#evt_poison", "{body}");
+    assert_eq!(body["record"]["dynamodb"]["Keys"]["pk"]["S"], "OUTBOX#1970-01-01T00#00", "{body}");
     assert_eq!(count(product, "OutboxParked").await, 1, "it alone");
 }
 
@@ -89,11 +93,11 @@ fn envelope(id: EventId, org_id: OrgId, clock: &Clock) -> Envelope {
     }
 }
 
-fn row(id: &str, envelope: &str) -> WriteRequest {
+fn row(pk: &str, sk: &str, envelope: &str) -> WriteRequest {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let put = PutRequest::builder()
-        .item("pk", text(&format!("OUTBOX#{id}")))
-        .item("sk", text("OUTBOX"))
+        .item("pk", text(pk))
+        .item("sk", text(sk))
         .item("kind", text("outbox"))
         .item("envelope", text(envelope));
     WriteRequest::builder().put_request(put.build().unwrap()).build()

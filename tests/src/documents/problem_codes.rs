@@ -17,7 +17,7 @@ use syn::{
 use crate::template::repository;
 
 /// Whose errors stay inside: answers of outside systems, and workers that nobody calls.
-const INSIDE: &[&str] = &["email-client", "queue-", "stream-", "cron-", "rotate-"];
+const INSIDE: &[&str] = &["email-client", "queue-", "stream-", "cron-", "rotate-", "operator"];
 
 const INTRODUCTION: &str = "\
 <!-- Written by `cargo xtask generate` from the sources; do not edit. -->
