@@ -6,8 +6,10 @@
 pub mod bench;
 pub mod check;
 pub mod cloud;
+pub mod fuzz;
 pub mod generate;
 pub mod invoke;
+pub mod mutants;
 pub mod new_function;
 pub mod process;
 pub mod sbom;

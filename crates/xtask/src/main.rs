@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, cloud, generate, invoke, new_function, process, tools};
+use xtask::{bench, check, cloud, fuzz, generate, invoke, mutants, new_function, process, tools};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
@@ -25,6 +25,10 @@ enum Command {
     InvokeAll(invoke::Options),
     /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
     Bench(bench::Options),
+    /// Gives the parsers of outside input hostile input, for longer than the tests do.
+    Fuzz(fuzz::Options),
+    /// Changes the pure rules one place at a time, and says which changes no test notices.
+    Mutants(mutants::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
     Tools(tools::Options),
 }
@@ -38,6 +42,8 @@ fn main() -> Result<()> {
         Command::NewFunction(options) => new_function::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
         Command::Bench(options) => bench::run(&root, &options),
+        Command::Fuzz(options) => fuzz::run(&root, &options),
+        Command::Mutants(options) => mutants::run(&root, &options),
         Command::Tools(options) => tools::install(&root, &options),
     }
 }

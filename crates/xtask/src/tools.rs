@@ -17,6 +17,8 @@ use crate::process::{cargo, run, step};
 const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator"];
 /// From crates.io.
 const CARGO_TOOLS: &[(&str, &str)] = &[("cargo-deny", "0.20.2"), ("cargo-cyclonedx", "0.5.9")];
+/// From crates.io too, and only where they are named: no check needs them.
+const TOOLS_ON_DEMAND: &[(&str, &str)] = &[("cargo-mutants", "27.1.0")];
 
 fn folder(root: &Path) -> PathBuf {
     root.join("target").join("tools")
@@ -49,14 +51,14 @@ pub fn command(root: &Path, name: &str) -> Command {
 /// Which tools to install.
 #[derive(Args, Debug, Default)]
 pub struct Options {
-    /// Only these; all of them if none is named.
+    /// Only these; all that the checks need if none is named.
     #[arg(value_parser = names())]
     only: Vec<String>,
 }
 
 fn names() -> PossibleValuesParser {
     let environments = ENVIRONMENTS.iter().copied();
-    let programs = CARGO_TOOLS.iter().map(|(name, _)| *name);
+    let programs = CARGO_TOOLS.iter().chain(TOOLS_ON_DEMAND).map(|(name, _)| *name);
     PossibleValuesParser::new(environments.chain(programs))
 }
 
@@ -67,7 +69,8 @@ pub fn install(root: &Path, options: &Options) -> Result<()> {
     for name in ENVIRONMENTS.iter().filter(|name| wanted(name)) {
         all = all.and(step(name, || install_python(root, name)).0);
     }
-    for (name, version) in CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)) {
+    let on_demand = TOOLS_ON_DEMAND.iter().filter(|(name, _)| options.only.iter().any(|only| only == name));
+    for (name, version) in CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)).chain(on_demand) {
         all = all.and(step(name, || install_cargo_tool(root, name, version)).0);
     }
     all
@@ -125,7 +128,7 @@ mod tests {
     #[test]
     fn every_tool_is_locked() {
         let exact = |version: &str| version.split('.').all(|part| part.parse::<u32>().is_ok());
-        assert!(CARGO_TOOLS.iter().all(|(_, version)| exact(version)));
+        assert!(CARGO_TOOLS.iter().chain(TOOLS_ON_DEMAND).all(|(_, version)| exact(version)));
         for name in ENVIRONMENTS {
             let read = |ending: &str| {
                 fs::read_to_string(
@@ -134,7 +137,7 @@ mod tests {
                 .unwrap()
             };
             let locked = read("txt");
-            let packages: Vec<_> = locked.split("\n").filter(|line| line.contains("==")).collect();
+            let packages: Vec<_> = locked.split('\n').filter(|line| line.contains("==")).collect();
             for package in &packages {
                 assert!(package.ends_with('\\'), "crates/xtask/tools/{name}.txt: {package} has no hash");
             }

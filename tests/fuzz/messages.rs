@@ -1,0 +1,129 @@
+//! Whole events to the functions that no person calls: what a queue, the stream, a schedule or a rotation may hold.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bolero::check;
+use local::InvokeError;
+use serde_json::{Value, json};
+
+use crate::mutation::{Change, mutated};
+use crate::world::{World, samples};
+
+/// The functions that have a target here.
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "cron-trial-expiry",
+    "queue-mail",
+    "queue-push-delivery",
+    "queue-push-fanout",
+    "rotate-secret",
+    "stream-outbox",
+];
+
+const WORDS: &[&str] = &[
+    "organization.created",
+    "trial.ending",
+    "identity.magic_link_requested",
+    "org_01kar8h5g0e0vsx4q1v3f6m2ah",
+    "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    "ada@example.com",
+    "2026-12-07T10:00:00Z",
+    "INSERT",
+    "AWSPENDING",
+    "finishSecret",
+];
+
+/// Every answer to a mutated event is one that the source understands: no panic, no time-out, and only identifiers that it gave.
+fn every_event_is_answered(function: &str, records: &str, identifier: &str) {
+    let world = World::start();
+    let samples = samples(function);
+    let number = AtomicU32::new(0);
+    let answer = AssertUnwindSafe(|event: Value| {
+        let given: BTreeSet<String> = event[records]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|record| Some(record.pointer(identifier)?.as_str()?.to_owned()))
+            .collect();
+        let event_text = event.to_string();
+        match world.invoke(function, event) {
+            Ok(answer) => {
+                for failure in answer["batchItemFailures"].as_array().into_iter().flatten() {
+                    let id = failure["itemIdentifier"].as_str().unwrap();
+                    assert!(
+                        given.contains(id),
+                        "{function} names {id}, which it was not given: {event_text}"
+                    );
+                }
+            }
+            Err(InvokeError::Failed(problem)) => assert!(!problem.is_empty()),
+            Err(other) => panic!("{function}: {other}: {event_text}"),
+        }
+    });
+    check!().with_type::<(u8, Vec<Change>)>().for_each(|(which, changes)| {
+        let sample = &samples[usize::from(*which) % samples.len()];
+        // An event that was worked on already is passed over, so each has an id of its own.
+        let fresh = format!("evt_01kar8h5g0{:016}", number.fetch_add(1, Ordering::Relaxed));
+        let sample: Value =
+            serde_json::from_str(&sample.to_string().replace("evt_01kar8h5g0e0vsx4q1v3f6m2ah", &fresh))
+                .unwrap();
+        // Of the record only what outsiders decide: the body, or the row. The rest is the service's own form.
+        let event = match &sample[records] {
+            Value::Array(all) => {
+                let inner = all.iter().map(|record| match &record["body"] {
+                    Value::String(body) => {
+                        let mut record = record.clone();
+                        record["body"] = match mutated(&json!(body), WORDS, changes) {
+                            Value::String(body) => json!(body),
+                            other => json!(other.to_string()),
+                        };
+                        record
+                    }
+                    _ => {
+                        let mut record = record.clone();
+                        let image = mutated(&record["dynamodb"]["NewImage"], &[], &[]);
+                        record["dynamodb"]["NewImage"]["envelope"]["S"] =
+                            json!(mutated(&image["envelope"]["S"], WORDS, changes).to_string());
+                        record
+                    }
+                });
+                let mut event = sample.clone();
+                event[records] = inner.collect();
+                event
+            }
+            _ => mutated(&sample, WORDS, changes),
+        };
+        answer(event);
+    });
+}
+
+#[test]
+fn queue_mail() {
+    every_event_is_answered("queue-mail", "Records", "/messageId");
+}
+
+#[test]
+fn queue_push_fanout() {
+    every_event_is_answered("queue-push-fanout", "Records", "/messageId");
+}
+
+#[test]
+fn queue_push_delivery() {
+    every_event_is_answered("queue-push-delivery", "Records", "/messageId");
+}
+
+#[test]
+fn stream_outbox() {
+    every_event_is_answered("stream-outbox", "Records", "/dynamodb/SequenceNumber");
+}
+
+#[test]
+fn cron_trial_expiry() {
+    every_event_is_answered("cron-trial-expiry", "Records", "/");
+}
+
+#[test]
+fn rotate_secret() {
+    every_event_is_answered("rotate-secret", "Records", "/");
+}
