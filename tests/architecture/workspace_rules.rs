@@ -18,11 +18,10 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
     let ground = ["primitives"];
     let language = ["events", "access"];
     Some(match package {
-        "primitives" => Vec::new(),
+        "primitives" | "sends" => Vec::new(),
         "access" => ground.to_vec(),
         "events" => [ground.as_slice(), &["access"]].concat(),
         "table" => [ground.as_slice(), &language].concat(),
-        "sends" => Vec::new(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
         domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table"]].concat(),
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),

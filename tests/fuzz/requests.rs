@@ -253,7 +253,7 @@ fn hook_stripe() {
         sample["id"] = json!(format!("evt_{}", number.fetch_add(1, Ordering::Relaxed)));
         let body = mutated(&sample, &words, changes).to_string();
         let signed = stripe_client::sign(body.as_bytes(), &secret, world.cloud.clock().now());
-        let is_forged = choice % 16 == 0;
+        let is_forged = choice.is_multiple_of(16);
         let signature = if is_forged { signed.replace("v1=", "v1=0") } else { signed };
         let headers = [
             ("content-type".to_owned(), "application/json; charset=utf-8".to_owned()),
