@@ -13,7 +13,7 @@ fn every_mail(organization: &str) -> Vec<(&'static str, Rendered)> {
     let link = "https://app.example.com/settings/billing".to_owned();
     vec![
         named(&MagicLink {
-            link: "https://app.example.com/auth/verify?token=aaa&from=mail".to_owned(),
+            link: "https://app.example.com/auth/verify#token=aaa&from=mail".to_owned(),
             code: "042137".to_owned(),
             minutes: 15,
         }),
@@ -41,7 +41,7 @@ fn mails_read_as_before() {
 #[test]
 fn html_and_text_hold_the_same_link_and_code() {
     let (_, mail) = every_mail("Acme").swap_remove(0);
-    assert!(mail.text.contains("https://app.example.com/auth/verify?token=aaa&from=mail"));
+    assert!(mail.text.contains("https://app.example.com/auth/verify#token=aaa&from=mail"));
     assert!(mail.html.contains("token=aaa&amp;from=mail\""));
     assert!(mail.text.contains("042137") && mail.html.contains("042137"));
     assert!(!mail.subject.contains("042137"), "subjects are shown on lock screens");

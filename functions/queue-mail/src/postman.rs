@@ -90,7 +90,8 @@ impl Postman {
         let token = links.token(data.login_id);
         let lifetime = data.expires_at.duration_since(event.time).as_mins();
         let letter = MagicLink {
-            link: format!("{}/auth/verify?token={token}", self.app_url),
+            // what stands behind the `#` is sent to no server, so no log on the way can hold it
+            link: format!("{}/auth/verify#token={token}", self.app_url),
             code: links.code(data.login_id),
             minutes: u32::try_from(lifetime).unwrap_or_default(),
         };

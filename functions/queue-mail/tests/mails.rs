@@ -113,7 +113,7 @@ async fn a_magic_link_mail_holds_the_link_and_code_of_its_login() {
     let login: LoginId = "lgn_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap();
     let key = LinkKey::from_secret(Services::SECRET_KEY);
     let mails = world.services.mails();
-    let link = format!("http://localhost:5173/auth/verify?token={}\n", key.token(login));
+    let link = format!("http://localhost:5173/auth/verify#token={}\n", key.token(login));
     assert!(text(&mails[0]).contains(&link) && text(&mails[0]).contains(&key.code(login)));
     assert!(text(&mails[0]).contains("15 minutes"));
     assert_eq!(world.recipients(), ["ada@example.com"]);

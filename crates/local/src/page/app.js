@@ -4,7 +4,8 @@ import { product } from "./api.js";
 import { h, render } from "./dom.js";
 import { copy, json, page } from "./widgets.js";
 
-const token = new URLSearchParams(location.search).get("token");
+// Behind the `#`, which no browser sends to a server.
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
 const isSignIn = location.pathname.endsWith("/auth/verify");
 let exchange = null;
 let me = null;
@@ -12,6 +13,8 @@ let isBusy = false;
 
 // The token is a secret: it must not stay in the address bar and in the history.
 if (token) history.replaceState(null, "", location.pathname);
+// Another mail's link, opened in this tab, changes nothing but what stands behind the `#`.
+addEventListener("hashchange", () => location.reload());
 
 async function signIn() {
   isBusy = true;

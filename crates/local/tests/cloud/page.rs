@@ -35,7 +35,7 @@ async fn every_file_is_served_as_what_it_is() {
     for (name, content) in files() {
         let (path, content_type) = match name.rsplit_once('.').unwrap() {
             ("index", "html") => ("/_local".to_owned(), "text/html; charset=utf-8"),
-            ("app", "html") => ("/_local/app/auth/verify?token=1".to_owned(), "text/html; charset=utf-8"),
+            ("app", "html") => ("/_local/app/auth/verify".to_owned(), "text/html; charset=utf-8"),
             (_, "js") => (format!("/_local/page/{name}"), "text/javascript; charset=utf-8"),
             (_, "css") => (format!("/_local/page/{name}"), "text/css; charset=utf-8"),
             (_, "svg") => (format!("/_local/page/{name}"), "image/svg+xml"),
