@@ -29,6 +29,7 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/v1/auth/switch-org", Needs::Session),
     ("GET", "/v1/me", Needs::Session),
     ("GET", "/.well-known/jwks.json", Needs::Nothing),
+    ("GET", "/.well-known/oauth-authorization-server", Needs::Nothing),
     ("GET", "/v1/openapi.json", Needs::Nothing),
     ("POST", "/v1/orgs", Needs::Session),
     ("GET", "/v1/orgs/current", Needs::Member),

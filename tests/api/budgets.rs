@@ -95,6 +95,7 @@ async fn every_route_stays_within_its_budget() {
     for (path, function) in [
         ("/v1/me", "api-auth"),
         ("/.well-known/jwks.json", "api-auth"),
+        ("/.well-known/oauth-authorization-server", "api-auth"),
         ("/v1/openapi.json", "api-auth"),
         ("/v1/orgs/current", "api-orgs"),
         ("/v1/orgs/current/members", "api-orgs"),

@@ -201,7 +201,52 @@ async fn verifying_a_login() {
             )
         })
     };
-    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+    Case { prepare, ahead: SignedDuration::ZERO, wait: LATE_BUT_IN_TIME }.check().await;
+}
+
+/// Within the time that a link works, and long after any client has stopped waiting.
+const LATE_BUT_IN_TIME: SignedDuration = SignedDuration::from_mins(2);
+
+/// Longer than any client waits for an answer: whoever asks again so late is no thief.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refreshing_a_session() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let token = product.sign_in("ada@example.com").await.text("/refresh_token");
+            let body = json!({ "refresh_token": token }).to_string();
+            let headers = [("content-type", "application/json")];
+            ("api-auth", request("POST", "/v1/auth/refresh", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: LATE }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn switching_to_another_organization() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let token = product.sign_in("ada@example.com").await.text("/access_token");
+            let org = product.post_as("/v1/orgs", &token, &json!({ "name": "Acme", "slug": "acme" })).await;
+            let body = json!({ "org_id": org.text("/id") }).to_string();
+            let bearer = format!("Bearer {token}");
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            ("api-auth", request("POST", "/v1/auth/switch-org", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: LATE }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_out() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let bearer = format!("Bearer {}", product.sign_in("ada@example.com").await.text("/access_token"));
+            ("api-auth", request("POST", "/v1/auth/sign-out", &[("authorization", &bearer)], ""))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: LATE }.check().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,4 +14,5 @@ mod reset;
 mod rotation;
 mod rotation_steps;
 mod samples;
+mod signing_in;
 mod story;

@@ -1,11 +1,12 @@
 //! Secrets rotate while people sign in, have sessions and turn pages, and nobody notices.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use lambda_host::{Context, Function, LambdaEvent};
 use local::functions::build;
 use primitives::Clock;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{crashes::request, product::Product};
@@ -258,6 +259,69 @@ async fn fifty_refreshes_over_a_mixed_fleet_leave_one_session_that_works() {
     product.settle().await;
     let ended = product.events().await.into_iter().filter(|name| name == "identity.session_revoked").count();
     assert_eq!(ended, 0);
+}
+
+/// A service that checks tokens by itself keeps the key set for as long as that says, and no longer. In each minute around a rotation it knows
+/// the key of whatever is signed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_of_the_key_set_knows_the_key_of_every_token() {
+    let product = Product::start().await;
+    let session = product.sign_in(ADA).await;
+    product.advance(SignedDuration::from_mins(20)).await;
+    let mut refresh = session.text("/refresh_token");
+    let mut caches: Vec<Vec<String>> = Vec::new();
+    let mut signed_with = std::collections::BTreeSet::new();
+    for minute in 0..30 {
+        if minute == 6 {
+            product.rotate("SessionSecret").await;
+        }
+        let set = product.get("/.well-known/jwks.json", "").await;
+        assert_eq!(set.headers["cache-control"], "public, max-age=300");
+        let kids =
+            set.body["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+        caches.push(kids.collect());
+        let next = product.refresh(&refresh).await;
+        refresh = next.text("/refresh_token");
+        let kid = kid(&next.text("/access_token"));
+        for cache in caches.iter().rev().take(6) {
+            assert!(
+                cache.contains(&kid),
+                "in minute {minute} a token is signed with a key that a cache lacks"
+            );
+        }
+        signed_with.insert(kid);
+        product.advance(SignedDuration::from_mins(1)).await;
+    }
+    assert_eq!(signed_with.len(), 2, "the new key is in use");
+}
+
+/// The name of the key that a token is signed with.
+fn kid(token: &str) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_issuer_can_be_found_by_its_name() {
+    let product = Product::start().await;
+    let own = product.sign_in(ADA).await;
+    let token = own.text("/access_token");
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let request = product.request(Method::GET, "/.well-known/oauth-authorization-server");
+    let metadata = product.send(request.header("origin", "https://somebody.example")).await;
+    assert_eq!(
+        (metadata.status, metadata.text("/issuer")),
+        (StatusCode::OK, claims["iss"].as_str().unwrap().to_owned())
+    );
+    assert_eq!(metadata.text("/jwks_uri"), format!("{}/.well-known/jwks.json", metadata.text("/issuer")));
+    for none in ["/response_types_supported", "/grant_types_supported"] {
+        assert_eq!(metadata.body.pointer(none), Some(&json!([])), "{none}");
+    }
+    assert_eq!(metadata.headers["access-control-allow-origin"], "*");
+    assert_eq!(metadata.headers["cache-control"], "public, max-age=300");
+    assert_eq!(metadata.headers["content-type"], "application/json");
 }
 
 /// Tokens of the key that is in use are good for as long as it is, also when another took its place for a while.

@@ -13,7 +13,18 @@ async fn signing_in_with_the_link_and_with_the_code() {
     let product = Product::start().await;
     let asked = product.post("/v1/auth/magic-links", &json!({ "email": ADA })).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED);
-    assert_eq!(asked.headers["ratelimit-policy"], "\"magic-link-client\";q=30;w=60, \"magic-link\";q=5;w=60");
+    let windows = [
+        "\"magic-link-client\";q=30;w=60",
+        "\"magic-link-client-day\";q=300;w=86400",
+        "\"magic-link\";q=5;w=60",
+        "\"magic-link-hour\";q=10;w=3600",
+        "\"magic-link-day\";q=30;w=86400",
+    ];
+    assert_eq!(asked.headers["ratelimit-policy"], windows.join(", "));
+    assert!(
+        asked.headers["ratelimit"].to_str().unwrap().contains("\"magic-link-hour\";r=9;t=3600"),
+        "{asked:?}"
+    );
     product.settle().await;
     let mail = product.mails(ADA).await.remove(0);
     assert!(
@@ -37,6 +48,9 @@ async fn signing_in_with_the_link_and_with_the_code() {
     assert_eq!(out.status, StatusCode::NO_CONTENT);
     for token in [access, session.text("/access_token")] {
         assert_eq!(product.get("/v1/me", &token).await.problem(), "session_ended");
+        let again =
+            product.send(product.request(Method::POST, "/v1/auth/sign-out").bearer_auth(&token)).await;
+        assert_eq!(again.status, StatusCode::NO_CONTENT, "it is as it was asked to be");
     }
 }
 

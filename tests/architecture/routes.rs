@@ -130,6 +130,7 @@ fn operations(description: &Value) -> Vec<String> {
 /// What somebody without a session may call.
 const PUBLIC: &[&str] = &[
     "GET /.well-known/jwks.json",
+    "GET /.well-known/oauth-authorization-server",
     "GET /v1/openapi.json",
     "POST /v1/auth/magic-links",
     "POST /v1/auth/magic-links/verify",

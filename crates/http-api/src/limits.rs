@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
-use table::{RateLimit, RateLimitState, Table};
+use table::{RateLimit, RateLimitState, Table, Window, WindowState};
 
 use crate::{caller::extension, problem::Problem};
 
@@ -22,34 +22,53 @@ impl Limiter {
         Self { table, used: Arc::default() }
     }
 
-    /// Gives a use back that turned out not to count.
-    pub async fn give_back(&self, state: &RateLimitState, subject: &str) -> Result<(), Problem> {
-        Ok(self.table.give_back(state, subject).await?)
+    /// Uses the limit once for `subject`, or refuses with 429. When the limits cannot be read nothing is allowed: 503.
+    pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
+        let state = self.count(limit, subject).await?;
+        if state.allowed { Ok(state) } else { Err(Self::refusal(&state, None)) }
     }
 
-    /// Uses the limit once for `subject`, or refuses with 429. When the limits cannot be read nothing is allowed: 503.
-    pub async fn take(&self, limit: RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
+    /// Uses the limit once for `subject` and says how it stands: for a caller who decides with more than this limit.
+    pub async fn count(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
         let state = self.table.take(limit, subject).await?;
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(state);
-        if state.allowed {
-            return Ok(state);
-        }
-        let detail = format!(
-            "no more than {} in {} seconds; wait {} seconds",
-            limit.uses,
-            limit.window.as_secs(),
-            state.reset
-        );
-        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(state.reset))
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(state.clone());
+        Ok(state)
+    }
+
+    /// The answer to a use that is beyond the limit; `way_out` says what else may be done.
+    pub fn refusal(state: &RateLimitState, way_out: Option<&str>) -> Problem {
+        let wait = state.retry_after().max(1);
+        let full = state.windows.iter().filter(|state| state.remaining == 0).map(|state| {
+            let Window { uses, length } = state.window;
+            format!("{uses} in {} seconds", length.as_secs())
+        });
+        let full = full.collect::<Vec<_>>().join(" and ");
+        let way_out = way_out.map(|way_out| format!(", or {way_out}")).unwrap_or_default();
+        let detail = format!("no more than {full}; wait {wait} seconds{way_out}");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
+    }
+
+    /// Gives a use back that turned out not to count. What the use was for is done, so this never fails.
+    pub async fn give_back(&self, state: &RateLimitState) {
+        self.table.give_back(state).await;
     }
 
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = |item: fn(&RateLimitState) -> String| used.iter().map(item).collect::<Vec<_>>().join(", ");
-        let policy = list(|state| {
-            format!("\"{}\";q={};w={}", state.limit.name, state.limit.uses, state.limit.window.as_secs())
+        let windows: Vec<_> = used
+            .iter()
+            .flat_map(|limit| {
+                let named = |(index, state)| (window_name(limit.name, index, state), *state);
+                limit.windows.iter().enumerate().map(named)
+            })
+            .collect();
+        let list = |item: fn(&(String, WindowState)) -> String| {
+            windows.iter().map(item).collect::<Vec<_>>().join(", ")
+        };
+        let policy = list(|(name, state)| {
+            format!("\"{name}\";q={};w={}", state.window.uses, state.window.length.as_secs())
         });
-        let state = list(|state| format!("\"{}\";r={};t={}", state.limit.name, state.remaining, state.reset));
+        let state = list(|(name, state)| format!("\"{name}\";r={};t={}", state.remaining, state.reset));
         for (name, value) in [(POLICY, policy), (STATE, state)] {
             if let Some(value) = Some(value)
                 .filter(|value| !value.is_empty())
@@ -58,6 +77,16 @@ impl Limiter {
                 headers.insert(name, value);
             }
         }
+    }
+}
+
+/// A limit's first window has its name; the others say their length behind it, as names in the headers must differ.
+fn window_name(limit: &str, index: usize, state: &WindowState) -> String {
+    match (index, state.window.length.as_secs()) {
+        (0, _) => limit.to_owned(),
+        (_, 3600) => format!("{limit}-hour"),
+        (_, 86_400) => format!("{limit}-day"),
+        (_, seconds) => format!("{limit}-{seconds}"),
     }
 }
 

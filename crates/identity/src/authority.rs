@@ -4,12 +4,18 @@ use std::{
 };
 
 use access::{Actor, Principal, Role, Tenant};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use primitives::{SignedDuration, Timestamp, UserId};
 use serde::Deserialize;
 use table::{Consistency, Key, Table};
 
-use crate::{AuthenticationError, signing::SigningKeys, token::Claims, user::User};
+use crate::{
+    AuthenticationError,
+    signing::SigningKeys,
+    token::{ACCESS_TOKEN, Claims},
+    user::User,
+};
 
 /// Finds out who an access token stands for, now: one call for the person, the membership and the organization together.
 ///
@@ -45,6 +51,22 @@ const KEYS_ARE_FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// than this.
 const LOOK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
+/// By how much the clocks of two instances may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(60);
+
+/// The key that a token names, if its header is one of ours: signed with EdDSA, an access token and nothing else (RFC 9068, section 4), and
+/// without any member that would change what the rest means (RFC 7515, section 4.1.11: what is critical and not understood is refused, and we
+/// understand none).
+fn header(token: &str) -> Option<String> {
+    const CHANGE_THE_MEANING: [&str; 4] = ["crit", "b64", "zip", "enc"];
+    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes).ok()?;
+    let is_ours = header.get("typ").is_some_and(|kind| kind == ACCESS_TOKEN)
+        && header.get("alg").is_some_and(|algorithm| algorithm == "EdDSA")
+        && !CHANGE_THE_MEANING.iter().any(|member| header.contains_key(*member));
+    header.get("kid").filter(|_| is_ours)?.as_str().map(str::to_owned)
+}
+
 /// The facts about a membership that decide what a token is worth.
 #[derive(Deserialize)]
 struct MembershipFacts {
@@ -74,13 +96,30 @@ impl Authority {
         self
     }
 
-    /// Who the token stands for.
+    /// Who the token stands for. An eventual read that would refuse is repeated strongly before it does: what was written a moment ago, such as
+    /// the person or the membership itself, may only not have arrived there yet.
     pub async fn principal(
         &self,
         token: &str,
         consistency: Consistency,
     ) -> Result<Principal, AuthenticationError> {
         let claims = self.claims(token).await?;
+        let found = self.principal_of(&claims, consistency).await;
+        let is_refused = match &found {
+            Ok(principal) => claims.org.is_some() && principal.actor.is_none(),
+            Err(error) => matches!(error, AuthenticationError::SessionEnded),
+        };
+        if is_refused && consistency == Consistency::Eventual {
+            return self.principal_of(&claims, Consistency::Strong).await;
+        }
+        found
+    }
+
+    async fn principal_of(
+        &self,
+        claims: &Claims,
+        consistency: Consistency,
+    ) -> Result<Principal, AuthenticationError> {
         let mut keys = vec![Key::User(claims.sub)];
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
         let place = membership.map(|(tenant, member)| (Key::Member(tenant, member), Key::Org(tenant)));
@@ -116,8 +155,7 @@ impl Authority {
     }
 
     async fn claims(&self, token: &str) -> Result<Claims, AuthenticationError> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| AuthenticationError::InvalidToken)?;
-        let kid = header.kid.ok_or(AuthenticationError::InvalidToken)?;
+        let kid = header(token).ok_or(AuthenticationError::InvalidToken)?;
         let key = self.key(&kid).await?.ok_or(AuthenticationError::InvalidToken)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&self.0.issuer]);
@@ -128,7 +166,15 @@ impl Authority {
             .map_err(|_| AuthenticationError::InvalidToken)?
             .claims;
         let now = self.0.table.clock().now().as_second();
-        if claims.exp <= now { Err(AuthenticationError::TokenExpired) } else { Ok(claims) }
+        if claims.exp <= now {
+            return Err(AuthenticationError::TokenExpired);
+        }
+        let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
+        if begins > now + CLOCKS_DIFFER.as_secs() {
+            Err(AuthenticationError::InvalidToken)
+        } else {
+            Ok(claims)
+        }
     }
 
     async fn key(&self, kid: &str) -> Result<Option<DecodingKey>, AuthenticationError> {

@@ -1,22 +1,21 @@
 use events::{MagicLinkRequested, NewEvent, SessionStarted, UserCreated};
 use primitives::{Email, Ids, LoginId, Secret, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
+use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Table};
 
 use crate::{
-    IdentityError, LinkKey, OpenedProof, Policy, SessionKey, SessionTokens,
-    proof::Shown,
+    IdentityError, Issuer, LinkKey, LoginHistory, OpenedProof, Policy, SessionTokens,
+    history::{KnownNetwork, RecentLogins},
     session::Session,
     user::{EmailOwner, MembershipSummary, User, of_user},
 };
 
 /// One attempt to log in: from the request of a magic link to its use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Login {
+pub(crate) struct Login {
     login_id: LoginId,
-    email: Email,
+    pub(crate) email: Email,
     valid_until: Timestamp,
-    wrong_codes: u8,
     used: Option<Used>,
     #[serde(default)]
     version: u64,
@@ -42,30 +41,6 @@ impl Item for Login {
     }
 }
 
-/// Which login a code for this address belongs to: the latest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct LatestLogin {
-    email: Email,
-    pub(crate) login_id: LoginId,
-    valid_until: Timestamp,
-    #[serde(default)]
-    version: u64,
-}
-
-impl Item for LatestLogin {
-    fn key(&self) -> Key {
-        Key::LatestLogin(self.email.clone())
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn expires_at(&self) -> Option<Timestamp> {
-        Some(self.valid_until)
-    }
-}
-
 /// What the browser that asked for a magic link gets to know.
 #[derive(Clone, Debug)]
 pub struct RequestedLogin {
@@ -75,37 +50,49 @@ pub struct RequestedLogin {
     pub expires_in: i64,
 }
 
+const ATTEMPTS: usize = 10;
+
 /// Begins a login and has the mail sent. The same work and the same answer whether or not somebody has this address.
 pub async fn request_login(
     table: &Table,
     key: &LinkKey,
     policy: &Policy,
     cause: &Cause,
-    email: Email,
+    history: LoginHistory,
 ) -> Result<RequestedLogin, IdentityError> {
-    let now = table.clock().now();
+    let LoginHistory { email, mut recent, .. } = history;
     let login_id: LoginId = Ids::unguessable();
-    let valid_until = now + policy.login_lifetime();
-    let login = Login { login_id, email: email.clone(), valid_until, wrong_codes: 0, used: None, version: 0 };
-    let latest = LatestLogin { email: email.clone(), login_id, valid_until, version: 0 };
-    let event = MagicLinkRequested { login_id, email, expires_at: valid_until };
-    let event = NewEvent::new(None, &login_id, login.next_version(), &event);
-    table.commit(cause, Changes::new().create(&login).overwrite(&latest).publish(event)).await?;
-    Ok(RequestedLogin {
-        browser_token: Secret::new(key.browser_token(login_id)),
-        expires_in: policy.login_lifetime_seconds,
-    })
+    for _ in 0..ATTEMPTS {
+        let valid_until = table.clock().now() + policy.login_lifetime();
+        let login = Login { login_id, email: email.clone(), valid_until, used: None, version: 0 };
+        let event = MagicLinkRequested { login_id, email: email.clone(), expires_at: valid_until };
+        let event = NewEvent::new(None, &login_id, login.next_version(), &event);
+        let changes = Changes::new().create(&login).replace(&recent.with(login_id, valid_until));
+        match table.commit(cause, changes.publish(event)).await {
+            Ok(_) => {
+                let browser_token = Secret::new(key.browser_token(login_id));
+                return Ok(RequestedLogin { browser_token, expires_in: policy.login_lifetime_seconds });
+            }
+            // somebody else asked for the same address
+            Err(CommitError::Conflict { .. }) => recent = RecentLogins::read(table, &email).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(IdentityError::Contention)
 }
 
-const ATTEMPTS: usize = 10;
-
-/// Checks what was proved and begins a session, once for each login. The same browser may ask again within a moment, for an answer that got
-/// lost, and gets the same tokens.
+/// Checks what was proved and begins a session, once for each login. `network` is where the request comes from: it is known to be the
+/// person's from then on.
+///
+/// The browser that asked for the login may ask again as long as nothing has become of the session, for an answer that got lost, and gets the
+/// same tokens. A wrong code ends here, without a look at any login: so it takes as long for an address that somebody waits for a code at as
+/// for any other.
 pub async fn verify_login(
     table: &Table,
-    sessions: &SessionKey,
+    issuer: &Issuer,
     policy: &Policy,
     cause: &Cause,
+    network: &str,
     proof: &OpenedProof,
 ) -> Result<SessionTokens, IdentityError> {
     let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
@@ -113,23 +100,17 @@ pub async fn verify_login(
         let now = table.clock().now();
         let login: Option<Login> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
         let login = login.ok_or(IdentityError::LoginFailed)?;
-        let guessed = matches!(proof.shown, Shown::Code { .. }) && login.wrong_codes >= policy.code_attempts;
-        if now >= login.valid_until || guessed {
+        if now >= login.valid_until || proof.email.as_ref().is_some_and(|email| *email != login.email) {
             return Err(IdentityError::LoginFailed);
         }
-        let attempt = match judge(proof) {
-            Judgement::Wrong => fail(table, cause, login).await,
-            Judgement::Confirm if login.used.is_none() => return Err(IdentityError::ConfirmationRequired),
-            Judgement::Confirm => return Err(IdentityError::LoginFailed),
-            Judgement::Right => match &login.used {
-                None => start(table, sessions, policy, cause, login, now).await,
-                Some(used) if proof.same_browser => {
-                    return repeat(table, sessions, policy, used, now).await;
-                }
-                Some(_) => return Err(IdentityError::LoginFailed),
-            },
-        };
-        match attempt {
+        match &login.used {
+            Some(used) if proof.same_browser => return repeat(table, issuer, policy, used, now).await,
+            Some(_) => return Err(IdentityError::LoginFailed),
+            None if proof.needs_confirmation => return Err(IdentityError::ConfirmationRequired),
+            None => {}
+        }
+        let network = KnownNetwork::of(&login.email, network, policy, now);
+        match start(table, issuer, policy, cause, login, &network).await {
             Err(IdentityError::Commit(CommitError::Conflict { .. })) => {}
             done => return done,
         }
@@ -137,41 +118,25 @@ pub async fn verify_login(
     Err(IdentityError::Contention)
 }
 
-enum Judgement {
-    Right,
-    Confirm,
-    Wrong,
-}
-
-fn judge(proof: &OpenedProof) -> Judgement {
-    match proof.shown {
-        Shown::Link { confirmed } if !confirmed && !proof.same_browser => Judgement::Confirm,
-        Shown::Code { is_right: false } => Judgement::Wrong,
-        Shown::Link { .. } | Shown::Code { is_right: true } => Judgement::Right,
-    }
-}
-
-/// Counts a wrong code, exactly, so that parallel guesses do not get more tries.
-async fn fail(table: &Table, cause: &Cause, mut login: Login) -> Result<SessionTokens, IdentityError> {
-    login.wrong_codes += 1;
-    table.commit(cause, Changes::new().replace(&login)).await?;
-    Err(IdentityError::LoginFailed)
-}
-
 async fn start(
     table: &Table,
-    sessions: &SessionKey,
+    issuer: &Issuer,
     policy: &Policy,
     cause: &Cause,
     mut login: Login,
-    now: Timestamp,
+    network: &KnownNetwork,
 ) -> Result<SessionTokens, IdentityError> {
+    let now = table.clock().now();
     let owner: Option<EmailOwner> =
         table.get(&Key::EmailOwner(login.email.clone()), Consistency::Strong).await?;
     let (user, mut changes) = match owner {
         Some(owner) => {
-            let user: Option<User> = table.get(&Key::User(owner.user_id), Consistency::Strong).await?;
-            (user.ok_or(IdentityError::MissingUser)?, Changes::new())
+            let key = Key::User(owner.user_id);
+            let user: Option<User> = table.get(&key, Consistency::Strong).await?;
+            let user = user.ok_or(IdentityError::MissingUser)?;
+            // whoever is deleted or suspended meanwhile gets no session
+            let unchanged = Changes::new().require(key, Condition::VersionIs(user.version()));
+            (user, unchanged)
         }
         None => create_user(table, &login, now),
     };
@@ -179,10 +144,10 @@ async fn start(
     let session =
         Session::begin(user.user_id, table.ids().next(), policy, now).within(home(&memberships, &user));
     login.used = Some(Used { user_id: user.user_id, session_id: session.session_id });
-    let tokens = sessions.tokens(&session, policy)?;
+    let tokens = issuer.tokens(&session, policy, now)?;
     let event = SessionStarted { user_id: user.user_id, session_id: session.session_id };
     let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
-    changes = changes.replace(&login).create(&session).publish(event);
+    changes = changes.replace(&login).create(&session).overwrite(network).publish(event);
     table.commit(cause, changes).await?;
     Ok(tokens)
 }
@@ -206,15 +171,15 @@ fn home<'a>(memberships: &'a [MembershipSummary], user: &User) -> Option<&'a Mem
 
 async fn repeat(
     table: &Table,
-    sessions: &SessionKey,
+    issuer: &Issuer,
     policy: &Policy,
     used: &Used,
     now: Timestamp,
 ) -> Result<SessionTokens, IdentityError> {
     let session: Option<Session> =
         table.get(&Key::Session(used.user_id, used.session_id), Consistency::Strong).await?;
-    match session.filter(|session| session.is_untouched() && session.is_fresh(policy, now)) {
-        Some(session) => sessions.tokens(&session, policy),
+    match session.filter(Session::is_untouched) {
+        Some(session) => issuer.tokens(&session, policy, now),
         None => Err(IdentityError::LoginFailed),
     }
 }

@@ -8,69 +8,85 @@ use table::RateLimit;
 pub struct Policy {
     /// How long a magic link and its code work, seconds.
     pub login_lifetime_seconds: i64,
-    /// How many wrong codes a login bears.
-    pub code_attempts: u8,
     /// Magic links for one address in any minute.
     pub magic_links_per_minute: u32,
+    /// Magic links for one address in any hour.
+    pub magic_links_per_hour: u32,
+    /// Magic links for one address in any day.
+    pub magic_links_per_day: u32,
     /// Magic links asked for from one network address in any minute.
     pub magic_links_per_client_per_minute: u32,
-    /// Failed logins with one email address from one network address in any hour.
-    pub failed_logins_per_hour: u32,
+    /// Magic links asked for from one network address in any day.
+    pub magic_links_per_client_per_day: u32,
+    /// Wrong codes for one email address in any hour, over all logins and from wherever they come.
+    pub wrong_codes_per_hour: u32,
+    /// The same in any day.
+    pub wrong_codes_per_day: u32,
+    /// For how long a network from which somebody signed in is known to be theirs, days.
+    pub networks_are_known_days: i64,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
     pub session_seconds: i64,
     /// How long a session lasts without use, seconds.
     pub session_idle_seconds: i64,
-    /// How long a repeated refresh or login gets the same answer again, seconds: a lost answer, not a theft.
+    /// For how long a refresh token is no theft after its successor was used as well, seconds.
     pub replay_seconds: i64,
 }
 
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
 impl Default for Policy {
     fn default() -> Self {
-        const MINUTE: i64 = 60;
-        const DAY: i64 = 24 * 60 * MINUTE;
         Self {
-            login_lifetime_seconds: 15 * MINUTE,
-            code_attempts: 5,
+            login_lifetime_seconds: 15 * MINUTE.as_secs(),
             magic_links_per_minute: 5,
+            magic_links_per_hour: 10,
+            magic_links_per_day: 30,
             magic_links_per_client_per_minute: 30,
-            failed_logins_per_hour: 10,
-            access_token_seconds: 15 * MINUTE,
-            session_seconds: 30 * DAY,
-            session_idle_seconds: 7 * DAY,
-            replay_seconds: 10,
+            magic_links_per_client_per_day: 300,
+            wrong_codes_per_hour: 10,
+            wrong_codes_per_day: 50,
+            networks_are_known_days: 90,
+            access_token_seconds: 15 * MINUTE.as_secs(),
+            session_seconds: 30 * DAY.as_secs(),
+            session_idle_seconds: 7 * DAY.as_secs(),
+            replay_seconds: 60,
         }
     }
 }
 
 impl Policy {
-    /// Magic links for one address.
+    /// Magic links for one address; and for one address from a network that is known to be its owner's.
     pub fn magic_links(&self) -> RateLimit {
-        RateLimit {
-            name: "magic-link",
-            uses: self.magic_links_per_minute,
-            window: SignedDuration::from_mins(1),
-        }
+        let windows = [
+            (self.magic_links_per_minute, MINUTE),
+            (self.magic_links_per_hour, HOUR),
+            (self.magic_links_per_day, DAY),
+        ];
+        RateLimit::new("magic-link", windows)
     }
 
     /// Magic links asked for from one network address.
     pub fn magic_links_per_client(&self) -> RateLimit {
-        let uses = self.magic_links_per_client_per_minute;
-        RateLimit { name: "magic-link-client", uses, window: SignedDuration::from_mins(1) }
+        let windows =
+            [(self.magic_links_per_client_per_minute, MINUTE), (self.magic_links_per_client_per_day, DAY)];
+        RateLimit::new("magic-link-client", windows)
     }
 
-    /// Failed logins with one email address from one network address: somebody else's failures do not shut the owner out.
-    pub fn failed_logins(&self) -> RateLimit {
-        RateLimit {
-            name: "failed-login",
-            uses: self.failed_logins_per_hour,
-            window: SignedDuration::from_hours(1),
-        }
+    /// Codes that are tried for one address. A right one is given back, so wrong ones are what counts.
+    pub fn wrong_codes(&self) -> RateLimit {
+        RateLimit::new("code-guess", [(self.wrong_codes_per_hour, HOUR), (self.wrong_codes_per_day, DAY)])
     }
 
     pub(crate) fn login_lifetime(&self) -> SignedDuration {
         SignedDuration::from_secs(self.login_lifetime_seconds)
+    }
+
+    pub(crate) fn networks_are_known(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * self.networks_are_known_days)
     }
 
     pub(crate) fn replay(&self) -> SignedDuration {

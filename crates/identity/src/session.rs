@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use access::{Principal, Tenant};
+use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{NewEvent, SessionRevoked};
 use primitives::{
@@ -11,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     IdentityError, Policy,
     key::{derive, mac, same},
-    signing::Signer,
+    signing::{Signer, SigningKeys},
     token::Claims,
     user::{MembershipSummary, User},
 };
@@ -25,8 +28,14 @@ pub struct Session {
     salt: String,
     /// How often the refresh token was replaced.
     generation: u32,
-    /// When the current pair of tokens was made.
+    /// When the current refresh token was made.
     rotated_at: Timestamp,
+    /// When those before it were made, newest first, as far as that was a moment before `rotated_at`.
+    #[serde(default)]
+    earlier_rotations: Vec<Timestamp>,
+    /// When the access token was made, if later: the session went to another organization.
+    #[serde(default)]
+    moved_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
     valid_until: Timestamp,
     revoked_at: Option<Timestamp>,
@@ -58,6 +67,8 @@ impl Session {
             salt: URL_SAFE_NO_PAD.encode(random_secret::<32>()),
             generation: 0,
             rotated_at: now,
+            earlier_rotations: Vec::new(),
+            moved_at: None,
             created_at: now,
             valid_until: now + SignedDuration::from_secs(policy.session_seconds),
             revoked_at: None,
@@ -73,10 +84,24 @@ impl Session {
         self
     }
 
-    fn rotated(mut self, now: Timestamp) -> Self {
+    fn rotated(mut self, policy: &Policy, now: Timestamp) -> Self {
+        self.earlier_rotations.insert(0, self.rotated_at);
+        self.earlier_rotations.retain(|at| now.duration_since(*at) <= policy.replay());
+        self.earlier_rotations.truncate(REMEMBERED_ROTATIONS);
         self.generation += 1;
         self.rotated_at = now;
+        self.moved_at = None;
         self
+    }
+
+    /// The same in another organization. The refresh token stays, so an answer that gets lost costs nobody the session.
+    fn moved(mut self, membership: &MembershipSummary, now: Timestamp) -> Self {
+        self.moved_at = Some(now);
+        self.within(Some(membership))
+    }
+
+    fn is_within(&self, membership: &MembershipSummary) -> bool {
+        (self.org_id, self.member_id) == (Some(membership.org_id), Some(membership.member_id))
     }
 
     fn revoked(mut self, now: Timestamp) -> Self {
@@ -91,21 +116,28 @@ impl Session {
 
     /// Whether nothing has become of it since its first pair of tokens.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.generation == 0 && self.revoked_at.is_none()
+        self.generation == 0 && self.moved_at.is_none() && self.revoked_at.is_none()
     }
 
-    /// Whether the current tokens were made so recently that asking for them again is a repetition.
-    pub(crate) fn is_fresh(&self, policy: &Policy, now: Timestamp) -> bool {
-        now.duration_since(self.rotated_at) <= policy.replay()
+    /// When a refresh token was replaced that is so many generations old, if that is remembered.
+    fn replaced_at(&self, generations: u32) -> Option<Timestamp> {
+        match generations {
+            0 => None,
+            1 => Some(self.rotated_at),
+            older => self.earlier_rotations.get(usize::try_from(older - 2).ok()?).copied(),
+        }
     }
 }
+
+/// Nobody refreshes so often within a moment.
+const REMEMBERED_ROTATIONS: usize = 20;
 
 /// A pair of tokens. Neither is stored anywhere.
 #[derive(Clone, Debug)]
 pub struct SessionTokens {
     /// Goes with every request.
     pub access_token: Secret<String>,
-    /// How long the access token works from when it was made, seconds.
+    /// How long the access token works from now on, seconds.
     pub expires_in: i64,
     /// Gets the next pair.
     pub refresh_token: Secret<String>,
@@ -118,6 +150,7 @@ pub struct SessionTokens {
 }
 
 /// Makes and checks the tokens of sessions.
+#[derive(Debug)]
 pub struct SessionKey {
     refresh: Secret<[u8; 32]>,
     pub(crate) signer: Signer,
@@ -138,34 +171,70 @@ impl SessionKey {
         self.signer.kid()
     }
 
-    /// The session's current tokens: the same again for the same state of it.
-    pub(crate) fn tokens(&self, session: &Session, policy: &Policy) -> Result<SessionTokens, IdentityError> {
-        let issued_at = session.rotated_at.as_second();
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.issuer.clone(),
-            sub: session.user_id,
-            sid: session.session_id,
-            org: session.org_id,
-            mbr: session.member_id,
-            iat: issued_at,
-            exp: issued_at + policy.access_token_seconds,
-        };
-        Ok(SessionTokens {
-            access_token: Secret::new(self.signer.sign(&claims)?),
-            expires_in: policy.access_token_seconds,
-            refresh_token: Secret::new(self.refresh_token(session, session.generation)),
-            session_id: session.session_id,
-            user_id: session.user_id,
-            org_id: session.org_id,
-        })
-    }
-
     fn refresh_token(&self, session: &Session, generation: u32) -> String {
         let head = head(session.user_id, session.session_id, generation);
         let mac = mac(&self.refresh, &[session.salt.as_bytes(), &head]);
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([head.as_slice(), &mac].concat()))
     }
+}
+
+/// What tokens are made with: the keys at hand, and since when the world knows of each.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// The keys at hand. Refresh tokens are made with the current one from its first moment on.
+    pub keys: Arc<Keys<SessionKey>>,
+    /// The published keys, which say with which of them access tokens are signed.
+    pub published: SigningKeys,
+}
+
+impl Issuer {
+    /// The session's current tokens: the same again for the same state of it.
+    pub(crate) fn tokens(
+        &self,
+        session: &Session,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<SessionTokens, IdentityError> {
+        let key = &self.keys.current;
+        let issued_at = session.moved_at.unwrap_or(session.rotated_at).as_second();
+        let expires_at = (issued_at + policy.access_token_seconds).min(session.valid_until.as_second());
+        let claims = Claims {
+            iss: key.issuer.clone(),
+            aud: key.issuer.clone(),
+            sub: session.user_id,
+            client_id: FIRST_PARTY.to_owned(),
+            jti: token_id(session),
+            sid: session.session_id,
+            org: session.org_id,
+            mbr: session.member_id,
+            auth_time: session.created_at.as_second(),
+            iat: issued_at,
+            nbf: None,
+            exp: expires_at,
+        };
+        let signer = &self.published.signer(&self.keys, now).signer;
+        Ok(SessionTokens {
+            access_token: Secret::new(signer.sign(&claims)?),
+            expires_in: (expires_at - now.as_second()).max(0),
+            refresh_token: Secret::new(key.refresh_token(session, session.generation)),
+            session_id: session.session_id,
+            user_id: session.user_id,
+            org_id: session.org_id,
+        })
+    }
+}
+
+/// The one client that tokens are made for so far: the product's own app (RFC 9068 asks for a `client_id`).
+const FIRST_PARTY: &str = "gantry";
+
+/// Names an access token: the same for the same state of the session.
+fn token_id(session: &Session) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(session.session_id.uuid().as_bytes());
+    context.update(&session.generation.to_be_bytes());
+    context.update(&session.moved_at.map_or(0, Timestamp::as_microsecond).to_be_bytes());
+    context.update(session.member_id.map(|member| *member.uuid().as_bytes()).unwrap_or_default().as_slice());
+    URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..16])
 }
 
 fn head(user: UserId, session: SessionId, generation: u32) -> Vec<u8> {
@@ -197,14 +266,17 @@ impl Shown {
 enum Standing {
     /// It is the current one: the next pair is due.
     Current,
-    /// It was replaced a moment ago, and the answer may have been lost: the same pair again.
+    /// It was replaced, and nobody can say that the answer arrived: the current pair again.
     Repeated,
-    /// It was replaced long ago: somebody else has it.
+    /// A token after it was used as well, and not just now: somebody else has it.
     Stolen,
     /// Nothing.
     Void,
 }
 
+/// The token before the current one is good until the current one is used, however late, since an answer that was lost cannot be told from one
+/// that arrived. An older one is a theft, unless it was replaced a moment ago: tabs of one browser that share their tokens are no thieves
+/// (docs/decisions/0016-repeated-refresh-tokens.md).
 fn standing(
     session: &Session,
     token: &str,
@@ -219,24 +291,26 @@ fn standing(
     if !genuine || !session.is_alive(policy, now) {
         return Standing::Void;
     }
-    match session.generation.checked_sub(shown.generation) {
-        Some(0) => Standing::Current,
-        Some(1) if session.is_fresh(policy, now) => Standing::Repeated,
-        Some(_) => Standing::Stolen,
-        None => Standing::Void,
+    let Some(generations) = session.generation.checked_sub(shown.generation) else { return Standing::Void };
+    let is_recent = |at| now.duration_since(at) <= policy.replay();
+    match generations {
+        0 => Standing::Current,
+        1 => Standing::Repeated,
+        older if session.replaced_at(older).is_some_and(is_recent) => Standing::Repeated,
+        _ => Standing::Stolen,
     }
 }
 
 const ATTEMPTS: usize = 10;
 
-/// Replaces a refresh token and gives the next pair. A token that was replaced more than a moment ago ends the session: either the
-/// person or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
+/// Replaces a refresh token and gives the next pair; for the one before, that pair again. An older token ends the session: either the person
+/// or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
 ///
 /// Whichever of the keys made the token, the next pair is made with the current one. [`IdentityError::InvalidRefreshToken`] with keys that
 /// are not the newest says little: ask again with newer ones. A token that is none does nothing.
 pub async fn refresh(
     table: &Table,
-    keys: &Keys<SessionKey>,
+    issuer: &Issuer,
     policy: &Policy,
     cause: &Cause,
     token: &str,
@@ -244,16 +318,17 @@ pub async fn refresh(
     let shown = Shown::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
     for _ in 0..ATTEMPTS {
         let now = table.clock().now();
-        let (session, user) = load(table, shown.user_id, shown.session_id).await?;
+        let found = load(table, shown.user_id, shown.session_id).await?;
+        let (session, user) = found.ok_or(IdentityError::InvalidRefreshToken)?;
         if !user.accepts(session.session_id, session.created_at) {
             return Err(IdentityError::InvalidRefreshToken);
         }
-        let changes = match standing(&session, token, &shown, keys, policy, now) {
+        let changes = match standing(&session, token, &shown, &issuer.keys, policy, now) {
             Standing::Void => return Err(IdentityError::InvalidRefreshToken),
-            Standing::Repeated => return keys.current.tokens(&session, policy),
+            Standing::Repeated => return issuer.tokens(&session, policy, now),
             Standing::Current => {
-                let rotated = session.rotated(now);
-                let tokens = keys.current.tokens(&rotated, policy)?;
+                let rotated = session.rotated(policy, now);
+                let tokens = issuer.tokens(&rotated, policy, now)?;
                 match table.commit(cause, Changes::new().replace(&rotated)).await {
                     Ok(_) => return Ok(tokens),
                     Err(CommitError::Conflict { .. }) => continue,
@@ -280,10 +355,10 @@ pub async fn sign_out(
 ) -> Result<(), IdentityError> {
     for _ in 0..ATTEMPTS {
         let now = table.clock().now();
-        let (session, user) = load(table, principal.user_id, principal.session_id).await?;
-        if session.revoked_at.is_some() {
+        let found = load(table, principal.user_id, principal.session_id).await?;
+        let Some((session, user)) = found.filter(|(session, _)| session.revoked_at.is_none()) else {
             return Ok(());
-        }
+        };
         match table.commit(cause, end(session, user, policy, "signed_out", now)).await {
             Ok(_) => return Ok(()),
             Err(CommitError::Conflict { .. }) => {}
@@ -293,10 +368,11 @@ pub async fn sign_out(
     Err(IdentityError::Contention)
 }
 
-/// Takes the session into another organization of the person's.
+/// Takes the session into another organization of the person's. Where it is there already, it gives the pair that it has: the same request
+/// again, also many at once, is one.
 pub async fn switch_org(
     table: &Table,
-    key: &SessionKey,
+    issuer: &Issuer,
     policy: &Policy,
     cause: &Cause,
     principal: &Principal,
@@ -315,8 +391,11 @@ pub async fn switch_org(
         if !session.is_alive(policy, now) {
             return Err(IdentityError::InvalidRefreshToken);
         }
-        let session = session.rotated(now).within(Some(&membership));
-        let tokens = key.tokens(&session, policy)?;
+        if session.is_within(&membership) {
+            return issuer.tokens(&session, policy, now);
+        }
+        let session = session.moved(&membership, now);
+        let tokens = issuer.tokens(&session, policy, now)?;
         let mut changes = Changes::new().replace(&session);
         if user.last_org_id != Some(org_id) {
             user.last_org_id = Some(org_id);
@@ -335,12 +414,12 @@ async fn load(
     table: &Table,
     user_id: UserId,
     session_id: SessionId,
-) -> Result<(Session, User), IdentityError> {
+) -> Result<Option<(Session, User)>, IdentityError> {
     let keys = [Key::Session(user_id, session_id), Key::User(user_id)];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    let session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
+    let Some(session) = found.take(&keys[0])? else { return Ok(None) };
     let user = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
-    Ok((session, user))
+    Ok(Some((session, user)))
 }
 
 fn end(session: Session, user: User, policy: &Policy, reason: &str, now: Timestamp) -> Changes {

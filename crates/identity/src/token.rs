@@ -1,7 +1,10 @@
 use primitives::{MemberId, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-/// What an access token says (RFC 9068 names, where it has them). The role is not in it: it is read when it matters.
+/// What an access token calls itself (RFC 9068, section 2.1).
+pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
+
+/// What an access token says: a JWT after RFC 9068. The role is not in it: it is read when it matters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Who made it: the API's public URL.
@@ -10,6 +13,10 @@ pub struct Claims {
     pub aud: String,
     /// The person.
     pub sub: UserId,
+    /// The client that it was made for.
+    pub client_id: String,
+    /// Names this token.
+    pub jti: String,
     /// The session.
     pub sid: SessionId,
     /// The organization that the session is in.
@@ -18,8 +25,13 @@ pub struct Claims {
     /// The person's membership there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mbr: Option<MemberId>,
+    /// When the person signed in, epoch seconds.
+    pub auth_time: i64,
     /// When it was made, epoch seconds.
     pub iat: i64,
+    /// From when on it works, epoch seconds. We write none, and obey it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// When it stops working, epoch seconds.
     pub exp: i64,
 }

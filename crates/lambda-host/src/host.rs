@@ -111,7 +111,12 @@ impl Host {
         }
         let client = clients::dynamodb(&self.0.config, &self.0.environment)?;
         let name = self.0.environment.required("TABLE_NAME")?;
+        let days = match self.0.environment.optional("AUDIT_RETENTION_DAYS") {
+            Some(_) => self.0.environment.parsed("AUDIT_RETENTION_DAYS")?,
+            None => 0,
+        };
         let table = Table::new(client, name, self.0.clock.clone(), self.0.ids.clone());
+        let table = table.keeping_audit_rows(days);
         let table = self.0.table.get_or_init(|| table).clone();
         if let Some(keys) = table.connect().await {
             self.0.signing_keys.get_or_init(|| keys);

@@ -37,8 +37,10 @@ pub enum Key {
     Membership(UserId, Tenant),
     /// An attempt to log in, by the id that the browser holds.
     Login(LoginId),
-    /// The latest attempt to log in with an address: where a typed code is looked up.
-    LatestLogin(Email),
+    /// The last attempts to log in with an address: where a typed code is looked up.
+    RecentLogins(Email),
+    /// That somebody signed in with an address from a network, by the network's hash.
+    KnownNetwork(Email, String),
     /// The public halves of the keys that sign access tokens.
     SigningKeys,
     /// An organization.
@@ -84,7 +86,8 @@ impl Key {
             Self::Session(..) => "session",
             Self::Membership(..) => "membership",
             Self::Login(..) => "login",
-            Self::LatestLogin(..) => "latest_login",
+            Self::RecentLogins(..) => "recent_logins",
+            Self::KnownNetwork(..) => "known_network",
             Self::SigningKeys => "signing_keys",
             Self::Org(..) => "org",
             Self::SlugOwner(..) => "slug_owner",
@@ -111,7 +114,9 @@ impl Key {
             Self::User(user) | Self::Session(user, _) | Self::Membership(user, _) | Self::Device(user, _) => {
                 format!("USER#{user}")
             }
-            Self::EmailOwner(email) | Self::LatestLogin(email) => format!("EMAIL#{email}"),
+            Self::EmailOwner(email) | Self::RecentLogins(email) | Self::KnownNetwork(email, _) => {
+                format!("EMAIL#{email}")
+            }
             Self::Login(login) => format!("LOGIN#{login}"),
             Self::SigningKeys => "SIGNING_KEYS".to_owned(),
             Self::Org(tenant) | Self::Member(tenant, _) | Self::Subscription(tenant) => {
@@ -138,6 +143,7 @@ impl Key {
             Self::Membership(_, tenant) => format!("MEMBERSHIP#{}", tenant.org_id()),
             Self::Member(_, member) => format!("MEMBER#{member}"),
             Self::Device(_, device) => format!("DEVICE#{device}"),
+            Self::KnownNetwork(_, network) => format!("NETWORK#{network}"),
             Self::ParkedStripeEvent(_, event) => format!("EVENT#{event}"),
             Self::PushDelivery(_, part) => format!("DELIVERY#{part}"),
             Self::Audit(_, time, event) => format!("{}#{event}", sortable(*time)),

@@ -23,10 +23,10 @@ pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, Ide
 pub use item::Item;
 pub use keys::{Index, Key, sortable};
 pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
-pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
+pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use query::{Order, Query};
-pub use rate_limit::{RateLimit, RateLimitState};
+pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
 pub use retry::{pause, time_left, within_deadline};
 pub use store::{Consistency, Table};
 pub use transaction::{Cause, Changes, Condition};

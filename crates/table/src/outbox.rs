@@ -16,6 +16,10 @@ use crate::{
 /// How long a row of the outbox stays after it was published.
 pub const PUBLISHED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
+/// How long an audit row outside of any organization stays: what strangers ask for is written down there, and the addresses of people who may
+/// never become customers.
+pub const AUDIT_ROWS_OF_NOBODY_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+
 const ENVELOPE: &str = "envelope";
 
 /// A row of the outbox, as the table's stream shows it.
@@ -71,7 +75,12 @@ struct AuditRow<'a> {
     user_agent: Option<&'a str>,
 }
 
-pub(crate) fn audit_row(envelope: &Envelope, cause: &Cause) -> Result<Attributes, StoreError> {
+/// The audit row about an event. `kept` is how long those of organizations stay; for good where it is not said.
+pub(crate) fn audit_row(
+    envelope: &Envelope,
+    cause: &Cause,
+    kept: Option<SignedDuration>,
+) -> Result<Attributes, StoreError> {
     let of = envelope.org_id.map_or_else(|| envelope.aggregate.id.clone(), |org| org.to_string());
     let key = Key::Audit(of, envelope.time, envelope.id);
     let row = AuditRow {
@@ -84,6 +93,10 @@ pub(crate) fn audit_row(envelope: &Envelope, cause: &Cause) -> Result<Attributes
         serde_dynamo::to_item(&row).map_err(|source| StoreError::shape(&key, source))?;
     attributes.extend(key_attributes(&key));
     attributes.insert(KIND.to_owned(), text(key.kind()));
+    let kept = if envelope.org_id.is_none() { Some(AUDIT_ROWS_OF_NOBODY_ARE_KEPT) } else { kept };
+    if let Some(kept) = kept {
+        attributes.insert(TTL.to_owned(), number(envelope.time.as_second().saturating_add(kept.as_secs())));
+    }
     Ok(attributes)
 }
 

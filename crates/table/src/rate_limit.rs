@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use primitives::SignedDuration;
 
@@ -10,182 +12,285 @@ use crate::{
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
     keys::{KIND, TTL},
-    retry,
     store::Table,
 };
 
-/// So many uses in any window of this length, for each subject.
+/// So many uses in any span of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// The limit's name, as headers and items show it.
-    pub name: &'static str,
+pub struct Window {
     /// How many uses.
     pub uses: u32,
     /// In how long.
-    pub window: SignedDuration,
+    pub length: SignedDuration,
 }
 
-/// What is left of a limit.
+/// How often something may be done, for each subject: in every one of these windows, which slide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The limit's name, as headers and items show it.
+    pub name: &'static str,
+    /// Its windows, the shortest first.
+    pub windows: Vec<Window>,
+}
+
+impl RateLimit {
+    /// So many uses, each in so long.
+    pub fn new(name: &'static str, windows: impl IntoIterator<Item = (u32, SignedDuration)>) -> Self {
+        let windows = windows.into_iter().map(|(uses, length)| Window { uses, length }).collect();
+        Self { name, windows }
+    }
+
+    /// How many uses have to be remembered: older ones decide nothing.
+    fn remembered(&self) -> usize {
+        self.windows.iter().map(|window| place(window.uses)).max().unwrap_or_default()
+    }
+
+    fn longest(&self) -> SignedDuration {
+        self.windows.iter().map(|window| window.length).max().unwrap_or_default()
+    }
+}
+
+/// What is left in one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimitState {
-    /// The limit.
-    pub limit: RateLimit,
-    /// Whether this use is within it.
-    pub allowed: bool,
+pub struct WindowState {
+    /// The window.
+    pub window: Window,
     /// How many uses are left now.
     pub remaining: u32,
     /// Seconds until one more use is given.
     pub reset: u64,
-    /// What this use took: its slot and time, milliseconds.
-    pub(crate) receipt: Option<(usize, i64)>,
 }
 
-/// A limit has as many slots as uses; each holds the time of the use that took it last. A slot is free when that time has left the window,
-/// and taking it is conditional on that very time, so that two never take one. Each write, refused or not, shows all slots as they are: whoever
-/// is refused by the limit learns it from that state, not from a guess, and so does whoever asks what is left. Callers begin at slots of their
-/// own, so that they seldom collide.
-struct Slots(Vec<Option<i64>>);
+/// What is left of a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitState {
+    /// The limit's name.
+    pub name: &'static str,
+    /// Whether this use is within it.
+    pub allowed: bool,
+    /// How each of its windows stands.
+    pub windows: Vec<WindowState>,
+    /// Where this use is noted, and as what.
+    receipt: Option<(Key, i128)>,
+}
 
-impl Slots {
-    fn read(limit: RateLimit, item: Option<&Attributes>) -> Self {
-        let number = |name: &str| item?.get(name)?.as_n().ok()?.parse::<i64>().ok();
-        Self((0..limit.uses).map(|slot| number(&format!("t{slot}"))).collect())
-    }
-
-    /// A free slot: the first one from `start` on, around the end.
-    fn free(&self, start: usize, begin: i64) -> Option<usize> {
-        let count = self.0.len().max(1);
-        let slots = (0..self.0.len()).map(|offset| (start + offset) % count);
-        slots.into_iter().find(|slot| self.0.get(*slot).copied().flatten().is_none_or(|time| time <= begin))
-    }
-
-    fn state(&self, limit: RateLimit, now: i64, receipt: Option<(usize, i64)>) -> RateLimitState {
-        let begin = window_begin(limit, now);
-        let inside: Vec<i64> = self.0.iter().flatten().copied().filter(|time| *time > begin).collect();
-        let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
-        let reset =
-            inside.iter().min().map_or(0, |oldest| (oldest - begin).max(0).unsigned_abs().div_ceil(1000));
-        let (allowed, remaining) = (receipt.is_some(), limit.uses.saturating_sub(used));
-        RateLimitState { limit, allowed, remaining, reset, receipt }
+impl RateLimitState {
+    /// Seconds until a refused use would be within all windows.
+    pub fn retry_after(&self) -> u64 {
+        let full = self.windows.iter().filter(|state| state.remaining == 0);
+        full.map(|state| state.reset).max().unwrap_or_default()
     }
 }
 
-/// Milliseconds: uses at this time or before have left the window.
-fn window_begin(limit: RateLimit, now: i64) -> i64 {
-    now - i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX)
+/// The attribute that holds the last uses, newest first.
+const USES: &str = "uses";
+
+/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the same: an attempt whose answer was lost
+/// finds its own use when it is repeated, and a use that is given back is found among others of its millisecond.
+const DIGITS: i128 = 1_000_000_000;
+
+fn noted(milliseconds: i64) -> i128 {
+    i128::from(milliseconds) * DIGITS
+        + i128::from(u32::from_be_bytes(primitives::random_secret::<4>())) % DIGITS
 }
 
-fn key(limit: RateLimit, subject: &str) -> Key {
+fn milliseconds(length: SignedDuration) -> i128 {
+    length.as_millis()
+}
+
+fn place(uses: u32) -> usize {
+    usize::try_from(uses).unwrap_or(usize::MAX)
+}
+
+fn key(limit: &RateLimit, subject: &str) -> Key {
     Key::RateLimit(limit.name, hex::encode(digest(&SHA256, subject.as_bytes())))
+}
+
+fn uses(item: Option<&Attributes>) -> Vec<i128> {
+    let list = item.and_then(|item| item.get(USES)?.as_l().ok()).map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|value| value.as_n().ok()?.parse().ok()).collect()
+}
+
+/// How the limit stands at `now`, milliseconds, after these uses.
+fn state(limit: &RateLimit, uses: &[i128], now: i64, receipt: Option<(Key, i128)>) -> RateLimitState {
+    let windows = limit.windows.iter().map(|window| {
+        let begin = i128::from(now) - milliseconds(window.length);
+        let inside: Vec<_> = uses.iter().map(|noted| noted / DIGITS).filter(|time| *time > begin).collect();
+        let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
+        // one more is given when the oldest of as many as there may be has left
+        let next = inside.get(place(window.uses.min(used)).saturating_sub(1));
+        let reset =
+            next.map_or(0, |time| u64::try_from((time - begin).max(0)).unwrap_or(u64::MAX).div_ceil(1000));
+        WindowState { window: *window, remaining: window.uses.saturating_sub(used), reset }
+    });
+    RateLimitState { name: limit.name, allowed: receipt.is_some(), windows: windows.collect(), receipt }
 }
 
 impl Table {
     /// Uses the limit once, for `subject`. Exact under any number of parallel callers; an error, never a yes, when the table cannot
     /// be reached.
-    pub async fn take(&self, limit: RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
-        let key = key(limit, subject);
-        let random = u32::from_be_bytes(primitives::random_secret::<4>()) % limit.uses.max(1);
-        let start = usize::try_from(random).unwrap_or_default();
-        let mut slots = Slots::read(limit, None);
-        let mut attempt = 0;
-        loop {
-            let now = self.clock.now().as_millisecond();
-            let Some(slot) = slots.free(start, window_begin(limit, now)) else {
-                return Ok(slots.state(limit, now, None));
-            };
-            let (taken, current) = self.take_slot(limit, &key, &slots, slot, now).await?;
-            slots = Slots::read(limit, Some(&current));
-            if taken {
-                return Ok(slots.state(limit, now, Some((slot, now))));
-            }
-            // the first refusal only tells how the slots stand; later ones mean that others are at it too
-            if attempt > 0 && !retry::pause(attempt, retry::time_left()).await {
-                let detail = "too many callers use one limit at once".to_owned();
-                return Err(StoreError::Unavailable {
-                    operation: "UpdateItem",
-                    code: "contention".to_owned(),
-                    detail,
-                });
-            }
-            attempt += 1;
+    ///
+    /// One conditional write does it. The item lists the last uses, newest first, so that a window of five has room when the fifth use from
+    /// the front is not there or has left the window. Nobody reads first, so nobody collides.
+    pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
+        let (key, now) = (key(limit, subject), self.clock.now().as_millisecond());
+        if limit.windows.iter().any(|window| window.uses == 0) {
+            return Ok(state(limit, &[], now, None));
         }
+        let use_ = noted(now);
+        let (is_taken, uses) = self.note_use(limit, &key, use_, now).await?;
+        if is_taken {
+            self.forget_old_uses(limit, &key, uses.len()).await;
+        }
+        Ok(state(limit, &uses, now, is_taken.then_some((key, use_))))
     }
 
-    /// Gives a use back that turned out not to count, such as a login that succeeded where only failures are limited.
-    pub async fn give_back(&self, state: &RateLimitState, subject: &str) -> Result<(), StoreError> {
-        let Some((slot, time)) = state.receipt else { return Ok(()) };
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_attributes(&key(state.limit, subject))))
-            .update_expression("REMOVE #slot")
-            .condition_expression("#slot = :time")
-            .expression_attribute_names("#slot", format!("t{slot}"))
-            .expression_attribute_values(":time", number(time))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => self.usage().record("UpdateItem", true, answer.consumed_capacity()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {}
-            Err(error) => return Err(StoreError::from_sdk("UpdateItem", error)),
-        }
-        Ok(())
-    }
-
-    /// Takes the slot if it still is as it was seen. Whether it did, and the item with the slots as it is now.
-    async fn take_slot(
+    /// Writes the use down if there is room for it. Whether it is there, and all uses as they stand now.
+    async fn note_use(
         &self,
-        limit: RateLimit,
+        limit: &RateLimit,
         key: &Key,
-        slots: &Slots,
-        slot: usize,
+        use_: i128,
         now: i64,
-    ) -> Result<(bool, Attributes), StoreError> {
-        let expires_at = (now + i64::try_from(limit.window.as_millis()).unwrap_or_default()) / 1000 + 60;
-        let seen = slots.0.get(slot).copied().flatten();
-        let condition = if seen.is_some() { "#slot = :seen" } else { "attribute_not_exists(#slot)" };
-        let taker = text(hex::encode(primitives::random_secret::<8>()));
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_attributes(key)))
-            .update_expression("SET #slot = :now, #ttl = :ttl, #kind = :kind, taken_by = :taker")
-            .condition_expression(condition)
-            .expression_attribute_names("#slot", format!("t{slot}"))
+    ) -> Result<(bool, Vec<i128>), StoreError> {
+        let expires_at = now / 1000 + limit.longest().as_secs() + 60;
+        let one = AttributeValue::L(vec![number(use_)]);
+        let mut conditions = vec!["NOT contains(#uses, :use)".to_owned()];
+        let mut update = self
+            .update_limit(key)
+            .update_expression(
+                "SET #uses = list_append(:one, if_not_exists(#uses, :none)), #ttl = :ttl, #kind = :kind",
+            )
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_names("#kind", KIND)
-            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":use", number(use_))
+            .expression_attribute_values(":one", one)
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":ttl", number(expires_at))
             .expression_attribute_values(":kind", text(key.kind()))
-            .expression_attribute_values(":taker", taker.clone())
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let update = match seen {
-            Some(seen) => update.expression_attribute_values(":seen", number(seen)),
-            None => update,
-        };
-        match update.send().await {
+            .return_values(ReturnValue::AllNew);
+        for (index, window) in limit.windows.iter().enumerate() {
+            let last = window.uses - 1;
+            conditions
+                .push(format!("(attribute_not_exists(#uses[{last}]) OR #uses[{last}] < :begin{index})"));
+            let begin = i128::from(now) - milliseconds(window.length);
+            update =
+                update.expression_attribute_values(format!(":begin{index}"), number((begin + 1) * DIGITS));
+        }
+        match update.condition_expression(conditions.join(" AND ")).send().await {
             Ok(answer) => {
                 self.usage().record("UpdateItem", true, answer.consumed_capacity());
-                Ok((true, answer.attributes.unwrap_or_default()))
+                Ok((true, uses(answer.attributes.as_ref())))
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     self.usage().record("UpdateItem", true, None);
-                    let current = failed.item().cloned().unwrap_or_default();
+                    let uses = uses(failed.item());
                     // Ours: an attempt before this one was carried out, and its answer was lost.
-                    let is_ours = current.get("taken_by") == Some(&taker);
-                    Ok((is_ours, current))
+                    Ok((uses.contains(&use_), uses))
                 }
                 _ => Err(StoreError::from_sdk("UpdateItem", error)),
             },
         }
+    }
+
+    /// Cuts off uses that decide nothing any more, once there are many of them. What is at such a place is older than all that count, however
+    /// many come in meanwhile. Cutting later does no harm.
+    async fn forget_old_uses(&self, limit: &RateLimit, key: &Key, count: usize) {
+        const AT_MOST: usize = 100;
+        let remembered = limit.remembered();
+        if count <= remembered + remembered / 4 + 8 {
+            return;
+        }
+        let places: Vec<_> =
+            (remembered..count).take(AT_MOST).map(|place| format!("#uses[{place}]")).collect();
+        let update = self.update_limit(key).update_expression(format!("REMOVE {}", places.join(", ")));
+        match update.condition_expression("attribute_exists(#uses)").send().await {
+            Ok(answer) => self.usage().record("UpdateItem", true, answer.consumed_capacity()),
+            Err(error) => {
+                let error = StoreError::from_sdk("UpdateItem", error);
+                tracing::warn!(limit = limit.name, error = &error as &dyn std::error::Error, "old uses stay");
+            }
+        }
+    }
+
+    /// Gives a use back that turned out not to count, such as a guess that was right where only wrong ones are limited. Best effort: whoever
+    /// has done what the use was for must not fail for this, so a failure is logged, and the use counts until it leaves the window.
+    pub async fn give_back(&self, state: &RateLimitState) {
+        let Some((key, use_)) = &state.receipt else { return };
+        if let Err(error) = self.remove_use(key, *use_).await {
+            tracing::warn!(
+                limit = state.name,
+                error = &error as &dyn std::error::Error,
+                "a use is not given back"
+            );
+        }
+    }
+
+    async fn remove_use(&self, key: &Key, use_: i128) -> Result<(), StoreError> {
+        const ATTEMPTS: usize = 20;
+        let mut place = 0;
+        for attempt in 0..ATTEMPTS {
+            let update = self
+                .update_limit(key)
+                .update_expression(format!("REMOVE #uses[{place}]"))
+                .condition_expression(format!("#uses[{place}] = :use"))
+                .expression_attribute_values(":use", number(use_));
+            let error = match update.send().await {
+                Ok(answer) => {
+                    self.usage().record("UpdateItem", true, answer.consumed_capacity());
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
+            else {
+                return Err(StoreError::from_sdk("UpdateItem", error));
+            };
+            self.usage().record("UpdateItem", true, None);
+            // others came before it meanwhile
+            match uses(failed.item()).iter().position(|other| *other == use_) {
+                Some(moved) => place = moved,
+                None => return Ok(()),
+            }
+            if attempt > 2 && !crate::retry::pause(0, Duration::from_secs(1)).await {
+                break;
+            }
+        }
+        let detail = "too many callers use one limit at once".to_owned();
+        Err(StoreError::Unavailable { operation: "UpdateItem", code: "contention".to_owned(), detail })
+    }
+
+    fn update_limit(&self, key: &Key) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(key)))
+            .expression_attribute_names("#uses", USES)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_window_says_what_is_left_and_when_one_more_is_given() {
+        let limit =
+            RateLimit::new("test", [(2, SignedDuration::from_mins(1)), (3, SignedDuration::from_hours(1))]);
+        let at = |second: i128| second * 1000 * DIGITS + 7;
+        let left = |uses: &[i128], now: i64| {
+            let state = state(&limit, uses, now * 1000, None);
+            let windows =
+                state.windows.iter().map(|state| (state.remaining, state.reset)).collect::<Vec<_>>();
+            (windows, state.retry_after())
+        };
+        assert_eq!(left(&[], 100), (vec![(2, 0), (3, 0)], 0));
+        assert_eq!(left(&[at(100)], 110), (vec![(1, 50), (2, 3590)], 0));
+        assert_eq!(left(&[at(105), at(100)], 110), (vec![(0, 50), (1, 3590)], 50));
+        assert_eq!(left(&[at(200), at(105), at(100)], 210), (vec![(1, 50), (0, 3490)], 3490));
+        assert_eq!(left(&[at(201), at(200), at(105), at(100)], 210), (vec![(0, 50), (0, 3495)], 3495));
     }
 }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
     error::DisplayErrorContext,
     types::{KeysAndAttributes, ReturnConsumedCapacity},
 };
-use primitives::{Clock, Ids};
+use primitives::{Clock, Ids, SignedDuration};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -37,13 +37,24 @@ pub struct Table {
     pub(crate) name: String,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
+    pub(crate) audit_rows_are_kept: Option<SignedDuration>,
     usage: Usage,
 }
 
 impl Table {
     /// The table of this name.
     pub fn new(client: Client, name: impl Into<String>, clock: Clock, ids: Ids) -> Self {
-        Self { client, name: name.into(), clock, ids, usage: Usage::default() }
+        let usage = Usage::default();
+        Self { client, name: name.into(), clock, ids, audit_rows_are_kept: None, usage }
+    }
+
+    /// The same, whose audit rows of organizations are deleted after so many days; with 0 they stay for good. It holds for rows written from
+    /// then on.
+    #[must_use]
+    pub fn keeping_audit_rows(mut self, days: u32) -> Self {
+        let kept = SignedDuration::from_hours(24 * i64::from(days));
+        self.audit_rows_are_kept = (days > 0).then_some(kept);
+        self
     }
 
     /// The calls made so far and what they cost.

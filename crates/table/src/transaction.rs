@@ -235,7 +235,7 @@ impl Table {
         }
         let mut operations = changes.operations;
         for envelope in envelopes {
-            for attributes in [outbox_row(envelope)?, audit_row(envelope, cause)?] {
+            for attributes in [outbox_row(envelope)?, audit_row(envelope, cause, self.audit_rows_are_kept)?] {
                 let key = Key::Outbox(envelope.id);
                 operations.push(Operation {
                     key,

@@ -23,10 +23,23 @@ async fn a_claimed_key_is_the_callers_own() {
 async fn a_use_of_a_limit_counts_once() {
     let (database, lost) = (Database::start().await, LostAnswers::default());
     let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
-    let limit = RateLimit { name: "test", uses: 3, window: SignedDuration::from_mins(1) };
-    let states = [table.take(limit, "ada").await.unwrap(), table.take(limit, "ada").await.unwrap()];
+    let limit = RateLimit::new("test", [(3, SignedDuration::from_mins(1))]);
+    let states = [table.take(&limit, "ada").await.unwrap(), table.take(&limit, "ada").await.unwrap()];
     assert_eq!(lost.operations(), ["UpdateItem"]);
-    assert_eq!(states.map(|state| (state.allowed, state.remaining)), [(true, 2), (true, 1)]);
+    assert_eq!(states.map(|state| (state.allowed, state.windows[0].remaining)), [(true, 2), (true, 1)]);
+}
+
+#[tokio::test]
+async fn a_use_is_given_back_once() {
+    let (database, lost) = (Database::start().await, LostAnswers::default());
+    let clock = Clock::fixed(noon());
+    let limit = RateLimit::new("test", [(3, SignedDuration::from_mins(1))]);
+    let sure = database.table(&clock);
+    let states = [sure.take(&limit, "ada").await.unwrap(), sure.take(&limit, "ada").await.unwrap()];
+    // the answer is lost, the SDK calls again, and what is at its place then is another's use
+    database.table_over(&clock, lost.http_client()).give_back(&states[1]).await;
+    assert_eq!(lost.operations(), ["UpdateItem"]);
+    assert_eq!(sure.take(&limit, "ada").await.unwrap().windows[0].remaining, 1);
 }
 
 #[tokio::test]

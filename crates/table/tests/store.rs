@@ -1,13 +1,13 @@
-//! The table on a real engine: transactions, races, idempotency, limits and paging.
+//! The table on a real engine: transactions, races, idempotency and paging.
 
 use access::Tenant;
-use events::{ActorRef, NewEvent, TrialStarted};
+use events::{ActorRef, NewEvent, TrialStarted, UserCreated};
 use futures::future::join_all;
 use primitives::{Clock, Ids, Keys, Limit, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
     Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, IdempotencyKey, Item, Key, Query,
-    RateLimit, StoreError, StoredAnswer,
+    StoreError, StoredAnswer,
 };
 use test_support::{Database, noon};
 
@@ -83,6 +83,33 @@ async fn state_event_and_audit_row_are_written_together_or_not_at_all() {
     assert_eq!(database.items().await.len(), 3, "a refused transaction leaves nothing");
 }
 
+/// What strangers ask for is forgotten; what happens in an organization is kept as long as whoever runs it says.
+#[tokio::test]
+async fn audit_rows_outside_of_organizations_expire_and_those_of_organizations_when_it_is_said() {
+    let days = |days: i64| noon().as_second() + days * 24 * 60 * 60;
+    for (kept, expected) in [(0, None), (365, Some(days(365)))] {
+        let database = Database::start().await;
+        let table = database.table(&Clock::fixed(noon())).keeping_audit_rows(kept);
+        let user_id: UserId = Ids::unguessable();
+        let asked = UserCreated { user_id, email: "ada@example.com".parse().unwrap() };
+        let outside = NewEvent::new(None, &user_id, 1, &asked);
+        let inside = started(&counter());
+        table.commit(&cause(), Changes::new().publish(outside).publish(inside)).await.unwrap();
+        let rows = database.items().await;
+        let rows = rows.iter().filter(|row| row["kind"].as_s().is_ok_and(|kind| kind == "audit"));
+        let mut expiries: Vec<(String, Option<i64>)> = rows
+            .map(|row| {
+                let expiry = row.get("expires_at").map(|time| time.as_n().unwrap().parse().unwrap());
+                (row["action"].as_s().unwrap().clone(), expiry)
+            })
+            .collect();
+        expiries.sort();
+        let expected =
+            [("identity.user_created".to_owned(), Some(days(90))), ("trial.started".to_owned(), expected)];
+        assert_eq!(expiries, expected);
+    }
+}
+
 #[tokio::test]
 async fn fifty_increments_at_once_are_fifty() {
     let database = Database::start().await;
@@ -126,62 +153,6 @@ async fn a_transaction_over_the_limit_is_refused_before_it_is_sent() {
     let error = table.commit(&cause(), changes).await.unwrap_err();
     assert!(matches!(error, CommitError::Store(StoreError::TooLarge { items: 101, .. })));
     assert!(table.usage().take().is_empty());
-}
-
-const FIVE_A_MINUTE: RateLimit = RateLimit { name: "test", uses: 5, window: SignedDuration::from_mins(1) };
-
-#[tokio::test]
-async fn a_limit_of_five_lets_exactly_five_of_a_hundred_parallel_callers_through() {
-    let database = Database::start().await;
-    let clock = Clock::fixed(noon());
-    let table = database.table(&clock);
-    let states = join_all((0..100).map(|_| table.take(FIVE_A_MINUTE, "ada@example.com"))).await;
-    assert_eq!(states.into_iter().filter(|state| state.as_ref().unwrap().allowed).count(), 5);
-    assert!(table.take(FIVE_A_MINUTE, "bob@example.com").await.unwrap().allowed);
-}
-
-#[tokio::test]
-async fn no_window_of_the_limits_length_holds_more_than_the_limit() {
-    let database = Database::start().await;
-    let clock = Clock::fixed(noon());
-    let table = database.table(&clock);
-    let mut allowed = Vec::new();
-    for second in 0..200_i64 {
-        if table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed {
-            allowed.push(second);
-        }
-        clock.advance(SignedDuration::from_secs(1));
-    }
-    assert_eq!(
-        allowed,
-        [0, 1, 2, 3, 4, 60, 61, 62, 63, 64, 120, 121, 122, 123, 124, 180, 181, 182, 183, 184]
-    );
-    let refused = table.take(FIVE_A_MINUTE, "ada").await.unwrap();
-    assert_eq!((refused.allowed, refused.remaining, refused.reset), (false, 0, 40));
-}
-
-#[tokio::test]
-async fn a_use_that_is_given_back_does_not_count() {
-    let database = Database::start().await;
-    let table = database.table(&Clock::fixed(noon()));
-    for _ in 0..20 {
-        let state = table.take(FIVE_A_MINUTE, "ada").await.unwrap();
-        assert!(state.allowed);
-        table.give_back(&state, "ada").await.unwrap();
-    }
-    for left in (0..5).rev() {
-        let state = table.take(FIVE_A_MINUTE, "ada").await.unwrap();
-        assert_eq!((state.allowed, state.remaining), (true, left));
-    }
-    assert!(!table.take(FIVE_A_MINUTE, "ada").await.unwrap().allowed);
-}
-
-#[tokio::test]
-async fn a_limit_without_its_store_is_an_error_and_no_yes() {
-    let database = Database::start().await;
-    let table = database.table(&Clock::system());
-    database.client.delete_table().table_name(test_support::TABLE_NAME).send().await.unwrap();
-    assert!(table.take(FIVE_A_MINUTE, "ada").await.is_err());
 }
 
 #[tokio::test]

@@ -83,6 +83,29 @@ impl Database {
         items
     }
 
+    /// Takes over everything that another database holds.
+    ///
+    /// # Panics
+    /// When one of them does not answer.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+    pub async fn copy(&self, other: &Self) {
+        for item in other.items().await {
+            let put = self.client.put_item().table_name(TABLE_NAME).set_item(Some(item));
+            put.send().await.expect("a copied item");
+        }
+    }
+
+    /// Deletes an item, as nothing in the product does.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+    pub async fn delete(&self, key: &table::Key) {
+        let text = aws_sdk_dynamodb::types::AttributeValue::S;
+        let delete = self.client.delete_item().table_name(TABLE_NAME).key(PK, text(key.pk()));
+        delete.key(SK, text(key.sk())).send().await.expect("the item deleted");
+    }
+
     /// How many items of this kind there are.
     pub async fn count(&self, kind: &str) -> usize {
         let is_kind = |item: &Attributes| {

@@ -3,12 +3,16 @@
 mod crashes;
 mod database;
 mod lost_answers;
+mod meanwhile;
 mod recorder;
 mod services;
+mod stale_reads;
 mod tapped;
 
 pub use crashes::{Crashes, Moment};
 pub use database::{Attributes, Database, TABLE_NAME, noon};
 pub use lost_answers::LostAnswers;
+pub use meanwhile::meanwhile;
 pub use recorder::{RecordedCall, Recorder};
 pub use services::{Publication, Services};
+pub use stale_reads::StaleReads;

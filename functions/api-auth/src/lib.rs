@@ -11,7 +11,7 @@ use std::{
 };
 
 use http_api::{OpenApiRouter, Problem, routes};
-use identity::{LinkKey, Policy, SessionKey};
+use identity::{Issuer, LinkKey, Policy, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use primitives::{Keys, Timestamp};
 use table::Table;
@@ -23,45 +23,51 @@ pub struct Api {
     table: Table,
     links: Arc<Rotating<Keys<LinkKey>>>,
     sessions: Arc<Rotating<Keys<SessionKey>>>,
-    published: Arc<Mutex<Option<Published>>>,
+    issuer: Arc<Mutex<Option<Looked>>>,
     policy: Arc<Policy>,
+    public_url: String,
 }
 
-/// The key that was found published, and when.
-struct Published {
-    kid: String,
+/// What tokens are made with, and when that was last looked after.
+struct Looked {
+    issuer: Arc<Issuer>,
     at: Timestamp,
 }
 
 impl Api {
-    /// The keys of sessions. The one that signs is published before it signs anything, and looked after while it does.
-    async fn sessions(&self) -> Result<Arc<Keys<SessionKey>>, Problem> {
+    /// What tokens are made with. The current key is published before anything is signed with it, and looked after while it signs.
+    async fn issuer(&self) -> Result<Arc<Issuer>, Problem> {
         self.publish(self.sessions.get().await?).await
     }
 
-    /// Newer keys of sessions than these, if there are any.
-    async fn newer_sessions(
-        &self,
-        known: &Arc<Keys<SessionKey>>,
-    ) -> Result<Option<Arc<Keys<SessionKey>>>, Problem> {
-        match self.sessions.newer(known).await? {
+    /// The same with newer keys of sessions, if there are any.
+    async fn newer_issuer(&self, known: &Issuer) -> Result<Option<Arc<Issuer>>, Problem> {
+        match self.sessions.newer(&known.keys).await? {
             Some(keys) => Ok(Some(self.publish(keys).await?)),
             None => Ok(None),
         }
     }
 
-    async fn publish(&self, keys: Arc<Keys<SessionKey>>) -> Result<Arc<Keys<SessionKey>>, Problem> {
-        let (kid, now) = (keys.current.kid(), self.table.clock().now());
-        let is_published =
-            self.published.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|published| {
-                published.kid == kid && now.duration_since(published.at).abs() < identity::SIGNER_LOOKS_EVERY
-            });
-        if !is_published {
-            identity::publish_signing_key(&self.table, &keys.current).await?;
-            let published = Published { kid: kid.to_owned(), at: now };
-            *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(published);
+    async fn publish(&self, keys: Arc<Keys<SessionKey>>) -> Result<Arc<Issuer>, Problem> {
+        let now = self.table.clock().now();
+        if let Some(issuer) = self.looked_after(&keys, now) {
+            return Ok(issuer);
         }
-        Ok(keys)
+        let published = identity::publish_signing_key(&self.table, &keys.current).await?;
+        let issuer = Arc::new(Issuer { keys, published });
+        let looked = Looked { issuer: Arc::clone(&issuer), at: now };
+        *self.issuer.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
+        Ok(issuer)
+    }
+
+    /// What these keys issue with, if it was looked after lately.
+    fn looked_after(&self, keys: &Arc<Keys<SessionKey>>, now: Timestamp) -> Option<Arc<Issuer>> {
+        let looked = self.issuer.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked = looked.as_ref().filter(|looked| {
+            Arc::ptr_eq(&looked.issuer.keys, keys)
+                && now.duration_since(looked.at).abs() < identity::SIGNER_LOOKS_EVERY
+        })?;
+        Some(Arc::clone(&looked.issuer))
     }
 }
 
@@ -69,34 +75,41 @@ impl Api {
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let table = host.table().await?;
     let issuer = host.public_api_url()?;
-    let sessions = host
-        .secret_keys("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?;
-    let published = publish_first(&table, &sessions).await?;
+    let sessions = {
+        let issuer = issuer.clone();
+        host.secret_keys("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?
+    };
+    let looked = publish_first(&table, &sessions).await?;
     let api = Api {
         table,
-        published: Arc::new(Mutex::new(published)),
+        issuer: Arc::new(Mutex::new(looked)),
         links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+        public_url: issuer,
     };
     host.api(routes().with_state(api)).await
 }
 
-/// Publishes the key in init, so that no request waits for it, and says which. A key that cannot be used stops the start. A service that does not
+/// Publishes the key in init, so that no request waits for it. A key that cannot be used stops the start. A service that does not
 /// answer does not: no key is published then, and the requests that need one try again and say what is wrong.
 async fn publish_first(
     table: &Table,
     sessions: &Rotating<Keys<SessionKey>>,
-) -> Result<Option<Published>, SecretError> {
+) -> Result<Option<Looked>, SecretError> {
     const LONGEST: Duration = Duration::from_secs(5);
     let publish = async {
-        let keys = sessions.get().await?;
-        let (key, at) = (&keys.current, table.clock().now());
-        let published = identity::publish_signing_key(table, key).await;
-        if let Err(error) = &published {
-            tracing::warn!(error = error as &dyn std::error::Error, "the signing key is not published yet");
+        let (keys, at) = (sessions.get().await?, table.clock().now());
+        match identity::publish_signing_key(table, &keys.current).await {
+            Ok(published) => Ok(Some(Looked { issuer: Arc::new(Issuer { keys, published }), at })),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the signing key is not published yet"
+                );
+                Ok(None)
+            }
         }
-        Ok(published.is_ok().then(|| Published { kid: key.kid().to_owned(), at }))
     };
     match timeout(LONGEST, publish).await {
         Ok(Err(error @ (SecretError::Unavailable { .. } | SecretError::Missing { .. }))) => {
@@ -121,5 +134,6 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::switch_org))
         .routes(routes!(me::show))
         .routes(routes!(well_known::signing_keys))
+        .routes(routes!(well_known::authorization_server))
         .routes(routes!(well_known::description))
 }

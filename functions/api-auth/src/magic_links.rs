@@ -1,11 +1,14 @@
+use std::str::FromStr;
+
 use garde::Validate;
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
     parses,
 };
-use identity::{OpenedProof, Proof, SessionTokens};
-use primitives::{Email, Fault, FaultKind};
+use identity::{Code, OpenedProof, Proof, SessionTokens};
+use primitives::Email;
 use serde::{Deserialize, Serialize};
+use table::RateLimitState;
 
 use crate::Api;
 
@@ -40,12 +43,19 @@ pub(crate) async fn request(
     limiter: Limiter,
     command: Command<RequestMagicLink>,
 ) -> Result<Response, Problem> {
-    let email = parsed(&command.input.email)?;
-    limiter.take(api.policy.magic_links_per_client(), &client.address()).await?;
-    limiter.take(api.policy.magic_links(), email.as_str()).await?;
+    let email: Email = parsed(&command.input.email)?;
+    let (table, policy, network) = (&api.table, &api.policy, client.address());
+    let history = identity::login_history(table, email.clone(), &network).await?;
+    let is_known = history.knows_network();
+    let from_network = limiter.count(&policy.magic_links_per_client(), &network).await?;
+    if !from_network.allowed && !is_known {
+        return Err(Limiter::refusal(&from_network, None));
+    }
+    // from where the owner has signed in before there is a budget that strangers elsewhere cannot use up
+    let subject = if is_known { format!("{email} {network}") } else { email.to_string() };
+    limiter.take(&policy.magic_links(), &subject).await?;
     let links = api.links.get().await?;
-    let login =
-        identity::request_login(&api.table, &links.current, &api.policy, &client.cause(), email).await?;
+    let login = identity::request_login(table, &links.current, policy, &client.cause(), history).await?;
     let body = MagicLinkRequested {
         browser_token: login.browser_token.expose().clone(),
         expires_in: login.expires_in,
@@ -64,9 +74,13 @@ pub(crate) struct VerifyMagicLink {
     #[garde(inner(custom(parses::<Email>)))]
     #[schema(format = Email)]
     email: Option<String>,
-    /// The code in the mail.
-    #[garde(inner(custom(six_digits)))]
-    #[schema(pattern = "^[0-9]{6}$", example = "314159")]
+    /// The code in the mail: six digits. Blanks and hyphens around and between them do not matter.
+    #[garde(inner(custom(parses::<Code>)))]
+    #[schema(
+        max_length = 100,
+        example = "314159",
+        pattern = r"^(?:[ \t\n\r\u00a0\u200b\u202f\u3000\u2010-\u2015\u2212-]*[0-9\uff10-\uff19]){6}[ \t\n\r\u00a0\u200b\u202f\u3000\u2010-\u2015\u2212-]*$"
+    )]
     code: Option<String>,
     /// What the browser was given when it asked for the link.
     #[garde(inner(length(min = 1, max = 200)))]
@@ -126,25 +140,38 @@ pub(crate) async fn verify(
     command: Command<VerifyMagicLink>,
 ) -> Result<Response, Problem> {
     let proof = proof(command.input)?;
-    // what is limited are guesses at one address from one place: the owner elsewhere is not shut out by them
-    let subject = match &proof {
-        Proof::Code { email, .. } => format!("{} {email}", client.address()),
-        Proof::Link { .. } => client.address(),
+    let guess = match &proof {
+        Proof::Code { email, .. } => Some(guess(&api, &limiter, email).await?),
+        // a link carries 256 bits: there is nothing to guess, so a wrong one costs nobody anything
+        Proof::Link { .. } => None,
     };
-    let attempt = limiter.take(api.policy.failed_logins(), &subject).await?;
-    let proof = open(&api, &proof).await?;
-    let sessions = api.sessions().await?;
-    let verified =
-        identity::verify_login(&api.table, &sessions.current, &api.policy, &client.cause(), &proof).await;
-    let failed = verified.as_ref().is_err_and(|error| error.kind() == FaultKind::Unauthenticated);
-    if !failed {
-        limiter.give_back(&attempt, &subject).await?;
+    let verified = sign_in(&api, &client, &proof).await;
+    let is_wrong = verified.as_ref().is_err_and(|problem| problem.status() == StatusCode::UNAUTHORIZED);
+    if let Some(guess) = guess.filter(|_| !is_wrong) {
+        limiter.give_back(&guess).await;
     }
     Ok(Answer::ok(&Session::from(verified?)).into_response())
 }
 
+/// Counts a code before it is judged, for its address over all logins and from wherever it comes. Beyond the limit codes rest, right ones too,
+/// and the link in the same mail works.
+async fn guess(api: &Api, limiter: &Limiter, email: &Email) -> Result<RateLimitState, Problem> {
+    let guess = limiter.count(&api.policy.wrong_codes(), email.as_str()).await?;
+    if guess.allowed {
+        return Ok(guess);
+    }
+    Err(Limiter::refusal(&guess, Some("use the link in the mail instead of the code: it works all the same")))
+}
+
+async fn sign_in(api: &Api, client: &Client, proof: &Proof) -> Result<SessionTokens, Problem> {
+    let proof = open(api, proof).await?;
+    let issuer = api.issuer().await?;
+    let (cause, network) = (client.cause(), client.address());
+    Ok(identity::verify_login(&api.table, &issuer, &api.policy, &cause, &network, &proof).await?)
+}
+
 /// Opens the proof, with newer keys where there are some: `queue-mail` and other instances may have made parts of it with a key that this one
-/// has not seen yet. Only then it is judged, and a wrong code counted.
+/// has not seen yet. Only then it is judged.
 async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
     let links = api.links.get().await?;
     let opened = identity::open_proof(&api.table, &links, proof).await?;
@@ -160,7 +187,9 @@ fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {
     let VerifyMagicLink { token, email, code, browser_token, confirm } = input;
     match (token, email, code) {
         (Some(token), None, None) => Ok(Proof::Link { token, browser_token, confirmed: confirm }),
-        (None, Some(email), Some(code)) => Ok(Proof::Code { email: parsed(&email)?, code, browser_token }),
+        (None, Some(email), Some(code)) => {
+            Ok(Proof::Code { email: parsed(&email)?, code: parsed(&code)?, browser_token })
+        }
         _ => {
             let detail = "send either `token`, or `email` and `code`";
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail))
@@ -168,14 +197,8 @@ fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde gives the context by reference")]
-fn six_digits(code: &str, (): &()) -> garde::Result {
-    let right = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
-    if right { Ok(()) } else { Err(garde::Error::new("use the six digits in the mail")) }
-}
-
-fn parsed(email: &str) -> Result<Email, Problem> {
-    email.parse().map_err(|error: primitives::InvalidEmail| {
+fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: T::Err| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string())
     })
 }

@@ -18,7 +18,8 @@ pub(crate) struct Refresh {
     refresh_token: String,
 }
 
-/// Replaces a pair of tokens. A refresh token works once; one that is used again later than a moment after ends the session.
+/// Replaces a pair of tokens. The token that was replaced last gives the same pair again, until the next one is used; an older one ends the
+/// session.
 #[utoipa::path(
     post, path = "/v1/auth/refresh", tag = "Sessions", operation_id = "refreshSession",
     request_body = Refresh,
@@ -31,26 +32,35 @@ pub(crate) async fn refresh(
 ) -> Result<Response, Problem> {
     let (table, policy, cause, token) =
         (&api.table, &api.policy, client.cause(), &command.input.refresh_token);
-    let keys = api.sessions().await?;
-    let mut tokens = identity::refresh(table, &keys, policy, &cause, token).await;
+    let issuer = api.issuer().await?;
+    let mut tokens = identity::refresh(table, &issuer, policy, &cause, token).await;
     // another instance may know a newer key, and have made the token with it
     if matches!(tokens, Err(IdentityError::InvalidRefreshToken))
-        && let Some(newer) = api.newer_sessions(&keys).await?
+        && let Some(newer) = api.newer_issuer(&issuer).await?
     {
         tokens = identity::refresh(table, &newer, policy, &cause, token).await;
     }
     Ok(Answer::ok(&Session::from(tokens?)).into_response())
 }
 
-/// Ends the session. Its tokens do not work from the next request on.
+/// Ends the session. Its tokens do not work from the next request on. A session that has ended already is signed out: 204 again.
 #[utoipa::path(
     post, path = "/v1/auth/sign-out", tag = "Sessions", operation_id = "signOut",
     security(("access_token" = [])),
     responses((status = 204, description = "Signed out"), Problems),
 )]
-pub(crate) async fn sign_out(State(api): State<Api>, caller: Caller) -> Result<StatusCode, Problem> {
-    identity::sign_out(&api.table, &api.policy, &caller.cause(), &caller.principal).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(crate) async fn sign_out(
+    State(api): State<Api>,
+    caller: Result<Caller, Problem>,
+) -> Result<StatusCode, Problem> {
+    match caller {
+        Ok(caller) => {
+            identity::sign_out(&api.table, &api.policy, &caller.cause(), &caller.principal).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(problem) if problem.code() == "session_ended" => Ok(StatusCode::NO_CONTENT),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Where to go.
@@ -63,7 +73,8 @@ pub(crate) struct SwitchOrg {
     org_id: String,
 }
 
-/// Takes the session into another of the person's organizations, with a new pair of tokens.
+/// Takes the session into another of the person's organizations: a new access token, and the refresh token that there is. The same request
+/// again gives the same pair.
 #[utoipa::path(
     post, path = "/v1/auth/switch-org", tag = "Sessions", operation_id = "switchOrg",
     security(("access_token" = [])), request_body = SwitchOrg,
@@ -75,9 +86,8 @@ pub(crate) async fn switch_org(
     command: Command<SwitchOrg>,
 ) -> Result<Response, Problem> {
     let org_id = command.input.org_id.parse().map_err(|_| http_api::not_found())?;
-    let sessions = api.sessions().await?;
+    let issuer = api.issuer().await?;
     let (cause, principal) = (caller.cause(), &caller.principal);
-    let tokens =
-        identity::switch_org(&api.table, &sessions.current, &api.policy, &cause, principal, org_id).await?;
+    let tokens = identity::switch_org(&api.table, &issuer, &api.policy, &cause, principal, org_id).await?;
     Ok(Answer::ok(&Session::from(tokens)).into_response())
 }

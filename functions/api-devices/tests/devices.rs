@@ -1,11 +1,13 @@
 //! The routes, called as API Gateway calls them, by people who signed in.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::Arc;
+
 use access::Principal;
 use events::ActorRef;
 use identity::{
-    LinkKey, Policy, Proof, SessionKey, open_proof, publish_signing_key, request_login, switch_org,
-    verify_login,
+    Issuer, LinkKey, Policy, Proof, SessionKey, login_history, open_proof, publish_signing_key,
+    request_login, switch_org, verify_login,
 };
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use orgs::Founder;
@@ -42,26 +44,28 @@ impl World {
     /// The access token of a person who signed in and owns an organization.
     async fn signed_in(&self, email: &str) -> String {
         let table = self.database.table(&self.clock);
-        let sessions = SessionKey::from_secret(Services::SECRET_KEY, ISSUER);
-        publish_signing_key(&table, &sessions).await.unwrap();
+        let sessions = Keys::only(SessionKey::from_secret(Services::SECRET_KEY, ISSUER));
+        let published = publish_signing_key(&table, &sessions.current).await.unwrap();
+        let issuer = Issuer { keys: Arc::new(sessions), published };
         let (links, policy) = (LinkKey::from_secret("links"), Policy::default());
         let mut cause = Cause::system("test", "test");
         cause.actor = ActorRef::Anonymous;
         let address: Email = email.parse().unwrap();
-        request_login(&table, &links, &policy, &cause, address).await.unwrap();
+        let history = login_history(&table, address, "192.0.2.1").await.unwrap();
+        request_login(&table, &links, &policy, &cause, history).await.unwrap();
         let events = self.database.events().await;
         let asked = events.iter().find(|event| event.data["email"] == email).unwrap();
         let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
         let proof = open_proof(&table, &Keys::only(links), &proof).await.unwrap();
-        let tokens = verify_login(&table, &sessions, &policy, &cause, &proof).await.unwrap();
+        let tokens = verify_login(&table, &issuer, &policy, &cause, "192.0.2.1", &proof).await.unwrap();
         let (user_id, session_id) = (tokens.user_id, tokens.session_id);
         let founder = Founder { user_id, email: email.parse().unwrap() };
         let slug = email.split('@').next().unwrap().parse().unwrap();
         let new = orgs::create(&table, &founder, "Acme", slug).await.unwrap();
         table.commit(&cause, new.changes).await.unwrap();
         let person = Principal { user_id, email: founder.email, session_id, actor: None };
-        let tokens = switch_org(&table, &sessions, &policy, &cause, &person, new.org.org_id).await.unwrap();
+        let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
         tokens.access_token.expose().clone()
     }
 

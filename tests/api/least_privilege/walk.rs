@@ -58,7 +58,8 @@ async fn deliver_samples(product: &Product) {
 async fn sign_in_and_out(product: &Product) {
     let email = "carol@example.com";
     let session = product.sign_in(email).await;
-    for path in ["/v1/me", "/.well-known/jwks.json", "/v1/openapi.json"] {
+    let well_known = ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server"];
+    for path in ["/v1/me", "/v1/openapi.json"].into_iter().chain(well_known) {
         assert_eq!(product.get(path, &session.text("/access_token")).await.status, StatusCode::OK);
     }
     product.post("/v1/auth/magic-links", &json!({ "email": email })).await;
@@ -75,7 +76,8 @@ async fn sign_in_and_out(product: &Product) {
         product.post("/v1/auth/refresh", &body).await
     };
     let next = refresh(&session).await;
-    product.advance(SignedDuration::from_secs(30)).await;
+    let next = refresh(&next).await;
+    product.advance(SignedDuration::from_secs(61)).await;
     assert_eq!(refresh(&session).await.status, StatusCode::UNAUTHORIZED, "used again: the session ends");
     assert_eq!(product.get("/v1/me", &next.text("/access_token")).await.problem(), "session_ended");
     let token = product.sign_in(email).await.text("/access_token");

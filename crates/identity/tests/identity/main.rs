@@ -1,6 +1,9 @@
 //! Logins and sessions on a real engine: once each, whatever races, repeats, is stolen or rotates meanwhile.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod codes;
+mod lost_answers;
 mod rotation;
 mod sessions;
 mod setting;
+mod tokens;

@@ -1,8 +1,15 @@
-use futures::future::join_all;
-use identity::{AuthenticationError, IdentityError, SessionKey, sign_out};
-use primitives::SignedDuration;
+use std::sync::Arc;
 
-use crate::setting::{ISSUER, Setting, cause, code, confirmed, link};
+use futures::future::join_all;
+use identity::{AuthenticationError, IdentityError, Issuer, SessionKey, sign_out};
+use primitives::{Keys, SignedDuration};
+use table::Key;
+use test_support::meanwhile;
+
+use crate::{
+    rotation::stranger,
+    setting::{Setting, cause, code, confirmed, link},
+};
 
 #[tokio::test]
 async fn a_link_signs_in_and_the_token_stands_for_the_person() {
@@ -57,8 +64,9 @@ async fn another_browser_is_asked_to_confirm_and_a_used_link_works_no_more() {
     let repeated = setting.verify(&link(&token, Some(&browser))).await.unwrap();
     assert_eq!(repeated.access_token, tokens.access_token, "an answer that was lost is given again");
     assert_eq!(repeated.refresh_token, tokens.refresh_token);
-    setting.clock.advance(SignedDuration::from_secs(11));
-    assert!(matches!(setting.verify(&link(&token, Some(&browser))).await, Err(IdentityError::LoginFailed)));
+    setting.refresh(tokens.refresh_token.expose()).await.unwrap();
+    let late = setting.verify(&link(&token, Some(&browser))).await;
+    assert!(matches!(late, Err(IdentityError::LoginFailed)), "somebody has the answer");
 }
 
 #[tokio::test]
@@ -80,32 +88,6 @@ async fn a_link_expires_and_forgeries_are_nothing() {
 }
 
 #[tokio::test]
-async fn codes_bear_five_wrong_guesses_also_in_parallel_and_the_link_still_works() {
-    let setting = Setting::new().await;
-    let (token, right, _) = setting.login("ada@example.com").await;
-    let wrong = if right == "000000" { "000001" } else { "000000" };
-    let guess = code("ada@example.com", wrong);
-    let guesses = join_all((0..20).map(|_| setting.verify(&guess))).await;
-    assert!(guesses.iter().all(Result::is_err));
-    assert!(matches!(
-        setting.verify(&code("ada@example.com", &right)).await,
-        Err(IdentityError::LoginFailed)
-    ));
-    assert!(matches!(
-        setting.verify(&code("bob@example.com", &right)).await,
-        Err(IdentityError::LoginFailed)
-    ));
-    setting.verify(&confirmed(&token)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_code_signs_in() {
-    let setting = Setting::new().await;
-    let (_, right, _) = setting.login("ada@example.com").await;
-    assert!(setting.verify(&code("Ada@Example.com", &right)).await.is_ok());
-}
-
-#[tokio::test]
 async fn a_refresh_token_works_once_and_its_repetition_gives_the_same_pair() {
     let setting = Setting::new().await;
     let first = setting.signed_in("ada@example.com").await;
@@ -121,20 +103,43 @@ async fn a_refresh_token_works_once_and_its_repetition_gives_the_same_pair() {
 }
 
 #[tokio::test]
-async fn an_old_refresh_token_ends_the_session_at_once() {
+async fn a_refresh_token_from_before_the_last_ends_the_session_at_once() {
     let setting = Setting::new().await;
     let first = setting.signed_in("ada@example.com").await;
     let second = setting.refresh(first.refresh_token.expose()).await.unwrap();
-    setting.clock.advance(SignedDuration::from_secs(11));
+    let third = setting.refresh(second.refresh_token.expose()).await.unwrap();
+    setting.clock.advance(SignedDuration::from_secs(60));
+    let same = setting.refresh(first.refresh_token.expose()).await.unwrap();
+    assert_eq!(same.refresh_token, third.refresh_token, "a moment after, it is another tab");
+    setting.clock.advance(SignedDuration::from_secs(1));
     assert!(setting.refresh(first.refresh_token.expose()).await.is_err());
-    assert!(setting.refresh(second.refresh_token.expose()).await.is_err(), "the whole family is dead");
-    assert!(
-        matches!(setting.who(&second).await, Err(AuthenticationError::SessionEnded)),
-        "access tokens too"
-    );
+    assert!(setting.refresh(third.refresh_token.expose()).await.is_err(), "the whole family is dead");
+    assert!(matches!(setting.who(&third).await, Err(AuthenticationError::SessionEnded)), "access tokens too");
     let revoked =
         setting.database.events().await.into_iter().find(|event| event.kind == "identity.session_revoked");
     assert_eq!(revoked.unwrap().data["reason"], "refresh_token_reused");
+}
+
+/// Whose answer got lost may ask as late as they like: nobody has used the next token.
+#[tokio::test]
+async fn the_token_before_is_good_for_the_same_pair_until_the_next_was_used() {
+    let setting = Setting::new().await;
+    let mut kept = setting.signed_in("ada@example.com").await;
+    for wait in
+        [SignedDuration::from_secs(15), SignedDuration::from_mins(29), SignedDuration::from_hours(100)]
+    {
+        let lost = setting.refresh(kept.refresh_token.expose()).await.unwrap();
+        setting.clock.advance(wait);
+        let again = join_all((0..50).map(|_| setting.refresh(kept.refresh_token.expose()))).await;
+        for again in again {
+            let again = again.unwrap();
+            assert_eq!(again.refresh_token, lost.refresh_token, "after {wait}");
+            assert_eq!(again.expires_in, (900 - wait.as_secs()).max(0));
+        }
+        kept = lost;
+    }
+    assert_eq!(setting.events("identity.session_revoked").await, 0);
+    setting.refresh(kept.refresh_token.expose()).await.unwrap();
 }
 
 #[tokio::test]
@@ -190,9 +195,9 @@ async fn signing_out_holds_from_the_next_request_on_for_this_session_only() {
 async fn access_tokens_expire_and_strangers_tokens_are_refused() {
     let setting = Setting::new().await;
     let tokens = setting.signed_in("ada@example.com").await;
-    let stranger = SessionKey::from_secret("another secret", ISSUER);
-    let elsewhere = SessionKey::from_secret("a session secret", "https://other.example.com");
-    for key in [&stranger, &elsewhere] {
+    let elsewhere = Keys::only(SessionKey::from_secret("a session secret", "https://other.example.com"));
+    let elsewhere = Issuer { keys: Arc::new(elsewhere), published: setting.issuer.published.clone() };
+    for key in [&stranger(), &elsewhere] {
         setting.clock.advance(SignedDuration::from_secs(1));
         let (token, _, _) = setting.login("ada@example.com").await;
         let forged = setting.verify_with(key, &confirmed(&token)).await.unwrap();
@@ -212,4 +217,22 @@ async fn nothing_in_the_table_signs_anybody_in() {
         assert!(!stored.contains(secret.as_str()));
     }
     assert!(!stored.contains(&format!("\"{code}\"")));
+}
+
+/// Whoever is deleted or suspended between the read and the write gets no session.
+#[tokio::test]
+async fn a_session_begins_only_for_the_person_as_they_are() {
+    let setting = Arc::new(Setting::new().await);
+    let tokens = setting.signed_in("ada@example.com").await;
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let (token, _, browser) = setting.login("ada@example.com").await;
+    let deleted = {
+        let setting = Arc::clone(&setting);
+        async move { setting.database.delete(&Key::User(tokens.user_id)).await }
+    };
+    let client = meanwhile("TransactWriteItems", deleted);
+    let table = setting.database.table_over(&setting.clock, client);
+    let verified = setting.verify_over(&table, &setting.issuer, &link(&token, Some(&browser))).await;
+    assert!(matches!(verified, Err(IdentityError::MissingUser)), "{verified:?}");
+    assert_eq!(setting.database.count("session").await, 1);
 }

@@ -1,14 +1,21 @@
-use access::Principal;
+use std::sync::Arc;
+
+use access::{Principal, Role, Tenant};
 use events::ActorRef;
 use identity::{
-    AuthenticationError, Authority, IdentityError, LinkKey, Policy, Proof, SessionKey, SessionTokens,
-    open_proof, publish_signing_key, refresh, request_login, verify_login,
+    AuthenticationError, Authority, IdentityError, Issuer, LinkKey, MembershipSummary, Policy, Proof,
+    SessionKey, SessionTokens, login_history, open_proof, publish_signing_key, refresh, request_login,
+    verify_login,
 };
-use primitives::{Clock, Email, Keys, LoginId};
-use table::{Cause, Consistency, Table};
+use primitives::{Clock, Email, Ids, Keys, LoginId, MemberId, OrgId, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use table::{Cause, Changes, Consistency, Item, Key, Table};
 use test_support::{Database, noon};
 
 pub(crate) const ISSUER: &str = "https://api.example.com";
+/// Where everybody is.
+pub(crate) const NETWORK: &str = "192.0.2.1";
 
 /// A database, a clock, and the keys that an instance of `api-auth` has.
 pub(crate) struct Setting {
@@ -16,7 +23,7 @@ pub(crate) struct Setting {
     pub(crate) clock: Clock,
     pub(crate) table: Table,
     pub(crate) links: Keys<LinkKey>,
-    pub(crate) sessions: Keys<SessionKey>,
+    pub(crate) issuer: Issuer,
     pub(crate) policy: Policy,
     pub(crate) authority: Authority,
 }
@@ -26,18 +33,18 @@ impl Setting {
         let database = Database::start().await;
         let clock = Clock::fixed(noon());
         let table = database.table(&clock);
-        let sessions = Keys::only(SessionKey::from_secret("a session secret", ISSUER));
-        publish_signing_key(&table, &sessions.current).await.unwrap();
+        let issuer = issuer(&table, Keys::only(SessionKey::from_secret("a session secret", ISSUER))).await;
         let authority = Authority::new(table.clone(), ISSUER);
         let links = Keys::only(LinkKey::from_secret("a link secret"));
-        Self { database, clock, table, links, sessions, policy: Policy::default(), authority }
+        Self { database, clock, table, links, issuer, policy: Policy::default(), authority }
     }
 
     /// Asks for a link and gives what the mail and the browser would hold: token, code and browser token.
     pub(crate) async fn login(&self, email: &str) -> (String, String, String) {
         let email: Email = email.parse().unwrap();
+        let history = login_history(&self.table, email, NETWORK).await.unwrap();
         let login =
-            request_login(&self.table, &self.links.current, &self.policy, &cause(), email).await.unwrap();
+            request_login(&self.table, &self.links.current, &self.policy, &cause(), history).await.unwrap();
         let events = self.database.events().await;
         let asked = events.iter().rev().find(|event| event.kind == "identity.magic_link_requested").unwrap();
         let login_id: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
@@ -49,17 +56,27 @@ impl Setting {
     }
 
     pub(crate) async fn verify(&self, proof: &Proof) -> Result<SessionTokens, IdentityError> {
-        self.verify_with(&self.sessions.current, proof).await
+        self.verify_with(&self.issuer, proof).await
     }
 
-    /// Verifies as an instance does that signs with another key.
+    /// Verifies as an instance does that has other keys.
     pub(crate) async fn verify_with(
         &self,
-        key: &SessionKey,
+        issuer: &Issuer,
         proof: &Proof,
     ) -> Result<SessionTokens, IdentityError> {
-        let opened = open_proof(&self.table, &self.links, proof).await.unwrap();
-        verify_login(&self.table, key, &self.policy, &cause(), &opened).await
+        self.verify_over(&self.table, issuer, proof).await
+    }
+
+    /// Verifies as an instance does that reaches the table in another way.
+    pub(crate) async fn verify_over(
+        &self,
+        table: &Table,
+        issuer: &Issuer,
+        proof: &Proof,
+    ) -> Result<SessionTokens, IdentityError> {
+        let opened = open_proof(table, &self.links, proof).await?;
+        verify_login(table, issuer, &self.policy, &cause(), NETWORK, &opened).await
     }
 
     pub(crate) async fn signed_in(&self, email: &str) -> SessionTokens {
@@ -68,21 +85,32 @@ impl Setting {
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<SessionTokens, IdentityError> {
-        self.refresh_with(&self.sessions, token).await
+        self.refresh_with(&self.issuer, token).await
     }
 
     /// Refreshes as an instance does that has other keys.
     pub(crate) async fn refresh_with(
         &self,
-        keys: &Keys<SessionKey>,
+        issuer: &Issuer,
         token: &str,
     ) -> Result<SessionTokens, IdentityError> {
-        refresh(&self.table, keys, &self.policy, &cause(), token).await
+        refresh(&self.table, issuer, &self.policy, &cause(), token).await
+    }
+
+    /// How often this happened.
+    pub(crate) async fn events(&self, kind: &str) -> usize {
+        self.database.events().await.iter().filter(|event| event.kind == kind).count()
     }
 
     pub(crate) async fn who(&self, tokens: &SessionTokens) -> Result<Principal, AuthenticationError> {
         self.authority.principal(tokens.access_token.expose(), Consistency::Eventual).await
     }
+}
+
+/// What an instance with these keys issues with: it publishes the current one first.
+pub(crate) async fn issuer(table: &Table, keys: Keys<SessionKey>) -> Issuer {
+    let published = publish_signing_key(table, &keys.current).await.unwrap();
+    Issuer { keys: Arc::new(keys), published }
 }
 
 pub(crate) fn cause() -> Cause {
@@ -98,5 +126,52 @@ pub(crate) fn confirmed(token: &str) -> Proof {
 }
 
 pub(crate) fn code(email: &str, code: &str) -> Proof {
-    Proof::Code { email: email.parse().unwrap(), code: code.to_owned(), browser_token: None }
+    Proof::Code { email: email.parse().unwrap(), code: code.parse().unwrap(), browser_token: None }
+}
+
+pub(crate) fn code_from(email: &str, code: &str, browser_token: &str) -> Proof {
+    let browser_token = Some(browser_token.to_owned());
+    Proof::Code { email: email.parse().unwrap(), code: code.parse().unwrap(), browser_token }
+}
+
+/// Another code than this one.
+pub(crate) fn other_than(code: &str) -> &'static str {
+    if code == "000000" { "000001" } else { "000000" }
+}
+
+/// An organization with a member, as far as this domain looks at it. It is stored in parts, as its other owners do.
+impl Setting {
+    pub(crate) async fn joins(&self, user_id: UserId) -> OrgId {
+        let (org_id, member_id): (OrgId, MemberId) = (Ids::unguessable(), Ids::unguessable());
+        let summary = json!({
+            "user_id": user_id, "org_id": org_id, "member_id": member_id, "role": "member", "org_name": "Acme",
+            "org_slug": "acme",
+        });
+        let summary: MembershipSummary = serde_json::from_value(summary).unwrap();
+        let changes = Changes::new()
+            .create(&summary)
+            .create(&Part { org_id, member_id: Some(member_id), user_id, role: Role::Member })
+            .create(&Part { org_id, member_id: None, user_id, role: Role::Member });
+        self.table.commit(&cause(), changes).await.unwrap();
+        org_id
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Part {
+    org_id: OrgId,
+    member_id: Option<MemberId>,
+    user_id: UserId,
+    role: Role,
+}
+
+impl Item for Part {
+    fn key(&self) -> Key {
+        let tenant = Tenant::trusted(self.org_id);
+        self.member_id.map_or(Key::Org(tenant), |member| Key::Member(tenant, member))
+    }
+
+    fn version(&self) -> u64 {
+        0
+    }
 }
