@@ -109,3 +109,35 @@ impl Actor {
         Tenant(self.org_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use primitives::Ids;
+
+    use super::*;
+
+    fn actor(role: Role) -> Actor {
+        let ids = Ids::sequence();
+        Actor { org_id: ids.next(), member_id: ids.next(), user_id: ids.next(), session_id: ids.next(), role }
+    }
+
+    #[test]
+    fn a_role_without_the_permission_is_refused_and_told_why() {
+        assert_eq!(actor(Role::Admin).require(Permission::ReadBilling), Ok(()));
+        let refused = actor(Role::Viewer).require(Permission::ReadBilling).unwrap_err();
+        assert_eq!(refused.to_string(), "the role viewer may not read the subscription");
+        assert_eq!((refused.code(), refused.kind()), ("forbidden", FaultKind::Forbidden));
+    }
+
+    #[test]
+    fn a_session_in_no_organization_is_told_so() {
+        assert_eq!(AccessError::NoOrganization.code(), "no_organization");
+        assert_eq!(AccessError::NoOrganization.kind(), FaultKind::Forbidden);
+    }
+
+    #[test]
+    fn an_actor_is_confined_to_its_tenant() {
+        let actor = actor(Role::Owner);
+        assert_eq!(actor.tenant().org_id(), actor.org_id);
+    }
+}

@@ -71,9 +71,19 @@ impl fmt::Display for Permission {
 mod tests {
     use super::*;
 
+    /// The whole table, written a second time: a slip in one of the two is noticed.
     #[test]
-    fn billing_is_for_owners_and_admins() {
-        let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.holds(Permission::ReadBilling)).collect();
-        assert_eq!(may, [Role::Owner, Role::Admin]);
+    fn who_may_do_what() {
+        let table = [
+            (Permission::ReadOrganization, "read the organization", "owner admin member viewer"),
+            (Permission::ReadMembers, "read the members", "owner admin member viewer"),
+            (Permission::ReadBilling, "read the subscription", "owner admin"),
+            (Permission::ManageOwnDevices, "manage devices", "owner admin member viewer"),
+        ];
+        for (permission, words, roles) in table {
+            let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.holds(permission)).collect();
+            let may: Vec<_> = may.iter().map(ToString::to_string).collect();
+            assert_eq!((permission.to_string().as_str(), may.join(" ").as_str()), (words, roles));
+        }
     }
 }

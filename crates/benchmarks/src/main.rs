@@ -25,7 +25,7 @@ use primitives::Clock;
 
 use cases::{CASES, Case};
 use measure::{Bench, Side, Starts, Times};
-use report::{Bare, Circumstances, Measured};
+use report::{Bare, Built, Circumstances, Measured};
 use sandbox::Program;
 use world::World;
 
@@ -34,12 +34,12 @@ use world::World;
 struct Arguments {
     /// Only these functions; then nothing is written into the documents.
     functions: Vec<String>,
-    /// The folder of the functions' release binaries.
+    /// The folder of the release binaries: the functions', and those of the bare functions that are built with the same settings.
     #[arg(long)]
     binaries: PathBuf,
-    /// The folder of the bare functions' release binaries.
+    /// The folder of the bare functions' release binaries without our settings.
     #[arg(long)]
-    bare: PathBuf,
+    default: PathBuf,
     /// Call the emulated AWS without TLS.
     #[arg(long)]
     plain: bool,
@@ -66,7 +66,7 @@ async fn main() -> Result<()> {
     let runner = Runner {
         root,
         binaries: &arguments.binaries,
-        bare: &arguments.bare,
+        default: &arguments.default,
         logs,
         times: Times { starts: arguments.starts, invocations: arguments.invocations },
         world: World::start(root, keys.as_deref()).await?,
@@ -102,7 +102,7 @@ fn functions(root: &Path) -> Result<Vec<String>> {
 struct Runner<'a> {
     root: &'a Path,
     binaries: &'a Path,
-    bare: &'a Path,
+    default: &'a Path,
     logs: PathBuf,
     times: Times,
     world: World,
@@ -118,7 +118,13 @@ impl Runner<'_> {
             return Ok(Measured { function, work, size, starts, answers: None, bare: None });
         };
         let told = self.world.environment(function, true)?;
-        let bare = case.bare.map(|name| self.program(self.bare, name, told));
+        let bare: Vec<Program> = case
+            .bare
+            .iter()
+            .flat_map(|name| {
+                [self.binaries, self.default].map(|folder| self.program(folder, name, told.clone()))
+            })
+            .collect();
         let ours = Side { program: &program, bare: false };
         let sides: Vec<_> =
             std::iter::once(ours).chain(bare.iter().map(|program| Side { program, bare: true })).collect();
@@ -132,13 +138,14 @@ impl Runner<'_> {
         let mut answers = bench.answers(sides, self.times).await?.into_iter();
         let mut next = || starts.next().zip(answers.next());
         let (ours, ours_answers) = next().context("nothing was measured")?;
-        let bare = match (case.bare, sides.get(1), next()) {
-            (Some(name), Some(side), Some((starts, answers))) => Some(Bare {
-                name: name.to_owned(),
-                size: package::size(&side.program.path)?,
-                starts,
-                answers,
-            }),
+        let mut built = |side: &Side<'_>| {
+            let (starts, answers) = next().context("a bare function was not measured")?;
+            anyhow::Ok(Built { size: package::size(&side.program.path)?, starts, answers })
+        };
+        let bare = match (case.bare, sides) {
+            (Some(name), [_, same, default]) => {
+                Some(Bare { name: name.to_owned(), same: built(same)?, default: built(default)? })
+            }
             _ => None,
         };
         Ok(Measured {

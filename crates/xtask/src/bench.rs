@@ -33,19 +33,21 @@ pub struct Options {
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let functions = if options.functions.is_empty() { all(root)? } else { options.functions.clone() };
     let target = target(root)?;
-    // The bare functions are built as if they stood in a repository of their own: what `.cargo/config.toml` sets is ours.
-    let bare = target.join("bare");
+    // The bare functions are built twice: with what `.cargo/config.toml` sets, as ours are, and as if they stood in a repository of their own.
+    let default = target.join("bare");
     if !options.no_build {
         // Only the functions, as `cargo lambda build` is given them for a deployment: with the tools in the same build, features that
         // only those ask for would be in the binaries too.
         run_command(&mut build(root, &functions))?;
-        let mut build = build(root, &["bare-functions".to_owned()]);
-        run_command(build.arg("--target-dir").arg(&bare).env("AWS_LC_SYS_NO_JITTER_ENTROPY", "0"))?;
+        let bare = ["bare-functions".to_owned()];
+        run_command(&mut build(root, &bare))?;
+        let mut build = build(root, &bare);
+        run_command(build.arg("--target-dir").arg(&default).env("AWS_LC_SYS_NO_JITTER_ENTROPY", "0"))?;
     }
     // Not by `--package`: with the workspace's features nothing is compiled twice.
     let mut command = cargo(root);
     command.args(["run", "--quiet", "--locked", "--bin", "benchmarks", "--"]).args(&options.functions);
-    command.arg("--binaries").arg(target.join("release")).arg("--bare").arg(bare.join("release"));
+    command.arg("--binaries").arg(target.join("release")).arg("--default").arg(default.join("release"));
     command.arg("--starts").arg(options.starts.to_string());
     command.arg("--invocations").arg(options.invocations.to_string());
     if options.plain {
