@@ -177,6 +177,15 @@ catalogue! {
         /// ISO 4217, lower case.
         currency: String = "eur",
     }
+    /// An invoice that was sent to be paid by hand was not paid in time.
+    "invoice.overdue" InvoiceOverdue {
+        /// The invoice's id at Stripe.
+        stripe_invoice_id: String = "in_1Q2w3E4r5T",
+        /// What was due, in the currency's smallest unit.
+        amount: i64 = 4900,
+        /// ISO 4217, lower case.
+        currency: String = "eur",
+    }
     /// A device of a person can be reached by push notifications.
     "device.registered" DeviceRegistered {
         /// The device.

@@ -6,6 +6,10 @@ use serde_json::Value;
 /// What the event bus shows as the source of all our events.
 pub const SOURCE: &str = "gantry";
 
+/// So many events of one change have places of their own in the history of their aggregate. A transaction has room for
+/// fewer.
+const PLACES: u64 = 100;
+
 /// The data of one kind of domain event.
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync {
     /// The name: the aggregate, a dot, and what happened in the past tense.
@@ -64,7 +68,8 @@ pub struct Envelope {
     pub org_id: Option<OrgId>,
     /// Whose history it belongs to.
     pub aggregate: Aggregate,
-    /// The aggregate's version that this event led to: rises with every change, so that consumers can put events in order.
+    /// The event's place in the aggregate's history: the version that the change led to, times 100, and the place within
+    /// the change. It rises from event to event, with gaps, so that consumers can put events in order.
     pub sequence: u64,
     /// Names the request that caused it.
     pub correlation_id: String,
@@ -93,14 +98,15 @@ pub struct NewEvent {
     pub org_id: Option<OrgId>,
     /// Whose history it belongs to.
     pub aggregate: Aggregate,
-    /// The aggregate's version after the change.
+    /// The event's place in the aggregate's history.
     pub sequence: u64,
     /// What happened.
     pub data: Value,
 }
 
 impl NewEvent {
-    /// An event in the history of `aggregate_id`, which has the version `sequence` after the change.
+    /// An event in the history of `aggregate_id`, which has this version after the change. The first of the change: the
+    /// transaction counts on for others.
     ///
     /// # Panics
     /// When the data cannot be written as JSON, which none of the catalogue's shapes allow.
@@ -111,7 +117,7 @@ impl NewEvent {
     pub fn new<E: Event>(
         org_id: Option<OrgId>,
         aggregate_id: &impl ToString,
-        sequence: u64,
+        version: u64,
         data: &E,
     ) -> Self {
         let kind = E::NAME.split_once('.').map_or(E::NAME, |(aggregate, _)| aggregate).to_owned();
@@ -120,7 +126,7 @@ impl NewEvent {
             version: E::VERSION,
             org_id,
             aggregate: Aggregate { kind, id: aggregate_id.to_string() },
-            sequence,
+            sequence: version.saturating_mul(PLACES),
             data: serde_json::to_value(data).expect("event data is JSON"),
         }
     }

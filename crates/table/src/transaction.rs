@@ -110,8 +110,11 @@ impl Changes {
         self.operation(key, Some(condition), Effect::Check)
     }
 
-    /// Publishes the event, and writes the audit row about it.
-    pub fn publish(mut self, event: NewEvent) -> Self {
+    /// Publishes the event, and writes the audit row about it. Behind those of the same history that were added before.
+    pub fn publish(mut self, mut event: NewEvent) -> Self {
+        let same = |other: &&NewEvent| other.aggregate.id == event.aggregate.id;
+        let behind = self.events.iter().filter(same).map(|other| other.sequence + 1).max();
+        event.sequence = event.sequence.max(behind.unwrap_or_default());
         self.events.push(event);
         self
     }
@@ -125,7 +128,7 @@ impl Changes {
     /// These changes and the others, all or nothing.
     pub fn and(mut self, other: Self) -> Self {
         self.operations.extend(other.operations);
-        self.events.extend(other.events);
+        self = other.events.into_iter().fold(self, Self::publish);
         self.answer = self.answer.or(other.answer);
         self.error = self.error.or(other.error);
         self

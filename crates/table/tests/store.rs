@@ -64,6 +64,21 @@ fn started(counter: &Counter) -> NewEvent {
     )
 }
 
+/// Consumers put what happened in order by `sequence` alone: also what one change says twice.
+#[tokio::test]
+async fn events_of_one_history_have_places_of_their_own() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::fixed(noon()));
+    let (counter, other) = (counter(), counter());
+    let first = Changes::new().create(&counter).publish(started(&counter)).publish(started(&counter));
+    let second = Changes::new().create(&other).publish(started(&other)).publish(started(&counter));
+    let events = table.commit(&cause(), first.and(second)).await.unwrap();
+    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(sequences, [100, 101, 100, 102]);
+    let stored: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(started(&stored).sequence, 200, "the next change comes behind all of them");
+}
+
 #[tokio::test]
 async fn state_event_and_audit_row_are_written_together_or_not_at_all() {
     let database = Database::start().await;
@@ -74,7 +89,7 @@ async fn state_event_and_audit_row_are_written_together_or_not_at_all() {
     let stored: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
     assert_eq!(stored.version, 1);
     assert_eq!(database.events().await, events);
-    assert_eq!(events[0].sequence, 1);
+    assert_eq!(events[0].sequence, 100);
     assert_eq!(database.count("audit").await, 1);
 
     let again =

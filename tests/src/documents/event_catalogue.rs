@@ -48,7 +48,7 @@ const INTRODUCTION: &str = "\
 
 Each change writes its event in the same transaction as the change itself. The event then goes from the table's stream to
 the event bus, and from there to a queue for each consumer. An event may be delivered twice and out of order: `id` tells a
-repeated delivery, `sequence` the order of what happened to one aggregate.
+repeated delivery, `sequence` the order of what happened to one aggregate, also of several events of one change.
 
 On the bus, `source` is `gantry`, `detail-type` the event's name, and `detail` the envelope
 ([schema](../events/schemas/envelope.json)):
@@ -60,7 +60,7 @@ On the bus, `source` is `gantry`, `detail-type` the event's name, and `detail` t
 | `time` | when it happened, RFC 3339 |
 | `org_id` | the tenant, or null for what concerns a person alone |
 | `aggregate` | whose history it belongs to: `type` and `id` |
-| `sequence` | the version of the aggregate that the event led to |
+| `sequence` | the event's place in the aggregate's history: greater than that of every event before it, with gaps (the aggregate's version, times 100, and the place within the change) |
 | `correlation_id` | the request that caused it |
 | `actor` | who caused it |
 | `data` | what is described below |
