@@ -1,11 +1,15 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use stripe_client::SubscriptionStatus;
 use utoipa::ToSchema;
 
-use crate::{Account, Rules, subscription::Phase};
+use crate::{
+    Account, Rules,
+    subscription::{Phase, SubscriptionRecord, earliest},
+};
 
-/// How much of the product an organization may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+/// How much of the product an organization may use. There is no order: `export_only` allows what `suspended` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessLevel {
     /// Everything.
@@ -43,37 +47,63 @@ pub enum Standing {
 }
 
 impl Account {
-    /// What the organization's use rests on now. The best of trial and subscription counts.
-    pub fn standing(&self, now: Timestamp) -> Standing {
-        let current = self.stripe.current();
-        let phase = current.map_or(Phase::NotBegun, |record| record.subscription.phase());
-        if phase == Phase::Working {
+    /// What the organization's use rests on now. The best of trial and subscriptions counts: of what does not work any
+    /// more, that which stood well the longest.
+    pub fn standing(&self, now: Timestamp, rules: &Rules) -> Standing {
+        if self.stripe.phase() == Phase::Working {
             return Standing::Subscribed;
         }
         if self.trial.is_active(now) {
             return Standing::Trial(self.trial.ends_at);
         }
-        if let Some(since) = self.stripe.failing_since() {
-            return Standing::PaymentFailed(since);
-        }
-        let ended = current.and_then(|record| {
-            let subscription = &record.subscription;
-            match phase {
-                Phase::Over => Some(subscription.ended_at.unwrap_or(record.stamp.at)),
-                Phase::Paused => Some(subscription.trial_end.unwrap_or(record.stamp.at)),
-                Phase::NotBegun | Phase::Failing | Phase::Working => None,
-            }
-        });
-        Standing::Lapsed(ended.map_or(self.trial.ends_at, |ended| ended.max(self.trial.ends_at)))
+        let of_trial = (self.trial.ends_at, Standing::Lapsed(self.trial.ends_at));
+        let of_subscriptions = self.stripe.records().filter_map(|record| record.good_until(rules));
+        of_subscriptions
+            .fold(of_trial, |best, other| {
+                std::cmp::max_by_key(best, other, |(until, standing)| (*until, standing.is_failing()))
+            })
+            .1
     }
 
     /// How much the organization may use now: the one place that decides it.
     pub fn access(&self, now: Timestamp, rules: &Rules) -> Access {
-        self.standing(now).access(now, rules)
+        self.standing(now, rules).access(now, rules)
+    }
+}
+
+impl SubscriptionRecord {
+    /// Until when a subscription that does not work stood well, its grace included, and what that means. Every word can
+    /// only make it earlier, but for a payment: nobody gets more by cancelling what he does not pay.
+    fn good_until(&self, rules: &Rules) -> Option<(Timestamp, Standing)> {
+        let phase = self.phase();
+        if phase == Phase::NotBegun {
+            return None;
+        }
+        let shown = self.snapshot.as_ref().map(|snapshot| &snapshot.subscription);
+        let trial_end =
+            shown.filter(|shown| shown.status == SubscriptionStatus::Paused).and_then(|it| it.trial_end);
+        let other_end = match phase {
+            Phase::Over => earliest(self.episode.ended_at, self.episode.paused_since()),
+            _ => earliest(trial_end, self.episode.paused_since()),
+        };
+        let since = self.episode.failing_since();
+        let grace_ends = since.map(|since| since.saturating_add(rules.grace()).unwrap_or(Timestamp::MAX));
+        let until = earliest(grace_ends, other_end)?;
+        let standing = match since {
+            Some(since) if phase == Phase::Failing && grace_ends == Some(until) => {
+                Standing::PaymentFailed(since)
+            }
+            _ => Standing::Lapsed(until),
+        };
+        Some((until, standing))
     }
 }
 
 impl Standing {
+    fn is_failing(self) -> bool {
+        matches!(self, Self::PaymentFailed(_))
+    }
+
     /// The table of standings and times.
     pub fn access(self, now: Timestamp, rules: &Rules) -> Access {
         use AccessLevel::{ExportOnly, Full, Grace, ReadOnly, Suspended};

@@ -68,8 +68,8 @@ impl Account {
         account
     }
 
-    /// What others are told when what we know from Stripe changes from this to `next`.
-    pub fn events_towards(&self, next: &Self, rules: &Rules) -> Vec<NewEvent> {
-        transition::events(self, next, rules)
+    /// What others are told when what we know from Stripe changes from this to `next`, in this order.
+    pub fn events_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Vec<NewEvent> {
+        transition::events(self, next, now, rules)
     }
 }

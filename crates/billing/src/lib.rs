@@ -8,12 +8,14 @@
 
 mod access;
 mod account;
+mod episode;
 mod error;
 mod invoice;
 mod newest;
 mod news;
 mod notices;
 mod overview;
+mod parked;
 mod rules;
 #[cfg(test)]
 mod samples;
@@ -22,15 +24,17 @@ mod stripe_events;
 mod stripe_items;
 mod stripe_state;
 mod subscription;
+mod subscriptions;
 mod transition;
 mod trial;
 
 pub use access::{Access, AccessLevel, Standing};
 pub use account::Account;
 pub use error::BillingError;
-pub use invoice::Invoice;
+pub use invoice::{Invoice, InvoiceSnapshot};
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{Overview, overview, start_trial};
+pub use parked::{ParkedSummary, Replay, Replayed};
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};
 pub use stripe_events::{Received, StripeEvents};

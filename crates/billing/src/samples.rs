@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use primitives::OrgId;
-use stripe_client::{InvoiceChange, InvoiceStatus, SubscriptionStatus};
+use stripe_client::{BillingReason, InvoiceChange, InvoiceStatus, SubscriptionStatus};
 
 use crate::{Account, Fact, Invoice, Rank, Rules, Stamp, Subscription};
 
@@ -30,6 +30,7 @@ pub(crate) fn subscription(id: &str, created: i64, status: SubscriptionStatus) -
         trial_end: None,
         current_period_start: None,
         current_period_end: None,
+        pause_collection: None,
         price: None,
         quantity: Some(1),
     }
@@ -47,20 +48,32 @@ pub(crate) fn updated(second: i64, status: SubscriptionStatus) -> Fact {
 
 /// An invoice of `sub_1`, created when its number says.
 pub(crate) fn invoice(number: i64, second: i64, change: InvoiceChange, status: InvoiceStatus) -> Fact {
+    invoice_of("sub_1", None, number, second, change, status)
+}
+
+pub(crate) fn invoice_of(
+    subscription: &str,
+    billing_reason: Option<BillingReason>,
+    number: i64,
+    second: i64,
+    change: InvoiceChange,
+    status: InvoiceStatus,
+) -> Fact {
     let seen = stripe_client::Invoice {
         id: format!("in_{number}").parse().unwrap(),
         customer: None,
-        subscription: Some("sub_1".parse().unwrap()),
+        subscription: Some(subscription.parse().unwrap()),
         status: Some(status),
         created: at(number),
         amount_due: 4900,
         amount_paid: if status == InvoiceStatus::Paid { 4900 } else { 0 },
         currency: "eur".to_owned(),
         attempt_count: u32::try_from(second / DAY).unwrap(),
-        next_payment_attempt: None,
+        billing_reason,
         metadata: std::collections::BTreeMap::new(),
+        subscription_metadata: std::collections::BTreeMap::new(),
     };
-    let event = format!("evt_{number}_{second}_{}", status.as_str()).parse().unwrap();
+    let event = format!("evt_{number}_{second}_{}_{change:?}", status.as_str()).parse().unwrap();
     Fact::Invoice(Invoice::seen(event, at(second), change, seen).unwrap())
 }
 
@@ -68,6 +81,14 @@ pub(crate) fn failed(number: i64, second: i64) -> Fact {
     invoice(number, second, InvoiceChange::PaymentFailed, InvoiceStatus::Open)
 }
 
+/// A period's invoice, paid.
 pub(crate) fn paid(number: i64, second: i64) -> Fact {
-    invoice(number, second, InvoiceChange::Paid, InvoiceStatus::Paid)
+    let cycle = Some(BillingReason::SubscriptionCycle);
+    invoice_of("sub_1", cycle, number, second, InvoiceChange::Paid, InvoiceStatus::Paid)
+}
+
+/// This snapshot, as an event of this second shows it.
+pub(crate) fn seen(subscription: Subscription, second: i64) -> Fact {
+    let event = format!("evt_{}_{second}_{}", subscription.id, subscription.status.as_str());
+    Fact::Subscription(subscription, stamp(second, Rank::Updated, &event))
 }

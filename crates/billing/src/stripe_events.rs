@@ -1,27 +1,36 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 use primitives::OrgId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use stripe_client::{Client, CustomerId, Event};
-use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Query, Table};
+use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Query, Table, pause, time_left};
 
 use crate::{
-    BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
+    Account, BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
     news::News,
     overview::load,
     stripe_items::{ReceivedEvent, StripeCustomer, customer_key},
 };
 
-/// How often the account may change under our hands. Every round somebody gets ahead, so this many events of one
-/// organization at the same moment are fine.
-const ATTEMPTS: usize = 100;
+/// How often the account may change under our hands, as long as there is time. Every round somebody gets ahead, so this
+/// many events of one organization at the same moment are fine.
+const ATTEMPTS: u32 = 100;
 
 /// Parked events per query.
 const PAGE: usize = 25;
 
+/// With less time than this left no further event that waited is begun: Stripe comes again for them.
+pub(crate) const RESERVE: Duration = Duration::from_secs(2);
+
+/// An event that waited and cannot be applied is tried by so many later webhooks of its customer; then it is for an
+/// operator.
+const TRIES: u32 = 3;
+
 /// Takes in what Stripe tells, each event exactly once, in any order.
 #[derive(Clone, Debug)]
 pub struct StripeEvents {
-    table: Table,
+    pub(crate) table: Table,
     stripe: Client,
     rules: Rules,
     livemode: bool,
@@ -35,6 +44,8 @@ pub enum Received {
     Applied,
     /// It was dealt with before.
     Duplicate,
+    /// It is of a kind that has no effect; nothing was kept of it.
+    Ignored,
     /// It was put aside.
     Parked(ParkReason),
 }
@@ -55,6 +66,17 @@ struct Decision {
     changes: Changes,
 }
 
+/// Stripe's answer about a subscription, and when it was asked.
+type Answer = Option<(Subscription, Timestamp)>;
+
+/// A row of parked events. One that cannot be read must not spoil its page.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Row {
+    Event(Box<ParkedEvent>),
+    Broken(IgnoredAny),
+}
+
 impl StripeEvents {
     /// `livemode` says which events are meant for us: those of real money, or those of test money.
     pub fn new(table: Table, stripe: Client, rules: Rules, livemode: bool) -> Self {
@@ -67,30 +89,38 @@ impl StripeEvents {
     /// begins anew. What waited for this event's customer is applied as well, also when the event itself is a
     /// duplicate, so that a crash in between is made good by the next delivery.
     pub async fn receive(&self, cause: &Cause, event: &Event, body: &str) -> Result<Received, BillingError> {
-        let news = News::read(event, self.livemode);
+        let Some(news) = News::read(event, self.livemode).transpose() else { return Ok(Received::Ignored) };
         let received = self.take_in(cause, &Incoming { event, body, news: &news, parked: None }).await?;
         if let (Ok(news), Received::Applied | Received::Duplicate) = (&news, received) {
-            self.take_in_parked(cause, &news.customer).await?;
+            self.take_in_waiting(cause, &news.customer).await?;
         }
         Ok(received)
     }
 
-    async fn take_in_parked(&self, cause: &Cause, customer: &CustomerId) -> Result<(), BillingError> {
+    /// Applies what waited for this customer. What cannot be applied is noted and left to the next time or an operator:
+    /// it must not keep the others, or later webhooks, from their effect.
+    pub(crate) async fn take_in_waiting(
+        &self,
+        cause: &Cause,
+        customer: &CustomerId,
+    ) -> Result<(), BillingError> {
         let pk = Key::ParkedStripeEvent(customer.to_string(), String::new()).pk();
         let query = Query::prefix("parked_stripe_event", pk, "EVENT#").strong();
         let mut after = None;
         loop {
-            let (page, next) = self.table.after::<ParkedEvent>(&query, PAGE, after.as_deref()).await?;
-            for parked in &page {
-                let Some(event) = parked.body.as_deref().and_then(|body| Event::parse(body.as_bytes()).ok())
-                else {
-                    tracing::error!(stripe_event_id = %parked.event_id, "a parked event was too large to keep; fetch it from Stripe");
+            let (page, next) = self.table.after::<Row>(&query, PAGE, after.as_deref()).await?;
+            for row in page {
+                let Row::Event(parked) = row else {
+                    tracing::error!(%customer, "a parked event's row cannot be read");
                     continue;
                 };
-                let body = parked.body.as_deref().unwrap_or_default();
-                let news = News::read(&event, self.livemode);
-                let incoming = Incoming { event: &event, body, news: &news, parked: Some(parked) };
-                self.take_in(cause, &incoming).await?;
+                if parked.failures >= TRIES {
+                    continue;
+                }
+                if time_left() < RESERVE {
+                    return Err(BillingError::Contended);
+                }
+                self.try_again(cause, &parked).await;
             }
             if next.is_none() {
                 return Ok(());
@@ -99,12 +129,53 @@ impl StripeEvents {
         }
     }
 
+    async fn try_again(&self, cause: &Cause, parked: &ParkedEvent) {
+        let Err(error) = self.take_in_parked(cause, parked).await else { return };
+        tracing::error!(
+            stripe_event_id = %parked.event_id,
+            error = &error as &dyn std::error::Error,
+            "a parked event could not be applied"
+        );
+        let mut noted = parked.clone();
+        noted.failures += 1;
+        // Whoever was faster applied it or noted the same.
+        if let Err(error) = self.table.commit(cause, Changes::new().replace(&noted)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the failure could not be noted");
+        }
+    }
+
+    /// Decides anew about an event that was put aside, and says whom it is about. Nothing if its body was not kept or is no
+    /// event any more.
+    pub(crate) async fn take_in_parked(
+        &self,
+        cause: &Cause,
+        parked: &ParkedEvent,
+    ) -> Result<Option<(Received, Option<CustomerId>)>, BillingError> {
+        let Some(body) = parked.body.as_deref() else {
+            tracing::error!(stripe_event_id = %parked.event_id, "a parked event was too large to keep; fetch it from Stripe");
+            return Ok(None);
+        };
+        let Ok(event) = Event::parse(body.as_bytes()) else { return Ok(None) };
+        let Some(news) = News::read(&event, self.livemode).transpose() else {
+            let marker = ReceivedEvent::ignored(&event, self.table.clock().now());
+            let changes = Changes::new().delete(parked).overwrite(&marker);
+            return match self.table.commit(cause, changes).await {
+                Ok(_) => Ok(Some((Received::Ignored, None))),
+                Err(CommitError::Conflict { .. }) => Ok(Some((Received::Duplicate, None))),
+                Err(CommitError::Store(error)) => Err(error.into()),
+            };
+        };
+        let incoming = Incoming { event: &event, body, news: &news, parked: Some(parked) };
+        let received = self.take_in(cause, &incoming).await?;
+        Ok(Some((received, news.ok().map(|news| news.customer))))
+    }
+
     async fn take_in(&self, cause: &Cause, incoming: &Incoming<'_>) -> Result<Received, BillingError> {
         let event = incoming.event;
         let news = incoming.news;
         let marker = Key::StripeEvent(event.id.to_string());
         let mut answer = None;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let mut keys = vec![marker.clone()];
             keys.extend(news.as_ref().ok().map(|news| customer_key(&news.customer)));
             let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
@@ -126,6 +197,9 @@ impl StripeEvents {
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
+            if !pause(attempt, time_left()).await {
+                break;
+            }
         }
         Err(BillingError::Contended)
     }
@@ -135,24 +209,21 @@ impl StripeEvents {
         incoming: &Incoming<'_>,
         news: &News,
         mapping: Option<&StripeCustomer>,
-        answer: &mut Option<(Subscription, Timestamp)>,
+        answer: &mut Answer,
     ) -> Result<Decision, BillingError> {
-        let org_id = match (mapping, news.claimed_org) {
-            (Some(mapping), Some(claimed)) if mapping.org_id != claimed => {
-                return Ok(self.park(incoming, ParkReason::OrgMismatch, None));
-            }
-            (Some(mapping), _) => mapping.org_id,
-            (None, Some(claimed)) => claimed,
-            (None, None) => {
-                return Ok(self.park(incoming, ParkReason::UnknownCustomer, Some(&news.customer)));
-            }
+        let org_id = match whose(news, mapping) {
+            Ok(org_id) => org_id,
+            Err(reason) => return Ok(self.park(incoming, reason, Some(&news.customer))),
         };
         let Some(account) = load(&self.table, org_id).await? else {
             return Ok(self.park(incoming, ParkReason::ForeignOrg, None));
         };
         let mut facts = news.facts.clone();
-        let ambiguous = facts.iter().find(|fact| account.stripe.is_ambiguous(fact)).cloned();
-        if let Some(Fact::Subscription(seen, stamp)) = ambiguous {
+        if facts.iter().any(|fact| account.stripe.is_one_too_many(fact)) {
+            return Ok(self.park(incoming, ParkReason::TooManySubscriptions, None));
+        }
+        let doubtful = facts.iter().find(|fact| account.stripe.is_doubtful(fact)).cloned();
+        if let Some(Fact::Subscription(seen, stamp)) = doubtful {
             facts.extend(self.ask_stripe(&seen, stamp, answer).await?);
         }
         let next = account.learn(facts);
@@ -161,21 +232,22 @@ impl StripeEvents {
             changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });
         }
         if next != account {
+            warn_of_a_second(&account, &next);
             changes = changes.replace(&next);
-            for event in account.events_towards(&next, &self.rules) {
+            for event in account.events_towards(&next, self.table.clock().now(), &self.rules) {
                 changes = changes.publish(event);
             }
         }
         Ok(Decision { received: Received::Applied, changes })
     }
 
-    /// Stripe's own word on a subscription about which two events of one second disagree. Nothing if Stripe does not
-    /// know it any more; the order of the event ids decides then.
+    /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe does not know it any
+    /// more; the event counts then, and of two the order of their ids decides.
     async fn ask_stripe(
         &self,
         seen: &Subscription,
         stamp: Stamp,
-        answer: &mut Option<(Subscription, Timestamp)>,
+        answer: &mut Answer,
     ) -> Result<Option<Fact>, BillingError> {
         if answer.is_none() {
             let asked_at = self.table.clock().now();
@@ -201,6 +273,7 @@ impl StripeEvents {
 
     fn park(&self, incoming: &Incoming<'_>, reason: ParkReason, customer: Option<&CustomerId>) -> Decision {
         let now = self.table.clock().now();
+        let customer = customer.filter(|_| reason == ParkReason::UnknownCustomer);
         let parked = ParkedEvent::new(incoming.event, incoming.body, now, reason, customer);
         let received = Received::Parked(reason);
         let marker = ReceivedEvent::parked(incoming.event, now, reason);
@@ -223,5 +296,28 @@ impl StripeEvents {
             None => changes,
         };
         Decision { received, changes }
+    }
+}
+
+/// The organization that an event is about. A known customer decides; what the event names can at most contradict.
+fn whose(news: &News, mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkReason> {
+    match (mapping, news.claims.as_slice()) {
+        (Some(mapping), claims) if claims.iter().all(|claim| *claim == mapping.org_id) => Ok(mapping.org_id),
+        (None, [claimed]) => Ok(*claimed),
+        (None, []) => Err(ParkReason::UnknownCustomer),
+        (Some(_), _) | (None, _) => Err(ParkReason::OrgMismatch),
+    }
+}
+
+/// Somebody pays twice. There is nothing to do but to tell: which of both is meant only people know.
+fn warn_of_a_second(before: &Account, after: &Account) {
+    let (then, now) = (before.stripe.working(), after.stripe.working());
+    if now > then && now > 1 {
+        tracing::warn!(
+            org_id = %after.org_id,
+            code = "second_subscription",
+            subscriptions = now,
+            "an organization has more than one working subscription"
+        );
     }
 }

@@ -59,6 +59,10 @@ impl ReceivedEvent {
         Self::new(event, now, None, Some(reason))
     }
 
+    pub(crate) fn ignored(event: &Event, now: Timestamp) -> Self {
+        Self::new(event, now, None, None)
+    }
+
     fn new(event: &Event, now: Timestamp, org_id: Option<OrgId>, parked: Option<ParkReason>) -> Self {
         Self {
             event_id: event.id.clone(),
@@ -93,8 +97,8 @@ impl Item for ReceivedEvent {
 pub enum ParkReason {
     /// It is about test money where real money counts, or the reverse.
     WrongLivemode,
-    /// It is of a kind we do not listen to: the endpoint at Stripe sends more than it should.
-    UnknownType,
+    /// It happened in another account at Stripe: that of somebody who is connected to ours.
+    OtherAccount,
     /// Its object says something we do not understand.
     Unreadable,
     /// It is about nobody.
@@ -103,20 +107,25 @@ pub enum ParkReason {
     UnknownCustomer,
     /// It names an organization that we do not have: another product or environment on the same Stripe account.
     ForeignOrg,
-    /// It names another organization than the one its customer belongs to.
+    /// It names another organization than the one its customer belongs to, or two at once: one customer pays for one
+    /// organization.
     OrgMismatch,
+    /// The organization has as many living subscriptions as we keep.
+    TooManySubscriptions,
 }
 
 impl ParkReason {
-    fn as_str(self) -> &'static str {
+    /// As it is written in JSON and on the command line.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::WrongLivemode => "wrong_livemode",
-            Self::UnknownType => "unknown_type",
+            Self::OtherAccount => "other_account",
             Self::Unreadable => "unreadable",
             Self::NoCustomer => "no_customer",
             Self::UnknownCustomer => "unknown_customer",
             Self::ForeignOrg => "foreign_org",
             Self::OrgMismatch => "org_mismatch",
+            Self::TooManySubscriptions => "too_many_subscriptions",
         }
     }
 }
@@ -138,6 +147,9 @@ pub struct ParkedEvent {
     pub waits_for: String,
     /// The event as it came; nothing if it is too large to keep.
     pub body: Option<String>,
+    /// How often applying it failed after what it waited for had come.
+    #[serde(default)]
+    pub failures: u32,
     #[serde(default)]
     version: u64,
 }
@@ -162,6 +174,7 @@ impl ParkedEvent {
             reason,
             waits_for,
             body: (body.len() <= LARGEST_KEPT_BODY).then(|| body.to_owned()),
+            failures: 0,
             version: 0,
         }
     }

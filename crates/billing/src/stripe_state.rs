@@ -5,25 +5,23 @@ use stripe_client::{CustomerId, EventId, SubscriptionId};
 use crate::{
     Invoice, Subscription,
     newest::Newest,
-    stamp::{Rank, Stamp},
+    stamp::Stamp,
     subscription::{Phase, SubscriptionRecord},
+    subscriptions::Subscriptions,
 };
 
-/// More than one subscription at a time is a mistake that happens (two tabs, two administrators); more than this many
-/// is not one we can describe.
-const SUBSCRIPTIONS: usize = 4;
-
-/// A year of monthly ones. Failures further back than this do not count any more.
-const INVOICES: usize = 12;
+/// A year of monthly ones, to be shown, and so that each is told of once. Nothing is decided from them: what they say of
+/// missing payments is kept with their subscription.
+pub(crate) const INVOICES: usize = 12;
 
 /// All we know from Stripe about one organization.
 ///
 /// A join-semilattice: facts may come in any order and any number of times, and a lost one may come later; the state
-/// depends only on which facts came.
+/// depends only on which facts came. It is bounded: see [`Subscriptions`] for what is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeState {
     customer: Option<Customer>,
-    subscriptions: Newest<SubscriptionRecord, SUBSCRIPTIONS>,
+    subscriptions: Subscriptions,
     invoices: Newest<Invoice, INVOICES>,
 }
 
@@ -57,33 +55,31 @@ impl StripeState {
     /// Adds a fact.
     pub fn add(&mut self, fact: Fact) {
         match fact {
-            Fact::Subscription(subscription, stamp) => {
-                self.subscriptions.add(SubscriptionRecord { subscription, stamp });
+            Fact::Subscription(subscription, stamp) => self.subscriptions.hear(subscription, stamp),
+            Fact::Invoice(news) => {
+                self.subscriptions.hear_invoice(&news);
+                self.invoices.add(news);
             }
-            Fact::Invoice(invoice) => self.invoices.add(invoice),
             Fact::Customer { id, at, event_id } => {
                 self.customer = self.customer.take().max(Some(Customer { at, event_id, id }));
             }
         }
     }
 
-    /// Whether this snapshot and the one we have are of the same second and contradict each other, so that only Stripe
-    /// can say which is the later. Adding the answer with [`Rank::Fetched`] settles it.
-    pub fn is_ambiguous(&self, fact: &Fact) -> bool {
-        let Fact::Subscription(subscription, stamp) = fact else { return false };
-        self.subscriptions.iter().any(|known| {
-            known.subscription.id == subscription.id
-                && known.stamp.at == stamp.at
-                && known.stamp.event_id != stamp.event_id
-                && stamp.rank == Rank::Updated
-                && matches!(known.stamp.rank, Rank::Updated | Rank::Fetched(_))
-                && known.subscription != *subscription
-        })
+    /// Whether only Stripe can say what to make of this snapshot: see [`Subscriptions::is_doubtful`]. Adding the answer
+    /// with [`crate::Rank::Fetched`] settles it.
+    pub fn is_doubtful(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Subscription(seen, stamp) if self.subscriptions.is_doubtful(seen, stamp))
+    }
+
+    /// Whether adding this would be one more living subscription than we keep.
+    pub fn is_one_too_many(&self, fact: &Fact) -> bool {
+        matches!(fact, Fact::Subscription(seen, _) if self.subscriptions.is_one_too_many(seen))
     }
 
     /// The subscription that counts: the one in the best standing, and of those the newest.
     pub fn subscription(&self) -> Option<&Subscription> {
-        self.current().map(|record| &record.subscription)
+        self.subscriptions.shown()
     }
 
     /// Who pays.
@@ -96,29 +92,41 @@ impl StripeState {
     /// The newest invoice of the subscription that counts.
     pub fn latest_invoice(&self) -> Option<&Invoice> {
         let current = self.subscription()?;
-        self.invoices_of(&current.id).next()
+        self.invoices.iter().find(|invoice| invoice.snapshot.subscription == current.id)
     }
 
-    /// Whether there is or was a subscription that anybody paid for or tried.
+    /// Whether there is or was a subscription that was more than an attempt.
     pub fn has_begun(&self) -> bool {
-        self.subscription().is_some_and(|subscription| subscription.phase() != Phase::NotBegun)
+        self.phase() != Phase::NotBegun
     }
 
-    /// Since when payments have been failing without one that succeeded, if the subscription that counts says they are.
+    /// How many subscriptions work. More than one is a mistake: somebody pays twice.
+    pub fn working(&self) -> usize {
+        self.records().filter(|record| record.phase() == Phase::Working).count()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.subscriptions.phase()
+    }
+
+    /// Since when payments for the subscription that counts have been failing.
     pub(crate) fn failing_since(&self) -> Option<Timestamp> {
-        let current = self.current().filter(|record| record.subscription.phase() == Phase::Failing)?;
-        let first_failure = self
-            .invoices_of(&current.subscription.id)
-            .take_while(|invoice| !invoice.is_paid())
-            .filter_map(|invoice| invoice.first_failed_at)
-            .min();
-        // The event about the failed payment may still be on its way.
-        Some(first_failure.unwrap_or(current.stamp.at))
+        let current = self.subscriptions.current().filter(|record| record.phase() == Phase::Failing)?;
+        current.episode.failing_since()
     }
 
-    pub(crate) fn current(&self) -> Option<&SubscriptionRecord> {
-        // The newest comes first, and `max_by_key` takes the last of equals: hence the other way around.
-        self.subscriptions.iter().rev().max_by_key(|record| record.subscription.phase())
+    /// Whether all we know of this subscription is that somebody tried.
+    pub(crate) fn is_attempt(&self, id: &SubscriptionId) -> bool {
+        self.subscriptions.is_attempt(id)
+    }
+
+    /// Whether this subscription was ever more than an attempt.
+    pub(crate) fn began(&self, id: &SubscriptionId) -> bool {
+        self.subscriptions.find(id).is_some_and(|record| record.episode.begun)
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = &SubscriptionRecord> {
+        self.subscriptions.iter()
     }
 
     pub(crate) fn invoice(&self, invoice: &Invoice) -> Option<&Invoice> {
@@ -128,11 +136,9 @@ impl StripeState {
     pub(crate) fn invoices(&self) -> impl Iterator<Item = &Invoice> {
         self.invoices.iter()
     }
-
-    fn invoices_of(&self, id: &SubscriptionId) -> impl Iterator<Item = &Invoice> {
-        self.invoices.iter().filter(move |invoice| invoice.subscription == *id)
-    }
 }
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,21 @@
-//! Which domain events a change of the account means.
+//! Which domain events a change of the account means. They are about the organization: which of several subscriptions
+//! counts is no news to anybody, and an attempt that never became a subscription has neither begun nor ended.
 
 use events::{
-    NewEvent, SubscriptionActivated, SubscriptionCanceled, SubscriptionPastDue, SubscriptionPaymentFailed,
-    SubscriptionPaymentSucceeded, SubscriptionUpdated,
+    InvoiceOverdue, NewEvent, SubscriptionActivated, SubscriptionCanceled, SubscriptionPastDue,
+    SubscriptionPaymentFailed, SubscriptionPaymentSucceeded, SubscriptionUpdated,
 };
 use jiff::Timestamp;
 use table::Item;
 
-use crate::{Account, Invoice, Rules, Subscription, subscription::Phase};
+use crate::{AccessLevel, Account, Invoice, Rules, subscription::Phase};
 
-pub(crate) fn events(before: &Account, after: &Account, rules: &Rules) -> Vec<NewEvent> {
+pub(crate) fn events(before: &Account, after: &Account, now: Timestamp, rules: &Rules) -> Vec<NewEvent> {
     let publish = Publisher { account: before };
     let mut events = Vec::new();
-    events.extend(subscription_event(before, after, rules, &publish));
+    events.extend(subscription_event(before, after, now, rules, &publish));
     for invoice in after.stripe.invoices() {
-        events.extend(invoice_event(before.stripe.invoice(invoice), invoice, &publish));
+        events.extend(invoice_event(before, after, invoice, &publish));
     }
     events
 }
@@ -32,55 +33,71 @@ impl Publisher<'_> {
 fn subscription_event(
     before: &Account,
     after: &Account,
+    now: Timestamp,
     rules: &Rules,
     publish: &Publisher<'_>,
 ) -> Option<NewEvent> {
-    let now = after.stripe.subscription()?;
-    let then = before.stripe.subscription();
-    if then == Some(now) {
-        return None;
-    }
-    let phase_then = then.filter(|then| then.id == now.id).map_or(Phase::NotBegun, Subscription::phase);
-    let stripe_subscription_id = now.id.to_string();
-    let status = now.status.as_str().to_owned();
-    let current_period_end = now.current_period_end;
-    let event = match (phase_then, now.phase()) {
-        (_, Phase::NotBegun) | (Phase::Over, Phase::Over) => return None,
-        (Phase::Working | Phase::Failing, Phase::Working)
-        | (Phase::Failing, Phase::Failing)
-        | (_, Phase::Paused) => {
-            publish.event(&SubscriptionUpdated { stripe_subscription_id, status, current_period_end })
+    let shown = after.stripe.subscription()?;
+    let stripe_subscription_id = shown.id.to_string();
+    let status = shown.status.as_str().to_owned();
+    let current_period_end = shown.current_period_end;
+    let (then, phase) = (before.stripe.phase(), after.stripe.phase());
+    let changed = then != phase || before.stripe.subscription() != Some(shown);
+    // Within the grace everything went on: being paid then is no new beginning.
+    let went_on = then == Phase::Working
+        || then == Phase::Failing
+            && matches!(before.access(now, rules).level, AccessLevel::Full | AccessLevel::Grace);
+    match phase {
+        _ if !changed => None,
+        Phase::NotBegun => None,
+        Phase::Working if !went_on => {
+            Some(publish.event(&SubscriptionActivated { stripe_subscription_id, status, current_period_end }))
         }
-        (Phase::NotBegun | Phase::Over | Phase::Paused, Phase::Working) => {
-            publish.event(&SubscriptionActivated { stripe_subscription_id, status, current_period_end })
-        }
-        (_, Phase::Failing) => {
+        Phase::Failing if then != Phase::Failing => {
             let since = after.stripe.failing_since()?;
             let grace_ends_at = since.saturating_add(rules.grace()).unwrap_or(Timestamp::MAX);
-            publish.event(&SubscriptionPastDue { stripe_subscription_id, status, grace_ends_at })
+            Some(publish.event(&SubscriptionPastDue { stripe_subscription_id, status, grace_ends_at }))
         }
-        (_, Phase::Over) => publish.event(&SubscriptionCanceled { stripe_subscription_id }),
-    };
-    Some(event)
+        Phase::Over => {
+            (then != Phase::Over).then(|| publish.event(&SubscriptionCanceled { stripe_subscription_id }))
+        }
+        Phase::Working | Phase::Failing | Phase::Paused => {
+            Some(publish.event(&SubscriptionUpdated { stripe_subscription_id, status, current_period_end }))
+        }
+    }
 }
 
-fn invoice_event(before: Option<&Invoice>, after: &Invoice, publish: &Publisher<'_>) -> Option<NewEvent> {
-    let stripe_invoice_id = after.id.to_string();
-    let currency = after.snapshot.currency.clone();
-    if after.is_paid() {
-        let news = !before.is_some_and(Invoice::is_paid) && after.snapshot.amount_paid > 0;
-        return news.then(|| {
-            let amount = after.snapshot.amount_paid;
-            publish.event(&SubscriptionPaymentSucceeded { stripe_invoice_id, amount, currency })
-        });
+fn invoice_event(
+    before: &Account,
+    after: &Account,
+    invoice: &Invoice,
+    publish: &Publisher<'_>,
+) -> Option<NewEvent> {
+    let known = before.stripe.invoice(invoice);
+    let stripe_invoice_id = invoice.id.to_string();
+    let currency = invoice.snapshot.currency.clone();
+    if invoice.is_paid() {
+        let news = !known.is_some_and(Invoice::is_paid) && invoice.snapshot.amount_paid > 0;
+        let amount = invoice.snapshot.amount_paid;
+        return news
+            .then(|| publish.event(&SubscriptionPaymentSucceeded { stripe_invoice_id, amount, currency }));
     }
-    // A failure that is heard of after the invoice was settled is no news any more.
-    let news =
-        !after.is_settled() && after.failed_attempts > before.map_or(0, |before| before.failed_attempts);
-    news.then(|| {
-        let amount = after.snapshot.amount_due;
-        publish.event(&SubscriptionPaymentFailed { stripe_invoice_id, amount, currency })
-    })
+    // A failure that is heard of after the invoice was settled is no news any more; and whoever tries to subscribe sees
+    // the failure where he tries.
+    if invoice.is_settled() || is_an_attempt(after, invoice) {
+        return None;
+    }
+    let amount = invoice.snapshot.amount_due;
+    if invoice.failed_attempts > known.map_or(0, |known| known.failed_attempts) {
+        return Some(publish.event(&SubscriptionPaymentFailed { stripe_invoice_id, amount, currency }));
+    }
+    (invoice.overdue_at.is_some() && known.is_none_or(|known| known.overdue_at.is_none()))
+        .then(|| publish.event(&InvoiceOverdue { stripe_invoice_id, amount, currency }))
+}
+
+fn is_an_attempt(account: &Account, invoice: &Invoice) -> bool {
+    let id = &invoice.snapshot.subscription;
+    account.stripe.is_attempt(id) || invoice.is_first() && !account.stripe.began(id)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use stripe_client_core::{
     ConfigOverride, CustomizedStripeRequest, RequestBuilder, StripeClient, StripeMethod, VERSION,
 };
 
-use crate::{ApiKey, StripeError, Subscription, SubscriptionId, wire};
+use crate::{ApiKey, StripeError, Subscription, SubscriptionId, fields::Fields, wire};
 
 /// More than any single object or page of 100 takes.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
@@ -71,8 +71,13 @@ impl Client {
     /// The subscription as it is at Stripe now.
     pub async fn subscription(&self, id: &SubscriptionId) -> Result<Subscription, StripeError> {
         let request = RetrieveSubscription::new(id.as_str()).build();
-        let object: wire::Subscription = request.customize().send(self).await?;
-        object.try_into().map_err(|error: crate::UnreadableObject| StripeError::Unreadable(error.to_string()))
+        let answer: miniserde::json::Value = request.customize().send(self).await?;
+        let unreadable = |error: &dyn std::fmt::Display| StripeError::Unreadable(error.to_string());
+        // Read like the same object in an event, so that neither bears less than the other.
+        let object: serde_json::Value =
+            serde_json::from_str(&miniserde::json::to_string(&answer)).map_err(|error| unreadable(&error))?;
+        let fields = Fields::of(&object).ok_or_else(|| unreadable(&"not an object"))?;
+        Subscription::read(fields).map_err(|error| unreadable(&error))
     }
 
     /// Loading the trust store takes milliseconds, so it waits until somebody calls.

@@ -1,17 +1,22 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::{CheckoutSession, EventId, InvalidStripeId, Invoice, Subscription, UnreadableObject, wire};
+use crate::{
+    CheckoutSession, EventId, InvalidStripeId, Invoice, Subscription, UnreadableObject, fields::Fields,
+};
+
+/// The longest name of a kind, and of an API version, that is kept. Stripe's longest is half of it. What is longer is
+/// nothing that Stripe sends: see [`UnreadableObject::TooLong`].
+const LONGEST_NAME: usize = 128;
 
 /// An event with its object still unread (<https://docs.stripe.com/api/events/object>).
 #[derive(Clone)]
 pub struct Event {
     /// Its id: the same on every delivery of the event.
     pub id: EventId,
-    /// What happened, such as `customer.subscription.updated`.
+    /// What happened, such as `customer.subscription.updated`; at most 128 bytes of it.
     pub kind: String,
     /// When it happened, to the second: two events of one second have no order.
     pub created: Timestamp,
@@ -19,21 +24,25 @@ pub struct Event {
     pub api_version: Option<String>,
     /// Whether it is about real money.
     pub livemode: bool,
-    object: Option<Box<RawValue>>,
+    /// Whether it happened in another account than the one whose endpoint this is: `account` of events of connected
+    /// accounts, `context` of v2 events.
+    pub of_other_account: bool,
+    too_long: bool,
+    object: Option<Value>,
 }
 
 /// The body is no Stripe event.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableEvent {
-    /// Not JSON, or without the fields every event has.
-    #[error("the body is not a Stripe event: expected JSON with id, type and created")]
-    Fields(#[from] serde_json::Error),
+    /// Not a JSON object.
+    #[error("the body is not a Stripe event: expected a JSON object with id, type and created")]
+    Json(#[from] serde_json::Error),
+    /// A field that every event has is missing or has another type.
+    #[error("the body is not a Stripe event: it has no usable {0}")]
+    Field(&'static str),
     /// The id has impossible characters.
     #[error("the event's id is impossible")]
     Id(#[from] InvalidStripeId),
-    /// The time is out of range.
-    #[error("the event's time is impossible")]
-    Time(#[from] jiff::Error),
 }
 
 /// What an event says, as far as we listen.
@@ -45,7 +54,7 @@ pub enum Content {
     Invoice(InvoiceChange, Invoice),
     /// A buyer finished Checkout.
     CheckoutCompleted(CheckoutSession),
-    /// Something we do not listen to.
+    /// Something that has no effect on us, whether we know it or not.
     Other,
 }
 
@@ -65,44 +74,32 @@ pub enum SubscriptionChange {
 pub enum InvoiceChange {
     /// Anything about it changed that is none of the others.
     Updated,
+    /// It was sent to the customer to be paid, and the day it was due is over.
+    Overdue,
     /// A payment was tried and failed.
     PaymentFailed,
     /// It is paid.
     Paid,
 }
 
-#[derive(Deserialize)]
-struct Wire {
-    id: String,
-    r#type: String,
-    created: serde_json::Value,
-    api_version: Option<String>,
-    #[serde(default)]
-    livemode: bool,
-    data: Option<Data>,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    object: Option<Box<RawValue>>,
-}
-
 impl Event {
     /// Reads what all events have; see [`Event::read`] for what this one is about.
     pub fn parse(body: &[u8]) -> Result<Self, UnreadableEvent> {
-        let event: Wire = serde_json::from_slice(body)?;
-        // Seconds in v1 events, RFC 3339 in v2 events.
-        let created = match event.created {
-            serde_json::Value::String(text) => text.parse()?,
-            other => Timestamp::from_second(serde_json::from_value(other)?)?,
-        };
+        let event = Value::Object(serde_json::from_slice::<Map<String, Value>>(body)?);
+        let fields = Fields::of(&event).ok_or(UnreadableEvent::Field("object"))?;
+        let text = |name| fields.text(name).map_err(|_| UnreadableEvent::Field(name));
+        let (kind, api_version) = (text("type")?, fields.optional_text("api_version"));
+        let livemode =
+            if fields.has("livemode") { fields.optional("livemode", Value::as_bool) } else { Some(false) };
         Ok(Self {
-            id: event.id.try_into()?,
-            kind: event.r#type,
-            created,
-            api_version: event.api_version,
-            livemode: event.livemode,
-            object: event.data.and_then(|data| data.object),
+            id: text("id")?.parse()?,
+            created: created(&event["created"]).ok_or(UnreadableEvent::Field("created"))?,
+            too_long: [kind, api_version.unwrap_or_default()].iter().any(|name| name.len() > LONGEST_NAME),
+            kind: shortened(kind),
+            api_version: api_version.map(shortened),
+            livemode: livemode.ok_or(UnreadableEvent::Field("livemode"))?,
+            of_other_account: fields.has("account") || fields.has("context"),
+            object: event["data"].get("object").cloned(),
         })
     }
 
@@ -111,63 +108,53 @@ impl Event {
     /// # Errors
     /// When it is of a kind we listen to and its object cannot be read.
     pub fn read(&self) -> Result<Content, UnreadableObject> {
-        Ok(match self.kind.as_str() {
-            "customer.subscription.created" => {
-                Content::Subscription(SubscriptionChange::Created, self.object::<wire::Subscription, _>()?)
-            }
+        if self.too_long {
+            return Err(UnreadableObject::TooLong);
+        }
+        let subscription = |change| Ok(Content::Subscription(change, Subscription::read(self.object()?)?));
+        let invoice = |change| Ok(Content::Invoice(change, Invoice::read(self.object()?)?));
+        match self.kind.as_str() {
+            "customer.subscription.created" => subscription(SubscriptionChange::Created),
             "customer.subscription.updated"
             | "customer.subscription.paused"
             | "customer.subscription.resumed"
             | "customer.subscription.trial_will_end"
             | "customer.subscription.pending_update_applied"
-            | "customer.subscription.pending_update_expired" => {
-                Content::Subscription(SubscriptionChange::Updated, self.object::<wire::Subscription, _>()?)
-            }
-            "customer.subscription.deleted" => {
-                Content::Subscription(SubscriptionChange::Deleted, self.object::<wire::Subscription, _>()?)
-            }
+            | "customer.subscription.pending_update_expired" => subscription(SubscriptionChange::Updated),
+            "customer.subscription.deleted" => subscription(SubscriptionChange::Deleted),
             "invoice.created"
             | "invoice.updated"
             | "invoice.finalized"
             | "invoice.finalization_failed"
             | "invoice.payment_action_required"
             | "invoice.sent"
-            | "invoice.overdue"
             | "invoice.marked_uncollectible"
-            | "invoice.voided" => {
-                Content::Invoice(InvoiceChange::Updated, self.object::<wire::Invoice, _>()?)
-            }
-            "invoice.payment_failed" => {
-                Content::Invoice(InvoiceChange::PaymentFailed, self.object::<wire::Invoice, _>()?)
-            }
-            "invoice.paid" | "invoice.payment_succeeded" => {
-                Content::Invoice(InvoiceChange::Paid, self.object::<wire::Invoice, _>()?)
-            }
+            | "invoice.voided" => invoice(InvoiceChange::Updated),
+            "invoice.overdue" => invoice(InvoiceChange::Overdue),
+            "invoice.payment_failed" => invoice(InvoiceChange::PaymentFailed),
+            "invoice.paid" | "invoice.payment_succeeded" => invoice(InvoiceChange::Paid),
             "checkout.session.completed" => {
-                Content::CheckoutCompleted(self.object::<wire::CheckoutSession, _>()?)
+                Ok(Content::CheckoutCompleted(CheckoutSession::read(self.object()?)?))
             }
-            _ => Content::Other,
-        })
-    }
-
-    /// The id of the customer the event's object belongs to, where it names one, whatever kind of event it is.
-    pub fn customer(&self) -> Option<crate::CustomerId> {
-        #[derive(Deserialize)]
-        struct Owned {
-            customer: String,
+            _ => Ok(Content::Other),
         }
-        let owned: Owned = serde_json::from_str(self.object.as_deref()?.get()).ok()?;
-        owned.customer.try_into().ok()
     }
 
-    fn object<W, T>(&self) -> Result<T, UnreadableObject>
-    where
-        W: DeserializeOwned,
-        T: TryFrom<W, Error = UnreadableObject>,
-    {
-        let object = self.object.as_deref().ok_or(UnreadableObject::Missing)?;
-        serde_json::from_str::<W>(object.get())?.try_into()
+    fn object(&self) -> Result<Fields<'_>, UnreadableObject> {
+        self.object.as_ref().and_then(Fields::of).ok_or(UnreadableObject::Missing)
     }
+}
+
+/// Seconds in v1 events, RFC 3339 in v2 events.
+fn created(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        other => Timestamp::from_second(other.as_i64()?).ok(),
+    }
+}
+
+fn shortened(name: &str) -> String {
+    name[..name.floor_char_boundary(LONGEST_NAME)].to_owned()
 }
 
 /// Without the object, which holds personal data.

@@ -73,10 +73,45 @@ stripe_ids! {
     SubscriptionId "subscription";
     /// Names an invoice (`in_…`).
     InvoiceId "invoice";
-    /// Names a price (`price_…`, older ones anything).
-    PriceId "price";
     /// Names a Checkout session (`cs_…`).
     CheckoutSessionId "checkout session";
+}
+
+/// Names a price (`price_…`). Older ones were chosen by people and are any text, such as `Gold Plan`: a price's id is
+/// shown and compared, and becomes no part of a key or a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PriceId(String);
+
+impl PriceId {
+    /// The id as Stripe writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PriceId {
+    type Error = InvalidStripeId;
+
+    fn try_from(text: String) -> Result<Self, InvalidStripeId> {
+        if (1..=LONGEST).contains(&text.len()) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidStripeId { what: "price" })
+        }
+    }
+}
+
+impl From<PriceId> for String {
+    fn from(id: PriceId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for PriceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 #[cfg(test)]

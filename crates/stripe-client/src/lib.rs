@@ -12,6 +12,7 @@ mod api_key;
 mod client;
 mod error;
 mod event;
+mod fields;
 mod id;
 mod objects;
 mod signature;
@@ -24,7 +25,8 @@ pub use error::StripeError;
 pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
 pub use id::{CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, SubscriptionId};
 pub use objects::{
-    CheckoutSession, Invoice, InvoiceStatus, Metadata, Subscription, SubscriptionStatus, UnreadableObject,
+    BillingReason, CheckoutSession, Invoice, InvoiceStatus, Metadata, PauseBehavior, PauseCollection,
+    Subscription, SubscriptionStatus, UnreadableObject,
 };
 pub use signature::{SignatureError, TOLERANCE, WebhookSecrets, sign, verify};
 pub use stripe::IdempotencyKey;

@@ -2,27 +2,25 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{CheckoutSessionId, CustomerId, InvalidStripeId, InvoiceId, PriceId, SubscriptionId, wire};
+use crate::{CheckoutSessionId, CustomerId, InvoiceId, PriceId, SubscriptionId, fields::Fields};
 
 /// The object lacks something we need or says something we do not know, so guessing would be wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableObject {
-    /// A field is missing or has another type.
-    #[error("the Stripe object does not have the expected fields")]
-    Fields(#[from] serde_json::Error),
-    /// An id has impossible characters.
-    #[error("the Stripe object holds an impossible id")]
-    Id(#[from] InvalidStripeId),
-    /// A time is out of range.
-    #[error("the Stripe object holds an impossible time")]
-    Time(#[from] jiff::Error),
+    /// A field that we need is missing, has another type or an impossible value.
+    #[error("the Stripe object has no usable {0}")]
+    Field(&'static str),
     /// A status that this version of the code does not know.
     #[error("the Stripe object has the unknown status {0:?}")]
     Status(String),
     /// The event has no `data.object`.
     #[error("the Stripe event carries no object")]
     Missing,
+    /// The event's type or API version is longer than any of Stripe's.
+    #[error("the Stripe event has a type or an API version longer than any")]
+    TooLong,
 }
 
 /// The key-value pairs that we, or whoever created the object, attached to it.
@@ -44,12 +42,8 @@ macro_rules! statuses {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            fn read(text: &str) -> Result<Self, UnreadableObject> {
-                Self::ALL
-                    .iter()
-                    .copied()
-                    .find(|status| status.as_str() == text)
-                    .ok_or_else(|| UnreadableObject::Status(text.to_owned()))
+            fn find(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|status| status.as_str() == text)
             }
         }
     };
@@ -93,6 +87,37 @@ statuses! {
     }
 }
 
+statuses! {
+    /// What becomes of invoices while collection is paused (<https://docs.stripe.com/billing/subscriptions/pause-payment>).
+    PauseBehavior {
+        /// They wait as drafts: the service goes on and is paid for later.
+        KeepAsDraft = "keep_as_draft",
+        /// They are given up: the service goes on for free.
+        MarkUncollectible = "mark_uncollectible",
+        /// They are cancelled: there is no service.
+        Void = "void",
+    }
+}
+
+statuses! {
+    /// Why an invoice was made, as far as it matters to us.
+    BillingReason {
+        /// A subscription's first.
+        SubscriptionCreate = "subscription_create",
+        /// A new period of a subscription began.
+        SubscriptionCycle = "subscription_cycle",
+    }
+}
+
+/// How long invoices are not collected, and what becomes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PauseCollection {
+    /// What becomes of them.
+    pub behavior: PauseBehavior,
+    /// When collection goes on by itself.
+    pub resumes_at: Option<Timestamp>,
+}
+
 /// A subscription as far as we look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -116,7 +141,9 @@ pub struct Subscription {
     pub current_period_start: Option<Timestamp>,
     /// End of the period paid for.
     pub current_period_end: Option<Timestamp>,
-    /// What is subscribed to: the first item's price.
+    /// Whether its invoices are not collected for now.
+    pub pause_collection: Option<PauseCollection>,
+    /// What is subscribed to: the price of the first item that is sold by number. Metered items come after it.
     pub price: Option<PriceId>,
     /// How many of it.
     pub quantity: Option<u64>,
@@ -145,10 +172,12 @@ pub struct Invoice {
     pub currency: String,
     /// How often a payment was tried.
     pub attempt_count: u32,
-    /// When Stripe tries next.
-    pub next_payment_attempt: Option<Timestamp>,
-    /// What was attached to the subscription when the invoice was made, and to the invoice itself (which wins).
+    /// Why it was made, where that matters.
+    pub billing_reason: Option<BillingReason>,
+    /// What was attached to the invoice itself.
     pub metadata: Metadata,
+    /// What was attached to the subscription when the invoice was made.
+    pub subscription_metadata: Metadata,
 }
 
 /// A finished Checkout session as far as we look at it.
@@ -158,87 +187,135 @@ pub struct CheckoutSession {
     pub id: CheckoutSessionId,
     /// Who pays.
     pub customer: Option<CustomerId>,
-    /// The subscription that came out of it.
-    pub subscription: Option<SubscriptionId>,
-    /// What we called the buyer when we made the session.
+    /// What the buyer was called by whoever sent him to Stripe.
     pub client_reference_id: Option<String>,
+    /// Whether it came from a Payment Link, whose address anybody can put a reference of his own into.
+    pub from_payment_link: bool,
     /// What was attached to it.
     pub metadata: Metadata,
 }
 
-fn time(seconds: i64) -> Result<Timestamp, jiff::Error> {
-    Timestamp::from_second(seconds)
+/// ISO 4217 has three letters; Stripe has a few longer ones of its own.
+const LONGEST_CURRENCY: usize = 10;
+
+/// One line of a subscription.
+struct Item {
+    price: Option<PriceId>,
+    quantity: Option<u64>,
+    metered: bool,
+    period: (Option<Timestamp>, Option<Timestamp>),
 }
 
-fn optional_time(seconds: Option<i64>) -> Result<Option<Timestamp>, jiff::Error> {
-    seconds.map(time).transpose()
+impl Item {
+    fn read(fields: Fields<'_>) -> Self {
+        // What is a price today was a plan.
+        let price = fields.object("price").or_else(|| fields.object("plan"));
+        let usage = price.and_then(|price| price.object("recurring").or(Some(price)));
+        Self {
+            price: price.and_then(|price| price.optional("id", price_id)),
+            quantity: fields.optional_count("quantity"),
+            metered: usage.and_then(|usage| usage.optional_text("usage_type")) == Some("metered"),
+            period: period(fields),
+        }
+    }
 }
 
-impl TryFrom<wire::Subscription> for Subscription {
-    type Error = UnreadableObject;
+fn price_id(value: &Value) -> Option<PriceId> {
+    PriceId::try_from(value.as_str()?.to_owned()).ok()
+}
 
-    fn try_from(object: wire::Subscription) -> Result<Self, UnreadableObject> {
-        let items = object.items.map(|items| items.data).unwrap_or_default();
-        let last = items.iter().max_by_key(|item| item.current_period_end);
-        let item_start = last.and_then(|item| item.current_period_start);
-        let item_end = last.and_then(|item| item.current_period_end);
-        let quantity = items.first().and_then(|item| item.quantity);
-        let price = items.into_iter().next().and_then(|item| item.price);
+fn period(fields: Fields<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
+    (fields.optional_time("current_period_start"), fields.optional_time("current_period_end"))
+}
+
+fn status<T>(text: &str, find: impl FnOnce(&str) -> Option<T>) -> Result<T, UnreadableObject> {
+    find(text).ok_or_else(|| UnreadableObject::Status(text.chars().take(50).collect()))
+}
+
+impl PauseCollection {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        let behavior = fields.optional("behavior", |value| PauseBehavior::find(value.as_str()?))?;
+        Some(Self { behavior, resumes_at: fields.optional_time("resumes_at") })
+    }
+}
+
+impl Subscription {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, UnreadableObject> {
+        let mut items: Vec<_> = fields.list("items").into_iter().map(Item::read).collect();
+        if items.is_empty() {
+            // Old API versions have the one item's plan and quantity on the subscription itself.
+            items.push(Item::read(fields));
+        }
+        // From API 2025-03-31 on the period is on each item.
+        let last = items.iter().map(|item| item.period).max_by_key(|(_, end)| *end).unwrap_or_default();
+        let old = period(fields);
+        let sold = items.iter().position(|item| !item.metered && item.quantity.is_some());
+        let sold = sold.or_else(|| items.iter().position(|item| !item.metered)).unwrap_or_default();
+        let item = items.swap_remove(sold);
         Ok(Self {
-            id: object.id.try_into()?,
-            customer: object.customer.try_into()?,
-            status: SubscriptionStatus::read(&object.status)?,
-            created: time(object.created)?,
-            cancel_at_period_end: object.cancel_at_period_end.unwrap_or(false),
-            cancel_at: optional_time(object.cancel_at)?,
-            ended_at: optional_time(object.ended_at)?,
-            trial_end: optional_time(object.trial_end)?,
-            current_period_start: optional_time(item_start.or(object.current_period_start))?,
-            current_period_end: optional_time(item_end.or(object.current_period_end))?,
-            price: price.map(|price| price.id.try_into()).transpose()?,
-            quantity,
-            metadata: object.metadata.unwrap_or_default(),
+            id: fields.id("id")?,
+            customer: fields.id("customer")?,
+            status: status(fields.text("status")?, SubscriptionStatus::find)?,
+            created: fields.time("created")?,
+            cancel_at_period_end: fields.flag("cancel_at_period_end"),
+            cancel_at: fields.optional_time("cancel_at"),
+            ended_at: fields.optional_time("ended_at"),
+            trial_end: fields.optional_time("trial_end"),
+            current_period_start: last.0.or(old.0),
+            current_period_end: last.1.or(old.1),
+            pause_collection: fields.object("pause_collection").and_then(PauseCollection::read),
+            price: item.price,
+            quantity: item.quantity,
+            metadata: fields.metadata(),
         })
     }
 }
 
-impl TryFrom<wire::Invoice> for Invoice {
-    type Error = UnreadableObject;
-
-    fn try_from(object: wire::Invoice) -> Result<Self, UnreadableObject> {
-        let details = object.parent.and_then(|parent| parent.subscription_details);
-        let (subscription, details_metadata) =
-            details.map_or((None, None), |details| (details.subscription, details.metadata));
-        let mut metadata = details_metadata
-            .or(object.subscription_details.and_then(|details| details.metadata))
-            .unwrap_or_default();
-        metadata.extend(object.metadata.unwrap_or_default());
+impl Invoice {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, UnreadableObject> {
+        // From API 2025-03-31 on below `parent`.
+        let details = fields.object("parent").and_then(|parent| parent.object("subscription_details"));
+        let subscription = details.map(|details| details.id_if_any("subscription")).transpose()?.flatten();
+        let currency = fields.text("currency")?;
+        if currency.is_empty()
+            || currency.len() > LONGEST_CURRENCY
+            || !currency.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
+            return Err(UnreadableObject::Field("currency"));
+        }
+        let details = details.or_else(|| fields.object("subscription_details"));
+        let attempts = fields.optional_count("attempt_count").unwrap_or_default();
         Ok(Self {
-            id: object.id.try_into()?,
-            customer: object.customer.map(TryInto::try_into).transpose()?,
-            subscription: subscription.or(object.subscription).map(TryInto::try_into).transpose()?,
-            status: object.status.as_deref().map(InvoiceStatus::read).transpose()?,
-            created: time(object.created)?,
-            amount_due: object.amount_due,
-            amount_paid: object.amount_paid,
-            currency: object.currency,
-            attempt_count: object.attempt_count.unwrap_or(0),
-            next_payment_attempt: optional_time(object.next_payment_attempt)?,
-            metadata,
+            id: fields.id("id")?,
+            customer: fields.id_if_any("customer")?,
+            subscription: match subscription {
+                Some(id) => Some(id),
+                None => fields.id_if_any("subscription")?,
+            },
+            status: match fields.has("status") {
+                true => Some(status(fields.text("status")?, InvoiceStatus::find)?),
+                false => None,
+            },
+            created: fields.time("created")?,
+            amount_due: fields.number("amount_due")?,
+            amount_paid: fields.number("amount_paid")?,
+            currency: currency.to_owned(),
+            attempt_count: u32::try_from(attempts).unwrap_or(u32::MAX),
+            billing_reason: fields.optional_text("billing_reason").and_then(BillingReason::find),
+            metadata: fields.metadata(),
+            subscription_metadata: details.map(Fields::metadata).unwrap_or_default(),
         })
     }
 }
 
-impl TryFrom<wire::CheckoutSession> for CheckoutSession {
-    type Error = UnreadableObject;
-
-    fn try_from(object: wire::CheckoutSession) -> Result<Self, UnreadableObject> {
+impl CheckoutSession {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, UnreadableObject> {
         Ok(Self {
-            id: object.id.try_into()?,
-            customer: object.customer.map(TryInto::try_into).transpose()?,
-            subscription: object.subscription.map(TryInto::try_into).transpose()?,
-            client_reference_id: object.client_reference_id,
-            metadata: object.metadata.unwrap_or_default(),
+            id: fields.id("id")?,
+            customer: fields.id_if_any("customer")?,
+            client_reference_id: fields.optional_text("client_reference_id").map(ToOwned::to_owned),
+            from_payment_link: fields.has("payment_link"),
+            metadata: fields.metadata(),
         })
     }
 }

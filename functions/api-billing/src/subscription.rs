@@ -68,6 +68,8 @@ struct StripeSubscription {
     /// End of the period paid for.
     #[schema(value_type = Option<String>, format = DateTime)]
     current_period_end: Option<Timestamp>,
+    /// Whether its invoices are not collected for now, and what becomes of them; null if they are collected.
+    pause_collection: Option<PauseCollectionAnswer>,
     /// Whether it ends with the period.
     cancel_at_period_end: bool,
     /// When it is going to end, if that is decided.
@@ -76,6 +78,17 @@ struct StripeSubscription {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
+}
+
+/// A pause of collecting invoices.
+#[derive(Debug, Serialize, ToSchema)]
+struct PauseCollectionAnswer {
+    /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which there is no service.
+    #[schema(example = "void")]
+    behavior: &'static str,
+    /// When collection goes on by itself; null if somebody has to resume it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    resumes_at: Option<Timestamp>,
 }
 
 /// An invoice at Stripe.
@@ -137,6 +150,10 @@ impl From<&Subscription> for StripeSubscription {
             quantity: subscription.quantity,
             current_period_start: subscription.current_period_start,
             current_period_end: subscription.current_period_end,
+            pause_collection: subscription.pause_collection.map(|pause| PauseCollectionAnswer {
+                behavior: pause.behavior.as_str(),
+                resumes_at: pause.resumes_at,
+            }),
             cancel_at_period_end: subscription.cancel_at_period_end,
             cancel_at: subscription.cancel_at,
             ended_at: subscription.ended_at,
@@ -148,10 +165,10 @@ impl From<&Invoice> for StripeInvoice {
     fn from(invoice: &Invoice) -> Self {
         Self {
             stripe_invoice_id: invoice.id.to_string(),
-            status: invoice.status().as_str(),
-            amount_due: invoice.amount_due(),
-            amount_paid: invoice.amount_paid(),
-            currency: invoice.currency().to_owned(),
+            status: invoice.snapshot.status.as_str(),
+            amount_due: invoice.snapshot.amount_due,
+            amount_paid: invoice.snapshot.amount_paid,
+            currency: invoice.snapshot.currency.clone(),
             failed_attempts: invoice.failed_attempts,
         }
     }

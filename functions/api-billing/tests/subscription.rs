@@ -124,6 +124,26 @@ async fn a_subscription_whose_payment_failed() {
 }
 
 #[tokio::test]
+async fn a_pause_of_collection_is_seen_with_what_it_gives() {
+    let world = World::new().await;
+    world.clock.advance(SignedDuration::from_hours(24 * 20));
+    for (second, behavior, level) in [(1, "keep_as_draft", "full"), (2, "void", "read_only")] {
+        world.clock.advance(SignedDuration::from_secs(second));
+        let subscription = json!({"id": "sub_1", "customer": "cus_1", "status": "active", "created": noon().as_second(),
+            "metadata": {"org_id": org_id()},
+            "pause_collection": {"behavior": behavior, "resumes_at": noon().as_second() + 86_400 * 90}});
+        world.hear_from_stripe("customer.subscription.updated", subscription).await;
+        let (_, body) = world.get(PATH, "owner").await;
+        let shown = &body["subscription"]["pause_collection"];
+        assert_eq!(*shown, json!({"behavior": behavior, "resumes_at": "2027-02-21T12:00:00Z"}));
+        assert_eq!(
+            (body["access"]["level"].as_str(), &body["subscription"]["status"]),
+            (Some(level), &json!("active"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn only_owners_and_admins_of_the_organization_see_it() {
     let world = World::new().await;
     for (token, status, code) in [

@@ -62,7 +62,7 @@ pub fn routes() -> OpenApiRouter<Hook> {
 /// What became of an event.
 #[derive(Debug, Serialize, ToSchema)]
 struct Receipt {
-    /// `applied`, `duplicate` or `parked`.
+    /// `applied`, `duplicate`, `ignored` (of a kind without effect) or `parked`.
     #[schema(example = "applied")]
     outcome: &'static str,
     /// Why it was parked.
@@ -100,6 +100,7 @@ async fn receive(
     let (outcome, reason) = match received {
         Received::Applied => ("applied", None),
         Received::Duplicate => ("duplicate", None),
+        Received::Ignored => ("ignored", None),
         Received::Parked(reason) => ("parked", Some(reason)),
     };
     Ok(Answer::ok(&Receipt { outcome, reason }).into_response())

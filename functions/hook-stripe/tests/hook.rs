@@ -175,13 +175,58 @@ async fn signed_nonsense_is_refused() {
 async fn a_megabyte_is_read_and_no_more() {
     let world = World::new().await;
     let event = |padding: usize| {
-        json!({"id": "evt_1", "type": "charge.updated", "created": 1, "data": {"object": {"x": "x".repeat(padding)}}})
+        json!({"id": "evt_1", "type": "invoice.paid", "created": 1, "data": {"object": {"x": "x".repeat(padding)}}})
             .to_string()
     };
     let (status, answer) = world.deliver_signed(&event(1_000_000)).await;
-    assert_eq!((status, answer), (200, json!({"outcome": "parked", "reason": "unknown_type"})));
+    assert_eq!((status, answer), (200, json!({"outcome": "parked", "reason": "unreadable"})));
     let (status, problem) = world.deliver_signed(&event(1_100_000)).await;
     assert_eq!((status, problem["code"].as_str()), (413, Some("body_too_large")));
+}
+
+#[tokio::test]
+async fn a_kind_without_effect_is_acknowledged_and_leaves_nothing() {
+    let world = World::new().await;
+    let before = world.database.items().await;
+    let body =
+        json!({"id": "evt_1", "type": "charge.updated", "created": 1, "data": {"object": {}}}).to_string();
+    for _ in 0..2 {
+        assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "ignored"})));
+    }
+    assert_eq!(world.database.items().await, before);
+}
+
+/// A secret of an endpoint for connected accounts may be among ours by mistake; its events are none of ours.
+#[tokio::test]
+async fn events_of_another_account_are_put_aside() {
+    let world = World::new().await;
+    let mut event: Value = serde_json::from_str(&world.subscription_event("evt_1")).unwrap();
+    event["account"] = json!("acct_1Other");
+    let answer = world.deliver_signed(&event.to_string()).await;
+    assert_eq!(answer, (200, json!({"outcome": "parked", "reason": "other_account"})));
+    assert!(!world.account().await.stripe.has_begun());
+}
+
+#[tokio::test]
+async fn members_longer_than_an_item_are_put_aside_and_never_a_failure() {
+    let world = World::new().await;
+    for (number, field) in ["type", "api_version", "currency", "price"].into_iter().enumerate() {
+        let object = json!({"id": "in_1", "customer": "cus_1", "status": "open", "created": 1, "amount_due": 1,
+            "amount_paid": 0, "currency": "eur"});
+        let mut event = json!({"id": format!("evt_{number}"), "type": "invoice.paid", "created": 1, "data": {"object": object}});
+        let long = json!("x".repeat(450_000));
+        match field {
+            "currency" => event["data"]["object"][field] = long,
+            "price" => {
+                event = serde_json::from_str(&world.subscription_event("evt_price")).unwrap();
+                event["data"]["object"]["items"] = json!({"data": [{"price": {"id": long}}]});
+            }
+            _ => event[field] = long,
+        }
+        let (status, answer) = world.deliver_signed(&event.to_string()).await;
+        let outcome = if field == "price" { json!("applied") } else { json!("parked") };
+        assert_eq!((status, &answer["outcome"]), (200, &outcome), "{field}");
+    }
 }
 
 #[tokio::test]

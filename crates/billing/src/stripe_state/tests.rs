@@ -1,8 +1,9 @@
 use proptest::prelude::*;
-use stripe_client::{InvoiceChange, InvoiceStatus, SubscriptionStatus};
+use stripe_client::{BillingReason, InvoiceChange, InvoiceStatus, SubscriptionStatus};
 
 use super::*;
 use crate::samples::{DAY, at, failed, invoice, paid, stamp, subscription, updated};
+use crate::stamp::Rank;
 
 fn state(facts: impl IntoIterator<Item = Fact>) -> StripeState {
     let mut state = StripeState::default();
@@ -61,12 +62,12 @@ fn two_changes_of_one_second_that_differ_are_ambiguous_until_stripe_is_asked() {
     let first = updated(5, Active);
     let second = updated(5, PastDue);
     let known = state([first.clone()]);
-    assert!(known.is_ambiguous(&second));
-    assert!(!known.is_ambiguous(&first), "the same event again");
-    assert!(!known.is_ambiguous(&updated(6, PastDue)));
-    assert!(!state([updated(9, Active)]).is_ambiguous(&second), "a later snapshot is known");
+    assert!(known.is_doubtful(&second));
+    assert!(!known.is_doubtful(&first), "the same event again");
+    assert!(!known.is_doubtful(&updated(6, PastDue)));
+    assert!(!state([updated(9, Active)]).is_doubtful(&second), "a later snapshot is known");
     let same = Fact::Subscription(subscription("sub_1", 0, Active), stamp(5, Rank::Updated, "evt_other"));
-    assert!(!known.is_ambiguous(&same), "they say the same");
+    assert!(!known.is_doubtful(&same), "they say the same");
 
     let answer = Fact::Subscription(
         subscription("sub_1", 0, Active),
@@ -76,11 +77,11 @@ fn two_changes_of_one_second_that_differ_are_ambiguous_until_stripe_is_asked() {
         assert_eq!(status(&state(order)), Some(Active));
     }
     let third = updated(5, SubscriptionStatus::Trialing);
-    assert!(state([answer]).is_ambiguous(&third), "a third one of that second is asked about again");
+    assert!(state([answer]).is_doubtful(&third), "a third one of that second is asked about again");
 }
 
 #[test]
-fn failing_counts_from_the_first_failure_since_the_last_payment() {
+fn failing_counts_from_the_first_failure_since_it_last_worked() {
     let past_due = updated(100 * DAY, SubscriptionStatus::PastDue);
     let since = |facts: &[Fact]| {
         let all = facts.iter().cloned().chain([past_due.clone()]);
@@ -90,15 +91,82 @@ fn failing_counts_from_the_first_failure_since_the_last_payment() {
         state.failing_since()
     };
     let (january, february, march) = (0, 31 * DAY, 59 * DAY);
+    let active = |second| updated(second, SubscriptionStatus::Active);
     let draft = invoice(90 * DAY, 90 * DAY, InvoiceChange::Updated, InvoiceStatus::Draft);
     assert_eq!(since(&[failed(march, 60 * DAY), failed(march, 63 * DAY), draft]), Some(at(60 * DAY)));
     assert_eq!(since(&[failed(february, 32 * DAY), failed(march, 60 * DAY)]), Some(at(32 * DAY)));
-    assert_eq!(
-        since(&[failed(january, DAY), paid(february, 33 * DAY), failed(march, 60 * DAY)]),
-        Some(at(60 * DAY))
-    );
+    let recovered = [failed(january, DAY), active(33 * DAY), failed(march, 60 * DAY)];
+    assert_eq!(since(&recovered), Some(at(60 * DAY)));
     assert_eq!(since(&[]), Some(at(100 * DAY)), "the failure itself was not heard of yet");
     assert_eq!(state([updated(1, SubscriptionStatus::Active), failed(0, DAY)]).failing_since(), None);
+}
+
+#[test]
+fn a_payment_after_which_stripe_still_calls_it_failing_begins_a_new_grace_once() {
+    let failing = [failed(0, DAY), updated(DAY, SubscriptionStatus::PastDue)];
+    let later = |day: i64| updated(day * DAY, SubscriptionStatus::Unpaid);
+    let since = |more: Vec<Fact>| state(failing.iter().cloned().chain(more)).failing_since();
+    assert_eq!(since(vec![paid(0, 20 * DAY)]), Some(at(20 * DAY)));
+    assert_eq!(since(vec![paid(0, 20 * DAY), later(30), later(40)]), Some(at(20 * DAY)));
+}
+
+/// Whatever is heard while payments fail: seats, drafts, small invoices paid at once, further failures, being overdue.
+#[test]
+fn no_later_word_moves_the_first_one() {
+    let mut known = state([updated(0, SubscriptionStatus::Active), failed(DAY, 2 * DAY)]);
+    known.add(updated(2 * DAY, SubscriptionStatus::PastDue));
+    let mut seats = subscription("sub_1", 0, SubscriptionStatus::PastDue);
+    for day in 3..300 {
+        seats.quantity = Some(u64::try_from(day).unwrap());
+        known.add(crate::samples::seen(seats.clone(), day * DAY));
+        known.add(invoice(day * DAY, day * DAY, InvoiceChange::Updated, InvoiceStatus::Draft));
+        known.add(invoice(day * DAY, day * DAY, InvoiceChange::Overdue, InvoiceStatus::Open));
+        known.add(failed(day * DAY + 1, day * DAY + 1));
+        assert_eq!(known.failing_since(), Some(at(2 * DAY)), "day {day}");
+    }
+    let seat = stripe_client::Invoice { attempt_count: 1, ..seat_invoice() };
+    let paid_at_once = Invoice::seen("evt_seat".parse().unwrap(), at(300 * DAY), InvoiceChange::Paid, seat);
+    known.add(Fact::Invoice(paid_at_once.unwrap()));
+    known.add(crate::samples::seen(seats, 301 * DAY));
+    assert_eq!(known.failing_since(), Some(at(2 * DAY)));
+}
+
+fn seat_invoice() -> stripe_client::Invoice {
+    stripe_client::Invoice {
+        id: "in_seat".parse().unwrap(),
+        customer: None,
+        subscription: Some("sub_1".parse().unwrap()),
+        status: Some(InvoiceStatus::Paid),
+        created: at(300 * DAY),
+        amount_due: 100,
+        amount_paid: 100,
+        currency: "eur".to_owned(),
+        attempt_count: 0,
+        billing_reason: None,
+        metadata: std::collections::BTreeMap::new(),
+        subscription_metadata: std::collections::BTreeMap::new(),
+    }
+}
+
+#[test]
+fn what_settles_and_what_does_not() {
+    let settled = |change: &dyn Fn(&mut stripe_client::Invoice)| {
+        let mut invoice = seat_invoice();
+        change(&mut invoice);
+        let seen = Invoice::seen("evt_1".parse().unwrap(), at(7), InvoiceChange::Paid, invoice).unwrap();
+        seen.settled_at()
+    };
+    assert_eq!(settled(&|_| {}), None);
+    assert_eq!(settled(&|invoice| invoice.attempt_count = 1), None);
+    assert_eq!(settled(&|invoice| invoice.attempt_count = 2), Some(at(7)));
+    assert_eq!(
+        settled(&|invoice| invoice.billing_reason = Some(BillingReason::SubscriptionCycle)),
+        Some(at(7))
+    );
+    let nothing = |invoice: &mut stripe_client::Invoice| {
+        (invoice.attempt_count, invoice.amount_paid) = (2, 0);
+    };
+    assert_eq!(settled(&nothing), None);
 }
 
 #[test]
@@ -106,7 +174,24 @@ fn a_paid_invoice_stays_paid() {
     let late = [paid(0, 2 * DAY), failed(0, 3 * DAY), failed(0, DAY)];
     let state = state(late.into_iter().chain([updated(0, SubscriptionStatus::Active)]));
     let invoice = state.latest_invoice().unwrap();
-    assert_eq!((invoice.status(), invoice.first_failed_at), (InvoiceStatus::Paid, Some(at(DAY))));
+    assert_eq!(invoice.snapshot.status, InvoiceStatus::Paid);
+    assert_eq!((invoice.first_failed_at, invoice.paid_at), (Some(at(DAY)), Some(at(2 * DAY))));
+    assert_eq!((invoice.snapshot.amount_due, invoice.snapshot.amount_paid), (4900, 4900));
+    assert_eq!((invoice.snapshot.currency.as_str(), invoice.failed_attempts), ("eur", 3));
+}
+
+#[test]
+fn who_pays_is_the_current_subscription_s_customer_or_the_latest_heard_of() {
+    let payer = |second: i64, id: &str| Fact::Customer {
+        id: id.parse().unwrap(),
+        at: at(second),
+        event_id: format!("evt_{second}").parse().unwrap(),
+    };
+    let known = state([payer(5, "cus_late"), payer(1, "cus_early")]);
+    assert_eq!(known.customer().unwrap().as_str(), "cus_late");
+    assert_eq!(StripeState::default().customer(), None);
+    let known = state([payer(5, "cus_late"), updated(1, SubscriptionStatus::Active)]);
+    assert_eq!(known.customer().unwrap().as_str(), "cus_1");
 }
 
 fn any_fact() -> impl Strategy<Value = Fact> {
@@ -132,7 +217,12 @@ fn any_fact() -> impl Strategy<Value = Fact> {
     let invoice = (
         0..15_i64,
         0..4_i64,
-        prop::sample::select(&[InvoiceChange::Updated, InvoiceChange::PaymentFailed, InvoiceChange::Paid]),
+        prop::sample::select(&[
+            InvoiceChange::Updated,
+            InvoiceChange::Overdue,
+            InvoiceChange::PaymentFailed,
+            InvoiceChange::Paid,
+        ]),
         prop::sample::select(InvoiceStatus::ALL),
     )
         .prop_map(|(number, second, change, status)| invoice(number, second * DAY, change, status));

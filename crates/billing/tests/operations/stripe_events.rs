@@ -1,7 +1,7 @@
 //! Events from Stripe against a real engine: once each, in any order, none lost.
 
 use crate::support::{World, event, invoice, subscription};
-use billing::{BillingError, ParkReason, Received};
+use billing::{BillingError, ParkReason, Received, Replay};
 use futures::future::join_all;
 use primitives::{Ids, OrgId};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn an_event_changes_the_account_and_tells_others() {
     assert_eq!(account.next_notice_at(), None);
     let told = world.database.events().await.into_iter().find(|event| event.kind == "subscription.activated");
     let told = told.unwrap();
-    assert_eq!((told.org_id, told.sequence), (Some(world.org_id), 2));
+    assert_eq!((told.org_id, told.sequence), (Some(world.org_id), 200));
 }
 
 #[tokio::test]
@@ -162,6 +162,8 @@ async fn what_is_not_for_us_is_put_aside_and_changes_nothing() {
 
     let mut live = world.subscription_event("evt_1", "updated", 1, "canceled");
     live["livemode"] = json!(true);
+    let mut of_other_account = world.subscription_event("evt_3", "updated", 3, "canceled");
+    of_other_account["account"] = json!("acct_1Other");
     let mut unreadable = world.subscription_event("evt_2", "updated", 2, "hibernating");
     unreadable["api_version"] = json!("2031-01-01.future");
     let mut of_other_customer = subscription("canceled", &json!({"org_id": stranger}));
@@ -176,9 +178,9 @@ async fn what_is_not_for_us_is_put_aside_and_changes_nothing() {
     let rows = [
         (live, ParkReason::WrongLivemode),
         (unreadable, ParkReason::Unreadable),
-        (event("evt_3", "charge.refunded", 3, &json!({"customer": "cus_1"})), ParkReason::UnknownType),
+        (of_other_account, ParkReason::OtherAccount),
         (event("evt_4", updated, 4, &of_other_customer), ParkReason::ForeignOrg),
-        (event("evt_5", updated, 5, &of_other_product), ParkReason::ForeignOrg),
+        (event("evt_5", updated, 5, &of_other_product), ParkReason::UnknownCustomer),
         (event("evt_6", "invoice.paid", 6, &of_nobody), ParkReason::NoCustomer),
         (
             event("evt_7", updated, 7, &subscription("canceled", &json!({"org_id": other}))),
@@ -193,6 +195,167 @@ async fn what_is_not_for_us_is_put_aside_and_changes_nothing() {
     assert_eq!(world.account().await, before);
     assert_eq!(world.account_of(other).await.stripe, billing::StripeState::default());
     assert_eq!(world.database.count("parked_stripe_event").await, rows.len());
+}
+
+/// What a company's other programs write into shared fields claims nothing, and undoes nothing that is known.
+#[tokio::test]
+async fn a_foreign_claim_does_not_undo_what_is_known() {
+    let world = World::new().await;
+    world.receive(&world.subscription_event("evt_1", "created", 0, "active")).await;
+    let mut unpaid = invoice(1, "open", 1);
+    unpaid["metadata"] = json!({"org_id": "4711"});
+    assert_eq!(world.receive(&event("evt_2", "invoice.payment_failed", 1, &unpaid)).await, Received::Applied);
+    let canceled = subscription("canceled", &json!({"org_id": "acme-gmbh"}));
+    let canceled = event("evt_3", "customer.subscription.deleted", 2, &canceled);
+    assert_eq!(world.receive(&canceled).await, Received::Applied);
+    assert_eq!(world.status().await, Some("canceled"));
+    let told = ["subscription.activated", "subscription.payment_failed", "subscription.canceled"];
+    assert_eq!(world.published().await, told);
+}
+
+#[tokio::test]
+async fn a_reference_that_is_no_organization_claims_nothing() {
+    let world = World::new().await;
+    let session = json!({"id": "cs_1", "customer": "cus_1", "metadata": {"org_id": world.org_id},
+        "client_reference_id": "0f6d1c0e-8b9c-4c0a-9f5b-2f1f6f2a7c11"});
+    assert_eq!(
+        world.receive(&event("evt_1", "checkout.session.completed", 0, &session)).await,
+        Received::Applied
+    );
+    let without_metadata =
+        event("evt_2", "customer.subscription.created", 1, &subscription("active", &json!({})));
+    assert_eq!(world.receive(&without_metadata).await, Received::Applied);
+    assert_eq!(world.status().await, Some("active"));
+}
+
+/// The address of a Payment Link takes any reference, also that of somebody else's organization.
+#[tokio::test]
+async fn the_reference_of_a_payment_link_binds_nobody() {
+    let world = World::new().await;
+    let mut session = json!({"id": "cs_1", "customer": "cus_1", "client_reference_id": world.org_id,
+        "payment_link": "plink_1", "metadata": {}});
+    let completed = |id: &str, session: &Value| event(id, "checkout.session.completed", 0, session);
+    let received = world.receive(&completed("evt_1", &session)).await;
+    assert_eq!(received, Received::Parked(ParkReason::UnknownCustomer));
+    session["metadata"] = json!({"org_id": world.org_id});
+    assert_eq!(world.receive(&completed("evt_2", &session)).await, Received::Applied);
+    assert_eq!(world.database.count("parked_stripe_event").await, 0);
+}
+
+/// One customer pays for one organization. The second payment is put aside where somebody sees it.
+#[tokio::test]
+async fn one_customer_does_not_pay_for_two_organizations() {
+    let world = World::new().await;
+    let other: OrgId = Ids::unguessable();
+    world.open_account(other).await;
+    world.receive(&world.subscription_event("evt_1", "created", 0, "active")).await;
+    let mut second = subscription("active", &json!({"org_id": other}));
+    second["id"] = json!("sub_2");
+    let second = event("evt_2", "customer.subscription.created", 1, &second);
+    assert_eq!(world.receive(&second).await, Received::Parked(ParkReason::OrgMismatch));
+    let parked = world.stripe_events().parked(None, None, 10).await.unwrap();
+    assert_eq!((parked.len(), parked[0].reason), (1, ParkReason::OrgMismatch));
+}
+
+#[tokio::test]
+async fn kinds_without_effect_leave_nothing_behind() {
+    let world = World::new().await;
+    let before = world.database.items().await;
+    world.table.usage().take();
+    for kind in ["invoice.upcoming", "invoice.will_be_due", "invoice.overpaid", "charge.updated", "ping"] {
+        let mut event = event("evt_1", kind, 0, &json!({"customer": "cus_1"}));
+        assert_eq!(world.receive(&event).await, Received::Ignored, "{kind}");
+        event["livemode"] = json!(true);
+        event["account"] = json!("acct_1Other");
+        assert_eq!(world.receive(&event).await, Received::Ignored, "{kind} of others");
+    }
+    assert_eq!(world.database.items().await, before);
+    assert_eq!(world.table.usage().take().len(), 0, "they cost nothing");
+}
+
+/// Texts as long as an item: put aside, and the next event is taken.
+#[tokio::test]
+async fn what_is_too_long_for_an_item_is_put_aside() {
+    let world = World::new().await;
+    for (number, member) in ["type", "api_version", "currency"].into_iter().enumerate() {
+        let mut event = event(&format!("evt_{number}"), "invoice.paid", 0, &invoice(1, "paid", 1));
+        let target = if member == "currency" { &mut event["data"]["object"] } else { &mut event };
+        target[member] = json!("x".repeat(450_000));
+        assert_eq!(world.receive(&event).await, Received::Parked(ParkReason::Unreadable), "{member}");
+        assert_eq!(world.receive(&event).await, Received::Duplicate, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn a_price_with_any_name_is_applied() {
+    let world = World::new().await;
+    let mut named = world.subscription_event("evt_1", "created", 0, "active");
+    named["data"]["object"]["items"]["data"][0]["price"]["id"] = json!("$49-month");
+    assert_eq!(world.receive(&named).await, Received::Applied);
+    let account = world.account().await;
+    assert_eq!(account.stripe.subscription().unwrap().price.as_ref().unwrap().as_str(), "$49-month");
+}
+
+/// With more living subscriptions than are kept, none is forgotten: the one too many waits for an operator.
+#[tokio::test]
+async fn the_seventeenth_living_subscription_is_put_aside_and_not_lost() {
+    let world = World::new().await;
+    let nth = |number: usize, status: &str, second: i64| {
+        let mut subscription = subscription(status, &json!({"org_id": world.org_id}));
+        subscription["id"] = json!(format!("sub_{number}"));
+        event(&format!("evt_{number}_{status}"), "customer.subscription.updated", second, &subscription)
+    };
+    for number in 0..16 {
+        assert_eq!(world.receive(&nth(number, "active", 0)).await, Received::Applied);
+    }
+    let received = world.receive(&nth(16, "active", 0)).await;
+    assert_eq!(received, Received::Parked(ParkReason::TooManySubscriptions));
+    assert_eq!(world.account().await.stripe.working(), 16);
+    world.receive(&nth(0, "canceled", 9)).await;
+    let which = Replay::Reason(ParkReason::TooManySubscriptions);
+    assert_eq!(world.replay(&which).await.applied.len(), 1);
+    assert_eq!(world.account().await.stripe.working(), 16);
+}
+
+/// An old word on a subscription that was forgotten: Stripe is asked, and says that it is over.
+#[tokio::test]
+async fn stripe_is_asked_about_what_may_be_forgotten() {
+    let world = World::new().await;
+    let nth = |number: i64, status: &str, second: i64| {
+        let mut subscription = subscription(status, &json!({"org_id": world.org_id}));
+        subscription["id"] = json!(format!("sub_{number}"));
+        event(
+            &format!("evt_{number}_{status}_{second}"),
+            "customer.subscription.updated",
+            second,
+            &subscription,
+        )
+    };
+    for number in 0..9 {
+        world.receive(&nth(number, "active", number)).await;
+        world.receive(&nth(number, "canceled", 100 + number)).await;
+    }
+    let mut over = subscription("canceled", &json!({}));
+    over["id"] = json!("sub_0");
+    world.stripe.says(over);
+    assert_eq!(world.receive(&nth(0, "past_due", 50)).await, Received::Applied);
+    assert_eq!((world.stripe.asked(), world.status().await), (1, Some("canceled")));
+    assert!(!world.published().await.contains(&"subscription.past_due".to_owned()));
+}
+
+#[tokio::test]
+async fn several_events_of_one_change_are_in_order() {
+    let world = World::new().await;
+    world.receive(&world.subscription_event("evt_1", "updated", 5, "past_due")).await;
+    world.stripe.says(subscription("active", &json!({})));
+    world.receive(&world.subscription_event("evt_2", "updated", 5, "active")).await;
+    world.receive(&event("evt_3", "invoice.paid", 6, &invoice(1, "paid", 1))).await;
+    let mut sequences: Vec<_> =
+        world.database.events().await.into_iter().map(|event| event.sequence).collect();
+    let count = sequences.len();
+    sequences.sort_unstable();
+    sequences.dedup();
+    assert_eq!(sequences.len(), count);
 }
 
 #[tokio::test]

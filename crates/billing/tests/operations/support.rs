@@ -8,13 +8,13 @@ use std::sync::{
 
 use access::Tenant;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use billing::{Account, Received, Rules, StripeEvents, start_trial};
+use billing::{Account, Received, Replay, Replayed, Rules, StripeEvents, start_trial};
 use events::ActorRef;
 use primitives::{Clock, Ids, OrgId, Secret};
 use serde_json::{Value, json};
 use stripe_client::{ApiKey, Client, ClientOptions, Event};
 use table::{Cause, Changes, Consistency, Key, Table};
-use test_support::{Database, noon};
+use test_support::{Crashes, Database, noon};
 
 pub(crate) const DAY: i64 = 86_400;
 
@@ -33,9 +33,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_crashes(&Crashes::default()).await
+    }
+
+    /// One in which the process can die at any call.
+    pub(crate) async fn with_crashes(crashes: &Crashes) -> Self {
         let database = Database::start().await;
         let clock = Clock::fixed(noon());
-        let table = database.table(&clock);
+        let table = database.table_over(&clock, crashes.http_client());
         let world =
             Self { database, clock, table, org_id: Ids::unguessable(), stripe: FakeStripe::start().await };
         world.open_account(world.org_id).await;
@@ -61,6 +66,10 @@ impl World {
         self.stripe_events().receive(&cause(), &event, &body).await
     }
 
+    pub(crate) async fn replay(&self, which: &Replay) -> Replayed {
+        self.stripe_events().replay(&cause(), which).await.unwrap()
+    }
+
     pub(crate) async fn account_of(&self, org_id: OrgId) -> Account {
         let key = Key::Subscription(Tenant::trusted(org_id));
         self.table.get(&key, Consistency::Strong).await.unwrap().unwrap()
@@ -74,10 +83,11 @@ impl World {
         self.account().await.stripe.subscription().map(|subscription| subscription.status.as_str())
     }
 
-    /// The names of the events published so far, without the trial's.
+    /// The names of the events published so far, in the order of the account's history, without the trial's.
     pub(crate) async fn published(&self) -> Vec<String> {
-        let events = self.database.events().await;
-        events.into_iter().map(|event| event.kind).filter(|kind| kind.starts_with("subscription.")).collect()
+        let mut events = self.database.events().await;
+        events.sort_by_key(|event| event.sequence);
+        events.into_iter().map(|event| event.kind).filter(|kind| !kind.starts_with("trial.")).collect()
     }
 
     /// `sub_1` of `cus_1`, as an event of this second after noon shows it.

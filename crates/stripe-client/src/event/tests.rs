@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{InvoiceStatus, SubscriptionStatus};
+use crate::{BillingReason, InvoiceStatus, PauseBehavior, SubscriptionStatus};
 
 fn event(kind: &str, object: &Value) -> Event {
     let event = json!({
@@ -73,7 +73,7 @@ fn reads_every_status_and_refuses_one_it_does_not_know() {
 fn reads_an_invoice_of_either_shape() {
     let common = json!({
         "id": "in_1", "customer": "cus_1", "status": "open", "created": 1_700_000_000, "amount_due": 2000,
-        "amount_paid": 0, "currency": "usd", "attempt_count": 1, "next_payment_attempt": 1_700_000_100,
+        "amount_paid": 0, "currency": "usd", "attempt_count": 1, "billing_reason": "subscription_cycle",
         "metadata": {"own": "yes"},
     });
     let mut today = common.clone();
@@ -89,8 +89,9 @@ fn reads_an_invoice_of_either_shape() {
         let Content::Invoice(InvoiceChange::PaymentFailed, invoice) = read else { panic!("{read:?}") };
         assert_eq!(invoice.subscription.unwrap().as_str(), "sub_1");
         assert_eq!(invoice.status, Some(InvoiceStatus::Open));
-        assert_eq!(invoice.metadata["org_id"], "org_1");
+        assert_eq!(invoice.subscription_metadata["org_id"], "org_1");
         assert_eq!(invoice.metadata["own"], "yes");
+        assert_eq!(invoice.billing_reason, Some(BillingReason::SubscriptionCycle));
     }
     let one_off = event("invoice.paid", &common).read().unwrap();
     assert!(
@@ -106,14 +107,14 @@ fn reads_a_checkout_session() {
     let read = event("checkout.session.completed", &object).read().unwrap();
     let Content::CheckoutCompleted(session) = read else { panic!("{read:?}") };
     assert_eq!(session.client_reference_id.as_deref(), Some("org_1"));
-    assert!(session.metadata.is_empty());
+    assert!(session.metadata.is_empty() && !session.from_payment_link);
 }
 
 #[test]
 fn leaves_what_it_does_not_listen_to() {
-    let event = event("charge.refunded", &json!({"id": "ch_1", "customer": "cus_7"}));
-    assert_eq!(event.read().unwrap(), Content::Other);
-    assert_eq!(event.customer().unwrap().as_str(), "cus_7");
+    for kind in ["charge.refunded", "invoice.upcoming", "invoice.will_be_due", "invoice.deleted"] {
+        assert_eq!(event(kind, &json!({"customer": "cus_7"})).read().unwrap(), Content::Other, "{kind}");
+    }
 }
 
 #[test]
@@ -138,8 +139,124 @@ fn refuses_what_is_no_event() {
         r#"{"id":"evt#1","type":"a","created":1}"#,
         r#"{"id":"evt_1","type":"a","created":9223372036854775807}"#,
         r#"{"id":"evt_1","type":7,"created":1}"#,
+        r#"{"id":"evt_1","type":"a","created":1,"livemode":"yes"}"#,
+        r#"["evt_1","a",1,null,false,{"object":{}}]"#,
     ] {
         assert!(Event::parse(body.as_bytes()).is_err(), "{body}");
+    }
+}
+
+/// One damaged field that is only shown or compared, at a time: the rest is read.
+#[test]
+fn one_odd_field_does_not_cost_the_event() {
+    let fields = [
+        "cancel_at",
+        "cancel_at_period_end",
+        "ended_at",
+        "trial_end",
+        "metadata",
+        "items",
+        "pause_collection",
+        "current_period_start",
+        "current_period_end",
+        "quantity",
+        "plan",
+    ];
+    for field in fields {
+        for value in [json!(-1e300), json!("x"), json!([7]), json!({"data": 7}), json!(i64::MAX), Value::Null]
+        {
+            let mut object = subscription();
+            object[field] = value.clone();
+            assert_eq!(read_subscription(&object).status, SubscriptionStatus::Active, "{field} {value}");
+        }
+    }
+    for value in [json!("9".repeat(400)), json!(7), json!(""), json!({})] {
+        let mut object = subscription();
+        object["items"]["data"][0]["price"]["id"] = value;
+        assert_eq!(read_subscription(&object).price, None);
+    }
+    let mut object = subscription();
+    object["metadata"] = json!({"org_id": "org_1", "seats": 7});
+    assert_eq!(read_subscription(&object).metadata.len(), 1);
+}
+
+#[test]
+fn a_price_is_called_what_it_was_called() {
+    for name in ["price_1", "pro.monthly", "Gold Plan", "team/yearly", "$49-month", "plan:basic", "Größe 2"]
+    {
+        let mut object = subscription();
+        object["items"]["data"][0]["price"]["id"] = json!(name);
+        assert_eq!(read_subscription(&object).price.unwrap().as_str(), name);
+    }
+}
+
+#[test]
+fn of_several_items_the_one_that_is_sold_by_number_counts() {
+    let metered = json!({"price": {"id": "calls", "recurring": {"usage_type": "metered"}}});
+    let old_metered = json!({"plan": {"id": "calls", "usage_type": "metered"}, "quantity": null});
+    let seats = json!({"price": {"id": "seats", "recurring": {"usage_type": "licensed"}}, "quantity": 7});
+    let flat = json!({"price": {"id": "flat"}});
+    let sold = |items: &[&Value]| {
+        let mut object = subscription();
+        object["items"] = json!({"data": items});
+        let read = read_subscription(&object);
+        (read.price.map(|price| price.to_string()).unwrap_or_default(), read.quantity)
+    };
+    assert_eq!(sold(&[&metered, &seats]), ("seats".to_owned(), Some(7)));
+    assert_eq!(sold(&[&old_metered, &flat, &seats]), ("seats".to_owned(), Some(7)));
+    assert_eq!(sold(&[&metered, &flat]), ("flat".to_owned(), None));
+    assert_eq!(sold(&[&metered]), ("calls".to_owned(), None));
+    assert_eq!(sold(&[]), (String::new(), None));
+}
+
+#[test]
+fn reads_the_plan_of_a_subscription_of_old() {
+    let mut object = subscription();
+    object["items"] = Value::Null;
+    object["plan"] = json!({"id": "gold"});
+    object["quantity"] = json!(2);
+    let read = read_subscription(&object);
+    assert_eq!((read.price.unwrap().as_str(), read.quantity), ("gold", Some(2)));
+}
+
+#[test]
+fn reads_that_collection_is_paused() {
+    let paused = |pause: Value| {
+        let mut object = subscription();
+        object["pause_collection"] = pause;
+        read_subscription(&object).pause_collection
+    };
+    let read = paused(json!({"behavior": "void", "resumes_at": 1_800_000_000})).unwrap();
+    assert_eq!((read.behavior, read.resumes_at), (PauseBehavior::Void, Some(at(1_800_000_000))));
+    assert_eq!(paused(json!({"behavior": "keep_as_draft"})).unwrap().resumes_at, None);
+    assert_eq!(paused(json!({"behavior": "hibernate"})), None);
+}
+
+#[test]
+fn knows_events_of_other_accounts() {
+    let parse = |more: &str| {
+        let body = format!(r#"{{"id":"evt_1","type":"a","created":1{more}}}"#);
+        Event::parse(body.as_bytes()).unwrap().of_other_account
+    };
+    assert!(!parse("") && !parse(r#","account":null,"context":null"#));
+    assert!(parse(r#","account":"acct_1Other""#) && parse(r#","context":"org_1/acct_2""#));
+}
+
+#[test]
+fn what_is_longer_than_anything_of_stripe_s_is_unreadable_and_not_kept() {
+    let long = "ä".repeat(200_000);
+    for field in ["type", "api_version"] {
+        let mut body = json!({"id": "evt_1", "type": "invoice.paid", "created": 1, "data": {"object": {}}});
+        body[field] = json!(long);
+        let event = Event::parse(body.to_string().as_bytes()).unwrap();
+        assert!(matches!(event.read(), Err(UnreadableObject::TooLong)), "{field}");
+        assert!(event.kind.len() <= 128 && event.api_version.is_none_or(|version| version.len() <= 128));
+    }
+    for currency in ["", "e u", &"x".repeat(390_000), "€"] {
+        let object = json!({"id": "in_1", "customer": "cus_1", "status": "open", "created": 1,
+            "amount_due": 1, "amount_paid": 0, "currency": currency});
+        let read = event("invoice.paid", &object).read();
+        assert!(matches!(read, Err(UnreadableObject::Field("currency"))), "{}", currency.len());
     }
 }
 
