@@ -106,16 +106,38 @@ impl Product {
         items.iter().rev().map(|event| event["detail_type"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Lets the rows of these events look as if nobody had published them, as after a restore.
-    pub(crate) async fn unpublish(&self, kind: &str) {
+    fn database(&self) -> (Database, String) {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(self.cloud.dynamodb_url())
             .build();
-        let client = Database::from_conf(config);
         let table = self.host("api-auth").environment().required("TABLE_NAME").unwrap().to_owned();
+        (Database::from_conf(config), table)
+    }
+
+    /// Lets the events that were put aside look as if an older version had not understood them.
+    pub(crate) async fn misunderstand_parked_events(&self) {
+        let (client, table) = self.database();
+        let rows = client.scan().table_name(&table).into_paginator().items().send();
+        let rows = rows.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let kind = AttributeValue::S("parked_stripe_event".to_owned());
+        for mut row in rows.into_iter().filter(|row| row.get("kind") == Some(&kind)) {
+            let (pk, sk) = (row["pk"].clone(), row["sk"].clone());
+            for (name, value) in
+                [("pk", "STRIPE_PARKED#unreadable"), ("waits_for", "unreadable"), ("reason", "unreadable")]
+            {
+                row.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+            }
+            client.put_item().table_name(&table).set_item(Some(row)).send().await.unwrap();
+            client.delete_item().table_name(&table).key("pk", pk).key("sk", sk).send().await.unwrap();
+        }
+    }
+
+    /// Lets the rows of these events look as if nobody had published them, as after a restore.
+    pub(crate) async fn unpublish(&self, kind: &str) {
+        let (client, table) = self.database();
         let rows = client.scan().table_name(&table).into_paginator().items().send();
         let rows = rows.collect::<Result<Vec<_>, _>>().await.unwrap();
         let wanted = |row: &&HashMap<String, AttributeValue>| {

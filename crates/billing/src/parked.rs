@@ -139,7 +139,9 @@ impl StripeEvents {
     async fn replay_one(&self, cause: &Cause, parked: &ParkedSummary, replayed: &mut Replayed) {
         let id = parked.event_id.clone();
         match self.decide_anew(cause, parked).await {
-            Ok(Some(Received::Applied | Received::Ignored)) => replayed.applied.push(id),
+            Ok(Some(Received::Applied | Received::AppliedSecond | Received::Ignored)) => {
+                replayed.applied.push(id);
+            }
             Ok(Some(Received::Parked(reason))) => replayed.parked.push((id, reason)),
             Ok(Some(Received::Duplicate)) => replayed.gone.push(id),
             Ok(None) => replayed.unreadable.push(id),
@@ -161,7 +163,7 @@ impl StripeEvents {
         };
         let Some((received, customer)) = self.take_in_parked(cause, &whole).await? else { return Ok(None) };
         // It may have made its customer known, for whom others wait.
-        if let (Received::Applied, Some(customer)) = (received, customer) {
+        if let (Received::Applied | Received::AppliedSecond, Some(customer)) = (received, customer) {
             self.take_in_waiting(cause, &customer).await?;
         }
         Ok(Some(received))

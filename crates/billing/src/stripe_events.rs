@@ -42,6 +42,9 @@ pub struct StripeEvents {
 pub enum Received {
     /// It was applied.
     Applied,
+    /// It was applied, and since then the organization has more than one working subscription: somebody pays twice. Which
+    /// of them is meant only people know.
+    AppliedSecond,
     /// It was dealt with before.
     Duplicate,
     /// It is of a kind that has no effect; nothing was kept of it.
@@ -91,7 +94,8 @@ impl StripeEvents {
     pub async fn receive(&self, cause: &Cause, event: &Event, body: &str) -> Result<Received, BillingError> {
         let Some(news) = News::read(event, self.livemode).transpose() else { return Ok(Received::Ignored) };
         let received = self.take_in(cause, &Incoming { event, body, news: &news, parked: None }).await?;
-        if let (Ok(news), Received::Applied | Received::Duplicate) = (&news, received) {
+        let of_known = !matches!(received, Received::Parked(_) | Received::Ignored);
+        if let (Ok(news), true) = (&news, of_known) {
             self.take_in_waiting(cause, &news.customer).await?;
         }
         Ok(received)
@@ -231,14 +235,17 @@ impl StripeEvents {
         if mapping.is_none() {
             changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });
         }
+        let mut received = Received::Applied;
         if next != account {
-            warn_of_a_second(&account, &next);
+            if is_a_second(&account, &next) {
+                received = Received::AppliedSecond;
+            }
             changes = changes.replace(&next);
             for event in account.events_towards(&next, self.table.clock().now(), &self.rules) {
                 changes = changes.publish(event);
             }
         }
-        Ok(Decision { received: Received::Applied, changes })
+        Ok(Decision { received, changes })
     }
 
     /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe does not know it any
@@ -309,15 +316,11 @@ fn whose(news: &News, mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkRea
     }
 }
 
-/// Somebody pays twice. There is nothing to do but to tell: which of both is meant only people know.
-fn warn_of_a_second(before: &Account, after: &Account) {
+fn is_a_second(before: &Account, after: &Account) -> bool {
     let (then, now) = (before.stripe.working(), after.stripe.working());
-    if now > then && now > 1 {
-        tracing::warn!(
-            org_id = %after.org_id,
-            code = "second_subscription",
-            subscriptions = now,
-            "an organization has more than one working subscription"
-        );
+    let second = now > then && now > 1;
+    if second {
+        tracing::warn!(org_id = %after.org_id, now, "an organization has more than one working subscription");
     }
+    second
 }

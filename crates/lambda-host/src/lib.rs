@@ -8,6 +8,7 @@ mod bus;
 mod clients;
 mod command;
 mod connections;
+mod count;
 mod environment;
 mod function;
 mod host;

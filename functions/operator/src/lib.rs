@@ -6,11 +6,14 @@
 //! `next` to go on from, and an end before the function's time is up), and harmless when it is repeated or runs twice at once.
 
 mod outbox;
+mod stripe;
 
 use lambda_host::{Error, Function, Host};
-use serde::Deserialize;
+use primitives::{Fault, FaultKind};
+use serde::{Deserialize, Serialize};
 
-use outbox::{Outbox, OutboxAnswer, Span};
+use outbox::{Outbox, OutboxAnswer, OutboxError, Span};
+use stripe::{Listing, Stripe, StripeAnswer, StripeCommandError, Which};
 
 /// Everything that can be asked for.
 #[derive(Debug, Deserialize)]
@@ -22,19 +25,64 @@ enum Command {
     /// Publishes them.
     #[serde(rename = "outbox.republish")]
     OutboxRepublish(Span),
+    /// Which events from Stripe were put aside, and why.
+    #[serde(rename = "stripe.parked")]
+    StripeParked(Listing),
+    /// Decides about them anew.
+    #[serde(rename = "stripe.replay")]
+    StripeReplay(Which),
+}
+
+/// What a command answers.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Outbox(OutboxAnswer),
+    Stripe(StripeAnswer),
+}
+
+/// A command that was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum CommandError {
+    Outbox(#[from] OutboxError),
+    Stripe(#[from] StripeCommandError),
+}
+
+impl Fault for CommandError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::Outbox(error) => error.kind(),
+            Self::Stripe(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Outbox(error) => error.code(),
+            Self::Stripe(error) => error.code(),
+        }
+    }
 }
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let outbox = Outbox { table: host.table().await?, bus: host.event_bus()? };
+    let table = host.table().await?;
+    let outbox = Outbox { table: table.clone(), bus: host.event_bus()? };
+    let stripe = Stripe::new(host, table)?;
     Ok(host.command(move |command: Command| {
-        let outbox = outbox.clone();
+        let (outbox, stripe) = (outbox.clone(), stripe.clone());
         async move {
             tracing::info!(?command, "a command");
-            match command {
-                Command::OutboxList(span) => outbox.list(span).await.map(OutboxAnswer::List),
-                Command::OutboxRepublish(span) => outbox.republish(span).await.map(OutboxAnswer::Republished),
-            }
+            let answer = match command {
+                Command::OutboxList(span) => Answer::Outbox(OutboxAnswer::List(outbox.list(span).await?)),
+                Command::OutboxRepublish(span) => {
+                    Answer::Outbox(OutboxAnswer::Republished(outbox.republish(span).await?))
+                }
+                Command::StripeParked(listing) => Answer::Stripe(stripe.parked(listing).await?),
+                Command::StripeReplay(which) => Answer::Stripe(stripe.replay(which).await?),
+            };
+            Ok::<_, CommandError>(answer)
         }
     }))
 }

@@ -17,6 +17,39 @@ pub(crate) async fn everything(product: &Product) {
     trials(product).await;
     rotations(product).await;
     operator(product).await;
+    operator_and_stripe(product, &beta).await;
+}
+
+/// Two events that an older version did not understand: one can be applied now, the other has to wait for its customer.
+async fn operator_and_stripe(product: &Product, org_id: &str) {
+    let event = |number: usize, metadata: Value| {
+        let customer = format!("cus_operator{number}");
+        let object = json!({ "id": format!("sub_operator{number}"), "customer": customer, "status": "active",
+            "created": 1_800_000_000, "metadata": metadata });
+        json!({ "id": format!("evt_operator{number}"), "type": "customer.subscription.created", "livemode": false,
+            "created": 1_800_000_000, "data": { "object": object } })
+    };
+    for event in [event(1, json!({ "org_id": "org_01h2xcejqtf2nbrexx3vqjhp41" })), event(2, json!({}))] {
+        assert_eq!(product.hook(&event).await.text("/outcome"), "parked");
+    }
+    product.misunderstand_parked_events().await;
+    let listed = product.cloud.invoke("operator", json!({ "command": "stripe.parked" })).await.unwrap();
+    let reasons: Vec<_> = listed["events"].as_array().unwrap().iter().map(|event| &event["reason"]).collect();
+    assert_eq!(reasons, ["unreadable", "unreadable"], "{listed}");
+    let replay =
+        async || product.cloud.invoke("operator", json!({ "command": "stripe.replay" })).await.unwrap();
+    let done = replay().await;
+    assert_eq!(done["parked"].as_array().unwrap().len(), 2, "{done}");
+    // Somebody gives the second customer its organization at Stripe.
+    let known = event(2, json!({ "org_id": org_id }));
+    let mut session = known.clone();
+    session["id"] = json!("evt_operator3");
+    session["type"] = json!("checkout.session.completed");
+    product.misunderstand_parked_events().await;
+    assert_eq!(product.hook(&session).await.text("/outcome"), "applied");
+    let done = replay().await;
+    assert_eq!(done["applied"], json!(["evt_operator2"]), "{done}");
+    product.settle().await;
 }
 
 /// An event that nobody noted as published is found, and published again.

@@ -180,7 +180,7 @@ fn the_best_of_several_counts() {
     assert_eq!(standing(&failing_later, at(61 * DAY)), Standing::PaymentFailed(at(50 * DAY)));
 }
 
-/// Decision 0016: what is cancelled is not delivered, what waits or is given up is.
+/// Decision 0019: what is cancelled is not delivered, what waits or is given up is.
 #[test]
 fn a_pause_with_void_invoices_is_a_pause_and_others_are_gifts() {
     use stripe_client::{PauseBehavior, PauseCollection};

@@ -296,6 +296,29 @@ async fn a_price_with_any_name_is_applied() {
     assert_eq!(account.stripe.subscription().unwrap().price.as_ref().unwrap().as_str(), "$49-month");
 }
 
+/// Somebody pays twice: said when it begins, and not again.
+#[tokio::test]
+async fn a_second_working_subscription_is_a_warning() {
+    let world = World::new().await;
+    let second = |id: &str, status: &str, second: i64| {
+        let mut subscription = subscription(status, &json!({"org_id": world.org_id}));
+        subscription["id"] = json!("sub_2");
+        event(id, "customer.subscription.updated", second, &subscription)
+    };
+    for (event, expected) in [
+        (world.subscription_event("evt_1", "created", 0, "active"), Received::Applied),
+        (second("evt_2", "incomplete", 1), Received::Applied),
+        (second("evt_3", "active", 2), Received::AppliedSecond),
+        (second("evt_4", "trialing", 3), Received::Applied),
+        (second("evt_5", "canceled", 4), Received::Applied),
+        (world.subscription_event("evt_6", "updated", 5, "past_due"), Received::Applied),
+    ] {
+        assert_eq!(world.receive(&event).await, expected, "{event}");
+    }
+    let activated = world.published().await.into_iter().filter(|kind| kind == "subscription.activated");
+    assert_eq!(activated.count(), 1);
+}
+
 /// With more living subscriptions than are kept, none is forgotten: the one too many waits for an operator.
 #[tokio::test]
 async fn the_seventeenth_living_subscription_is_put_aside_and_not_lost() {
@@ -306,7 +329,8 @@ async fn the_seventeenth_living_subscription_is_put_aside_and_not_lost() {
         event(&format!("evt_{number}_{status}"), "customer.subscription.updated", second, &subscription)
     };
     for number in 0..16 {
-        assert_eq!(world.receive(&nth(number, "active", 0)).await, Received::Applied);
+        let second = if number == 0 { Received::Applied } else { Received::AppliedSecond };
+        assert_eq!(world.receive(&nth(number, "active", 0)).await, second);
     }
     let received = world.receive(&nth(16, "active", 0)).await;
     assert_eq!(received, Received::Parked(ParkReason::TooManySubscriptions));

@@ -1,0 +1,134 @@
+//! Events from Stripe that were put aside: Stripe got its answer and does not send them again.
+
+use std::sync::Arc;
+
+use billing::{BillingError, ParkReason, ParkedSummary, Replay, Replayed, Rules, StripeEvents};
+use lambda_host::{Error, Host, Rotating};
+use primitives::{Fault, FaultKind};
+use serde::{Deserialize, Serialize};
+use stripe_client::{Account, ClientOptions, EventId};
+use table::{Cause, Table};
+
+const MOST: usize = 1_000;
+
+/// Which of them to list, the latest first.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listing {
+    /// Those that were put aside for this reason; all without it.
+    #[serde(default)]
+    reason: Option<ParkReason>,
+    /// How many at most.
+    #[serde(default = "some")]
+    limit: usize,
+    /// Where the answer before said that it goes on.
+    #[serde(default)]
+    next: Option<String>,
+}
+
+fn some() -> usize {
+    100
+}
+
+/// Which of them to decide anew: one, all of a reason, or all.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    #[serde(default)]
+    event_id: Option<EventId>,
+    #[serde(default)]
+    reason: Option<ParkReason>,
+}
+
+/// What the commands answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum StripeAnswer {
+    Parked {
+        events: Vec<ParkedSummary>,
+        /// Where to go on from; `null` at the end.
+        next: Option<String>,
+    },
+    Replayed(Replayed),
+}
+
+#[derive(Clone)]
+pub(crate) struct Stripe {
+    table: Table,
+    account: Arc<Rotating<Account>>,
+    rules: Rules,
+}
+
+impl Stripe {
+    /// The secret is read when a command needs it: the others must work without one.
+    pub(crate) fn new(host: &Host, table: Table) -> Result<Self, Error> {
+        let mut options = ClientOptions::default();
+        if host.environment().optional("STRIPE_API_URL").is_some() {
+            options.base_url = host.environment().url("STRIPE_API_URL")?;
+        }
+        let account = host.secret_text("STRIPE_SECRET_ARN", move |text| {
+            Account::from_secret(text, options.clone()).map_err(|error| error.to_string())
+        })?;
+        Ok(Self { table, account: Arc::new(account), rules: host.settings("BILLING_RULES")? })
+    }
+
+    pub(crate) async fn parked(&self, listing: Listing) -> Result<StripeAnswer, StripeCommandError> {
+        let Listing { reason, limit, next } = listing;
+        if !(1..=MOST).contains(&limit) {
+            return Err(StripeCommandError::Limit);
+        }
+        let events = self.events().await?.parked(reason, next.as_deref(), limit).await?;
+        let next = events.last().filter(|_| events.len() == limit).map(|last| last.position.clone());
+        Ok(StripeAnswer::Parked { events, next })
+    }
+
+    pub(crate) async fn replay(&self, which: Which) -> Result<StripeAnswer, StripeCommandError> {
+        let which = match which {
+            Which { event_id: Some(_), reason: Some(_) } => return Err(StripeCommandError::Both),
+            Which { event_id: Some(id), reason: None } => Replay::Event(id),
+            Which { event_id: None, reason: Some(reason) } => Replay::Reason(reason),
+            Which { event_id: None, reason: None } => Replay::All,
+        };
+        let cause =
+            Cause::system("operator", format!("replay_{}", self.table.clock().now().as_millisecond()));
+        Ok(StripeAnswer::Replayed(self.events().await?.replay(&cause, &which).await?))
+    }
+
+    async fn events(&self) -> Result<StripeEvents, StripeCommandError> {
+        let account =
+            self.account.get().await.map_err(|error| StripeCommandError::Account(error.to_string()))?;
+        Ok(StripeEvents::new(self.table.clone(), account.client.clone(), self.rules, account.livemode))
+    }
+}
+
+/// A command about parked events that cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StripeCommandError {
+    #[error("`limit` is from 1 to {MOST}")]
+    Limit,
+    #[error("give `event_id` or `reason`, not both")]
+    Both,
+    #[error("the Stripe secret is not usable: {0}")]
+    Account(String),
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+}
+
+impl Fault for StripeCommandError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::Limit | Self::Both => FaultKind::Invalid,
+            Self::Account(_) => FaultKind::Unavailable,
+            Self::Billing(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Limit => "invalid_limit",
+            Self::Both => "invalid_request",
+            Self::Account(_) => "unavailable",
+            Self::Billing(error) => error.code(),
+        }
+    }
+}
