@@ -8,11 +8,14 @@ pub enum OrgError {
     /// Another organization has this slug.
     #[error("another organization has this slug; choose another one")]
     SlugTaken,
+    /// The slug is kept for the product.
+    #[error("this word is no organization's slug; choose another one")]
+    SlugReserved,
     /// The person belongs to as many organizations as one may.
     #[error("you belong to {limit} organizations, which is as many as one person may")]
     TooManyMemberships {
         /// How many.
-        limit: usize,
+        limit: u32,
     },
     /// The organization is not there.
     #[error("there is no such organization")]
@@ -31,7 +34,7 @@ pub enum OrgError {
 impl Fault for OrgError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::SlugTaken | Self::TooManyMemberships { .. } => FaultKind::Conflict,
+            Self::SlugTaken | Self::SlugReserved | Self::TooManyMemberships { .. } => FaultKind::Conflict,
             Self::NotFound => FaultKind::NotFound,
             Self::Access(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -42,6 +45,7 @@ impl Fault for OrgError {
     fn code(&self) -> &'static str {
         match self {
             Self::SlugTaken => "slug_taken",
+            Self::SlugReserved => "slug_reserved",
             Self::TooManyMemberships { .. } => "too_many_memberships",
             Self::NotFound => "not_found",
             Self::Access(error) => error.code(),

@@ -9,4 +9,4 @@ mod org;
 
 pub use error::OrgError;
 pub use member::{Member, Membership, members};
-pub use org::{Founder, NewOrg, Org, create, current, is_slug_taken};
+pub use org::{Founder, NewOrg, Org, create, current, refusal};

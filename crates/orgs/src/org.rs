@@ -1,8 +1,8 @@
 use access::{Actor, Permission, Role, Tenant};
 use events::{MemberAdded, NewEvent, OrganizationCreated};
-use primitives::{Email, Ids, OrgId, Slug, Timestamp, UserId};
+use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, CommitError, Consistency, Item, Key, Query, Table};
+use table::{Changes, CommitError, Consistency, Item, Key, Table, Tally};
 
 use crate::{Member, Membership, OrgError};
 
@@ -69,28 +69,44 @@ pub struct NewOrg {
     pub org: Org,
     /// Its first owner.
     pub owner: Member,
-    /// What has to be stored for it.
-    pub changes: Changes,
 }
 
 /// How many organizations one person may belong to.
-const MOST_MEMBERSHIPS: usize = 50;
+const MOST_MEMBERSHIPS: u32 = 50;
 
-/// Decides on a new organization with its founder as the owner. When the commit fails, [`is_slug_taken`] tells whether the slug was
-/// the reason.
-pub async fn create(table: &Table, founder: &Founder, name: &str, slug: Slug) -> Result<NewOrg, OrgError> {
-    let of_founder = Query::prefix("membership", Key::User(founder.user_id).pk(), "MEMBERSHIP#").strong();
-    let memberships: Vec<Membership> = table.first(&of_founder, MOST_MEMBERSHIPS).await?;
-    if memberships.len() >= MOST_MEMBERSHIPS {
-        return Err(OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS });
+/// How many memberships a person has: each joins and leaves in the transaction that counts it.
+fn memberships(user_id: UserId) -> Tally {
+    Tally::new(Key::Caps(user_id), MOST_MEMBERSHIPS)
+}
+
+/// Decides on a new organization with its founder as the owner. When the commit fails, [`refusal`] tells why.
+pub fn create(
+    table: &Table,
+    founder: &Founder,
+    name: &Name,
+    slug: Slug,
+) -> Result<(NewOrg, Changes), OrgError> {
+    if slug.is_reserved() {
+        return Err(OrgError::SlugReserved);
     }
     Ok(found(table.ids(), founder, name, slug, table.clock().now()))
 }
 
-fn found(ids: &Ids, founder: &Founder, name: &str, slug: Slug, now: Timestamp) -> NewOrg {
+/// Why an organization that was decided on could not be stored.
+pub fn refusal(error: CommitError, new: &NewOrg) -> OrgError {
+    if error.failed(memberships(new.owner.user_id).key()) {
+        OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS }
+    } else if error.failed(&Key::SlugOwner(new.org.slug.clone())) {
+        OrgError::SlugTaken
+    } else {
+        error.into()
+    }
+}
+
+fn found(ids: &Ids, founder: &Founder, name: &Name, slug: Slug, now: Timestamp) -> (NewOrg, Changes) {
     let org = Org {
         org_id: ids.next(),
-        name: name.trim().to_owned(),
+        name: name.to_string(),
         slug,
         created_at: now,
         sessions_valid_after: None,
@@ -112,7 +128,7 @@ fn found(ids: &Ids, founder: &Founder, name: &str, slug: Slug, now: Timestamp) -
         .create(&org)
         .publish(created(&org, founder))
         .and(join(&org, &owner));
-    NewOrg { org, owner, changes }
+    (NewOrg { org, owner }, changes)
 }
 
 fn join(org: &Org, member: &Member) -> Changes {
@@ -128,7 +144,7 @@ fn join(org: &Org, member: &Member) -> Changes {
     let event =
         MemberAdded { member_id: member.member_id, user_id: member.user_id, role: member.role.to_string() };
     let event = NewEvent::new(Some(org.org_id), &member.member_id, member.next_version(), &event);
-    Changes::new().create(member).create(&membership).publish(event)
+    memberships(member.user_id).add(1).create(member).create(&membership).publish(event)
 }
 
 fn created(org: &Org, founder: &Founder) -> NewEvent {
@@ -140,11 +156,6 @@ fn created(org: &Org, founder: &Founder) -> NewEvent {
         owner_email: founder.email.clone(),
     };
     NewEvent::new(Some(org.org_id), &org.org_id, org.next_version(), &event)
-}
-
-/// Whether a commit failed because the slug belongs to another organization.
-pub fn is_slug_taken(error: &CommitError, slug: &Slug) -> bool {
-    error.failed(&Key::SlugOwner(slug.clone()))
 }
 
 /// The actor's organization.

@@ -1,4 +1,4 @@
-//! The vocabulary every other crate shares: typed ids, email addresses, the clock, randomness, pages and
+//! The vocabulary every other crate shares: typed ids, email addresses, names, the clock, randomness, pages and
 //! the fault model.
 //!
 //! This crate does no I/O and knows nothing of Lambda, HTTP or `DynamoDB`.
@@ -10,6 +10,7 @@ mod id;
 
 mod ids;
 mod keys;
+mod name;
 mod page;
 mod secret;
 mod slug;
@@ -24,6 +25,7 @@ pub use id::{
 pub use ids::Ids;
 pub use jiff::{SignedDuration, Timestamp};
 pub use keys::Keys;
+pub use name::{InvalidName, Name, visible};
 pub use page::{InvalidLimit, Limit, Page};
 pub use secret::{Secret, random_secret};
 pub use slug::{InvalidSlug, Slug};

@@ -17,7 +17,45 @@ impl Slug {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether nobody may have it, since it would speak for the product, or stand where something else is looked for. What once was
+    /// given away cannot be taken back, so the list is longer than what is used today.
+    pub fn is_reserved(&self) -> bool {
+        RESERVED.iter().any(|words| words.split(' ').any(|word| word == self.0))
+    }
 }
+
+/// Words that are no organization's slug, by why.
+const RESERVED: &[&str] = &[
+    // The product and whoever speaks for it.
+    "abuse account accounts admin administration administrator billing compliance contact \
+     copyright customers feedback gantry help helpdesk impressum imprint info jobs legal \
+     marketing moderator news newsletter noc official operator owner partner partners \
+     policies policy press pricing privacy sales security staff status support sysadmin \
+     system team terms tos trust",
+    // Hosts: of the product's parts, and those that programs look for by name (RFC 2142, RFC 8461, discovery of mail and proxies).
+    "api apis app apps assets auth autoconfig autodiscover backup blog broadcasthost cdn \
+     changelog cloud community console dashboard database demo dev developer developers dns \
+     docs documentation download downloads email forum ftp gateway hostmaster http https \
+     images imap img internal jwks local localdomain localhost mail mailer-daemon media \
+     metrics mobile mta-sts network no-reply noreply pop pop3 portal postmaster preview prod \
+     production proxy push root sandbox secure server smtp ssh ssl staging static stats sudo \
+     test testing uucp vpn webmail webmaster wiki wpad www",
+    // Pages and paths: of this API, and of an app in front of it.
+    "about activate audit authorize callback changes checkout connect create current delete \
+     devices edit errors events export exports feed files flags graphql health healthz home \
+     hooks index install integrations invite invites invoice invoices join keys learn list \
+     login logout logs manage member members new notifications oauth oauth2 oidc onboarding \
+     openapi org organization organizations orgs password pay payment payments plans profile \
+     public register reset robots saml scim search session sessions settings setup sign-in \
+     sign-out sign-up signin signout signup sitemap slugs sso start subscribe subscription \
+     subscriptions switch sync telemetry tenant tenants token tokens trial unsubscribe \
+     upgrade upload uploads usage user users verify webhook webhooks well-known workspace \
+     workspaces",
+    // What programs write where there is nothing, or anybody.
+    "all anonymous any default everyone example false guest nil nobody none null self \
+     somebody superuser true undefined unknown username you",
+];
 
 impl FromStr for Slug {
     type Err = InvalidSlug;
@@ -68,6 +106,23 @@ mod tests {
         }
         for text in ["ab", "-acme", "acme-", "a--b", "Acme", "acmé", "a/b", "", &"a".repeat(41)] {
             assert_eq!(text.parse::<Slug>(), Err(InvalidSlug), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_speak_for_the_product_is_reserved() {
+        let reserved = |text: &str| text.parse::<Slug>().unwrap().is_reserved();
+        for text in [
+            "admin", "api", "www", "login", "support", "billing", "status", "mail", "gantry", "current",
+            "new", "null", "sign-up",
+        ] {
+            assert!(reserved(text), "{text}");
+        }
+        for text in ["acme", "api-acme", "admins-united", "beta", "newton", "www1"] {
+            assert!(!reserved(text), "{text}");
+        }
+        for word in RESERVED.iter().flat_map(|words| words.split(' ')) {
+            assert!(reserved(word), "{word} could be no slug anyway");
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Key {
     Session(UserId, SessionId),
     /// A person's place in an organization, seen from the person.
     Membership(UserId, Tenant),
+    /// How many there are of what a person may have only so many of.
+    Caps(UserId),
     /// An attempt to log in, by the id that the browser holds.
     Login(LoginId),
     /// The last attempts to log in with an address: where a typed code is looked up.
@@ -59,6 +61,8 @@ pub enum Key {
     ParkedStripeEvent(String, String),
     /// A device of a person.
     Device(UserId, DeviceId),
+    /// Which devices a person has: keeps them from becoming too many.
+    Devices(UserId),
     /// Which device a push token is, by the token's hash: keeps tokens unique.
     DeviceToken(String),
     /// How far the fan-out of one event has come.
@@ -85,6 +89,7 @@ impl Key {
             Self::EmailOwner(..) => "email_owner",
             Self::Session(..) => "session",
             Self::Membership(..) => "membership",
+            Self::Caps(..) => "caps",
             Self::Login(..) => "login",
             Self::RecentLogins(..) => "recent_logins",
             Self::KnownNetwork(..) => "known_network",
@@ -97,6 +102,7 @@ impl Key {
             Self::StripeEvent(..) => "stripe_event",
             Self::ParkedStripeEvent(..) => "parked_stripe_event",
             Self::Device(..) => "device",
+            Self::Devices(..) => "devices",
             Self::DeviceToken(..) => "device_token",
             Self::FanOut(..) => "fan_out",
             Self::PushDelivery(..) => "push_delivery",
@@ -111,9 +117,12 @@ impl Key {
     /// The partition key.
     pub fn pk(&self) -> String {
         match self {
-            Self::User(user) | Self::Session(user, _) | Self::Membership(user, _) | Self::Device(user, _) => {
-                format!("USER#{user}")
-            }
+            Self::User(user)
+            | Self::Session(user, _)
+            | Self::Membership(user, _)
+            | Self::Caps(user)
+            | Self::Device(user, _)
+            | Self::Devices(user) => format!("USER#{user}"),
             Self::EmailOwner(email) | Self::RecentLogins(email) | Self::KnownNetwork(email, _) => {
                 format!("EMAIL#{email}")
             }
@@ -246,6 +255,7 @@ mod tests {
         let tenant = Tenant::trusted(primitives::OrgId::from_uuid(uuid::Uuid::nil()));
         let member = MemberId::from_uuid(uuid::Uuid::nil());
         assert_eq!(Key::User(user).sk(), "USER");
+        assert_eq!(Key::Devices(user).sk(), "DEVICES", "not of the prefix DEVICE#");
         assert!(Key::Membership(user, tenant).sk().starts_with("MEMBERSHIP#"));
         assert!(Key::Member(tenant, member).sk().starts_with("MEMBER#"));
         assert_eq!(Key::Org(tenant).sk(), "ORG");

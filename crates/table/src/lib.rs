@@ -2,6 +2,7 @@
 //!
 //! Owns every key attribute and every call to `DynamoDB`. It must not know what the items mean.
 
+mod caps;
 mod cursor;
 mod error;
 mod idempotency;
@@ -17,6 +18,7 @@ mod store;
 mod transaction;
 mod usage;
 
+pub use caps::{Listed, Roster, Tally};
 pub use cursor::CursorKey;
 pub use error::{CommitError, StoreError};
 pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};
@@ -27,7 +29,7 @@ pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KE
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
-pub use retry::{pause, time_left, within_deadline};
+pub use retry::{decide_again, pause, time_left, within_deadline};
 pub use store::{Consistency, Table};
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};

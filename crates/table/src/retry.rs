@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::StoreError;
+
 tokio::task_local! {
     static DEADLINE: Instant;
 }
@@ -33,4 +35,22 @@ pub async fn pause(attempt: u32, left: Duration) -> bool {
     }
     tokio::time::sleep(wait).await;
     true
+}
+
+/// Waits before a decision is made again whose state moved under it, the `attempt`-th time. When there is no time for another, the caller
+/// is asked to come back: many at once are no mistake of anybody's.
+///
+/// # Errors
+/// When the time is up.
+pub async fn decide_again(attempt: &mut u32) -> Result<(), StoreError> {
+    if !pause(*attempt, time_left()).await {
+        let detail = format!("the state moved under {} decisions", *attempt + 1);
+        return Err(StoreError::Unavailable {
+            operation: "TransactWriteItems",
+            code: "contention".to_owned(),
+            detail,
+        });
+    }
+    *attempt += 1;
+    Ok(())
 }

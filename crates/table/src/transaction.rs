@@ -9,6 +9,7 @@ use events::{ActorRef, Envelope, NewEvent};
 
 use crate::{
     Item, Key,
+    caps::Edit,
     error::{CommitError, StoreError},
     idempotency::{Claim, StoredAnswer, completion},
     item::{Attributes, attributes, key_attributes, number},
@@ -71,10 +72,11 @@ struct Operation {
 }
 
 #[derive(Debug)]
-enum Effect {
+pub(crate) enum Effect {
     Put(Attributes),
     Delete,
     Check,
+    Edit(Edit),
 }
 
 impl Changes {
@@ -154,7 +156,7 @@ impl Changes {
         }
     }
 
-    fn operation(mut self, key: Key, condition: Option<Condition>, effect: Effect) -> Self {
+    pub(crate) fn operation(mut self, key: Key, condition: Option<Condition>, effect: Effect) -> Self {
         self.operations.push(Operation { key, condition, effect });
         self
     }
@@ -286,6 +288,15 @@ impl Table {
                 .set_expression_attribute_values(values)
                 .build()
                 .map(|check| item.condition_check(check)),
+            Effect::Edit(edit) => Update::builder()
+                .table_name(&self.name)
+                .set_key(Some(key_attributes(&operation.key)))
+                .update_expression(edit.expression)
+                .condition_expression(edit.condition)
+                .set_expression_attribute_names(Some(edit.names))
+                .set_expression_attribute_values(Some(edit.values))
+                .build()
+                .map(|update| item.update(update)),
         };
         built.map(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::build).map_err(|error| {
             StoreError::Refused {

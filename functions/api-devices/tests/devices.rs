@@ -62,8 +62,9 @@ impl World {
         let (user_id, session_id) = (tokens.user_id, tokens.session_id);
         let founder = Founder { user_id, email: email.parse().unwrap() };
         let slug = email.split('@').next().unwrap().parse().unwrap();
-        let new = orgs::create(&table, &founder, "Acme", slug).await.unwrap();
-        table.commit(&cause, new.changes).await.unwrap();
+        let name = "Acme".parse().unwrap();
+        let (new, changes) = orgs::create(&table, &founder, &name, slug).unwrap();
+        table.commit(&cause, changes).await.unwrap();
         let person = Principal { user_id, email: founder.email, session_id, actor: None };
         let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
         tokens.access_token.expose().clone()

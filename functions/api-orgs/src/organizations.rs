@@ -1,10 +1,12 @@
+use std::str::FromStr;
+
 use garde::Validate;
 use http_api::{
     Answer, Caller, Command, IntoResponse, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
     parses,
 };
-use orgs::{Founder, Org, OrgError};
-use primitives::Slug;
+use orgs::{Founder, Org};
+use primitives::{Name, Slug};
 use serde::{Deserialize, Serialize};
 use table::Claim;
 
@@ -14,20 +16,14 @@ use crate::Api;
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateOrganization {
-    /// Its name: 1 to 100 characters.
-    #[garde(length(chars, min = 1, max = 100), custom(visible))]
+    /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single spaces.
+    #[garde(custom(parses::<Name>))]
     #[schema(min_length = 1, max_length = 100, example = "Acme")]
     name: String,
-    /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens.
+    /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens. Some words, such as `admin`, are nobody's.
     #[garde(custom(parses::<Slug>))]
     #[schema(min_length = 3, max_length = 40, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", example = "acme")]
     slug: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde gives the context by reference")]
-fn visible(name: &str, (): &()) -> garde::Result {
-    let right = !name.trim().is_empty() && !name.chars().any(char::is_control);
-    if right { Ok(()) } else { Err(garde::Error::new("use visible characters")) }
 }
 
 /// An organization.
@@ -80,20 +76,24 @@ async fn found(
     input: CreateOrganization,
     claim: Option<Claim>,
 ) -> Result<Answer, Problem> {
-    let slug: Slug = input.slug.parse().map_err(|error: primitives::InvalidSlug| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string())
-    })?;
+    let (name, slug) = (parsed::<Name>(&input.name)?, parsed::<Slug>(&input.slug)?);
     let cause = caller.cause();
     let founder = Founder { user_id: caller.principal.user_id, email: caller.principal.email };
-    let new = orgs::create(&api.table, &founder, &input.name, slug.clone()).await?;
+    let (new, changes) = orgs::create(&api.table, &founder, &name, slug)?;
     let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
-    let answer = Answer::new(StatusCode::CREATED, &Organization::from(new.org));
-    let changes = new.changes.and(trial).answer(claim, answer.stored());
+    let answer = Answer::new(StatusCode::CREATED, &Organization::from(new.org.clone()));
+    let changes = changes.and(trial).answer(claim, answer.stored());
     match api.table.commit(&cause, changes).await {
         Ok(_) => Ok(answer),
-        Err(error) if orgs::is_slug_taken(&error, &slug) => Err(OrgError::SlugTaken.into()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(orgs::refusal(error, &new).into()),
     }
+}
+
+/// What the checks of the input let through.
+fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
+    let refused =
+        |error: T::Err| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string());
+    text.parse().map_err(refused)
 }
 
 /// The organization that the session is in.
