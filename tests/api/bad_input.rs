@@ -27,6 +27,13 @@ async fn bad_bodies() {
         (json, r#"{"name":"Beta","slug":"beta","role":"owner"}"#, 422, "invalid_request"),
         (json, r#"{"name":" ","slug":"Beta!"}"#, 422, "invalid_request"),
         (json, r#"{"name":"Be\u0000ta","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"\u200b\u200b\u200b","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"\ufeff","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"\udb40\udc41\udb40\udc42","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"\u202eateB","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"\u2066Beta","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"http://evil.example/login click","slug":"beta"}"#, 422, "invalid_request"),
+        (json, r#"{"name":"Beta","slug":"admin"}"#, 409, "slug_reserved"),
         ("text/plain", r#"{"name":"Beta","slug":"beta"}"#, 415, "unsupported_media_type"),
     ];
     for (kind, body, status, code) in cases {

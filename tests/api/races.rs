@@ -103,3 +103,43 @@ async fn a_stripe_event_delivered_fifty_times_has_one_effect() {
         "{events:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
+    let product = Product::start().await;
+    let token = product.sign_in("ada@example.com").await.text("/access_token");
+    let create = async |number: usize| {
+        let body = json!({ "name": "Acme", "slug": format!("acme-{number}") });
+        product.post_as("/v1/orgs", &token, &body).await
+    };
+    for number in 0..48 {
+        assert_eq!(create(number).await.status, StatusCode::CREATED);
+    }
+    let answers = join_all((48..68).map(create)).await;
+    let created = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
+    let refused = answers.iter().filter(|answer| answer.problem_or_empty() == "too_many_memberships").count();
+    assert_eq!((created, refused), (2, 18), "{answers:?}");
+    assert_eq!(create(68).await.problem(), "too_many_memberships");
+    let me = product.get("/v1/me", &token).await;
+    assert_eq!(me.body["organizations"].as_array().unwrap().len(), 50);
+    product.settle().await;
+    let events = product.events().await;
+    assert_eq!(events.iter().filter(|name| *name == "trial.started").count(), 50);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_phones_of_one_person_at_once_leave_twenty() {
+    let product = Product::start().await;
+    let (token, _) = product.owner("ada@example.com", "acme").await;
+    let register = |number: usize| {
+        let phone = json!({ "platform": "apns", "token": format!("{number:064x}") });
+        let (product, token) = (&product, &token);
+        async move { product.post_as("/v1/devices", token, &phone).await }
+    };
+    let answers = join_all((0..50).map(register)).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED), "{answers:?}");
+    let devices = product.get("/v1/devices?limit=100", &token).await;
+    assert_eq!(devices.body["items"].as_array().unwrap().len(), 20);
+    let endpoints = product.local("/push-endpoints").await;
+    assert_eq!(endpoints["items"].as_array().unwrap().len(), 20, "those of the others are deleted");
+}

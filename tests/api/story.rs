@@ -128,6 +128,27 @@ async fn a_trial_runs_out_with_notices_mails_and_pushes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_whose_person_signed_out_is_told_nothing_more() {
+    let product = Product::start().await;
+    let (left, org_id) = product.owner(ADA, "acme").await;
+    let stayed = product.sign_in(ADA).await.text("/access_token");
+    for (token, push_token) in [(&left, "the-phone-that-was-sold"), (&stayed, "the-phone-at-hand")] {
+        let device = json!({ "platform": "fcm", "token": push_token });
+        assert_eq!(product.post_as("/v1/devices", token, &device).await.status, StatusCode::CREATED);
+    }
+    let out = product.post_as("/v1/auth/sign-out", &left, &json!({})).await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
+    product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
+    product.settle().await;
+    let pushes = product.local("/pushes").await;
+    let told: Vec<_> = pushes["items"].as_array().unwrap().iter().map(|push| &push["token"]).collect();
+    assert_eq!(told, ["the-phone-at-hand"], "{pushes}");
+    let devices = product.get("/v1/devices", &stayed).await;
+    assert_eq!(devices.body["items"].as_array().unwrap().len(), 1);
+    assert!(product.events().await.contains(&"device.removed".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stripe_turns_the_trial_into_a_subscription_and_back() {
     let product = Product::start().await;
     let (token, org_id) = product.owner(ADA, "acme").await;

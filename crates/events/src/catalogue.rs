@@ -201,7 +201,8 @@ catalogue! {
         device_id: DeviceId = "dev_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// Whose it was.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// Why: `signed_out`, `replaced`, or `endpoint_disabled` when the push service said that the app is gone.
+        /// Why: `signed_out` when its person removed it or its session ended, `replaced`, or `endpoint_disabled` when the push service said that
+        /// the app is gone.
         reason: String = "endpoint_disabled",
     }
 }

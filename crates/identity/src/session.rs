@@ -111,7 +111,12 @@ impl Session {
 
     fn is_alive(&self, policy: &Policy, now: Timestamp) -> bool {
         let idle_until = self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds);
-        self.revoked_at.is_none() && now < self.valid_until && now < idle_until
+        !self.is_over(now) && now < idle_until
+    }
+
+    /// Whether somebody ended it, or its last day is over. One that is merely idle is not.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some() || now >= self.valid_until
     }
 
     /// Whether nothing has become of it since its first pair of tokens.

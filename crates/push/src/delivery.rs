@@ -1,9 +1,9 @@
-use std::{mem, time::Duration};
+use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use events::Envelope;
-use futures::{StreamExt, TryStreamExt, stream};
-use primitives::{DeviceId, EventId, OrgId, SignedDuration, UserId};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use primitives::{DeviceId, EventId, Fault, FaultKind, OrgId, SessionId, SignedDuration, UserId};
 use push_client::{Notification, Published, PushClient};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Claimed, Key, Marker, StoreError, Table, time_left};
@@ -14,15 +14,15 @@ use crate::{DeliveryError, Device, DeviceError, Devices, Notice, devices::of_use
 /// How many calls to the push service are under way at once.
 const AT_ONCE: usize = 16;
 
+/// How many of a person's devices are read: more than a person may have.
+const MOST_READ: usize = 100;
+
 /// How many devices are told before that is noted: as many a killed worker's follower tells again at most. Each note costs as much as
 /// all devices noted so far, 1 KB a unit.
 const NOTED_AT_ONCE: usize = 20;
 
 /// How long before the end of its time a worker notes what it did.
 const TIME_TO_NOTE: Duration = Duration::from_secs(2);
-
-/// How many of a person's devices are read at once.
-const DEVICES_PER_PAGE: usize = 25;
 
 /// For how long a part belongs to one worker: longer than an invocation lives, shorter than its message stays hidden after it.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
@@ -61,18 +61,22 @@ impl Delivery {
 /// A part is claimed, its devices are told, and it is marked as done: a message that comes twice does nothing the second time, and two
 /// workers never deliver one part at once. SNS takes no idempotency key, so a worker that dies between telling a device and the mark is followed by one
 /// that tells it again: at the boundary to SNS delivery is at least once, and the collapse id in every notification makes the device show it once.
+///
+/// A device is told as long as the session lives that registered it, which is looked up strongly each time. So it does not matter how a session
+/// ends: from the next event on its devices hear nothing, and are removed.
 #[derive(Clone, Debug)]
 pub struct Courier {
     table: Table,
     push: PushClient,
     devices: Devices,
+    sessions: Sessions,
 }
 
 impl Courier {
-    /// To the devices in this table, through this client.
-    pub fn new(table: Table, push: PushClient) -> Self {
+    /// To the devices in this table whose sessions live, through this client.
+    pub fn new(table: Table, push: PushClient, sessions: Sessions) -> Self {
         let devices = Devices::new(table.clone(), push.clone());
-        Self { table, push, devices }
+        Self { table, push, devices, sessions }
     }
 
     /// Tells all devices of the delivery's people, unless it was done before.
@@ -86,16 +90,21 @@ impl Courier {
     }
 
     async fn deliver_claimed(&self, delivery: &Delivery, mut marker: Marker) -> Result<(), DeliveryError> {
+        let (mut devices, mut failures) = self.devices_of(&delivery.people).await;
+        devices.retain(|device| !marker.steps_done().contains(&device.device_id.to_string()));
+        let live = match self.live_sessions(&devices).await {
+            Ok(live) => live,
+            Err(error) => {
+                self.table.give_up(marker, []).await?;
+                return Err(error.into());
+            }
+        };
         let notification = delivery.notice.notification(delivery.event_id, &delivery.org_id);
         let cause = Cause::system("push delivery", &delivery.correlation_id);
-        let told_before = marker.steps_done().clone();
-        let (mut told, mut failures) = (Vec::<String>::new(), Vec::<DeviceError>::new());
+        let mut told = Vec::<String>::new();
         let mut out_of_time = false;
-        let mut outcomes = stream::iter(delivery.people.clone())
-            .map(|person| self.devices_of(person))
-            .flatten()
-            .try_filter(|device| futures::future::ready(!told_before.contains(&device.device_id.to_string())))
-            .map(|device| self.tell(&cause, device, &notification))
+        let mut outcomes = stream::iter(devices)
+            .map(|device| self.tell(&cause, device, &live, &notification))
             .buffer_unordered(AT_ONCE);
         loop {
             // Stop while there is time to say who was told: cut off by the queue's clock, all of it would be told again.
@@ -124,36 +133,76 @@ impl Courier {
         }
     }
 
-    /// The person's devices, read a page at a time as they are wanted.
-    fn devices_of(&self, user_id: UserId) -> impl futures::Stream<Item = Result<Device, StoreError>> + '_ {
-        let query = of_user(user_id);
-        stream::try_unfold(Some(None::<String>), move |place| {
-            let query = query.clone();
-            async move {
-                let Some(after) = place else { return Ok(None) };
-                let (page, reached): (Vec<Device>, _) =
-                    self.table.after(&query, DEVICES_PER_PAGE, after.as_deref()).await?;
-                Ok::<_, StoreError>(Some((stream::iter(page.into_iter().map(Ok)), reached.map(Some))))
+    /// The devices of these people, and what failed: whose devices cannot be read keeps none of the others waiting.
+    async fn devices_of(&self, people: &[UserId]) -> (Vec<Device>, Vec<DeviceError>) {
+        let read = |person: UserId| async move { self.table.first(&of_user(person), MOST_READ).await };
+        let mut people = stream::iter(people.to_vec()).map(read).buffer_unordered(AT_ONCE);
+        let (mut devices, mut failures) = (Vec::new(), Vec::new());
+        while let Some(of_person) = people.next().await {
+            match of_person {
+                Ok(of_person) => devices.extend(of_person),
+                Err(error) => failures.push(error.into()),
             }
-        })
-        .try_flatten()
-        .boxed()
+        }
+        (devices, failures)
+    }
+
+    async fn live_sessions(&self, devices: &[Device]) -> Result<BTreeSet<SessionId>, StoreError> {
+        let asked = devices.iter().filter_map(|device| Some((device.user_id, device.session_id?))).collect();
+        self.sessions.live(asked).await
     }
 
     async fn tell(
         &self,
         cause: &Cause,
-        device: Result<Device, StoreError>,
+        device: Device,
+        live: &BTreeSet<SessionId>,
         notification: &Notification,
     ) -> Result<DeviceId, DeviceError> {
-        let device = device?;
-        match self.push.publish(&device.endpoint_arn, notification).await? {
-            Published::Sent => {}
-            Published::Gone => {
-                tracing::info!(device_id = %device.device_id, "a device is gone and is removed");
-                self.devices.remove_gone(cause, &device).await?;
-            }
+        let id = device.device_id;
+        if !device.session_id.is_some_and(|session| live.contains(&session)) {
+            tracing::info!(device_id = %id, "the session of a device has ended; the device is removed");
+            self.devices.remove_gone(cause, &device, "signed_out").await?;
+            return Ok(id);
         }
-        Ok(device.device_id)
+        match self.push.publish(&device.endpoint_arn, notification).await {
+            Ok(Published::Sent) => {}
+            Ok(Published::Gone) => {
+                tracing::info!(device_id = %id, "a device is gone and is removed");
+                self.devices.remove_gone(cause, &device, "endpoint_disabled").await?;
+            }
+            // the same again would be refused again; the others must not wait for it, nor end in dead letters with it
+            Err(error) if error.kind() == FaultKind::Invalid => {
+                tracing::error!(device_id = %id, ?error, "a push is refused for good");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(id)
+    }
+}
+
+type Asked = BTreeSet<(UserId, SessionId)>;
+type Answered = BoxFuture<'static, Result<BTreeSet<SessionId>, StoreError>>;
+
+/// Knows which sessions live. Whoever owns sessions gives it.
+#[derive(Clone)]
+pub struct Sessions(Arc<dyn Fn(Asked) -> Answered + Send + Sync>);
+
+impl Sessions {
+    /// `live` gives those of these people's sessions that have not ended.
+    pub fn new<F: Future<Output = Result<BTreeSet<SessionId>, StoreError>> + Send + 'static>(
+        live: impl Fn(Asked) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |sessions| live(sessions).boxed()))
+    }
+
+    async fn live(&self, sessions: Asked) -> Result<BTreeSet<SessionId>, StoreError> {
+        if sessions.is_empty() { Ok(BTreeSet::new()) } else { (self.0)(sessions).await }
+    }
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
     }
 }

@@ -1,8 +1,19 @@
-use aws_lc_rs::digest::{SHA256, digest};
 use events::{DevicePlatform, DeviceRegistered, DeviceRemoved, NewEvent};
-use primitives::{DeviceId, Timestamp, UserId};
+use primitives::{DeviceId, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Item, Key};
+use table::{Changes, Item, Key, Listed, Roster};
+
+use crate::PushToken;
+
+/// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
+pub(crate) const MOST_DEVICES: usize = 20;
+
+/// For how long nobody registers a token whose endpoint is being deleted: longer than a call to SNS can take. What is left of a deletion
+/// that died is in nobody's way after it.
+const DELETION: SignedDuration = SignedDuration::from_secs(20);
+
+/// How long a token that nobody holds is remembered: longer than any registration lives that saw it.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A device of a person. The push token itself is kept by SNS alone; here is its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,11 +22,13 @@ pub struct Device {
     pub device_id: DeviceId,
     /// Whose it is.
     pub user_id: UserId,
+    /// The session that registered it last: it is told nothing when that has ended. One that does not know it is told nothing.
+    pub session_id: Option<SessionId>,
     /// The service that reaches it.
     pub platform: DevicePlatform,
     /// The endpoint that stands for it at SNS.
     pub endpoint_arn: String,
-    /// [`token_hash`] of its token.
+    /// [`PushToken::hash`] of its token.
     pub(crate) token_hash: String,
     /// The version of the app on it, as the app calls itself.
     pub app_version: Option<String>,
@@ -39,12 +52,22 @@ impl Item for Device {
     }
 }
 
+/// The list that keeps a person's devices from becoming too many.
+pub(crate) fn roster(user_id: UserId) -> Roster {
+    Roster::new(Key::Devices(user_id), MOST_DEVICES)
+}
+
 /// Which device a token is now: a token is never two people's.
+///
+/// It outlives the device for a day. Since its version counts on meanwhile, a registration notices whatever became of the token, and of its
+/// endpoint at SNS, after it looked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenOwner {
     pub(crate) token_hash: String,
     pub(crate) user_id: UserId,
     pub(crate) device_id: DeviceId,
+    /// Set when the device is gone. Until this time the endpoint is being deleted; then anybody may register the token.
+    pub(crate) free_from: Option<Timestamp>,
     #[serde(default)]
     pub(crate) version: u64,
 }
@@ -57,98 +80,183 @@ impl Item for TokenOwner {
     fn version(&self) -> u64 {
         self.version
     }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.free_from.map(|from| from + REMEMBERED)
+    }
+}
+
+impl TokenOwner {
+    /// Whether this is the device that the token is.
+    pub(crate) fn is_of(&self, device: &Device) -> bool {
+        self.free_from.is_none() && self.device_id == device.device_id
+    }
+
+    /// Whether the endpoint is being deleted.
+    pub(crate) fn is_leaving(&self, now: Timestamp) -> bool {
+        self.free_from.is_some_and(|from| from > now)
+    }
+
+    fn leaving(mut self, now: Timestamp) -> Self {
+        self.free_from = Some(now + DELETION);
+        self
+    }
+
+    /// The same when the endpoint is deleted, after [`TokenOwner::leaving`] was stored.
+    pub(crate) fn free(mut self, now: Timestamp) -> Self {
+        self.free_from = Some(now);
+        self.version += 1;
+        self
+    }
 }
 
 /// What an app says about the device it runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDevice {
-    /// The service that reaches it.
-    pub platform: DevicePlatform,
     /// The token that the service gave to the app.
-    pub token: String,
+    pub token: PushToken,
     /// The version of the app.
     pub app_version: Option<String>,
     /// The language its owner reads, a BCP 47 tag.
     pub locale: Option<String>,
 }
 
-/// The hash that a token is known by: two services may give the same token.
-pub(crate) fn token_hash(platform: DevicePlatform, token: &str) -> String {
-    let service = match platform {
-        DevicePlatform::Apns => "apns",
-        DevicePlatform::Fcm => "fcm",
-    };
-    hex::encode(digest(&SHA256, format!("{service} {token}").as_bytes()))
+/// A device that is to go, and what has to be known for it.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) device: Device,
+    /// Which device its token is.
+    pub(crate) owner: Option<TokenOwner>,
+    /// Whether its owner's roster has it.
+    pub(crate) is_listed: bool,
+}
+
+impl Leaving {
+    /// What has to be stored, and the token whose endpoint has to be deleted then.
+    pub(crate) fn decide(self, reason: &str, now: Timestamp) -> (Changes, Option<Orphan>) {
+        let Self { device, owner, is_listed } = self;
+        let mut changes = gone(&device, reason);
+        if is_listed {
+            changes = changes.and(roster(device.user_id).remove(&device.device_id.to_string(), 0));
+        }
+        let (changes, orphan) = orphaned(changes, &device, owner, now);
+        (changes, orphan)
+    }
+}
+
+/// An endpoint at SNS that is nobody's any more.
+#[derive(Debug)]
+pub(crate) struct Orphan {
+    pub(crate) endpoint_arn: String,
+    pub(crate) token: TokenOwner,
+}
+
+/// The endpoint goes with the device, unless its token is another device by now.
+fn orphaned(
+    changes: Changes,
+    device: &Device,
+    owner: Option<TokenOwner>,
+    now: Timestamp,
+) -> (Changes, Option<Orphan>) {
+    let Some(owner) = owner.filter(|owner| owner.is_of(device)) else { return (changes, None) };
+    let token = owner.leaving(now);
+    (changes.replace(&token), Some(Orphan { endpoint_arn: device.endpoint_arn.clone(), token }))
+}
+
+fn gone(device: &Device, reason: &str) -> Changes {
+    let data =
+        DeviceRemoved { device_id: device.device_id, user_id: device.user_id, reason: reason.to_owned() };
+    let event = NewEvent::new(None, &device.device_id, device.next_version(), &data);
+    Changes::new().delete(device).publish(event)
+}
+
+fn come(device: &Device) -> Changes {
+    let data =
+        DeviceRegistered { device_id: device.device_id, user_id: device.user_id, platform: device.platform };
+    let event = NewEvent::new(None, &device.device_id, device.next_version(), &data);
+    Changes::new().replace(device).publish(event)
 }
 
 /// Everything that the decision about a registration rests on.
+#[derive(Debug)]
 pub(crate) struct Registration {
     pub(crate) user_id: UserId,
-    pub(crate) new: NewDevice,
-    pub(crate) endpoint_arn: String,
-    /// Whose the token is now, and that device.
-    pub(crate) owner: Option<(TokenOwner, Option<Device>)>,
-    /// A device to make room for a new one, where the person has too many.
+    pub(crate) session_id: SessionId,
+    /// Which device the token is, or was.
+    pub(crate) owner: Option<TokenOwner>,
+    /// The device that the token is, and whether its owner's roster has it.
+    pub(crate) known: Option<(Device, bool)>,
+    /// The person's devices.
+    pub(crate) listed: Option<Listed>,
+    /// A device to make room for a new one, where the person has too many, and which device its token is.
     pub(crate) surplus: Option<(Device, Option<TokenOwner>)>,
     pub(crate) new_id: DeviceId,
     pub(crate) now: Timestamp,
 }
 
+/// What is to be done for a registration.
+pub(crate) struct Decision {
+    pub(crate) device: Device,
+    pub(crate) is_new: bool,
+    pub(crate) changes: Changes,
+    pub(crate) orphan: Option<Orphan>,
+}
+
 impl Registration {
-    /// The device as it will be, whether it is new to the person, and what has to be stored.
-    ///
-    /// The item of a known device is written again even where nothing in it differs: whoever is about to remove it because SNS said
-    /// that it is gone finds that it changed, and leaves it.
-    pub(crate) fn decide(self) -> (Device, bool, Changes) {
-        let token_hash = token_hash(self.new.platform, &self.new.token);
-        let (owner, known) = self.owner.map_or((None, None), |(owner, device)| (Some(owner), device));
-        let own = known.as_ref().filter(|device| device.user_id == self.user_id);
+    /// The version that the token's row is at: whether anything became of the token since another look.
+    pub(crate) fn token_version(&self) -> u64 {
+        self.owner.as_ref().map_or(0, Item::version)
+    }
+
+    /// Whether the person has this device already.
+    pub(crate) fn is_own(&self) -> bool {
+        self.known.as_ref().is_some_and(|(device, _)| device.user_id == self.user_id)
+    }
+
+    /// The item of a known device is written again even where nothing in it differs: whoever is about to remove it because SNS said that it
+    /// is gone finds that it changed, and leaves it.
+    pub(crate) fn decide(self, new: &NewDevice, endpoint_arn: &str) -> Decision {
+        let token_version = self.token_version();
+        let own =
+            self.known.as_ref().map(|(device, _)| device).filter(|device| device.user_id == self.user_id);
         let device = Device {
             device_id: own.map_or(self.new_id, |device| device.device_id),
             user_id: self.user_id,
-            platform: self.new.platform,
-            endpoint_arn: self.endpoint_arn,
-            token_hash: token_hash.clone(),
-            app_version: self.new.app_version,
-            locale: self.new.locale,
+            session_id: Some(self.session_id),
+            platform: new.token.platform(),
+            endpoint_arn: endpoint_arn.to_owned(),
+            token_hash: new.token.hash(),
+            app_version: new.app_version.clone(),
+            locale: new.locale.clone(),
             registered_at: own.map_or(self.now, |device| device.registered_at),
             seen_at: self.now,
             version: own.map_or(0, Item::version),
         };
         if own.is_some() {
             let changes = Changes::new().replace(&device);
-            return (device, false, changes);
+            return Decision { device, is_new: false, changes, orphan: None };
         }
-        let version = owner.map_or(0, |owner| owner.version);
-        let owner = TokenOwner { token_hash, user_id: device.user_id, device_id: device.device_id, version };
-        let mut changes = Changes::new().replace(&device).replace(&owner).publish(registered(&device));
-        if let Some(other) = known {
-            changes = changes.delete(&other).publish(removed(&other, "replaced"));
+        let owner = TokenOwner {
+            token_hash: device.token_hash.clone(),
+            user_id: device.user_id,
+            device_id: device.device_id,
+            free_from: None,
+            version: token_version,
+        };
+        let mut changes = come(&device).replace(&owner);
+        if let Some((other, is_listed)) = self.known {
+            // its token, and with it the endpoint, is the new device's
+            changes =
+                changes.and(Leaving { device: other, owner: None, is_listed }.decide("replaced", self.now).0);
         }
-        if let Some((surplus, owner)) = self.surplus {
-            changes = changes.and(removal(&surplus, owner.as_ref(), "replaced"));
-        }
-        (device, true, changes)
+        let (roster, id, since) = (roster(self.user_id), device.device_id.to_string(), self.now.to_string());
+        let (changes, orphan) = match self.surplus {
+            Some((oldest, owner)) => {
+                let room = roster.replace(&oldest.device_id.to_string(), &id, &since);
+                orphaned(changes.and(gone(&oldest, "replaced")).and(room), &oldest, owner, self.now)
+            }
+            None => (changes.and(roster.add(self.listed.as_ref(), &id, &since)), None),
+        };
+        Decision { device, is_new: true, changes, orphan }
     }
-}
-
-/// What has to be stored when a device goes.
-pub(crate) fn removal(device: &Device, owner: Option<&TokenOwner>, reason: &str) -> Changes {
-    let changes = Changes::new().delete(device).publish(removed(device, reason));
-    match owner.filter(|owner| owner.device_id == device.device_id) {
-        Some(owner) => changes.delete(owner),
-        None => changes,
-    }
-}
-
-fn registered(device: &Device) -> NewEvent {
-    let data =
-        DeviceRegistered { device_id: device.device_id, user_id: device.user_id, platform: device.platform };
-    NewEvent::new(None, &device.device_id, device.next_version(), &data)
-}
-
-fn removed(device: &Device, reason: &str) -> NewEvent {
-    let data =
-        DeviceRemoved { device_id: device.device_id, user_id: device.user_id, reason: reason.to_owned() };
-    NewEvent::new(None, &device.device_id, device.next_version(), &data)
 }

@@ -1,18 +1,20 @@
+use std::time::Duration;
+
 use events::DevicePlatform;
-use primitives::{DeviceId, Keys, Limit, Page, UserId};
+use primitives::{DeviceId, Keys, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
-use table::{Cause, Claim, CommitError, Consistency, CursorKey, Item, Key, Query, StoredAnswer, Table};
+use table::{
+    Cause, Changes, Claim, CommitError, Consistency, CursorKey, Item, Key, Listed, Query, StoredAnswer,
+    Table, decide_again,
+};
 
 use crate::{
     DeviceError,
-    device::{Device, NewDevice, Registration, TokenOwner, removal, token_hash},
+    device::{Device, Leaving, MOST_DEVICES, NewDevice, Orphan, Registration, TokenOwner, roster},
 };
 
-/// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
-const MOST_DEVICES: usize = 20;
-
-/// How often a decision is made again when the state moved under it.
-const ATTEMPTS: u32 = 5;
+/// How long SNS is given to delete an endpoint: shorter than nobody may register its token.
+const LONGEST_DELETION: Duration = Duration::from_secs(8);
 
 /// The platform applications at SNS that hold the keys to Apple's and Google's services.
 #[derive(Clone, Debug)]
@@ -55,71 +57,94 @@ impl Devices {
     }
 
     /// Registers the device that has this token for the person, from whom or from anybody else it may have been known before. Doing it
-    /// again changes nothing but the time. `answer` gives what is kept for a caller who asks again.
+    /// again changes nothing but the time and the session. `answer` gives what is kept for a caller who asks again.
     ///
-    /// The endpoint at SNS is made first. That is harmless when the rest fails: the next attempt finds the same one.
+    /// The endpoint at SNS is made between the look at the token's row and the commit, which fails when that row has changed: so no endpoint
+    /// is registered that was deleted meanwhile. When the rest fails, the next attempt finds the same endpoint.
     pub async fn register(
         &self,
         cause: &Cause,
         applications: &Applications,
-        user_id: UserId,
+        (user_id, session_id): (UserId, SessionId),
         new: &NewDevice,
         answer: impl Fn(&Registered) -> Option<(Claim, StoredAnswer)>,
     ) -> Result<Registered, DeviceError> {
-        let endpoint_arn = self.push.endpoint(applications.arn(new.platform), &new.token).await?;
+        let application = applications.arn(new.token.platform());
+        let mut made: Option<(u64, String)> = None;
         let mut attempt = 0;
         loop {
-            let registration = self.load(user_id, new, &endpoint_arn).await?;
-            let (device, is_new, mut changes) = registration.decide();
-            let registered = Registered { device, is_new };
+            let registration = self.load(user_id, session_id, new).await?;
+            if registration.owner.as_ref().is_some_and(|owner| owner.is_leaving(registration.now)) {
+                decide_again(&mut attempt).await?;
+                continue;
+            }
+            let seen = registration.token_version();
+            let endpoint_arn = match made.take() {
+                Some((version, arn)) if version == seen => arn,
+                _ => self.push.endpoint(application, new.token.expose()).await?,
+            };
+            let decision = registration.decide(new, &endpoint_arn);
+            let registered = Registered { device: decision.device, is_new: decision.is_new };
+            let mut changes = decision.changes;
             if let Some((claim, answer)) = answer(&registered) {
                 changes = changes.answer(Some(claim), answer);
             }
             match self.table.commit(cause, changes).await {
-                Ok(_) => return Ok(registered),
-                Err(CommitError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+                Ok(_) => {
+                    self.delete_endpoint(cause, decision.orphan).await;
+                    return Ok(registered);
+                }
+                Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
                 Err(error) => return Err(error.into()),
             }
+            made = Some((seen, endpoint_arn));
         }
     }
 
     async fn load(
         &self,
         user_id: UserId,
+        session_id: SessionId,
         new: &NewDevice,
-        endpoint_arn: &str,
     ) -> Result<Registration, DeviceError> {
-        let hash = token_hash(new.platform, &new.token);
-        let owner: Option<TokenOwner> = self.table.get(&Key::DeviceToken(hash), Consistency::Strong).await?;
-        let owner = match owner {
-            Some(owner) => {
-                let key = Key::Device(owner.user_id, owner.device_id);
-                let device: Option<Device> = self.table.get(&key, Consistency::Strong).await?;
-                Some((owner, device))
-            }
+        let keys = [Key::DeviceToken(new.token.hash()), Key::Devices(user_id)];
+        let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
+        let (owner, listed) = (found.take::<TokenOwner>(&keys[0])?, found.take::<Listed>(&keys[1])?);
+        let known = match owner.as_ref().filter(|owner| owner.free_from.is_none()) {
+            Some(owner) => self.listed_device(owner.user_id, owner.device_id).await?,
             None => None,
         };
-        let is_own = owner
-            .as_ref()
-            .and_then(|(_, device)| device.as_ref())
-            .is_some_and(|device| device.user_id == user_id);
-        let surplus = if is_own { None } else { self.surplus(user_id).await? };
-        Ok(Registration {
+        let mut registration = Registration {
             user_id,
-            new: new.clone(),
-            endpoint_arn: endpoint_arn.to_owned(),
+            session_id,
             owner,
-            surplus,
+            known,
+            listed,
+            surplus: None,
             new_id: self.table.ids().next(),
             now: self.table.clock().now(),
-        })
+        };
+        if !registration.is_own() && roster(user_id).is_full(registration.listed.as_ref()) {
+            registration.surplus = self.oldest(user_id).await?;
+        }
+        Ok(registration)
     }
 
-    async fn surplus(&self, user_id: UserId) -> Result<Option<(Device, Option<TokenOwner>)>, DeviceError> {
+    /// A device, and whether its owner's roster has it.
+    async fn listed_device(
+        &self,
+        user_id: UserId,
+        device_id: DeviceId,
+    ) -> Result<Option<(Device, bool)>, DeviceError> {
+        let keys = [Key::Device(user_id, device_id), Key::Devices(user_id)];
+        let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
+        let listed: Option<Listed> = found.take(&keys[1])?;
+        let is_listed = listed.is_some_and(|listed| listed.contains(&device_id.to_string()));
+        Ok(found.take(&keys[0])?.map(|device| (device, is_listed)))
+    }
+
+    async fn oldest(&self, user_id: UserId) -> Result<Option<(Device, Option<TokenOwner>)>, DeviceError> {
         let devices: Vec<Device> = self.table.first(&of_user(user_id).strong(), MOST_DEVICES).await?;
-        if devices.len() < MOST_DEVICES {
-            return Ok(None);
-        }
         let Some(oldest) = devices.into_iter().min_by_key(|device| device.seen_at) else { return Ok(None) };
         let owner = self.owner(&oldest).await?;
         Ok(Some((oldest, owner)))
@@ -141,10 +166,8 @@ impl Devices {
         Ok(self.table.page(&of_user(user_id), limit, cursor, cursors).await?)
     }
 
-    /// Removes a device of the person: it is told nothing more.
-    ///
-    /// The endpoint at SNS goes first, so that whoever is told that the device is gone can rely on it, and an attempt that fails
-    /// half-way is ended by the next.
+    /// Removes a device of the person: it is told nothing more. One that is not there needs no removal, so that whoever lost the answer
+    /// may ask again.
     pub async fn remove(
         &self,
         cause: &Cause,
@@ -153,26 +176,77 @@ impl Devices {
     ) -> Result<(), DeviceError> {
         let mut attempt = 0;
         loop {
-            let key = Key::Device(user_id, device_id);
-            let device: Option<Device> = self.table.get(&key, Consistency::Strong).await?;
-            let device = device.ok_or(DeviceError::NotFound)?;
+            let Some((device, is_listed)) = self.listed_device(user_id, device_id).await? else {
+                return Ok(());
+            };
             let owner = self.owner(&device).await?;
-            self.push.delete(&device.endpoint_arn).await?;
-            match self.table.commit(cause, removal(&device, owner.as_ref(), "signed_out")).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(error) => return Err(error.into()),
+            match self.leave(cause, Leaving { device, owner, is_listed }, "signed_out").await {
+                Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
+                outcome => return Ok(outcome?),
             }
         }
     }
 
-    /// Removes a device that SNS says is gone, unless it registered again since it was read.
-    pub(crate) async fn remove_gone(&self, cause: &Cause, device: &Device) -> Result<(), DeviceError> {
-        let owner = self.owner(device).await?;
-        match self.table.commit(cause, removal(device, owner.as_ref(), "endpoint_disabled")).await {
-            Ok(_) => Ok(self.push.delete(&device.endpoint_arn).await?),
-            Err(error) if error.failed(&device.key()) => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Removes a device that is reached no more, unless it registered again since it was read.
+    pub(crate) async fn remove_gone(
+        &self,
+        cause: &Cause,
+        device: &Device,
+        reason: &str,
+    ) -> Result<(), DeviceError> {
+        let mut attempt = 0;
+        loop {
+            let keys = [Key::DeviceToken(device.token_hash.clone()), Key::Devices(device.user_id)];
+            let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
+            let (owner, listed) = (found.take(&keys[0])?, found.take::<Listed>(&keys[1])?);
+            let is_listed = listed.is_some_and(|listed| listed.contains(&device.device_id.to_string()));
+            let leaving = Leaving { device: device.clone(), owner, is_listed };
+            match self.leave(cause, leaving, reason).await {
+                Err(error) if error.failed(&device.key()) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    async fn leave(&self, cause: &Cause, leaving: Leaving, reason: &str) -> Result<(), CommitError> {
+        let (changes, orphan) = leaving.decide(reason, self.table.clock().now());
+        self.table.commit(cause, changes).await?;
+        self.delete_endpoint(cause, orphan).await;
+        Ok(())
+    }
+
+    /// Deletes the endpoint of a device that is gone, and then gives its token free.
+    ///
+    /// Whoever registers the token meanwhile waits. The device is gone whatever comes of this: an endpoint that stays at SNS is sent nothing,
+    /// costs nothing, and is the same again for whoever registers its token.
+    async fn delete_endpoint(&self, cause: &Cause, orphan: Option<Orphan>) {
+        let Some(Orphan { endpoint_arn, token }) = orphan else { return };
+        let deleted = tokio::time::timeout(LONGEST_DELETION, self.push.delete(&endpoint_arn)).await;
+        let outcome = match deleted {
+            Ok(Ok(())) => {
+                let free = token.free(self.table.clock().now());
+                self.table
+                    .commit(cause, Changes::new().replace(&free))
+                    .await
+                    .map(drop)
+                    .map_err(DeviceError::from)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => {
+                tracing::warn!(
+                    endpoint_arn,
+                    "an endpoint was not deleted in time and stays at the push service"
+                );
+                return;
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(
+                endpoint_arn,
+                ?error,
+                "an endpoint of a removed device may stay at the push service"
+            );
         }
     }
 }

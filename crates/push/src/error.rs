@@ -5,9 +5,6 @@ use table::{CommitError, StoreError};
 /// A device was not registered, listed or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// The person has no such device.
-    #[error("there is no such device")]
-    NotFound,
     /// The push service did not take the token.
     #[error(transparent)]
     Push(#[from] PushError),
@@ -22,7 +19,6 @@ pub enum DeviceError {
 impl Fault for DeviceError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::NotFound => FaultKind::NotFound,
             Self::Push(error) => error.kind(),
             Self::Commit(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -31,7 +27,6 @@ impl Fault for DeviceError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::NotFound => "not_found",
             Self::Push(error) => error.code(),
             Self::Commit(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -40,7 +35,6 @@ impl Fault for DeviceError {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::NotFound => None,
             Self::Push(error) => error.retry_after(),
             Self::Commit(error) => error.retry_after(),
             Self::Store(error) => error.retry_after(),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use access::Tenant;
+use access::{Role, Tenant};
 use events::Envelope;
 use primitives::{EventId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ pub struct FanOut {
 #[derive(Debug, Deserialize)]
 struct MemberRef {
     user_id: UserId,
+    role: Role,
 }
 
 /// How far the fan-out of an event has come.
@@ -68,10 +69,12 @@ impl FanOut {
         Self { table, queue }
     }
 
-    /// Puts a delivery for every member of the event's organization into the queue. Events that devices are not told about, and
-    /// events that were fanned out before, are passed over.
+    /// Puts deliveries for those members of the event's organization into the queue who may know of it. Events that devices are not told
+    /// about, and events that were fanned out before, are passed over.
     pub async fn run(&self, event: &Envelope) -> Result<(), FanOutError> {
-        let (Some(notice), Some(org_id)) = (Notice::about(event), event.org_id) else { return Ok(()) };
+        let (Some((notice, needed)), Some(org_id)) = (Notice::about(event), event.org_id) else {
+            return Ok(());
+        };
         let members = Query::prefix("member", Key::Org(Tenant::trusted(org_id)).pk(), "MEMBER#").strong();
         let mut progress = self.load(event.id).await?;
         while !progress.done {
@@ -80,7 +83,8 @@ impl FanOut {
             }
             let (page, reached): (Vec<MemberRef>, _) =
                 self.table.after(&members, MEMBERS_PER_PAGE, progress.reached.as_deref()).await?;
-            let people: Vec<_> = page.into_iter().map(|member| member.user_id).collect();
+            let may_know = page.into_iter().filter(|member| member.role.holds(needed));
+            let people: Vec<_> = may_know.map(|member| member.user_id).collect();
             let deliveries: Vec<_> = people
                 .chunks(PEOPLE_PER_DELIVERY)
                 .map(|people| Delivery::new(event, org_id, notice.clone(), people.to_vec()))

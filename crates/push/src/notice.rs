@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use access::Permission;
 use events::{
     Envelope, Event, MemberAdded, SubscriptionActivated, SubscriptionPaymentFailed, TrialEnded, TrialEnding,
 };
@@ -18,25 +19,67 @@ pub struct Notice {
     pub event_type: String,
 }
 
-/// Which events are told, and how.
-const TEXTS: &[(&str, &str, &str)] = &[
-    (TrialEnding::NAME, "Your trial ends soon", "Choose a plan to keep everything open."),
-    (TrialEnded::NAME, "Your trial has ended", "Choose a plan to go on. Your data is safe."),
-    (SubscriptionActivated::NAME, "Your subscription is active", "Thank you! Everything is open."),
-    (SubscriptionPaymentFailed::NAME, "A payment failed", "Please check the means of payment."),
-    (MemberAdded::NAME, "Somebody new is here", "A new member has joined your organization."),
-];
+/// An event that is told.
+struct Told {
+    event: &'static str,
+    /// Who is told: those whose role lets them look at what it is about.
+    to: Permission,
+    title: &'static str,
+    body: &'static str,
+}
+
+const fn told(event: &'static str, to: Permission, title: &'static str, body: &'static str) -> Told {
+    Told { event, to, title, body }
+}
+
+/// Which events are told, to whom, and how.
+const TOLD: &[Told] = {
+    use Permission::{ReadBilling, ReadMembers};
+    &[
+        told(
+            TrialEnding::NAME,
+            ReadBilling,
+            "Your trial ends soon",
+            "Choose a plan to keep everything open.",
+        ),
+        told(
+            TrialEnded::NAME,
+            ReadBilling,
+            "Your trial has ended",
+            "Choose a plan to go on. Your data is safe.",
+        ),
+        told(
+            SubscriptionActivated::NAME,
+            ReadBilling,
+            "Your subscription is active",
+            "Thank you! Everything is open.",
+        ),
+        told(
+            SubscriptionPaymentFailed::NAME,
+            ReadBilling,
+            "A payment failed",
+            "Please check the means of payment.",
+        ),
+        told(
+            MemberAdded::NAME,
+            ReadMembers,
+            "Somebody new is here",
+            "A new member has joined your organization.",
+        ),
+    ]
+};
 
 impl Notice {
-    /// What is told about this event; nothing where it is not for devices.
-    pub fn about(event: &Envelope) -> Option<Self> {
-        let (name, title, body) = TEXTS.iter().find(|(name, ..)| *name == event.kind)?;
+    /// What is told about this event, and what its readers must be allowed; nothing where it is not for devices.
+    pub fn about(event: &Envelope) -> Option<(Self, Permission)> {
+        let told = TOLD.iter().find(|told| told.event == event.kind)?;
         let title = match event.data::<TrialEnding>() {
             Some(Ok(TrialEnding { days_left: 1, .. })) => "Your trial ends tomorrow".to_owned(),
             Some(Ok(TrialEnding { days_left, .. })) => format!("Your trial ends in {days_left} days"),
-            _ => (*title).to_owned(),
+            _ => told.title.to_owned(),
         };
-        Some(Self { title, body: (*body).to_owned(), event_type: (*name).to_owned() })
+        let notice = Self { title, body: told.body.to_owned(), event_type: told.event.to_owned() };
+        Some((notice, told.to))
     }
 
     /// The notification as devices get it: named by the event, so that a device shows it once.
@@ -73,18 +116,17 @@ mod tests {
     }
 
     #[test]
-    fn five_kinds_of_events_are_told() {
+    fn five_kinds_of_events_are_told_to_those_who_may_know() {
         let told: Vec<_> = CATALOGUE
             .iter()
-            .filter(|kind| Notice::about(&event(kind.name, (kind.example)())).is_some())
-            .map(|kind| kind.name)
+            .filter_map(|kind| Some((kind.name, Notice::about(&event(kind.name, (kind.example)()))?.1)))
             .collect();
         let expected = [
-            "member.added",
-            "trial.ending",
-            "trial.ended",
-            "subscription.activated",
-            "subscription.payment_failed",
+            ("member.added", Permission::ReadMembers),
+            ("trial.ending", Permission::ReadBilling),
+            ("trial.ended", Permission::ReadBilling),
+            ("subscription.activated", Permission::ReadBilling),
+            ("subscription.payment_failed", Permission::ReadBilling),
         ];
         assert_eq!(told, expected);
     }
@@ -93,7 +135,7 @@ mod tests {
     fn the_days_of_a_trial_are_named() {
         let title = |days_left: u8| {
             let data = json!({ "ends_at": "2026-12-07T10:00:00Z", "days_left": days_left });
-            Notice::about(&event("trial.ending", data)).unwrap().title
+            Notice::about(&event("trial.ending", data)).unwrap().0.title
         };
         assert_eq!(
             (title(3).as_str(), title(1).as_str()),

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::{Database, TABLE_NAME};
 
@@ -33,6 +34,8 @@ struct Seen {
     events: Vec<Value>,
     refusals: HashMap<String, usize>,
     failing_entries: HashMap<String, Vec<usize>>,
+    rejected: BTreeSet<String>,
+    held: HashMap<String, Gate>,
     /// The versions of each secret, the current one last.
     secrets: HashMap<String, Vec<String>>,
     next_secrets: HashMap<String, String>,
@@ -43,6 +46,13 @@ struct Seen {
     bad_addresses: HashMap<String, (StatusCode, &'static str)>,
     /// Every call, taken or refused, by operation.
     calls: HashMap<String, usize>,
+}
+
+/// Where calls of one operation wait.
+#[derive(Clone, Debug)]
+struct Gate {
+    arrived: Arc<Semaphore>,
+    open: Arc<Semaphore>,
 }
 
 /// The AWS services beside the database, as far as functions call them: push, queues, mail, the event bus and secrets, on one address
@@ -145,6 +155,34 @@ impl Services {
         self.seen().endpoints.insert(arn.to_owned(), (String::new(), false));
     }
 
+    /// Lets the push service refuse whatever is sent to this endpoint, for good.
+    pub fn reject_endpoint(&self, arn: &str) {
+        self.seen().rejected.insert(arn.to_owned());
+    }
+
+    /// Lets calls of this operation wait, before they have any effect, until [`Services::release`].
+    pub fn hold(&self, operation: &str) {
+        let gate = Gate { arrived: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) };
+        self.seen().held.insert(operation.to_owned(), gate);
+    }
+
+    /// Waits until a call of the held operation has come.
+    ///
+    /// # Panics
+    /// When the operation is not held.
+    #[expect(clippy::expect_used, reason = "a mistake in a test ends it")]
+    pub async fn arrived(&self, operation: &str) {
+        let gate = self.seen().held.get(operation).cloned().expect("a held operation");
+        gate.arrived.acquire().await.expect("a semaphore that is never closed").forget();
+    }
+
+    /// Lets the calls of this operation go on.
+    pub fn release(&self, operation: &str) {
+        if let Some(gate) = self.seen().held.remove(operation) {
+            gate.open.add_permits(Semaphore::MAX_PERMITS);
+        }
+    }
+
     /// The bodies of the messages sent to the queue whose URL ends in `queue`, in order.
     pub fn messages(&self, queue: &str) -> Vec<String> {
         let seen = self.seen();
@@ -245,6 +283,11 @@ async fn answer(State(seen): State<Arc<Mutex<Seen>>>, request: Request<Body>) ->
         None if is_mail => "SendEmail".to_owned(),
         None => form().remove("Action").unwrap_or_default(),
     };
+    let gate = lock(&seen).held.get(&operation).cloned();
+    if let Some(gate) = gate {
+        gate.arrived.add_permits(1);
+        let _passed = gate.open.acquire().await;
+    }
     let (response, late) = {
         let mut seen = lock(&seen);
         *seen.calls.entry(operation.clone()).or_default() += 1;
@@ -381,6 +424,9 @@ fn push(seen: &mut Seen, fields: &Fields) -> Response {
         }
         "Publish" => {
             let endpoint = field("TargetArn");
+            if seen.rejected.contains(&endpoint) {
+                return xml_error(400, "InvalidParameter", "Invalid parameter: Message Reason: Invalid");
+            }
             match seen.endpoints.get(&endpoint) {
                 Some((_, false)) => return xml_error(400, "EndpointDisabled", "Endpoint is disabled"),
                 None => return xml_error(404, "NotFound", "Endpoint does not exist"),

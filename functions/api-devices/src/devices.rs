@@ -6,7 +6,7 @@ use http_api::{
     ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
-use push::{DeviceError, NewDevice};
+use push::{DeviceError, NewDevice, PushToken};
 use serde::{Deserialize, Serialize};
 use table::{Claim, StoreError};
 
@@ -29,11 +29,12 @@ pub(crate) struct RegisterDevice {
     /// The service that reaches it.
     #[garde(skip)]
     platform: Platform,
-    /// The token that the service gave to the app.
-    #[garde(ascii, length(bytes, min = 8, max = 2048), custom(without_spaces))]
+    /// The token that the service gave to the app. Apple's is hexadecimal, of 32 to 400 digits; its case does not matter.
+    #[garde(custom(token_of(self.platform)))]
     #[schema(
         min_length = 8,
         max_length = 2048,
+        pattern = "^[!-~]+$",
         example = "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad"
     )]
     token: String,
@@ -47,19 +48,28 @@ pub(crate) struct RegisterDevice {
     locale: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde gives the context by reference")]
-fn without_spaces(token: &str, (): &()) -> garde::Result {
-    let right = token.bytes().all(|byte| byte.is_ascii_graphic());
-    if right { Ok(()) } else { Err(garde::Error::new("use the token as the push service gave it")) }
+/// Each service has tokens of its own form.
+fn token_of(platform: Platform) -> impl FnOnce(&str, &()) -> garde::Result {
+    move |token, ()| PushToken::new(platform.into(), token).map(drop).map_err(garde::Error::new)
 }
 
-impl From<RegisterDevice> for NewDevice {
-    fn from(input: RegisterDevice) -> Self {
-        let platform = match input.platform {
-            Platform::Apns => DevicePlatform::Apns,
-            Platform::Fcm => DevicePlatform::Fcm,
-        };
-        Self { platform, token: input.token, app_version: input.app_version, locale: input.locale }
+impl From<Platform> for DevicePlatform {
+    fn from(platform: Platform) -> Self {
+        match platform {
+            Platform::Apns => Self::Apns,
+            Platform::Fcm => Self::Fcm,
+        }
+    }
+}
+
+impl TryFrom<RegisterDevice> for NewDevice {
+    type Error = Problem;
+
+    fn try_from(input: RegisterDevice) -> Result<Self, Problem> {
+        let token = PushToken::new(input.platform.into(), &input.token).map_err(|error| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_push_token", error.to_string())
+        })?;
+        Ok(Self { token, app_version: input.app_version, locale: input.locale })
     }
 }
 
@@ -111,8 +121,9 @@ pub(crate) struct Which {
     cursor: Option<String>,
 }
 
-/// Registers the device that the app runs on, for the caller. Call it at every start of the app and whenever the token changes: a known
-/// token is the same device again, and one of another person becomes the caller's.
+/// Registers the device that the app runs on, for the caller. Call it at every start of the app, after signing in, and whenever the token
+/// changes: a known token is the same device again, and one of another person becomes the caller's. The device gets notifications as long
+/// as the session lives that registered it last. Of more than 20, the one goes that did not register for the longest time.
 #[utoipa::path(
     post, path = "/v1/devices", tag = "Devices", operation_id = "registerDevice",
     security(("access_token" = [])), request_body = RegisterDevice,
@@ -146,9 +157,8 @@ async fn registered(
     };
     let kept =
         |registered: &push::Registered| claim.clone().map(|claim| (claim, answer(registered).stored()));
-    let person = member.actor.user_id;
-    let registered =
-        api.devices.register(&member.cause(), &api.applications, person, &input.into(), kept).await?;
+    let (person, new) = ((member.actor.user_id, member.actor.session_id), input.try_into()?);
+    let registered = api.devices.register(&member.cause(), &api.applications, person, &new, kept).await?;
     Ok(answer(&registered))
 }
 
@@ -180,12 +190,13 @@ pub(crate) async fn list(
     Ok(Answer::ok(&page?.map(Device::from)).into_response())
 }
 
-/// Removes a device of the caller: it gets no more notifications. Apps call it when their user signs out.
+/// Removes a device of the caller: it gets no more notifications. Signing out does the same for the session's device. One that is not
+/// there needs no removal.
 #[utoipa::path(
     delete, path = "/v1/devices/{device_id}", tag = "Devices", operation_id = "removeDevice",
     security(("access_token" = [])),
     params(("device_id" = String, Path, description = "The device", example = "dev_01kar8h5g0e0vsx4q1v3f6m2ah")),
-    responses((status = 204, description = "Removed"), Problems),
+    responses((status = 204, description = "It is not there"), Problems),
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,

@@ -135,15 +135,22 @@ async fn a_device_is_registered_listed_and_removed_by_its_owner_alone() {
     assert_eq!((again.status, &again.body["id"]), (200, &created.body["id"]));
 
     let id = created.body["id"].as_str().unwrap();
-    for unknown in [id, "dev_01kar8h5g0e0vsx4q1v3f6m2ah", "x"] {
-        let answer = world.remove(&bob, unknown).await;
-        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{}", answer.body);
+    for not_his in [id, "dev_01kar8h5g0e0vsx4q1v3f6m2ah"] {
+        let answer = world.remove(&bob, not_his).await;
+        assert_eq!(
+            (answer.status, &answer.body),
+            (204, &Value::Null),
+            "a foreign one is like an unknown one"
+        );
     }
+    let none = world.remove(&bob, "x").await;
+    assert_eq!((none.status, &none.body["code"]), (404, &json!("not_found")), "{}", none.body);
     assert_eq!((world.count(&ada).await, world.count(&bob).await), (1, 0));
 
-    assert_eq!(world.remove(&ada, id).await.status, 204);
-    assert_eq!((world.count(&ada).await, world.services.endpoints().len()), (0, 0));
-    assert_eq!(world.remove(&ada, id).await.status, 404);
+    for _ in 0..2 {
+        assert_eq!(world.remove(&ada, id).await.status, 204, "also when the first answer was lost");
+        assert_eq!((world.count(&ada).await, world.services.endpoints().len()), (0, 0));
+    }
 }
 
 #[tokio::test]
@@ -179,6 +186,10 @@ async fn bad_input_gets_a_problem_and_registers_nothing() {
         json!({ "platform": "fcm", "token": "short" }),
         json!({ "platform": "fcm", "token": "with spaces in it" }),
         json!({ "platform": "fcm", "token": 5 }),
+        json!({ "platform": "apns", "token": "undefined" }),
+        json!({ "platform": "apns", "token": "zz".repeat(32) }),
+        json!({ "platform": "apns", "token": "a".repeat(63) }),
+        json!({ "platform": "apns", "token": "{length = 32, bytes = 0x740f4707 bebcf74f ... 61bb78ad}" }),
         json!({ "platform": "fcm", "token": "a-good-token", "owner": "usr_x" }),
     ] {
         let answer = world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await;
@@ -186,6 +197,42 @@ async fn bad_input_gets_a_problem_and_registers_nothing() {
     }
     assert!(world.services.endpoints().is_empty());
     assert_eq!(world.database.count("device").await, 0);
+}
+
+#[tokio::test]
+async fn a_token_that_apple_never_gave_is_refused_where_it_stands() {
+    let world = World::start().await;
+    let (ada, _) = two_people(&world).await;
+    let body = json!({ "platform": "apns", "token": "<740f4707 bebcf74f 9b7c25d4 8e335894>" });
+    let answer = world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await;
+    assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/token")));
+}
+
+#[tokio::test]
+async fn both_spellings_of_a_token_of_apples_are_one_device() {
+    let world = World::start().await;
+    let (ada, _) = two_people(&world).await;
+    let token = "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad"; // checkov:skip=CKV_SECRET_6: an example
+    let mut answers = Vec::new();
+    for token in [token.to_owned(), token.to_uppercase()] {
+        let body = json!({ "platform": "apns", "token": token });
+        answers.push(world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await);
+    }
+    assert_eq!((answers[0].status, answers[1].status), (201, 200));
+    assert_eq!(answers[0].body["id"], answers[1].body["id"]);
+    let endpoints = world.services.endpoints();
+    assert_eq!(endpoints.iter().map(|(_, token, _)| token.as_str()).collect::<Vec<_>>(), [token]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_phones_at_once_leave_twenty_and_are_all_answered() {
+    let world = World::start().await;
+    let (ada, _) = two_people(&world).await;
+    let tokens: Vec<_> = (0..50).map(|n| format!("token-of-ada-{n}")).collect();
+    let answers = futures::future::join_all(tokens.iter().map(|token| world.register(&ada, token))).await;
+    let statuses: std::collections::BTreeSet<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [201]);
+    assert_eq!((world.count(&ada).await, world.services.endpoints().len()), (20, 20));
 }
 
 #[tokio::test]

@@ -1,12 +1,19 @@
-//! Tells people's devices about an event, and removes the devices that are gone.
+//! Tells people's devices about an event, and removes the devices that are gone or whose sessions have ended.
 
+use identity::live_sessions;
 use lambda_host::{Error, Function, Host};
-use push::{Courier, Delivery};
+use push::{Courier, Delivery, Sessions};
 use push_client::PushClient;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let courier = Courier::new(host.table().await?, PushClient::new(host.push_sends()));
+    let table = host.table().await?;
+    let known = table.clone();
+    let sessions = Sessions::new(move |asked| {
+        let table = known.clone();
+        async move { live_sessions(&table, &asked).await }
+    });
+    let courier = Courier::new(table, PushClient::new(host.push_sends()), sessions);
     Ok(host.queue(move |delivery: Delivery| {
         let courier = courier.clone();
         async move { courier.deliver(&delivery).await }

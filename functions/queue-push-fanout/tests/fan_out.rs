@@ -1,6 +1,6 @@
 //! The function on its sample event.
 
-use access::Tenant;
+use access::{Role, Tenant};
 use lambda_host::{Environment, Host, LambdaEvent};
 use primitives::{Clock, Ids, MemberId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ struct MemberItem {
     org_id: OrgId,
     member_id: MemberId,
     user_id: UserId,
+    role: Role,
     version: u64,
 }
 
@@ -33,7 +34,7 @@ async fn the_sample_becomes_one_message_for_each_25_members_however_often_it_com
     let org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap();
     let changes = (0..30).fold(Changes::new(), |changes, _| {
         let (member_id, user_id) = (Ids::unguessable(), Ids::unguessable());
-        changes.create(&MemberItem { org_id, member_id, user_id, version: 0 })
+        changes.create(&MemberItem { org_id, member_id, user_id, role: Role::Admin, version: 0 })
     });
     database.table(&clock).commit(&Cause::system("test", "test"), changes).await.unwrap();
 

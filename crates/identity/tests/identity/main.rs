@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod codes;
+mod live;
 mod lost_answers;
 mod rotation;
 mod sessions;

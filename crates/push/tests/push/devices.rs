@@ -1,11 +1,13 @@
 //! Registering, listing and removing devices, on a real engine and a push service that speaks SNS's protocol.
 
+use std::collections::BTreeSet;
+
 use crate::support::{self, World};
 use events::DevicePlatform;
 use futures::future::join_all;
 use primitives::{Fault, FaultKind, Ids, Keys, Limit, SignedDuration, UserId};
-use push::{Device, DeviceError};
-use table::CursorKey;
+use push::Device;
+use table::{Consistency, CursorKey, Key, Listed};
 use test_support::Moment;
 
 async fn list(world: &World, user: UserId) -> Vec<Device> {
@@ -34,17 +36,70 @@ async fn registering_again_is_registering_once() {
     assert_eq!(told(&world).await, [("device.registered".to_owned(), None)]);
 }
 
-#[tokio::test]
-async fn twenty_registrations_of_one_token_at_once_make_one_device() {
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_registrations_of_one_token_at_once_make_one_device() {
     let world = World::start().await;
     let ada = Ids::unguessable();
-    let registered = join_all((0..20).map(|_| world.register(ada, "token"))).await;
-    let done = registered.iter().filter(|registered| registered.is_ok()).count();
-    let refused = registered.iter().filter_map(|registered| registered.as_ref().err());
-    assert!(done >= 1 && refused.into_iter().all(|error| error.kind() == FaultKind::Conflict));
-    assert_eq!(list(&world, ada).await.len(), 1);
+    let registered = join_all((0..50).map(|_| world.register(ada, "token"))).await;
+    let devices: BTreeSet<_> =
+        registered.into_iter().map(|registered| registered.unwrap().device.device_id).collect();
+    assert_eq!((devices.len(), list(&world, ada).await.len()), (1, 1));
     assert_eq!(world.database.count("device_token").await, 1);
     assert_eq!(told(&world).await.len(), 1);
+}
+
+/// What holds whatever has been done: rows, roster, tokens and endpoints are of the same devices.
+async fn agree(world: &World, people: &[UserId]) {
+    let mut arns = BTreeSet::new();
+    for person in people {
+        let devices = list(world, *person).await;
+        let listed: Option<Listed> =
+            world.table.get(&Key::Devices(*person), Consistency::Strong).await.unwrap();
+        assert_eq!(listed.as_ref().map_or(0, Listed::len), devices.len());
+        for device in devices {
+            assert!(listed.as_ref().unwrap().contains(&device.device_id.to_string()));
+            assert!(arns.insert(device.endpoint_arn), "one endpoint, one device");
+        }
+    }
+    let endpoints: BTreeSet<_> = world
+        .services
+        .endpoints()
+        .into_iter()
+        .filter(|(_, _, enabled)| *enabled)
+        .map(|(arn, ..)| arn)
+        .collect();
+    assert_eq!(endpoints, arns, "every device is reached, and nobody else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_phones_of_one_person_at_once_leave_twenty_and_nobody_is_told_of_a_conflict() {
+    for held in [0, 19, 20] {
+        let world = World::start().await;
+        let ada = Ids::unguessable();
+        for n in 0..held {
+            world.register(ada, &format!("before-{n}")).await.unwrap();
+        }
+        let names: Vec<_> = (0..50).map(|n| n.to_string()).collect();
+        for registered in join_all(names.iter().map(|name| world.register(ada, name))).await {
+            registered.unwrap();
+        }
+        assert_eq!(list(&world, ada).await.len(), 20, "{held} before");
+        agree(&world, &[ada]).await;
+    }
+}
+
+#[tokio::test]
+async fn contention_without_time_left_asks_to_come_back() {
+    let world = World::start().await;
+    let ada = Ids::unguessable();
+    let (now, outcomes) = (tokio::time::Instant::now(), (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+    let all = join_all(outcomes.iter().map(|name| world.register(ada, name)));
+    let refused: Vec<_> =
+        table::within_deadline(now, all).await.into_iter().filter_map(Result::err).collect();
+    assert!(!refused.is_empty(), "they all begin the roster");
+    for error in refused {
+        assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)), "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -74,9 +129,21 @@ async fn a_phone_goes_over_to_whoever_signs_in_on_it() {
 async fn one_text_may_be_a_token_of_both_services() {
     let world = World::start().await;
     let ada = Ids::unguessable();
-    world.register_on(DevicePlatform::Apns, ada, "token").await.unwrap();
-    world.register_on(DevicePlatform::Fcm, ada, "token").await.unwrap();
+    let token = "740f4707bebcf74f9b7c25d48e335894";
+    world.register_on(DevicePlatform::Apns, ada, token).await.unwrap();
+    world.register_on(DevicePlatform::Fcm, ada, token).await.unwrap();
     assert_eq!(list(&world, ada).await.len(), 2);
+}
+
+#[tokio::test]
+async fn both_spellings_of_a_token_of_apples_are_one_phone() {
+    let world = World::start().await;
+    let ada = Ids::unguessable();
+    let token = "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad";
+    let lower = world.register_on(DevicePlatform::Apns, ada, token).await.unwrap();
+    let upper = world.register_on(DevicePlatform::Apns, ada, &token.to_uppercase()).await.unwrap();
+    assert_eq!((upper.is_new, upper.device.device_id), (false, lower.device.device_id));
+    assert_eq!(world.services.endpoints(), [(lower.device.endpoint_arn, token.to_owned(), true)]);
 }
 
 #[tokio::test]
@@ -86,7 +153,7 @@ async fn a_disabled_endpoint_is_enabled_again_when_the_app_comes_back() {
     let device = world.register(ada, "token").await.unwrap().device;
     world.services.disable_endpoint(&device.endpoint_arn);
     world.register(ada, "token").await.unwrap();
-    assert_eq!(world.services.endpoints(), [(device.endpoint_arn, "token".to_owned(), true)]);
+    assert_eq!(world.services.endpoints(), [(device.endpoint_arn, "a-phone-token".to_owned(), true)]);
 }
 
 #[tokio::test]
@@ -94,16 +161,17 @@ async fn only_the_own_device_can_be_removed() {
     let world = World::start().await;
     let (ada, bob) = (Ids::unguessable(), Ids::unguessable());
     let device = world.register(ada, "token").await.unwrap().device;
-    let foreign = world.devices.remove(&support::cause(), bob, device.device_id).await;
-    assert!(matches!(foreign, Err(DeviceError::NotFound)));
+    world.devices.remove(&support::cause(), bob, device.device_id).await.unwrap();
     assert_eq!(list(&world, ada).await.len(), 1);
+    agree(&world, &[ada, bob]).await;
 
-    world.devices.remove(&support::cause(), ada, device.device_id).await.unwrap();
-    assert!(list(&world, ada).await.is_empty() && world.services.endpoints().is_empty());
-    assert_eq!(world.database.count("device_token").await, 0);
-    let again = world.devices.remove(&support::cause(), ada, device.device_id).await;
-    assert!(matches!(again, Err(DeviceError::NotFound)));
+    for _ in 0..2 {
+        world.devices.remove(&support::cause(), ada, device.device_id).await.unwrap();
+        assert!(list(&world, ada).await.is_empty() && world.services.endpoints().is_empty());
+    }
+    assert_eq!(told(&world).await.len(), 2, "registered and removed, once each");
     assert!(world.register(ada, "token").await.unwrap().is_new);
+    agree(&world, &[ada, bob]).await;
 }
 
 #[tokio::test]
@@ -118,8 +186,8 @@ async fn the_device_unseen_for_longest_makes_room_for_the_twenty_first() {
     world.register(ada, "token-20").await.unwrap();
     let devices = list(&world, ada).await;
     assert_eq!(devices.len(), 20);
-    assert!(devices.iter().all(|device| !device.endpoint_arn.ends_with("/token-1")));
-    assert_eq!(world.database.count("device_token").await, 20);
+    assert!(devices.iter().all(|device| !device.endpoint_arn.ends_with("/a-phone-token-1")));
+    agree(&world, &[ada]).await;
 }
 
 #[tokio::test]
@@ -148,5 +216,111 @@ async fn a_crash_at_any_call_of_a_registration_is_healed_by_the_next_attempt() {
             assert_eq!(told(&world).await.len(), 1, "{call} {moment:?}");
             assert_eq!(world.services.endpoints().len(), 1, "{call} {moment:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_call_of_a_removal_leaves_nobody_unreached_and_the_next_attempt_ends_it() {
+    let calls = {
+        let world = World::start().await;
+        let ada = Ids::unguessable();
+        let device = world.register(ada, "token").await.unwrap().device.device_id;
+        world.crashes.count(world.devices.remove(&support::cause(), ada, device)).await.1
+    };
+    assert_eq!(calls, 5, "device and roster, token, commit, endpoint, token given free");
+    for call in 0..calls {
+        for moment in [Moment::Before, Moment::After] {
+            let world = World::start().await;
+            let ada = Ids::unguessable();
+            let device = world.register(ada, "token").await.unwrap().device.device_id;
+            let cause = support::cause();
+            let removal = world.devices.remove(&cause, ada, device);
+            assert!(world.crashes.run(call, moment, removal).await.is_none());
+            world.devices.remove(&support::cause(), ada, device).await.unwrap();
+            assert!(list(&world, ada).await.is_empty(), "{call} {moment:?}");
+            assert_eq!(told(&world).await.len(), 2, "{call} {moment:?}");
+            // what the crash left of the deletion is in nobody's way for longer than a call can take
+            world.clock.advance(SignedDuration::from_secs(21));
+            assert!(world.register(ada, "token").await.unwrap().is_new, "{call} {moment:?}");
+            agree(&world, &[ada]).await;
+        }
+    }
+}
+
+/// Registers while SNS is slow to delete the endpoint: not before it has.
+async fn registers_only_after_the_deletion(world: &World, user: UserId) {
+    world.services.arrived("DeleteEndpoint").await;
+    let now = tokio::time::Instant::now();
+    let error = table::within_deadline(now, world.register(user, "token")).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)));
+    let registers = async {
+        let registered = world.register(user, "token").await;
+        assert!(registered.unwrap().is_new);
+    };
+    let goes_on = async { world.services.release("DeleteEndpoint") };
+    futures::join!(registers, goes_on);
+}
+
+#[tokio::test]
+async fn whoever_registers_while_the_endpoint_is_being_deleted_is_reached() {
+    for next in ["the same person", "another"] {
+        let world = World::start().await;
+        let (ada, bob) = (Ids::unguessable(), Ids::unguessable());
+        let next = if next == "another" { bob } else { ada };
+        let device = world.register(ada, "token").await.unwrap().device.device_id;
+        world.services.hold("DeleteEndpoint");
+        let removal = async { world.devices.remove(&support::cause(), ada, device).await.unwrap() };
+        futures::join!(removal, registers_only_after_the_deletion(&world, next));
+        assert_eq!(list(&world, next).await.len(), 1);
+        agree(&world, &[ada, bob]).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_registers_a_token_that_made_room_is_reached() {
+    let world = World::start().await;
+    let (ada, bob) = (Ids::unguessable(), Ids::unguessable());
+    world.register(ada, "token").await.unwrap();
+    for n in 0..19 {
+        world.clock.advance(SignedDuration::from_secs(1));
+        world.register(ada, &format!("other-{n}")).await.unwrap();
+    }
+    world.services.hold("DeleteEndpoint");
+    let twenty_first = async { world.register(ada, "one-more").await.unwrap() };
+    futures::join!(twenty_first, registers_only_after_the_deletion(&world, bob));
+    agree(&world, &[ada, bob]).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_deleted_keeps_no_device() {
+    let world = World::start().await;
+    let ada = Ids::unguessable();
+    let device = world.register(ada, "token").await.unwrap().device.device_id;
+    world.services.refuse("DeleteEndpoint", 10);
+    world.devices.remove(&support::cause(), ada, device).await.unwrap();
+    assert!(list(&world, ada).await.is_empty());
+    assert_eq!(world.services.endpoints().len(), 1, "it stays, is sent nothing, and is used again");
+    world.services.refuse("DeleteEndpoint", 0);
+    world.clock.advance(SignedDuration::from_secs(21));
+    world.register(ada, "token").await.unwrap();
+    agree(&world, &[ada]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_registrations_and_removals_of_one_phone_meet_its_holder_is_reached() {
+    let world = World::start().await;
+    let people: [UserId; 2] = [Ids::unguessable(), Ids::unguessable()];
+    for round in 0..30_usize {
+        let holder = people[round % 2];
+        let device = world.register(holder, "token").await.unwrap().device.device_id;
+        let cause = support::cause();
+        let removes = world.devices.remove(&cause, holder, device);
+        let registers = join_all(people.map(|person| world.register(person, "token")));
+        let (removed, registered) = futures::join!(removes, registers);
+        removed.unwrap();
+        for registered in registered {
+            registered.unwrap();
+        }
+        agree(&world, &people).await;
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use access::{Permission, Role};
 use futures::future::join_all;
 use primitives::{Fault, Ids, SignedDuration};
 use push::{Delivery, DeliveryError, FanOutError};
 use test_support::{Moment, Publication};
 
-use crate::support::{World, event};
+use crate::support::{World, event, session_of};
 
 async fn deliver_all(world: &World) {
     for delivery in world.deliveries() {
@@ -61,6 +62,121 @@ async fn an_event_that_is_not_for_devices_is_passed_over() {
     nobodys.org_id = None;
     world.fan_out.run(&nobodys).await.unwrap();
     assert!(world.deliveries().is_empty());
+}
+
+#[tokio::test]
+async fn only_those_are_told_whose_role_lets_them_look_at_it() {
+    let world = World::start().await;
+    let org = Ids::unguessable();
+    let (mut may_know, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for role in [Role::Owner, Role::Admin, Role::Member, Role::Viewer] {
+        let endpoints = world.populate_with(org, role, 2, 1).await;
+        if role.holds(Permission::ReadBilling) {
+            may_know.extend(endpoints.clone());
+        }
+        all.extend(endpoints);
+    }
+    assert_eq!((may_know.len(), all.len()), (4, 8));
+    for kind in ["trial.ending", "trial.ended", "subscription.activated", "subscription.payment_failed"] {
+        world.services.clear();
+        let mut about_money = event(org);
+        kind.clone_into(&mut about_money.kind);
+        world.fan_out.run(&about_money).await.unwrap();
+        deliver_all(&world).await;
+        assert_eq!(world.told(), expected(&may_know, &about_money), "{kind}");
+    }
+    world.services.clear();
+    let mut about_members = event(org);
+    "member.added".clone_into(&mut about_members.kind);
+    world.fan_out.run(&about_members).await.unwrap();
+    deliver_all(&world).await;
+    assert_eq!(world.told(), expected(&all, &about_members));
+}
+
+#[tokio::test]
+async fn a_device_hears_nothing_more_from_the_first_event_after_its_session_ended() {
+    let world = World::start().await;
+    let org = Ids::unguessable();
+    world.populate(org, 3, 2).await;
+    let tell = async || {
+        let event = event(org);
+        world.fan_out.run(&event).await.unwrap();
+        let delivery = world.deliveries().pop().unwrap();
+        world.courier.deliver(&delivery).await.unwrap();
+        (world.services.publications().len(), delivery)
+    };
+    let (told, delivery) = tell().await;
+    assert_eq!(told, 6);
+    world.ended.lock().unwrap().insert(session_of(delivery.people[0]));
+    assert_eq!(tell().await.0, 6 + 4);
+    assert_eq!(world.database.count("device").await, 4, "they are removed");
+    let removed = world.database.events().await;
+    assert!(removed.len() == 2 && removed.iter().all(|event| event.data["reason"] == "signed_out"));
+    assert_eq!(tell().await.0, 6 + 4 + 4);
+}
+
+#[tokio::test]
+async fn a_device_that_signed_in_again_is_told_for_its_new_session() {
+    let world = World::start().await;
+    let org = Ids::unguessable();
+    world.populate(org, 1, 0).await;
+    let event = event(org);
+    world.fan_out.run(&event).await.unwrap();
+    let delivery = world.deliveries().remove(0);
+    world.register(delivery.people[0], "token").await.unwrap();
+    let session = session_of(delivery.people[0]);
+    world.ended.lock().unwrap().insert(session);
+    // dies before the removal, so that the device can come back
+    let dies = world.crashes.run(3, Moment::Before, world.courier.deliver(&delivery));
+    assert!(dies.await.is_none() && world.database.count("device").await == 1);
+    world.ended.lock().unwrap().remove(&session);
+    world.register(delivery.people[0], "token").await.unwrap();
+    world.clock.advance(SignedDuration::from_secs(91));
+    world.courier.deliver(&delivery).await.unwrap();
+    assert_eq!(world.told().len(), 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_refused_for_good_keeps_none_of_the_others_waiting() {
+    let world = World::start().await;
+    let org = Ids::unguessable();
+    let mut endpoints = world.populate(org, 25, 1).await;
+    let refused = endpoints.pop_first().unwrap();
+    world.services.reject_endpoint(&refused);
+    let event = event(org);
+    world.fan_out.run(&event).await.unwrap();
+    deliver_all(&world).await;
+    deliver_all(&world).await;
+    assert_eq!(world.told(), expected(&endpoints, &event));
+    assert_eq!(world.services.publications().len(), 24, "nobody twice: the part is done");
+    assert_eq!(world.database.count("device").await, 25, "what was refused is no reason to remove it");
+}
+
+#[tokio::test]
+async fn every_device_is_tried_though_one_cannot_be_read_or_told() {
+    let world = World::start().await;
+    let org = Ids::unguessable();
+    let endpoints = world.populate(org, 25, 2).await;
+    let event = event(org);
+    world.fan_out.run(&event).await.unwrap();
+    let delivery = world.deliveries().remove(0);
+    world.services.refuse("Publish", 1);
+    let error = world.courier.deliver(&delivery).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::Incomplete { failed: 1, .. }), "{error:?}");
+    assert_eq!(world.services.publications().len(), 49);
+    world.courier.deliver(&delivery).await.unwrap();
+    assert_eq!((world.told(), world.services.publications().len()), (expected(&endpoints, &event), 50));
+}
+
+#[tokio::test]
+async fn a_delivery_without_time_notes_what_it_did_and_leaves_the_rest() {
+    let world = World::start().await;
+    let (endpoints, event, delivery) = small_delivery(&world).await;
+    let now = tokio::time::Instant::now();
+    let error = table::within_deadline(now, world.courier.deliver(&delivery)).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::OutOfTime) && error.kind().is_transient(), "{error:?}");
+    world.courier.deliver(&delivery).await.unwrap();
+    assert_eq!(world.told(), expected(&endpoints, &event));
 }
 
 #[tokio::test]
@@ -148,12 +264,13 @@ async fn a_crash_at_any_call_of_a_fan_out_loses_nobody_and_tells_nobody_twice() 
 /// Three people, each with a device that is there, and one with a device that is gone.
 async fn small_delivery(world: &World) -> (BTreeSet<String>, events::Envelope, Delivery) {
     let org = Ids::unguessable();
-    let mut endpoints = world.populate(org, 4, 1).await;
-    let gone = endpoints.pop_first().unwrap();
-    world.services.disable_endpoint(&gone);
+    let endpoints = world.populate(org, 3, 1).await;
+    world.populate(org, 1, 0).await;
     let event = event(org);
     world.fan_out.run(&event).await.unwrap();
     let delivery = world.deliveries().remove(0);
+    let gone = world.register(*delivery.people.last().unwrap(), "gone").await.unwrap();
+    world.services.disable_endpoint(&gone.device.endpoint_arn);
     (endpoints, event, delivery)
 }
 
@@ -164,7 +281,7 @@ async fn a_crash_at_any_call_of_a_delivery_leaves_the_same_devices_told_as_no_cr
         let (_, _, delivery) = small_delivery(&world).await;
         world.crashes.count(world.courier.deliver(&delivery)).await.1
     };
-    assert_eq!(calls, 13, "claim: 1; reads: 4; tells: 4; the device that is gone: 3; mark: 1");
+    assert_eq!(calls, 14, "claim: 1; reads: 4; tells: 4; the device that is gone: 4; mark: 1");
     for call in 0..calls {
         for moment in [Moment::Before, Moment::After] {
             let world = World::start().await;
@@ -174,9 +291,12 @@ async fn a_crash_at_any_call_of_a_delivery_leaves_the_same_devices_told_as_no_cr
             world.courier.deliver(&delivery).await.unwrap();
             assert_eq!(world.told(), expected(&endpoints, &event), "{call} {moment:?}");
             assert_eq!(world.database.count("device").await, 3, "{call} {moment:?}");
-            let removed = world.database.events().await;
-            assert_eq!(removed.len(), 1, "{call} {moment:?}");
-            assert_eq!(removed[0].data["reason"], "endpoint_disabled");
+            let mut events = world.database.events().await;
+            events.retain(|event| event.kind == "device.removed");
+            assert_eq!(events.len(), 1, "{call} {moment:?}");
+            assert_eq!(events[0].data["reason"], "endpoint_disabled");
+            let there: BTreeSet<_> = world.services.endpoints().into_iter().map(|(arn, ..)| arn).collect();
+            assert!(there.is_superset(&endpoints), "{call} {moment:?}");
         }
     }
 }

@@ -1,14 +1,18 @@
 //! A database, the services around it, and clients of both whose calls can be cut off.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
-use access::Tenant;
+use access::{Role, Tenant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider, retry::RetryConfig};
 use events::{ActorRef, Aggregate, DevicePlatform, Envelope};
-use primitives::{Clock, DeviceId, Ids, MemberId, OrgId, Timestamp, UserId};
+use primitives::{Clock, DeviceId, Ids, MemberId, OrgId, SessionId, Timestamp, UserId};
 use push::{
-    Applications, Courier, Delivery, DeliveryQueue, DeviceError, Devices, FanOut, NewDevice, Registered,
+    Applications, Courier, Delivery, DeliveryQueue, DeviceError, Devices, FanOut, NewDevice, PushToken,
+    Registered, Sessions,
 };
 use push_client::PushClient;
 use serde::{Deserialize, Serialize};
@@ -25,6 +29,13 @@ pub(crate) struct World {
     pub(crate) devices: Devices,
     pub(crate) fan_out: FanOut,
     pub(crate) courier: Courier,
+    /// Sessions that have ended; all others live.
+    pub(crate) ended: Arc<Mutex<BTreeSet<SessionId>>>,
+}
+
+/// The one session that a person has here.
+pub(crate) fn session_of(user: UserId) -> SessionId {
+    SessionId::from_uuid(user.uuid())
 }
 
 pub(crate) fn cause() -> Cause {
@@ -54,10 +65,19 @@ impl World {
         let push = PushClient::new(aws_sdk_sns::Client::new(&config));
         let queue =
             DeliveryQueue::new(aws_sdk_sqs::Client::new(&config), "http://queues.example.com/push-delivery");
+        let ended = Arc::<Mutex<BTreeSet<SessionId>>>::default();
+        let known = Arc::clone(&ended);
+        let sessions = Sessions::new(move |asked| {
+            let ended = known.lock().unwrap();
+            let live =
+                asked.into_iter().map(|(_, session)| session).filter(|session| !ended.contains(session));
+            std::future::ready(Ok(live.collect()))
+        });
         Self {
+            ended,
             devices: Devices::new(table.clone(), push.clone()),
             fan_out: FanOut::new(table.clone(), queue),
-            courier: Courier::new(table.clone(), push),
+            courier: Courier::new(table.clone(), push, sessions),
             database,
             services,
             crashes,
@@ -67,7 +87,7 @@ impl World {
     }
 
     pub(crate) async fn register(&self, user: UserId, token: &str) -> Result<Registered, DeviceError> {
-        self.register_on(DevicePlatform::Fcm, user, token).await
+        self.register_on(DevicePlatform::Fcm, user, &format!("a-phone-{token}")).await
     }
 
     pub(crate) async fn register_on(
@@ -76,29 +96,43 @@ impl World {
         user: UserId,
         token: &str,
     ) -> Result<Registered, DeviceError> {
-        let new = NewDevice { platform, token: token.to_owned(), app_version: None, locale: None };
+        let token = PushToken::new(platform, token).unwrap();
+        let new = NewDevice { token, app_version: None, locale: None };
         let applications = Applications {
             apns: "arn:aws:sns:eu-central-1:000000000000:app/APNS/gantry".to_owned(),
             fcm: "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry".to_owned(),
         };
-        self.devices.register(&cause(), &applications, user, &new, |_| None).await
+        let person = (user, session_of(user));
+        self.devices.register(&cause(), &applications, person, &new, |_| None).await
     }
 
     /// So many members with so many devices each, stored as they are, whose endpoints are all there.
     pub(crate) async fn populate(&self, org_id: OrgId, members: u32, devices: u32) -> BTreeSet<String> {
+        self.populate_with(org_id, Role::Owner, members, devices).await
+    }
+
+    pub(crate) async fn populate_with(
+        &self,
+        org_id: OrgId,
+        role: Role,
+        members: u32,
+        devices: u32,
+    ) -> BTreeSet<String> {
         let mut endpoints = BTreeSet::new();
         let mut changes = Vec::new();
         for member in 0..members {
             let user_id = Ids::unguessable();
             let member_id = self.table.ids().next();
-            changes.push(Changes::new().create(&MemberItem { org_id, member_id, user_id, version: 0 }));
+            changes.push(Changes::new().create(&MemberItem { org_id, member_id, user_id, role, version: 0 }));
             for device in 0..devices {
-                let endpoint_arn =
-                    format!("arn:aws:sns:eu-central-1:000000000000:endpoint/GCM/gantry/{member}-{device}");
+                let endpoint_arn = format!(
+                    "arn:aws:sns:eu-central-1:000000000000:endpoint/GCM/gantry/{role}-{member}-{device}"
+                );
                 self.services.add_endpoint(&endpoint_arn);
                 let device = DeviceItem {
                     device_id: self.table.ids().next(),
                     user_id,
+                    session_id: session_of(user_id),
                     platform: DevicePlatform::Fcm,
                     endpoint_arn: endpoint_arn.clone(),
                     token_hash: format!("{member}-{device}"),
@@ -153,6 +187,7 @@ struct MemberItem {
     org_id: OrgId,
     member_id: MemberId,
     user_id: UserId,
+    role: Role,
     version: u64,
 }
 
@@ -170,6 +205,7 @@ impl Item for MemberItem {
 struct DeviceItem {
     device_id: DeviceId,
     user_id: UserId,
+    session_id: SessionId,
     platform: DevicePlatform,
     endpoint_arn: String,
     token_hash: String,
