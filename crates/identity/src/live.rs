@@ -10,8 +10,8 @@ const AT_ONCE: usize = 50;
 
 /// Those of these people's sessions that nobody has ended, in whatever way, and whose last day is not over.
 ///
-/// Idle ones are among them: whoever does not open an app for a week must sign in again, and has not left. One whose item is deleted is not:
-/// nobody can tell how it ended.
+/// Idle ones are among them: whoever does not open an app for a week must sign in again, and has not left.
+/// One whose item is deleted is not: nobody can tell how it ended.
 pub async fn live_sessions(
     table: &Table,
     sessions: &BTreeSet<(UserId, SessionId)>,

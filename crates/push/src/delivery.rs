@@ -17,14 +17,15 @@ const AT_ONCE: usize = 16;
 /// How many of a person's devices are read: more than a person may have.
 const MOST_READ: usize = 100;
 
-/// How many devices are told before that is noted: as many a killed worker's follower tells again at most. Each note costs as much as
-/// all devices noted so far, 1 KB a unit.
+/// How many devices are told before that is noted: as many a killed worker's follower tells again at most.
+/// Each note costs as much as all devices noted so far, 1 KB a unit.
 const NOTED_AT_ONCE: usize = 20;
 
 /// How long before the end of its time a worker notes what it did.
 const TIME_TO_NOTE: Duration = Duration::from_secs(2);
 
-/// For how long a part belongs to one worker: longer than an invocation lives, shorter than its message stays hidden after it.
+/// For how long a part belongs to one worker: longer than an invocation lives, shorter than its message stays
+/// hidden after it.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// A part of a fan-out: the people that one message is for.
@@ -58,12 +59,14 @@ impl Delivery {
 
 /// Carries deliveries out.
 ///
-/// A part is claimed, its devices are told, and it is marked as done: a message that comes twice does nothing the second time, and two
-/// workers never deliver one part at once. SNS takes no idempotency key, so a worker that dies between telling a device and the mark is followed by one
-/// that tells it again: at the boundary to SNS delivery is at least once, and the collapse id in every notification makes the device show it once.
+/// A part is claimed, its devices are told, and it is marked as done: a message that comes twice does nothing
+/// the second time, and two workers never deliver one part at once. SNS takes no idempotency key, so a worker
+/// that dies between telling a device and the mark is followed by one that tells it again: at the boundary to
+/// SNS delivery is at least once, and the collapse id in every notification makes the device show it once.
 ///
-/// A device is told as long as the session lives that registered it, which is looked up strongly each time. So it does not matter how a session
-/// ends: from the next event on its devices hear nothing, and are removed.
+/// A device is told as long as the session lives that registered it, which is looked up strongly each time.
+/// So it does not matter how a session ends: from the next event on its devices hear nothing, and are
+/// removed.
 #[derive(Clone, Debug)]
 pub struct Courier {
     table: Table,
@@ -107,7 +110,8 @@ impl Courier {
             .map(|device| self.tell(&cause, device, &live, &notification))
             .buffer_unordered(AT_ONCE);
         loop {
-            // Stop while there is time to say who was told: cut off by the queue's clock, all of it would be told again.
+            // Stop while there is time to say who was told: cut off by the queue's clock, all of it would be
+            // told again.
             match timeout(time_left().saturating_sub(TIME_TO_NOTE), outcomes.next()).await {
                 Ok(Some(Ok(device))) => told.push(device.to_string()),
                 Ok(Some(Err(error))) => failures.push(error),
@@ -133,7 +137,8 @@ impl Courier {
         }
     }
 
-    /// The devices of these people, and what failed: whose devices cannot be read keeps none of the others waiting.
+    /// The devices of these people, and what failed: whose devices cannot be read keeps none of the others
+    /// waiting.
     async fn devices_of(&self, people: &[UserId]) -> (Vec<Device>, Vec<DeviceError>) {
         let read = |person: UserId| async move { self.table.first(&of_user(person), MOST_READ).await };
         let mut people = stream::iter(people.to_vec()).map(read).buffer_unordered(AT_ONCE);
@@ -171,7 +176,8 @@ impl Courier {
                 tracing::info!(device_id = %id, "a device is gone and is removed");
                 self.devices.remove_gone(cause, &device, "endpoint_disabled").await?;
             }
-            // the same again would be refused again; the others must not wait for it, nor end in dead letters with it
+            // the same again would be refused again; the others must not wait for it, nor end in dead letters
+            // with it
             Err(error) if error.kind() == FaultKind::Invalid => {
                 tracing::error!(device_id = %id, ?error, "a push is refused for good");
             }

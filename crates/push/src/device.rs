@@ -8,8 +8,8 @@ use crate::PushToken;
 /// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
 pub(crate) const MOST_DEVICES: usize = 20;
 
-/// For how long nobody registers a token whose endpoint is being deleted: longer than a call to SNS can take. What is left of a deletion
-/// that died is in nobody's way after it.
+/// For how long nobody registers a token whose endpoint is being deleted: longer than a call to SNS can take.
+/// What is left of a deletion that died is in nobody's way after it.
 const DELETION: SignedDuration = SignedDuration::from_secs(20);
 
 /// How long a token that nobody holds is remembered: longer than any registration lives that saw it.
@@ -22,7 +22,8 @@ pub struct Device {
     pub device_id: DeviceId,
     /// Whose it is.
     pub user_id: UserId,
-    /// The session that registered it last: it is told nothing when that has ended. One that does not know it is told nothing.
+    /// The session that registered it last: it is told nothing when that has ended. One that does not know it
+    /// is told nothing.
     pub session_id: Option<SessionId>,
     /// The service that reaches it.
     pub platform: DevicePlatform,
@@ -59,14 +60,15 @@ pub(crate) fn roster(user_id: UserId) -> Roster {
 
 /// Which device a token is now: a token is never two people's.
 ///
-/// It outlives the device for a day. Since its version counts on meanwhile, a registration notices whatever became of the token, and of its
-/// endpoint at SNS, after it looked.
+/// It outlives the device for a day. Since its version counts on meanwhile, a registration notices whatever
+/// became of the token, and of its endpoint at SNS, after it looked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenOwner {
     pub(crate) token_hash: String,
     pub(crate) user_id: UserId,
     pub(crate) device_id: DeviceId,
-    /// Set when the device is gone. Until this time the endpoint is being deleted; then anybody may register the token.
+    /// Set when the device is gone. Until this time the endpoint is being deleted; then anybody may register
+    /// the token.
     pub(crate) free_from: Option<Timestamp>,
     #[serde(default)]
     pub(crate) version: u64,
@@ -213,8 +215,8 @@ impl Registration {
         self.known.as_ref().is_some_and(|(device, _)| device.user_id == self.user_id)
     }
 
-    /// The item of a known device is written again even where nothing in it differs: whoever is about to remove it because SNS said that it
-    /// is gone finds that it changed, and leaves it.
+    /// The item of a known device is written again even where nothing in it differs: whoever is about to
+    /// remove it because SNS said that it is gone finds that it changed, and leaves it.
     pub(crate) fn decide(self, new: &NewDevice, endpoint_arn: &str) -> Decision {
         let token_version = self.token_version();
         let own =

@@ -5,7 +5,7 @@ use primitives::{DeviceId, Keys, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
     Cause, Changes, Claim, CommitError, Consistency, CursorKey, Item, Key, Listed, Query, StoredAnswer,
-    Table, decide_again,
+    Table, decide_again, time_left,
 };
 
 use crate::{
@@ -56,11 +56,13 @@ impl Devices {
         Self { table, push }
     }
 
-    /// Registers the device that has this token for the person, from whom or from anybody else it may have been known before. Doing it
-    /// again changes nothing but the time and the session. `answer` gives what is kept for a caller who asks again.
+    /// Registers the device that has this token for the person, from whom or from anybody else it may have
+    /// been known before. Doing it again changes nothing but the time and the session. `answer` gives what is
+    /// kept for a caller who asks again.
     ///
-    /// The endpoint at SNS is made between the look at the token's row and the commit, which fails when that row has changed: so no endpoint
-    /// is registered that was deleted meanwhile. When the rest fails, the next attempt finds the same endpoint.
+    /// The endpoint at SNS is made between the look at the token's row and the commit, which fails when that
+    /// row has changed: so no endpoint is registered that was deleted meanwhile. When the rest fails, the
+    /// next attempt finds the same endpoint.
     pub async fn register(
         &self,
         cause: &Cause,
@@ -94,7 +96,7 @@ impl Devices {
                     self.delete_endpoint(cause, decision.orphan).await;
                     return Ok(registered);
                 }
-                Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
+                Err(error) if error.is_conflict() => decide_again(&mut attempt).await?,
                 Err(error) => return Err(error.into()),
             }
             made = Some((seen, endpoint_arn));
@@ -166,8 +168,8 @@ impl Devices {
         Ok(self.table.page(&of_user(user_id), limit, cursor, cursors).await?)
     }
 
-    /// Removes a device of the person: it is told nothing more. One that is not there needs no removal, so that whoever lost the answer
-    /// may ask again.
+    /// Removes a device of the person: it is told nothing more. One that is not there needs no removal, so
+    /// that whoever lost the answer may ask again.
     pub async fn remove(
         &self,
         cause: &Cause,
@@ -218,11 +220,14 @@ impl Devices {
 
     /// Deletes the endpoint of a device that is gone, and then gives its token free.
     ///
-    /// Whoever registers the token meanwhile waits. The device is gone whatever comes of this: an endpoint that stays at SNS is sent nothing,
-    /// costs nothing, and is the same again for whoever registers its token.
+    /// Whoever registers the token meanwhile waits. The device is gone whatever comes of this: an endpoint
+    /// that stays at SNS is sent nothing, costs nothing, and is the same again for whoever registers its
+    /// token.
     async fn delete_endpoint(&self, cause: &Cause, orphan: Option<Orphan>) {
         let Some(Orphan { endpoint_arn, token }) = orphan else { return };
-        let deleted = tokio::time::timeout(LONGEST_DELETION, self.push.delete(&endpoint_arn)).await;
+        // what was committed must be answered in time, however slow SNS is
+        let longest = LONGEST_DELETION.min(time_left());
+        let deleted = tokio::time::timeout(longest, self.push.delete(&endpoint_arn)).await;
         let outcome = match deleted {
             Ok(Ok(())) => {
                 let free = token.free(self.table.clock().now());

@@ -11,7 +11,8 @@ use crate::{Delivery, DeliveryQueue, FanOutError, Notice};
 /// How many people one delivery is for.
 const PEOPLE_PER_DELIVERY: usize = 25;
 
-/// How many members are read at once: what one batch of messages carries. Nothing larger is ever held in memory.
+/// How many members are read at once: what one batch of messages carries. Nothing larger is ever held in
+/// memory.
 const MEMBERS_PER_PAGE: usize = 250;
 
 /// No page is begun with less time than this left.
@@ -19,9 +20,10 @@ const TIME_FOR_A_PAGE: Duration = Duration::from_secs(5);
 
 /// Turns events into deliveries.
 ///
-/// A page of members at a time: their deliveries go into the queue, then the place reached is stored. Who comes after a crash or
-/// runs out of time begins at the place stored last, so that a page may be sent twice, and none is left out. A delivery is named by the people in
-/// it: the same page gives the same deliveries, which are carried out once.
+/// A page of members at a time: their deliveries go into the queue, then the place reached is stored. Who
+/// comes after a crash or runs out of time begins at the place stored last, so that a page may be sent twice,
+/// and none is left out. A delivery is named by the people in it: the same page gives the same deliveries,
+/// which are carried out once.
 #[derive(Clone, Debug)]
 pub struct FanOut {
     table: Table,
@@ -69,8 +71,8 @@ impl FanOut {
         Self { table, queue }
     }
 
-    /// Puts deliveries for those members of the event's organization into the queue who may know of it. Events that devices are not told
-    /// about, and events that were fanned out before, are passed over.
+    /// Puts deliveries for those members of the event's organization into the queue who may know of it.
+    /// Events that devices are not told about, and events that were fanned out before, are passed over.
     pub async fn run(&self, event: &Envelope) -> Result<(), FanOutError> {
         let (Some((notice, needed)), Some(org_id)) = (Notice::about(event), event.org_id) else {
             return Ok(());

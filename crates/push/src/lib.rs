@@ -1,7 +1,9 @@
-//! The devices that push notifications reach, and the way of a notification to all devices of an organization.
+//! The devices that push notifications reach, and the way of a notification to all devices of an
+//! organization.
 //!
-//! Owns devices and their tokens, what is told to devices about which event, the fan-out of an event into deliveries, and the
-//! deliveries. It must not know HTTP or Lambda, of members only which people they are in which role, and of sessions only whether they live.
+//! Owns devices and their tokens, what is told to devices about which event, the fan-out of an event into
+//! deliveries, and the deliveries. It must not know HTTP or Lambda, of members only which people they are in
+//! which role, and of sessions only whether they live.
 
 mod delivery;
 mod device;

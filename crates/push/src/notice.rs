@@ -70,7 +70,8 @@ const TOLD: &[Told] = {
 };
 
 impl Notice {
-    /// What is told about this event, and what its readers must be allowed; nothing where it is not for devices.
+    /// What is told about this event, and what its readers must be allowed; nothing where it is not for
+    /// devices.
     pub fn about(event: &Envelope) -> Option<(Self, Permission)> {
         let told = TOLD.iter().find(|told| told.event == event.kind)?;
         let title = match event.data::<TrialEnding>() {

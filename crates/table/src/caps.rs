@@ -1,8 +1,9 @@
 //! Limits on how many of something may exist, exact under any number of parallel callers.
 //!
-//! Whoever counts first and writes afterwards lets every caller in that counted at the same moment. Here the count is an item that every
-//! change touches, in the transaction of the change, and the limit is the condition of that write. Nobody has to read it before, so that
-//! callers below the limit do not make each other decide again.
+//! Whoever counts first and writes afterwards lets every caller in that counted at the same moment. Here the
+//! count is an item that every change touches, in the transaction of the change, and the limit is the
+//! condition of that write. Nobody has to read it before, so that callers below the limit do not make each
+//! other decide again.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -45,8 +46,9 @@ impl Edit {
 
 /// A number of things of which only so many may exist, however large that is.
 ///
-/// It is changed only in the transaction that creates or deletes what is counted, whose own condition (that it is not there yet, that it
-/// is still there) is what makes a repetition count once. An item that is not there stands for nought.
+/// It is changed only in the transaction that creates or deletes what is counted, whose own condition (that
+/// it is not there yet, that it is still there) is what makes a repetition count once. An item that is not
+/// there stands for nought.
 #[derive(Clone, Debug)]
 pub struct Tally {
     key: Key,
@@ -99,9 +101,11 @@ impl Tally {
 /// The attribute that holds a roster's entries.
 const ENTRIES: &str = "entries";
 
-/// A short list of things of which only so many may exist: at most about 100, with at most a few words about each.
+/// A short list of things of which only so many may exist: at most about 100, with at most a few words about
+/// each.
 ///
-/// Unlike a [`Tally`] it knows which they are, so that one can make room for another, and a repetition does nothing by itself.
+/// Unlike a [`Tally`] it knows which they are, so that one can make room for another, and a repetition does
+/// nothing by itself.
 #[derive(Clone, Debug)]
 pub struct Roster {
     key: Key,
@@ -147,8 +151,8 @@ impl Roster {
         listed.map_or(0, Listed::len) >= self.most
     }
 
-    /// Adds one. A conflict where it is there already, where there is no room, and where the whole roster was not there when `listed` was
-    /// read and is now.
+    /// Adds one. A conflict where it is there already, where there is no room, and where the whole roster was
+    /// not there when `listed` was read and is now.
     pub fn add(&self, listed: Option<&Listed>, id: &str, about: &str) -> Changes {
         if listed.is_none() {
             return self.begin(id, about);
@@ -169,7 +173,8 @@ impl Roster {
         Changes::new().operation(self.key.clone(), None, Effect::Edit(edit))
     }
 
-    /// Takes one out, so that at least `least` are left. A conflict where it is gone, and where too few are left.
+    /// Takes one out, so that at least `least` are left. A conflict where it is gone, and where too few are
+    /// left.
     pub fn remove(&self, id: &str, least: usize) -> Changes {
         let condition = "attribute_exists(#entries.#id) AND size(#entries) > :least";
         let least = number(u64::try_from(least).unwrap_or(u64::MAX));

@@ -125,9 +125,10 @@ impl CommitError {
         matches!(self, Self::Conflict { failed } if failed.contains(key))
     }
 
-    /// Whether loading and deciding again may help.
+    /// Whether loading and deciding again may help. It does not when another has taken over the request itself,
+    /// by its idempotency key.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict { .. })
+        matches!(self, Self::Conflict { failed } if !failed.iter().any(|key| matches!(key, Key::Idempotency(..))))
     }
 }
 

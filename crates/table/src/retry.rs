@@ -13,7 +13,8 @@ pub async fn within_deadline<F: Future>(deadline: Instant, work: F) -> F::Output
     DEADLINE.scope(deadline, work).await
 }
 
-/// How much time is left for the work at hand: until its deadline, less a reserve for answering; 10 seconds where it has none.
+/// How much time is left for the work at hand: until its deadline, less a reserve for answering; 10 seconds
+/// where it has none.
 pub fn time_left() -> Duration {
     const RESERVE: Duration = Duration::from_millis(500);
     const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
@@ -22,8 +23,8 @@ pub fn time_left() -> Duration {
         .unwrap_or(WITHOUT_DEADLINE)
 }
 
-/// Waits before another attempt: full jitter over an exponentially growing span. Says no when the time left is too short
-/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+/// Waits before another attempt: full jitter over an exponentially growing span. Says no when the time left
+/// is too short (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 pub async fn pause(attempt: u32, left: Duration) -> bool {
     const FIRST: u64 = 20;
     const LONGEST: u64 = 800;
@@ -37,11 +38,10 @@ pub async fn pause(attempt: u32, left: Duration) -> bool {
     true
 }
 
-/// Waits before a decision is made again whose state moved under it, the `attempt`-th time. When there is no time for another, the caller
-/// is asked to come back: many at once are no mistake of anybody's.
+/// Waits before a decision is made again whose state moved under it, the `attempt`-th time. When there is no
+/// time for another, the caller is asked to come back: many at once are no mistake of anybody's.
 ///
-/// # Errors
-/// When the time is up.
+/// # Errors When the time is up.
 pub async fn decide_again(attempt: &mut u32) -> Result<(), StoreError> {
     if !pause(*attempt, time_left()).await {
         let detail = format!("the state moved under {} decisions", *attempt + 1);

@@ -20,7 +20,8 @@ pub(crate) struct CreateOrganization {
     #[garde(custom(parses::<Name>))]
     #[schema(min_length = 1, max_length = 100, example = "Acme")]
     name: String,
-    /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens. Some words, such as `admin`, are nobody's.
+    /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens. Some words, such
+    /// as `admin`, are nobody's.
     #[garde(custom(parses::<Slug>))]
     #[schema(min_length = 3, max_length = 40, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", example = "acme")]
     slug: String,
@@ -52,7 +53,8 @@ impl From<Org> for Organization {
     }
 }
 
-/// Creates an organization with the caller as its owner, and begins its free trial. Switch to it with `POST /v1/auth/switch-org`.
+/// Creates an organization with the caller as its owner, and begins its free trial. Switch to it with `POST
+/// /v1/auth/switch-org`.
 #[utoipa::path(
     post, path = "/v1/orgs", tag = "Organizations", operation_id = "createOrganization",
     security(("access_token" = [])), request_body = CreateOrganization,
