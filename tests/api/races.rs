@@ -136,10 +136,12 @@ async fn fifty_phones_of_one_person_at_once_leave_twenty() {
         let phone = json!({ "platform": "apns", "token": format!("{number:064x}") });
         loop {
             let answer = product.post_as("/v1/devices", &token, &phone).await;
-            if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            if !answer.status.is_server_error() {
                 return answer.status;
             }
-            assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+            // of a function that a slow machine did not let end in time, the gateway says 502
+            let came_back = answer.status == StatusCode::SERVICE_UNAVAILABLE;
+            assert!(!came_back || answer.headers.contains_key("retry-after"), "{answer:?}");
         }
     };
     let answers: std::collections::BTreeSet<_> = join_all((0..50).map(register)).await.into_iter().collect();

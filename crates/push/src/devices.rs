@@ -75,7 +75,7 @@ impl Devices {
         let mut made: Option<(u64, String)> = None;
         let mut attempt = 0;
         loop {
-            let registration = self.load(user_id, session_id, new).await?;
+            let registration = self.load(user_id, session_id, new, attempt).await?;
             if registration.owner.as_ref().is_some_and(|owner| owner.is_leaving(registration.now)) {
                 decide_again(&mut attempt).await?;
                 continue;
@@ -108,6 +108,7 @@ impl Devices {
         user_id: UserId,
         session_id: SessionId,
         new: &NewDevice,
+        attempt: u32,
     ) -> Result<Registration, DeviceError> {
         let keys = [Key::DeviceToken(new.token.hash()), Key::Devices(user_id)];
         let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
@@ -127,7 +128,7 @@ impl Devices {
             now: self.table.clock().now(),
         };
         if !registration.is_own() && roster(user_id).is_full(registration.listed.as_ref()) {
-            registration.surplus = self.oldest(user_id).await?;
+            registration.surplus = self.oldest(user_id, attempt).await?;
         }
         Ok(registration)
     }
@@ -145,9 +146,18 @@ impl Devices {
         Ok(found.take(&keys[0])?.map(|device| (device, is_listed)))
     }
 
-    async fn oldest(&self, user_id: UserId) -> Result<Option<(Device, Option<TokenOwner>)>, DeviceError> {
-        let devices: Vec<Device> = self.table.first(&of_user(user_id).strong(), MOST_DEVICES).await?;
-        let Some(oldest) = devices.into_iter().min_by_key(|device| device.seen_at) else { return Ok(None) };
+    /// The device that was not seen for the longest time. Where many who register at once are in each other's
+    /// way, one of the few oldest: they would all wait for the same one again and again.
+    async fn oldest(
+        &self,
+        user_id: UserId,
+        attempt: u32,
+    ) -> Result<Option<(Device, Option<TokenOwner>)>, DeviceError> {
+        let mut devices: Vec<Device> = self.table.first(&of_user(user_id).strong(), MOST_DEVICES).await?;
+        devices.sort_by_key(|device| device.seen_at);
+        let few = (1_usize << attempt.saturating_sub(1).min(4)).min(devices.len()).max(1);
+        let [random] = primitives::random_secret::<1>();
+        let Some(oldest) = devices.into_iter().nth(usize::from(random) % few) else { return Ok(None) };
         let owner = self.owner(&oldest).await?;
         Ok(Some((oldest, owner)))
     }

@@ -1,10 +1,12 @@
 //! The function on its sample event.
 
+use std::sync::Arc;
+
 use access::Principal;
 use events::{ActorRef, DevicePlatform};
 use identity::{
-    LinkKey, Policy, Proof, SessionKey, SessionTokens, open_proof, publish_signing_key, request_login,
-    sign_out, verify_login,
+    Issuer, LinkKey, Policy, Proof, SessionKey, SessionTokens, login_history, open_proof,
+    publish_signing_key, request_login, sign_out, verify_login,
 };
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Email, Ids, Keys, LoginId};
@@ -41,17 +43,19 @@ impl World {
     }
 
     async fn signed_in(&self, email: &str) -> SessionTokens {
-        let sessions = SessionKey::from_secret("sessions", "http://localhost:3000");
-        publish_signing_key(&self.table, &sessions).await.unwrap();
+        let sessions = Keys::only(SessionKey::from_secret("sessions", "http://localhost:3000"));
+        let published = publish_signing_key(&self.table, &sessions.current).await.unwrap();
+        let issuer = Issuer { keys: Arc::new(sessions), published };
         let (links, policy) = (LinkKey::from_secret("links"), Policy::default());
         let address: Email = email.parse().unwrap();
-        request_login(&self.table, &links, &policy, &cause(), address).await.unwrap();
+        let history = login_history(&self.table, address, "192.0.2.1").await.unwrap();
+        request_login(&self.table, &links, &policy, &cause(), history).await.unwrap();
         let events = self.database.events().await;
         let asked = events.iter().find(|event| event.data["email"] == email).unwrap();
         let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
         let proof = open_proof(&self.table, &Keys::only(links), &proof).await.unwrap();
-        verify_login(&self.table, &sessions, &policy, &cause(), &proof).await.unwrap()
+        verify_login(&self.table, &issuer, &policy, &cause(), "192.0.2.1", &proof).await.unwrap()
     }
 
     async fn register(&self, session: &SessionTokens, platform: DevicePlatform, token: &str) -> String {
