@@ -2,8 +2,7 @@
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-use system_tests::answer::Answer;
+use serde_json::json;
 
 use crate::product::Product;
 

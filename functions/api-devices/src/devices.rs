@@ -67,9 +67,11 @@ impl TryFrom<RegisterDevice> for NewDevice {
     type Error = Problem;
 
     fn try_from(input: RegisterDevice) -> Result<Self, Problem> {
-        let token = PushToken::new(input.platform.into(), &input.token).map_err(|error| {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_push_token", error.to_string())
-        })?;
+        let refused = |_| {
+            let detail = "use the token as the push service gave it";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_push_token", detail)
+        };
+        let token = PushToken::new(input.platform.into(), &input.token).map_err(refused)?;
         Ok(Self { token, app_version: input.app_version, locale: input.locale })
     }
 }
