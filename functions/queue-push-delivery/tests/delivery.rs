@@ -1,4 +1,5 @@
 //! The function on its sample event.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
