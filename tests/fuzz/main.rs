@@ -5,7 +5,7 @@
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
-//! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule or a rotation
+//! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a rotation or an operator
 
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 

@@ -14,6 +14,7 @@ use crate::world::{World, samples};
 /// The functions that have a target here.
 pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-trial-expiry",
+    "operator",
     "queue-mail",
     "queue-push-delivery",
     "queue-push-fanout",
@@ -117,6 +118,11 @@ fn stream_outbox() {
 #[test]
 fn cron_trial_expiry() {
     every_event_is_answered("cron-trial-expiry", "Records", "/");
+}
+
+#[test]
+fn operator() {
+    every_event_is_answered("operator", "Records", "/");
 }
 
 #[test]

@@ -99,6 +99,7 @@ mod tests {
     fn spellings_of_one_mailbox_are_one_value() {
         for text in ["Ada@Example.com", " ada@example.COM ", "ada@EXAMPLE.com"] {
             assert_eq!(text.parse::<Email>().unwrap().as_str(), "ada@example.com");
+            assert_eq!(text.parse::<Email>().unwrap().to_string(), "ada@example.com");
         }
         assert_eq!("ada@BÜCHER.example".parse::<Email>().unwrap().as_str(), "ada@xn--bcher-kva.example");
         assert_eq!("ada@ｅxample.com".parse::<Email>().unwrap().domain(), "example.com");

@@ -166,6 +166,19 @@ mod tests {
     }
 
     #[test]
+    fn is_as_good_a_key_as_its_uuid() {
+        let [first, second] = [1, 2].map(|number| OrgId::from_uuid(Uuid::from_u128(number)));
+        assert!(first < second && first.partial_cmp(&second) == Some(cmp::Ordering::Less));
+        let hashed = |id: OrgId| {
+            let mut hasher = hash::DefaultHasher::new();
+            hash::Hash::hash(&id, &mut hasher);
+            hash::Hasher::finish(&hasher)
+        };
+        assert_ne!(hashed(first), hashed(second));
+        assert_eq!(format!("{first:?}"), first.to_string());
+    }
+
+    #[test]
     fn refuses_another_kind_and_garbage() {
         for text in [
             "usr_01h2xcejqtf2nbrexx3vqjhp41",

@@ -105,6 +105,7 @@ mod tests {
     fn accepts_and_refuses() {
         for text in ["acme", "a-1", "0day-labs"] {
             assert_eq!(text.parse::<Slug>().unwrap().as_str(), text);
+            assert_eq!(text.parse::<Slug>().unwrap().to_string(), text);
         }
         for text in ["ab", "-acme", "acme-", "a--b", "Acme", "acmé", "a/b", "", &"a".repeat(41)] {
             assert_eq!(text.parse::<Slug>(), Err(InvalidSlug), "{text}");
