@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use system_tests::answer::Answer;
-use test_support::LostAnswers;
+use test_support::{LostAnswers, failing};
 
 use crate::{crashes::outcome, product::Product};
 
@@ -61,4 +61,38 @@ async fn nothing_is_lost_or_doubled_when_each_answer_is_lost_once() {
         }
     }
     assert_eq!(found, expected);
+}
+
+/// What went wrong with the command is what the caller is told, not what went wrong with tidying up after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_cannot_be_released_hides_nothing() {
+    let product = Product::over(|_| Some(failing("DeleteItem", 0))).await;
+    let (token, _) = product.owner("ada@example.com", "acme").await;
+    let create = |key: &str| {
+        let request =
+            product.request(Method::POST, "/v1/orgs").bearer_auth(&token).header("idempotency-key", key);
+        product.send(request.json(&json!({ "name": "Acme", "slug": "acme" })))
+    };
+    let taken = create("one").await;
+    assert_eq!((taken.status, taken.problem()), (StatusCode::CONFLICT, "slug_taken"));
+}
+
+/// A code that was right signs in, although the guess that it was counted as cannot be given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guess_that_cannot_be_given_back_costs_nobody_the_session() {
+    // the two limits of the request and the guess are counted; what comes then fails
+    let product = Product::over(|function| (function == "api-auth").then(|| failing("UpdateItem", 3))).await;
+    let asked = product.post("/v1/auth/magic-links", &json!({ "email": "ada@example.com" })).await;
+    product.settle().await;
+    let (_, code) = product.proof("ada@example.com").await;
+    let body =
+        json!({ "email": "ada@example.com", "code": code, "browser_token": asked.text("/browser_token") });
+    let verified = product.post("/v1/auth/magic-links/verify", &body).await;
+    assert_eq!(verified.status, StatusCode::OK, "{verified:?}");
+    let closed = product.post("/v1/auth/magic-links/verify", &body).await;
+    assert_eq!(
+        (closed.status, closed.problem()),
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        "no limit, no guess"
+    );
 }

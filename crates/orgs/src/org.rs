@@ -158,8 +158,12 @@ fn created(org: &Org, founder: &Founder) -> NewEvent {
     NewEvent::new(Some(org.org_id), &org.org_id, org.next_version(), &event)
 }
 
-/// The actor's organization.
+/// The actor's organization. One that an eventual read misses may be a moment old: it is read again, strongly, before it is not there.
 pub async fn current(table: &Table, actor: &Actor) -> Result<Org, OrgError> {
     actor.require(Permission::ReadOrganization)?;
-    table.get(&Key::Org(actor.tenant()), Consistency::Eventual).await?.ok_or(OrgError::NotFound)
+    let key = Key::Org(actor.tenant());
+    if let Some(org) = table.get(&key, Consistency::Eventual).await? {
+        return Ok(org);
+    }
+    table.get(&key, Consistency::Strong).await?.ok_or(OrgError::NotFound)
 }

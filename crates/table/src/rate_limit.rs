@@ -202,8 +202,9 @@ impl Table {
         if count <= remembered + remembered / 4 + 8 {
             return;
         }
-        let places: Vec<_> =
-            (remembered..count).take(AT_MOST).map(|place| format!("#uses[{place}]")).collect();
+        // from the end, so that it does not matter whether a removal moves those behind it
+        let places = (remembered..count).rev().take(AT_MOST);
+        let places: Vec<_> = places.map(|place| format!("#uses[{place}]")).collect();
         let update = self.update_limit(key).update_expression(format!("REMOVE {}", places.join(", ")));
         match update.condition_expression("attribute_exists(#uses)").send().await {
             Ok(answer) => self.usage().record("UpdateItem", true, answer.consumed_capacity()),

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod database;
+mod failing;
 mod lost_answers;
 mod meanwhile;
 mod recorder;
@@ -11,6 +12,7 @@ mod tapped;
 
 pub use crashes::{Crashes, Moment};
 pub use database::{Attributes, Database, TABLE_NAME, noon};
+pub use failing::failing;
 pub use lost_answers::LostAnswers;
 pub use meanwhile::meanwhile;
 pub use recorder::{RecordedCall, Recorder};
