@@ -82,6 +82,23 @@ fn page_limit() {
 }
 
 #[test]
+fn name() {
+    let words = ["Acme", " ", "日本", "👩\u{200d}🍳", "https://", "evil.example", "\u{300}", "\u{200d}"];
+    check!().with_type::<Vec<Piece>>().for_each(|pieces| {
+        let Ok(name) = text(&words, pieces).parse::<primitives::Name>() else { return };
+        let shown = name.as_str();
+        assert_eq!(shown.parse::<primitives::Name>().as_ref(), Ok(&name), "its own form is a name");
+        assert!((1..=primitives::Name::LONGEST).contains(&shown.chars().count()));
+        let hidden = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}')
+        };
+        assert!(!shown.contains(hidden) && !shown.contains("://"), "{shown:?}");
+        assert_eq!(shown, shown.trim());
+    });
+}
+
+#[test]
 fn name_in_a_mail() {
     check!().with_type::<Vec<Piece>>().for_each(|pieces| {
         let name = Name::new(&text(&["Acme", "\n", "Bcc: a@b.c", "  ", "日本"], pieces));
