@@ -43,6 +43,7 @@ fn environments(config: &Table, template: &Template, edge: &Template) -> Vec<Str
             problems.push(format!("samconfig.toml, {environment}: say Environment={environment}."));
         }
         problems.extend(tags(config, environment, environment));
+        problems.extend(address(environment, &given));
         if given.get("Edge") == Some(&"on") {
             let section = format!("edge-{environment}");
             problems.extend(parameters(&section, &overrides(config, &section), edge));
@@ -58,6 +59,17 @@ fn environments(config: &Table, template: &Template, edge: &Template) -> Vec<Str
         }
     }
     problems
+}
+
+/// Callers reach the API where the stack makes an address: at the distribution, or at the API's own domain.
+fn address(section: &str, given: &BTreeMap<&str, &str>) -> Option<String> {
+    let made = if given.get("Edge") == Some(&"on") { "AppDomainName" } else { "ApiDomainName" };
+    let host = given.get("PublicApiUrl").and_then(|url| url.strip_prefix("https://"));
+    (host.is_none() || host != given.get(made).copied()).then(|| {
+        format!(
+            "samconfig.toml, {section}: PublicApiUrl must be https:// and {made}, or nothing answers there."
+        )
+    })
 }
 
 fn parameters(section: &str, given: &BTreeMap<&str, &str>, template: &Template) -> Vec<String> {

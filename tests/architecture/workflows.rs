@@ -23,6 +23,8 @@ fn rule(workflows: &BTreeMap<String, String>) -> Vec<String> {
         problems.extend(rights(file, &workflow));
         problems.extend(secrets(file, text));
         problems.extend(jobs(file, &workflow));
+        problems.extend(tokens(file, &workflow));
+        problems.extend(locked(file, text));
     }
     problems
 }
@@ -58,8 +60,10 @@ fn rights(file: &str, workflow: &Value) -> Vec<String> {
     }
     for (name, job) in workflow["jobs"].as_object().into_iter().flatten() {
         let token = job["permissions"]["id-token"] == "write";
-        // A job that calls a workflow cannot have an environment: the called job has it.
-        if token && job["environment"].is_null() && job["uses"].is_null() {
+        // A job that calls a workflow cannot have an environment: the called job has it. One that runs nothing of ours needs none: what
+        // AWS trusts is the environment.
+        let runs = job["steps"].as_array().into_iter().flatten().any(|step| step["run"].is_string());
+        if token && job["environment"].is_null() && job["uses"].is_null() && runs {
             problems.push(format!(
                 "{file}: {name} can ask AWS for credentials; give it an `environment`, whose rules say who approves."
             ));
@@ -74,6 +78,50 @@ fn rights(file: &str, workflow: &Value) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whatever runs in a job with `id-token: write` can ask for the token: no compiler, no package without its hash; and no two of them at once.
+fn tokens(file: &str, workflow: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let jobs = workflow["jobs"].as_object().into_iter().flatten();
+    for (name, job) in
+        jobs.filter(|(_, job)| job["permissions"]["id-token"] == "write" && job["uses"].is_null())
+    {
+        for run in job["steps"].as_array().into_iter().flatten().filter_map(|step| step["run"].as_str()) {
+            for compiler in ["cargo ", "rustup ", "npm ", "npx ", "go build", "make "] {
+                if run.contains(compiler) {
+                    problems.push(format!(
+                        "{file}: {name} runs {compiler:?} where a token can be asked for; build in a job without rights."
+                    ));
+                }
+            }
+            if run.contains("pip install")
+                && !(run.contains("--require-hashes") && run.contains("--only-binary :all:"))
+            {
+                problems.push(format!("{file}: {name} installs packages beside its token without --require-hashes --only-binary :all:."));
+            }
+        }
+        let group = job["concurrency"]["group"].as_str().unwrap_or_default();
+        if !job["environment"].is_null()
+            && (!group.contains("inputs.environment") || job["concurrency"]["cancel-in-progress"] != false)
+        {
+            problems.push(format!(
+                "{file}: give {name} a `concurrency` for its environment, which cancels nothing."
+            ));
+        }
+    }
+    problems
+}
+
+/// What is built is what `Cargo.lock` says.
+fn locked(file: &str, text: &str) -> Vec<String> {
+    let builds = text.lines().map(str::trim).filter(|line| {
+        ["cargo lambda build", "cargo build", "cargo install"].iter().any(|build| line.contains(build))
+    });
+    builds
+        .filter(|line| !line.contains("--locked"))
+        .map(|line| format!("{file}: build with --locked: {line}"))
+        .collect()
 }
 
 fn secrets(file: &str, text: &str) -> Vec<String> {
@@ -174,6 +222,22 @@ fn a_key_of_aws_is_noticed() {
 fn credentials_without_an_environment_are_noticed() {
     let problems = broken("deploy-to.yml", "    environment: ${{ inputs.environment }}\n", "");
     assert_noticed(&problems, "deploy-to.yml: deploy can ask AWS for credentials");
+}
+
+#[test]
+fn a_compiler_a_package_without_hash_and_an_unlocked_build_are_noticed() {
+    let problems = broken(
+        "deploy-to.yml",
+        "          python3 -m venv target/tools/sam\n",
+        "          cargo xtask tools sam\n",
+    );
+    assert_noticed(&problems, "deploy-to.yml: deploy runs \"cargo \" where a token can be asked for");
+    let problems = broken("deploy-to.yml", "--require-hashes ", "");
+    assert_noticed(&problems, "deploy-to.yml: deploy installs packages beside its token");
+    let problems = broken("deploy-to.yml", "group: deploy-${{ inputs.environment }}", "group: deploy");
+    assert_noticed(&problems, "deploy-to.yml: give deploy a `concurrency` for its environment");
+    let problems = broken("package.yml", " --locked", "");
+    assert_noticed(&problems, "package.yml: build with --locked: cargo lambda build");
 }
 
 #[test]
