@@ -11,6 +11,7 @@ pub mod generate;
 pub mod invoke;
 pub mod mutants;
 pub mod new_function;
+pub mod operate;
 pub mod process;
 pub mod sbom;
 pub mod templates;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, cloud, fuzz, generate, invoke, mutants, new_function, process, tools};
+use xtask::{bench, check, cloud, fuzz, generate, invoke, mutants, new_function, operate, process, tools};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
@@ -23,6 +23,8 @@ enum Command {
     NewFunction(new_function::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
     InvokeAll(invoke::Options),
+    /// Has a stack's `operator` carry out a command, such as finding and publishing events that were not published.
+    Operate(operate::Options),
     /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// Gives the parsers of outside input hostile input, for longer than the tests do.
@@ -41,6 +43,7 @@ fn main() -> Result<()> {
         Command::Generate(options) => generate::run(&root, &options),
         Command::NewFunction(options) => new_function::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
+        Command::Operate(options) => operate::run(&root, &options),
         Command::Bench(options) => bench::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Mutants(options) => mutants::run(&root, &options),

@@ -1,9 +1,11 @@
-//! The AWS services on the wire, as far as the functions use them: SQS, SNS, EventBridge, SES and Secrets Manager on one endpoint.
+//! The AWS services on the wire, as far as the functions use them: SQS, SNS, EventBridge, SES, Secrets Manager and calls of
+//! functions on one endpoint.
 //!
 //! The real SDK clients talk to it (`AWS_ENDPOINT_URL`). Credentials are not checked; everything else follows the services' documentation,
 //! errors included. An operation that is not here is answered with `UnknownOperationException` and a log line, never with a guess.
 
 mod eventbridge;
+mod lambda;
 mod secrets;
 mod ses;
 mod sns;
@@ -97,6 +99,9 @@ async fn handle(Shared(engine): Shared<Arc<Engine>>, uri: Uri, headers: HeaderMa
             engine.store.settle().await;
         }
         return json_response(answer, version);
+    }
+    if uri.path().starts_with(lambda::FUNCTIONS) {
+        return lambda::respond(&engine, uri.path(), &headers, &body).await;
     }
     if uri.path().starts_with("/v2/email/") {
         let answer = ses::call(&engine, uri.path(), &body);

@@ -1,0 +1,144 @@
+//! Has the function `operator` carry out a command. What commands there are and what they answer is that function's
+//! (`functions/operator`); here they are sent, page by page to the end.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::process::output;
+
+/// What to do, and where.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`. Else the AWS command line is needed, with credentials.
+    stack: String,
+    /// What it is about, such as `outbox`.
+    subject: String,
+    /// What to do with it: `list`, or what its subject has, such as `republish`.
+    action: String,
+    /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`.
+    #[arg(long)]
+    from: Option<String>,
+    /// Up to when.
+    #[arg(long)]
+    until: Option<String>,
+    /// How many at once.
+    #[arg(long)]
+    limit: Option<u64>,
+    /// Where `cargo dev` plays AWS.
+    #[arg(long, default_value = "http://127.0.0.1:3001")]
+    local_url: String,
+}
+
+impl Options {
+    fn command(&self) -> Value {
+        let mut command = json!({ "command": format!("{}.{}", self.subject, self.action) });
+        for (name, value) in [
+            ("from", self.from.as_deref().map(Value::from)),
+            ("until", self.until.as_deref().map(Value::from)),
+            ("limit", self.limit.map(Value::from)),
+        ] {
+            if let Some(value) = value {
+                command[name] = value;
+            }
+        }
+        command
+    }
+}
+
+/// Sends the command, and again from where each answer ended; shows the answers.
+pub fn run(root: &Path, options: &Options) -> Result<()> {
+    let mut command = options.command();
+    loop {
+        let answer = if options.stack == "local" {
+            invoke_locally(&options.local_url, &command)?
+        } else {
+            invoke(root, &options.stack, &command)?
+        };
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        match judge(&answer, &command)? {
+            Some(next) => command["next"] = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Where to go on from; an error where the command failed, was refused, or left something that is worth another attempt.
+fn judge(answer: &Value, command: &Value) -> Result<Option<Value>> {
+    if let Some(message) = answer["errorMessage"].as_str() {
+        bail!("the function failed: {message}");
+    }
+    if let Some(detail) = answer["error"]["detail"].as_str() {
+        bail!("the command was refused: {detail}");
+    }
+    let failed = answer["failed"].as_array().map_or(0, Vec::len);
+    ensure!(
+        failed == 0,
+        "{failed} could not be done now; run the same command again when the cause is mended"
+    );
+    let next = &answer["next"];
+    ensure!(next.is_null() || *next != command["next"], "it does not get on; run the same command again");
+    Ok((!next.is_null()).then(|| next.clone()))
+}
+
+/// The AWS command line has the credentials, and the answer in a file.
+fn invoke(root: &Path, stack: &str, command: &Value) -> Result<Value> {
+    let file = root.join("target").join(format!("operator-{}.json", std::process::id()));
+    let mut aws = Command::new("aws");
+    aws.args(["lambda", "invoke", "--function-name", &format!("{stack}-operator"), "--qualifier", "live"]);
+    // it may work for a minute, and the command line would ask a second time
+    aws.args(["--cli-read-timeout", "90", "--cli-binary-format", "raw-in-base64-out"]);
+    aws.args(["--payload", &command.to_string()]).arg(&file);
+    output(&mut aws)?;
+    let answer = fs::read_to_string(&file).context("the AWS command line wrote no answer")?;
+    fs::remove_file(&file)?;
+    serde_json::from_str(&answer).context("the answer is no JSON")
+}
+
+fn invoke_locally(url: &str, command: &Value) -> Result<Value> {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail-with-body", "--data", &command.to_string()]);
+    curl.arg(format!("{url}/2015-03-31/functions/operator/invocations"));
+    let answer = output(&mut curl).context("is `cargo dev` running?")?;
+    serde_json::from_str(&answer).context("the answer is no JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_what_was_given_and_nothing_else() {
+        let options = Options {
+            stack: "gantry-prod".to_owned(),
+            subject: "outbox".to_owned(),
+            action: "list".to_owned(),
+            from: Some("2026-11-24T09:00:00Z".to_owned()),
+            until: None,
+            limit: Some(10),
+            local_url: String::new(),
+        };
+        let wanted = json!({ "command": "outbox.list", "from": "2026-11-24T09:00:00Z", "limit": 10 });
+        assert_eq!(options.command(), wanted);
+    }
+
+    #[test]
+    fn it_goes_on_to_the_end_and_not_past_a_failure() {
+        let first = json!({ "command": "outbox.republish" });
+        let judged = |answer: Value| judge(&answer, &first);
+        assert_eq!(judged(json!({ "published": 3, "failed": [], "next": null })).unwrap(), None);
+        let next = json!("2026-11-24T09#03");
+        assert_eq!(judged(json!({ "published": 100, "next": next })).unwrap(), Some(next.clone()));
+        for (answer, wanted) in [
+            (json!({ "errorMessage": "boom" }), "the function failed: boom"),
+            (json!({ "error": { "code": "invalid_span", "detail": "no" } }), "refused: no"),
+            (json!({ "failed": ["evt_1"], "next": next }), "1 could not be done now"),
+        ] {
+            assert!(judged(answer).unwrap_err().to_string().contains(wanted), "{wanted}");
+        }
+        let stuck = json!({ "command": "outbox.republish", "next": next });
+        assert!(judge(&json!({ "published": 0, "next": next }), &stuck).is_err());
+    }
+}
