@@ -4,6 +4,7 @@
 mod authorisation;
 mod bad_input;
 mod budgets;
+mod canary;
 mod crashes;
 mod deadlines;
 mod least_privilege;

@@ -9,7 +9,9 @@ use system_tests::template::{Function, Resource, Template, mentions, repository,
 use crate::{assert_none, assert_noticed, broken};
 
 /// What `alarms.yaml` watches of a function.
-const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions"];
+const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions", "ServerErrors"];
+/// The alarms on which `CodeDeploy` takes a new version back; the last is for functions that answer requests.
+const OF_A_NEW_VERSION: &[&str] = &["NewVersionErrors", "NewVersionSlow", "NewVersionServerErrors"];
 
 /// Each function has its nested stack of alarms, told the function's own numbers, and is rolled back on them.
 pub(crate) fn functions(template: &Template) -> Vec<String> {
@@ -33,10 +35,13 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
             ));
             continue;
         };
-        if !mentions(&function.property("DeploymentPreference")["Alarms"], alarms.id) {
+        let listed = &function.property("DeploymentPreference")["Alarms"];
+        let wanted = if serves_http(&function) { OF_A_NEW_VERSION } else { &OF_A_NEW_VERSION[..2] };
+        let output = |alarm: &&str| json!({ "Fn::GetAtt": [alarms.id, format!("Outputs.{alarm}")] });
+        if listed != &wanted.iter().map(output).collect::<Value>() {
             problems.push(format!(
-                "{name}: list Errors and Slow of {} in DeploymentPreference/Alarms, or a bad version is not rolled back.",
-                alarms.id
+                "{name}: list {} of {} in DeploymentPreference/Alarms, and no other: a bad version is rolled back, and the version before stops no fix.",
+                wanted.join(", "), alarms.id
             ));
         }
         problems.extend(told(&function, &alarms));
@@ -51,10 +56,30 @@ fn alarms_of<'a>(template: &'a Template, physical: &Value) -> Option<Resource<'a
     })
 }
 
+fn serves_http(function: &Function<'_>) -> bool {
+    function.events().any(|(_, kind, _)| kind == "Api")
+}
+
 fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
     let (name, id) = (function.name(), alarms.id);
     let given = alarms.property("Parameters");
     let mut problems = Vec::new();
+    if given["Version"] != json!({ "Fn::GetAtt": [function.resource.id, "Version.Version"] }) {
+        problems.push(format!("{id}: say Version: !GetAtt {}.Version.Version.", function.resource.id));
+    }
+    if (given["AnswersHttp"] == "true") != serves_http(function) {
+        problems.push(format!("{id}: say AnswersHttp: 'true' for functions of the API, and for no other."));
+    }
+    let reserved = function.property("ReservedConcurrentExecutions").as_u64().unwrap_or_default();
+    let busy = given["BusyPercent"].as_u64().unwrap_or(80);
+    for (event, _, properties) in function.events() {
+        let most = properties["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap_or_default();
+        if most * 100 > busy * reserved {
+            problems.push(format!(
+                "{id}: {event} may use {most} of {reserved}; set BusyPercent above that, or each backlog is an alarm."
+            ));
+        }
+    }
     if &given["ReservedConcurrency"] != function.property("ReservedConcurrentExecutions") {
         problems.push(format!(
             "{id}: ReservedConcurrency must be the ReservedConcurrentExecutions of {name}, {}.",
@@ -104,7 +129,9 @@ pub(crate) fn alarms(template: &Template) -> Vec<String> {
     let both = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
     for alarm in both.iter().flat_map(|kind| template.of_type(kind)) {
         let actions = alarm.property("AlarmActions");
-        if !(mentions(actions, "AlarmTopic") || mentions(actions, "AlarmTopicArn")) {
+        // CodeDeploy acts on those of a new version.
+        let acts = OF_A_NEW_VERSION.contains(&alarm.id);
+        if !(acts || mentions(actions, "AlarmTopic") || mentions(actions, "AlarmTopicArn")) {
             problems.push(format!("{}: say AlarmActions: [!Ref AlarmTopic], or nobody is told.", alarm.id));
         }
         if alarm.property("AlarmDescription").is_null() {
@@ -113,17 +140,18 @@ pub(crate) fn alarms(template: &Template) -> Vec<String> {
     }
     for rule in template.of_type("AWS::Events::Rule") {
         let on_aws = rule.property("EventBusName").is_null();
-        let watched = template.of_type("AWS::CloudWatch::Alarm").any(|alarm| {
-            alarm.property("MetricName") == "FailedInvocations"
-                && alarm.property("Dimensions").as_array().into_iter().flatten().any(|dimension| {
-                    dimension["Name"] == "RuleName" && &dimension["Value"] == rule.property("Name")
-                })
-        });
-        if !on_aws && !watched {
-            problems.push(format!(
-                "{}: give it an alarm on FailedInvocations whose RuleName is its Name.",
-                rule.id
-            ));
+        // With dead letters the second is the one that tells of lost events.
+        for metric in ["FailedInvocations", "InvocationsFailedToBeSentToDlq"] {
+            let watched = template.of_type("AWS::CloudWatch::Alarm").any(|alarm| {
+                alarm.property("MetricName") == metric
+                    && alarm.property("Dimensions").as_array().into_iter().flatten().any(|dimension| {
+                        dimension["Name"] == "RuleName" && &dimension["Value"] == rule.property("Name")
+                    })
+            });
+            if !on_aws && !watched {
+                problems
+                    .push(format!("{}: give it an alarm on {metric} whose RuleName is its Name.", rule.id));
+            }
         }
     }
     problems
@@ -142,6 +170,30 @@ fn watches(alarms: &Template) -> Vec<String> {
     missing.map(|metric| format!("alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
 }
 
+/// The alarms of a new version watch that version alone, and have its name: one that changes what it watches stays on for a while.
+fn versions(alarms: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for id in OF_A_NEW_VERSION {
+        let Some(alarm) = alarms.resource(id) else {
+            problems.push(format!("alarms.yaml has no {id}."));
+            continue;
+        };
+        let dimensions = alarm.property("Dimensions").as_array().map(Vec::as_slice).unwrap_or_default();
+        let of_version = dimensions.iter().any(|dimension| {
+            ["ExecutedVersion", "version"].iter().any(|name| dimension["Name"] == *name)
+                && dimension["Value"] == json!({ "Ref": "Version" })
+        });
+        if !of_version {
+            problems
+                .push(format!("{id}: watch the Version alone, or the version before stops the fix of it."));
+        }
+        if !alarm.property("AlarmName").to_string().contains("${Version}") {
+            problems.push(format!("{id}: put ${{Version}} into its AlarmName."));
+        }
+    }
+    problems
+}
+
 /// Filters of the logs count problem codes that exist.
 fn filters(template: &Template, known: &str) -> Vec<String> {
     let mut problems = Vec::new();
@@ -156,11 +208,27 @@ fn filters(template: &Template, known: &str) -> Vec<String> {
     problems
 }
 
+/// In a search, `"…"` asks for a whole value: the beginning of a name in it finds nothing
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html>).
+fn searches(body: &Value) -> Option<String> {
+    match body {
+        Value::Array(items) => items.iter().find_map(searches),
+        Value::Object(entries) => entries.values().find_map(searches),
+        text => text
+            .as_str()
+            .filter(|text| text.starts_with("SEARCH(") && text.contains("-\""))
+            .map(str::to_owned),
+    }
+}
+
 /// CloudWatch takes a dashboard as JSON in a text, which no linter looks into.
 fn dashboard(template: &Template) -> Option<String> {
     let body = template.resource("Dashboard")?.property("DashboardBody")["Fn::Sub"].as_str()?;
     let problem = match serde_json::from_str::<Value>(body) {
         Err(error) => format!("is no JSON: {error}"),
+        Ok(body) if searches(&body).is_some() => {
+            format!("searches for the beginning of a name in quotes: {:?}", searches(&body))
+        }
         Ok(body) => {
             let widgets = body["widgets"].as_array().map(Vec::as_slice).unwrap_or_default();
             let untitled = widgets
@@ -205,6 +273,15 @@ fn a_filter_of_an_unknown_code_and_a_broken_dashboard_are_noticed() {
             "{\"widgets\": [}".into();
     });
     assert!(dashboard(&operations).unwrap().contains("is no JSON"));
+    let operations = Template::of_file("operations.yaml").edited(|document| {
+        let body = &mut document["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+        *body = body
+            .as_str()
+            .unwrap()
+            .replace("FunctionName=${Product}", r#"FunctionName=\"${Product}-\""#)
+            .into();
+    });
+    assert!(dashboard(&operations).unwrap().contains("the beginning of a name in quotes"));
 }
 
 #[test]
@@ -226,6 +303,19 @@ fn every_alarm_reaches_somebody_and_every_rule_has_one() {
 #[test]
 fn the_alarms_of_a_function_are_complete() {
     assert_none(&watches(&Template::of_file("alarms.yaml")));
+    assert_none(&versions(&Template::of_file("alarms.yaml")));
+}
+
+#[test]
+fn a_deployment_that_watches_all_versions_is_noticed() {
+    let alarms = Template::of_file("alarms.yaml").edited(|document| {
+        let resources = &mut document["Resources"];
+        resources["NewVersionErrors"]["Properties"]["Dimensions"] =
+            json!([{"Name": "FunctionName", "Value": {"Ref": "FunctionName"}}]);
+        resources["NewVersionSlow"]["Properties"]["AlarmName"] = "slow".into();
+    });
+    assert_noticed(&versions(&alarms), "NewVersionErrors: watch the Version alone");
+    assert_noticed(&versions(&alarms), "NewVersionSlow: put ${Version} into its AlarmName");
 }
 
 #[test]
@@ -253,7 +343,22 @@ fn alarms_with_another_function_s_numbers_are_noticed() {
     assert_noticed(&problems, "QueueMailAlarms: ReservedConcurrency must be");
     assert_noticed(&problems, "QueueMailAlarms: SlowMilliseconds must be at most half");
     assert_noticed(&problems, "QueueMailAlarms: LogGroupName must be the log group of queue-mail");
-    assert_noticed(&problems, "queue-mail: list Errors and Slow of QueueMailAlarms");
+    assert_noticed(&problems, "queue-mail: list NewVersionErrors, NewVersionSlow of QueueMailAlarms");
+    let template = broken(|document| {
+        let resources = &mut document["Resources"];
+        resources["QueueMailAlarms"]["Properties"]["Parameters"]["BusyPercent"] = Value::Null;
+        resources["QueueMailAlarms"]["Properties"]["Parameters"]["Version"] = "1".into();
+        resources["ApiAuthAlarms"]["Properties"]["Parameters"]["AnswersHttp"] = Value::Null;
+        resources["ApiAuthFunction"]["Properties"]["DeploymentPreference"]["Alarms"]
+            .as_array_mut()
+            .unwrap()
+            .pop();
+    });
+    let problems = functions(&template);
+    assert_noticed(&problems, "set BusyPercent above that");
+    assert_noticed(&problems, "QueueMailAlarms: say Version: !GetAtt QueueMailFunction.Version.Version");
+    assert_noticed(&problems, "ApiAuthAlarms: say AnswersHttp: 'true'");
+    assert_noticed(&problems, "api-auth: list NewVersionErrors, NewVersionSlow, NewVersionServerErrors");
 }
 
 #[test]

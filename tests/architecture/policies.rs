@@ -38,6 +38,9 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
                 ));
                 continue;
             }
+            if statement["Effect"] == "Deny" {
+                continue;
+            }
             allowed(name, statement, &mut problems);
             let changes = one_or_many(&statement["Action"]).into_iter().filter_map(Value::as_str);
             let changes = changes.filter(|action| ROTATING.contains(action)).count() > 0;
@@ -87,6 +90,36 @@ fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// The function that publishes the keys that sign access tokens.
+const PUBLISHES_SIGNING_KEYS: &str = "api-auth";
+const WRITES: &[&str] = &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+
+/// Who could write the signing keys could sign tokens for everybody. Whoever writes other items is either bound to their keys, or denied these.
+fn signing_keys(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    for function in template.functions().filter(|function| function.name() != PUBLISHES_SIGNING_KEYS) {
+        let statements = function.statements();
+        let writes = |statement: &Value| {
+            let actions = one_or_many(&statement["Action"]);
+            let bound = statement["Condition"].to_string().contains("dynamodb:LeadingKeys");
+            !bound && WRITES.iter().any(|write| actions.contains(&&json!(write)))
+        };
+        let denied = statements.iter().any(|statement| {
+            statement["Effect"] == "Deny"
+                && statement["Action"] == json!(WRITES)
+                && statement["Condition"]["ForAnyValue:StringEquals"]
+                    == json!({ "dynamodb:LeadingKeys": ["SIGNING_KEYS"] })
+        });
+        if statements.iter().any(|statement| statement["Effect"] == "Allow" && writes(statement)) && !denied {
+            problems.push(format!(
+                "{}: may write SIGNING_KEYS, and so sign tokens for everybody; deny it, as the other functions do.",
+                function.name()
+            ));
+        }
+    }
+    problems
 }
 
 pub(crate) fn resource_policies(template: &Template) -> Vec<String> {
@@ -152,6 +185,16 @@ fn secrets(template: &Template) -> Vec<String> {
 #[test]
 fn functions_have_the_least_privilege() {
     assert_none(&functions(&Template::of_repository()));
+}
+
+#[test]
+fn nobody_but_who_publishes_them_writes_the_signing_keys() {
+    assert_none(&signing_keys(&Template::of_repository()));
+    let template = broken(|document| {
+        let policy = &mut document["Resources"]["QueueMailFunction"]["Properties"]["Policies"][0];
+        policy["Statement"].as_array_mut().unwrap().retain(|statement| statement["Effect"] == "Allow");
+    });
+    assert_noticed(&signing_keys(&template), "queue-mail: may write SIGNING_KEYS");
 }
 
 #[test]

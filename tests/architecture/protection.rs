@@ -14,12 +14,21 @@ const FIREWALL: &[&str] = &[
     "AdminAddresses",
     "OversizeBody",
     "RequestsPerAddress",
+    "HookRequestsPerAddress",
     "AuthRequestsPerAddress",
     "IpReputation",
     "KnownBadInputs",
     "Common",
     "SqlInjection",
 ];
+/// Rules that must leave the signed hook alone: they look into bodies, or count everybody's renewals by Stripe's dozen addresses.
+const NOT_FOR_THE_HOOK: &[&str] =
+    &["OversizeBody", "RequestsPerAddress", "IpReputation", "KnownBadInputs", "Common", "SqlInjection"];
+/// The edge's rules that pass the hook by; its others are for the frontend's files.
+const NOT_FOR_THE_HOOK_AT_THE_EDGE: &[&str] =
+    &["RequestsPerAddress", "IpReputation", "KnownBadInputs", "Common", "Bots"];
+/// What CloudFront keeps for ten seconds where it is not told otherwise.
+const NOT_KEPT: &[u64] = &[404, 500, 501, 502, 503, 504];
 /// AWS's cache policy `CachingDisabled`.
 const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
 
@@ -84,11 +93,8 @@ pub(crate) fn firewall(template: &Template) -> Vec<String> {
     let Some(acl) = template.resource("WebAcl") else {
         return vec!["template.yaml has no WebAcl; the API must not be without a firewall.".to_owned()];
     };
-    // A rule that depends on a condition stands in an `Fn::If`.
-    let listed = acl.property("Rules").as_array().map(Vec::as_slice).unwrap_or_default();
-    let rules: Vec<&Value> =
-        listed.iter().map(|rule| if rule["Fn::If"].is_null() { rule } else { &rule["Fn::If"][1] }).collect();
-    let mut problems = Vec::new();
+    let rules = rules(&acl);
+    let mut problems = hook(&rules, NOT_FOR_THE_HOOK);
     for name in FIREWALL {
         if !rules.iter().any(|rule| rule["Name"] == *name) {
             problems.push(format!("WebAcl: the rule {name} is gone; docs/security.md says what it is for."));
@@ -122,6 +128,26 @@ pub(crate) fn firewall(template: &Template) -> Vec<String> {
     problems
 }
 
+/// The rules of a web ACL; one that depends on a condition stands in an `Fn::If`.
+fn rules(acl: &Resource<'_>) -> Vec<Value> {
+    let listed = acl.property("Rules").as_array().map(Vec::as_slice).unwrap_or_default();
+    let rule = |rule: &Value| if rule["Fn::If"].is_null() { rule.clone() } else { rule["Fn::If"][1].clone() };
+    listed.iter().map(rule).collect()
+}
+
+/// A signed hook holds whatever its sender wrote, and its sender is one for all customers: a 403 for it is a payment that nobody notices.
+fn hook(rules: &[Value], exempt: &[&str]) -> Vec<String> {
+    let spares = |rule: &Value| {
+        let text = rule.to_string();
+        text.contains("NotStatement") && (text.contains("/hooks/stripe") || text.contains("|hooks|"))
+    };
+    let touching =
+        rules.iter().filter(|rule| exempt.iter().any(|name| rule["Name"] == *name) && !spares(rule));
+    touching
+        .map(|rule| format!("WebAcl: {} must leave /hooks/stripe alone (ScopeDownStatement).", rule["Name"]))
+        .collect()
+}
+
 /// Each route of the API is behind the distribution, uncached, over TLS, with the secret that opens the API.
 pub(crate) fn edge(template: &Template) -> Vec<String> {
     let Some(distribution) = template.resource("Distribution") else {
@@ -129,6 +155,14 @@ pub(crate) fn edge(template: &Template) -> Vec<String> {
     };
     let config = distribution.property("DistributionConfig");
     let mut problems = Vec::new();
+    let errors = config["CustomErrorResponses"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for code in NOT_KEPT {
+        if !errors.iter().any(|error| error["ErrorCode"] == *code && error["ErrorCachingMinTTL"] == 0) {
+            problems.push(format!(
+                "Distribution: say CustomErrorResponses {{ErrorCode: {code}, ErrorCachingMinTTL: 0}}, or one caller's failure is everybody's for ten seconds."
+            ));
+        }
+    }
     let origins = config["Origins"].as_array().map(Vec::as_slice).unwrap_or_default();
     let api = origins.iter().find(|origin| origin["Id"] == "api").unwrap_or(&Value::Null);
     if api["CustomOriginConfig"]["OriginProtocolPolicy"] != "https-only"
@@ -177,6 +211,8 @@ fn what_is_kept_is_protected_and_ends() {
 #[test]
 fn the_firewall_is_complete() {
     assert_none(&firewall(&Template::of_repository()));
+    let edge = Template::of_file("edge.yaml");
+    assert_none(&hook(&rules(&edge.resource("WebAcl").unwrap()), NOT_FOR_THE_HOOK_AT_THE_EDGE));
 }
 
 #[test]
@@ -210,10 +246,13 @@ fn a_weaker_firewall_is_noticed() {
         let rules = resources["WebAcl"]["Properties"]["Rules"].as_array_mut().unwrap();
         rules.retain(|rule| rule["Name"] != "OversizeBody");
         rules[0]["Fn::If"][1]["Priority"] = 90.into();
+        let counting = rules.iter_mut().find(|rule| rule["Name"] == "RequestsPerAddress").unwrap();
+        counting["Statement"]["RateBasedStatement"]["ScopeDownStatement"] = Value::Null;
         rules.last_mut().unwrap()["OverrideAction"] = json!({"Count": {}});
         resources.remove("WebAclAssociation");
     });
     let problems = firewall(&template);
+    assert_noticed(&problems, "\"RequestsPerAddress\" must leave /hooks/stripe alone");
     assert_noticed(&problems, "the rule OversizeBody is gone");
     assert_noticed(&problems, "OriginVerified must come first");
     assert_noticed(&problems, "\"SqlInjection\" only counts");
@@ -224,12 +263,14 @@ fn a_weaker_firewall_is_noticed() {
 fn a_route_beside_the_edge_is_noticed() {
     let template = broken(|document| {
         let config = &mut document["Resources"]["Distribution"]["Properties"]["DistributionConfig"];
+        config["CustomErrorResponses"][5]["ErrorCachingMinTTL"] = 10.into();
         config["CacheBehaviors"][0]["CachePolicyId"] = "658327ea-f89d-4fab-a63d-7e88639e58f6".into();
         config["CacheBehaviors"][1]["PathPattern"] = "/elsewhere/*".into();
         config["Origins"][1]["OriginCustomHeaders"] = Value::Null;
         config["Origins"][1]["CustomOriginConfig"]["OriginProtocolPolicy"] = "match-viewer".into();
     });
     let problems = edge(&template);
+    assert_noticed(&problems, "say CustomErrorResponses {ErrorCode: 500, ErrorCachingMinTTL: 0}");
     assert_noticed(&problems, "/v1/* must go to the origin api and not be cached");
     assert_noticed(&problems, "add a behaviour for /hooks/*");
     assert_noticed(&problems, "send X-Origin-Secret");

@@ -17,7 +17,12 @@ fn agreement(template: &Template) -> Vec<String> {
         .map(|name| json!({"AttributeName": name, "AttributeType": "S"}))
         .to_vec()
         .into();
-    let index = json!([{"IndexName": GSI1, "KeySchema": keys(GSI1_PK, GSI1_SK), "Projection": {"ProjectionType": "ALL"}}]);
+    // An index has a ceiling of its own; without it the bill has none.
+    let ceiling = json!({"MaxWriteRequestUnits": {"Ref": "MostWriteUnits"}});
+    let index = json!([{
+        "IndexName": GSI1, "KeySchema": keys(GSI1_PK, GSI1_SK), "Projection": {"ProjectionType": "ALL"},
+        "WriteOnDemandThroughputSettings": ceiling,
+    }]);
     let wanted = [
         ("KeySchema", keys(PK, SK)),
         ("AttributeDefinitions", attributes),
@@ -26,6 +31,7 @@ fn agreement(template: &Template) -> Vec<String> {
         ("StreamSpecification", json!({"StreamViewType": "NEW_AND_OLD_IMAGES"})),
         ("SSESpecification", json!({"SSEEnabled": true, "SSEType": "KMS"})),
         ("BillingMode", json!("PAY_PER_REQUEST")),
+        ("WriteOnDemandThroughputSettings", ceiling),
     ];
     let mut problems: Vec<String> = wanted
         .into_iter()
@@ -54,6 +60,15 @@ fn replicas(table: &Resource<'_>) -> Vec<String> {
         problems.push(format!("{}: the first of its Replicas is in the stack's own region.", table.id));
     }
     for replica in replicas {
+        let ceiling = json!({"MaxReadRequestUnits": {"Ref": "MostReadUnits"}});
+        if replica["ReadOnDemandThroughputSettings"] != ceiling
+            || replica["GlobalSecondaryIndexes"][0]["ReadOnDemandThroughputSettings"] != ceiling
+        {
+            problems.push(format!(
+                "{}: give the replica in {}, and its index, MaxReadRequestUnits: !Ref MostReadUnits, or a flood has no ceiling of cost.",
+                table.id, replica["Region"]
+            ));
+        }
         let protected = replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true
             && !replica["DeletionProtectionEnabled"].is_null()
             && !replica["SSESpecification"]["KMSMasterKeyId"].is_null()

@@ -65,7 +65,7 @@ impl Function {
                         if let Err(error) = &answer {
                             tracing::error!(error = error.to_string(), "the invocation failed");
                         }
-                        measure(&host, began.elapsed(), cold_start, answer.is_err());
+                        measure(&host, began.elapsed(), cold_start, &answer);
                         answer
                     })
                     .instrument(span),
@@ -79,19 +79,22 @@ impl Function {
     }
 }
 
-fn measure(host: &Host, took: Duration, cold_start: bool, failed: bool) {
+fn measure(host: &Host, took: Duration, cold_start: bool, answer: &Result<Value, Error>) {
     let calls = host.take_calls();
     let invocation = Invocation {
         function: host.function_name(),
+        version: host.function_version(),
         stage: host.stage(),
         at_milliseconds: host.clock().now().as_millisecond(),
         milliseconds: took.as_secs_f64() * 1_000.0,
         cold_start,
-        failed,
+        failed: answer.is_err(),
+        // What API Gateway is told; Lambda sees no failure in it.
+        status: answer.as_ref().ok().and_then(|answer| answer["statusCode"].as_u64()),
         calls: &calls,
     };
-    invocation.emit();
-    host.remember_calls(calls);
+    let metrics = invocation.emit();
+    host.remember(calls, metrics);
 }
 
 /// Runs a function in Lambda: everything that `main` does.

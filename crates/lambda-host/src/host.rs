@@ -27,12 +27,13 @@ struct Inner {
     environment: Environment,
     stage: Stage,
     function_name: String,
+    function_version: String,
     clock: Clock,
     ids: Ids,
     config: SdkConfig,
     table: OnceLock<Table>,
     signing_keys: OnceLock<SigningKeys>,
-    last_calls: Mutex<Vec<Call>>,
+    last: Mutex<(Vec<Call>, serde_json::Value)>,
 }
 
 impl fmt::Debug for Host {
@@ -60,17 +61,20 @@ impl Host {
             return Err(wrong("AWS_ENDPOINT_URL", "production talks to AWS itself; unset it"));
         }
         let function_name = environment.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("function").to_owned();
+        let function_version =
+            environment.optional("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or("$LATEST").to_owned();
         let config = clients::sdk_config(&environment, http_client)?;
         Ok(Self(Arc::new(Inner {
             environment,
             stage,
             function_name,
+            function_version,
             clock,
             ids,
             config,
             table: OnceLock::new(),
             signing_keys: OnceLock::new(),
-            last_calls: Mutex::default(),
+            last: Mutex::default(),
         })))
     }
 
@@ -87,6 +91,11 @@ impl Host {
     /// The function's name, as logs and metrics show it.
     pub fn function_name(&self) -> &str {
         &self.0.function_name
+    }
+
+    /// The version of the function that runs, as metrics show it.
+    pub fn function_version(&self) -> &str {
+        &self.0.function_version
     }
 
     /// The clock.
@@ -222,15 +231,20 @@ impl Host {
 
     /// What the invocation before asked of the table: for budgets in tests.
     pub fn calls_of_last_invocation(&self) -> Vec<Call> {
-        self.0.last_calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// The metrics of the invocation before, as they stand in the log: for alarms in tests.
+    pub fn metrics_of_last_invocation(&self) -> serde_json::Value {
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         self.0.table.get().map(|table| table.usage().take()).unwrap_or_default()
     }
 
-    pub(crate) fn remember_calls(&self, calls: Vec<Call>) {
-        *self.0.last_calls.lock().unwrap_or_else(PoisonError::into_inner) = calls;
+    pub(crate) fn remember(&self, calls: Vec<Call>, metrics: serde_json::Value) {
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = (calls, metrics);
     }
 
     /// The runtime's deadline (epoch milliseconds) on the clock that waits are measured by. One that has passed already was set by nobody:

@@ -6,7 +6,9 @@ use tracing_subscriber::{
 
 use crate::environment::Environment;
 
-/// JSON lines on standard output, one for each event, with the fields of the spans around it: CloudWatch reads them as they are.
+/// JSON lines on standard output, one for each event, with the fields of the spans around it: CloudWatch reads them as they are. Each has
+/// a `timestamp` (RFC 3339), or Lambda would overlook its `level` and call it INFO
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
 /// `LOG_LEVEL` is a level, or levels by module as in `info,table=debug`.
 pub(crate) fn start(environment: &Environment) {
     let lines = tracing_subscriber::fmt::layer()
@@ -14,8 +16,7 @@ pub(crate) fn start(environment: &Environment) {
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
-        .with_target(true)
-        .without_time();
+        .with_target(true);
     let filter = filter(environment.optional("LOG_LEVEL"));
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
         tracing::debug!("a subscriber is installed already");

@@ -225,7 +225,7 @@ async fn a_crash_at_any_call_is_made_good_by_the_next_run() {
     world.events(4).await;
     let command = hour("outbox.republish");
     let (_, calls) = world.crashes.count(world.run(&command)).await;
-    assert!(calls >= 16 + 4 + 1, "a query for each part, the bus, a mark for each: {calls}");
+    assert!(calls > 16 + 4, "a query for each part, the bus, a mark for each: {calls}");
     for call in 0..calls {
         for moment in [Moment::Before, Moment::After] {
             let world = World::start().await;

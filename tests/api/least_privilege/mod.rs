@@ -57,7 +57,8 @@ async fn policies_allow_what_is_called_and_nothing_else() {
 /// Every action that is granted: function, statement, action.
 fn grants(policies: &Policies) -> Vec<(String, usize, String)> {
     let of = |(function, statements): (&String, &Vec<Value>)| {
-        let each = statements.iter().enumerate().flat_map(|(at, statement)| {
+        let allowing = statements.iter().enumerate().filter(|(_, statement)| statement["Effect"] == "Allow");
+        let each = allowing.flat_map(|(at, statement)| {
             policy::texts(&statement["Action"]).into_iter().map(move |action| (at, action.to_owned()))
         });
         each.map(|(at, action)| (function.clone(), at, action)).collect::<Vec<_>>()

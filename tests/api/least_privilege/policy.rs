@@ -8,7 +8,9 @@ use super::access::Access;
 
 /// What is missing in the statements and what is too much in them.
 pub(crate) fn problems(function: &str, statements: &[Value], made: &BTreeSet<Access>) -> Vec<String> {
-    let missing = made.iter().filter(|access| !statements.iter().any(|one| allows(one, access)));
+    let denied = |access: &Access| statements.iter().any(|one| denies(one, access));
+    let missing =
+        made.iter().filter(|access| denied(access) || !statements.iter().any(|one| allows(one, access)));
     let missing: BTreeSet<_> = missing
         .map(|access| {
             let Access { action, resource, .. } = access;
@@ -22,7 +24,9 @@ pub(crate) fn problems(function: &str, statements: &[Value], made: &BTreeSet<Acc
         .collect();
     let unused = statements.iter().flat_map(grants).filter(|(action, resource, statement)| {
         let used = |access: &&Access| {
-            access.action == *action && glob(resource, &access.resource) && holds(statement, access)
+            access.action == *action
+                && (glob(resource, &access.resource) || glob(&endpoints_of(resource), &access.resource))
+                && holds(statement, access)
         };
         !made.iter().any(|access| used(&access))
     });
@@ -35,20 +39,35 @@ pub(crate) fn problems(function: &str, statements: &[Value], made: &BTreeSet<Acc
     missing.into_iter().chain(unused).collect()
 }
 
-/// Every action on every resource of a statement.
+/// AWS does not document whether it compares a call about a push endpoint with the endpoint's ARN or with that of its application, so both
+/// are granted and one of the two is never asked for. The latter stands for all endpoints of the application.
+fn endpoints_of(resource: &str) -> String {
+    match resource.split_once(":app/") {
+        Some((account, application)) => format!("{account}:endpoint/{application}/*"),
+        None => resource.to_owned(),
+    }
+}
+
+/// Every action on every resource of a statement that allows something.
 fn grants(statement: &Value) -> Vec<(&str, &str, &Value)> {
+    if statement["Effect"] != "Allow" {
+        return Vec::new();
+    }
     let resources = texts(&statement["Resource"]);
     let of = |action| resources.iter().map(move |resource| (action, *resource, statement));
     texts(&statement["Action"]).into_iter().flat_map(of).collect()
 }
 
 fn allows(statement: &Value, access: &Access) -> bool {
-    names(statement, access) && holds(statement, access)
+    statement["Effect"] == "Allow" && names(statement, access) && holds(statement, access)
+}
+
+fn denies(statement: &Value, access: &Access) -> bool {
+    statement["Effect"] == "Deny" && names(statement, access) && holds(statement, access)
 }
 
 fn names(statement: &Value, access: &Access) -> bool {
-    statement["Effect"] == "Allow"
-        && texts(&statement["Action"]).contains(&access.action.as_str())
+    texts(&statement["Action"]).contains(&access.action.as_str())
         && texts(&statement["Resource"]).into_iter().any(|pattern| glob(pattern, &access.resource))
 }
 
@@ -57,7 +76,7 @@ fn holds(statement: &Value, access: &Access) -> bool {
     let operators = statement["Condition"].as_object().into_iter().flatten();
     operators.into_iter().all(|(operator, keys)| {
         let wild = match operator.as_str() {
-            "StringEquals" | "ForAllValues:StringEquals" => false,
+            "StringEquals" | "ForAllValues:StringEquals" | "ForAnyValue:StringEquals" => false,
             "StringLike" | "ForAllValues:StringLike" => true,
             _ => {
                 panic!("tests/api/least_privilege/policy.rs does not know the condition {operator}; teach it")
@@ -69,7 +88,11 @@ fn holds(statement: &Value, access: &Access) -> bool {
                 allowed.iter().any(|pattern| if wild { glob(pattern, value) } else { pattern == value })
             };
             // A key that the call does not have fulfils no condition here, although `ForAllValues` would let it pass on AWS.
-            access.context.get(key.as_str()).is_some_and(|values| values.iter().all(is_allowed))
+            let any = operator.starts_with("ForAnyValue");
+            let fits = |values: &BTreeSet<String>| {
+                if any { values.iter().any(is_allowed) } else { values.iter().all(is_allowed) }
+            };
+            access.context.get(key.as_str()).is_some_and(fits)
         })
     })
 }
@@ -150,6 +173,37 @@ mod tests {
                 r#"stream-outbox: calls dynamodb:UpdateItem on table/Table with {"dynamodb:LeadingKeys": {"ORG#org_1"}}, which its policy does not allow; add it to the function's Policies in template.yaml"#
             ]
         );
+    }
+
+    #[test]
+    fn what_is_denied_is_not_allowed() {
+        let mut deny = statement(&["dynamodb:PutItem"]);
+        deny["Effect"] = json!("Deny");
+        deny["Condition"] =
+            json!({ "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SIGNING_KEYS"] } });
+        let statements = [statement(&["dynamodb:PutItem"]), deny];
+        let of = |key| access("dynamodb:PutItem", "table/Table", Some(key));
+        assert_eq!(problems("api-orgs", &statements, &[of("ORG#org_1")].into()), [""; 0]);
+        let found = problems("api-orgs", &statements, &[of("ORG#org_1"), of("SIGNING_KEYS")].into());
+        assert!(found.len() == 1 && found[0].contains("SIGNING_KEYS"), "{found:?}");
+    }
+
+    #[test]
+    fn an_endpoint_may_be_granted_by_its_application() {
+        let sns = |resource: &str| format!("arn:aws:sns:us-east-1:000000000000:{resource}");
+        let made = Access {
+            action: "sns:Publish".to_owned(),
+            resource: sns("endpoint/GCM/gantry/1"),
+            context: std::collections::BTreeMap::new(),
+        };
+        let granted = |resources: &[&str]| {
+            let resources: Vec<_> = resources.iter().map(|resource| sns(resource)).collect();
+            let statement = json!({ "Effect": "Allow", "Action": "sns:Publish", "Resource": resources });
+            problems("queue", &[statement], &[made.clone()].into())
+        };
+        assert_eq!(granted(&["endpoint/GCM/gantry/*", "app/GCM/gantry"]), [""; 0]);
+        assert_eq!(granted(&["endpoint/GCM/gantry/*", "app/APNS/gantry"]).len(), 1, "too much");
+        assert_eq!(granted(&["app/GCM/gantry"]).len(), 1, "too little, as long as AWS says nothing");
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::{
 pub(super) const HOURS: f64 = 730.0;
 /// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache, five.
 const DETAILED_METRICS_OF_A_METHOD: f64 = 5.0;
-/// Metrics that each function writes itself (`crates/lambda-host/src/metrics.rs`).
+/// Metrics that each function writes itself (`crates/lambda-host/src/metrics.rs`), and what one that answers requests writes besides.
 pub(super) const METRICS_OF_A_FUNCTION: f64 = 6.0;
+const METRICS_OF_ANSWERS: f64 = 1.0;
 /// Lambda's pollers of a queue that has nothing, and the seconds that each waits for a message.
 const IDLE_POLLERS: f64 = 5.0;
 const LONG_POLL_SECONDS: f64 = 20.0;
@@ -49,11 +50,14 @@ impl Stacks {
             let uses = uses(file, templates, overrides);
             for resource in template.resources() {
                 let mut counts = count(&resource);
+                let having =
+                    uses.stacks.iter().filter(|own| conditions::has(template, &resource, own)).count();
+                let here = having > 0;
+                let times = f64::from(u32::try_from(having.max(1)).unwrap_or(1));
                 for (price, quantity) in &mut counts {
                     // Filters of all copies of a nested stack write into one metric.
-                    *quantity *= if *price == "metric" { 1.0 } else { uses.times };
+                    *quantity *= if *price == "metric" { 1.0 } else { times };
                 }
-                let here = conditions::has(template, &resource, overrides);
                 let off = if here { uses.off.as_deref() } else { resource.attribute("Condition").as_str() };
                 match off {
                     None => {
@@ -80,8 +84,9 @@ impl Stacks {
         for function in template.functions() {
             let megabytes = function.property("MemorySize").as_f64().unwrap_or(128.0);
             self.memory.insert(function.name().to_owned(), megabytes / 1024.0);
-            let metrics = Counts::from([("metric", METRICS_OF_A_FUNCTION)]);
-            add(&mut self.standing, metrics);
+            let answers = function.events().any(|(_, kind, _)| kind == "Api");
+            let metrics = METRICS_OF_A_FUNCTION + if answers { METRICS_OF_ANSWERS } else { 0.0 };
+            add(&mut self.standing, Counts::from([("metric", metrics)]));
             for (_, kind, properties) in function.events() {
                 match kind {
                     "Api" => {
@@ -117,25 +122,34 @@ impl Stacks {
 
 /// How many stacks are made of a template.
 struct Uses {
-    times: f64,
+    /// The parameters of each.
+    stacks: Vec<Parameters>,
     /// The condition that would have to be true for there to be any.
     off: Option<String>,
 }
 
-/// A template is a stack itself, unless others nest it: then it is as many as they have.
+/// A template is a stack itself, unless others nest it: then it is as many as they have, each with the values that it is given.
 fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Uses {
-    let mut uses = Uses { times: 0.0, off: None };
+    let mut uses = Uses { stacks: Vec::new(), off: None };
     for template in templates.values() {
         let stacks = template.of_type("AWS::CloudFormation::Stack");
         for stack in stacks.filter(|stack| stack.property("TemplateURL") == file) {
             if conditions::has(template, &stack, overrides) {
-                uses.times += 1.0;
+                let given = stack.property("Parameters").as_object().into_iter().flatten();
+                let plain =
+                    given.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+                uses.stacks.push(overrides.clone().into_iter().chain(plain).collect());
             } else {
                 uses.off = stack.attribute("Condition").as_str().map(str::to_owned);
             }
         }
     }
-    Uses { off: uses.off.filter(|_| uses.times == 0.0), times: uses.times.max(1.0) }
+    if uses.stacks.is_empty() {
+        uses.stacks.push(overrides.clone());
+    } else {
+        uses.off = None;
+    }
+    uses
 }
 
 fn add(to: &mut Counts, counts: Counts) {
@@ -226,7 +240,7 @@ Resources:
         let stacks = Stacks::of(&templates, &Parameters::new());
         let expected = Counts::from([
             ("alarm", 3.0),
-            ("metric", METRICS_OF_A_FUNCTION + 2.0 * DETAILED_METRICS_OF_A_METHOD),
+            ("metric", METRICS_OF_A_FUNCTION + METRICS_OF_ANSWERS + 2.0 * DETAILED_METRICS_OF_A_METHOD),
             ("queue_request", 657_000.0),
             ("waf_acl", 1.0),
             ("waf_bot_control", 0.0),
@@ -246,11 +260,14 @@ Resources:
 Resources:
   Slow: {Type: AWS::CloudWatch::Alarm, Properties: {MetricName: Duration}}
   Filter: {Type: AWS::Logs::MetricFilter, Properties: {MetricTransformations: [{}]}}
+  Answers: {Type: AWS::CloudWatch::Alarm, Condition: IsHttp, Properties: {MetricName: ServerErrors}}
+Parameters: {AnswersHttp: {Type: String, Default: 'false'}}
+Conditions: {IsHttp: !Equals [!Ref AnswersHttp, 'true']}
 ";
         let outer = "
 Resources:
   One: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
-  Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml}}
+  Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: alarms.yaml, Parameters: {AnswersHttp: 'true'}}}
   Egress: {Type: AWS::CloudFormation::Stack, Condition: HasEgress, Properties: {TemplateURL: egress.yaml}}
 Conditions: {HasEgress: !Equals ['on', 'off']}
 ";
@@ -258,14 +275,15 @@ Conditions: {HasEgress: !Equals ['on', 'off']}
         let files = [("alarms.yaml", nested), ("egress.yaml", egress), ("template.yaml", outer)];
         let templates = files.map(|(file, text)| (file.to_owned(), Template::parse(text))).into();
         let stacks = Stacks::of(&templates, &Parameters::new());
-        assert_eq!(stacks.standing, Counts::from([("alarm", 2.0), ("metric", 1.0)]));
+        assert_eq!(stacks.standing, Counts::from([("alarm", 3.0), ("metric", 1.0)]));
         assert_eq!(stacks.options["HasEgress"], Counts::from([("nat_gateway", HOURS)]));
     }
 
     #[test]
     fn each_function_writes_as_many_metrics_as_are_counted() {
         let source = include_str!("../../../../crates/lambda-host/src/metrics.rs");
-        let written = source.matches("metric(\"").count();
-        assert_eq!(written.to_string(), METRICS_OF_A_FUNCTION.to_string());
+        let names = source.split("metric(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let written = names.collect::<BTreeSet<_>>().len();
+        assert_eq!(written.to_string(), (METRICS_OF_A_FUNCTION + METRICS_OF_ANSWERS).to_string());
     }
 }

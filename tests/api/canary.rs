@@ -1,0 +1,110 @@
+//! The canary sees what customers see: a version that answers with 5xx fulfils the conditions of the alarms on which it is taken back, by
+//! the metrics that it writes. Name, namespace, dimensions and threshold are read from the template.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lambda_host::{Context, LambdaEvent};
+use local::functions::build;
+use primitives::Clock;
+use serde_json::{Value, json};
+use system_tests::template::Template;
+
+use crate::product::Product;
+
+/// What one version of a function wrote, a line for each request.
+struct Version {
+    function: String,
+    version: &'static str,
+    statuses: Vec<u64>,
+    lines: Vec<Value>,
+}
+
+/// Lets a version answer requests for a link. One that asks for a table that is not there stands for any release that cannot do its work.
+async fn version(name: &str, version: &'static str, is_broken: bool, requests: usize) -> Version {
+    let product = Product::start().await;
+    let mut environment = product.cloud.template().functions[name].environment.clone();
+    let function = format!("gantry-prod-{name}");
+    environment.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.clone());
+    environment.insert("AWS_LAMBDA_FUNCTION_VERSION".to_owned(), version.to_owned());
+    if is_broken {
+        environment.insert("TABLE_NAME".to_owned(), "no-such-table".to_owned());
+    }
+    let (host, built) = build(name, environment, Clock::system(), None).await.unwrap();
+    let sample = include_str!("../../events/api-auth/request-magic-link.json");
+    let (mut statuses, mut lines) = (Vec::new(), Vec::new());
+    for _ in 0..requests {
+        let event = LambdaEvent::new(serde_json::from_str(sample).unwrap(), Context::default());
+        statuses.push(built.invoke(event).await.unwrap()["statusCode"].as_u64().unwrap());
+        lines.push(host.metrics_of_last_invocation());
+    }
+    Version { function, version, statuses, lines }
+}
+
+/// What CloudWatch makes of the lines in one minute: the sum of a metric with exactly these dimensions
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+fn sum(lines: &[Value], namespace: &str, metric: &str, dimensions: &BTreeMap<String, String>) -> Option<f64> {
+    let of_line = |line: &Value| {
+        let is_it = line["_aws"]["CloudWatchMetrics"].as_array()?.iter().any(|directive| {
+            let sets = directive["Dimensions"].as_array().into_iter().flatten();
+            let named = |set: &Value| set.as_array().is_some_and(|set| set.iter().eq(dimensions.keys()));
+            directive["Namespace"] == namespace
+                && directive["Metrics"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|one| one["Name"] == metric))
+                && sets.into_iter().any(named)
+        });
+        let values = dimensions.iter().all(|(name, value)| line[name] == *value);
+        (is_it && values).then(|| line[metric].as_f64())?
+    };
+    lines.iter().filter_map(of_line).reduce(|sum, value| sum + value)
+}
+
+/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and version.
+fn counts(alarm: &str, watched: &Version, lines: &[Value]) -> bool {
+    let alarms = Template::of_file("alarms.yaml");
+    let alarm = alarms.resource(alarm).unwrap();
+    let given = json!({ "FunctionName": watched.function, "Version": watched.version });
+    let text =
+        |value: &Value| value["Ref"].as_str().map_or(value, |name| &given[name]).as_str().unwrap().to_owned();
+    let dimensions = alarm.property("Dimensions").as_array().unwrap().iter();
+    let dimensions = dimensions.map(|one| (text(&one["Name"]), text(&one["Value"]))).collect();
+    let (namespace, metric) = (alarm.property("Namespace"), alarm.property("MetricName"));
+    assert_eq!((alarm.property("Statistic"), alarm.property("Period")), (&json!("Sum"), &json!(60)));
+    assert_eq!(alarm.property("ComparisonOperator"), "GreaterThanThreshold");
+    assert_eq!(alarm.property("TreatMissingData"), "notBreaching");
+    let value = sum(lines, namespace.as_str().unwrap(), metric.as_str().unwrap(), &dimensions);
+    value.is_some_and(|value| value > alarm.property("Threshold").as_f64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_answers_with_5xx_is_taken_back() {
+    let broken = version("api-auth", "8", true, 5).await;
+    assert!(broken.statuses.iter().all(|status| *status >= 500), "{:?}", broken.statuses);
+    assert!(
+        counts("NewVersionServerErrors", &broken, &broken.lines[..1]),
+        "by one answer: {:?}",
+        broken.lines
+    );
+    assert!(counts("ServerErrors", &broken, &broken.lines), "and people are told");
+    assert!(!counts("ServerErrors", &broken, &broken.lines[..4]), "but not for a few");
+    let failures = ["Failures"].map(|metric| broken.lines[0][metric].as_u64());
+    assert_eq!(failures, [Some(0)], "Lambda's own errors do not show it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_refuses_what_is_wrong_stays_and_does_not_pay_for_the_one_before() {
+    let good = version("api-auth", "8", false, 12).await;
+    assert!(good.statuses.iter().all(|status| *status < 500), "{:?}", good.statuses);
+    assert!(good.statuses.contains(&429), "a refusal is no failure: {:?}", good.statuses);
+    let before = version("api-auth", "7", true, 5).await;
+    let all = [before.lines.clone(), good.lines.clone()].concat();
+    assert!(
+        !counts("NewVersionServerErrors", &good, &all),
+        "a fix can be deployed while the version before fails"
+    );
+    assert!(counts("NewVersionServerErrors", &before, &all));
+    assert!(!counts("ServerErrors", &good, &good.lines));
+    let at = good.lines[0]["_aws"]["Timestamp"].as_i64().unwrap();
+    assert!(Timestamp::from_millisecond(at).is_ok());
+}
