@@ -14,9 +14,9 @@ use crate::process::output;
 pub struct Options {
     /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`. Else the AWS command line is needed, with credentials.
     stack: String,
-    /// What it is about, such as `outbox`.
+    /// What it is about: `outbox` or `stripe`.
     subject: String,
-    /// What to do with it: `list`, or what its subject has, such as `republish`.
+    /// What to do with it: `list` or `republish` the outbox, list the `parked` events of Stripe or `replay` them.
     action: String,
     /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`.
     #[arg(long)]
@@ -27,6 +27,12 @@ pub struct Options {
     /// How many at once.
     #[arg(long)]
     limit: Option<u64>,
+    /// Only the event of this id.
+    #[arg(long)]
+    event_id: Option<String>,
+    /// Only what was put aside for this reason.
+    #[arg(long)]
+    reason: Option<String>,
     /// Where `cargo dev` plays AWS.
     #[arg(long, default_value = "http://127.0.0.1:3001")]
     local_url: String,
@@ -39,6 +45,8 @@ impl Options {
             ("from", self.from.as_deref().map(Value::from)),
             ("until", self.until.as_deref().map(Value::from)),
             ("limit", self.limit.map(Value::from)),
+            ("event_id", self.event_id.as_deref().map(Value::from)),
+            ("reason", self.reason.as_deref().map(Value::from)),
         ] {
             if let Some(value) = value {
                 command[name] = value;
@@ -118,6 +126,8 @@ mod tests {
             from: Some("2026-11-24T09:00:00Z".to_owned()),
             until: None,
             limit: Some(10),
+            event_id: None,
+            reason: None,
             local_url: String::new(),
         };
         let wanted = json!({ "command": "outbox.list", "from": "2026-11-24T09:00:00Z", "limit": 10 });
