@@ -138,7 +138,7 @@ impl StripeEvents {
 
     async fn replay_one(&self, cause: &Cause, parked: &ParkedSummary, replayed: &mut Replayed) {
         let id = parked.event_id.clone();
-        match self.decide_anew(cause, parked).await {
+        match Box::pin(self.decide_anew(cause, parked)).await {
             Ok(Some(Received::Applied | Received::AppliedSecond | Received::Ignored)) => {
                 replayed.applied.push(id);
             }

@@ -124,7 +124,8 @@ impl StripeEvents {
                 if time_left() < RESERVE {
                     return Err(BillingError::Contended);
                 }
-                self.try_again(cause, &parked).await;
+                // Boxed: it is large, and rarely needed.
+                Box::pin(self.try_again(cause, &parked)).await;
             }
             if next.is_none() {
                 return Ok(());
@@ -312,7 +313,7 @@ fn whose(news: &News, mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkRea
         (Some(mapping), claims) if claims.iter().all(|claim| *claim == mapping.org_id) => Ok(mapping.org_id),
         (None, [claimed]) => Ok(*claimed),
         (None, []) => Err(ParkReason::UnknownCustomer),
-        (Some(_), _) | (None, _) => Err(ParkReason::OrgMismatch),
+        _ => Err(ParkReason::OrgMismatch),
     }
 }
 

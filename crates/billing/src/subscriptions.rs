@@ -109,10 +109,8 @@ impl Subscriptions {
     /// Whether this would be one more living subscription than we can keep.
     pub(crate) fn is_one_too_many(&self, subscription: &Subscription) -> bool {
         let begins = !matches!(subscription.phase(), Phase::NotBegun | Phase::Over);
-        let live = |record: &&SubscriptionRecord| record.is_live();
-        begins
-            && self.find(&subscription.id).filter(live).is_none()
-            && self.known.iter().filter(live).count() >= LIVE
+        let known = self.find(&subscription.id).is_some_and(SubscriptionRecord::is_live);
+        begins && !known && self.known.iter().filter(|record| record.is_live()).count() >= LIVE
     }
 
     pub(crate) fn find(&self, id: &SubscriptionId) -> Option<&SubscriptionRecord> {

@@ -292,9 +292,10 @@ impl Invoice {
                 Some(id) => Some(id),
                 None => fields.id_if_any("subscription")?,
             },
-            status: match fields.has("status") {
-                true => Some(status(fields.text("status")?, InvoiceStatus::find)?),
-                false => None,
+            status: if fields.has("status") {
+                Some(status(fields.text("status")?, InvoiceStatus::find)?)
+            } else {
+                None
             },
             created: fields.time("created")?,
             amount_due: fields.number("amount_due")?,
