@@ -17,6 +17,28 @@ const FORBIDDEN_NAMES: &[&str] =
 const FORBIDDEN_MARKS: &[&str] =
     &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
 
+/// Readers of JSON that take more than its description says.
+const LENIENT_READERS: &[&str] = &["serde_json::from_", "axum::Json"];
+/// Derived readers that go through a buffer of serde's own, which no reader around them sees.
+const BUFFERED: &[&str] = &["serde(untagged", "serde(flatten", "serde(tag"];
+/// Where these are right: the strict readers themselves, and commands of operators, which are flat.
+const READERS: &[&str] = &["crates/primitives/src/json", "functions/operator/src/lib.rs"];
+/// What is not shipped: tools, tests, and the imitation of AWS, which is spoken to by SDKs alone.
+const NOT_SHIPPED: &[&str] = &[
+    "tests/",
+    "crates/bare-functions/",
+    "crates/benchmarks/",
+    "crates/local/",
+    "crates/test-support/",
+    "crates/xtask/",
+];
+
+fn reads_outside_json(path: &Path) -> bool {
+    let within = |roots: &[&str]| roots.iter().any(|root| path.starts_with(root));
+    let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs");
+    !within(READERS) && !within(NOT_SHIPPED) && !is_test
+}
+
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a source folder is readable") {
         let path = entry.expect("an entry of a source folder is readable").path();
@@ -41,6 +63,22 @@ fn file_rules(path: &Path, text: &str) -> Vec<String> {
         let name = part.trim_end_matches(".rs");
         if FORBIDDEN_NAMES.contains(&name) {
             problems.push(format!("{shown}: {name:?} says nothing; name it by the noun that it owns."));
+        }
+    }
+    if reads_outside_json(path) {
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut derives_reader = false;
+        for (number, line) in shipped.lines().enumerate() {
+            let buffered = BUFFERED.iter().any(|kind| line.contains(kind)) && derives_reader;
+            if buffered || LENIENT_READERS.iter().any(|reader| line.contains(reader)) {
+                problems.push(format!(
+                    "{shown}:{}: this takes arrays for objects; read it with primitives::json, and without a tag.",
+                    number + 1
+                ));
+            }
+            if line.contains("derive(") {
+                derives_reader = line.contains("Deserialize");
+            }
         }
     }
     for (number, line) in text.lines().enumerate() {
@@ -80,6 +118,20 @@ fn a_long_file_is_noticed() {
 #[test]
 fn a_name_without_meaning_is_noticed() {
     assert_noticed(&file_rules(Path::new("crates/utils/src/lib.rs"), ""), "\"utils\" says nothing");
+}
+
+#[test]
+fn a_reader_that_takes_arrays_for_objects_is_noticed() {
+    let text =
+        "let input: Input = serde_json::from_slice(&body)?;\n#[cfg(test)]\nlet x = serde_json::from_str(y);";
+    let path = "functions/api-orgs/src/members.rs";
+    let problems = file_rules(Path::new(path), text);
+    assert_noticed(&problems, "members.rs:1: this takes arrays for objects");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_none(&file_rules(Path::new("crates/table/tests/store.rs"), text));
+    let read = "#[derive(Debug, Deserialize)]\n#[serde(tag = \"type\")]\nenum Kind {}";
+    assert_noticed(&file_rules(Path::new(path), read), "members.rs:2: this takes arrays");
+    assert_none(&file_rules(Path::new(path), &read.replace("Deserialize", "Serialize")));
 }
 
 #[test]

@@ -1,6 +1,9 @@
-use primitives::{EventId, MemberId, OrgId, Timestamp, UserId};
+use primitives::{EventId, MemberId, OrgId, Timestamp, UserId, json};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::Value;
 
 /// What the event bus shows as the source of all our events.
@@ -29,7 +32,7 @@ pub struct Aggregate {
 }
 
 /// Who caused an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ActorRef {
     /// Somebody who is not signed in.
@@ -49,6 +52,41 @@ pub enum ActorRef {
     },
     /// Stripe, by a signed webhook.
     Stripe,
+}
+
+/// As it is written. Serde would read a tagged enum through a buffer, where an array stands for an object again.
+#[derive(Deserialize)]
+struct WrittenActor {
+    r#type: ActorKind,
+    user_id: Option<UserId>,
+    member_id: Option<MemberId>,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActorKind {
+    Anonymous,
+    User,
+    System,
+    Stripe,
+}
+
+impl<'de> Deserialize<'de> for ActorRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = WrittenActor::deserialize(deserializer)?;
+        Ok(match written.r#type {
+            ActorKind::Anonymous => Self::Anonymous,
+            ActorKind::User => {
+                let user_id = written.user_id.ok_or_else(|| D::Error::missing_field("user_id"))?;
+                Self::User { user_id, member_id: written.member_id }
+            }
+            ActorKind::System => {
+                Self::System { name: written.name.ok_or_else(|| D::Error::missing_field("name"))? }
+            }
+            ActorKind::Stripe => Self::Stripe,
+        })
+    }
 }
 
 /// An event as it is stored and carried.
@@ -82,7 +120,7 @@ pub struct Envelope {
 impl Envelope {
     /// The data as `E`, where this is an event of that kind and version.
     pub fn data<E: Event>(&self) -> Option<Result<E, serde_json::Error>> {
-        (self.kind == E::NAME && self.version == E::VERSION).then(|| E::deserialize(&self.data))
+        (self.kind == E::NAME && self.version == E::VERSION).then(|| json::from_ref(&self.data))
     }
 }
 

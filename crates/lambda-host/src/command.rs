@@ -19,10 +19,10 @@ impl Host {
     {
         let work = Arc::new(work);
         Function::new(self, move |event| {
-            // serde would read an array as an object, member by member
+            // A command is told by a member, so serde reads it through a buffer, and an array in it as an object.
             let command = match event.payload {
                 payload @ Value::Object(_) => {
-                    serde_json::from_value(payload).map_err(|error| error.to_string())
+                    primitives::json::from_value(payload).map_err(|error| error.to_string())
                 }
                 _ => Err("a command is a JSON object".to_owned()),
             };

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use http_api::{Authenticate, Edge, EdgeSettings, Problem};
 use identity::{Authority, SigningKeys};
 use lambda_runtime::Error;
-use primitives::{Clock, Ids, Keys};
+use primitives::{Clock, Ids, Keys, json};
 use table::{Call, CursorKey, Table};
 use tokio::time::Instant;
 
@@ -205,7 +205,7 @@ impl Host {
         let text = self.0.environment.optional(variable);
         text.map_or_else(
             || Ok(T::default()),
-            |text| serde_json::from_str(text).map_err(|error| wrong(variable, error.to_string())),
+            |text| json::from_str(text).map_err(|error| wrong(variable, error.to_string())),
         )
     }
 

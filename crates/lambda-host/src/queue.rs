@@ -3,9 +3,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use events::Envelope;
 use futures::{FutureExt, StreamExt, stream};
-use primitives::Fault;
+use primitives::{Fault, json};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -56,14 +56,14 @@ impl Host {
         Function::new(self, move |event| {
             let work = Arc::clone(&work);
             async move {
-                let batch: SqsEvent = serde_json::from_value(event.payload)?;
+                let batch: SqsEvent = json::from_value(event.payload)?;
                 let failures: Vec<Value> = stream::iter(batch.records)
                     .map(|message| one(message, Arc::clone(&work)))
                     .buffer_unordered(AT_ONCE)
-                    .filter_map(async |failed| failed.map(|id| json!({ "itemIdentifier": id })))
+                    .filter_map(async |failed| failed.map(|id| serde_json::json!({ "itemIdentifier": id })))
                     .collect()
                     .await;
-                Ok(json!({ "batchItemFailures": failures }))
+                Ok(serde_json::json!({ "batchItemFailures": failures }))
             }
         })
     }
@@ -78,7 +78,7 @@ where
 {
     let id = message.message_id.unwrap_or_default();
     let body = message.body.unwrap_or_default();
-    let parsed = match serde_json::from_str(&body) {
+    let parsed = match json::from_str(&body) {
         Ok(parsed) => parsed,
         Err(error) => {
             tracing::error!(message_id = id, %error, "a message is not what this queue carries");

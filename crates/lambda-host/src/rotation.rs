@@ -45,7 +45,7 @@ impl Host {
         Function::new(self, move |event| {
             let work = Arc::clone(&work);
             async move {
-                work(serde_json::from_value(event.payload)?).await?;
+                work(primitives::json::from_value(event.payload)?).await?;
                 Ok(Value::Null)
             }
         })

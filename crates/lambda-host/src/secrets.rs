@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
-use primitives::{Clock, Fault, FaultKind, Keys, Secret, SignedDuration, Timestamp};
+use primitives::{Clock, Fault, FaultKind, Keys, Secret, SignedDuration, Timestamp, json};
 use tokio::sync::Mutex;
 
 /// For how long a secret is used before it is read again, so that a rotation reaches every instance.
@@ -202,7 +202,7 @@ pub fn key(text: &str) -> Result<Secret<String>, String> {
         key: Secret<String>,
     }
     const SHORTEST: usize = 32;
-    let document: Document = serde_json::from_str(text).map_err(|_| r#"expected {"key": "…"}"#.to_owned())?;
+    let document: Document = json::from_str(text).map_err(|_| r#"expected {"key": "…"}"#.to_owned())?;
     if document.key.expose().len() < SHORTEST {
         return Err(format!("the key is shorter than {SHORTEST} characters"));
     }

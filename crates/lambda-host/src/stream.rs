@@ -28,7 +28,7 @@ impl Host {
         Function::new(self, move |event| {
             let work = Arc::clone(&work);
             async move {
-                let batch: Event = serde_json::from_value(event.payload)?;
+                let batch: Event = primitives::json::from_value(event.payload)?;
                 Ok(match work(batch.records).await {
                     StreamOutcome::Done => json!({ "batchItemFailures": [] }),
                     StreamOutcome::FailedAt(sequence_number) => {

@@ -7,8 +7,8 @@ mod clock;
 mod email;
 mod fault;
 mod id;
-
 mod ids;
+pub mod json;
 mod keys;
 mod name;
 mod page;

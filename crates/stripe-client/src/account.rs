@@ -1,4 +1,4 @@
-use primitives::Secret;
+use primitives::{Secret, json};
 use serde::Deserialize;
 
 use crate::{ApiKey, Client, ClientOptions, WebhookSecrets};
@@ -37,7 +37,7 @@ impl Account {
             webhook_secrets: Vec<Secret<String>>,
         }
         // The parser's error would quote the secret.
-        let document: Document = serde_json::from_str(text).map_err(|_| InvalidAccount::Form)?;
+        let document: Document = json::from_str(text).map_err(|_| InvalidAccount::Form)?;
         let key = ApiKey::new(document.api_key)?;
         let livemode = key.livemode();
         let webhook_secrets = WebhookSecrets::new(document.webhook_secrets)?;

@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt, Limited};
-use primitives::random_secret;
+use primitives::{json, random_secret};
 use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
 use stripe_billing::subscription::RetrieveSubscription;
 use stripe_client_core::{
@@ -146,7 +146,7 @@ impl Client {
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        let answer: wire::ErrorAnswer = serde_json::from_slice(&body).unwrap_or_default();
+        let answer: wire::ErrorAnswer = json::from_slice(&body).unwrap_or_default();
         let code = answer.error.code.or(answer.error.r#type);
         Err(Failure {
             retry: is_worth_retrying(status, should_retry.as_deref()),

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use primitives::json;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -85,7 +86,7 @@ pub enum InvoiceChange {
 impl Event {
     /// Reads what all events have; see [`Event::read`] for what this one is about.
     pub fn parse(body: &[u8]) -> Result<Self, UnreadableEvent> {
-        let event = Value::Object(serde_json::from_slice::<Map<String, Value>>(body)?);
+        let event = Value::Object(json::from_slice::<Map<String, Value>>(body)?);
         let fields = Fields::of(&event).ok_or(UnreadableEvent::Field("object"))?;
         let text = |name| fields.text(name).map_err(|_| UnreadableEvent::Field(name));
         let (kind, api_version) = (text("type")?, fields.optional_text("api_version"));

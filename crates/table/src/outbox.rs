@@ -32,7 +32,7 @@ pub struct OutboxRow {
 impl OutboxRow {
     /// The event.
     pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
-        serde_json::from_str(&self.envelope)
+        primitives::json::from_str(&self.envelope)
     }
 }
 
@@ -51,7 +51,7 @@ impl Unpublished {
     pub fn event(&self) -> Result<(&str, Envelope), String> {
         let text = self.envelope.as_str().ok_or("the row has no text attribute \"envelope\"")?;
         let event: Envelope =
-            serde_json::from_str(text).map_err(|error| format!("the envelope is no event: {error}"))?;
+            primitives::json::from_str(text).map_err(|error| format!("the envelope is no event: {error}"))?;
         if event.id.to_string() != self.id {
             return Err(format!("it is the event {} under another key", event.id));
         }

@@ -20,6 +20,7 @@ pub(super) async fn clock(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AdvanceRequest {
     /// A duration such as `15d`, `36h`, `90m`.
     advance: String,

@@ -83,6 +83,7 @@ pub(super) async fn push_endpoints(Shared(engine): Shared<Arc<Engine>>) -> Json<
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct EndpointChoice {
     arn: String,
 }

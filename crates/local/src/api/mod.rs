@@ -15,6 +15,7 @@ use axum::{Json, Router, middleware};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -67,16 +68,17 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A request's JSON; what is none is an error of this API.
+/// A request's JSON, read as strictly as the product reads its own; what is none is an error of this API.
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let read = Json::from_request(request, state).await;
-        let refused = |error: JsonRejection| Problem(error.status(), error.body_text());
-        read.map(|Json(body)| Self(body)).map_err(refused)
+        let read = Json::<Box<RawValue>>::from_request(request, state).await;
+        let Json(text) = read.map_err(|error: JsonRejection| Problem(error.status(), error.body_text()))?;
+        let body = primitives::json::from_str(text.get());
+        body.map(Self).map_err(|error| Problem(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
     }
 }
 
