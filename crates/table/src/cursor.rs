@@ -28,12 +28,14 @@ impl CursorKey {
     }
 
     /// `list` names tenant and query: a cursor opens only for the same.
-    pub(crate) fn seal(&self, list: &str, last: &Attributes) -> Option<String> {
-        let plain: HashMap<&String, &String> =
-            last.iter().map(|(name, value)| Some((name, value.as_s().ok()?))).collect::<Option<_>>()?;
-        let mut bytes = serde_json::to_vec(&plain).ok()?;
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(list.as_bytes()), &mut bytes).ok()?;
-        Some(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &bytes].concat()))
+    pub(crate) fn seal(&self, list: &str, last: &Attributes) -> Result<String, StoreError> {
+        let plain: Option<HashMap<&String, &String>> =
+            last.iter().map(|(name, value)| Some((name, value.as_s().ok()?))).collect();
+        let mut bytes =
+            plain.and_then(|plain| serde_json::to_vec(&plain).ok()).ok_or(StoreError::Unsealed)?;
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(list.as_bytes()), &mut bytes);
+        let nonce = nonce.map_err(|_| StoreError::Unsealed)?;
+        Ok(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &bytes].concat()))
     }
 
     fn open(&self, list: &str, cursor: &str) -> Option<Attributes> {
@@ -42,7 +44,7 @@ impl CursorKey {
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
         let plain = self.0.open_in_place(nonce, Aad::from(list.as_bytes()), &mut sealed).ok()?;
-        let last: HashMap<String, String> = serde_json::from_slice(plain).ok()?;
+        let last: HashMap<String, String> = primitives::json::from_slice(plain).ok()?;
         Some(last.into_iter().map(|(name, value)| (name, text(value))).collect())
     }
 }
@@ -75,6 +77,13 @@ mod tests {
         assert_eq!(open(&once, "org_1 members", &cursor).unwrap(), last());
         let twice = Keys { current: key("third"), previous: Some(key("second")) };
         assert!(matches!(open(&twice, "org_1 members", &cursor), Err(StoreError::ForeignCursor)));
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_does_not_end_the_list() {
+        let number = HashMap::from([("pk".to_owned(), crate::item::number(1))]);
+        let sealed = CursorKey::from_secret("secret").seal("org_1 members", &number);
+        assert!(matches!(sealed, Err(StoreError::Unsealed)));
     }
 
     #[test]

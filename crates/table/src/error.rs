@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The cursor was not made by us for this list of this tenant.
     #[error("this cursor does not belong to this list; start again without one")]
     ForeignCursor,
+    /// A cursor for the next page could not be made: a fault of ours.
+    #[error("the end of a page could not be sealed into a cursor")]
+    Unsealed,
 }
 
 impl StoreError {
@@ -88,7 +91,9 @@ impl Fault for StoreError {
         match self {
             Self::Unavailable { .. } => FaultKind::Unavailable,
             Self::ForeignCursor => FaultKind::Invalid,
-            Self::Refused { .. } | Self::Shape { .. } | Self::TooLarge { .. } => FaultKind::Internal,
+            Self::Refused { .. } | Self::Shape { .. } | Self::TooLarge { .. } | Self::Unsealed => {
+                FaultKind::Internal
+            }
         }
     }
 
@@ -96,7 +101,7 @@ impl Fault for StoreError {
         match self {
             Self::Unavailable { .. } => "unavailable",
             Self::ForeignCursor => "invalid_cursor",
-            Self::Refused { .. } | Self::Shape { .. } | Self::TooLarge { .. } => "internal",
+            Self::Refused { .. } | Self::Shape { .. } | Self::TooLarge { .. } | Self::Unsealed => "internal",
         }
     }
 

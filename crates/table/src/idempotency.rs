@@ -64,11 +64,8 @@ pub enum Begun {
     New(Claim),
     /// Give the answer that was given before.
     Replay(StoredAnswer),
-    /// The first one is still being carried out: ask again after so many seconds.
-    InFlight {
-        /// Seconds until the first one's lease ends.
-        retry_after: u64,
-    },
+    /// The first one is still being carried out, or died less than [`IDEMPOTENCY_LEASE`] ago.
+    InFlight,
     /// The key was used for another request.
     Mismatch,
 }
@@ -76,7 +73,6 @@ pub enum Begun {
 #[derive(Deserialize)]
 struct Record {
     request: String,
-    lease_until: i64,
     expires_at: i64,
     answer: Option<StoredAnswer>,
 }
@@ -158,11 +154,7 @@ fn found(record: &Record, request: &str, now: Timestamp) -> Begun {
     if record.request != request && record.expires_at > now.as_second() {
         return Begun::Mismatch;
     }
-    if let Some(answer) = &record.answer {
-        return Begun::Replay(answer.clone());
-    }
-    let left = record.lease_until.saturating_sub(now.as_millisecond()).max(0).unsigned_abs();
-    Begun::InFlight { retry_after: left.div_ceil(1000).max(1) }
+    record.answer.clone().map_or(Begun::InFlight, Begun::Replay)
 }
 
 /// The write that stores the answer, in the transaction of the effect: fails if the claim was lost to another.

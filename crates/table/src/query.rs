@@ -104,6 +104,16 @@ impl Query {
         self
     }
 
+    /// Where this item stands in the query, as `DynamoDB` is told where to go on.
+    fn position(&self, item: &Attributes) -> Attributes {
+        let names: &[&str] = if self.index { &[PK, SK, GSI1_PK, GSI1_SK] } else { &[PK, SK] };
+        names
+            .iter()
+            .filter_map(|name| item.get_key_value(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
     /// Tenant and query, as cursors are bound to them.
     fn list(&self) -> String {
         format!("{} {:?} {:?}", self.pk, self.range, self.order)
@@ -121,8 +131,15 @@ impl Table {
     ) -> Result<Page<T>, StoreError> {
         let list = query.list();
         let start = cursor.map(|cursor| cursor::open(keys, &list, cursor)).transpose()?;
-        let (items, last) = self.query(query, limit.get(), start).await?;
-        Ok(Page { items, next_cursor: last.and_then(|last| keys.current.seal(&list, &last)) })
+        // One more than asked for tells whether there is a next page: a full last one has none.
+        let (mut items, mut next) = self.rows(query, limit.get() + 1, start).await?;
+        if items.len() > limit.get() {
+            items.truncate(limit.get());
+            next = items.last().map(|last| query.position(last));
+        }
+        let next_cursor = next.map(|next| keys.current.seal(&list, &next)).transpose()?;
+        let items = items.into_iter().map(|item| read(query.kind, item)).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor })
     }
 
     /// Up to `limit` items from the beginning.
@@ -153,6 +170,17 @@ impl Table {
         limit: usize,
         start: Option<Attributes>,
     ) -> Result<(Vec<T>, Option<Attributes>), StoreError> {
+        let (items, last) = self.rows(query, limit, start).await?;
+        Ok((items.into_iter().map(|item| read(query.kind, item)).collect::<Result<_, _>>()?, last))
+    }
+
+    /// The items as they are stored, and where the query stopped before its end.
+    async fn rows(
+        &self,
+        query: &Query,
+        limit: usize,
+        start: Option<Attributes>,
+    ) -> Result<(Vec<Attributes>, Option<Attributes>), StoreError> {
         let (pk, sk) = if query.index { (GSI1_PK, GSI1_SK) } else { (PK, SK) };
         let (condition, value, first) = match &query.range {
             Range::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", prefix, None),
@@ -183,8 +211,6 @@ impl Table {
             .await
             .map_err(|error| StoreError::from_sdk("Query", error))?;
         self.usage().record("Query", false, answer.consumed_capacity());
-        let items = answer.items.unwrap_or_default();
-        let items = items.into_iter().map(|item| read(query.kind, item)).collect::<Result<_, _>>()?;
-        Ok((items, answer.last_evaluated_key))
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
     }
 }
