@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cloud,
+    cloud, contract,
     process::{cargo, run as run_command, seconds, step},
     sbom, templates, tools,
 };
@@ -45,6 +45,8 @@ enum Part {
     Workflows,
     /// What each function is made of, as `CycloneDX` into `target/sbom`
     Sbom,
+    /// The API's description, read by programs of others and compared with the running product
+    Contract,
     /// The template, deployed to an emulated AWS and walked through
     Cloud,
 }
@@ -60,6 +62,7 @@ const ALL: &[Part] = &[
     Part::Secrets,
     Part::Workflows,
     Part::Sbom,
+    Part::Contract,
     Part::Cloud,
 ];
 
@@ -83,6 +86,9 @@ impl Part {
             Self::Secrets => "secrets (checkov)",
             Self::Workflows => "workflows (zizmor)",
             Self::Sbom => "bill of materials (cargo cyclonedx)",
+            Self::Contract => {
+                "contract (openapi-spec-validator, redocly, openapi-typescript, tsc, schemathesis)"
+            }
             Self::Cloud => "cloud (emulated AWS)",
         }
     }
@@ -97,6 +103,9 @@ impl Part {
             Self::Secrets => &["checkov"],
             Self::Workflows => &["zizmor"],
             Self::Sbom => &["cargo-cyclonedx"],
+            Self::Contract => {
+                &["node", "openapi-spec-validator", "openapi-typescript", "redocly", "schemathesis", "tsc"]
+            }
             Self::Cloud => &["ministack", "sam"],
         }
     }
@@ -135,6 +144,7 @@ impl Part {
                 ".github",
             ])),
             Self::Sbom => sbom::write(root),
+            Self::Contract => contract::check(root),
             Self::Cloud => cloud::check(root),
         }
     }

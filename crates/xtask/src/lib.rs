@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod check;
 pub mod cloud;
+pub mod contract;
 pub mod fuzz;
 pub mod generate;
 pub mod invoke;

@@ -14,7 +14,9 @@ use crate::process::{cargo, run, step};
 /// Environments of packages from `PyPI`: those that pin the same library in other versions cannot share one.
 /// `crates/xtask/tools/<name>.in` says what is wanted, `<name>.txt` beside it which files it comes in, each with
 /// its hash; the first lines there are the command that writes it.
-const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator"];
+const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator", "contract"];
+/// The environment of packages from npm, locked in `tests/contract`.
+const NPM: &str = "npm";
 /// From crates.io.
 const CARGO_TOOLS: &[(&str, &str)] = &[("cargo-deny", "0.20.2"), ("cargo-cyclonedx", "0.5.9")];
 /// From crates.io too, and only where they are named: no check needs them.
@@ -29,10 +31,15 @@ pub fn find(root: &Path, name: &str) -> Option<PathBuf> {
     let tools = folder(root);
     let ours = ENVIRONMENTS.iter().map(|name| tools.join(name).join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    ours.chain([tools.join("bin")])
+    ours.chain([tools.join("bin"), npm_folder(root).join("node_modules").join(".bin")])
         .chain(std::env::split_paths(&path))
         .map(|place| place.join(name))
         .find(|tool| tool.is_file())
+}
+
+/// Where packages from npm are.
+pub fn npm_folder(root: &Path) -> PathBuf {
+    folder(root).join(NPM)
 }
 
 /// The Python that has the emulated AWS; `None` where it is not installed.
@@ -57,7 +64,7 @@ pub struct Options {
 }
 
 fn names() -> PossibleValuesParser {
-    let environments = ENVIRONMENTS.iter().copied();
+    let environments = ENVIRONMENTS.iter().copied().chain([NPM]);
     let programs = CARGO_TOOLS.iter().chain(TOOLS_ON_DEMAND).map(|(name, _)| *name);
     PossibleValuesParser::new(environments.chain(programs))
 }
@@ -68,6 +75,9 @@ pub fn install(root: &Path, options: &Options) -> Result<()> {
     let mut all = Ok(());
     for name in ENVIRONMENTS.iter().filter(|name| wanted(name)) {
         all = all.and(step(name, || install_python(root, name)).0);
+    }
+    if wanted(NPM) {
+        all = all.and(step(NPM, || install_npm(root)).0);
     }
     let on_demand = TOOLS_ON_DEMAND.iter().filter(|(name, _)| options.only.iter().any(|only| only == name));
     for (name, version) in CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)).chain(on_demand) {
@@ -93,6 +103,28 @@ fn install_python(root: &Path, name: &str) -> Result<()> {
         .args(["install", "--quiet", "--disable-pip-version-check"])
         .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"])
         .arg(&locked))?;
+    fs::write(&stamp, wanted).context("cannot write into target/tools")
+}
+
+/// Installs the locked packages, and runs nothing of theirs while they are installed.
+fn install_npm(root: &Path) -> Result<()> {
+    let (source, place) = (root.join("tests/contract"), npm_folder(root));
+    let stamp = place.join("installed");
+    let wanted =
+        fs::read_to_string(source.join("package-lock.json")).context("cannot read the locked packages")?;
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        println!("already there");
+        return Ok(());
+    }
+    if find(root, "npm").is_none() {
+        println!("npm is not installed: `cargo xtask check contract` will be skipped");
+        return Ok(());
+    }
+    fs::create_dir_all(&place).context("cannot create target/tools")?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(source.join(file), place.join(file)).with_context(|| format!("cannot copy {file}"))?;
+    }
+    run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&place))?;
     fs::write(&stamp, wanted).context("cannot write into target/tools")
 }
 

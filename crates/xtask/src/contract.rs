@@ -1,0 +1,156 @@
+//! Lets programs of others read `docs/openapi.json`, and compare it with the running product.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::{
+    process::{cargo, run},
+    tools,
+};
+
+/// Of this workspace, from its root.
+const DESCRIPTION: &str = "docs/openapi.json";
+const FOLDER: &str = "tests/contract";
+
+/// Everything: the form, a client made from it, and the product behind it.
+pub fn check(root: &Path) -> Result<()> {
+    let description = root.join(DESCRIPTION);
+    run(tools::command(root, "openapi-spec-validator").arg(&description))?;
+    let quiet = [("REDOCLY_TELEMETRY", "off"), ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")];
+    run(tools::command(root, "redocly")
+        .args(["lint", "--config", "tests/contract/redocly.yaml"])
+        .arg(&description)
+        .envs(quiet))?;
+    let client = client(root, &description)?;
+    let product = Product::start(root)?;
+    run(Command::new("node").arg(client).env("GANTRY_API_URL", &product.url))?;
+    run(tools::command(root, "schemathesis")
+        .args(["--config-file", "tests/contract/schemathesis.toml", "run", "--url", &product.url])
+        .arg(&description))
+}
+
+/// A typed client, compiled: what the description is worth to whoever writes a frontend. Gives the program.
+fn client(root: &Path, description: &Path) -> Result<PathBuf> {
+    // Below the folder of the packages, where the compiler looks for them.
+    let folder = tools::npm_folder(root).join("client");
+    fs::create_dir_all(&folder).context("cannot create the client's folder")?;
+    for file in ["walk.ts", "tsconfig.json"] {
+        fs::copy(root.join(FOLDER).join(file), folder.join(file))
+            .with_context(|| format!("cannot copy {file}"))?;
+    }
+    run(tools::command(root, "openapi-typescript")
+        .arg(description)
+        .arg("--output")
+        .arg(folder.join("schema.ts")))?;
+    run(tools::command(root, "tsc").arg("--project").arg(folder.join("tsconfig.json")))?;
+    Ok(folder.join("walk.js"))
+}
+
+/// The product as `cargo dev` runs it, in memory, on ports of its own. Ends when it is dropped.
+struct Product {
+    process: Child,
+    url: String,
+}
+
+impl Product {
+    fn start(root: &Path) -> Result<Self> {
+        let port = free_ports()?.to_string();
+        let arguments = ["--ephemeral", "--log", "error", "--port", &port];
+        let mut process = Command::new(build(root)?)
+            .args(arguments)
+            .current_dir(root)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the product")?;
+        let output = process.stdout.take().context("the product has no output")?;
+        let product = Self { process, url: format!("http://localhost:{port}") };
+        // It greets when it is up, and ends without a word when it is not.
+        let mut greeting = String::new();
+        let read = BufReader::new(output).read_line(&mut greeting).context("the product cannot be heard")?;
+        ensure!(read > 0, "the product does not start; see above");
+        Ok(product)
+    }
+}
+
+impl Drop for Product {
+    fn drop(&mut self) {
+        if let Err(error) = self.process.kill().and_then(|()| self.process.wait().map(drop)) {
+            eprintln!("the product cannot be stopped: {error}");
+        }
+    }
+}
+
+/// The first of four ports in a row that are free.
+fn free_ports() -> Result<u16> {
+    for _ in 0..100 {
+        let first = TcpListener::bind(("127.0.0.1", 0))?;
+        let port = first.local_addr()?.port();
+        let next = (1..4).map(|step| TcpListener::bind(("127.0.0.1", port.saturating_add(step))));
+        if next.collect::<Result<Vec<_>, _>>().is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no four ports in a row are free")
+}
+
+/// Builds the product with the features that the tests have, so that nothing is built twice, and gives its program.
+fn build(root: &Path) -> Result<PathBuf> {
+    let output = cargo(root)
+        .args(["build", "--workspace", "--locked", "--bins", "--test", "deployed"])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    ensure!(output.status.success(), "the product does not build; see above");
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    lines.filter_map(program).next_back().context("cargo built no `local`")
+}
+
+/// The product's program, where this line of cargo's report tells of it.
+fn program(line: &[u8]) -> Option<PathBuf> {
+    let report: Value = serde_json::from_slice(line).ok()?;
+    let is_product = report["target"]["name"] == "local" && report["target"]["kind"][0] == "bin";
+    is_product.then(|| report["executable"].as_str().map(PathBuf::from)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::workspace_root;
+
+    #[test]
+    fn ports_are_free_in_a_row() {
+        let port = free_ports().unwrap();
+        for step in 0..4 {
+            assert!(TcpListener::bind(("127.0.0.1", port + step)).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_locked_packages_come_from_no_address_of_ours() {
+        let folder = workspace_root().join(FOLDER);
+        let read = |name: &str| -> Value {
+            serde_json::from_str(&fs::read_to_string(folder.join(name)).unwrap()).unwrap()
+        };
+        let (wanted, locked) = (read("package.json"), read("package-lock.json"));
+        assert_eq!(locked["packages"][""]["devDependencies"], wanted["devDependencies"]);
+        for (name, package) in
+            locked["packages"].as_object().unwrap().iter().filter(|(name, _)| !name.is_empty())
+        {
+            assert!(
+                package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")),
+                "{name} has no hash"
+            );
+            let address = package["resolved"].as_str().unwrap_or("https://registry.npmjs.org/");
+            assert!(address.starts_with("https://registry.npmjs.org/"), "{name} comes from {address}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+"""What schemathesis has to know of the product: how somebody signs in, what a name is, and which problems belong to a route.
+
+Before the first request a person signs in and founds an organization. Sessions that will be ended are made then as well: signing
+in is limited.
+"""
+
+import json
+import re
+import time
+import urllib.request
+
+import schemathesis
+from hypothesis import strategies
+from schemathesis import GenerationMode
+from schemathesis.core.failures import Failure
+
+# What may be wrong with a request although each part of it has the right form.
+BY_STATE = {"invalid_cursor", "idempotency_key_reused", "invalid_push_token"}
+
+
+def call(base, method, path, body=None, token=None):
+    request = urllib.request.Request(base + path, method=method, data=None if body is None else json.dumps(body).encode())
+    request.add_header("content-type", "application/json")
+    if token:
+        request.add_header("authorization", f"Bearer {token}")
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def sign_in(base, name):
+    email = f"{name}@contract.example"
+    asked = call(base, "POST", "/v1/auth/magic-links", {"email": email})
+    for _ in range(400):
+        mails = call(base, "GET", f"/_local/api/mails?to={email}")["items"]
+        if mails:
+            break
+        time.sleep(0.05)
+    code = re.search(r"^\s*(\d{6})\s*$", mails[0]["text"], re.MULTILINE)[1]
+    proof = {"email": email, "code": code, "browser_token": asked["browser_token"]}
+    return call(base, "POST", "/v1/auth/magic-links/verify", proof)["access_token"]
+
+
+class Sessions:
+    """The owner's session, and some that may be ended."""
+
+    def __init__(self):
+        self.owner = None
+        self.to_be_ended = []
+
+    def start(self, base):
+        token = sign_in(base, "owner")
+        org = call(base, "POST", "/v1/orgs", {"name": "Contract", "slug": "contract"}, token)
+        self.owner = call(base, "POST", "/v1/auth/switch-org", {"org_id": org["id"]}, token)["access_token"]
+        self.to_be_ended = [sign_in(base, f"leaver-{number}") for number in range(12)]
+
+    def token(self, path):
+        if path != "/v1/auth/sign-out":
+            return self.owner
+        return self.to_be_ended.pop() if len(self.to_be_ended) > 1 else self.to_be_ended[0]
+
+
+SESSIONS = Sessions()
+
+
+@schemathesis.auth(refresh_interval=None, retry_on=[])
+class BearerToken:
+    def get(self, case, context):
+        if SESSIONS.owner is None:
+            SESSIONS.start(case.operation.base_url.rstrip("/"))
+        return SESSIONS.token(case.operation.path)
+
+    def set(self, case, token, context):
+        case.headers = case.headers or {}
+        case.headers["Authorization"] = f"Bearer {token}"
+
+
+class UnnamedProblem(Failure):
+    """An answer that the contract does not name."""
+
+
+@schemathesis.check
+def named_problem(context, response, case):
+    """A refusal is a problem document whose code the route names, and nothing right is refused for its form."""
+    if response.status_code < 400:
+        return
+    code = response.json().get("code")
+    named = [*case.operation.definition.raw["x-gantry-codes"], "method_not_allowed"]
+    if code not in named or (code == "method_not_allowed") != (response.status_code == 405):
+        raise UnnamedProblem(operation=case.operation.label, title="Unnamed problem", message=f"{response.status_code} {code} is none of {named}")
+    generation = case.meta.generation if case.meta else None
+    right = generation is not None and generation.mode == GenerationMode.POSITIVE
+    if right and response.status_code == 422 and code not in BY_STATE:
+        message = f"422 {code} to what the contract allows: {response.text}"
+        raise UnnamedProblem(operation=case.operation.label, title="Right, and refused", message=message)
+
+
+NAMES = strategies.text(strategies.characters(categories=("Lu", "Ll", "Nd"), max_codepoint=0x24F), min_size=1, max_size=100)
+schemathesis.openapi.format("gantry-name", NAMES)
