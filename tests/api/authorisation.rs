@@ -105,6 +105,7 @@ async fn nobody_gets_in_without_a_token_that_stands() {
                 (StatusCode::UNAUTHORIZED, "invalid_token"),
                 "{method} {path} {token}"
             );
+            assert_eq!(refused.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
         }
     }
     for (method, path, _) in ROUTES.iter().filter(|(_, _, needs)| *needs == Needs::Nothing) {

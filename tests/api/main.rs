@@ -7,6 +7,7 @@ mod budgets;
 mod canary;
 mod crashes;
 mod deadlines;
+mod edge;
 mod least_privilege;
 mod lost_answers;
 mod product;

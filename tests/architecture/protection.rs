@@ -201,6 +201,121 @@ pub(crate) fn edge(template: &Template) -> Vec<String> {
     problems
 }
 
+/// What gateway and firewall answer by themselves: problem documents with the headers of all other answers, which a page may read.
+pub(crate) fn own_answers(template: &Template) -> Vec<String> {
+    let mut problems = Vec::new();
+    let api =
+        template.resource("Api").map(|api| api.property("GatewayResponses").clone()).unwrap_or_default();
+    for name in ["DEFAULT_4XX", "DEFAULT_5XX"] {
+        if api[name].is_null() {
+            problems
+                .push(format!("Api: give it the gateway response {name}; it stands for all that have none."));
+        }
+    }
+    for (name, response) in api.as_object().into_iter().flatten() {
+        let headers = &response["ResponseParameters"]["Headers"];
+        let expected = http_api::SECURITY_HEADERS
+            .iter()
+            .map(|(name, value)| (name.as_str(), format!("'{value}'")))
+            .filter(|(name, _)| *name != "content-security-policy")
+            .chain([
+                ("content-security-policy", "'sandbox'".to_owned()),
+                ("content-type", "'application/problem+json'".to_owned()),
+                ("access-control-allow-origin", "method.request.header.Origin".to_owned()),
+                ("access-control-expose-headers", "'retry-after, x-correlation-id'".to_owned()),
+                ("vary", "'Origin'".to_owned()),
+                ("x-correlation-id", "context.requestId".to_owned()),
+            ]);
+        problems.extend(header_problems(&format!("Api/{name}"), expected, |wanted| member(headers, wanted)));
+        if member(headers, "access-control-allow-credentials").is_some() {
+            problems.push(format!("Api/{name}: any origin may read it, so never with credentials."));
+        }
+        problems.extend(document_problems(
+            &format!("Api/{name}"),
+            &response["ResponseTemplates"]["application/json"],
+        ));
+    }
+    let acl = template.resource("WebAcl").map(|acl| acl.property("Rules").clone()).unwrap_or_default();
+    for rule in acl.as_array().into_iter().flatten() {
+        let rule = if rule["Fn::If"].is_null() { rule } else { &rule["Fn::If"][1] };
+        let answer = &rule["Action"]["Block"]["CustomResponse"];
+        if answer.is_object() {
+            let headers = answer["ResponseHeaders"].as_array().cloned().unwrap_or_default();
+            let expected = http_api::SECURITY_HEADERS
+                .iter()
+                .map(|(name, value)| (name.as_str(), (*value).to_owned()))
+                .chain([("access-control-allow-origin", "*".to_owned())]);
+            let given = |wanted: &str| {
+                let header = headers.iter().find(|header| {
+                    header["Name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+                });
+                header.and_then(|header| header["Value"].as_str()).map(str::to_owned)
+            };
+            problems.extend(header_problems(&format!("WebAcl/{}", rule["Name"]), expected, given));
+        }
+    }
+    let acl = template
+        .resource("WebAcl")
+        .map(|acl| acl.property("CustomResponseBodies").clone())
+        .unwrap_or_default();
+    for (name, body) in acl.as_object().into_iter().flatten() {
+        problems.extend(document_problems(&format!("WebAcl/{name}"), &body["Content"]));
+    }
+    problems
+}
+
+fn member(headers: &Value, wanted: &str) -> Option<String> {
+    let header = headers.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    header.and_then(|(_, value)| value.as_str()).map(str::to_owned)
+}
+
+fn header_problems<'a>(
+    place: &str,
+    expected: impl Iterator<Item = (&'a str, String)>,
+    given: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    expected
+        .filter(|(name, value)| given(name).as_ref() != Some(value))
+        .map(|(name, value)| format!("{place}: say the header {name}: {value}, as all other answers do."))
+        .collect()
+}
+
+fn document_problems(place: &str, text: &Value) -> Option<String> {
+    let document: Value = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or_default();
+    let whole = ["type", "title", "detail", "code"].iter().all(|member| document[*member].is_string());
+    let named = document["type"].as_str().and_then(|kind| kind.strip_prefix("urn:gantry:problem:"));
+    (!whole || named != document["code"].as_str())
+        .then(|| format!("{place}: answer with a problem document, whose type ends with its code."))
+}
+
+#[test]
+fn gateway_and_firewall_answer_as_the_product_does() {
+    assert_none(&own_answers(&Template::of_repository()));
+}
+
+#[test]
+fn an_answer_that_a_page_cannot_read_is_noticed() {
+    let template = broken(|document| {
+        let resources = &mut document["Resources"];
+        let responses = &mut resources["Api"]["Properties"]["GatewayResponses"];
+        responses["THROTTLED"]["ResponseParameters"]["Headers"] = json!({
+            "Content-Type": "'application/problem+json'", "Access-Control-Allow-Credentials": "'true'",
+        });
+        responses["THROTTLED"]["ResponseTemplates"]["application/json"] = "{}".into();
+        responses["DEFAULT_5XX"] = Value::Null;
+        let rules = resources["WebAcl"]["Properties"]["Rules"].as_array_mut().unwrap();
+        let oversize = rules.iter_mut().find(|rule| rule["Name"] == "OversizeBody").unwrap();
+        oversize["Action"]["Block"]["CustomResponse"]["ResponseHeaders"] = json!([]);
+    });
+    let problems = own_answers(&template);
+    assert_noticed(&problems, "give it the gateway response DEFAULT_5XX");
+    assert_noticed(&problems, "Api/THROTTLED: say the header access-control-allow-origin");
+    assert_noticed(&problems, "Api/THROTTLED: say the header strict-transport-security");
+    assert_noticed(&problems, "Api/THROTTLED: any origin may read it");
+    assert_noticed(&problems, "Api/THROTTLED: answer with a problem document");
+    assert_noticed(&problems, "WebAcl/\"OversizeBody\": say the header access-control-allow-origin: *");
+}
+
 #[test]
 fn what_is_kept_is_protected_and_ends() {
     for name in ["template.yaml", "edge.yaml", "egress.yaml"] {

@@ -3,7 +3,7 @@
 pub mod contract;
 pub mod cost;
 mod event_catalogue;
-mod problem_codes;
+pub mod problem_codes;
 
 use std::{
     collections::BTreeSet,

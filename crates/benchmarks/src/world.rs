@@ -133,7 +133,7 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Optio
         ("accept", "application/json".to_owned()),
         ("content-type", "application/json".to_owned()),
         ("host", "api.gantry.example".to_owned()),
-        ("idempotency-key", format!("{method} {path}")),
+        ("idempotency-key", format!("{method}{path}")),
         ("user-agent", "benchmarks".to_owned()),
         ("x-forwarded-for", "203.0.113.7".to_owned()),
     ]);

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use garde::Validate;
 use http::{StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use primitives::json::{Strict, refuse_duplicates};
 use serde::de::DeserializeOwned;
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, Problem, not_found};
 
 /// The largest body that a route reads, in bytes, unless it says otherwise.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -34,7 +35,8 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         require_json(&request)?;
         let key = idempotency_key(&request)?;
-        let mut whole = format!("{} {}\n", request.method(), request.uri().path()).into_bytes();
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let mut whole = format!("{} {target}\n", request.method()).into_bytes();
         let bytes = RawBody::<BODY_LIMIT>::from_request(request, state).await?.0;
         let input: T = parse(&bytes)?;
         validate(&input, "/")?;
@@ -51,6 +53,7 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        require_plain(&request)?;
         match Limited::new(request.into_body(), LIMIT).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
             Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Problem::new(
@@ -65,7 +68,7 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
     }
 }
 
-/// Query parameters, checked against their type's rules. Unknown ones are refused where the type denies them.
+/// Query parameters, read as their type. Those that the route's description does not name were refused before.
 #[derive(Debug)]
 pub struct Parameters<T>(pub T);
 
@@ -77,8 +80,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
         let pairs = serde_urlencoded::Deserializer::new(form_pairs(query));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
             let pointer = format!("?{}", error.path());
-            Problem::invalid(vec![FieldError { pointer, detail: error.inner().to_string() }])
+            Problem::invalid(vec![FieldError::new(&pointer, &error.inner().to_string())])
         })
+    }
+}
+
+/// One parameter of the path. One that is no text names nothing.
+#[derive(Debug)]
+pub struct PathParameter(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathParameter {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(parameter)| Self(parameter)).map_err(|_| not_found())
     }
 }
 
@@ -96,41 +112,54 @@ pub fn parses<T: FromStr<Err: std::fmt::Display>>(text: &str, (): &()) -> garde:
 
 fn require_json(request: &Request) -> Result<(), Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let json = kind
-        .and_then(|kind| kind.parse::<mime::Mime>().ok())
-        .is_some_and(|kind| kind.essence_str() == "application/json");
+    let json = kind.and_then(|kind| kind.parse::<mime::Mime>().ok()).is_some_and(|kind| {
+        let charset = kind.get_param(mime::CHARSET);
+        kind.essence_str() == "application/json" && charset.is_none_or(|charset| charset == mime::UTF_8)
+    });
     if json {
         return Ok(());
     }
-    let detail = "send JSON, with `Content-Type: application/json`";
+    let detail = "send JSON in UTF-8, with `Content-Type: application/json`";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+}
+
+/// What is compressed would be taken for text that is broken.
+fn require_plain(request: &Request) -> Result<(), Problem> {
+    let mut codings = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let detail = "send the body as it is, without a `Content-Encoding`";
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
-    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
-    let problem = || {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_idempotency_key",
-            "use 1 to 255 visible ASCII characters",
-        )
-    };
-    key.map(|key| Some(key.to_owned())).ok_or_else(problem)
+    let mut keys = request.headers().get_all(IDEMPOTENCY_KEY).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let is_key = (1..=255).contains(&key.len()) && key.as_bytes().iter().all(u8::is_ascii_graphic);
+    match key.to_str() {
+        Ok(key) if is_key && keys.next().is_none() => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = "send one Idempotency-Key, of 1 to 255 visible ASCII characters without blanks";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail))
+        }
+    }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json);
-    let trailing = json.end();
-    match (value, trailing) {
-        (Ok(value), Ok(())) => Ok(value),
-        (Err(error), _) if error.inner().is_data() => {
-            let pointer = pointer(error.path());
-            Err(Problem::invalid(vec![FieldError { pointer, detail: without_position(error.inner()) }]))
-        }
-        (Err(error), _) => Err(malformed(error.inner())),
-        (Ok(_), Err(error)) => Err(malformed(&error)),
+    let value = serde_path_to_error::deserialize(Strict(&mut json))
+        .map_err(|error| unreadable(&pointer(error.path()), error.inner()))?;
+    json.end().map_err(|error| malformed(&error))?;
+    refuse_duplicates(bytes).map_err(|error| unreadable("", &error))?;
+    Ok(value)
+}
+
+fn unreadable(pointer: &str, error: &serde_json::Error) -> Problem {
+    if error.is_data() {
+        Problem::invalid(vec![FieldError::new(pointer, &without_position(error))])
+    } else {
+        malformed(error)
     }
 }
 
@@ -159,7 +188,7 @@ fn validate<T: Validate<Context = ()>>(input: &T, prefix: &str) -> Result<(), Pr
     input.validate().map_err(|report| {
         let errors = report.iter().map(|(path, error)| {
             let pointer = format!("{prefix}{}", path.to_string().replace('.', "/").replace(['[', ']'], ""));
-            FieldError { pointer, detail: error.message().to_owned() }
+            FieldError::new(&pointer, error.message())
         });
         Problem::invalid(errors.collect())
     })

@@ -12,6 +12,10 @@ use crate::{edge::Edge, problem::Problem};
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// What in the request cannot be read. Put into it by the host; the edge answers 400.
+#[derive(Clone, Debug)]
+pub struct Malformed(pub String);
+
 /// Where a request comes from, whoever sent it.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -108,7 +112,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         })?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         let consistency = if reads { Consistency::Eventual } else { Consistency::Strong };
-        let principal = edge.authenticate(token, consistency).await?;
+        let principal = edge.authenticate(token, consistency).await.map_err(Problem::about_token)?;
         Ok(Self { principal, client })
     }
 }

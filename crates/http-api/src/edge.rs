@@ -1,14 +1,47 @@
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use access::Principal;
 use axum::Router;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method};
 use primitives::{Clock, Ids};
 use table::{Consistency, Table};
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::{middleware, problem::Problem};
+use crate::{described::Described, middleware, problem::Problem};
+
+/// What a page may send.
+const REQUEST_HEADERS: [&str; 7] = [
+    "accept-language",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-correlation-id",
+];
+
+/// What a page may read.
+const ANSWER_HEADERS: [&str; 13] = [
+    "allow",
+    "content-language",
+    "deprecation",
+    "etag",
+    "idempotent-replayed",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "sunset",
+    "www-authenticate",
+    "x-correlation-id",
+];
 
 /// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where something is about to change.
 pub type Authenticate =
@@ -43,29 +76,27 @@ impl Edge {
     }
 
     /// The routes as the world sees them: with answers for what is not there, headers, CORS and a log line for each request.
-    pub fn wrap(&self, routes: Router) -> Router {
-        let cors = CorsLayer::new()
-            .allow_origin(AllowOrigin::list(self.0.settings.allowed_origins.iter().cloned()))
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([
-                header::AUTHORIZATION,
-                header::CONTENT_TYPE,
-                header::HeaderName::from_static("idempotency-key"),
-                header::HeaderName::from_static("x-correlation-id"),
-            ])
-            .expose_headers([
-                header::RETRY_AFTER,
-                header::HeaderName::from_static("ratelimit"),
-                header::HeaderName::from_static("ratelimit-policy"),
-                header::HeaderName::from_static("x-correlation-id"),
-            ])
-            .max_age(std::time::Duration::from_mins(10));
+    /// Their description says which parameters they take and which types they answer with; nothing else is let through.
+    pub fn wrap(&self, routes: OpenApiRouter) -> Router {
+        let (routes, description) = routes.split_for_parts();
+        let described = Arc::new(Described::read(&description));
         routes
             .fallback(async || crate::not_found())
             .method_not_allowed_fallback(middleware::method_not_allowed)
             .layer(tower_http::catch_panic::CatchPanicLayer::custom(middleware::panicked))
-            .layer(axum::middleware::from_fn_with_state(self.clone(), middleware::around))
-            .layer(cors)
+            .layer(axum::middleware::from_fn_with_state((self.clone(), described), middleware::around))
+            .layer(self.cors())
+            .layer(axum::middleware::map_response(middleware::secured))
+    }
+
+    /// What pages of other origins may do. There are no cookies, so an origin is all that is asked for.
+    fn cors(&self) -> CorsLayer {
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(self.0.settings.allowed_origins.iter().cloned()))
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
+            .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
+            .max_age(Duration::from_hours(2))
     }
 
     /// Who the token stands for.
@@ -99,10 +130,15 @@ impl Edge {
 fn address_behind(proxies: usize, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
     match proxies {
         0 => peer,
-        proxies => {
-            forwarded_for.rsplit(',').nth(proxies).and_then(|address| address.trim().parse().ok()).or(peer)
-        }
+        proxies => forwarded_for.rsplit(',').nth(proxies).and_then(|entry| noted(entry.trim())).or(peer),
     }
+}
+
+/// An address as proxies note it: alone, or with the port of the connection.
+fn noted(entry: &str) -> Option<IpAddr> {
+    let in_brackets = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let with_port = || entry.parse().ok().map(|address: SocketAddr| address.ip());
+    entry.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 #[cfg(test)]
@@ -112,13 +148,28 @@ mod tests {
     #[test]
     fn what_a_client_claims_about_itself_is_never_believed() {
         let peer: Option<IpAddr> = "192.0.2.1".parse().ok();
-        let seen = |proxies, header| {
+        let seen = |proxies, header: &str| {
             address_behind(proxies, peer, header).map(|address| address.to_string()).unwrap()
         };
         assert_eq!(seen(0, "203.0.113.9, 192.0.2.1"), "192.0.2.1");
         // CloudFront notes the client, API Gateway notes CloudFront
         assert_eq!(seen(1, "203.0.113.9, 198.51.100.7, 192.0.2.1"), "198.51.100.7");
-        for odd in ["", "192.0.2.1", "nonsense, 192.0.2.1", "203.0.113.9,, 192.0.2.1"] {
+        for (noted, address) in [
+            ("198.51.100.7:51234", "198.51.100.7"),
+            ("[2001:db8:7:7::1]:443", "2001:db8:7:7::1"),
+            ("[2001:db8:7:7::1]", "2001:db8:7:7::1"),
+            ("2001:db8:7:7::1", "2001:db8:7:7::1"),
+        ] {
+            assert_eq!(seen(1, &format!("{noted}, 130.176.1.1")), address);
+        }
+        for odd in [
+            "198.51.100.7:x, 130.176.1.1",
+            "[::1, 130.176.1.1",
+            "",
+            "192.0.2.1",
+            "nonsense, 192.0.2.1",
+            "203.0.113.9,, 192.0.2.1",
+        ] {
             assert_eq!(seen(1, odd), "192.0.2.1", "{odd}");
         }
     }

@@ -70,10 +70,10 @@ impl<T> Command<T> {
                 response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
                 Ok(response)
             }
-            Begun::InFlight { retry_after } => {
+            Begun::InFlight => {
                 let detail = "the first request with this Idempotency-Key is still being carried out";
-                Err(Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail)
-                    .retry_after(retry_after))
+                // It takes a fraction of a second. The lease is as long as it is for crashes alone.
+                Err(Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail).retry_after(1))
             }
             Begun::Mismatch => {
                 let detail =

@@ -4,7 +4,9 @@
 //! Lambda, nor any domain: who a token stands for is asked through [`Authenticate`].
 
 mod body;
+mod cached;
 mod caller;
+mod described;
 mod edge;
 mod idempotency;
 mod limits;
@@ -12,17 +14,19 @@ mod middleware;
 mod openapi;
 mod problem;
 
-pub use body::{BODY_LIMIT, Command, Parameters, RawBody, parses};
-pub use caller::{Caller, Client, Member, Peer};
+pub use body::{BODY_LIMIT, Command, Parameters, PathParameter, RawBody, parses};
+pub use cached::Cached;
+pub use caller::{Caller, Client, Malformed, Member, Peer};
 pub use edge::{Authenticate, Edge, EdgeSettings};
 pub use idempotency::Answer;
 pub use limits::Limiter;
+pub use middleware::SECURITY_HEADERS;
 pub use openapi::Problems;
 pub use problem::{FieldError, Problem, ProblemDocument, not_found};
 
 pub use axum::{
     self,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 pub use http::{self, StatusCode};

@@ -1,15 +1,16 @@
-use std::{any::Any, net::IpAddr, time::Instant};
+use std::{any::Any, net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use tracing::Instrument;
 
 use crate::{
-    caller::{Client, Peer},
+    caller::{Client, Malformed, Peer},
+    described::{Described, Route},
     edge::Edge,
     limits::Limiter,
     problem::Problem,
@@ -18,22 +19,28 @@ use crate::{
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Everything around a handler.
-pub(crate) async fn around(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn around(
+    State((edge, described)): State<(Edge, Arc<Described>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let client = client(&edge, &request);
     let correlation_id = client.correlation_id.clone();
     let limiter = Limiter::new(edge.table().clone());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let acceptable = accepts_json(request.headers());
+    let refusal = refusal(&request, described.route(&route, &method));
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(edge);
     request.extensions_mut().insert(limiter.clone());
 
     let span = tracing::info_span!("request", correlation_id, %method, route);
     let answer = async {
-        let response =
-            if acceptable { in_time(next.run(request)).await } else { not_acceptable().into_response() };
+        let response = match refusal {
+            Some(problem) => problem.into_response(),
+            None => in_time(next.run(request)).await,
+        };
         log(&response, began);
         response
     };
@@ -43,10 +50,48 @@ pub(crate) async fn around(State(edge): State<Edge>, mut request: Request, next:
     if let Ok(value) = HeaderValue::from_str(&correlation_id) {
         headers.insert(CORRELATION_ID, value);
     }
+    response
+}
+
+/// What every answer says to browsers, those to a preflight and those without a handler too.
+pub(crate) async fn secured(mut response: Response) -> Response {
     for (name, value) in SECURITY_HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Why the request gets no further.
+fn refusal(request: &Request, route: Option<&Route>) -> Option<Problem> {
+    if let Some(Malformed(detail)) = request.extensions().get() {
+        return Some(malformed(detail));
+    }
+    if !names_a_host(request.headers()) {
+        return Some(malformed("the `Host` header names no host"));
+    }
+    if !accepts(request.headers(), route) {
+        return Some(not_acceptable());
+    }
+    let unknown = route?.unknown_parameters(request.uri().query().unwrap_or_default());
+    (!unknown.is_empty()).then(|| Problem::invalid(unknown))
+}
+
+fn malformed(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+}
+
+/// RFC 9112, section 3.2. Nothing is decided by the host, but whatever stands before us may have read another one.
+fn names_a_host(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else { return true };
+    let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    let is_host = authority.is_some_and(|host| {
+        let port = host.as_str().strip_prefix(host.host()).unwrap_or_default();
+        let is_port =
+            port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+        !host.host().is_empty() && !host.as_str().contains(['@', '%']) && is_port
+    });
+    is_host && hosts.next().is_none()
 }
 
 /// Answers while there is time to. A request that the runtime cuts off would get an answer that is not ours, and take its sandbox with it.
@@ -58,7 +103,7 @@ async fn in_time(response: impl Future<Output = Response>) -> Response {
 }
 
 /// <https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers>
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+pub const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains; preload"),
@@ -85,18 +130,27 @@ fn well_formed(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut ranges = accepted
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|range| !range.is_empty())
-        .peekable();
-    ranges.peek().is_none()
-        || ranges.any(|range| {
-            let range = range.split(';').next().unwrap_or_default().trim();
-            matches!(range, "*/*" | "application/*" | "application/json" | "application/problem+json")
+/// Whether one of the types that the route answers with, or a problem document, is accepted.
+fn accepts(headers: &HeaderMap, route: Option<&Route>) -> bool {
+    let says_nothing = headers.get_all(header::ACCEPT).iter().all(HeaderValue::is_empty);
+    says_nothing
+        || accepted(headers).any(|range| {
+            matches!(&*range, "*/*" | "application/*" | "application/json" | "application/problem+json")
+                || route.is_some_and(|route| route.answers_with(&range))
         })
+}
+
+/// The media types and ranges that the client takes, in lower case.
+pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|range| {
+        let mut parts = range.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let range = parts.next().filter(|range| !range.is_empty())?;
+        let refused = parts.any(|parameter| {
+            parameter.strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0_f32))
+        });
+        (!refused).then_some(range)
+    })
 }
 
 fn not_acceptable() -> Problem {
@@ -142,5 +196,65 @@ fn log(response: &Response, began: Instant) {
         tracing::error!(status, milliseconds, code, cause, "request failed");
     } else {
         tracing::info!(status, milliseconds, code, "request");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+        values
+            .iter()
+            .map(|value| (name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn a_host_is_one_name_and_at_most_a_port() {
+        for hosts in [
+            &[][..],
+            &["api.example.com"],
+            &["localhost:3000"],
+            &["[::1]:443"],
+            &["[2001:db8::1]"],
+            &["192.0.2.1"],
+            &["a_b.internal"],
+        ] {
+            assert!(names_a_host(&headers(header::HOST, hosts)), "{hosts:?}");
+        }
+        for hosts in [
+            &[""][..],
+            &["a b"],
+            &["[::1"],
+            &["localhost:99999"],
+            &["localhost:x"],
+            &[":80"],
+            &["%00"],
+            &["\u{ff}"],
+            &["user@host"],
+            &["x/v1/me?a="],
+            &["a", "a"],
+        ] {
+            assert!(!names_a_host(&headers(header::HOST, hosts)), "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn media_types_have_no_case() {
+        for taken in [
+            &[][..],
+            &[""],
+            &["Application/JSON"],
+            &["text/html, */*;q=0.1"],
+            &["text/html", "APPLICATION/*"],
+        ] {
+            assert!(accepts(&headers(header::ACCEPT, taken), None), "{taken:?}");
+        }
+        for other in
+            [&["text/html"][..], &["application/json;q=0"], &["application/jwk-set+json"], &["*/*; Q=0.0"]]
+        {
+            assert!(!accepts(&headers(header::ACCEPT, other), None), "{other:?}");
+        }
     }
 }

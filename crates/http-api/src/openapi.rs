@@ -1,23 +1,18 @@
 use std::collections::BTreeMap;
 
 use utoipa::{
-    IntoResponses, PartialSchema,
-    openapi::{ContentBuilder, RefOr, Response, ResponseBuilder},
+    IntoResponses,
+    openapi::{Ref, RefOr, Response},
 };
 
-use crate::problem::ProblemDocument;
-
-/// The answers that every route may give beside its own: problem documents.
+/// The answers that every route may give beside its own: problem documents. They are described once, in the contract's
+/// components; which codes a route has stands in its `x-gantry-codes`.
 #[derive(Debug)]
 pub struct Problems;
 
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let content = ContentBuilder::new().schema(Some(ProblemDocument::schema())).build();
-        let response = ResponseBuilder::new()
-            .description("A problem document (RFC 9457); `code` says which problem")
-            .content("application/problem+json", content)
-            .build();
-        BTreeMap::from([("default".to_owned(), RefOr::T(response))])
+        let problem = |statuses: &str| (statuses.to_owned(), RefOr::Ref(Ref::from_response_name("Problem")));
+        BTreeMap::from(["4XX", "5XX"].map(problem))
     }
 }

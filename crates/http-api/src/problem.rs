@@ -15,6 +15,7 @@ pub struct Problem(Box<ProblemDocument>);
 
 /// A problem document (RFC 9457), the body of every answer that is not a success.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct ProblemDocument {
     /// Names the kind of problem: `urn:gantry:problem:` and the code.
     #[serde(rename = "type")]
@@ -36,6 +37,9 @@ pub struct ProblemDocument {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after: Option<u64>,
+    /// Whether it is about an access token that was sent.
+    #[serde(skip)]
+    about_token: bool,
     #[serde(skip)]
     cause: Option<String>,
 }
@@ -47,6 +51,15 @@ pub struct FieldError {
     pub pointer: String,
     /// What is wrong with it.
     pub detail: String,
+}
+
+impl FieldError {
+    /// Both are cut to what people read: a request may be wrong at any length.
+    pub(crate) fn new(pointer: &str, detail: &str) -> Self {
+        const LONGEST: usize = 300;
+        let cut = |text: &str| text.chars().take(LONGEST).collect();
+        Self { pointer: cut(pointer), detail: cut(detail) }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -66,6 +79,7 @@ impl Problem {
             code,
             errors: Vec::new(),
             retry_after: None,
+            about_token: false,
             cause: None,
         }))
     }
@@ -82,6 +96,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same as an answer to the access token that came with the request (RFC 6750, section 3.1).
+    #[must_use]
+    pub(crate) fn about_token(mut self) -> Self {
+        self.0.about_token = true;
         self
     }
 
@@ -169,7 +190,8 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let challenge = if self.0.about_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response.extensions_mut().insert(self);
         response

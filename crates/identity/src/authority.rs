@@ -6,7 +6,7 @@ use std::{
 use access::{Actor, Principal, Role, Tenant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use primitives::{SignedDuration, Timestamp, UserId};
+use primitives::{SignedDuration, Timestamp, UserId, json};
 use serde::Deserialize;
 use table::{Consistency, Key, Table};
 
@@ -60,7 +60,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(60);
 fn header(token: &str) -> Option<String> {
     const CHANGE_THE_MEANING: [&str; 4] = ["crit", "b64", "zip", "enc"];
     let bytes = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
-    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes).ok()?;
+    let header: serde_json::Map<String, serde_json::Value> = json::from_slice(&bytes).ok()?;
     let is_ours = header.get("typ").is_some_and(|kind| kind == ACCESS_TOKEN)
         && header.get("alg").is_some_and(|algorithm| algorithm == "EdDSA")
         && !CHANGE_THE_MEANING.iter().any(|member| header.contains_key(*member));

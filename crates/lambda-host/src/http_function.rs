@@ -1,48 +1,34 @@
-use std::net::IpAddr;
+use std::convert::Infallible;
 
-use http_api::{OpenApiRouter, Peer, axum::Router};
-use lambda_http::{Adapter, Service, request::RequestContext};
-use lambda_runtime::LambdaEvent;
+use http_api::{
+    Edge, OpenApiRouter,
+    axum::{Router, body::to_bytes},
+};
+use tower::ServiceExt;
 
-use crate::{function::Function, host::Host};
+use crate::{function::Function, host::Host, http_event};
 
 impl Host {
-    /// A function behind API Gateway. `routes` are the edge's wrapped routes.
+    /// A function behind API Gateway, of a REST API or an HTTP API. `routes` are the edge's wrapped routes.
+    ///
+    /// The request is made of the event's own path and query. Nothing is parsed as an URL, where `..` and `\` would lead to
+    /// another route than the one the gateway chose, and a `Host` could bring a path of its own.
     pub fn http(&self, routes: Router) -> Function {
-        let routes = routes.layer(http_api::axum::middleware::map_request(with_peer));
         Function::new(self, move |event| {
             let routes = routes.clone();
             async move {
-                let (mut payload, context) = event.into_parts();
-                // lambda_http would put the stage in front of the path, where no route of ours has it.
-                if let Some(stage) = payload.pointer_mut("/requestContext/stage") {
-                    *stage = "$default".into();
-                }
-                let request = serde_json::from_value(payload)?;
-                // the adapter is not `Send`: it must be gone before the first wait
-                let response = Adapter::from(routes).call(LambdaEvent::new(request, context));
-                Ok(serde_json::to_value(response.await?)?)
+                let version = http_event::Version::of(&event.payload);
+                let request = http_event::request(&event.payload, version)?;
+                let answer = routes.oneshot(request).await.unwrap_or_else(|error: Infallible| match error {});
+                let (parts, body) = answer.into_parts();
+                Ok(http_event::answer(&parts, &to_bytes(body, usize::MAX).await?, version))
             }
         })
     }
 
-    /// The routes and their description, wrapped by the edge.
+    /// The routes, wrapped by the edge.
     pub async fn api(&self, routes: OpenApiRouter) -> Result<Function, lambda_runtime::Error> {
-        let edge = self.edge().await?;
-        let (routes, _) = routes.split_for_parts();
+        let edge: Edge = self.edge().await?;
         Ok(self.http(edge.wrap(routes)))
     }
-}
-
-/// Tells the edge which address opened the connection, as API Gateway saw it.
-async fn with_peer(mut request: http_api::axum::extract::Request) -> http_api::axum::extract::Request {
-    let address = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
-        _ => None,
-    };
-    if let Some(address) = address.and_then(|address| address.parse::<IpAddr>().ok()) {
-        request.extensions_mut().insert(Peer(address));
-    }
-    request
 }

@@ -12,6 +12,7 @@ mod count;
 mod environment;
 mod function;
 mod host;
+mod http_event;
 mod http_function;
 mod metrics;
 mod queue;

@@ -49,9 +49,10 @@ impl Front {
 
     /// Answers a request as the API would. `source` is the caller's address.
     pub(crate) async fn respond(&self, request: Request, source: SocketAddr) -> Response {
+        let headers = request.headers().clone();
         match self.try_respond(request, source).await {
             Ok(response) => response,
-            Err(refusal) => refusal.response(&self.engine.template.gateway_responses),
+            Err(refusal) => refusal.response(&self.engine.template.gateway_responses, &headers),
         }
     }
 
@@ -89,7 +90,7 @@ async fn handle(
     request: Request,
 ) -> Response {
     // A caller that hangs up does not stop the function.
-    let engine = Arc::clone(&front.engine);
+    let (engine, headers) = (Arc::clone(&front.engine), request.headers().clone());
     let call = engine.calls.spawn(async move { front.respond(request, source).await });
-    call.await.unwrap_or_else(|_| Refusal::BadAnswer.response(&engine.template.gateway_responses))
+    call.await.unwrap_or_else(|_| Refusal::BadAnswer.response(&engine.template.gateway_responses, &headers))
 }

@@ -75,7 +75,7 @@ impl Client {
         let unreadable = |error: &dyn std::fmt::Display| StripeError::Unreadable(error.to_string());
         // Read like the same object in an event, so that neither bears less than the other.
         let object: serde_json::Value =
-            serde_json::from_str(&miniserde::json::to_string(&answer)).map_err(|error| unreadable(&error))?;
+            json::from_str(&miniserde::json::to_string(&answer)).map_err(|error| unreadable(&error))?;
         let fields = Fields::of(&object).ok_or_else(|| unreadable(&"not an object"))?;
         Subscription::read(fields).map_err(|error| unreadable(&error))
     }

@@ -36,6 +36,7 @@ pub(crate) struct MagicLinkRequested {
     post, path = "/v1/auth/magic-links", tag = "Signing in", operation_id = "requestMagicLink",
     request_body = RequestMagicLink,
     responses((status = 202, description = "Accepted", body = MagicLinkRequested), Problems),
+    extensions(("x-gantry-codes" = json!(["rate_limited"])), ("x-gantry-limits" = json!(["magic-link-client", "magic-link"]))),
 )]
 pub(crate) async fn request(
     State(api): State<Api>,
@@ -69,6 +70,7 @@ pub(crate) async fn request(
 pub(crate) struct VerifyMagicLink {
     /// The `token` of the link in the mail.
     #[garde(inner(length(min = 1, max = 200)))]
+    #[schema(min_length = 1, max_length = 200)]
     token: Option<String>,
     /// The address that the code was sent to.
     #[garde(inner(custom(parses::<Email>)))]
@@ -84,6 +86,7 @@ pub(crate) struct VerifyMagicLink {
     code: Option<String>,
     /// What the browser was given when it asked for the link.
     #[garde(inner(length(min = 1, max = 200)))]
+    #[schema(min_length = 1, max_length = 200)]
     browser_token: Option<String>,
     /// The person wants to sign in here with a link that another browser asked for.
     #[garde(skip)]
@@ -132,6 +135,7 @@ impl From<SessionTokens> for Session {
     post, path = "/v1/auth/magic-links/verify", tag = "Signing in", operation_id = "verifyMagicLink",
     request_body = VerifyMagicLink,
     responses((status = 200, description = "Signed in", body = Session), Problems),
+    extensions(("x-gantry-codes" = json!(["confirmation_required", "login_failed"])), ("x-gantry-limits" = json!(["failed-login"]))),
 )]
 pub(crate) async fn verify(
     State(api): State<Api>,

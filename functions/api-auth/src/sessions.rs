@@ -15,6 +15,7 @@ use crate::{Api, magic_links::Session};
 pub(crate) struct Refresh {
     /// The refresh token of the last pair.
     #[garde(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     refresh_token: String,
 }
 
@@ -24,6 +25,7 @@ pub(crate) struct Refresh {
     post, path = "/v1/auth/refresh", tag = "Sessions", operation_id = "refreshSession",
     request_body = Refresh,
     responses((status = 200, description = "The next pair", body = Session), Problems),
+    extensions(("x-gantry-codes" = json!(["invalid_refresh_token"]))),
 )]
 pub(crate) async fn refresh(
     State(api): State<Api>,
@@ -48,6 +50,7 @@ pub(crate) async fn refresh(
     post, path = "/v1/auth/sign-out", tag = "Sessions", operation_id = "signOut",
     security(("access_token" = [])),
     responses((status = 204, description = "Signed out"), Problems),
+    extensions(("x-gantry-codes" = json!(["conflict"]))),
 )]
 pub(crate) async fn sign_out(
     State(api): State<Api>,
@@ -69,7 +72,7 @@ pub(crate) async fn sign_out(
 pub(crate) struct SwitchOrg {
     /// One of the person's organizations.
     #[garde(custom(parses::<OrgId>))]
-    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
+    #[schema(pattern = "^org_[0-7][0-9a-hjkmnp-tv-z]{25}$", example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
     org_id: String,
 }
 
@@ -79,6 +82,7 @@ pub(crate) struct SwitchOrg {
     post, path = "/v1/auth/switch-org", tag = "Sessions", operation_id = "switchOrg",
     security(("access_token" = [])), request_body = SwitchOrg,
     responses((status = 200, description = "The session in that organization", body = Session), Problems),
+    extensions(("x-gantry-codes" = json!(["conflict", "not_found"]))),
 )]
 pub(crate) async fn switch_org(
     State(api): State<Api>,

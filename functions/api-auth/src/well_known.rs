@@ -1,7 +1,6 @@
-use http_api::{
-    IntoResponse, Problem, Problems, Response, State, ToSchema,
-    http::{HeaderValue, header},
-};
+use std::sync::LazyLock;
+
+use http_api::{Cached, Problem, Problems, Response, State, ToSchema, http::HeaderMap};
 use serde::Serialize;
 
 use crate::Api;
@@ -34,9 +33,17 @@ pub(crate) struct JsonWebKey {
 /// The keys that access tokens are signed with.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "Well-known", operation_id = "getSigningKeys",
-    responses((status = 200, description = "The keys", body = JsonWebKeySet), Problems),
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the keys that the client has")),
+    responses(
+        (status = 200, description = "The keys", content(
+            (JsonWebKeySet = "application/json"),
+            (JsonWebKeySet = "application/jwk-set+json"),
+        )),
+        (status = 304, description = "The client has them already"),
+        Problems,
+    ),
 )]
-pub(crate) async fn signing_keys(State(api): State<Api>) -> Result<Response, Problem> {
+pub(crate) async fn signing_keys(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     let issuer = api.issuer().await?;
     let published = identity::publish_signing_key(&api.table, &issuer.keys.current).await?;
     let keys = published.valid_at(api.table.clock().now()).map(|key| JsonWebKey {
@@ -47,9 +54,9 @@ pub(crate) async fn signing_keys(State(api): State<Api>) -> Result<Response, Pro
         kid: key.kid.clone(),
         x: key.x.clone(),
     });
-    let mut response = http_api::Answer::ok(&JsonWebKeySet { keys: keys.collect() }).into_response();
-    cache(&mut response);
-    Ok(response)
+    let set = JsonWebKeySet { keys: keys.collect() };
+    let types = &["application/json", "application/jwk-set+json"];
+    Ok(Cached::json(types, identity::KEY_SET_MAX_AGE, &set).answer(&headers))
 }
 
 /// Metadata of the issuer of access tokens (RFC 8414), for services that are configured by its name.
@@ -71,39 +78,38 @@ pub(crate) struct AuthorizationServer {
 #[utoipa::path(
     get, path = "/.well-known/oauth-authorization-server", tag = "Well-known",
     operation_id = "getAuthorizationServer",
-    responses((status = 200, description = "The metadata", body = AuthorizationServer), Problems),
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the metadata that the client has")),
+    responses(
+        (status = 200, description = "The metadata", body = AuthorizationServer),
+        (status = 304, description = "The client has them already"),
+        Problems,
+    ),
 )]
-pub(crate) async fn authorization_server(State(api): State<Api>) -> Response {
+pub(crate) async fn authorization_server(State(api): State<Api>, headers: HeaderMap) -> Response {
     let issuer = api.public_url;
-    let mut response = http_api::Answer::ok(&AuthorizationServer {
+    let metadata = AuthorizationServer {
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         issuer,
         response_types_supported: [],
         grant_types_supported: [],
-    })
-    .into_response();
-    cache(&mut response);
-    response
+    };
+    Cached::json(&["application/json"], identity::KEY_SET_MAX_AGE, &metadata).answer(&headers)
 }
 
 /// What this API can do, as OpenAPI 3.1.
 #[utoipa::path(
     get, path = "/v1/openapi.json", tag = "Well-known", operation_id = "getOpenApi",
-    responses((status = 200, description = "The description", content_type = "application/json"), Problems),
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the description that the client has")),
+    responses(
+        (status = 200, description = "The description", content_type = "application/json"),
+        (status = 304, description = "The client has it already"),
+        Problems,
+    ),
 )]
-pub(crate) async fn description() -> Response {
-    const DESCRIPTION: &str = include_str!("../../../docs/openapi.json");
-    let mut response = ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION).into_response();
-    cache(&mut response);
-    response
-}
-
-/// Public, for pages of any origin, and for as long as the signer counts on.
-fn cache(response: &mut Response) {
-    let age = format!("public, max-age={}", identity::KEY_SET_MAX_AGE.as_secs());
-    let headers = response.headers_mut();
-    if let Ok(age) = HeaderValue::from_str(&age) {
-        headers.insert(header::CACHE_CONTROL, age);
-    }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+pub(crate) async fn description(headers: HeaderMap) -> Response {
+    static DESCRIPTION: LazyLock<Cached> = LazyLock::new(|| {
+        let text = include_str!("../../../docs/openapi.json");
+        Cached::new(&["application/json"], identity::KEY_SET_MAX_AGE, text)
+    });
+    DESCRIPTION.answer(&headers)
 }

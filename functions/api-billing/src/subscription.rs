@@ -116,6 +116,7 @@ struct StripeInvoice {
     get, path = "/v1/billing/subscription", tag = "Billing", operation_id = "getSubscription",
     security(("access_token" = [])),
     responses((status = 200, description = "The subscription", body = SubscriptionAnswer), Problems),
+    extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
 )]
 pub(crate) async fn show(State(api): State<Api>, member: Member) -> Result<Response, Problem> {
     let seen = overview(&api.table, &api.rules, &member.actor).await?;

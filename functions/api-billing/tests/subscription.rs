@@ -37,8 +37,7 @@ impl World {
         let settings = EdgeSettings { allowed_origins: Vec::new(), trusted_proxy_hops: 0 };
         let edge = Edge::new(settings, sessions(), table.clone());
         let api = Api::new(table.clone(), Rules::default());
-        let (router, _) = routes().with_state(api).split_for_parts();
-        Self { _database: database, clock, table, router: edge.wrap(router) }
+        Self { _database: database, clock, table, router: edge.wrap(routes().with_state(api)) }
     }
 
     async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {

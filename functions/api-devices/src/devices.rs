@@ -2,8 +2,8 @@ use access::Permission;
 use events::DevicePlatform;
 use garde::Validate;
 use http_api::{
-    Answer, Command, IntoResponse, Member, Parameters, Path, Problem, Problems, Response, State, StatusCode,
-    ToSchema, not_found,
+    Answer, Command, IntoResponse, Member, Parameters, PathParameter, Problem, Problems, Response, State,
+    StatusCode, ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
 use push::{DeviceError, NewDevice, PushToken};
@@ -45,7 +45,7 @@ pub(crate) struct RegisterDevice {
     app_version: Option<String>,
     /// The language its owner reads: a BCP 47 tag.
     #[garde(ascii, length(bytes, min = 2, max = 35))]
-    #[schema(min_length = 2, max_length = 35, example = "de-AT")]
+    #[schema(min_length = 2, max_length = 35, pattern = "^[\\x00-\\x7f]*$", example = "de-AT")]
     locale: Option<String>,
 }
 
@@ -137,6 +137,7 @@ pub(crate) struct Which {
         (status = 200, description = "A device that the caller had already", body = Device),
         Problems,
     ),
+    extensions(("x-gantry-codes" = json!(["conflict", "invalid_push_token", "no_organization", "push_unavailable"]))),
 )]
 pub(crate) async fn register(
     State(api): State<Api>,
@@ -175,6 +176,7 @@ async fn registered(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page of devices", body = Page<Device>), Problems),
+    extensions(("x-gantry-codes" = json!(["no_organization"]))),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -201,11 +203,12 @@ pub(crate) async fn list(
     security(("access_token" = [])),
     params(("device_id" = String, Path, description = "The device", example = "dev_01kar8h5g0e0vsx4q1v3f6m2ah")),
     responses((status = 204, description = "It is not there"), Problems),
+    extensions(("x-gantry-codes" = json!(["conflict", "no_organization", "push_unavailable"]))),
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,
     member: Member,
-    Path(id): Path<String>,
+    PathParameter(id): PathParameter,
 ) -> Result<Response, Problem> {
     member.actor.require(Permission::ManageOwnDevices)?;
     let Ok(id) = id.parse::<DeviceId>() else { return Ok(not_found().into_response()) };

@@ -55,6 +55,7 @@ impl From<orgs::Member> for OrganizationMember {
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page of members", body = Page<OrganizationMember>), Problems),
+    extensions(("x-gantry-codes" = json!(["no_organization"]))),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,

@@ -18,7 +18,7 @@ use crate::Api;
 pub(crate) struct CreateOrganization {
     /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single spaces.
     #[garde(custom(parses::<Name>))]
-    #[schema(min_length = 1, max_length = 100, example = "Acme")]
+    #[schema(min_length = 1, max_length = 100, format = "gantry-name", example = "Acme")]
     name: String,
     /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens. Some words, such
     /// as `admin`, are nobody's.
@@ -60,6 +60,7 @@ impl From<Org> for Organization {
     security(("access_token" = [])), request_body = CreateOrganization,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses((status = 201, description = "Created", body = Organization), Problems),
+    extensions(("x-gantry-codes" = json!(["conflict", "slug_taken", "too_many_memberships"]))),
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
@@ -103,6 +104,7 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> 
     get, path = "/v1/orgs/current", tag = "Organizations", operation_id = "getCurrentOrganization",
     security(("access_token" = [])),
     responses((status = 200, description = "The organization", body = Organization), Problems),
+    extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
 )]
 pub(crate) async fn current(State(api): State<Api>, member: Member) -> Result<Response, Problem> {
     let org = orgs::current(&api.table, &member.actor).await?;

@@ -86,6 +86,7 @@ struct Receipt {
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),
     request_body(content = serde_json::Value, description = "An event as Stripe sends it", content_type = "application/json"),
     responses((status = 200, description = "The event is in our hands", body = Receipt), Problems),
+    extensions(("x-gantry-codes" = json!(["invalid_signature", "malformed_event"]))),
 )]
 async fn receive(
     State(hook): State<Hook>,

@@ -141,7 +141,7 @@ async fn devices(product: &Product, ada: &str, bob: &str) {
     let register = async |who: &str, platform: &str, number: usize| {
         let device = json!({ "platform": platform, "token": format!("{number:064x}") });
         let request = product.request(Method::POST, "/v1/devices").bearer_auth(who);
-        let request = request.header("idempotency-key", format!("{platform} {number}"));
+        let request = request.header("idempotency-key", format!("{platform}-{number}"));
         let answer = product.send(request.json(&device)).await;
         assert!(answer.status.is_success(), "{answer:?}");
         answer.text("/id")

@@ -134,7 +134,7 @@ pub(crate) async fn in_time(product: &Product, request: RequestBuilder) -> Answe
 /// A request with a key, so that it can be repeated.
 pub(crate) fn keyed(product: &Product, path: &str, token: &str, body: &Value) -> RequestBuilder {
     let request = product.request(Method::POST, path).bearer_auth(token).json(body);
-    request.header("idempotency-key", format!("{path} {body}"))
+    request.header("idempotency-key", format!("{path}{body}").replace(' ', "_"))
 }
 
 /// Creates an organization with a device in it, however often it takes, and gives its id and the owner's token in it.

@@ -1,9 +1,20 @@
 //! `docs/openapi.json`: the description of the HTTP API, put together from the routers of the functions.
 
-use utoipa::openapi::{
-    InfoBuilder, LicenseBuilder, OpenApi as Description, OpenApiBuilder, ServerBuilder,
-    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+mod conventions;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        InfoBuilder, LicenseBuilder, OpenApi as Description, OpenApiBuilder, ServerBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        tag::TagBuilder,
+    },
 };
+
+pub use conventions::codes;
 
 /// The name that the routes give to their security.
 const ACCESS_TOKEN: &str = "access_token";
@@ -24,27 +35,66 @@ pub fn groups() -> Vec<(&'static str, Description)> {
 }
 
 /// The whole description.
-pub fn contract() -> Description {
+///
+/// # Panics
+/// Where a description is no JSON.
+pub fn contract() -> Value {
     let info = InfoBuilder::new().title("Gantry").version("1").description(Some(DESCRIPTION)).license(Some(
         LicenseBuilder::new().name("Apache-2.0 OR MIT").identifier(Some("Apache-2.0 OR MIT")).build(),
     ));
-    let server = ServerBuilder::new().url("http://localhost:3000").description(Some("`cargo dev`")).build();
-    let mut contract = OpenApiBuilder::new().info(info.build()).servers(Some([server])).build();
+    let server = ServerBuilder::new().url("/").description(Some("Where this description is served")).build();
+    let tags = TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
+    let description = OpenApiBuilder::new().info(info.build()).servers(Some([server])).tags(Some(tags));
+    let mut contract = description.build();
     for (_, group) in groups() {
         contract.merge(group);
     }
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = contract.components.get_or_insert_default();
     components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(token));
+    components.schemas.insert("Problem".to_owned(), http_api::ProblemDocument::schema());
+    components.schemas.insert("FieldError".to_owned(), http_api::FieldError::schema());
+    let mut contract = serde_json::to_value(contract).expect("a description is JSON");
+    conventions::apply(&mut contract);
     contract
 }
 
-/// The whole description as it is written.
+/// The whole description as it is written: in the order in which people read it.
 pub(super) fn text() -> String {
-    contract().to_pretty_json().expect("a description is JSON") + "\n"
+    let contract = contract();
+    let parts = PARTS.map(|part| format!("  {}: {}", Value::from(part), indented(&sorted(&contract[part]))));
+    format!("{{\n{}\n}}\n", parts.join(",\n"))
 }
 
+const PARTS: [&str; 6] = ["openapi", "info", "servers", "tags", "paths", "components"];
+
+fn indented(part: &Value) -> String {
+    serde_json::to_string_pretty(part).expect("a description is JSON").replace('\n', "\n  ")
+}
+
+/// By name, whichever features `serde_json` is built with.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<&String, Value> =
+                members.iter().map(|(name, value)| (name, sorted(value))).collect();
+            members.into_iter().map(|(name, value)| (name.clone(), value)).collect()
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+const TAGS: [(&str, &str); 6] = [
+    ("Signing in", "By a mail with a link and a code."),
+    ("Sessions", "What a signed-in person has: tokens, and the organization at hand."),
+    ("Organizations", "The organization that the session is in, and who belongs to it."),
+    ("Billing", "Trial, subscription, and what they give access to."),
+    ("Devices", "Where push notifications go."),
+    ("Well-known", "Public documents: keys, and this description."),
+];
+
 const DESCRIPTION: &str = "\
-The HTTP API of Gantry. JSON in and out; unknown fields in requests are refused. Whatever is not a success is a problem \
-document (RFC 9457), whose `code` is listed in docs/errors.md. Send an `Idempotency-Key` with each POST that creates \
+The HTTP API of Gantry. JSON in and out; unknown members and query parameters in requests are refused. Whatever is not a success is a problem \
+document (RFC 9457); `x-gantry-codes` names the codes of a route. Send an `Idempotency-Key` with each POST that creates \
 something, and a request can be repeated safely. Each answer has an `X-Correlation-Id`; quote it when you ask for help.";

@@ -9,15 +9,19 @@ use std::{
 
 use http_api::Problem;
 use primitives::{Fault, FaultKind};
+use serde_json::Value;
 use syn::{
     Expr, ExprCall, ExprLit, ImplItem, ItemEnum, ItemImpl, Lit, LitStr, Local, Pat,
     visit::{self, Visit},
 };
 
-use crate::template::repository;
+use crate::template::{Template, repository};
 
 /// Whose errors stay inside: answers of outside systems, and workers that nobody calls.
 const INSIDE: &[&str] = &["email-client", "queue-", "stream-", "cron-", "rotate-", "operator"];
+
+/// Errors of workers in crates that routes use too.
+const OF_WORKERS: &[&str] = &["FanOutError", "DeliveryError"];
 
 const INTRODUCTION: &str = "\
 <!-- Written by `cargo xtask generate` from the sources; do not edit. -->
@@ -32,11 +36,36 @@ renamed. `Retry-After` says when another attempt makes sense.
 |---|---|---|
 ";
 
+/// The problem documents in the template, as text, each with its status. Of the two for all other cases the commonest stands for all.
+fn gateway_answers(template: &Template) -> Vec<(String, u16)> {
+    let api = template.resource("Api").expect("the template has an Api");
+    let responses = api.property("GatewayResponses").as_object().into_iter().flatten();
+    let of_gateway = responses.map(|(name, response)| {
+        let usual = if name == "DEFAULT_5XX" { 500 } else { 400 };
+        let status = response["StatusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+        (response["ResponseTemplates"]["application/json"].clone(), status.unwrap_or(usual))
+    });
+    let acl = template.resource("WebAcl").expect("the template has a WebAcl");
+    let bodies = acl.property("CustomResponseBodies").as_object().into_iter().flatten();
+    let of_firewall = bodies.map(|(_, body)| (body["Content"].clone(), 413));
+    let text = |(body, status): (Value, u16)| Some((body.as_str()?.to_owned(), status));
+    of_gateway.chain(of_firewall).filter_map(text).collect()
+}
+
 /// What is known of one code.
 #[derive(Default)]
 struct Code {
     statuses: BTreeSet<u16>,
     meanings: BTreeSet<String>,
+}
+
+/// Every code.
+///
+/// # Panics
+///
+/// Where a source cannot be read as Rust.
+pub fn codes() -> Vec<String> {
+    sources().codes.into_keys().collect()
 }
 
 /// The page.
@@ -45,6 +74,15 @@ struct Code {
 ///
 /// Where a source cannot be read as Rust.
 pub(super) fn page() -> String {
+    let rows = sources().codes.into_iter().map(|(code, about)| {
+        let statuses: Vec<String> = about.statuses.iter().map(u16::to_string).collect();
+        let meanings: Vec<&str> = about.meanings.iter().map(String::as_str).collect();
+        format!("| <a id=\"{code}\"></a>`{code}` | {} | {} |\n", statuses.join(", "), meanings.join("<br>"))
+    });
+    INTRODUCTION.to_owned() + &rows.collect::<String>()
+}
+
+fn sources() -> Sources {
     let mut sources = Sources::default();
     let root = repository();
     for folder in ["crates", "functions"] {
@@ -55,12 +93,8 @@ pub(super) fn page() -> String {
             }
         }
     }
-    let rows = sources.codes.iter().map(|(code, about)| {
-        let statuses: Vec<String> = about.statuses.iter().map(u16::to_string).collect();
-        let meanings: Vec<&str> = about.meanings.iter().map(String::as_str).collect();
-        format!("| <a id=\"{code}\"></a>`{code}` | {} | {} |\n", statuses.join(", "), meanings.join("<br>"))
-    });
-    INTRODUCTION.to_owned() + &rows.collect::<String>()
+    sources.read_gateway(&Template::of_repository());
+    sources
 }
 
 /// What the sources say, gathered file by file.
@@ -85,6 +119,16 @@ impl Sources {
                 self.messages.clear();
                 self.visit_file(&file);
             }
+        }
+    }
+
+    /// What the gateway and the firewall answer by themselves.
+    fn read_gateway(&mut self, template: &Template) {
+        for (body, status) in gateway_answers(template) {
+            let document: Value =
+                serde_json::from_str(&body).expect("a gateway's answer is a problem document");
+            let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+            self.note(text("code"), status, (status < 500).then(|| text("detail")));
         }
     }
 
@@ -125,6 +169,9 @@ impl<'ast> Visit<'ast> for Sources {
         }
         let syn::Type::Path(own) = item.self_ty.as_ref() else { return };
         let name = own.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        if OF_WORKERS.contains(&name.as_str()) {
+            return;
+        }
         let kinds = arms(item, "kind");
         for (variant, code) in arms(item, "code") {
             let kind = kinds.get(&variant).or_else(|| kinds.get("_"));

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::state::random_id;
@@ -37,7 +37,8 @@ impl Refusal {
         }
     }
 
-    pub(super) fn response(self, responses: &GatewayResponses) -> Response {
+    /// The answer to a request with these headers.
+    pub(super) fn response(self, responses: &GatewayResponses, request: &HeaderMap) -> Response {
         let (name, status, message) = self.standard();
         let fallback = if status.is_client_error() { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
         let request_id = random_id();
@@ -45,8 +46,10 @@ impl Refusal {
         let given = own.or_else(|| responses.get(fallback));
         let status = own.and_then(|own| own.status).unwrap_or(status);
         let mut response = Response::builder().status(status).header("x-amzn-requestid", &request_id);
-        for (name, value) in given.into_iter().flat_map(|given| &given.headers) {
-            response = response.header(name, value);
+        for (name, source) in given.into_iter().flat_map(|given| &given.headers) {
+            if let Some(value) = mapped(source, request, &request_id) {
+                response = response.header(name, value);
+            }
         }
         let says_what_it_is =
             response.headers_ref().is_some_and(|headers| headers.contains_key(header::CONTENT_TYPE));
@@ -63,6 +66,18 @@ impl Refusal {
         };
         response.body(Body::from(body)).unwrap_or_default()
     }
+}
+
+/// What a mapping expression stands for
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html>).
+fn mapped(source: &str, request: &HeaderMap, request_id: &str) -> Option<HeaderValue> {
+    if let Some(literal) = source.strip_prefix('\'').and_then(|source| source.strip_suffix('\'')) {
+        return HeaderValue::from_str(literal).ok();
+    }
+    if source == "context.requestId" {
+        return HeaderValue::from_str(request_id).ok();
+    }
+    request.get(source.strip_prefix("method.request.header.")?).cloned()
 }
 
 /// Reads an answer of the proxy integration; `None` if it has another shape.
@@ -137,16 +152,26 @@ mod tests {
 
     #[test]
     fn refusals_follow_the_template() {
-        let standard = Refusal::MissingAuthenticationToken.response(&GatewayResponses::new());
+        let request =
+            HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("https://app.example.com"))]);
+        let standard = Refusal::MissingAuthenticationToken.response(&GatewayResponses::new(), &request);
         assert_eq!(standard.status(), 403);
         let own = crate::template::GatewayResponse {
             status: Some(StatusCode::NOT_FOUND),
-            headers: vec![("Content-Type".into(), "application/problem+json".into())],
+            headers: vec![
+                ("Content-Type".into(), "'application/problem+json'".into()),
+                ("Access-Control-Allow-Origin".into(), "method.request.header.Origin".into()),
+                ("X-Correlation-Id".into(), "context.requestId".into()),
+                ("X-Nothing".into(), "method.request.header.X-Nothing".into()),
+            ],
             body: Some("{}".into()),
         };
         let responses = GatewayResponses::from([("MISSING_AUTHENTICATION_TOKEN".to_owned(), own)]);
-        let changed = Refusal::MissingAuthenticationToken.response(&responses);
+        let changed = Refusal::MissingAuthenticationToken.response(&responses, &request);
         assert_eq!(changed.status(), 404);
         assert_eq!(changed.headers()["content-type"], "application/problem+json");
+        assert_eq!(changed.headers()["access-control-allow-origin"], "https://app.example.com");
+        assert_eq!(changed.headers()["x-correlation-id"], changed.headers()["x-amzn-requestid"]);
+        assert!(!changed.headers().contains_key("x-nothing"));
     }
 }

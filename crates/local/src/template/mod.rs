@@ -158,7 +158,8 @@ pub type GatewayResponses = BTreeMap<String, GatewayResponse>;
 pub struct GatewayResponse {
     /// Status, when it is not the case's usual one.
     pub status: Option<http::StatusCode>,
-    /// Headers.
+    /// Headers, each with what its value is made of: a literal in single quotes, `method.request.header.<name>` or
+    /// `context.requestId`.
     pub headers: Vec<(String, String)>,
     /// Body; it may hold `$context` variables.
     pub body: Option<String>,

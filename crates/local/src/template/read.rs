@@ -388,10 +388,7 @@ fn gateway_response(response: &Value) -> GatewayResponse {
         status: u16::try_from(number(response, "StatusCode", 0))
             .ok()
             .and_then(|status| http::StatusCode::from_u16(status).ok()),
-        // Literal values stand in single quotes.
-        headers: headers
-            .map(|(name, value)| (name.clone(), text_of(value).trim_matches('\'').to_owned()))
-            .collect(),
+        headers: headers.map(|(name, value)| (name.clone(), text_of(value))).collect(),
         // API Gateway looks at this one alone.
         body: response["ResponseTemplates"].get("application/json").map(text_of),
     }

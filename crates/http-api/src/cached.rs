@@ -1,0 +1,116 @@
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use primitives::SignedDuration;
+use serde::Serialize;
+
+use crate::middleware::accepted;
+
+/// A public document that whoever has read it need not read again: it has an `ETag`, and a time to live.
+#[derive(Clone, Debug)]
+pub struct Cached {
+    media_types: &'static [&'static str],
+    text: String,
+    etag: String,
+    max_age: SignedDuration,
+}
+
+impl Cached {
+    /// The document. Of the media types the first is the one where the client names none.
+    pub fn new(
+        media_types: &'static [&'static str],
+        max_age: SignedDuration,
+        text: impl Into<String>,
+    ) -> Self {
+        let text = text.into();
+        let hash = digest(&SHA256, text.as_bytes());
+        Self { media_types, text, etag: format!("\"{}\"", hex::encode(&hash.as_ref()[..16])), max_age }
+    }
+
+    /// A document of this content.
+    ///
+    /// # Panics
+    /// When it cannot be written as JSON, which no shape of the API allows.
+    #[expect(clippy::expect_used, reason = "documents are plain data with string keys")]
+    pub fn json<T: Serialize>(
+        media_types: &'static [&'static str],
+        max_age: SignedDuration,
+        content: &T,
+    ) -> Self {
+        Self::new(media_types, max_age, serde_json::to_string(content).expect("documents are JSON"))
+    }
+
+    /// The answer to a request with these headers: 304 where the client has the document already.
+    pub fn answer(&self, request: &HeaderMap) -> Response {
+        let media_type = accepted(request)
+            .find_map(|range| self.media_types.iter().find(|media_type| ***media_type == *range))
+            .or(self.media_types.first())
+            .copied()
+            .unwrap_or("application/json");
+        let mut response = if self.is_known(request) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            ([(header::CONTENT_TYPE, media_type)], self.text.clone()).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        // It is for everybody, whatever page shows it. The origins that are ours are named instead.
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let cache = format!("public, max-age={}", self.max_age.as_secs());
+        for (name, value) in [(header::CACHE_CONTROL, &cache), (header::ETAG, &self.etag)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+
+    /// RFC 9110, section 13.1.2: a weak comparison.
+    fn is_known(&self, request: &HeaderMap) -> bool {
+        let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::*;
+
+    fn answer(name: HeaderName, value: &'static str) -> Response {
+        let document = Cached::new(
+            &["application/json", "application/jwk-set+json"],
+            SignedDuration::from_mins(5),
+            "{}",
+        );
+        document.answer(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn whoever_has_it_gets_it_no_more() {
+        let first = answer(header::ACCEPT, "*/*");
+        assert_eq!(
+            (first.status(), &first.headers()["content-type"]),
+            (StatusCode::OK, &"application/json".parse().unwrap())
+        );
+        let etag = first.headers()["etag"].to_str().unwrap().to_owned();
+        for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
+            let again = answer(header::IF_NONE_MATCH, known.leak());
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(again.headers()["etag"], etag.as_str());
+        }
+        for other in ["\"x\"", "", "W/"] {
+            assert_eq!(answer(header::IF_NONE_MATCH, other).status(), StatusCode::OK);
+        }
+    }
+
+    #[test]
+    fn its_registered_type_comes_to_whoever_names_it() {
+        let type_of = |accept| answer(header::ACCEPT, accept).headers()["content-type"].clone();
+        assert_eq!(type_of("application/JWK-set+json"), "application/jwk-set+json");
+        assert_eq!(type_of("text/html, application/json;q=0.5, */*;q=0.1"), "application/json");
+        assert_eq!(type_of("application/jwk-set+json;q=0, */*"), "application/json");
+    }
+}

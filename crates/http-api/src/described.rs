@@ -1,0 +1,80 @@
+use std::collections::{BTreeSet, HashMap};
+
+use http::Method;
+use utoipa::openapi::{
+    OpenApi, RefOr,
+    path::{Operation, Parameter, ParameterIn},
+};
+
+use crate::problem::FieldError;
+
+/// What the description of the routes says that the edge holds them to, so that the two cannot differ.
+#[derive(Debug, Default)]
+pub(crate) struct Described(HashMap<(String, Method), Route>);
+
+/// One operation.
+#[derive(Debug)]
+pub(crate) struct Route {
+    query: BTreeSet<String>,
+    media_types: BTreeSet<String>,
+}
+
+impl Described {
+    pub(crate) fn read(description: &OpenApi) -> Self {
+        let mut routes = HashMap::new();
+        for (path, item) in &description.paths.paths {
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    routes.insert((path.clone(), method), Route::read(operation));
+                }
+            }
+        }
+        Self(routes)
+    }
+
+    /// The operation that answers; a HEAD is answered as the GET would be.
+    pub(crate) fn route(&self, path: &str, method: &Method) -> Option<&Route> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.0.get(&(path.to_owned(), method.clone()))
+    }
+}
+
+impl Route {
+    fn read(operation: &Operation) -> Self {
+        let query = |parameter: &RefOr<Parameter>| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => {
+                Some(parameter.name.clone())
+            }
+            _ => None,
+        };
+        let responses = operation.responses.responses.values().filter_map(|response| match response {
+            RefOr::T(response) => Some(response.content.keys().cloned()),
+            RefOr::Ref(_) => None,
+        });
+        Self {
+            query: operation.parameters.iter().flatten().filter_map(query).collect(),
+            media_types: responses.flatten().collect(),
+        }
+    }
+
+    /// What is wrong with the query: the parameters that the route does not take.
+    pub(crate) fn unknown_parameters(&self, query: &str) -> Vec<FieldError> {
+        let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned());
+        let unknown: BTreeSet<String> = names.filter(|name| !self.query.contains(name)).collect();
+        let error =
+            |name: &String| FieldError::new(&format!("?{name}"), "this route takes no such parameter");
+        unknown.iter().take(10).map(error).collect()
+    }
+
+    /// Whether an answer in this type may come.
+    pub(crate) fn answers_with(&self, media_type: &str) -> bool {
+        self.media_types.contains(media_type)
+    }
+}

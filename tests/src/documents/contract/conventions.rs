@@ -1,0 +1,237 @@
+//! What holds for all routes, written into the contract once: problems and their codes, headers, pages, parameters.
+//!
+//! A handler says what is its own, with `extensions(("x-gantry-codes" = json!([…])))` for its problems and `x-gantry-limits` for its
+//! rate limits. What follows from the rest of its description is added here.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::documents::problem_codes;
+
+/// Codes that any route may answer with, the gateway's and the firewall's among them.
+const ANY: &[&str] = &[
+    "forbidden",
+    "internal",
+    "invalid_request",
+    "malformed_request",
+    "not_acceptable",
+    "rate_limited",
+    "request_refused",
+    "unavailable",
+];
+const WITH_TOKEN: &[&str] = &["missing_token", "invalid_token", "token_expired", "session_ended"];
+const WITH_BODY: &[&str] = &["body_too_large", "incomplete_body", "malformed_json", "unsupported_media_type"];
+const WITH_KEY: &[&str] = &["idempotency_key_in_use", "idempotency_key_reused", "invalid_idempotency_key"];
+
+/// Parameters that many routes have, by their name in requests and in the components.
+const PARAMETERS: [(&str, &str); 4] = [
+    ("Idempotency-Key", "IdempotencyKey"),
+    ("If-None-Match", "IfNoneMatch"),
+    ("limit", "Limit"),
+    ("cursor", "Cursor"),
+];
+
+pub(super) fn apply(contract: &mut Value) {
+    for operation in operations(contract) {
+        complete(operation);
+    }
+    let components = &mut contract["components"];
+    components["parameters"] = parameters();
+    components["headers"] = headers();
+    components["responses"] = json!({ "Problem": problem() });
+    let schemas = components["schemas"].as_object_mut().expect("the contract has schemas");
+    pages(schemas);
+    schemas.insert("ProblemCode".to_owned(), problem_code());
+    schemas["Problem"]["properties"]["code"] = json!({
+        "description": "Names the problem for machines; never renamed. A code may come that is younger than this description: \
+            then the status says what to do.",
+        "anyOf": [{ "$ref": "#/components/schemas/ProblemCode" }, { "type": "string" }],
+    });
+    // What the gateway refuses by itself may lack them.
+    schemas["Problem"]["required"] = json!(["type", "title", "detail", "code"]);
+    for (schema, rule) in RULES {
+        let rule: Value = serde_json::from_str(rule).expect("a rule is JSON");
+        let schema = schemas[*schema].as_object_mut().expect("a rule is about a schema");
+        schema.extend(rule.as_object().cloned().unwrap_or_default());
+    }
+    renamed_pages(contract);
+}
+
+/// Rules over several members, which no type can state.
+const RULES: &[(&str, &str)] = &[(
+    "VerifyMagicLink",
+    r#"{"anyOf": [
+        {"title": "By link", "required": ["token"], "properties": {"token": {"type": "string"}, "email": {"type": "null"}, "code": {"type": "null"}}},
+        {"title": "By code", "required": ["email", "code"], "properties": {"token": {"type": "null"}, "email": {"type": "string"}, "code": {"type": "string"}}}
+    ]}"#,
+)];
+
+fn operations(contract: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = contract["paths"].as_object_mut().expect("the contract has paths");
+    let items = paths.values_mut().filter_map(Value::as_object_mut);
+    items.flat_map(Map::values_mut).filter(|operation| operation.is_object())
+}
+
+fn complete(operation: &mut Value) {
+    let codes: Vec<String> = codes(operation).into_iter().collect();
+    operation["x-gantry-codes"] = json!(codes);
+    if operation["security"].is_null() {
+        operation["security"] = json!([]);
+    }
+    let has_key = takes(operation, "Idempotency-Key");
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some((_, name)) = PARAMETERS.iter().find(|(name, _)| parameter["name"] == *name) {
+            *parameter = json!({ "$ref": format!("#/components/parameters/{name}") });
+        }
+    }
+    let limited = operation["x-gantry-limits"].is_array();
+    let responses = operation["responses"].as_object_mut().expect("an operation has answers");
+    let cached = responses.contains_key("304");
+    for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['2', '3'])) {
+        let mut names = vec!["X-Correlation-Id"];
+        names.extend(has_key.then_some("Idempotent-Replayed"));
+        names.extend(limited.then_some(["RateLimit", "RateLimit-Policy"]).into_iter().flatten());
+        names.extend(cached.then_some("ETag"));
+        response["headers"] = header_references(&names);
+        let contents = response.get_mut("content").and_then(Value::as_object_mut);
+        for content in contents.into_iter().flat_map(Map::values_mut) {
+            if content["schema"].is_null() {
+                content["schema"] = json!({ "type": "object" });
+            }
+        }
+    }
+}
+
+/// The codes of the problems that an operation may answer with.
+pub fn codes(operation: &Value) -> BTreeSet<String> {
+    let own = operation["x-gantry-codes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut codes: BTreeSet<&str> = own.chain(ANY.iter().copied()).collect();
+    if operation["security"].as_array().is_some_and(|ways| !ways.is_empty()) {
+        codes.extend(WITH_TOKEN);
+    }
+    if operation["requestBody"].is_object() {
+        codes.extend(WITH_BODY);
+    }
+    if takes(operation, "Idempotency-Key") {
+        codes.extend(WITH_KEY);
+    }
+    if takes(operation, "cursor") {
+        codes.insert("invalid_cursor");
+    }
+    let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+    if parameters.any(|parameter| parameter["in"] == "path") {
+        codes.insert("not_found");
+    }
+    codes.into_iter().map(str::to_owned).collect()
+}
+
+fn takes(operation: &Value, name: &str) -> bool {
+    let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters.any(|parameter| parameter["name"] == name)
+}
+
+fn header_references(names: &[&str]) -> Value {
+    let reference = |name: &&str| {
+        let component = name.replace('-', "");
+        ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{component}") }))
+    };
+    Value::Object(names.iter().map(reference).collect())
+}
+
+/// The one answer that all problems share.
+fn problem() -> Value {
+    let headers =
+        ["X-Correlation-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Allow"];
+    json!({
+        "description": "A problem document (RFC 9457); `code` says which problem, and the operation's `x-gantry-codes` which there are.",
+        "headers": header_references(&headers),
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
+}
+
+fn problem_code() -> Value {
+    json!({
+        "type": "string",
+        "description": "Every code there is at the moment.",
+        "enum": problem_codes::codes(),
+    })
+}
+
+fn parameters() -> Value {
+    json!({
+        "IdempotencyKey": {
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "Makes the request safe to repeat for 24 hours: new for each thing you want done.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+            "example": "5f0c3f0e-7f0b-4c43-9a2c-1d2b7b9f4c11",
+        },
+        "IfNoneMatch": {
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The `ETag` of what the client has: 304 if that is still so.",
+            "schema": { "type": "string" },
+        },
+        "Limit": {
+            "name": "limit", "in": "query", "required": false, "description": "How many items the page may have.",
+            "schema": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 100, "default": 25 },
+        },
+        "Cursor": {
+            "name": "cursor", "in": "query", "required": false,
+            "description": "The `next_cursor` of the page before, as it came; anything else is 422 `invalid_cursor`.",
+            "schema": { "type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_-]+$", "format": "gantry-cursor" },
+        },
+    })
+}
+
+fn headers() -> Value {
+    let text = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
+    json!({
+        "XCorrelationId": {
+            "description": "Names the request in logs, events and audit; quote it when you ask for help.",
+            "required": true,
+            "schema": { "type": "string", "minLength": 8, "maxLength": 64 },
+        },
+        "IdempotentReplayed": {
+            "description": "The answer is the stored one of the first request with this Idempotency-Key.",
+            "schema": { "type": "string", "const": "true" },
+        },
+        "RateLimit": text("What is left of each limit that counted: `\"name\";r=4;t=60`, four more, one of them in 60 seconds."),
+        "RateLimitPolicy": text("The limits that counted: `\"name\";q=5;w=60`, five in 60 seconds."),
+        "RetryAfter": {
+            "description": "When another attempt makes sense, in seconds.",
+            "schema": { "type": "integer", "minimum": 0 },
+        },
+        "WWWAuthenticate": text("With 401: `Bearer`, and `error=\"invalid_token\"` where a token was sent that does not work (any more)."),
+        "Allow": text("With 405: the methods of this path."),
+        "ETag": text("Names this state of the document."),
+    })
+}
+
+/// Items of a page by reference. Named `DevicePage`, not `Page_Device`: names of types are names of the API.
+fn pages(schemas: &mut Map<String, Value>) {
+    let names: Vec<String> = schemas.keys().filter(|name| name.starts_with(PAGE)).cloned().collect();
+    for name in names {
+        let mut page = schemas.remove(&name).unwrap_or_default();
+        let item = name.trim_start_matches(PAGE);
+        page["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
+        schemas.insert(format!("{item}Page"), page);
+    }
+}
+
+const PAGE: &str = "Page_";
+
+fn renamed_pages(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                let item = member.as_str().and_then(|text| text.strip_prefix("#/components/schemas/Page_"));
+                match item.filter(|_| name == "$ref") {
+                    Some(item) => *member = json!(format!("#/components/schemas/{item}Page")),
+                    None => renamed_pages(member),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(renamed_pages),
+        _ => {}
+    }
+}
