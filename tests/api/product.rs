@@ -40,10 +40,18 @@ impl Product {
     pub(crate) async fn over(
         http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,
     ) -> Self {
+        Self::with(http_client, |options| options).await
+    }
+
+    /// One in a cloud with other options.
+    pub(crate) async fn with(
+        http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,
+        options: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let hosts = Hosts::default();
         let template = include_str!("../../template.yaml");
-        let registry = registry_over(&hosts, http_client);
-        let cloud = Cloud::start(Options::ephemeral(template, registry)).await.unwrap();
+        let ephemeral = Options::ephemeral(template, registry_over(&hosts, http_client));
+        let cloud = Cloud::start(options(ephemeral)).await.unwrap();
         Self { cloud, hosts, http: Client::new() }
     }
 

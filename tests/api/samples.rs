@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::product::Product;
+use crate::{known, product::Product};
 
 /// The samples, by function: `events/<function>/<case>.json`.
 pub(crate) fn samples() -> Vec<(String, String, Value)> {
@@ -25,9 +25,20 @@ pub(crate) fn samples() -> Vec<(String, String, Value)> {
     samples
 }
 
+/// Writes the organization and the login that the samples are about.
+pub(crate) async fn know_the_samples(product: &Product) {
+    let org = known::organization(
+        "org_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap(),
+        ["ada@example.com".to_owned()],
+    );
+    let login = known::login("lgn_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap(), "ada@example.com");
+    known::write(&known::table(product).await, [org, login]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_is_delivered_twice() {
     let product = Product::start().await;
+    know_the_samples(&product).await;
     let mut mails = Vec::new();
     for round in 0..2 {
         for (function, case, event) in samples() {

@@ -56,11 +56,11 @@ pub(crate) fn queues(template: &Template) -> Vec<String> {
             }
             Some(_) => {}
         }
-        if !(3..=10)
+        if !(3..=20)
             .contains(&queue.property("RedrivePolicy")["maxReceiveCount"].as_u64().unwrap_or_default())
         {
             problems.push(format!(
-                "{id}: maxReceiveCount from 3 to 10: enough for an outage, an end for poison."
+                "{id}: maxReceiveCount from 3 to 20: enough for an outage, an end for poison."
             ));
         }
     }
@@ -230,6 +230,26 @@ fn outbox_filter(mapping: &Value) -> Option<String> {
     })
 }
 
+/// How many workers each lane of mail has, as the code that shares the rate among them believes.
+fn lanes(template: &Template) -> Vec<String> {
+    let believed = [
+        ("SignInMailQueue", queue_mail::SIGN_IN_WORKERS, "SIGN_IN_WORKERS"),
+        ("MailQueue", queue_mail::OTHER_WORKERS, "OTHER_WORKERS"),
+    ];
+    let mut problems = Vec::new();
+    for (queue, workers, name) in believed {
+        let lane = consumed(template).into_iter().find(|(consumed, ..)| consumed.id == queue);
+        let most = lane.map(|(_, _, mapping)| mapping["ScalingConfig"]["MaximumConcurrency"].clone());
+        if most != Some(workers.into()) {
+            problems.push(format!(
+                "{queue}: its MaximumConcurrency must be {name} of functions/queue-mail/src/lanes.rs ({workers}), or mails \
+                 are sent faster than MailSendRate."
+            ));
+        }
+    }
+    problems
+}
+
 /// A replayed event must meet consumers that remember it.
 fn archive(template: &Template) -> Option<String> {
     let remembered = table::MARKERS_ARE_KEPT.as_hours() / 24;
@@ -255,6 +275,16 @@ fn every_rule_names_known_events_and_reaches_a_consumer() {
 }
 
 #[test]
+fn mails_keep_to_their_rate() {
+    assert_none(&lanes(&Template::of_repository()));
+    let template = broken(|document| {
+        let events = &mut document["Resources"]["QueueMailFunction"]["Properties"]["Events"];
+        events["Mail"]["Properties"]["ScalingConfig"]["MaximumConcurrency"] = 10.into();
+    });
+    assert_noticed(&lanes(&template), "MailQueue: its MaximumConcurrency must be OTHER_WORKERS");
+}
+
+#[test]
 fn the_stream_retries_within_bounds() {
     assert_none(&streams(&Template::of_repository()));
 }
@@ -277,7 +307,7 @@ fn a_queue_without_dead_letters_is_noticed() {
 fn a_short_visibility_is_noticed() {
     let template =
         broken(|document| document["Resources"]["MailQueue"]["Properties"]["VisibilityTimeout"] = 60.into());
-    assert_noticed(&queues(&template), "MailQueue: VisibilityTimeout must be at least 180");
+    assert_noticed(&queues(&template), "MailQueue: VisibilityTimeout must be at least 360");
 }
 
 #[test]

@@ -89,14 +89,13 @@ pub(crate) fn limits(template: &Template) -> Vec<String> {
                 "{name}: give it a log group with RetentionInDays, or its logs stay for ever."
             ));
         }
-        for (event, _, properties) in function.events() {
-            let most = properties["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap_or_default();
-            if most > concurrency {
-                problems.push(format!(
-                    "{name}: {event} may run {most} at once but {concurrency} are reserved; throttled messages would \
-                     end in the dead letters. Lower MaximumConcurrency."
-                ));
-            }
+        let at_once = |properties: &Value| properties["ScalingConfig"]["MaximumConcurrency"].as_u64();
+        let most: u64 = function.events().filter_map(|(_, _, properties)| at_once(properties)).sum();
+        if most > concurrency {
+            problems.push(format!(
+                "{name}: its queues may run {most} at once but {concurrency} are reserved; throttled messages would \
+                 count as failed ones."
+            ));
         }
     }
     problems
@@ -168,7 +167,7 @@ fn missing_limits_are_noticed() {
     let problems = limits(&template);
     assert_noticed(&problems, "queue-mail: give it ReservedConcurrentExecutions");
     assert_noticed(&problems, "queue-mail: give it a Timeout");
-    assert_noticed(&problems, "queue-mail: Mail may run 10 at once but 0 are reserved");
+    assert_noticed(&problems, "queue-mail: its queues may run 10 at once but 0 are reserved");
     assert_noticed(&problems, "api-orgs: give it a Timeout from 1 to 28");
 }
 

@@ -335,7 +335,7 @@ fn alarms_with_another_function_s_numbers_are_noticed() {
         let resources = &mut document["Resources"];
         resources["QueueMailFunction"]["Properties"]["ReservedConcurrentExecutions"] = 30.into();
         resources["QueueMailFunction"]["Properties"]["DeploymentPreference"] = Value::Null;
-        resources["QueueMailAlarms"]["Properties"]["Parameters"]["SlowMilliseconds"] = 30_000.into();
+        resources["QueueMailAlarms"]["Properties"]["Parameters"]["SlowMilliseconds"] = 40_000.into();
         resources["QueueMailAlarms"]["Properties"]["Parameters"]["LogGroupName"] =
             json!({"Ref": "ApiOrgsLogs"});
     });

@@ -7,11 +7,13 @@ mod mail;
 mod mailer;
 mod name;
 mod render;
+mod sender;
 
 pub use mail::{
     MagicLink, Mail, PaymentFailed, SubscriptionActivated, SubscriptionCanceled, TrialEnded, TrialEnding,
     Welcome,
 };
-pub use mailer::{Mailer, SendError};
+pub use mailer::{Letterhead, Mailer, SendError};
 pub use name::Name;
 pub use render::Rendered;
+pub use sender::Sender;

@@ -12,6 +12,9 @@ pub trait Mail: Serialize {
     /// The name of its templates, also the mail's `mail` tag at SES.
     const TEMPLATE: &'static str;
 
+    /// Whether people may do without it. Then it says how to say so, where somebody reads the answers.
+    const OPTIONAL: bool = false;
+
     /// The subject: one line.
     fn subject(&self) -> String;
 
@@ -80,6 +83,7 @@ pub struct TrialEnding {
 
 impl Mail for TrialEnding {
     const TEMPLATE: &'static str = "trial-ending";
+    const OPTIONAL: bool = true;
 
     fn subject(&self) -> String {
         match self.days_left {
@@ -101,6 +105,7 @@ pub struct TrialEnded {
 
 impl Mail for TrialEnded {
     const TEMPLATE: &'static str = "trial-ended";
+    const OPTIONAL: bool = true;
 
     fn subject(&self) -> String {
         format!("The trial of {} has ended", self.organization.as_str())

@@ -1,4 +1,5 @@
 //! What the mails say and look like, and what hostile names do to them.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use email_client::{
     MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated, SubscriptionCanceled, TrialEnded,
@@ -99,4 +100,49 @@ fn every_mail_is_small_enough_to_be_shown_whole() {
     );
     let text = every_mail("Acme").into_iter().next().unwrap().1.text;
     assert!(text.lines().next().unwrap().starts_with("Sign in"));
+}
+
+/// The colours that texts have, and what lies behind them: in the light scheme, then in the dark one.
+#[test]
+fn texts_can_be_read_in_both_schemes() {
+    let mails = every_mail("Acme");
+    let has = |colour: &str| mails.iter().any(|(_, mail)| mail.html.contains(colour));
+    let (page, card, inset) = ("#f1f5f9", "#ffffff", "#f8fafc");
+    let (dark_page, dark_card) = ("#0f172a", "#1e293b");
+    for (text, ground) in [
+        ("#0f172a", page),
+        ("#0f172a", card),
+        ("#0f172a", inset),
+        ("#334155", card),
+        ("#475569", card),
+        ("#475569", page),
+        ("#1d4ed8", card),
+        ("#ffffff", "#1d4ed8"),
+        ("#f8fafc", dark_page),
+        ("#f8fafc", dark_card),
+        ("#cbd5e1", dark_card),
+        ("#a3b1c6", dark_card),
+        ("#a3b1c6", dark_page),
+        ("#93c5fd", dark_card),
+    ] {
+        assert!(has(text) && has(ground), "{text} on {ground} is no longer used");
+        assert!(contrast(text, ground) >= 4.5, "{text} on {ground}: {:.2}", contrast(text, ground));
+    }
+    assert!(contrast("#64748b", page) < 4.5, "what the footer was");
+    for (name, mail) in &mails {
+        assert!(mail.html.contains("content=\"light dark\""), "{name}");
+    }
+}
+
+/// <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>
+fn contrast(one: &str, other: &str) -> f64 {
+    let luminance = |colour: &str| {
+        let part = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }

@@ -28,6 +28,7 @@ pub use environment::{ConfigurationError, Environment, Stage};
 pub use function::{Function, run, trace_header};
 pub use host::Host;
 pub use lambda_runtime::{Context, Error, LambdaEvent};
+pub use queue::Intake;
 pub use rotation::{RotationEvent, RotationStep};
 pub use secrets::{Rotating, SecretError, key};
 pub use stream::{Record, StreamOutcome};

@@ -55,7 +55,12 @@ async fn send_all(host: &Host) -> Ends {
     let entry = PutEventsRequestEntry::builder().event_bus_name("gantry").source("gantry").build();
     let events = bus.client().put_events().entries(entry);
     let queue = queues.send_message().queue_url("http://queues.example.com/outbox-parked").message_body("x");
-    let (mail, push, events, queue) = tokio::join!(mail.send(), push.send(), events.send(), queue.send());
+    let (mail, push, events, queue) = tokio::join!(
+        Box::pin(mail.send()),
+        Box::pin(push.send()),
+        Box::pin(events.send()),
+        Box::pin(queue.send())
+    );
     [
         mail.map(drop).map_err(|error| may_be_taken(&error)),
         push.map(drop).map_err(|error| may_be_taken(&error)),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::api::{self, Local, Urls};
-use crate::aws;
+use crate::aws::{self, MailQuota};
 use crate::clock::VirtualClock;
 use crate::engine::{Advance, Engine, Functions, Invocation, InvokeError, Parts};
 use crate::folder::{self, Folder, STATE_FILE, TABLE_FILE};
@@ -74,6 +74,8 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// Environment variables of all functions, over the template's.
     pub environment: Environment,
+    /// How many mails SES takes in a second, with as many at once; `None` takes all.
+    pub mails_per_second: Option<u32>,
     /// Told of every step of the start and how long it took.
     pub progress: fn(&str, Duration),
 }
@@ -89,6 +91,7 @@ impl Options {
             reset: false,
             parameters: BTreeMap::new(),
             environment: Environment::new(),
+            mails_per_second: None,
             progress: |_, _| {},
         }
     }
@@ -243,8 +246,9 @@ impl Cloud {
         progress.step(&format!("table: {} at {}", names.join(", "), urls.dynamodb));
         let functions = Functions::new(&template, &options.registry, clock.clone(), REGION)?;
         let environment = all_variables(&template);
-        let parts =
-            Parts { name: "gantry-local".to_owned(), place, template, clock, store, tables, functions };
+        let mail_quota = MailQuota::new(options.mails_per_second, clock.now());
+        let name = "gantry-local".to_owned();
+        let parts = Parts { name, place, template, clock, store, tables, functions, mail_quota };
         let engine = Arc::new(Engine::new(parts).map_err(|error| StartError::Schedule(error.to_string()))?);
         engine.finish_reset().map_err(|error| StartError::Table(error.to_string()))?;
         let tasks = Tasks::new(engine.stop.clone(), engine.halt.clone());
@@ -355,6 +359,8 @@ fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<St
         ("AllowedOrigins", &urls.api),
         ("MailFrom", "hello@gantry.example"),
         ("MailIdentity", "gantry.example"),
+        // nobody limits mails that are sent nowhere
+        ("MailSendRate", "1000"),
         ("WebFirewall", "off"),
         ("ManageApiGatewayAccount", "false"),
     ];

@@ -32,6 +32,9 @@ struct Arguments {
     /// Keep the state in memory only.
     #[arg(long, conflicts_with = "reset")]
     ephemeral: bool,
+    /// How many mails SES takes in a second; all of them where it is not given.
+    #[arg(long)]
+    mails_per_second: Option<u32>,
     /// The template to run.
     #[arg(long, default_value = "template.yaml")]
     template: PathBuf,
@@ -80,6 +83,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ports: Ports::from(arguments.port),
         state: (!arguments.ephemeral).then_some(arguments.state),
         reset: arguments.reset,
+        mails_per_second: arguments.mails_per_second,
         progress: |what, took| eprintln!("  {:>6.1} ms  {what}", took.as_secs_f64() * 1_000.0),
         ..Options::ephemeral(template, local::functions::registry(&Hosts::default()))
     };

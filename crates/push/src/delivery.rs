@@ -88,7 +88,7 @@ impl Courier {
         match self.table.claim(&key, LEASE).await? {
             Claimed::Done => Ok(()),
             Claimed::InFlight { .. } => Err(DeliveryError::InFlight),
-            Claimed::Mine(marker) => self.deliver_claimed(delivery, marker).await,
+            Claimed::Mine(marker) => Box::pin(self.deliver_claimed(delivery, marker)).await,
         }
     }
 

@@ -42,8 +42,10 @@ struct Seen {
     secret_reads: usize,
     late: HashMap<String, Duration>,
     failing: Option<StatusCode>,
+    /// The queue, the receipt, and for how many seconds its message is hidden from now on.
+    hidden: Vec<(String, String, u64)>,
     /// What SES answers about mails to these addresses.
-    bad_addresses: HashMap<String, (StatusCode, &'static str)>,
+    bad_addresses: HashMap<String, (u16, &'static str)>,
     /// Every call, taken or refused, by operation.
     calls: HashMap<String, usize>,
 }
@@ -104,6 +106,11 @@ impl Services {
             ("LINK_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:link"),
             ("CURSOR_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:cursor"),
             ("MAIL_FROM", "hello@example.com"),
+            ("MAIL_FROM_NAME", "Gantry"),
+            // mails of one test need not wait for each other
+            ("MAIL_SEND_RATE", "1000"),
+            ("MAIL_QUEUE_URL", "http://queues.example.com/mail"),
+            ("SIGN_IN_MAIL_QUEUE_URL", "http://queues.example.com/sign-in-mail"),
             ("PUSH_PLATFORM_APPLICATION_APNS", "arn:aws:sns:eu-central-1:000000000000:app/APNS/gantry"),
             ("PUSH_PLATFORM_APPLICATION_FCM", "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry"),
             ("PUSH_DELIVERY_QUEUE_URL", "http://queues.example.com/push-delivery"),
@@ -189,6 +196,12 @@ impl Services {
         seen.messages.iter().filter(|(url, _)| url.ends_with(queue)).map(|(_, body)| body.clone()).collect()
     }
 
+    /// For how many seconds messages of the queue whose URL ends in `queue` were hidden, in order.
+    pub fn hidden(&self, queue: &str) -> Vec<u64> {
+        let seen = self.seen();
+        seen.hidden.iter().filter(|(url, ..)| url.ends_with(queue)).map(|(_, _, seconds)| *seconds).collect()
+    }
+
     /// The requests to send mail, in order.
     pub fn mails(&self) -> Vec<Value> {
         self.seen().mails.clone()
@@ -210,7 +223,7 @@ impl Services {
     }
 
     /// Answers mails to this address with this error.
-    pub fn refuse_mails_to(&self, address: &str, status: StatusCode, error: &'static str) {
+    pub fn refuse_mails_to(&self, address: &str, status: u16, error: &'static str) {
         self.seen().bad_addresses.insert(address.to_owned(), (status, error));
     }
 
@@ -312,7 +325,8 @@ fn mail(seen: &mut Seen, request: Value) -> Response {
     }
     let address = request["Destination"]["ToAddresses"][0].as_str().unwrap_or_default();
     if let Some((status, name)) = seen.bad_addresses.get(address) {
-        return json_error(*status, name);
+        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        return json_error(status, name);
     }
     seen.mails.push(request);
     axum::Json(json!({ "MessageId": format!("mail-{}", seen.mails.len()) })).into_response()
@@ -348,6 +362,12 @@ fn in_json(seen: &mut Seen, operation: &str, request: &Value) -> Response {
             let body = request["MessageBody"].as_str().unwrap_or_default().to_owned();
             seen.messages.push((request["QueueUrl"].as_str().unwrap_or_default().to_owned(), body));
             json!({ "MessageId": "message" })
+        }
+        "ChangeMessageVisibility" => {
+            let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+            let seconds = request["VisibilityTimeout"].as_u64().unwrap_or_default();
+            seen.hidden.push((text("QueueUrl"), text("ReceiptHandle"), seconds));
+            json!({})
         }
         "SendMessageBatch" => {
             let (mut successful, mut failed) = (Vec::new(), Vec::new());

@@ -2,8 +2,8 @@ use email_client::{
     MagicLink, Mailer, Name, PaymentFailed, SendError, SubscriptionActivated, SubscriptionCanceled,
     TrialEnded, TrialEnding, Welcome,
 };
-use events::SubscriptionPaymentFailed;
-use primitives::{Email, EventId};
+use events::{Envelope, SubscriptionPaymentFailed};
+use primitives::{Email, EventId, Timestamp};
 
 /// One of the mails.
 pub(crate) enum Letter {
@@ -16,30 +16,63 @@ pub(crate) enum Letter {
     SubscriptionCanceled(SubscriptionCanceled),
 }
 
+/// Whom an event of an organization is told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Owners,
+    ReadersOfBilling,
+}
+
+impl Audience {
+    /// Nothing where the event is not for mail.
+    pub(crate) fn of(event: &Envelope) -> Option<Self> {
+        match event.kind.as_str() {
+            "organization.created" => Some(Self::Owners),
+            "trial.ending"
+            | "trial.ended"
+            | "subscription.payment_failed"
+            | "subscription.activated"
+            | "subscription.canceled" => Some(Self::ReadersOfBilling),
+            _ => None,
+        }
+    }
+}
+
 impl Letter {
-    /// What the owners of an organization are told about an event of this name; nothing where it is not for them.
-    pub(crate) fn to_owners(
-        event: &events::Envelope,
+    /// What an organization is told about an event; nothing where it is not for mail, or no longer true.
+    pub(crate) fn about(
+        event: &Envelope,
         organization: Name,
-        link: String,
-    ) -> Option<Result<Self, serde_json::Error>> {
-        Some(match event.kind.as_str() {
-            "trial.ending" => event
-                .data::<events::TrialEnding>()?
-                .map(|data| Self::TrialEnding(TrialEnding { organization, days_left: data.days_left, link })),
-            "trial.ended" => Ok(Self::TrialEnded(TrialEnded { organization, link })),
-            "subscription.payment_failed" => event.data::<SubscriptionPaymentFailed>()?.map(|data| {
+        app_url: &str,
+        now: Timestamp,
+    ) -> Result<Option<Self>, serde_json::Error> {
+        let link = format!("{app_url}/settings/billing");
+        let letter = match event.kind.as_str() {
+            "organization.created" => Self::Welcome(Welcome { organization, link: app_url.to_owned() }),
+            "trial.ending" => {
+                let Some(data) = event.data::<events::TrialEnding>().transpose()? else { return Ok(None) };
+                if data.ends_at <= now {
+                    tracing::warn!(event = %event.id, "a trial ended before the mail that it ends was sent");
+                    return Ok(None);
+                }
+                Self::TrialEnding(TrialEnding { organization, days_left: data.days_left, link })
+            }
+            "trial.ended" => Self::TrialEnded(TrialEnded { organization, link }),
+            "subscription.payment_failed" => {
+                let data = event.data::<SubscriptionPaymentFailed>().transpose()?;
+                let Some(data) = data else { return Ok(None) };
                 let amount = readable(data.amount, &data.currency);
                 Self::PaymentFailed(PaymentFailed { organization, amount, link })
-            }),
+            }
             "subscription.activated" => {
-                Ok(Self::SubscriptionActivated(SubscriptionActivated { organization, link }))
+                Self::SubscriptionActivated(SubscriptionActivated { organization, link })
             }
             "subscription.canceled" => {
-                Ok(Self::SubscriptionCanceled(SubscriptionCanceled { organization, link }))
+                Self::SubscriptionCanceled(SubscriptionCanceled { organization, link })
             }
-            _ => return None,
-        })
+            _ => return Ok(None),
+        };
+        Ok(Some(letter))
     }
 
     pub(crate) async fn send(

@@ -1,32 +1,43 @@
 //! Sends the mails that events ask for.
 //!
-//! SES knows no idempotency key, so each event is claimed before its mails are sent and marked when they are: a repeated event sends nothing. Only
-//! a worker that dies between SES's answer and the mark is followed by one that sends again.
+//! SES knows no idempotency key, so each event is claimed before its mails are sent, each mail is noted when it is sent, and the event is
+//! marked when all are: a repeated event sends nothing. Whom a mail goes to is what the table says, not what the event does.
 
+mod addressees;
 mod error;
+mod lanes;
 mod letter;
 mod postman;
-mod recipients;
 
 use std::sync::Arc;
 
-use email_client::Mailer;
+use email_client::{Letterhead, Mailer, Sender};
 use identity::LinkKey;
-use lambda_host::{Error, Function, Host};
+use lambda_host::{Error, Function, Host, Intake};
 
+use lanes::Lanes;
+pub use lanes::{OTHER_WORKERS, SIGN_IN_WORKERS};
 use postman::Postman;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let environment = host.environment();
-    let set = environment.optional("MAIL_CONFIGURATION_SET").map(str::to_owned);
+    let name = environment.optional("MAIL_FROM_NAME").unwrap_or_default();
+    let letterhead = Letterhead {
+        from: Sender::new(name, environment.required("MAIL_FROM")?),
+        reply_to: environment.optional("MAIL_REPLY_TO").map(str::parse).transpose()?,
+        configuration_set: environment.optional("MAIL_CONFIGURATION_SET").map(str::to_owned),
+    };
+    let queue_urls = ["SIGN_IN_MAIL_QUEUE_URL", "MAIL_QUEUE_URL"].map(|name| environment.required(name));
+    let queue_urls = queue_urls.into_iter().map(|url| url.map(str::to_owned)).collect::<Result<_, _>>()?;
     let postman = Arc::new(Postman {
         table: host.table().await?,
-        mailer: Mailer::new(host.mail(), environment.required("MAIL_FROM")?, set),
+        mailer: Mailer::new(host.mail(), letterhead),
         links: host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?,
         app_url: environment.url("APP_URL")?,
+        lanes: Lanes::new(environment.parsed("MAIL_SEND_RATE")?),
     });
-    Ok(host.bus_queue(move |event| {
+    Ok(host.bus_queues(Intake { at_once: Some(1), queue_urls }, move |event| {
         let postman = Arc::clone(&postman);
         async move { postman.handle(&event).await }
     }))

@@ -1,17 +1,28 @@
-use email_client::{MagicLink, Mailer, Name, Welcome};
-use events::{Envelope, MagicLinkRequested, OrganizationCreated};
-use identity::LinkKey;
-use lambda_host::Rotating;
-use primitives::{Email, Fault, FaultKind, Keys, SignedDuration};
-use table::{Claimed, Key, Table};
+use std::{mem, time::Duration};
 
-use crate::{error::MailError, letter::Letter, recipients};
+use email_client::{MagicLink, Mailer, SendError};
+use events::{Envelope, MagicLinkRequested};
+use identity::LinkKey;
+use lambda_host::{LONGEST_SEND, Rotating};
+use primitives::{Email, Keys, OrgId, SignedDuration};
+use serde::Deserialize;
+use table::{Claimed, Key, Marker, Table, time_left};
+
+use crate::{
+    addressees,
+    error::MailError,
+    lanes::{Lane, Lanes},
+    letter::{Audience, Letter},
+};
 
 /// This consumer's name in its markers.
 const CONSUMER: &str = "mail";
 
 /// For how long an event belongs to one worker: longer than an invocation lives, shorter than its message stays hidden after it.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+/// No mail is begun with less time than this left: what is begun is ended, and noted.
+const TIME_FOR_A_MAIL: Duration = Duration::from_secs(LONGEST_SEND.as_secs() + 4);
 
 /// What turns events into mails.
 pub(crate) struct Postman {
@@ -19,60 +30,129 @@ pub(crate) struct Postman {
     pub(crate) mailer: Mailer,
     pub(crate) links: Rotating<Keys<LinkKey>>,
     pub(crate) app_url: String,
+    pub(crate) lanes: Lanes,
+}
+
+/// What became of one mail.
+enum Outcome {
+    /// There is nothing left to do about it.
+    Settled,
+    /// It is tried again with the next attempt. The text, where there is one, is noted until then.
+    Failed(SendError, Option<String>),
+    /// SES takes no more, of any.
+    Throttled,
+    OutOfTime,
 }
 
 impl Postman {
     /// Sends the mails of this event, unless they were sent before.
     pub(crate) async fn handle(&self, event: &Envelope) -> Result<(), MailError> {
-        let Some((letter, recipients)) = self.write(event).await? else { return Ok(()) };
+        let lane = self.lanes.of(event);
+        let throttled = || MailError::Throttled { retry_after: lane.retry_after() };
+        if lane.is_closed(self.table.clock().now()) {
+            return Err(throttled());
+        }
+        let Some((letter, people)) = self.write(event).await? else { return Ok(()) };
         let key = Key::Consumed(CONSUMER, event.id);
-        let marker = match self.table.claim(&key, LEASE).await? {
+        let mut marker = match self.table.claim(&key, LEASE).await? {
             Claimed::Done => return Ok(()),
             Claimed::InFlight { .. } => return Err(MailError::InFlight),
             Claimed::Mine(marker) => marker,
         };
-        let mut sent = Vec::new();
-        for recipient in &recipients {
-            let step = recipient.to_string();
-            if marker.steps_done().contains(&step) {
+        let (mut turns, mut news, mut failures) = (lane.turns(), Vec::new(), Vec::new());
+        let mut stopped = None;
+        for person in &people {
+            if marker.steps_done().contains(person.as_str()) {
                 continue;
             }
-            match letter.send(&self.mailer, recipient, event.id).await {
-                Ok(_) => {}
-                // the others must not wait for an address that will never be right
-                Err(error) if error.kind() == FaultKind::Invalid => {
-                    tracing::error!(event = %event.id, ?error, "a mail is refused for good");
+            // What the one before led to is written down first, so that a crash repeats at most the mail that is under way.
+            if !self.table.note(&mut marker, mem::take(&mut news)).await? {
+                return Err(MailError::InFlight);
+            }
+            turns.next().await;
+            match self.deliver(lane, &letter, person, event, &marker).await {
+                Outcome::Settled => news.push(person.to_string()),
+                Outcome::Failed(error, remark) => {
+                    failures.push(error);
+                    news.extend(remark);
                 }
-                Err(error) => {
-                    self.table.give_up(marker, sent).await?;
-                    return Err(error.into());
+                Outcome::Throttled => stopped = Some(throttled()),
+                Outcome::OutOfTime => stopped = Some(MailError::OutOfTime),
+            }
+            if stopped.is_some() {
+                break;
+            }
+        }
+        let failed = failures.len();
+        let error = stopped
+            .or_else(|| failures.into_iter().next().map(|first| MailError::Incomplete { failed, first }));
+        match error {
+            None => self.table.finish(marker).await?,
+            Some(_) => self.table.give_up(marker, news).await?,
+        }
+        turns.end().await;
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Sends one mail, and says what is left to do about it.
+    async fn deliver(
+        &self,
+        lane: &Lane,
+        letter: &Letter,
+        person: &Email,
+        event: &Envelope,
+        marker: &Marker,
+    ) -> Outcome {
+        loop {
+            if time_left() < TIME_FOR_A_MAIL {
+                return Outcome::OutOfTime;
+            }
+            let Err(error) = letter.send(&self.mailer, person, event.id).await else {
+                return Outcome::Settled;
+            };
+            match error {
+                SendError::Throttled { .. } => {
+                    if !lane.throttled(self.table.clock().now()).await {
+                        return Outcome::Throttled;
+                    }
+                }
+                // An address that will never be right: nobody waits for it.
+                SendError::Rejected { .. } => {
+                    tracing::error!(event = %event.id, ?error, "a mail is refused for good");
+                    return Outcome::Settled;
+                }
+                // It may be on its way. To lose it is worse than to send it twice; to send it twenty times is worse than to lose it.
+                SendError::Unknown { .. } => {
+                    let remark = format!("?{person}");
+                    if marker.steps_done().contains(&remark) {
+                        tracing::error!(event = %event.id, ?error, "a mail may be sent or not, and is not tried again");
+                        return Outcome::Settled;
+                    }
+                    return Outcome::Failed(error, Some(remark));
+                }
+                SendError::Unavailable { .. } | SendError::Refused { .. } => {
+                    return Outcome::Failed(error, None);
                 }
             }
-            sent.push(step);
         }
-        Ok(self.table.finish(marker).await?)
     }
 
     /// What the mail says and who gets it; nothing where the event is not for mail, or comes too late.
     async fn write(&self, event: &Envelope) -> Result<Option<(Letter, Vec<Email>)>, MailError> {
-        let malformed = |error: serde_json::Error| MailError::Malformed(error.to_string());
         if let Some(data) = event.data::<MagicLinkRequested>() {
             return self.magic_link(event, data.map_err(malformed)?).await;
         }
-        if let Some(data) = event.data::<OrganizationCreated>() {
-            let data = data.map_err(malformed)?;
-            let letter = Welcome { organization: Name::new(&data.name), link: self.app_url.clone() };
-            return Ok(Some((Letter::Welcome(letter), vec![data.owner_email])));
-        }
-        let Some(org_id) = event.org_id else { return Ok(None) };
-        let link = format!("{}/settings/billing", self.app_url);
-        let name = recipients::name(&self.table, org_id).await?;
-        let Some(letter) = Letter::to_owners(event, name, link) else { return Ok(None) };
-        let owners = recipients::owners(&self.table, org_id).await?;
-        if owners.is_empty() {
-            tracing::warn!(%org_id, "an organization has no owner to write to");
-        }
-        Ok(Some((letter.map_err(malformed)?, owners)))
+        let Some(audience) = Audience::of(event) else { return Ok(None) };
+        let org_id = tenant(event)?;
+        let name = addressees::name(&self.table, org_id).await?;
+        let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
+        let letter = Letter::about(event, name, &self.app_url, self.table.clock().now());
+        let Some(letter) = letter.map_err(malformed)? else { return Ok(None) };
+        let people = match audience {
+            Audience::Owners => addressees::owners(&self.table, org_id).await?,
+            Audience::ReadersOfBilling => addressees::readers_of_billing(&self.table, org_id).await?,
+        };
+        Ok(Some((letter, people)))
     }
 
     async fn magic_link(
@@ -85,6 +165,8 @@ impl Postman {
             tracing::warn!(event = %event.id, "a magic link ended before its mail was sent");
             return Ok(None);
         }
+        let email = addressees::of_login(&self.table, data.login_id).await?;
+        let email = email.ok_or(MailError::Foreign("there is no such login"))?;
         let keys = self.links.get().await?;
         let links = &keys.current;
         let token = links.token(data.login_id);
@@ -95,6 +177,18 @@ impl Postman {
             code: links.code(data.login_id),
             minutes: u32::try_from(lifetime).unwrap_or_default(),
         };
-        Ok(Some((Letter::MagicLink(letter), vec![data.email])))
+        Ok(Some((Letter::MagicLink(letter), vec![email])))
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn malformed(error: serde_json::Error) -> MailError {
+    MailError::Malformed(error.to_string())
+}
+
+/// The event's organization. One whose data names another did not come from the table.
+fn tenant(event: &Envelope) -> Result<OrgId, MailError> {
+    let org_id = event.org_id.ok_or(MailError::Foreign("it names no organization"))?;
+    let same = event.data.get("org_id").is_none_or(|named| OrgId::deserialize(named).ok() == Some(org_id));
+    if same { Ok(org_id) } else { Err(MailError::Foreign("it names two organizations")) }
 }

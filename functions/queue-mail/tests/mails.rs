@@ -1,18 +1,19 @@
 //! The function on its sample events, on a real engine and a mail service that keeps what it is given.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, time::Duration};
 
-use access::Tenant;
+use access::{Role, Tenant};
 use identity::LinkKey;
 use lambda_host::{Environment, Function, Host, LambdaEvent};
-use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration, UserId};
+use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use table::{Cause, Changes, Item, Key};
+use table::{Cause, Changes, Index, Item, Key};
 use test_support::{Crashes, Database, Moment, Services, noon};
 
 const ORG: &str = "org_01kar8h5g0e0vsx4q1v3f6m2ah";
+const LOGIN: &str = "lgn_01kar8h5g0e0vsx4q1v3f6m2ah";
 
 macro_rules! sample {
     ($name:literal) => {
@@ -26,11 +27,12 @@ struct World {
     services: Services,
     crashes: Crashes,
     clock: Clock,
+    host: Host,
     function: Function,
 }
 
 impl World {
-    /// With an organization of two owners and one member.
+    /// With an organization of two owners, one admin and one member, and a login that somebody asked for.
     async fn start() -> Self {
         let (database, services, crashes) =
             (Database::start().await, Services::start().await, Crashes::default());
@@ -39,26 +41,26 @@ impl World {
         let ids = Ids::random(clock.clone());
         let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).unwrap();
         let function = queue_mail::function(&host).await.unwrap();
-        let world = Self { database, services, crashes, clock, function };
+        let world = Self { database, services, crashes, clock, host, function };
         world.populate().await;
         world
     }
 
     async fn populate(&self) {
-        let org_id: OrgId = ORG.parse().unwrap();
-        let member = |email: &str, role: &'static str| MemberItem {
-            org_id,
-            member_id: Ids::unguessable(),
-            user_id: Ids::unguessable(),
-            email: email.parse().unwrap(),
-            role: role.to_owned(),
-            version: 0,
-        };
-        let changes = Changes::new()
-            .create(&OrgItem { org_id, name: "Acme".to_owned(), version: 0 })
-            .create(&member("ada@example.com", "owner"))
-            .create(&member("bob@example.com", "owner"))
-            .create(&member("eve@example.com", "member"));
+        let login = LoginItem { login_id: LOGIN.parse().unwrap(), email: "ada@example.com".parse().unwrap() };
+        let org = OrgItem { org_id: ORG.parse().unwrap(), name: "Acme".to_owned() };
+        let members = [
+            member("ada@example.com", Role::Owner),
+            member("bob@example.com", Role::Owner),
+            member("amy@example.com", Role::Admin),
+            member("eve@example.com", Role::Member),
+            member("tom@example.com", Role::Viewer),
+        ];
+        let changes = Changes::new().create(&login).create(&org);
+        self.commit(members.iter().fold(changes, Changes::create)).await;
+    }
+
+    async fn commit(&self, changes: Changes) {
         let table = self.database.table(&self.clock);
         table.commit(&Cause::system("test", "test"), changes).await.unwrap();
     }
@@ -68,11 +70,49 @@ impl World {
         self.function.invoke(event).await.unwrap()
     }
 
+    /// Who got a mail, in order.
     fn recipients(&self) -> Vec<String> {
         let address = |mail: &Value| mail["Destination"]["ToAddresses"][0].as_str().unwrap().to_owned();
         self.services.mails().iter().map(address).collect()
     }
+
+    /// Who got how many mails.
+    fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for address in self.recipients() {
+            *counts.entry(address).or_default() += 1;
+        }
+        counts
+    }
 }
+
+fn member(email: &str, role: Role) -> MemberItem {
+    MemberItem {
+        org_id: ORG.parse().unwrap(),
+        member_id: Ids::unguessable(),
+        email: email.parse().unwrap(),
+        role,
+    }
+}
+
+/// The sample with another text in its message.
+fn changed(sample: &Value, from: &str, to: &str) -> Value {
+    let mut event = sample.clone();
+    let body = event["Records"][0]["body"].as_str().unwrap();
+    assert!(body.contains(from), "{body}");
+    event["Records"][0]["body"] = json!(body.replace(from, to));
+    event
+}
+
+fn failed(sample: &Value) -> Value {
+    json!({ "batchItemFailures": [{ "itemIdentifier": sample["Records"][0]["messageId"] }] })
+}
+
+fn one_each(addresses: &[&str]) -> BTreeMap<String, usize> {
+    addresses.iter().map(|address| ((*address).to_owned(), 1)).collect()
+}
+
+const READERS: [&str; 3] = ["ada@example.com", "amy@example.com", "bob@example.com"];
 
 fn text(mail: &Value) -> &str {
     mail["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap()
@@ -86,12 +126,12 @@ fn done() -> Value {
 async fn every_sample_sends_its_mails_once_however_often_it_comes() {
     for (sample, subject, mails) in [
         (sample!("magic-link-requested"), "Sign in to Gantry", 1),
-        (sample!("organization-created"), "Acme is ready on Gantry", 1),
-        (sample!("trial-ending"), "The trial of Acme ends in 3 days", 2),
-        (sample!("trial-ended"), "The trial of Acme has ended", 2),
-        (sample!("payment-failed"), "A payment for Acme failed", 2),
-        (sample!("subscription-activated"), "The subscription of Acme is active", 2),
-        (sample!("subscription-canceled"), "The subscription of Acme was canceled", 2),
+        (sample!("organization-created"), "Acme is ready on Gantry", 2),
+        (sample!("trial-ending"), "The trial of Acme ends in 3 days", 3),
+        (sample!("trial-ended"), "The trial of Acme has ended", 3),
+        (sample!("payment-failed"), "A payment for Acme failed", 3),
+        (sample!("subscription-activated"), "The subscription of Acme is active", 3),
+        (sample!("subscription-canceled"), "The subscription of Acme was canceled", 3),
     ] {
         let world = World::start().await;
         for _ in 0..2 {
@@ -128,25 +168,186 @@ async fn a_link_that_has_ended_is_not_sent() {
 }
 
 #[tokio::test]
-async fn owners_are_written_to_and_nobody_else() {
+async fn who_may_read_billing_is_told_about_it_and_a_new_organization_its_owners() {
     let world = World::start().await;
     world.invoke(&sample!("payment-failed")).await;
-    let recipients: BTreeSet<_> = world.recipients().into_iter().collect();
-    assert!(recipients.iter().eq(["ada@example.com", "bob@example.com"]));
+    assert_eq!(world.counts(), one_each(&READERS));
     assert!(text(&world.services.mails()[0]).contains("49.00 EUR"));
+    let world = World::start().await;
+    world.invoke(&sample!("organization-created")).await;
+    assert_eq!(world.counts(), one_each(&["ada@example.com", "bob@example.com"]));
+}
+
+#[tokio::test]
+async fn it_does_not_matter_how_many_members_there_are() {
+    let world = World::start().await;
+    let calls = async || {
+        world.invoke(&changed(&sample!("trial-ended"), "evt_01kar8h5g0e0vsx4q1v3f6m2ah", &event_id())).await;
+        world.host.calls_of_last_invocation()
+    };
+    let few = calls().await;
+    for _ in 0..6 {
+        let members: Vec<_> = (0..99).map(|_| member("mia@example.com", Role::Member)).collect();
+        let changes = members.iter().fold(Changes::new(), Changes::create);
+        world.commit(changes).await;
+    }
+    assert_eq!(calls().await, few, "calls and units");
+    let owners: Vec<_> = (0..60).map(|n| member(&format!("owner{n}@example.com"), Role::Owner)).collect();
+    world.commit(owners.iter().fold(Changes::new(), Changes::create)).await;
+    world.services.clear();
+    calls().await;
+    assert_eq!(world.recipients().len(), 50, "one event causes no more");
+}
+
+fn event_id() -> String {
+    let id: primitives::EventId = Ids::unguessable();
+    id.to_string()
+}
+
+#[tokio::test]
+async fn addressees_come_from_the_table_and_never_from_the_event() {
+    let world = World::start().await;
+    for name in [sample!("organization-created"), sample!("magic-link-requested")] {
+        let event = changed(&name, "ada@example.com", "stranger@evil.example");
+        let event = changed(&event, "evt_01kar8h5g0e0vsx4q1v3f6m2ah", &event_id());
+        assert_eq!(world.invoke(&event).await, done());
+    }
+    let expected = BTreeMap::from([("ada@example.com".to_owned(), 2), ("bob@example.com".to_owned(), 1)]);
+    assert_eq!(world.counts(), expected);
+}
+
+/// What did not come from the table is sent to nobody, and is soon among the dead letters: it comes again at once, until it has come too
+/// often.
+#[tokio::test]
+async fn an_event_about_what_is_not_in_the_table_is_refused() {
+    let other = "org_01kar8h5g0e0vsx4q1v3f6m2zz";
+    let named_twice = changed(
+        &sample!("organization-created"),
+        &format!("\"data\":{{\"org_id\":\"{ORG}\""),
+        &format!("\"data\":{{\"org_id\":\"{other}\""),
+    );
+    for event in [
+        changed(&sample!("organization-created"), ORG, other),
+        changed(&sample!("trial-ended"), &format!("\"org_id\":\"{ORG}\""), "\"org_id\":null"),
+        changed(&sample!("trial-ended"), ORG, other),
+        named_twice,
+        changed(&sample!("magic-link-requested"), LOGIN, "lgn_01kar8h5g0e0vsx4q1v3f6m2zz"),
+        changed(&sample!("trial-ending"), "\"days_left\":3", "\"days_left\":\"x\""),
+        changed(&sample!("trial-ending"), "{", "["),
+    ] {
+        let world = World::start().await;
+        assert_eq!(world.invoke(&event).await, failed(&event));
+        assert!(world.services.mails().is_empty());
+        assert_eq!(world.services.hidden("mail"), [0]);
+    }
+}
+
+#[tokio::test]
+async fn a_trial_that_has_ended_is_not_announced_as_ending() {
+    let world = World::start().await;
+    world.clock.advance(SignedDuration::from_hours(24 * 30));
+    assert_eq!(world.invoke(&sample!("trial-ending")).await, done());
+    assert!(world.services.mails().is_empty());
 }
 
 #[tokio::test]
 async fn a_throttled_mail_comes_again_and_what_was_sent_does_not() {
     let world = World::start().await;
     let sample = sample!("trial-ended");
-    // the first call is answered after the SDK's own attempts are used up
+    // after the SDK's own attempts
     world.services.refuse("SendEmail", 3);
-    let failed = world.invoke(&sample).await;
-    assert_eq!(failed["batchItemFailures"], json!([{ "itemIdentifier": sample["Records"][0]["messageId"] }]));
+    assert_eq!(world.invoke(&sample).await, failed(&sample));
     assert!(world.services.mails().is_empty());
+    let hidden = world.services.hidden("/mail");
+    assert!(matches!(hidden[..], [15..=23]), "{hidden:?}");
+    // the lane stands back: nothing is asked of SES, nor of the table
+    let asked = world.services.calls("SendEmail");
+    assert_eq!(world.invoke(&sample).await, failed(&sample));
+    assert_eq!((world.services.calls("SendEmail"), world.host.calls_of_last_invocation().len()), (asked, 0));
+    world.clock.advance(SignedDuration::from_secs(2));
     assert_eq!(world.invoke(&sample).await, done());
-    assert_eq!(world.services.mails().len(), 2);
+    assert_eq!(world.counts(), one_each(&READERS));
+}
+
+#[tokio::test]
+async fn a_throttled_message_is_hidden_longer_each_time() {
+    let world = World::start().await;
+    let mut sample = sample!("trial-ended");
+    sample["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!("4");
+    world.services.refuse("SendEmail", 3);
+    world.invoke(&sample).await;
+    let hidden = world.services.hidden("/mail");
+    assert!(matches!(hidden[..], [120..=180]), "{hidden:?}");
+}
+
+/// Somebody waits for it: it is tried again by the same worker, whatever the other lane does, and its message is received once.
+#[tokio::test]
+async fn a_throttled_sign_in_mail_is_sent_within_a_moment() {
+    let world = World::start().await;
+    world.services.refuse("SendEmail", 7);
+    assert_eq!(world.invoke(&sample!("magic-link-requested")).await, done());
+    assert_eq!(world.counts(), one_each(&["ada@example.com"]));
+    world.services.refuse("SendEmail", 3);
+    world.invoke(&sample!("trial-ended")).await;
+    world.services.refuse("SendEmail", 0);
+    let event = changed(&sample!("magic-link-requested"), "evt_01kar8h5g0e0vsx4q1v3f6m2ah", &event_id());
+    assert_eq!(world.invoke(&event).await, done());
+    assert_eq!(world.recipients().len(), 2);
+}
+
+/// Three people, a service that takes each mail and answers after three seconds, five deliveries of the message.
+#[tokio::test]
+async fn a_slow_service_sends_everybody_one_mail() {
+    let world = World::start().await;
+    world.services.answer_late("SendEmail", Duration::from_secs(3));
+    for _ in 0..5 {
+        assert_eq!(world.invoke(&sample!("trial-ending")).await, done());
+    }
+    assert_eq!(world.counts(), one_each(&READERS));
+}
+
+/// What SES answers about one address of three, on five deliveries; how often it is asked about it, and whether the message fails to the end.
+#[tokio::test]
+async fn one_address_never_stops_the_others() {
+    for (status, error, asked, ends_well) in [
+        (400, "MessageRejected", 1, true),
+        // it may have been taken each time: twice is enough
+        (500, "InternalFailure", 2, true),
+        // it was surely not taken: three attempts of the SDK each time
+        (503, "ServiceUnavailable", 15, false),
+        (403, "AccessDeniedException", 5, false),
+    ] {
+        let world = World::start().await;
+        world.services.refuse_mails_to("ada@example.com", status, error);
+        let sample = sample!("trial-ending");
+        let mut last = Value::Null;
+        for _ in 0..5 {
+            last = world.invoke(&sample).await;
+        }
+        assert_eq!(world.counts(), one_each(&READERS[1..]), "{error}");
+        assert_eq!(world.services.calls("SendEmail"), asked + 2, "{error}");
+        assert_eq!(last == done(), ends_well, "{error}: {last}");
+    }
+}
+
+#[tokio::test]
+async fn no_mail_is_begun_that_cannot_be_ended() {
+    let world = World::start().await;
+    let mut context = lambda_host::Context::default();
+    context.deadline = deadline_in(Duration::from_secs(10));
+    let sample = sample!("trial-ended");
+    let event = LambdaEvent::new(sample.clone(), context);
+    assert_eq!(world.function.invoke(event).await.unwrap(), failed(&sample));
+    assert!(world.services.mails().is_empty());
+    assert!(world.services.hidden("/mail")[0] <= 1);
+    assert_eq!(world.invoke(&sample).await, done());
+    assert_eq!(world.counts(), one_each(&READERS));
+}
+
+#[expect(clippy::disallowed_methods, reason = "deadlines are in wall-clock time")]
+fn deadline_in(left: Duration) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from((now + left).as_millis()).unwrap()
 }
 
 #[tokio::test]
@@ -159,20 +360,10 @@ async fn one_bad_message_fails_alone() {
     batch["Records"].as_array_mut().unwrap().push(bad);
     let answer = world.invoke(&batch).await;
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "bad" }] }));
-    assert_eq!(world.services.mails().len(), 1);
+    assert_eq!(world.services.mails().len(), 2);
 }
 
-#[tokio::test]
-async fn an_event_that_does_not_fit_its_name_fails_and_sends_nothing() {
-    let world = World::start().await;
-    let mut event = sample!("trial-ending");
-    let body =
-        event["Records"][0]["body"].as_str().unwrap().replace("\"days_left\":3", "\"days_left\":\"x\"");
-    event["Records"][0]["body"] = json!(body);
-    assert_eq!(world.invoke(&event).await["batchItemFailures"].as_array().unwrap().len(), 1);
-    assert!(world.services.mails().is_empty());
-}
-
+/// Nobody is left out, and only the mail that was under way can come twice.
 #[tokio::test]
 async fn a_crash_at_any_call_is_healed_by_the_next_delivery() {
     let sample = sample!("trial-ended");
@@ -180,43 +371,47 @@ async fn a_crash_at_any_call_is_healed_by_the_next_delivery() {
         let world = World::start().await;
         world.crashes.count(world.invoke(&sample)).await.1
     };
+    assert_eq!(calls, 10, "name, two roles; claim; three mails and two notes between; end");
     for call in 0..calls {
         for moment in [Moment::Before, Moment::After] {
             let world = World::start().await;
             assert!(world.crashes.run(call, moment, world.invoke(&sample)).await.is_none());
-            world.clock.advance(SignedDuration::from_secs(61));
+            world.clock.advance(SignedDuration::from_secs(91));
             assert_eq!(world.invoke(&sample).await, done(), "{call} {moment:?}");
-            let recipients: BTreeSet<_> = world.recipients().into_iter().collect();
-            assert_eq!(recipients.len(), 2, "{call} {moment:?}");
+            let counts = world.counts();
+            assert!(counts.keys().eq(READERS), "{call} {moment:?}: {counts:?}");
+            assert!(counts.values().sum::<usize>() <= 4, "{call} {moment:?}: {counts:?}");
         }
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct OrgItem {
-    org_id: OrgId,
-    name: String,
-    version: u64,
+macro_rules! item {
+    ($name:ident, $key:expr, $($field:ident: $kind:ty),*) => {
+        #[derive(Serialize, Deserialize)]
+        struct $name { $($field: $kind,)* }
+
+        impl Item for $name {
+            fn key(&self) -> Key {
+                let key: fn(&Self) -> Key = $key;
+                key(self)
+            }
+
+            fn version(&self) -> u64 {
+                0
+            }
+        }
+    };
 }
 
-impl Item for OrgItem {
-    fn key(&self) -> Key {
-        Key::Org(Tenant::trusted(self.org_id))
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-}
+item!(LoginItem, |login| Key::Login(login.login_id), login_id: LoginId, email: Email);
+item!(OrgItem, |org| Key::Org(Tenant::trusted(org.org_id)), org_id: OrgId, name: String);
 
 #[derive(Serialize, Deserialize)]
 struct MemberItem {
     org_id: OrgId,
     member_id: MemberId,
-    user_id: UserId,
     email: Email,
-    role: String,
-    version: u64,
+    role: Role,
 }
 
 impl Item for MemberItem {
@@ -225,6 +420,11 @@ impl Item for MemberItem {
     }
 
     fn version(&self) -> u64 {
-        self.version
+        0
+    }
+
+    fn index(&self) -> Option<Index> {
+        let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
+        matches!(role, Role::Owner | Role::Admin).then_some(Index::MemberByRole { tenant, role, member })
     }
 }

@@ -30,9 +30,11 @@ pub(crate) fn asked_for(call: &RecordedCall) -> Vec<Access> {
     let body = || serde_json::from_slice::<Value>(&call.body).unwrap();
     match (service, operation) {
         ("dynamodb", Some(operation)) => dynamodb(operation, &body(), &arn),
-        ("sqs", Some("SendMessage" | "SendMessageBatch")) => {
+        ("sqs", Some(operation)) => {
+            // a batch needs the permission of its single action
+            let action = operation.strip_suffix("Batch").unwrap_or(operation);
             let queue = text(&body()["QueueUrl"]).rsplit('/').next().unwrap_or_default().to_owned();
-            vec![Access::new("sqs:SendMessage", arn(queue))]
+            vec![Access::new(format!("sqs:{action}"), arn(queue))]
         }
         ("secretsmanager", Some(operation)) => {
             vec![Access::new(format!("secretsmanager:{operation}"), text(&body()["SecretId"]))]
@@ -121,7 +123,9 @@ fn put_events(body: &Value, arn: &dyn Fn(String) -> String) -> Vec<Access> {
 
 /// The identity is taken to be the sender's domain, as the local cloud's parameters have it.
 fn send_email(body: &Value, arn: &dyn Fn(String) -> String) -> Vec<Access> {
+    // the name before the address has a condition key of its own
     let from = text(&body["FromEmailAddress"]);
+    let from = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
     let domain = from.rsplit('@').next().unwrap_or_default();
     let set = body["ConfigurationSetName"].as_str().map(|set| format!("configuration-set/{set}"));
     let resources = [Some(format!("identity/{domain}")), set].into_iter().flatten();

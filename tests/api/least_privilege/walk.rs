@@ -1,10 +1,15 @@
 //! Everything that the product can do, the rare paths included: every action that a policy allows is needed by something here.
 
 use jiff::SignedDuration;
+use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{product::Product, samples::samples};
+use crate::{
+    known,
+    product::Product,
+    samples::{know_the_samples, samples},
+};
 
 pub(crate) async fn everything(product: &Product) {
     deliver_samples(product).await;
@@ -17,6 +22,7 @@ pub(crate) async fn everything(product: &Product) {
     trials(product).await;
     rotations(product).await;
     operator(product).await;
+    refused_mails(product).await;
     operator_and_stripe(product, &beta).await;
 }
 
@@ -69,6 +75,23 @@ async fn operator(product: &Product) {
     product.settle().await;
 }
 
+/// Mails about what is not in the table, in both lanes: they come again at once, until they are dead letters.
+async fn refused_mails(product: &Product) {
+    let now = product.cloud.clock().now();
+    let ended = known::event(Some(Ids::unguessable()), &events::TrialEnded { ended_at: now }, now);
+    let link = events::MagicLinkRequested {
+        login_id: Ids::unguessable(),
+        email: "nobody@example.com".parse().unwrap(),
+        expires_at: now + SignedDuration::from_mins(15),
+    };
+    known::publish(product, &[ended, known::event(None, &link, now)]).await;
+    product.settle().await;
+    for queue in ["MailDeadLetters", "SignInMailDeadLetters"] {
+        let dead = product.cloud.inspect(|state| state.queues[queue].messages().count());
+        assert_eq!(dead, 1, "{queue}");
+    }
+}
+
 async fn rotations(product: &Product) {
     for secret in ["SessionSecret", "LinkSecret", "CursorSecret"] {
         let rotated = product.local_post(&format!("/secrets/{secret}/rotate"), &json!({})).await;
@@ -77,6 +100,7 @@ async fn rotations(product: &Product) {
 }
 
 async fn deliver_samples(product: &Product) {
+    know_the_samples(product).await;
     for (function, case, event) in samples() {
         product
             .cloud

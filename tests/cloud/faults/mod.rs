@@ -53,7 +53,7 @@ pub(crate) struct Turn {
 }
 
 /// The queues whose messages come again when a worker fails.
-const QUEUES: [&str; 3] = ["MailQueue", "PushFanoutQueue", "PushDeliveryQueue"];
+const QUEUES: [&str; 4] = ["SignInMailQueue", "MailQueue", "PushFanoutQueue", "PushDeliveryQueue"];
 
 /// Waits for the turn, and for the end of what the test before has set off: no other's message meets the faults of this one. The faults
 /// that a failed test left behind are gone.

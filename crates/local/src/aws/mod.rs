@@ -23,6 +23,7 @@ use crate::engine::Engine;
 use crate::state::random_id;
 
 pub(crate) use secrets::{PUNCTUATION, prepare as prepare_secrets};
+pub(crate) use ses::MailQuota;
 
 /// Random letters and digits.
 pub(crate) fn random_text(length: usize) -> Result<String, getrandom::Error> {

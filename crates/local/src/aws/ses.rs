@@ -1,8 +1,11 @@
 //! SES version 2: `SendEmail`. Mails are kept for the local page and sent nowhere.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
+use http::StatusCode;
+use jiff::Timestamp;
 use mail_parser::MessageParser;
 use serde_json::{Value, json};
 
@@ -12,6 +15,29 @@ use crate::state::{Mail, capture, random_id};
 
 /// Most recipients of a mail.
 const RECIPIENT_LIMIT: usize = 50;
+
+/// How many mails SES takes: a bucket that fills by so many a second and holds as many.
+pub(crate) struct MailQuota {
+    per_second: Option<u32>,
+    bucket: Mutex<(f64, Timestamp)>,
+}
+
+impl MailQuota {
+    pub(crate) fn new(per_second: Option<u32>, now: Timestamp) -> Self {
+        Self { per_second, bucket: Mutex::new((f64::from(per_second.unwrap_or_default()), now)) }
+    }
+
+    /// Whether one more is taken.
+    fn take(&self, now: Timestamp) -> bool {
+        let Some(per_second) = self.per_second.map(f64::from) else { return true };
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, at) = *bucket;
+        let left = (left + now.duration_since(at).as_secs_f64().max(0.0) * per_second).min(per_second);
+        let takes = left >= 1.0;
+        *bucket = (if takes { left - 1.0 } else { left }, now);
+        takes
+    }
+}
 
 /// Answers one operation, which SES tells by the path.
 pub(super) fn call(engine: &Engine, path: &str, body: &[u8]) -> Answer {
@@ -67,6 +93,11 @@ fn send(engine: &Engine, request: &Value) -> Answer {
     }
     if let Some(refusal) = refuse_unverified(engine, &mail.from) {
         return Err(refusal);
+    }
+    if !engine.mail_quota.take(mail.at) {
+        let message = "Maximum sending rate exceeded.";
+        return Err(ServiceError::sender("TooManyRequestsException", message)
+            .with_status(StatusCode::TOO_MANY_REQUESTS));
     }
     mail.to = to;
     let id = mail.id.clone();
@@ -132,4 +163,22 @@ fn read_raw(mail: &mut Mail, to: &mut Vec<String>, raw: &str) -> Result<(), Serv
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_second_takes_as_many_as_its_quota_and_none_more() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let quota = MailQuota::new(Some(14), now);
+        let taken = |at| (0..100).filter(|_| quota.take(at)).count();
+        assert_eq!(taken(now), 14);
+        assert_eq!(taken(now + SignedDuration::from_millis(500)), 7);
+        assert_eq!(taken(now + SignedDuration::from_secs(60)), 14, "what was not used is not saved");
+        assert!((0..100).all(|_| MailQuota::new(None, now).take(now)));
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) use invoke::{Functions, Trigger};
 pub use log_lines::{InvocationLog, LogLine};
 pub(crate) use schedule::Schedule;
 
+use crate::aws::MailQuota;
 use crate::clock::VirtualClock;
 use crate::state::{Message, NewMessage, Store, capture};
 use crate::table::Tables;
@@ -47,6 +48,7 @@ pub(crate) struct Engine {
     pub(crate) tables: Tables,
     pub(crate) functions: Functions,
     pub(crate) schedules: Vec<Schedule>,
+    pub(crate) mail_quota: MailQuota,
     /// Cancelled when nothing new may begin any more.
     pub(crate) stop: CancellationToken,
     /// Cancelled when what still runs is cut off, and the endpoints that functions talk to close. It comes after `stop`.
@@ -76,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) tables: Tables,
     pub(crate) functions: Functions,
+    pub(crate) mail_quota: MailQuota,
 }
 
 impl Engine {
@@ -94,6 +97,7 @@ impl Engine {
             store: parts.store,
             tables: parts.tables,
             functions: parts.functions,
+            mail_quota: parts.mail_quota,
             schedules,
             stop: CancellationToken::new(),
             world: World::new(halt.clone()),

@@ -1,0 +1,78 @@
+//! Whom a mail goes to, and what it calls them: what the table says, whatever the event does.
+
+use access::{Permission, Role, Tenant};
+use email_client::Name;
+use primitives::{Email, LoginId, OrgId};
+use serde::Deserialize;
+use table::{Consistency, Index, Key, Query, StoreError, Table};
+
+use crate::error::MailError;
+
+/// How many people are written to at most: enough for any organization, and an end to what one event can cause.
+const MOST: usize = 50;
+
+/// What is needed of a member.
+#[derive(Debug, Deserialize)]
+struct MemberRef {
+    email: Email,
+}
+
+/// What is needed of an organization.
+#[derive(Debug, Deserialize)]
+struct OrgRef {
+    name: String,
+}
+
+/// What is needed of a login.
+#[derive(Debug, Deserialize)]
+struct LoginRef {
+    email: Email,
+}
+
+/// Who may read the organization's billing; those with the role that may do most first.
+pub(crate) async fn readers_of_billing(table: &Table, org_id: OrgId) -> Result<Vec<Email>, MailError> {
+    let roles = Role::ALL.into_iter().filter(|role| role.holds(Permission::ReadBilling));
+    by_role(table, org_id, roles).await
+}
+
+/// The organization's owners.
+pub(crate) async fn owners(table: &Table, org_id: OrgId) -> Result<Vec<Email>, MailError> {
+    by_role(table, org_id, [Role::Owner]).await
+}
+
+/// Found in the index, so that it does not matter how many members there are besides. An organization has an owner at any time: when
+/// none is found, the index is behind, and the mail is tried again.
+async fn by_role(
+    table: &Table,
+    org_id: OrgId,
+    roles: impl IntoIterator<Item = Role>,
+) -> Result<Vec<Email>, MailError> {
+    let partition = Index::members_by_role(Tenant::trusted(org_id));
+    let mut found = Vec::new();
+    for role in roles {
+        let query = Query::index_prefix("member", &partition, Index::of_role(role));
+        let members: Vec<MemberRef> = table.first(&query, MOST - found.len()).await?;
+        found.extend(members.into_iter().map(|member| member.email));
+        if found.is_empty() {
+            return Err(MailError::NoOwner);
+        }
+        if found.len() >= MOST {
+            tracing::warn!(%org_id, "an organization has more people to write to than are written to");
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The organization's name, as mails show it; nothing where there is no such organization.
+pub(crate) async fn name(table: &Table, org_id: OrgId) -> Result<Option<Name>, StoreError> {
+    let key = Key::Org(Tenant::trusted(org_id));
+    let org: Option<OrgRef> = table.get(&key, Consistency::Strong).await?;
+    Ok(org.map(|org| Name::new(&org.name)))
+}
+
+/// Who asked for this login; nothing where nobody did.
+pub(crate) async fn of_login(table: &Table, login_id: LoginId) -> Result<Option<Email>, StoreError> {
+    let login: Option<LoginRef> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
+    Ok(login.map(|login| login.email))
+}
