@@ -1,9 +1,9 @@
 //! Rows that are simply there, for tests of what happens later: an organization with an owner, a login; and events about them.
 
 use access::{Role, Tenant};
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use events::{ActorRef, Envelope, Event, NewEvent, SOURCE};
+use events::{ActorRef, Envelope, Event, NewEvent};
 use jiff::Timestamp;
+use lambda_host::{Bus, Outgoing, Sent};
 use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, Index, Item, Key, Table};
@@ -37,7 +37,7 @@ pub(crate) async fn write(table: &Table, changes: impl IntoIterator<Item = Chang
     let changes: Vec<Changes> = changes.into_iter().collect();
     let mut changes = changes.into_iter().peekable();
     while changes.peek().is_some() {
-        let page = changes.by_ref().take(9).fold(Changes::new(), Changes::and);
+        let page = changes.by_ref().take(4).fold(Changes::new(), Changes::and);
         table.commit(&Cause::system("test", "test"), page).await.unwrap();
     }
 }
@@ -61,18 +61,12 @@ pub(crate) fn event<E: Event>(org_id: Option<OrgId>, data: &E, now: Timestamp) -
 
 /// Puts these events on the bus.
 pub(crate) async fn publish(product: &Product, events: &[Envelope]) {
-    let (bus, name) = product.host("stream-outbox").event_bus().unwrap();
-    for events in events.chunks(10) {
-        let entries = events.iter().map(|event| {
-            PutEventsRequestEntry::builder()
-                .event_bus_name(&name)
-                .source(SOURCE)
-                .detail_type(&event.kind)
-                .detail(serde_json::to_string(event).unwrap())
-                .build()
-        });
-        let answer = bus.put_events().set_entries(Some(entries.collect())).send().await.unwrap();
-        assert_eq!(answer.failed_entry_count, 0);
+    let bus = product.host("stream-outbox").event_bus().unwrap();
+    let outgoing = events
+        .iter()
+        .map(|event| Outgoing { envelope: event.clone(), detail: serde_json::to_string(event).unwrap() });
+    for batch in Bus::batches(&outgoing.collect::<Vec<_>>()) {
+        assert!(bus.publish(batch).await.iter().all(|sent| *sent == Sent::Published));
     }
 }
 

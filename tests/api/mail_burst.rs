@@ -10,9 +10,9 @@ use crate::{known, product::Product};
 
 /// What SES takes in a second.
 const RATE: u32 = 14;
-const SIGN_INS: usize = 60;
-const ORGANIZATIONS: usize = 44;
-const OWNERS: usize = 10;
+const SIGN_INS: usize = 40;
+const ORGANIZATIONS: usize = 23;
+const OWNERS: usize = 20;
 const MAILS: usize = SIGN_INS + ORGANIZATIONS * OWNERS;
 
 /// The workers are told that SES takes as many as they like, as when somebody else uses up the account's rate: so it is the throttles

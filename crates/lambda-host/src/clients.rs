@@ -17,7 +17,7 @@ use crate::{
 const LONGEST_ATTEMPT_TO_SEND: Duration = Duration::from_secs(12);
 
 /// How long sending something may take, all attempts and the pauses between them together.
-pub(crate) const LONGEST_SEND: Duration = Duration::from_secs(16);
+pub const LONGEST_SEND: Duration = Duration::from_secs(16);
 
 /// The SDK's configuration for this environment. Other endpoints than AWS's are for the local stage and for emulators.
 ///

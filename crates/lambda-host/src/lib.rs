@@ -24,6 +24,7 @@ mod telemetry;
 
 pub use aws_sdk_dynamodb::config::SharedHttpClient;
 pub use bus::{Bus, Outgoing, Sent};
+pub use clients::LONGEST_SEND;
 pub use environment::{ConfigurationError, Environment, Stage};
 pub use function::{Function, run, trace_header};
 pub use host::Host;
