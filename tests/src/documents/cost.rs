@@ -94,7 +94,7 @@ fn never_zero(data: &Data, stacks: &Stacks) -> String {
     }
     let sum: f64 = rows.iter().map(|(_, _, cost)| cost).sum();
     row(&mut text, "**All**", [String::new(), format!("**{}**", dollars(sum))].into_iter());
-    text += "\nCloudWatch bills a metric only for the hours in which it is written, so an idle stack pays less for metrics. Requests of SQS are \
+    text += "\nCloudWatch bills a metric only for the hours in which it is written, so an idle stack pays less for metrics. Each of the first two yearly rotations of a KMS key adds a dollar a month to it. Bodies above 16 KB cost more at the API's web ACL. CloudFront's flat-rate plans, with firewall and bots in them, are not compared here. Requests of SQS are \
              Lambda's: five pollers ask each queue every 20 seconds.\n\n";
     if !stacks.options.is_empty() {
         text += "What is off by the parameters of production, and what it adds when it is turned on, before any traffic:\n\n\

@@ -150,6 +150,10 @@ impl Month {
             self.add("edge_request", all);
             self.add("edge_function", all);
             self.add("waf_request", all);
+            // The bot rules look at the frontend's files alone.
+            if stacks.standing.get("waf_bot_control").is_some_and(|subscriptions| *subscriptions > 0.0) {
+                self.add("waf_bot_request", crowd.people * data.usage.edge.requests_of_person);
+            }
             self.add("edge_transfer", crowd.people * data.usage.edge.megabytes_of_person * 1e6);
         }
     }
@@ -309,7 +313,10 @@ management_events: 0
         close("edge_function", 13_500.0);
         close("waf_request", 3_500.0 + 13_500.0);
         close("edge_transfer", 3_500.0 * 1_000.0 + 2e9);
-        assert!(!used.contains_key("transfer"));
+        assert!(!used.contains_key("transfer") && !used.contains_key("waf_bot_request"));
+        stacks.standing.insert("waf_bot_control", 1.0);
+        let used = Month::of(&data, &stacks, 1_000.0).used;
+        assert!((used["waf_bot_request"] - 10_000.0).abs() < 1e-3, "the frontend's files alone");
     }
 
     #[test]
