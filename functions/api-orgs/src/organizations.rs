@@ -60,7 +60,7 @@ impl From<Org> for Organization {
     security(("access_token" = [])), request_body = CreateOrganization,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses((status = 201, description = "Created", body = Organization), Problems),
-    extensions(("x-gantry-codes" = json!(["conflict", "slug_taken", "too_many_memberships"]))),
+    extensions(("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships"]))),
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
