@@ -191,10 +191,10 @@ fn functions_have_the_least_privilege() {
 fn nobody_but_who_publishes_them_writes_the_signing_keys() {
     assert_none(&signing_keys(&Template::of_repository()));
     let template = broken(|document| {
-        let policy = &mut document["Resources"]["QueueMailFunction"]["Properties"]["Policies"][0];
+        let policy = &mut document["Resources"]["QueuePushDeliveryFunction"]["Properties"]["Policies"][0];
         policy["Statement"].as_array_mut().unwrap().retain(|statement| statement["Effect"] == "Allow");
     });
-    assert_noticed(&signing_keys(&template), "queue-mail: may write SIGNING_KEYS");
+    assert_noticed(&signing_keys(&template), "queue-push-delivery: may write SIGNING_KEYS");
 }
 
 #[test]
