@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -58,6 +58,8 @@ fn client(root: &Path, description: &Path) -> Result<PathBuf> {
 struct Product {
     process: Child,
     url: String,
+    /// Kept open: whoever writes into a pipe that nobody reads breaks.
+    output: BufReader<ChildStdout>,
 }
 
 impl Product {
@@ -71,10 +73,11 @@ impl Product {
             .spawn()
             .context("cannot start the product")?;
         let output = process.stdout.take().context("the product has no output")?;
-        let product = Self { process, url: format!("http://localhost:{port}") };
+        let mut product =
+            Self { process, url: format!("http://localhost:{port}"), output: BufReader::new(output) };
         // It greets when it is up, and ends without a word when it is not.
         let mut greeting = String::new();
-        let read = BufReader::new(output).read_line(&mut greeting).context("the product cannot be heard")?;
+        let read = product.output.read_line(&mut greeting).context("the product cannot be heard")?;
         ensure!(read > 0, "the product does not start; see above");
         Ok(product)
     }
