@@ -62,7 +62,7 @@ async fn browsers_may_call_from_our_origin_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_belongs_to_another_tenant_is_answered_like_what_does_not_exist() {
     let product = Product::start().await;
-    let (ada, acme) = product.owner("ada@tenant.example", "tenant").await;
+    let (ada, acme) = product.owner("ada@tenant.example", "one-tenant").await;
     let (bob, _) = product.owner("bob@other-tenant.example", "other-tenant").await;
     let device = product.device(&ada, &"d".repeat(64)).await;
     let delete = async |id: &str| {

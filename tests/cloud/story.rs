@@ -53,13 +53,13 @@ async fn first_organization(product: &Product, token: &str) -> String {
 async fn a_trial_runs_out_with_mails_and_pushes() {
     const PHONE: &str = "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a";
     let product = Product::start().await;
-    let (token, org_id) = product.owner("ada@trial.example", "trial").await;
+    let (token, org_id) = product.owner("ada@trial.example", "hourly").await;
     product.device(&token, PHONE).await;
     for (notice, subject) in TrialNotice::ALL.into_iter().zip([
-        "The trial of trial ends in 7 days",
-        "The trial of trial ends in 3 days",
-        "The trial of trial ends tomorrow",
-        "The trial of trial has ended",
+        "The trial of hourly ends in 7 days",
+        "The trial of hourly ends in 3 days",
+        "The trial of hourly ends tomorrow",
+        "The trial of hourly has ended",
     ]) {
         age_trial(&product, &org_id, notice).await;
         let run = product.invoke("CronTrialExpiryFunction", &hourly()).await;
