@@ -34,7 +34,8 @@ pub fn check(root: &Path) -> Result<()> {
     run(Command::new("node").arg(client).env("GANTRY_API_URL", &product.url))?;
     run(tools::command(root, "schemathesis")
         .args(["--config-file", "tests/contract/schemathesis.toml", "run", "--url", &product.url])
-        .arg(&description))
+        .arg(&description)
+        .env("GANTRY_API_URL", &product.url))
 }
 
 /// A typed client, compiled: what the description is worth to whoever writes a frontend. Gives the program.

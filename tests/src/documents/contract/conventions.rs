@@ -59,13 +59,22 @@ pub(super) fn apply(contract: &mut Value) {
 }
 
 /// Rules over several members, which no type can state.
-const RULES: &[(&str, &str)] = &[(
-    "VerifyMagicLink",
-    r#"{"anyOf": [
+const RULES: &[(&str, &str)] = &[
+    (
+        "RegisterDevice",
+        r#"{"anyOf": [
+        {"title": "Apple's", "properties": {"platform": {"const": "apns"}, "token": {"pattern": "^([0-9A-Fa-f]{2}){16,200}$"}}},
+        {"title": "Firebase's", "properties": {"platform": {"const": "fcm"}}}
+    ]}"#,
+    ),
+    (
+        "VerifyMagicLink",
+        r#"{"anyOf": [
         {"title": "By link", "required": ["token"], "properties": {"token": {"type": "string"}, "email": {"type": "null"}, "code": {"type": "null"}}},
         {"title": "By code", "required": ["email", "code"], "properties": {"token": {"type": "null"}, "email": {"type": "string"}, "code": {"type": "string"}}}
     ]}"#,
-)];
+    ),
+];
 
 fn operations(contract: &mut Value) -> impl Iterator<Item = &mut Value> {
     let paths = contract["paths"].as_object_mut().expect("the contract has paths");
