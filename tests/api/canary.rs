@@ -1,14 +1,12 @@
 //! The canary sees what customers see: a version that answers with 5xx fulfils the conditions of the alarms on which it is taken back, by
 //! the metrics that it writes. Name, namespace, dimensions and threshold are read from the template.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lambda_host::{Context, LambdaEvent};
 use local::functions::build;
 use primitives::Clock;
-use serde_json::{Value, json};
-use system_tests::template::Template;
+use serde_json::Value;
+use system_tests::alarms;
 
 use crate::product::Product;
 
@@ -41,40 +39,9 @@ async fn version(name: &str, version: &'static str, is_broken: bool, requests: u
     Version { function, version, statuses, lines }
 }
 
-/// What CloudWatch makes of the lines in one minute: the sum of a metric with exactly these dimensions
-/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
-fn sum(lines: &[Value], namespace: &str, metric: &str, dimensions: &BTreeMap<String, String>) -> Option<f64> {
-    let of_line = |line: &Value| {
-        let is_it = line["_aws"]["CloudWatchMetrics"].as_array()?.iter().any(|directive| {
-            let sets = directive["Dimensions"].as_array().into_iter().flatten();
-            let named = |set: &Value| set.as_array().is_some_and(|set| set.iter().eq(dimensions.keys()));
-            directive["Namespace"] == namespace
-                && directive["Metrics"]
-                    .as_array()
-                    .is_some_and(|all| all.iter().any(|one| one["Name"] == metric))
-                && sets.into_iter().any(named)
-        });
-        let values = dimensions.iter().all(|(name, value)| line[name] == *value);
-        (is_it && values).then(|| line[metric].as_f64())?
-    };
-    lines.iter().filter_map(of_line).reduce(|sum, value| sum + value)
-}
-
 /// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and version.
 fn counts(alarm: &str, watched: &Version, lines: &[Value]) -> bool {
-    let alarms = Template::of_file("alarms.yaml");
-    let alarm = alarms.resource(alarm).unwrap();
-    let given = json!({ "FunctionName": watched.function, "Version": watched.version });
-    let text =
-        |value: &Value| value["Ref"].as_str().map_or(value, |name| &given[name]).as_str().unwrap().to_owned();
-    let dimensions = alarm.property("Dimensions").as_array().unwrap().iter();
-    let dimensions = dimensions.map(|one| (text(&one["Name"]), text(&one["Value"]))).collect();
-    let (namespace, metric) = (alarm.property("Namespace"), alarm.property("MetricName"));
-    assert_eq!((alarm.property("Statistic"), alarm.property("Period")), (&json!("Sum"), &json!(60)));
-    assert_eq!(alarm.property("ComparisonOperator"), "GreaterThanThreshold");
-    assert_eq!(alarm.property("TreatMissingData"), "notBreaching");
-    let value = sum(lines, namespace.as_str().unwrap(), metric.as_str().unwrap(), &dimensions);
-    value.is_some_and(|value| value > alarm.property("Threshold").as_f64().unwrap())
+    alarms::counts(alarm, &watched.function, watched.version, lines)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

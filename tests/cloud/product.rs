@@ -2,6 +2,7 @@
 
 use std::{
     iter,
+    path::PathBuf,
     sync::{
         OnceLock,
         atomic::{AtomicU8, Ordering},
@@ -57,6 +58,7 @@ pub(crate) struct Product {
     pub(crate) stack: &'static Stack,
     pub(crate) sdk: SdkConfig,
     emulator: String,
+    log: PathBuf,
     address: String,
     http: Client,
 }
@@ -78,7 +80,8 @@ impl Product {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .load()
             .await;
-        Self { stack: &deployment.stack, sdk, emulator, address, http: Client::new() }
+        let log = deployment.emulator.folder().join("functions.log");
+        Self { stack: &deployment.stack, sdk, emulator, log, address, http: Client::new() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -100,6 +103,14 @@ impl Product {
 
     pub(crate) async fn post_as(&self, path: &str, token: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
+    }
+
+    /// The lines of metrics that a function has written so far.
+    pub(crate) fn metrics(&self, function: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        let lines = log.lines().filter_map(|line| line.find('{').map(|at| &line[at..]));
+        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["function"] == function && line["_aws"].is_object()).collect()
     }
 
     /// One of the emulator's own pages.

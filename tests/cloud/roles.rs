@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
+use system_tests::alarms::counts;
 
 use crate::product::Product;
 
@@ -21,6 +22,16 @@ async fn what_a_role_does_not_allow_is_refused_to_the_function() {
     let both = async { (billing(&ada).await, billing(&bob).await) };
     let (refused, untouched) = product.without("ApiBillingFunctionRole", statement, both).await;
     assert!(refused.status.is_server_error(), "{refused:?}");
+    // A release whose role lacks a right is taken back, and no other version is: what it wrote fulfils the alarm's condition.
+    let function = product.stack.resource("ApiBillingFunction");
+    let failed = async || {
+        let lines = product.metrics(function);
+        let version = lines.iter().find_map(|line| line["version"].as_str())?.to_owned();
+        Some((lines, version))
+    };
+    let (lines, version) = product.eventually("the metrics of the refusal", failed).await;
+    assert!(counts("NewVersionServerErrors", function, &version, &lines), "{lines:?}");
+    assert!(!counts("NewVersionServerErrors", function, "another", &lines));
     assert!(!refused.problem().is_empty());
     assert!(!refused.body.to_string().contains("dynamodb"), "the cause is ours alone: {refused:?}");
     assert_eq!(untouched.status, StatusCode::OK, "another tenant's items have other keys: {untouched:?}");

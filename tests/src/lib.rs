@@ -2,6 +2,7 @@
 //!
 //! Knows every crate, so that no other has to. Nothing may depend on it.
 
+pub mod alarms;
 pub mod answer;
 pub mod budgets;
 pub mod conditions;

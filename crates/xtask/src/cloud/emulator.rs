@@ -112,7 +112,7 @@ impl Emulator {
     }
 
     /// The folder with all that it leaves behind.
-    pub(super) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
