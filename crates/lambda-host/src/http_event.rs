@@ -1,11 +1,11 @@
-//! The events of API Gateway and what it wants back: of REST APIs
+//! The events of API Gateway: of REST APIs
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>) and of HTTP APIs
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header, response};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_api::{Malformed, Peer, axum::body::Body};
 use lambda_runtime::Error;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -141,28 +141,19 @@ fn body(event: &Value) -> Option<Body> {
     Some(Body::from(text.to_owned()))
 }
 
-/// What API Gateway is answered.
-pub(crate) fn answer(parts: &response::Parts, body: &[u8], version: Version) -> Value {
-    let (text, is_base64) = match std::str::from_utf8(body) {
-        Ok(text) => (text.to_owned(), false),
-        Err(_) => (STANDARD.encode(body), true),
-    };
-    let mut headers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (name, value) in &parts.headers {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        headers.entry(name.as_str()).or_default().push(value);
-    }
-    let mut answer =
-        json!({ "statusCode": parts.status.as_u16(), "body": text, "isBase64Encoded": is_base64 });
+/// An event that says which gateway asks, and nothing else: what `lambda_http` needs to give the answer its form.
+pub(crate) fn shell(version: Version) -> Value {
     match version {
-        Version::Rest => answer["multiValueHeaders"] = json!(headers),
-        Version::Http => {
-            answer["cookies"] = json!(headers.remove(header::SET_COOKIE.as_str()).unwrap_or_default());
-            let joined = headers.iter().map(|(name, values)| ((*name).to_owned(), json!(values.join(", "))));
-            answer["headers"] = Value::Object(joined.collect());
-        }
+        Version::Rest => json!({
+            "httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": {}, "isBase64Encoded": false,
+            "requestContext": { "stage": "$default", "httpMethod": "GET", "identity": {} },
+        }),
+        Version::Http => json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {},
+            "isBase64Encoded": false,
+            "requestContext": { "stage": "$default", "http": { "method": "GET", "path": "/" } },
+        }),
     }
-    answer
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 use std::convert::Infallible;
 
-use http_api::{
-    Edge, OpenApiRouter,
-    axum::{Router, body::to_bytes},
-};
+use http_api::{Edge, OpenApiRouter, axum::Router};
+use lambda_http::{Adapter, Request, Service, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
 use tower::ServiceExt;
 
 use crate::{function::Function, host::Host, http_event};
@@ -11,23 +10,32 @@ use crate::{function::Function, host::Host, http_event};
 impl Host {
     /// A function behind API Gateway, of a REST API or an HTTP API. `routes` are the edge's wrapped routes.
     ///
-    /// The request is made of the event's own path and query. Nothing is parsed as an URL, where `..` and `\` would lead to
-    /// another route than the one the gateway chose, and a `Host` could bring a path of its own.
+    /// `lambda_http` gives the answer the form of the gateway that asked. The request it would read itself is put aside: it
+    /// parses an URL, where `..` and `\` lead to another route than the one the gateway chose, and a `Host` brings a path
+    /// of its own. Ours is made of the event's own path and query.
     pub fn http(&self, routes: Router) -> Function {
         Function::new(self, move |event| {
             let routes = routes.clone();
             async move {
-                let version = http_event::Version::of(&event.payload);
-                let request = http_event::request(&event.payload, version)?;
-                let answer = routes.oneshot(request).await.unwrap_or_else(|error: Infallible| match error {});
-                let (parts, body) = answer.into_parts();
-                Ok(http_event::answer(&parts, &to_bytes(body, usize::MAX).await?, version))
+                let (payload, context) = event.into_parts();
+                let version = http_event::Version::of(&payload);
+                let shell = serde_json::from_value(http_event::shell(version))?;
+                let service = service_fn(move |_: Request| {
+                    let (routes, request) = (routes.clone(), http_event::request(&payload, version));
+                    async move {
+                        let answer = routes.oneshot(request?).await;
+                        Ok::<_, Error>(answer.unwrap_or_else(|error: Infallible| match error {}))
+                    }
+                });
+                // the adapter is not `Send`: it must be gone before the first wait
+                let answer = Adapter::from(service).call(LambdaEvent::new(shell, context));
+                Ok(serde_json::to_value(answer.await?)?)
             }
         })
     }
 
     /// The routes, wrapped by the edge.
-    pub async fn api(&self, routes: OpenApiRouter) -> Result<Function, lambda_runtime::Error> {
+    pub async fn api(&self, routes: OpenApiRouter) -> Result<Function, Error> {
         let edge: Edge = self.edge().await?;
         Ok(self.http(edge.wrap(routes)))
     }
