@@ -7,9 +7,13 @@ use std::net::IpAddr;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_api::{Malformed, Peer, axum::body::Body};
+use lambda_http::{
+    aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest},
+    request::LambdaRequest,
+};
 use lambda_runtime::Error;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What cannot stand in a path as it is. HTTP APIs give the path decoded, and so may the gateway's console.
 const IN_PATH: &AsciiSet = &CONTROLS
@@ -142,17 +146,10 @@ fn body(event: &Value) -> Option<Body> {
 }
 
 /// An event that says which gateway asks, and nothing else: what `lambda_http` needs to give the answer its form.
-pub(crate) fn shell(version: Version) -> Value {
+pub(crate) fn shell(version: Version) -> LambdaRequest {
     match version {
-        Version::Rest => json!({
-            "httpMethod": "GET", "path": "/", "headers": {}, "multiValueHeaders": {}, "isBase64Encoded": false,
-            "requestContext": { "stage": "$default", "httpMethod": "GET", "identity": {} },
-        }),
-        Version::Http => json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {},
-            "isBase64Encoded": false,
-            "requestContext": { "stage": "$default", "http": { "method": "GET", "path": "/" } },
-        }),
+        Version::Rest => LambdaRequest::ApiGatewayV1(ApiGatewayProxyRequest::default()),
+        Version::Http => LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest::default()),
     }
 }
 

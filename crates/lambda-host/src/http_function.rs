@@ -19,7 +19,7 @@ impl Host {
             async move {
                 let (payload, context) = event.into_parts();
                 let version = http_event::Version::of(&payload);
-                let shell = serde_json::from_value(http_event::shell(version))?;
+                let shell = http_event::shell(version);
                 let service = service_fn(move |_: Request| {
                     let (routes, request) = (routes.clone(), http_event::request(&payload, version));
                     async move {

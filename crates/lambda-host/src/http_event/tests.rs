@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use http_api::axum::body::to_bytes;
 use lambda_http::{Adapter, Service, service_fn};
 use lambda_runtime::{Context, LambdaEvent};
+use serde_json::json;
 
 use super::*;
 
@@ -150,8 +151,8 @@ async fn answers_have_the_form_of_their_gateway() {
                 .header("set-cookie", "c=1");
             std::future::ready(Ok::<_, Infallible>(answer.body(Body::from(body)).unwrap()))
         });
-        let shell = serde_json::from_value(shell(version)).unwrap();
-        let answer = Adapter::from(service).call(LambdaEvent::new(shell, Context::default())).await;
+        let event = LambdaEvent::new(shell(version), Context::default());
+        let answer = Adapter::from(service).call(event).await;
         serde_json::to_value(answer.unwrap()).unwrap()
     }
     let rest = answer_in(Version::Rest, b"{}").await;
