@@ -119,8 +119,11 @@ fn state(limit: &RateLimit, uses: &[i128], now: i64, receipt: Option<(Key, i128)
         let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
         // one more is given when the oldest of as many as there may be has left
         let next = inside.get(place(window.uses.min(used)).saturating_sub(1));
-        let reset =
-            next.map_or(0, |time| u64::try_from((time - begin).max(0)).unwrap_or(u64::MAX).div_ceil(1000));
+        let reset = next.map_or(0, |time| {
+            // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the window.
+            let left = (time - begin).clamp(0, milliseconds(window.length));
+            u64::try_from(left).unwrap_or(u64::MAX).div_ceil(1000)
+        });
         WindowState { window: *window, remaining: window.uses.saturating_sub(used), reset }
     });
     RateLimitState { name: limit.name, allowed: receipt.is_some(), windows: windows.collect(), receipt }
@@ -290,6 +293,7 @@ mod tests {
         };
         assert_eq!(left(&[], 100), (vec![(2, 0), (3, 0)], 0));
         assert_eq!(left(&[at(100)], 110), (vec![(1, 50), (2, 3590)], 0));
+        assert_eq!(left(&[at(112), at(111)], 110), (vec![(0, 60), (1, 3600)], 60));
         assert_eq!(left(&[at(105), at(100)], 110), (vec![(0, 50), (1, 3590)], 50));
         assert_eq!(left(&[at(200), at(105), at(100)], 210), (vec![(1, 50), (0, 3490)], 3490));
         assert_eq!(left(&[at(201), at(200), at(105), at(100)], 210), (vec![(0, 50), (0, 3495)], 3495));
