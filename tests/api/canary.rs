@@ -1,5 +1,6 @@
-//! The canary sees what customers see: a version that answers with 5xx fulfils the conditions of the alarms on which it is taken back, by
-//! the metrics that it writes. Name, namespace, dimensions and threshold are read from the template.
+//! The canary sees what customers see: a version that answers with 5xx fulfils the conditions of the alarms
+//! on which it is taken back, by the metrics that it writes. Name, namespace, dimensions and threshold are
+//! read from the template.
 
 use jiff::Timestamp;
 use lambda_host::{Context, LambdaEvent};
@@ -18,7 +19,8 @@ struct Version {
     lines: Vec<Value>,
 }
 
-/// Lets a version answer requests for a link. One that asks for a table that is not there stands for any release that cannot do its work.
+/// Lets a version answer requests for a link. One that asks for a table that is not there stands for any
+/// release that cannot do its work.
 async fn version(name: &str, version: &'static str, is_broken: bool, requests: usize) -> Version {
     let product = Product::start().await;
     let mut environment = product.cloud.template().functions[name].environment.clone();
@@ -39,7 +41,8 @@ async fn version(name: &str, version: &'static str, is_broken: bool, requests: u
     Version { function, version, statuses, lines }
 }
 
-/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and version.
+/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and
+/// version.
 fn counts(alarm: &str, watched: &Version, lines: &[Value]) -> bool {
     alarms::counts(alarm, &watched.function, watched.version, lines)
 }

@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 
 use crate::samples::samples;
 
-/// Gives a function this long, and a table that takes connections and never answers; what it makes of the event, and how long that took.
+/// Gives a function this long, and a table that takes connections and never answers; what it makes of the
+/// event, and how long that took.
 async fn with_a_hanging_table(function: &str, case: &str, time: Duration) -> (Value, Duration) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (database, services) = (Database::start().await, Services::start().await);

@@ -1,4 +1,5 @@
-//! The edge of every route: one way to read a body, a query, a path and a host; and refusals that everybody can read.
+//! The edge of every route: one way to read a body, a query, a path and a host; and refusals that everybody
+//! can read.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Rows that are simply there, for tests of what happens later: an organization with an owner, a login; and events about them.
+//! Rows that are simply there, for tests of what happens later: an organization with an owner, a login; and
+//! events about them.
 
 use access::{Role, Tenant};
 use events::{ActorRef, Envelope, Event, NewEvent};

@@ -53,7 +53,8 @@ async fn nothing_is_lost_or_doubled_when_each_answer_is_lost_once() {
     {
         assert!(operations.contains(operation), "{operation} was not called: {operations:?}");
     }
-    // The bus, mail and push take no token: there an event may come twice, and a mail; what they cause in the table may not.
+    // The bus, mail and push take no token: there an event may come twice, and a mail; what they cause in the
+    // table may not.
     for outcome in [&mut expected, &mut found] {
         for (name, count) in outcome.iter_mut().filter(|(name, _)| !name.starts_with("item ")) {
             assert!(*count >= 1, "{name}");

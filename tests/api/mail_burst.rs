@@ -1,4 +1,5 @@
-//! More mails at once than SES takes: none is lost, none is given up, and who waits for one to sign in does not wait for the others.
+//! More mails at once than SES takes: none is lost, none is given up, and who waits for one to sign in does
+//! not wait for the others.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +16,9 @@ const ORGANIZATIONS: usize = 23;
 const OWNERS: usize = 20;
 const MAILS: usize = SIGN_INS + ORGANIZATIONS * OWNERS;
 
-/// The workers are told that SES takes as many as they like, as when somebody else uses up the account's rate: so it is the throttles
-/// that this is about. That workers which know the rate keep to it is in functions/queue-mail/src/lanes.rs.
+/// The workers are told that SES takes as many as they like, as when somebody else uses up the account's
+/// rate: so it is the throttles that this is about. That workers which know the rate keep to it is in
+/// functions/queue-mail/src/lanes.rs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_five_hundred_mails_at_once_none_is_lost_and_nobody_waits_to_sign_in() {
     let product = Product::with(
@@ -68,8 +70,9 @@ async fn of_five_hundred_mails_at_once_none_is_lost_and_nobody_waits_to_sign_in(
     let mails = sent(&product);
     assert_eq!(mails.len(), MAILS, "everybody is written to");
     assert!(mails.values().all(|times| times.len() == 1), "once");
-    // Ten seconds of SES's time, which a busy machine does not stretch: it takes so many mails in them, and in the first instant as many
-    // as in a second. That no worker lets SES wait is in functions/queue-mail/src/lanes.rs.
+    // Ten seconds of SES's time, which a busy machine does not stretch: it takes so many mails in them, and
+    // in the first instant as many as in a second. That no worker lets SES wait is in
+    // functions/queue-mail/src/lanes.rs.
     let last = (0..SIGN_INS).map(|n| mails[&sign_in_address(n)][0]).max().unwrap();
     let before = mails.values().flatten().filter(|at| **at <= last).count();
     assert!(before <= 10 * RATE as usize, "the last one to sign in waited for {before} mails");
@@ -79,7 +82,8 @@ async fn of_five_hundred_mails_at_once_none_is_lost_and_nobody_waits_to_sign_in(
             .inspect(|state| state.queues.get(queue).map_or(0, |queue| queue.messages().count()));
         assert_eq!(left, 0, "{queue}");
     }
-    // what SES took: never more than it has, which is one second's worth at once and as many in the second after
+    // what SES took: never more than it has, which is one second's worth at once and as many in the second
+    // after
     let mut at: Vec<Timestamp> = mails.into_values().flatten().collect();
     at.sort();
     let most = at.iter().map(|begin| {

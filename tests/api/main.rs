@@ -1,4 +1,5 @@
-//! The product through its front door: the template's API, the real functions, a real database engine, real HTTP.
+//! The product through its front door: the template's API, the real functions, a real database engine, real
+//! HTTP.
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
 mod authorisation;

@@ -131,7 +131,8 @@ async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
 async fn fifty_phones_of_one_person_at_once_leave_twenty() {
     let product = Product::start().await;
     let (token, _) = product.owner("ada@example.com", "acme").await;
-    // they are all in each other's way: whoever finds no end in time is asked to come back, and never told of a conflict
+    // they are all in each other's way: whoever finds no end in time is asked to come back, and never told of
+    // a conflict
     let register = async |number: usize| {
         let phone = json!({ "platform": "apns", "token": format!("{number:064x}") });
         loop {

@@ -1,4 +1,5 @@
-//! A reset of the local cloud: what was signed is worth nothing afterwards, and what is signed afterwards is good everywhere.
+//! A reset of the local cloud: what was signed is worth nothing afterwards, and what is signed afterwards is
+//! good everywhere.
 
 use jiff::SignedDuration;
 use reqwest::StatusCode;
@@ -34,7 +35,8 @@ async fn after_a_reset_everybody_signs_in_anew_and_every_function_takes_the_toke
     reset(&product).await;
     assert_eq!(product.get("/v1/me", &before).await.status, StatusCode::UNAUTHORIZED);
     walk(&product).await;
-    // Twice within the time for which a key counts as published, once behind a moved clock, and functions that have been called before.
+    // Twice within the time for which a key counts as published, once behind a moved clock, and functions
+    // that have been called before.
     reset(&product).await;
     walk(&product).await;
     product.advance(SignedDuration::from_hours(30 * 24)).await;

@@ -156,7 +156,8 @@ async fn after_two_rotations_the_oldest_key_is_refused() {
     assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "invalid_refresh_token"));
 }
 
-/// The product's own instances have read the secrets before the rotation, and do not read them again by themselves for five minutes.
+/// The product's own instances have read the secrets before the rotation, and do not read them again by
+/// themselves for five minutes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_know_different_keys_serve_one_person() {
     let product = Product::start().await;
@@ -193,7 +194,8 @@ async fn instances_that_know_different_keys_serve_one_person() {
     assert_eq!(page.status, StatusCode::OK, "{page:?}");
 }
 
-/// The link's mail is written by a `queue-mail` that knows the new key, for an `api-auth` that does not: both with the link and with the code.
+/// The link's mail is written by a `queue-mail` that knows the new key, for an `api-auth` that does not: both
+/// with the link and with the code.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_of_a_newer_worker_is_understood_by_an_older_api() {
     let product = Product::start().await;
@@ -261,8 +263,8 @@ async fn fifty_refreshes_over_a_mixed_fleet_leave_one_session_that_works() {
     assert_eq!(ended, 0);
 }
 
-/// A service that checks tokens by itself keeps the key set for as long as that says, and no longer. In each minute around a rotation it knows
-/// the key of whatever is signed.
+/// A service that checks tokens by itself keeps the key set for as long as that says, and no longer. In each
+/// minute around a rotation it knows the key of whatever is signed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_of_the_key_set_knows_the_key_of_every_token() {
     let product = Product::start().await;
@@ -324,7 +326,8 @@ async fn the_issuer_can_be_found_by_its_name() {
     assert_eq!(metadata.headers["content-type"], "application/json");
 }
 
-/// Tokens of the key that is in use are good for as long as it is, also when another took its place for a while.
+/// Tokens of the key that is in use are good for as long as it is, also when another took its place for a
+/// while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotation_that_is_taken_back_costs_nobody_the_session() {
     let product = Product::start().await;

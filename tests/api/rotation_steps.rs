@@ -1,4 +1,5 @@
-//! The steps of a rotation, as Secrets Manager asks for them: again, in another order, after a crash, and where they are not due.
+//! The steps of a rotation, as Secrets Manager asks for them: again, in another order, after a crash, and
+//! where they are not due.
 
 use aws_sdk_secretsmanager::Client;
 use futures::future::join_all;
@@ -33,7 +34,8 @@ struct Begun {
 }
 
 impl Begun {
-    /// A rotation fails at its first step where somebody has put something into the secret that is no key. Then it is mended.
+    /// A rotation fails at its first step where somebody has put something into the secret that is no key.
+    /// Then it is mended.
     async fn new() -> Self {
         let product = Product::start().await;
         product.rotate("CursorSecret").await;

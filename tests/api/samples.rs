@@ -1,4 +1,5 @@
-//! Every sample in `events/` is delivered to its function, and delivered again: nothing breaks, and nothing happens twice.
+//! Every sample in `events/` is delivered to its function, and delivered again: nothing breaks, and nothing
+//! happens twice.
 
 use std::{fs, path::Path};
 

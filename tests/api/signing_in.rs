@@ -126,8 +126,8 @@ async fn a_network_asks_for_thirty_mails_a_minute_and_its_known_people_for_their
     assert_eq!(product.ask_from(1, ADA).await.status, StatusCode::ACCEPTED, "who has signed in here before");
 }
 
-/// Strangers use up all that they can of an address: the owner gets a mail at the place where they were before, and the code in the hand of
-/// the owner stays right.
+/// Strangers use up all that they can of an address: the owner gets a mail at the place where they were
+/// before, and the code in the hand of the owner stays right.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_keep_nobody_out() {
     let product = Product::start().await;
@@ -212,7 +212,8 @@ async fn codes_are_taken_as_people_type_them() {
     }
 }
 
-/// A link's token opens an account. What a browser sends of the link, and so what any log on the way can hold, has none of it.
+/// A link's token opens an account. What a browser sends of the link, and so what any log on the way can
+/// hold, has none of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_log_on_the_way_can_hold_the_token_of_a_link() {
     let product = Product::start().await;

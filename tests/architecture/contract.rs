@@ -1,4 +1,5 @@
-//! The description of the API stands on its own: what it refers to is in it, and each problem that there is belongs to a route.
+//! The description of the API stands on its own: what it refers to is in it, and each problem that there is
+//! belongs to a route.
 
 use std::collections::BTreeSet;
 

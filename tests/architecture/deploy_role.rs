@@ -1,13 +1,16 @@
-//! The roles by which GitHub deploys: what CloudFormation needs and no template shows, and what bounds the roles that it makes.
+//! The roles by which GitHub deploys: what CloudFormation needs and no template shows, and what bounds the
+//! roles that it makes.
 
 use serde_json::{Value, json};
 use system_tests::template::{Template, one_or_many};
 
 use crate::{assert_none, assert_noticed};
 
-/// Rights that no resource can be named for, or whose resource is not the stack's: without one of them a creation fails late.
+/// Rights that no resource can be named for, or whose resource is not the stack's: without one of them a
+/// creation fails late.
 const ON_EVERYTHING: &[&str] = &[
-    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>: "scoped to *"
+    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>: "scoped
+    // to *"
     "cloudwatch:PutCompositeAlarm",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:DeleteAlarms",
@@ -81,7 +84,8 @@ fn rule(template: &Template) -> Vec<String> {
     problems
 }
 
-/// Every role of the stack can be bound, or a deployment by the role fails: those of functions by the globals.
+/// Every role of the stack can be bound, or a deployment by the role fails: those of functions by the
+/// globals.
 fn roles(template: &Template) -> Vec<String> {
     let bound = |value: &Value| value["Fn::If"][0] == "HasPermissionsBoundary";
     let mut problems = Vec::new();

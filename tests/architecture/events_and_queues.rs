@@ -6,7 +6,8 @@ use system_tests::template::{Function, Resource, Template, target};
 
 use crate::{assert_none, assert_noticed, broken};
 
-/// How much longer than its function's timeout a queue hides a message: AWS's advice for event source mappings.
+/// How much longer than its function's timeout a queue hides a message: AWS's advice for event source
+/// mappings.
 const VISIBILITY_TIMES_TIMEOUT: u64 = 6;
 const DAY: u64 = 24 * 60 * 60;
 

@@ -172,7 +172,8 @@ fn watches(alarms: &Template) -> Vec<String> {
     missing.map(|metric| format!("alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
 }
 
-/// The alarms of a new version watch that version alone, and have its name: one that changes what it watches stays on for a while.
+/// The alarms of a new version watch that version alone, and have its name: one that changes what it watches
+/// stays on for a while.
 fn versions(alarms: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for id in OF_A_NEW_VERSION {

@@ -96,7 +96,8 @@ fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
 const PUBLISHES_SIGNING_KEYS: &str = "api-auth";
 const WRITES: &[&str] = &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 
-/// Who could write the signing keys could sign tokens for everybody. Whoever writes other items is either bound to their keys, or denied these.
+/// Who could write the signing keys could sign tokens for everybody. Whoever writes other items is either
+/// bound to their keys, or denied these.
 fn signing_keys(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for function in template.functions().filter(|function| function.name() != PUBLISHES_SIGNING_KEYS) {

@@ -1,4 +1,5 @@
-//! What is kept is encrypted and has an end; what comes in comes through the firewall, and with the edge through CloudFront alone.
+//! What is kept is encrypted and has an end; what comes in comes through the firewall, and with the edge
+//! through CloudFront alone.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,8 @@ const FIREWALL: &[&str] = &[
     "Common",
     "SqlInjection",
 ];
-/// Rules that must leave the signed hook alone: they look into bodies, or count everybody's renewals by Stripe's dozen addresses.
+/// Rules that must leave the signed hook alone: they look into bodies, or count everybody's renewals by
+/// Stripe's dozen addresses.
 const NOT_FOR_THE_HOOK: &[&str] =
     &["OversizeBody", "RequestsPerAddress", "IpReputation", "KnownBadInputs", "Common", "SqlInjection"];
 /// The edge's rules that pass the hook by; its others are for the frontend's files.
@@ -135,7 +137,8 @@ fn rules(acl: &Resource<'_>) -> Vec<Value> {
     listed.iter().map(rule).collect()
 }
 
-/// A signed hook holds whatever its sender wrote, and its sender is one for all customers: a 403 for it is a payment that nobody notices.
+/// A signed hook holds whatever its sender wrote, and its sender is one for all customers: a 403 for it is a
+/// payment that nobody notices.
 fn hook(rules: &[Value], exempt: &[&str]) -> Vec<String> {
     let spares = |rule: &Value| {
         let text = rule.to_string();
@@ -201,7 +204,8 @@ pub(crate) fn edge(template: &Template) -> Vec<String> {
     problems
 }
 
-/// What gateway and firewall answer by themselves: problem documents with the headers of all other answers, which a page may read.
+/// What gateway and firewall answer by themselves: problem documents with the headers of all other answers,
+/// which a page may read.
 pub(crate) fn own_answers(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     let api =

@@ -21,7 +21,8 @@ const FORBIDDEN_MARKS: &[&str] =
 const LENIENT_READERS: &[&str] = &["serde_json::from_", "axum::Json"];
 /// Derived readers that go through a buffer of serde's own, which no reader around them sees.
 const BUFFERED: &[&str] = &["serde(untagged", "serde(flatten", "serde(tag"];
-/// Where these are right: the strict readers themselves, commands of operators, which are flat, and rows of our own table.
+/// Where these are right: the strict readers themselves, commands of operators, which are flat, and rows of
+/// our own table.
 const READERS: &[&str] =
     &["crates/primitives/src/json", "functions/operator/src/lib.rs", "crates/billing/src/stripe_events.rs"];
 /// What is not shipped: tools, tests, and the imitation of AWS, which is spoken to by SDKs alone.

@@ -53,7 +53,8 @@ fn shared() -> &'static Deployment {
     deployment.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The deployed product, used from an address of one's own, so that nobody's requests count towards another's limits.
+/// The deployed product, used from an address of one's own, so that nobody's requests count towards another's
+/// limits.
 pub(crate) struct Product {
     pub(crate) stack: &'static Stack,
     pub(crate) sdk: SdkConfig,

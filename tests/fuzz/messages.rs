@@ -1,4 +1,5 @@
-//! Whole events to the functions that no person calls: what a queue, the stream, a schedule or a rotation may hold.
+//! Whole events to the functions that no person calls: what a queue, the stream, a schedule or a rotation may
+//! hold.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -35,7 +36,8 @@ const WORDS: &[&str] = &[
     "finishSecret",
 ];
 
-/// Every answer to a mutated event is one that the source understands: no panic, no time-out, and only identifiers that it gave.
+/// Every answer to a mutated event is one that the source understands: no panic, no time-out, and only
+/// identifiers that it gave.
 fn every_event_is_answered(function: &str, records: &str, identifier: &str) {
     let world = World::start();
     let samples = samples(function);
@@ -73,7 +75,8 @@ fn every_event_is_answered(function: &str, records: &str, identifier: &str) {
     });
 }
 
-/// The event with changes where outsiders decide: in the body of a message, or in the row. The rest of a record is the service's own form.
+/// The event with changes where outsiders decide: in the body of a message, or in the row. The rest of a
+/// record is the service's own form.
 fn changed(sample: &Value, records: &str, changes: &[Change]) -> Value {
     let Some(all) = sample[records].as_array() else { return mutated(sample, WORDS, changes) };
     let mut event = sample.clone();

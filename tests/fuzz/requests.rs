@@ -1,4 +1,5 @@
-//! Whole requests to each function behind the API, as API Gateway hands them over, from strangers and from somebody who is signed in.
+//! Whole requests to each function behind the API, as API Gateway hands them over, from strangers and from
+//! somebody who is signed in.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -21,7 +22,8 @@ struct Request {
     body: Value,
     /// Whether it is answered to somebody who is not signed in.
     is_open: bool,
-    /// Whether a genuine access token may come with it; not where that would end the session that the others need.
+    /// Whether a genuine access token may come with it; not where that would end the session that the others
+    /// need.
     with_token: bool,
 }
 
@@ -48,7 +50,8 @@ const HEADERS: &[(&str, &[&str])] = &[
     ("stripe-signature", &["t=1795608000", ",v1=", "00"]),
 ];
 
-/// Which request, and what is changed about it: the address and its query, one header, the body; and choices of what to change at all.
+/// Which request, and what is changed about it: the address and its query, one header, the body; and choices
+/// of what to change at all.
 type Fuzz = (u8, (Vec<Piece>, Vec<Piece>), (u8, Vec<Piece>), Vec<Change>, u8);
 
 fn event(
@@ -80,7 +83,8 @@ fn event(
     event
 }
 
-/// An answer is one of ours: below 500, a problem document where it refuses, and with the headers that such an answer has.
+/// An answer is one of ours: below 500, a problem document where it refuses, and with the headers that such
+/// an answer has.
 fn check_answer(answer: &Value, of: &Value) -> u16 {
     let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
     assert!((200..500).contains(&status), "{status} to {of}: {answer}");
@@ -105,7 +109,8 @@ fn check_answer(answer: &Value, of: &Value) -> u16 {
     status
 }
 
-/// How many answers had which status. A target whose requests are all refused for the same reason tests nothing.
+/// How many answers had which status. A target whose requests are all refused for the same reason tests
+/// nothing.
 #[derive(Default)]
 struct Seen(Mutex<BTreeMap<u16, usize>>);
 
@@ -241,7 +246,8 @@ fn api_devices() {
     });
 }
 
-/// What Stripe signed may still be of any shape: each is answered with an outcome, or refused, and none is a failure.
+/// What Stripe signed may still be of any shape: each is answered with an outcome, or refused, and none is a
+/// failure.
 #[test]
 fn hook_stripe() {
     let world = World::start();

@@ -1,4 +1,5 @@
-//! Whether what functions write fulfils the condition of an alarm: name, namespace, dimensions and threshold are the template's.
+//! Whether what functions write fulfils the condition of an alarm: name, namespace, dimensions and threshold
+//! are the template's.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,8 @@ fn sum(lines: &[Value], namespace: &str, metric: &str, dimensions: &BTreeMap<Str
     lines.iter().filter_map(of_line).reduce(|sum, value| sum + value)
 }
 
-/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and version.
+/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and
+/// version.
 ///
 /// # Panics
 /// Where `alarms.yaml` has no such alarm, or one that is not on the sum of a minute.

@@ -9,8 +9,8 @@ use crate::template::{Resource, Template, repository};
 /// Values of parameters, by name.
 pub type Parameters = BTreeMap<String, String>;
 
-/// What `samconfig.toml` overrides for an environment, in all its stacks: each `"Name=value"` of the sections that begin
-/// with the environment's name.
+/// What `samconfig.toml` overrides for an environment, in all its stacks: each `"Name=value"` of the sections
+/// that begin with the environment's name.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! Stands in for Lambda's side of the Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), for one
-//! instance of one function.
+//! Stands in for Lambda's side of the Runtime API
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), for one instance of one function.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 

@@ -3,8 +3,9 @@ use serde_json::json;
 use crate::{environment::Stage, host::Host};
 
 impl Host {
-    /// Counts something that happened, as a metric of CloudWatch: one line in the embedded metric format, with the dimension
-    /// that the measures of each invocation have. For what must raise an alarm although nothing failed.
+    /// Counts something that happened, as a metric of CloudWatch: one line in the embedded metric format,
+    /// with the dimension that the measures of each invocation have. For what must raise an alarm although
+    /// nothing failed.
     pub fn count(&self, metric: &'static str) {
         let line = json!({
             "_aws": {

@@ -19,7 +19,8 @@ use crate::{
     secrets::{self, Rotating},
 };
 
-/// What a function is built from. Clients are made when they are asked for, so that a cold start pays for what it uses. Cheap to clone.
+/// What a function is built from. Clients are made when they are asked for, so that a cold start pays for
+/// what it uses. Cheap to clone.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
 
@@ -133,7 +134,8 @@ impl Host {
         Ok(table)
     }
 
-    /// Something made from the text of the secret that this variable names. Of its versions only the current one counts.
+    /// Something made from the text of the secret that this variable names. Of its versions only the current
+    /// one counts.
     pub fn secret_text<T>(
         &self,
         variable: &str,
@@ -142,8 +144,8 @@ impl Host {
         self.rotating(variable, false, move |current, _| make(current))
     }
 
-    /// Something made from each of the keys in the secret that this variable names, which are of the form `{"key": "…"}`: the current one and
-    /// the one before the last rotation.
+    /// Something made from each of the keys in the secret that this variable names, which are of the form
+    /// `{"key": "…"}`: the current one and the one before the last rotation.
     pub fn secret_keys<T>(
         &self,
         variable: &str,
@@ -247,8 +249,8 @@ impl Host {
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = (calls, metrics);
     }
 
-    /// The runtime's deadline (epoch milliseconds) on the clock that waits are measured by. One that has passed already was set by nobody:
-    /// `cargo lambda watch` gives a constant, and a call by hand gives 0.
+    /// The runtime's deadline (epoch milliseconds) on the clock that waits are measured by. One that has
+    /// passed already was set by nobody: `cargo lambda watch` gives a constant, and a call by hand gives 0.
     #[expect(
         clippy::disallowed_methods,
         reason = "the runtime's deadline is in wall-clock time, whatever our clock says"

@@ -10,9 +10,9 @@ use crate::{function::Function, host::Host, http_event};
 impl Host {
     /// A function behind API Gateway, of a REST API or an HTTP API. `routes` are the edge's wrapped routes.
     ///
-    /// `lambda_http` gives the answer the form of the gateway that asked. The request it would read itself is put aside: it
-    /// parses an URL, where `..` and `\` lead to another route than the one the gateway chose, and a `Host` brings a path
-    /// of its own. Ours is made of the event's own path and query.
+    /// `lambda_http` gives the answer the form of the gateway that asked. The request it would read itself is
+    /// put aside: it parses an URL, where `..` and `\` lead to another route than the one the gateway chose,
+    /// and a `Host` brings a path of its own. Ours is made of the event's own path and query.
     pub fn http(&self, routes: Router) -> Function {
         Function::new(self, move |event| {
             let routes = routes.clone();

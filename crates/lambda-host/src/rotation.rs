@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::{function::Function, host::Host};
 
 /// What Secrets Manager asks of a function that rotates a secret
-/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>). Any of it may come again.
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>). Any
+/// of it may come again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
@@ -35,7 +36,8 @@ pub enum RotationStep {
 }
 
 impl Host {
-    /// A function that Secrets Manager runs to rotate a secret. An error lets Secrets Manager try again later.
+    /// A function that Secrets Manager runs to rotate a secret. An error lets Secrets Manager try again
+    /// later.
     pub fn rotation<F, E>(&self, work: impl Fn(RotationEvent) -> F + Send + Sync + 'static) -> Function
     where
         F: Future<Output = Result<(), E>> + Send + 'static,

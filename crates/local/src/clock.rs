@@ -33,7 +33,8 @@ impl VirtualClock {
         Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
     }
 
-    /// Moves forward to `moment`; a moment that has passed changes nothing, because time never runs backwards.
+    /// Moves forward to `moment`; a moment that has passed changes nothing, because time never runs
+    /// backwards.
     pub fn advance_to(&self, moment: Timestamp) {
         let ahead = moment.as_millisecond() - self.now().as_millisecond();
         if ahead > 0 {

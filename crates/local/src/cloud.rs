@@ -319,12 +319,14 @@ impl Cloud {
         self.engine.invoke(function, event, crate::engine::Trigger::Direct, permit).await
     }
 
-    /// Moves the visible messages of a dead-letter queue back to where they came from; `None` if there is no such queue.
+    /// Moves the visible messages of a dead-letter queue back to where they came from; `None` if there is no
+    /// such queue.
     pub fn redrive(&self, queue: &str) -> Option<usize> {
         self.engine.template.queues.get(queue).map(|queue| self.engine.redrive(queue, None))
     }
 
-    /// Writes the variables that `cargo lambda watch --env-file` reads into the folder of the state, and returns the file.
+    /// Writes the variables that `cargo lambda watch --env-file` reads into the folder of the state, and
+    /// returns the file.
     pub fn write_environment(&self) -> std::io::Result<Option<PathBuf>> {
         let Some(folder) = &self.state else { return Ok(None) };
         let file = folder.path.join(folder::ENVIRONMENT_FILE);

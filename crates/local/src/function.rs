@@ -1,4 +1,5 @@
-//! What the local cloud needs to know about a Lambda function: a value that takes an event and gives an answer.
+//! What the local cloud needs to know about a Lambda function: a value that takes an event and gives an
+//! answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

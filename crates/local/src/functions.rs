@@ -72,7 +72,8 @@ async fn start(
     }))
 }
 
-/// Builds one function as a new sandbox would: with this environment, on this clock, over this HTTP client where there is one.
+/// Builds one function as a new sandbox would: with this environment, on this clock, over this HTTP client
+/// where there is one.
 pub async fn build(
     name: &str,
     environment: Environment,

@@ -38,8 +38,8 @@ struct Arguments {
     /// The template to run.
     #[arg(long, default_value = "template.yaml")]
     template: PathBuf,
-    /// Which log lines to print, as in `warn,local=debug`. DynamoDB's notes of failed conditions, which are normal, come with
-    /// `dynoxide::server=warn`.
+    /// Which log lines to print, as in `warn,local=debug`. DynamoDB's notes of failed conditions, which are
+    /// normal, come with `dynoxide::server=warn`.
     #[arg(long, default_value = "warn")]
     log: String,
 }

@@ -92,7 +92,8 @@ impl Tables {
         Ok(())
     }
 
-    /// The next stream records of a table after the one with the sequence number `after`, as Lambda gives them to functions.
+    /// The next stream records of a table after the one with the sequence number `after`, as Lambda gives
+    /// them to functions.
     pub(crate) fn records(
         &self,
         table: &str,
@@ -119,7 +120,8 @@ impl Tables {
 
     /// Deletes the items whose time to live is over at `now` (epoch seconds) and returns how many there were.
     ///
-    /// The engine has a sweep of its own, but a database on disk reads the machine's clock and not the virtual one.
+    /// The engine has a sweep of its own, but a database on disk reads the machine's clock and not the
+    /// virtual one.
     pub(crate) fn sweep(&self, now: i64) -> Result<usize, TableError> {
         let mut deleted = 0;
         for spec in &self.specs {

@@ -19,8 +19,9 @@ pub enum Moment {
 
 /// Lets a process die at one of its outgoing calls to AWS.
 ///
-/// Every client that uses [`Crashes::http_client`] is watched. At the chosen call the work is dropped where it stands, with
-/// everything else that was in flight: nothing after it happens, no retry and no clean-up, as when a sandbox is killed.
+/// Every client that uses [`Crashes::http_client`] is watched. At the chosen call the work is dropped where
+/// it stands, with everything else that was in flight: nothing after it happens, no retry and no clean-up, as
+/// when a sandbox is killed.
 #[derive(Clone, Debug, Default)]
 pub struct Crashes(Arc<State>);
 
@@ -58,7 +59,8 @@ impl Crashes {
         (output, self.0.calls.load(Ordering::SeqCst))
     }
 
-    /// Runs the work until its call number `call` (from 0) and drops it there; gives its output if it never got so far.
+    /// Runs the work until its call number `call` (from 0) and drops it there; gives its output if it never
+    /// got so far.
     pub async fn run<F: Future>(&self, call: usize, moment: Moment, work: F) -> Option<F::Output> {
         self.0.plan(Some((call, moment)));
         let output = tokio::select! {

@@ -19,11 +19,12 @@ pub type Attributes = std::collections::HashMap<String, aws_sdk_dynamodb::types:
 /// The name of the table in every test database.
 pub const TABLE_NAME: &str = "gantry-test";
 
-/// An emulated AWS to use instead of the embedded engine: `cargo xtask check cloud` sets it. An access key of twelve digits is an
-/// account of its own there, so the tests see nothing of each other.
+/// An emulated AWS to use instead of the embedded engine: `cargo xtask check cloud` sets it. An access key of
+/// twelve digits is an account of its own there, so the tests see nothing of each other.
 const OTHER_ENGINE: &str = "GANTRY_TEST_DYNAMODB_URL";
 
-/// A database of its own, with an empty table, spoken to over HTTP by the real SDK. It lives as long as the value.
+/// A database of its own, with an empty table, spoken to over HTTP by the real SDK. It lives as long as the
+/// value.
 #[derive(Debug)]
 pub struct Database {
     /// Where it listens.

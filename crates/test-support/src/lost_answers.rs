@@ -11,7 +11,8 @@ use aws_smithy_runtime_api::client::{
 
 use crate::tapped::tapped;
 
-/// Loses the answer to the first call of each operation: it is carried out, and its caller sees the connection break.
+/// Loses the answer to the first call of each operation: it is carried out, and its caller sees the
+/// connection break.
 #[derive(Clone, Debug, Default)]
 pub struct LostAnswers(Arc<Mutex<HashSet<String>>>);
 

@@ -7,8 +7,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient};
 
 use crate::tapped::tapped;
 
-/// An HTTP client, for plain HTTP, that lets something else happen before the first call of this operation goes out: what others do between a
-/// read and the write that rests on it.
+/// An HTTP client, for plain HTTP, that lets something else happen before the first call of this operation
+/// goes out: what others do between a read and the write that rests on it.
 pub fn meanwhile(
     operation: &'static str,
     work: impl Future<Output = ()> + Send + 'static,

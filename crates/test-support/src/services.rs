@@ -57,8 +57,9 @@ struct Gate {
     open: Arc<Semaphore>,
 }
 
-/// The AWS services beside the database, as far as functions call them: push, queues, mail, the event bus and secrets, on one address
-/// and over their real protocols. They keep what they are given, and refuse on demand. They live as long as the value.
+/// The AWS services beside the database, as far as functions call them: push, queues, mail, the event bus and
+/// secrets, on one address and over their real protocols. They keep what they are given, and refuse on
+/// demand. They live as long as the value.
 #[derive(Debug)]
 pub struct Services {
     /// Where they listen.
@@ -241,7 +242,8 @@ impl Services {
         self.seen().calls.get(operation).copied().unwrap_or_default()
     }
 
-    /// Lets the entry at each of these positions fail, counted over all batches of this operation from now on.
+    /// Lets the entry at each of these positions fail, counted over all batches of this operation from now
+    /// on.
     pub fn fail_entries(&self, operation: &str, positions: impl IntoIterator<Item = usize>) {
         self.seen().failing_entries.insert(operation.to_owned(), positions.into_iter().collect());
     }

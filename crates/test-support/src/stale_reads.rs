@@ -4,8 +4,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient};
 
 use crate::{database::Database, tapped::tapped};
 
-/// A replica of a database that has fallen behind: it is as the database was when it was made. Eventual reads are answered by it, and all
-/// other calls by the database itself.
+/// A replica of a database that has fallen behind: it is as the database was when it was made. Eventual reads
+/// are answered by it, and all other calls by the database itself.
 #[derive(Clone, Debug)]
 pub struct StaleReads(Arc<Database>);
 

@@ -10,7 +10,8 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 
-/// An HTTP client, for plain HTTP, each of whose calls goes through `tap`, which makes it with the connector it is given, or does not.
+/// An HTTP client, for plain HTTP, each of whose calls goes through `tap`, which makes it with the connector
+/// it is given, or does not.
 pub(crate) fn tapped<T, F>(tap: T) -> SharedHttpClient
 where
     T: Fn(HttpRequest, SharedHttpConnector) -> F + Send + Sync + 'static,

@@ -105,7 +105,8 @@ fn free_ports() -> Result<u16> {
     anyhow::bail!("no four ports in a row are free")
 }
 
-/// Builds the product with the features that the tests have, so that nothing is built twice, and gives its program.
+/// Builds the product with the features that the tests have, so that nothing is built twice, and gives its
+/// program.
 fn build(root: &Path) -> Result<PathBuf> {
     let output = cargo(root)
         .args(["build", "--workspace", "--locked", "--bins", "--test", "deployed"])

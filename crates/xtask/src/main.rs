@@ -13,17 +13,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything that a change must pass: format, lints, tests, dependencies, templates, secrets, bills of materials, cloud.
+    /// Everything that a change must pass: format, lints, tests, dependencies, templates, secrets, bills of
+    /// materials, cloud.
     Check(check::Options),
     /// Deploys the template to an emulated AWS, prints the API's URL, and stays until Ctrl-C.
     Cloud(cloud::Options),
-    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md, docs/cost.md, events/schemas.
+    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md,
+    /// docs/cost.md, events/schemas.
     Generate(generate::Options),
     /// Adds a function: its crate, its place in the template, a sample event.
     NewFunction(new_function::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
     InvokeAll(invoke::Options),
-    /// Has a stack's `operator` carry out a command, such as finding and publishing events that were not published.
+    /// Has a stack's `operator` carry out a command, such as finding and publishing events that were not
+    /// published.
     Operate(operate::Options),
     /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
     Bench(bench::Options),

@@ -1,4 +1,5 @@
-//! Mutation testing of the pure rules: changes them, one place at a time, and sees whether a test of their crate fails.
+//! Mutation testing of the pure rules: changes them, one place at a time, and sees whether a test of their
+//! crate fails.
 
 use std::path::Path;
 
@@ -10,8 +11,8 @@ use crate::{
     tools::{command, find},
 };
 
-/// The rules: files that decide and touch nothing else, by their crate. Operations around them call the table, where a mutant costs a database
-/// for each test; they are held by crash points and races instead.
+/// The rules: files that decide and touch nothing else, by their crate. Operations around them call the
+/// table, where a mutant costs a database for each test; they are held by crash points and races instead.
 const RULES: &[(&str, &[&str])] = &[
     ("access", &["lib.rs", "permission.rs"]),
     (
@@ -65,7 +66,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
             run_command(mutants.arg("--list"))?;
             continue;
         }
-        // In a copy of the workspace, so that what is worked on stays as it is. A mutant that loops for ever is a mutant that was noticed.
+        // In a copy of the workspace, so that what is worked on stays as it is. A mutant that loops for ever
+        // is a mutant that was noticed.
         let output = root.join("target").join("mutants").join(name);
         std::fs::create_dir_all(&output)?;
         mutants.args(["--jobs", "1", "--timeout", "120", "--no-shuffle", "--output"]).arg(output);

@@ -178,7 +178,8 @@ fn insert_before(template: &str, section: &str, text: &str) -> Result<String> {
     bail!("template.yaml has no section {section:?} (a line `  # ---- {section}`)")
 }
 
-/// Adds a reference to the end of a list that the template joins, such as the log groups of the saved queries.
+/// Adds a reference to the end of a list that the template joins, such as the log groups of the saved
+/// queries.
 fn append_to_join(template: &str, parameter: &str, resource: &str) -> Result<String> {
     let lines: Vec<&str> = template.lines().collect();
     let is_reference = |line: &&str| line.trim_start_matches([' ', '-']).starts_with("!Ref ");

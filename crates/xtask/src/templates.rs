@@ -48,7 +48,8 @@ pub fn lint(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// checkov on what CloudFormation makes of each template. Reasons for exceptions stand at the resources and in `.checkov.yaml`.
+/// checkov on what CloudFormation makes of each template. Reasons for exceptions stand at the resources and
+/// in `.checkov.yaml`.
 pub fn policies(root: &Path) -> Result<()> {
     let expanded = root.join("target").join("expanded");
     if expanded.is_dir() {
@@ -70,12 +71,12 @@ pub fn policies(root: &Path) -> Result<()> {
         .arg(&expanded))
 }
 
-/// A guess by entropy and by names such as `token`, which push tokens in tests and examples have. Keys of known forms (AWS,
-/// Stripe, private keys, JSON web tokens, …) are looked for everywhere.
+/// A guess by entropy and by names such as `token`, which push tokens in tests and examples have. Keys of
+/// known forms (AWS, Stripe, private keys, JSON web tokens, …) are looked for everywhere.
 const GUESS: &str = "CKV_SECRET_6";
 
-/// checkov's search for secrets in the whole repository, whatever a file is called. In a file that has comments, a line is passed
-/// over with `checkov:skip=<check>: <reason>` on it.
+/// checkov's search for secrets in the whole repository, whatever a file is called. In a file that has
+/// comments, a line is passed over with `checkov:skip=<check>: <reason>` on it.
 pub fn secrets(root: &Path) -> Result<()> {
     let known = NO_SECRETS.iter().map(|(path, _)| *path);
     let skipped = NOT_OURS.iter().copied().chain(known).flat_map(|path| ["--skip-path", path]);

@@ -103,7 +103,8 @@ fn dynamodb(operation: &str, body: &Value, arn: &dyn Fn(String) -> String) -> Ve
     }
 }
 
-/// The partition key of a request for one item, or of a query: the value that its condition compares for equality.
+/// The partition key of a request for one item, or of a query: the value that its condition compares for
+/// equality.
 fn leading_key(request: &Value) -> &str {
     if let Some(condition) = request["KeyConditionExpression"].as_str() {
         let value = condition.split_whitespace().skip_while(|word| *word != "=").nth(1).unwrap_or_default();

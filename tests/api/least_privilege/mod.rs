@@ -1,4 +1,5 @@
-//! Least privilege, measured: the calls that a run of the whole product makes are what its functions' policies allow, no less and no more.
+//! Least privilege, measured: the calls that a run of the whole product makes are what its functions'
+//! policies allow, no less and no more.
 
 mod access;
 mod policy;

@@ -39,8 +39,9 @@ pub(crate) fn problems(function: &str, statements: &[Value], made: &BTreeSet<Acc
     missing.into_iter().chain(unused).collect()
 }
 
-/// AWS does not document whether it compares a call about a push endpoint with the endpoint's ARN or with that of its application, so both
-/// are granted and one of the two is never asked for. The latter stands for all endpoints of the application.
+/// AWS does not document whether it compares a call about a push endpoint with the endpoint's ARN or with
+/// that of its application, so both are granted and one of the two is never asked for. The latter stands for
+/// all endpoints of the application.
 fn endpoints_of(resource: &str) -> String {
     match resource.split_once(":app/") {
         Some((account, application)) => format!("{account}:endpoint/{application}/*"),
@@ -87,7 +88,8 @@ fn holds(statement: &Value, access: &Access) -> bool {
             let is_allowed = |value: &String| {
                 allowed.iter().any(|pattern| if wild { glob(pattern, value) } else { pattern == value })
             };
-            // A key that the call does not have fulfils no condition here, although `ForAllValues` would let it pass on AWS.
+            // A key that the call does not have fulfils no condition here, although `ForAllValues` would let
+            // it pass on AWS.
             let any = operator.starts_with("ForAnyValue");
             let fits = |values: &BTreeSet<String>| {
                 if any { values.iter().any(is_allowed) } else { values.iter().all(is_allowed) }

@@ -1,4 +1,5 @@
-//! Everything that the product can do, the rare paths included: every action that a policy allows is needed by something here.
+//! Everything that the product can do, the rare paths included: every action that a policy allows is needed
+//! by something here.
 
 use jiff::SignedDuration;
 use primitives::Ids;
@@ -26,7 +27,8 @@ pub(crate) async fn everything(product: &Product) {
     operator_and_stripe(product, &beta).await;
 }
 
-/// Two events that an older version did not understand: one can be applied now, the other has to wait for its customer.
+/// Two events that an older version did not understand: one can be applied now, the other has to wait for its
+/// customer.
 async fn operator_and_stripe(product: &Product, org_id: &str) {
     let event = |number: usize, metadata: Value| {
         let customer = format!("cus_operator{number}");
@@ -160,7 +162,8 @@ async fn organizations(product: &Product, token: &str) {
     }
 }
 
-/// A device comes, comes back after its app was removed, goes to another person, is signed out; the oldest of too many goes by itself.
+/// A device comes, comes back after its app was removed, goes to another person, is signed out; the oldest of
+/// too many goes by itself.
 async fn devices(product: &Product, ada: &str, bob: &str) {
     let register = async |who: &str, platform: &str, number: usize| {
         let device = json!({ "platform": platform, "token": format!("{number:064x}") });
@@ -196,7 +199,8 @@ async fn disable_endpoints(product: &Product) {
     }
 }
 
-/// A subscription's life; and an event that comes before anybody knows whose it is, waits, and is applied with the one that says so.
+/// A subscription's life; and an event that comes before anybody knows whose it is, waits, and is applied
+/// with the one that says so.
 async fn stripe(product: &Product, acme: &str, beta: &str) {
     let act = async |action: &str, org_id: &str| {
         let body = json!({ "org_id": org_id, "times": 1, "shuffle": false });

@@ -1,5 +1,5 @@
-//! `docs/cost.md`: what a month costs, from the budgets of `docs/access-patterns.md`, the prices and the usage under
-//! `docs/cost/`, and what the templates have.
+//! `docs/cost.md`: what a month costs, from the budgets of `docs/access-patterns.md`, the prices and the
+//! usage under `docs/cost/`, and what the templates have.
 
 mod data;
 mod model;
@@ -149,7 +149,8 @@ fn dominates(data: &Data, stacks: &Stacks) -> String {
     text + "\n"
 }
 
-/// The ends of tiers and reservoirs make the only curves; between them cost is a base and a price for each person.
+/// The ends of tiers and reservoirs make the only curves; between them cost is a base and a price for each
+/// person.
 fn growth(data: &Data, stacks: &Stacks) -> String {
     let mut text = "## How it grows\n\nBeside what is never zero, all is paid by use: twice the people cost twice as much. What one more person costs:\n\n\
                     | From | to | for each further person |\n|---:|---:|---:|\n"

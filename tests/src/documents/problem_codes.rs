@@ -1,5 +1,5 @@
-//! `docs/errors.md`: every code that a problem document can bear, read from the sources: from each `impl Fault` and each
-//! problem that is made by hand.
+//! `docs/errors.md`: every code that a problem document can bear, read from the sources: from each
+//! `impl Fault` and each problem that is made by hand.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,7 +36,8 @@ renamed. `Retry-After` says when another attempt makes sense.
 |---|---|---|
 ";
 
-/// The problem documents in the template, as text, each with its status. Of the two for all other cases the commonest stands for all.
+/// The problem documents in the template, as text, each with its status. Of the two for all other cases the
+/// commonest stands for all.
 fn gateway_answers(template: &Template) -> Vec<(String, u16)> {
     let api = template.resource("Api").expect("the template has an Api");
     let responses = api.property("GatewayResponses").as_object().into_iter().flatten();
@@ -293,8 +294,8 @@ fn fault_kind(kind: &Expr) -> Option<FaultKind> {
     })
 }
 
-/// The status that `http-api` gives to a kind, and the detail where it is the same for all faults of the kind: asked of
-/// `http-api` itself.
+/// The status that `http-api` gives to a kind, and the detail where it is the same for all faults of the
+/// kind: asked of `http-api` itself.
 fn answer(kind: FaultKind) -> (u16, Option<String>) {
     let problem = Problem::from(OfKind(kind));
     let shown = problem.to_string();

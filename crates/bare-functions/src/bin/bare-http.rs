@@ -1,5 +1,6 @@
-//! The calls of `GET /v1/billing/subscription` and `GET /v1/orgs/current/members`, and nothing else: no authentication, no limits, no
-//! headers. Written as the examples of the runtime and the SDK are, with what both bring along.
+//! The calls of `GET /v1/billing/subscription` and `GET /v1/orgs/current/members`, and nothing else: no
+//! authentication, no limits, no headers. Written as the examples of the runtime and the SDK are, with what
+//! both bring along.
 
 use std::collections::HashMap;
 

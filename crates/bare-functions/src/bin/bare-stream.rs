@@ -1,4 +1,5 @@
-//! The calls of `stream-outbox` for each record, and nothing else: no batches, no repeated attempts, no parking.
+//! The calls of `stream-outbox` for each record, and nothing else: no batches, no repeated attempts, no
+//! parking.
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_sdk_dynamodb::{

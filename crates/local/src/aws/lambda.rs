@@ -12,7 +12,8 @@ use crate::engine::{Engine, InvokeError, Trigger};
 /// What comes before the name of the function in the path.
 pub(super) const FUNCTIONS: &str = "/2015-03-31/functions/";
 
-/// Answers `POST /2015-03-31/functions/{name}/invocations`. The name is the package's, with or without an alias.
+/// Answers `POST /2015-03-31/functions/{name}/invocations`. The name is the package's, with or without an
+/// alias.
 pub(super) async fn respond(engine: &Arc<Engine>, path: &str, headers: &HeaderMap, body: &[u8]) -> Response {
     let named = path.strip_prefix(FUNCTIONS).and_then(|rest| rest.strip_suffix("/invocations"));
     let waits = headers.get("x-amz-invocation-type").is_none_or(|kind| kind == "RequestResponse");

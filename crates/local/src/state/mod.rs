@@ -1,4 +1,5 @@
-//! Everything the local cloud remembers besides the table: one value behind one lock, so that a saved copy is always consistent.
+//! Everything the local cloud remembers besides the table: one value behind one lock, so that a saved copy is
+//! always consistent.
 
 mod queue;
 mod secret;

@@ -117,8 +117,8 @@ impl Queue {
         self.insert(message);
     }
 
-    /// Hands out up to `limit` visible messages and hides them. Messages received too often come back as the second list, for the
-    /// dead-letter queue; messages past their retention vanish.
+    /// Hands out up to `limit` visible messages and hides them. Messages received too often come back as the
+    /// second list, for the dead-letter queue; messages past their retention vanish.
     pub fn receive(
         &mut self,
         limit: usize,
@@ -161,7 +161,8 @@ impl Queue {
         self.messages.retain(|_, message| message.sent_at + retention > now);
     }
 
-    /// Removes a message that the holder of `receipt` is done with. A receipt that a later receive replaced does nothing.
+    /// Removes a message that the holder of `receipt` is done with. A receipt that a later receive replaced
+    /// does nothing.
     pub fn delete(&mut self, receipt: &str) -> bool {
         self.number_of(receipt).is_some_and(|number| self.messages.remove(&number).is_some())
     }

@@ -111,7 +111,8 @@ impl Secret {
         from: Option<&str>,
     ) -> Result<(), Refusal> {
         let owner = self.labelled(label).map(|version| version.id.clone());
-        // A label that is somewhere moves only if the caller says from where; adding it where it is already changes nothing.
+        // A label that is somewhere moves only if the caller says from where; adding it where it is already
+        // changes nothing.
         if owner.as_deref() != from && owner.as_deref() != to {
             return Err(Refusal::LabelElsewhere);
         }
@@ -130,7 +131,8 @@ impl Secret {
         Ok(())
     }
 
-    /// Gives a version a label, which leaves the one that had it. The version that was current becomes the one before.
+    /// Gives a version a label, which leaves the one that had it. The version that was current becomes the
+    /// one before.
     fn label(&mut self, at: usize, label: &str) {
         let id = self.versions[at].id.clone();
         let before = self.labelled(label).map(|version| version.id.clone()).filter(|before| *before != id);

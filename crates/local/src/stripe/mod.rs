@@ -1,7 +1,9 @@
-//! A small fake Stripe: customers, subscriptions and invoices with the wire format of API version 2026-09-30, and signed webhooks.
+//! A small fake Stripe: customers, subscriptions and invoices with the wire format of API version 2026-09-30,
+//! and signed webhooks.
 //!
-//! It knows the four things that a developer wants to see happen: somebody subscribes, a payment fails, a payment works, somebody cancels.
-//! Nothing happens in it by itself: the virtual clock renews no subscription.
+//! It knows the four things that a developer wants to see happen: somebody subscribes, a payment fails, a
+//! payment works, somebody cancels. Nothing happens in it by itself: the virtual clock renews no
+//! subscription.
 
 mod delivery;
 mod objects;

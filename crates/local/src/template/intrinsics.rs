@@ -55,7 +55,8 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Resolves every intrinsic function in `value`. `AWS::NoValue` comes back as null and is left out of objects and lists.
+    /// Resolves every intrinsic function in `value`. `AWS::NoValue` comes back as null and is left out of
+    /// objects and lists.
     pub(super) fn resolve(&self, value: &Value, at: &str) -> Result<Value, TemplateError> {
         match value {
             Value::Object(object) => {
@@ -293,7 +294,8 @@ impl<'a> Resolver<'a> {
         }))
     }
 
-    /// SAM makes resources of its own (`<Function>Role`, `<Api>Stage`, `ServerlessRestApi`); they only need a value.
+    /// SAM makes resources of its own (`<Function>Role`, `<Api>Stage`, `ServerlessRestApi`); they only need a
+    /// value.
     fn generated(&self, name: &str, at: &str) -> Result<Value, TemplateError> {
         let known = name.starts_with("ServerlessRestApi")
             || self.resources.keys().any(|logical_id| name.starts_with(logical_id.as_str()));

@@ -1,7 +1,9 @@
-//! Reads `template.yaml` (CloudFormation with the SAM transform) into the plain model that the local cloud runs.
+//! Reads `template.yaml` (CloudFormation with the SAM transform) into the plain model that the local cloud
+//! runs.
 //!
-//! Only what can be run here is modelled. Everything else a template may hold is either on the explicit list of
-//! ignored resource types ([`read::IGNORED`]) or an error which names the resource, so that nothing is left out silently.
+//! Only what can be run here is modelled. Everything else a template may hold is either on the explicit list
+//! of ignored resource types ([`read::IGNORED`]) or an error which names the resource, so that nothing is
+//! left out silently.
 
 mod intrinsics;
 mod read;
@@ -62,7 +64,8 @@ impl TemplateError {
     }
 }
 
-/// Where the local cloud listens and which values the parameters have: what `Ref` and `GetAtt` resolve against.
+/// Where the local cloud listens and which values the parameters have: what `Ref` and `GetAtt` resolve
+/// against.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// Region in ARNs.
@@ -71,7 +74,8 @@ pub struct Place {
     pub aws_url: String,
     /// Base URL of the API, which stands for the API Gateway's domain.
     pub api_url: String,
-    /// Values for template parameters; others have their defaults. Names the template does not declare are ignored.
+    /// Values for template parameters; others have their defaults. Names the template does not declare are
+    /// ignored.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -135,7 +139,8 @@ pub struct FunctionSpec {
     pub on_failure: Option<String>,
     /// How often an asynchronous call is repeated after it failed.
     pub asynchronous_retries: u32,
-    /// The statements of its `Policies`, resolved. Nothing is refused by them here; tests compare them with what the function calls.
+    /// The statements of its `Policies`, resolved. Nothing is refused by them here; tests compare them with
+    /// what the function calls.
     pub statements: Vec<Value>,
 }
 
@@ -158,8 +163,8 @@ pub type GatewayResponses = BTreeMap<String, GatewayResponse>;
 pub struct GatewayResponse {
     /// Status, when it is not the case's usual one.
     pub status: Option<http::StatusCode>,
-    /// Headers, each with what its value is made of: a literal in single quotes, `method.request.header.<name>` or
-    /// `context.requestId`.
+    /// Headers, each with what its value is made of: a literal in single quotes,
+    /// `method.request.header.<name>` or `context.requestId`.
     pub headers: Vec<(String, String)>,
     /// Body; it may hold `$context` variables.
     pub body: Option<String>,
@@ -305,7 +310,8 @@ pub enum SecretValue {
     Literal(String),
     /// `GenerateSecretString`.
     Generated {
-        /// JSON object that the generated text is put into, with its key; `None` makes the text the whole secret.
+        /// JSON object that the generated text is put into, with its key; `None` makes the text the whole
+        /// secret.
         template: Option<(String, String)>,
         /// `PasswordLength`.
         length: usize,

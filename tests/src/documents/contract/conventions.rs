@@ -1,7 +1,8 @@
-//! What holds for all routes, written into the contract once: problems and their codes, headers, pages, parameters.
+//! What holds for all routes, written into the contract once: problems and their codes, headers, pages,
+//! parameters.
 //!
-//! A handler says what is its own, with `extensions(("x-gantry-codes" = json!([…])))` for its problems and `x-gantry-limits` for its
-//! rate limits. What follows from the rest of its description is added here.
+//! A handler says what is its own, with `extensions(("x-gantry-codes" = json!([…])))` for its problems and
+//! `x-gantry-limits` for its rate limits. What follows from the rest of its description is added here.
 
 use std::collections::BTreeSet;
 

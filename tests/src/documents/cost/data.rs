@@ -138,7 +138,8 @@ impl Data {
         }
     }
 
-    /// Where the profile and the budgets do not speak of the same routes and workers, or contradict each other.
+    /// Where the profile and the budgets do not speak of the same routes and workers, or contradict each
+    /// other.
     pub(super) fn problems(&self) -> Vec<String> {
         let routes = names(&self.routes, &self.usage.routes);
         let workers = names(&self.workers, &self.usage.workers);

@@ -262,7 +262,8 @@ management_events: 0
     fn a_small_month_is_what_it_is_by_hand() {
         let (data, stacks) = small();
         let month = Month::of(&data, &stacks, 1_000.0);
-        // 1,000 people and 100 organizations: 3,000 + 500 requests, and as many events in half as many invocations
+        // 1,000 people and 100 organizations: 3,000 + 500 requests, and as many events in half as many
+        // invocations
         let used = |name: &str| month.used.get(name).copied().unwrap_or_default();
         let close = |name: &str, quantity: f64| {
             assert!(

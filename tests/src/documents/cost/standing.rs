@@ -13,7 +13,8 @@ use crate::{
 pub(super) const HOURS: f64 = 730.0;
 /// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache, five.
 const DETAILED_METRICS_OF_A_METHOD: f64 = 5.0;
-/// Metrics that each function writes itself (`crates/lambda-host/src/metrics.rs`), and what one that answers requests writes besides.
+/// Metrics that each function writes itself (`crates/lambda-host/src/metrics.rs`), and what one that answers
+/// requests writes besides.
 pub(super) const METRICS_OF_A_FUNCTION: f64 = 6.0;
 const METRICS_OF_ANSWERS: f64 = 1.0;
 /// Lambda's pollers of a queue that has nothing, and the seconds that each waits for a message.
@@ -128,7 +129,8 @@ struct Uses {
     off: Option<String>,
 }
 
-/// A template is a stack itself, unless others nest it: then it is as many as they have, each with the values that it is given.
+/// A template is a stack itself, unless others nest it: then it is as many as they have, each with the values
+/// that it is given.
 fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Uses {
     let mut uses = Uses { stacks: Vec::new(), off: None };
     for template in templates.values() {
