@@ -10,8 +10,8 @@ mod render;
 mod sender;
 
 pub use mail::{
-    MagicLink, Mail, PaymentFailed, SubscriptionActivated, SubscriptionCanceled, TrialEnded, TrialEnding,
-    Welcome,
+    InvoiceOverdue, MagicLink, Mail, PaymentFailed, SubscriptionActivated, SubscriptionCanceled, TrialEnded,
+    TrialEnding, Welcome,
 };
 pub use mailer::{Letterhead, Mailer, SendError};
 pub use name::Name;

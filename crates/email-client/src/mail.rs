@@ -131,6 +131,25 @@ impl Mail for PaymentFailed {
     }
 }
 
+/// An invoice that was sent to be paid by hand was not paid in time.
+#[derive(Clone, Debug, Serialize)]
+pub struct InvoiceOverdue {
+    /// The organization.
+    pub organization: Name,
+    /// What was due, for people to read, such as `49.00 EUR`.
+    pub amount: String,
+    /// Where the invoice is looked at.
+    pub link: String,
+}
+
+impl Mail for InvoiceOverdue {
+    const TEMPLATE: &'static str = "invoice-overdue";
+
+    fn subject(&self) -> String {
+        format!("An invoice for {} is overdue", self.organization.as_str())
+    }
+}
+
 /// A subscription works.
 #[derive(Clone, Debug, Serialize)]
 pub struct SubscriptionActivated {

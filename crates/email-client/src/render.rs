@@ -25,8 +25,8 @@ macro_rules! templates {
 }
 
 const TEMPLATES: &[(&str, &str)] = templates! {
-    "layout" "magic-link" "welcome" "trial-ending" "trial-ended" "payment-failed" "subscription-activated"
-    "subscription-canceled"
+    "layout" "magic-link" "welcome" "trial-ending" "trial-ended" "payment-failed" "invoice-overdue"
+    "subscription-activated" "subscription-canceled"
 };
 
 /// HTML escaping is on for every template whose name ends in `.html`.

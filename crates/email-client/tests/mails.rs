@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use email_client::{
-    MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated, SubscriptionCanceled, TrialEnded,
-    TrialEnding, Welcome,
+    InvoiceOverdue, MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated,
+    SubscriptionCanceled, TrialEnded, TrialEnding, Welcome,
 };
 
 fn every_mail(organization: &str) -> Vec<(&'static str, Rendered)> {
@@ -22,6 +22,11 @@ fn every_mail(organization: &str) -> Vec<(&'static str, Rendered)> {
         named(&TrialEnding { organization: organization.clone(), days_left: 3, link: link.clone() }),
         named(&TrialEnded { organization: organization.clone(), link: link.clone() }),
         named(&PaymentFailed {
+            organization: organization.clone(),
+            amount: "49.00 EUR".to_owned(),
+            link: link.clone(),
+        }),
+        named(&InvoiceOverdue {
             organization: organization.clone(),
             amount: "49.00 EUR".to_owned(),
             link: link.clone(),
@@ -96,7 +101,7 @@ fn every_mail_is_small_enough_to_be_shown_whole() {
     assert!(every_mail("Acme").iter().all(|(_, mail)| mail.html.len() < 20_000));
     assert_eq!(
         every_mail("Acme").iter().map(|(name, _)| name).collect::<std::collections::HashSet<_>>().len(),
-        7
+        8
     );
     let text = every_mail("Acme").into_iter().next().unwrap().1.text;
     assert!(text.lines().next().unwrap().starts_with("Sign in"));

@@ -1,6 +1,6 @@
 use email_client::{
-    MagicLink, Mailer, Name, PaymentFailed, SendError, SubscriptionActivated, SubscriptionCanceled,
-    TrialEnded, TrialEnding, Welcome,
+    InvoiceOverdue, MagicLink, Mailer, Name, PaymentFailed, SendError, SubscriptionActivated,
+    SubscriptionCanceled, TrialEnded, TrialEnding, Welcome,
 };
 use events::{Envelope, SubscriptionPaymentFailed};
 use primitives::{Email, EventId, Timestamp};
@@ -12,6 +12,7 @@ pub(crate) enum Letter {
     TrialEnding(TrialEnding),
     TrialEnded(TrialEnded),
     PaymentFailed(PaymentFailed),
+    InvoiceOverdue(InvoiceOverdue),
     SubscriptionActivated(SubscriptionActivated),
     SubscriptionCanceled(SubscriptionCanceled),
 }
@@ -31,6 +32,7 @@ impl Audience {
             "trial.ending"
             | "trial.ended"
             | "subscription.payment_failed"
+            | "invoice.overdue"
             | "subscription.activated"
             | "subscription.canceled" => Some(Self::ReadersOfBilling),
             _ => None,
@@ -64,6 +66,11 @@ impl Letter {
                 let amount = readable(data.amount, &data.currency);
                 Self::PaymentFailed(PaymentFailed { organization, amount, link })
             }
+            "invoice.overdue" => {
+                let Some(data) = event.data::<events::InvoiceOverdue>().transpose()? else { return Ok(None) };
+                let amount = readable(data.amount, &data.currency);
+                Self::InvoiceOverdue(InvoiceOverdue { organization, amount, link })
+            }
             "subscription.activated" => {
                 Self::SubscriptionActivated(SubscriptionActivated { organization, link })
             }
@@ -87,6 +94,7 @@ impl Letter {
             Self::TrialEnding(mail) => mailer.send(to, mail, event).await,
             Self::TrialEnded(mail) => mailer.send(to, mail, event).await,
             Self::PaymentFailed(mail) => mailer.send(to, mail, event).await,
+            Self::InvoiceOverdue(mail) => mailer.send(to, mail, event).await,
             Self::SubscriptionActivated(mail) => mailer.send(to, mail, event).await,
             Self::SubscriptionCanceled(mail) => mailer.send(to, mail, event).await,
         }

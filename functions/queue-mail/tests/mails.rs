@@ -130,6 +130,7 @@ async fn every_sample_sends_its_mails_once_however_often_it_comes() {
         (sample!("trial-ending"), "The trial of Acme ends in 3 days", 3),
         (sample!("trial-ended"), "The trial of Acme has ended", 3),
         (sample!("payment-failed"), "A payment for Acme failed", 3),
+        (sample!("invoice-overdue"), "An invoice for Acme is overdue", 3),
         (sample!("subscription-activated"), "The subscription of Acme is active", 3),
         (sample!("subscription-canceled"), "The subscription of Acme was canceled", 3),
     ] {
@@ -175,10 +176,12 @@ async fn a_link_that_has_ended_is_not_sent() {
 
 #[tokio::test]
 async fn who_may_read_billing_is_told_about_it_and_a_new_organization_its_owners() {
-    let world = World::start().await;
-    world.invoke(&sample!("payment-failed")).await;
-    assert_eq!(world.counts(), one_each(&READERS));
-    assert!(text(&world.services.mails()[0]).contains("49.00 EUR"));
+    for sample in [sample!("payment-failed"), sample!("invoice-overdue")] {
+        let world = World::start().await;
+        world.invoke(&sample).await;
+        assert_eq!(world.counts(), one_each(&READERS));
+        assert!(text(&world.services.mails()[0]).contains("49.00 EUR"));
+    }
     let world = World::start().await;
     world.invoke(&sample!("organization-created")).await;
     assert_eq!(world.counts(), one_each(&["ada@example.com", "bob@example.com"]));
@@ -239,6 +242,7 @@ async fn an_event_about_what_is_not_in_the_table_is_refused() {
         named_twice,
         changed(&sample!("magic-link-requested"), LOGIN, "lgn_01kar8h5g0e0vsx4q1v3f6m2zz"),
         changed(&sample!("trial-ending"), "\"days_left\":3", "\"days_left\":\"x\""),
+        changed(&sample!("invoice-overdue"), "\"amount\":4900", "\"amount\":\"x\""),
         changed(&sample!("trial-ending"), "{", "["),
     ] {
         let world = World::start().await;
