@@ -34,7 +34,7 @@ const REGION: &str = "us-east-1";
 pub struct Ports {
     /// The API and the local page.
     pub api: u16,
-    /// SQS, SNS, EventBridge, SES, Secrets Manager.
+    /// SQS, SNS, EventBridge, SES, Secrets Manager, and `Invoke` of Lambda.
     pub aws: u16,
     /// DynamoDB.
     pub dynamodb: u16,

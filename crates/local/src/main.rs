@@ -126,6 +126,11 @@ fn end_of_process() -> anyhow::Result<impl Future<Output = ()>> {
 fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
     let (api, aws, dynamodb, stripe) =
         (cloud.api_url(), cloud.aws_url(), cloud.dynamodb_url(), cloud.stripe_url());
+    let ending = if environment.is_some() {
+        "Ctrl-C stops it; the state stays for the next start."
+    } else {
+        "Ctrl-C stops it; nothing is kept."
+    };
     let watch = environment
         .map(|file| {
             format!(
@@ -144,6 +149,30 @@ fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
            curl -i {api}/v1/auth/magic-links -H 'content-type: application/json' -d '{{\"email\":\"ada@example.com\"}}'\n  \
            curl {api}/_local/api/mails          # the mail, with its link and code\n  \
            curl {api}/_local/api/clock -H 'content-type: application/json' -d '{{\"advance\":\"15d\"}}'\n\n\
-         Ctrl-C stops it; the state stays for the next start."
+         {ending}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "everything here is test code")]
+
+    use super::*;
+
+    async fn last_line(state: Option<PathBuf>) -> String {
+        let template = include_str!("../../../template.yaml");
+        let registry = local::functions::registry(&Hosts::default());
+        let cloud = Cloud::start(Options { state, ..Options::ephemeral(template, registry) }).await.unwrap();
+        let text = welcome(&cloud, cloud.write_environment().unwrap());
+        cloud.stop().await.unwrap();
+        text.lines().last().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_last_words_say_whether_the_state_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = last_line(Some(folder.path().to_owned())).await;
+        assert_eq!(kept, "Ctrl-C stops it; the state stays for the next start.");
+        assert_eq!(last_line(None).await, "Ctrl-C stops it; nothing is kept.");
+    }
 }

@@ -20,13 +20,13 @@ pub struct Options {
     /// What to do with it: `list` or `republish` the outbox, list the `parked` events of Stripe or `replay`
     /// them.
     action: String,
-    /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`.
+    /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`; the outbox needs it.
     #[arg(long)]
     from: Option<String>,
-    /// Up to when.
+    /// Up to when, 31 days later at most; the outbox needs it.
     #[arg(long)]
     until: Option<String>,
-    /// How many at once.
+    /// How many at once, from 1 to 1000.
     #[arg(long)]
     limit: Option<u64>,
     /// Only the event of this id.

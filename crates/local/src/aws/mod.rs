@@ -17,7 +17,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Shared;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -87,7 +87,13 @@ const KEPT: &[&str] = &[
     "DeleteEndpoint",
 ];
 
-async fn handle(Shared(engine): Shared<Arc<Engine>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(
+    Shared(engine): Shared<Arc<Engine>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if let Some(target) = headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
         let (service, operation) = target.split_once('.').unwrap_or(("", target));
         let (version, answer) = match (service, parse_json(&body)) {
@@ -103,7 +109,7 @@ async fn handle(Shared(engine): Shared<Arc<Engine>>, uri: Uri, headers: HeaderMa
         return json_response(answer, version);
     }
     if uri.path().starts_with(lambda::FUNCTIONS) {
-        return lambda::respond(&engine, uri.path(), &headers, &body).await;
+        return lambda::respond(&engine, &method, uri.path(), &headers, &body).await;
     }
     if uri.path().starts_with("/v2/email/") {
         let answer = ses::call(&engine, uri.path(), &body);

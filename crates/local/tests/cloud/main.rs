@@ -4,6 +4,8 @@
 
 mod ends;
 mod front;
+mod guides;
+mod invoke;
 mod page;
 mod product;
 mod services;

@@ -314,8 +314,8 @@ async fn secrets_manager() {
     let listed = secrets.list_secrets().send().await.unwrap_err().into_service_error();
     assert_eq!(listed.meta().code(), Some("UnknownOperationException"));
     // A service that is not here at all is answered in the form of most: JSON.
-    let lambda = send("GET", &format!("{}/2015-03-31/functions/", cloud.aws_url()), &[], "").await;
-    assert_eq!((lambda.status, lambda.headers["content-type"].as_str()), (400, "application/json"));
+    let other = send("GET", &format!("{}/2013-04-01/hostedzone", cloud.aws_url()), &[], "").await;
+    assert_eq!((other.status, other.headers["content-type"].as_str()), (400, "application/json"));
     let page = [("origin", "https://evil.example")];
     assert_eq!(send("POST", cloud.aws_url(), &page, "Action=Publish").await.status, 403);
 }
