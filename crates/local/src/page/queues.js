@@ -68,7 +68,7 @@ function deadLetters(dead) {
     h("h2", { id: "dead" }, "Dead letters"),
     dead.length === 0
       ? empty("No dead letter",
-        "A message that its worker could not deal with for five times comes here. Choose a queue above to see what waits in it.")
+        "A message that failed too often comes here: after five receives, mail after twenty. Choose a queue above to see what waits in it.")
       : list("dead", dead, message));
 }
 
