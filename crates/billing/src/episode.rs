@@ -53,6 +53,9 @@ pub(crate) struct Episode {
     pub(crate) ended_at: Option<Timestamp>,
     failing: Words,
     paused: Words,
+    /// Until when words on it may have been forgotten.
+    #[serde(default)]
+    pub(crate) forgotten_until: Option<Timestamp>,
 }
 
 impl Episode {
@@ -74,6 +77,13 @@ impl Episode {
         self.forget_what_is_over();
     }
 
+    /// Begins anew with a subscription of which words until then may have been forgotten. When the first failure after
+    /// its latest good word was may be among them, so it counts from that word on; without one from its creation.
+    pub(crate) fn begin_anew(&mut self, created: Timestamp, forgotten_until: Option<Timestamp>) {
+        self.worked = self.worked.max(Some(Moment { at: created, place: Place::Created }));
+        self.forgotten_until = forgotten_until;
+    }
+
     /// Hears what one event says of an invoice.
     pub(crate) fn hear_invoice(&mut self, news: &Invoice) {
         for at in news.failures() {
@@ -87,6 +97,9 @@ impl Episode {
         if let Some(worked) = self.worked {
             self.failing.0.retain(|moment| *moment >= worked);
             self.paused.0.retain(|moment| *moment >= worked);
+            if self.forgotten_until.is_some_and(|at| worked < Moment { at, place: Place::Last }) {
+                self.failing.add(worked);
+            }
         }
         self.failing.cut();
         self.paused.cut();

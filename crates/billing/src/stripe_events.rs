@@ -224,14 +224,14 @@ impl StripeEvents {
             return Ok(self.park(incoming, ParkReason::ForeignOrg, None));
         };
         let mut facts = news.facts.clone();
-        if facts.iter().any(|fact| account.stripe.is_one_too_many(fact)) {
-            return Ok(self.park(incoming, ParkReason::TooManySubscriptions, None));
-        }
         let doubtful = facts.iter().find(|fact| account.stripe.is_doubtful(fact)).cloned();
         if let Some(Fact::Subscription(seen, stamp)) = doubtful {
             facts.extend(self.ask_stripe(&seen, stamp, answer).await?);
         }
         let next = account.learn(facts);
+        if next.stripe.is_too_much_since(&account.stripe) {
+            return Ok(self.park(incoming, ParkReason::TooManySubscriptions, None));
+        }
         let mut changes = self.mark(incoming, org_id);
         if mapping.is_none() {
             changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });

@@ -110,7 +110,7 @@ pub enum ParkReason {
     /// It names another organization than the one its customer belongs to, or two at once: one customer pays for one
     /// organization.
     OrgMismatch,
-    /// The organization has as many living subscriptions as we keep.
+    /// It is about one more working subscription than we keep for an organization.
     TooManySubscriptions,
 }
 

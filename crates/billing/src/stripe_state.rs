@@ -7,7 +7,7 @@ use crate::{
     newest::Newest,
     stamp::Stamp,
     subscription::{Phase, SubscriptionRecord},
-    subscriptions::Subscriptions,
+    subscriptions::{Subscriptions, WORKING},
 };
 
 /// A year of monthly ones, to be shown, and so that each is told of once. Nothing is decided from them: what they say of
@@ -72,9 +72,9 @@ impl StripeState {
         matches!(fact, Fact::Subscription(seen, stamp) if self.subscriptions.is_doubtful(seen, stamp))
     }
 
-    /// Whether adding this would be one more living subscription than we keep.
-    pub fn is_one_too_many(&self, fact: &Fact) -> bool {
-        matches!(fact, Fact::Subscription(seen, _) if self.subscriptions.is_one_too_many(seen))
+    /// Whether what was added since `before` makes more subscriptions work than we keep.
+    pub fn is_too_much_since(&self, before: &Self) -> bool {
+        self.working() > before.working().max(WORKING)
     }
 
     /// The subscription that counts: the one in the best standing, and of those the newest.

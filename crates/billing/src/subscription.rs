@@ -134,8 +134,9 @@ impl SubscriptionRecord {
         if self.episode.begun { shown } else { Phase::NotBegun }
     }
 
-    pub(crate) fn is_live(&self) -> bool {
-        matches!(self.phase(), Phase::Working | Phase::Failing | Phase::Paused)
+    /// Since when it has not been working, where it lives and does not.
+    pub(crate) fn unpaid_since(&self) -> Option<Timestamp> {
+        earliest(self.episode.failing_since(), self.episode.paused_since())
     }
 }
 

@@ -8,27 +8,36 @@ use crate::{
     subscription::{Phase, Snapshot, SubscriptionRecord},
 };
 
-/// How many subscriptions of one organization may live at a time. More than one is a mistake that happens (two tabs, two
-/// administrators); news of one more than this many is put aside, so that none of them is ever forgotten.
-pub(crate) const LIVE: usize = 16;
+/// How many subscriptions of one organization may work at a time. More than one is a mistake that happens (two tabs,
+/// two administrators); news of one more than this many is put aside, so that none of them is ever forgotten.
+pub(crate) const WORKING: usize = 16;
+
+/// How many are kept of those that live and are not paid.
+pub(crate) const UNPAID: usize = 16;
 
 /// How many are kept of those that ended, of attempts that were cancelled, and of those whose invoices alone are known.
 pub(crate) const KEPT: usize = 8;
 
 /// The subscriptions of one organization.
 ///
-/// A join-semilattice, and bounded. What lives is never dropped. Of what does not, the latest are kept, so that an old
-/// word that comes late does not revive them; about a subscription that may be among the dropped ones Stripe is asked
-/// ([`Subscriptions::is_doubtful`]). Attempts, of which there may be any number, need no memory: none of their words can
-/// be taken for more than an attempt, so the newest is there to be shown, and that is all.
+/// A join-semilattice, and bounded. What works always gets in, whatever there is of the rest, and is never dropped. Of
+/// what lives and is not paid those are kept that stood well the longest: what they give is all that such subscriptions
+/// give. Of what does not live the latest are kept, so that an old word that comes late does not revive them. About a
+/// subscription that may be among the dropped ones Stripe is asked ([`Subscriptions::is_doubtful`]); since when it is not
+/// paid is forgotten, so that counts from its creation until a word comes that it works. Attempts, of which there
+/// may be any number, need no memory: none of their words can be taken for more than an attempt, so the newest is there
+/// to be shown, and that is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subscriptions {
     /// By id.
     known: Vec<SubscriptionRecord>,
     /// The newest that never began.
     attempt: Option<Attempt>,
-    /// Until when subscriptions ended that were dropped.
+    /// The latest word on any that was dropped.
     dropped_until: Option<Timestamp>,
+    /// When the newest was created of those that were dropped while they were not paid.
+    #[serde(default)]
+    unpaid_dropped: Option<Timestamp>,
 }
 
 /// Fields compare in the order they are written in: the newest, by its latest word.
@@ -42,22 +51,31 @@ struct Attempt {
 /// What there may be any number of, and is therefore cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
+    Unpaid,
     Ended,
     CanceledAttempt,
     InvoicesAlone,
 }
 
 impl Subscriptions {
-    pub(crate) fn hear(&mut self, subscription: Subscription, stamp: Stamp) {
+    pub(crate) fn hear(&mut self, subscription: Subscription, mut stamp: Stamp) {
         let (created, id) = (subscription.created, subscription.id.clone());
-        let begun = subscription.phase() != Phase::NotBegun;
-        let snapshot = Snapshot::new(subscription, stamp);
-        if begun {
-            self.record(&id).hear(snapshot);
-            self.cut();
-        } else {
+        if subscription.phase() == Phase::NotBegun {
+            let snapshot = Snapshot::new(subscription, stamp);
             self.attempt = self.attempt.take().max(Some(Attempt { created, id, snapshot }));
+            return;
         }
+        let (maybe_dropped, until) = (self.may_be_dropped(&subscription, &stamp), self.dropped_until);
+        let record = self.record(&id);
+        if maybe_dropped && record.snapshot.is_none() {
+            record.episode.begin_anew(created, until);
+        }
+        // Stripe knows all that may have been forgotten.
+        if let (Rank::Fetched(_), Some(until)) = (stamp.rank, record.episode.forgotten_until) {
+            stamp.at = stamp.at.max(until);
+        }
+        record.hear(Snapshot::new(subscription, stamp));
+        self.cut();
     }
 
     pub(crate) fn hear_invoice(&mut self, news: &Invoice) {
@@ -65,6 +83,16 @@ impl Subscriptions {
             self.record(&news.snapshot.subscription).episode.hear_invoice(news);
             self.cut();
         }
+    }
+
+    /// Whether this may be one that was dropped when it was not paid.
+    fn may_be_dropped(&self, subscription: &Subscription, stamp: &Stamp) -> bool {
+        let lives = match subscription.phase() {
+            Phase::NotBegun | Phase::Over => false,
+            Phase::Failing | Phase::Paused => true,
+            Phase::Working => Some(stamp.at) <= self.dropped_until,
+        };
+        lives && Some(subscription.created) <= self.unpaid_dropped
     }
 
     fn record(&mut self, id: &SubscriptionId) -> &mut SubscriptionRecord {
@@ -76,21 +104,22 @@ impl Subscriptions {
     }
 
     fn cut(&mut self) {
-        for cut in [Cut::Ended, Cut::CanceledAttempt, Cut::InvoicesAlone] {
-            let of_kind = |(_, record): &(usize, &SubscriptionRecord)| Cut::of(record) == Some(cut);
-            if self.known.iter().enumerate().filter(of_kind).count() > KEPT {
-                let oldest =
-                    self.known.iter().enumerate().filter(of_kind).min_by_key(|(_, record)| last_word(record));
-                let place = oldest.map_or(0, |(place, _)| place);
-                let dropped = self.known.remove(place);
-                let ended = dropped.snapshot.map(|snapshot| snapshot.stamp.at);
-                self.dropped_until = self.dropped_until.max(ended);
+        for cut in [Cut::Unpaid, Cut::Ended, Cut::CanceledAttempt, Cut::InvoicesAlone] {
+            let of_kind = || self.known.iter().enumerate().filter(|(_, record)| Cut::of(record) == Some(cut));
+            if of_kind().count() <= cut.kept() {
+                continue;
             }
+            let Some((place, _)) = of_kind().min_by_key(|(_, record)| cut.worth(record)) else { continue };
+            let dropped = self.known.remove(place);
+            if cut == Cut::Unpaid {
+                self.unpaid_dropped = self.unpaid_dropped.max(created(&dropped));
+            }
+            self.dropped_until = self.dropped_until.max(dropped.snapshot.map(|snapshot| snapshot.stamp.at));
         }
     }
 
     /// Whether this snapshot cannot be added without asking Stripe: the one we have is of the same second and says
-    /// something else, or it may be an old word on a subscription that ended so long ago that we dropped it.
+    /// something else, or it may be an old word on a subscription that we dropped.
     pub(crate) fn is_doubtful(&self, subscription: &Subscription, stamp: &Stamp) -> bool {
         if matches!(subscription.phase(), Phase::NotBegun | Phase::Over) {
             return false;
@@ -104,13 +133,6 @@ impl Subscriptions {
             && matches!(known.stamp.rank, Rank::Updated | Rank::Fetched(_))
             && known.subscription.phase() != Phase::Over
             && known.subscription != *subscription
-    }
-
-    /// Whether this would be one more living subscription than we can keep.
-    pub(crate) fn is_one_too_many(&self, subscription: &Subscription) -> bool {
-        let begins = !matches!(subscription.phase(), Phase::NotBegun | Phase::Over);
-        let known = self.find(&subscription.id).is_some_and(SubscriptionRecord::is_live);
-        begins && !known && self.known.iter().filter(|record| record.is_live()).count() >= LIVE
     }
 
     pub(crate) fn find(&self, id: &SubscriptionId) -> Option<&SubscriptionRecord> {
@@ -155,8 +177,18 @@ impl Cut {
             (Phase::Over, _) => Some(Self::Ended),
             (Phase::NotBegun, Some(_)) => Some(Self::CanceledAttempt),
             (Phase::NotBegun, None) => Some(Self::InvoicesAlone),
-            (Phase::Working | Phase::Failing | Phase::Paused, _) => None,
+            (Phase::Failing | Phase::Paused, _) => Some(Self::Unpaid),
+            (Phase::Working, _) => None,
         }
+    }
+
+    fn kept(self) -> usize {
+        if self == Self::Unpaid { UNPAID } else { KEPT }
+    }
+
+    /// What is dropped first is of the least worth.
+    fn worth(self, record: &SubscriptionRecord) -> Option<Timestamp> {
+        if self == Self::Unpaid { record.unpaid_since() } else { last_word(record) }
     }
 }
 

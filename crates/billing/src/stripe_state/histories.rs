@@ -8,6 +8,7 @@ use stripe_client::{BillingReason, InvoiceChange, InvoiceStatus, SubscriptionSta
 use crate::{
     Access, AccessLevel, Account, Fact, Rank, Rules, Stamp, Standing, Subscription,
     samples::{DAY, account, at, invoice_of, stamp, subscription},
+    subscriptions::{KEPT, UNPAID},
 };
 
 /// What happens to one subscription.
@@ -117,7 +118,7 @@ fn history() -> impl Strategy<Value = History> {
         .prop_map(|(failures, sent, ends)| Life::Begun { failures, sent, ends });
     prop::collection::vec((0..400_i64, prop_oneof![attempt, begun]), 1..30).prop_map(|mut lives| {
         let living = |life: &Life| matches!(life, Life::Begun { ends: false, .. });
-        let mut room = crate::subscriptions::LIVE;
+        let mut room = UNPAID;
         lives.retain(|(_, life)| {
             room -= usize::from(living(life) && room > 0);
             !living(life) || room > 0
@@ -126,9 +127,19 @@ fn history() -> impl Strategy<Value = History> {
     })
 }
 
+/// More that are not paid than are kept, and a few that are.
+fn crowd() -> impl Strategy<Value = History> {
+    let unpaid = (1..4_usize, any::<bool>(), prop::bool::weighted(0.2))
+        .prop_map(|(failures, sent, ends)| Life::Begun { failures, sent, ends });
+    let paid = Just(Life::Begun { failures: 0, sent: false, ends: false });
+    let unpaid = prop::collection::vec((0..400_i64, unpaid), UNPAID + 1..2 * UNPAID);
+    let paid = prop::collection::vec((0..400_i64, paid), 0..3);
+    (unpaid, paid).prop_map(|(unpaid, paid)| History::of(&[unpaid, paid].concat()))
+}
+
 /// All facts, each perhaps twice and perhaps never, in any order.
-fn deliveries() -> impl Strategy<Value = (History, Vec<Fact>)> {
-    history().prop_flat_map(|history| {
+fn deliveries(history: impl Strategy<Value = History>) -> impl Strategy<Value = (History, Vec<Fact>)> {
+    history.prop_flat_map(|history| {
         let facts = [history.facts.clone(), history.facts.clone()].concat();
         let lost = prop::collection::vec(prop::bool::weighted(0.6), facts.len());
         let shuffled = Just(facts).prop_shuffle();
@@ -149,6 +160,19 @@ fn take(account: &Account, fact: &Fact, history: &History) -> Account {
         facts.push(Fact::Subscription(history.truth[seen.id.as_str()].clone(), stamp));
     }
     account.learn(facts)
+}
+
+/// As the operation does, and an operator: what was put aside is decided anew after each event.
+fn hear(account: Account, fact: &Fact, parked: &mut Vec<Fact>, history: &History) -> Account {
+    let waiting = std::mem::take(parked);
+    std::iter::once(fact.clone()).chain(waiting).fold(account, |account, fact| {
+        let next = take(&account, &fact, history);
+        if next.stripe.is_too_much_since(&account.stripe) {
+            parked.push(fact);
+            return account;
+        }
+        next
+    })
 }
 
 fn late() -> jiff::Timestamp {
@@ -196,10 +220,12 @@ proptest! {
 
     /// However the words come: as long as the last one heard of any subscription is that it works, it counts.
     #[test]
-    fn an_active_subscription_never_disappears((history, deliveries) in deliveries()) {
-        let mut account = account();
+    fn an_active_subscription_never_disappears(
+        (history, deliveries) in prop_oneof![8 => deliveries(history()), 1 => deliveries(crowd())]
+    ) {
+        let (mut account, mut parked) = (account(), Vec::new());
         for (number, fact) in deliveries.iter().enumerate() {
-            account = take(&account, fact, &history);
+            account = hear(account, fact, &mut parked, &history);
             let works = last_words(&deliveries[..=number])
                 .into_iter()
                 // Stripe may have been asked meanwhile, and knows more than was delivered.
@@ -230,7 +256,10 @@ proptest! {
 
     /// Without a payment nothing gets better: no grace begins again, nobody comes back from `export_only`.
     #[test]
-    fn nothing_rises_without_a_payment((history, deliveries) in deliveries(), day in 15..600_i64) {
+    fn nothing_rises_without_a_payment(
+        (history, deliveries) in prop_oneof![8 => deliveries(history()), 1 => deliveries(crowd())],
+        day in 15..600_i64,
+    ) {
         let rules = Rules::default();
         let mut account = account();
         for fact in &deliveries {
@@ -244,5 +273,37 @@ proptest! {
             }
             account = next;
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// With more that are not paid than are kept, those that work are all known, and the rest gives nothing that none
+    /// of them would give alone.
+    #[test]
+    fn a_crowd_hides_nobody_who_pays_and_gives_nothing(
+        (history, deliveries) in crowd().prop_flat_map(|history| {
+            let twice = [history.facts.clone(), history.facts.clone()].concat();
+            (Just(history), Just(twice).prop_shuffle())
+        })
+    ) {
+        let mut parked = Vec::new();
+        let known = deliveries
+            .iter()
+            .fold(account(), |account, fact| hear(account, fact, &mut parked, &history));
+        let works = history.truth.values().filter(|it| it.status == SubscriptionStatus::Active).count();
+        prop_assert_eq!((known.stripe.working(), parked), (works, Vec::new()));
+        prop_assert!(known.stripe.records().count() <= works + UNPAID + 3 * KEPT);
+        let alone = |id: &str| {
+            let about = |fact: &&Fact| match fact {
+                Fact::Subscription(seen, _) => seen.id.as_str() == id,
+                Fact::Invoice(invoice) => invoice.snapshot.subscription.as_str() == id,
+                Fact::Customer { .. } => false,
+            };
+            good_until(&account().learn(history.facts.iter().filter(about).cloned()))
+        };
+        let best = history.truth.keys().map(|id| alone(id)).max();
+        prop_assert!(Some(good_until(&known)) <= best, "{:?} {:?}", good_until(&known), best);
     }
 }

@@ -1,9 +1,10 @@
+use proptest::prelude::*;
 use stripe_client::SubscriptionStatus::{self, Active, Canceled, Incomplete, IncompleteExpired, PastDue};
 
 use super::*;
 use crate::{
     Fact, StripeState,
-    samples::{DAY, at, failed, invoice_of, seen, subscription},
+    samples::{DAY, at, invoice_of, seen, subscription},
 };
 
 fn heard(id: &str, created: i64, second: i64, status: SubscriptionStatus) -> Fact {
@@ -79,25 +80,104 @@ fn what_ended_stays_ended() {
 }
 
 #[test]
-fn sixteen_live_and_no_more() {
+fn what_works_always_gets_in() {
     let mut state = StripeState::default();
-    for number in 0..LIVE {
-        let next = heard(&format!("sub_{number}"), 0, 0, if number % 2 == 0 { Active } else { PastDue });
-        assert!(!state.is_one_too_many(&next));
-        state.add(next);
+    let mut add = |fact| {
+        let before = state.clone();
+        state.add(fact);
+        (state.is_too_much_since(&before), status(&state))
+    };
+    let unpaid = [PastDue, SubscriptionStatus::Unpaid, SubscriptionStatus::Paused];
+    for number in 0..3 * UNPAID {
+        let (too_much, _) = add(heard(&format!("sub_{number}"), 0, 0, unpaid[number % 3]));
+        assert!(!too_much, "{number}");
     }
-    assert!(state.is_one_too_many(&heard("sub_more", 0, 0, Active)));
-    assert!(!state.is_one_too_many(&heard("sub_more", 0, 0, Incomplete)));
-    assert!(!state.is_one_too_many(&heard("sub_more", 0, 0, Canceled)));
-    assert!(!state.is_one_too_many(&heard("sub_0", 0, 1, PastDue)), "it is one of them");
-    assert!(!state.is_one_too_many(&failed(1, 1)));
-    assert_eq!(state.working(), LIVE / 2);
-    state.add(heard("sub_0", 0, 1, Canceled));
-    assert!(!state.is_one_too_many(&heard("sub_more", 0, 0, Active)));
-    assert!(!state.is_one_too_many(&heard("sub_0", 0, 2, Active)) || state.working() == LIVE);
+    for number in 0..WORKING {
+        let (too_much, shown) = add(heard(&format!("sub_paid_{number:02}"), 0, 1, Active));
+        assert!(!too_much, "{number}");
+        assert_eq!(shown, (format!("sub_paid_{number:02}"), Active));
+    }
+    for status in [Incomplete, PastDue, Canceled] {
+        assert!(!add(heard(&format!("sub_{status:?}"), 0, 1, status)).0);
+    }
+    assert!(!add(heard("sub_paid_00", 0, 2, Active)).0, "it is one of them");
+    assert!(add(heard("sub_paid_more", 0, 1, Active)).0, "more of those that work than are kept");
+    assert!(!add(heard("sub_paid_more", 0, 3, PastDue)).0);
+    assert_eq!(state.working(), WORKING);
+    assert_eq!(state.records().count(), WORKING + UNPAID + 1);
 }
 
-/// The most that an account can hold, with ids as long as Stripe allows: a third of what fits into an item.
+/// Of what is not paid those count that stood well the longest: the others give nothing more than they do.
+#[test]
+fn what_is_not_paid_for_the_longest_is_dropped_first() {
+    let unpaid = i64::try_from(UNPAID).unwrap();
+    let mut state = StripeState::default();
+    state.add(heard("sub_best", 0, 1_000 * DAY, PastDue));
+    for number in 0..3 * unpaid {
+        state.add(heard(&format!("sub_{number}"), number, number * DAY, PastDue));
+    }
+    assert_eq!(state.records().count(), UNPAID);
+    assert!(state.records().any(|record| record.id.as_str() == "sub_best"));
+    assert!(state.records().all(|record| record.unpaid_since() > Some(at(2 * unpaid * DAY))));
+}
+
+/// How long it was not paid is forgotten with it. What comes back is given no new grace, until it works again.
+#[test]
+fn a_dropped_one_comes_back_as_never_paid() {
+    let mut state = StripeState::default();
+    let unpaid = i64::try_from(UNPAID).unwrap();
+    for number in 0..=unpaid {
+        state.add(heard(&format!("sub_{number}"), number, number * DAY, PastDue));
+    }
+    for number in 1..=unpaid {
+        state.add(heard(&format!("sub_{number}"), number, 20 * DAY, Canceled));
+    }
+    assert!(state.is_doubtful(&heard("sub_0", 0, 0, PastDue)));
+    state.add(heard("sub_0", 0, 50 * DAY, PastDue));
+    assert_eq!((status(&state), state.failing_since()), (("sub_0".to_owned(), PastDue), Some(at(0))));
+    state.add(heard("sub_0", 0, 10 * DAY, Active));
+    assert_eq!(state.failing_since(), Some(at(10 * DAY)), "what failed next may be forgotten");
+    state.add(heard("sub_new", 1, 50 * DAY, PastDue));
+    assert_eq!(state.failing_since(), Some(at(50 * DAY)), "it is younger than all that were dropped");
+    state.add(heard("sub_new", 1, 51 * DAY, Canceled));
+    state.add(heard("sub_0", 0, 60 * DAY, Active));
+    state.add(heard("sub_0", 0, 70 * DAY, PastDue));
+    assert_eq!(state.failing_since(), Some(at(70 * DAY)));
+}
+
+proptest! {
+    /// One word on each of more subscriptions than are kept, some of them twice, in any order.
+    #[test]
+    fn which_are_kept_does_not_depend_on_the_order(
+        (words, shuffled) in prop::collection::vec(
+            prop::sample::select(&[Active, PastDue, SubscriptionStatus::Paused, Canceled, Incomplete][..]),
+            0..4 * UNPAID,
+        )
+        .prop_flat_map(|statuses| {
+            let word = |(number, status): (usize, &SubscriptionStatus)| {
+                let created = i64::try_from(number).unwrap();
+                heard(&format!("sub_{number}"), created, created, *status)
+            };
+            let words: Vec<_> = statuses.iter().enumerate().map(word).collect();
+            (Just(words.clone()), Just([words.clone(), words].concat()).prop_shuffle())
+        })
+    ) {
+        let known = |facts: Vec<Fact>| {
+            let mut state = StripeState::default();
+            for fact in facts {
+                state.add(fact);
+            }
+            let kept = state.records().map(|record| {
+                let since = (record.phase() != Phase::Working).then(|| record.unpaid_since());
+                (record.id.clone(), record.phase(), since)
+            });
+            (kept.collect::<Vec<_>>(), state.subscription().cloned())
+        };
+        prop_assert_eq!(known(words), known(shuffled));
+    }
+}
+
+/// The most that an account can hold, with ids as long as Stripe allows: half of what fits into an item.
 #[test]
 fn the_state_is_bounded() {
     let mut state = StripeState::default();
@@ -120,7 +200,8 @@ fn the_state_is_bounded() {
     };
     for number in 0..100 {
         let statuses: &[_] = match number % 4 {
-            _ if number < LIVE => &[PastDue],
+            _ if number < WORKING => &[Active],
+            _ if number >= 100 - UNPAID => &[PastDue],
             0 => &[Canceled],
             1 => &[Incomplete],
             _ => &[PastDue, Canceled],
@@ -140,6 +221,6 @@ fn the_state_is_bounded() {
         }
     }
     let bytes = serde_json::to_string(&state).unwrap().len();
-    assert_eq!(state.records().count(), LIVE + 3 * KEPT);
-    assert!(bytes < 130_000, "{bytes}");
+    assert_eq!(state.records().count(), WORKING + UNPAID + 3 * KEPT);
+    assert!(bytes < 200_000, "{bytes}");
 }

@@ -1,7 +1,7 @@
 //! Events from Stripe against a real engine: once each, in any order, none lost.
 
 use crate::support::{World, event, invoice, subscription};
-use billing::{BillingError, ParkReason, Received, Replay};
+use billing::{AccessLevel, BillingError, ParkReason, Received, Replay, Rules};
 use futures::future::join_all;
 use primitives::{Ids, OrgId};
 use serde_json::{Value, json};
@@ -319,15 +319,43 @@ async fn a_second_working_subscription_is_a_warning() {
     assert_eq!(activated.count(), 1);
 }
 
-/// With more living subscriptions than are kept, none is forgotten: the one too many waits for an operator.
+/// Whoever pays is never shut out by what is not paid, however much of it there is.
 #[tokio::test]
-async fn the_seventeenth_living_subscription_is_put_aside_and_not_lost() {
+async fn a_paid_subscription_gets_in_behind_any_number_of_unpaid_ones() {
     let world = World::new().await;
-    let nth = |number: usize, status: &str, second: i64| {
-        let mut subscription = subscription(status, &json!({"org_id": world.org_id}));
-        subscription["id"] = json!(format!("sub_{number}"));
-        event(&format!("evt_{number}_{status}"), "customer.subscription.updated", second, &subscription)
+    world.clock.advance(primitives::SignedDuration::from_hours(24 * 90));
+    let level = async || world.account().await.access(world.clock.now(), &Rules::default()).level;
+    let unpaid = |number: i64| {
+        let place = usize::try_from(number).unwrap();
+        nth(&world, place, ["past_due", "unpaid", "paused"][place % 3], number)
     };
+    for number in 0..20 {
+        assert_eq!(world.receive(&unpaid(number)).await, Received::Applied, "{number}");
+    }
+    assert_eq!(level().await, AccessLevel::ExportOnly);
+    assert_eq!(world.receive(&nth(&world, 99, "active", 20)).await, Received::Applied);
+    assert_eq!((world.status().await, level().await), (Some("active"), AccessLevel::Full));
+    for number in 21..40 {
+        world.receive(&unpaid(number)).await;
+    }
+    assert_eq!((world.status().await, level().await), (Some("active"), AccessLevel::Full));
+    let told = world.published().await;
+    assert_eq!(told.iter().filter(|kind| *kind == "subscription.activated").count(), 1, "{told:?}");
+    assert_eq!(world.stripe.asked(), 0);
+}
+
+/// `sub_<number>` in this state.
+fn nth(world: &World, number: usize, status: &str, second: i64) -> Value {
+    let mut subscription = subscription(status, &json!({"org_id": world.org_id}));
+    subscription["id"] = json!(format!("sub_{number}"));
+    event(&format!("evt_{number}_{status}"), "customer.subscription.updated", second, &subscription)
+}
+
+/// With more paid subscriptions than are kept, none is forgotten: the one too many waits for an operator.
+#[tokio::test]
+async fn the_seventeenth_paid_subscription_is_put_aside_and_not_lost() {
+    let world = World::new().await;
+    let nth = |number, status, second| nth(&world, number, status, second);
     for number in 0..16 {
         let second = if number == 0 { Received::Applied } else { Received::AppliedSecond };
         assert_eq!(world.receive(&nth(number, "active", 0)).await, second);
