@@ -155,8 +155,6 @@ fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "everything here is test code")]
-
     use super::*;
 
     async fn last_line(state: Option<PathBuf>) -> String {
