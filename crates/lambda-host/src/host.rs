@@ -10,7 +10,7 @@ use http_api::{Authenticate, Edge, EdgeSettings, Problem};
 use identity::{Authority, SigningKeys};
 use lambda_runtime::Error;
 use primitives::{Clock, Ids, Keys, json};
-use table::{Call, CursorKey, Table};
+use table::{Call, CursorKey, CursorKeys, Table};
 use tokio::time::Instant;
 
 use crate::{
@@ -164,9 +164,9 @@ impl Host {
         Ok(Rotating::new(self.secrets(), self.0.clock.clone(), arn, overlaps, make))
     }
 
-    /// The keys of cursors.
-    pub fn cursor_keys(&self) -> Result<Rotating<Keys<CursorKey>>, ConfigurationError> {
-        self.secret_keys("CURSOR_SECRET_ARN", CursorKey::from_secret)
+    /// The keys of cursors, read when the first cursor comes in or goes out.
+    pub fn cursor_keys(&self) -> Result<Arc<dyn CursorKeys>, ConfigurationError> {
+        Ok(Arc::new(self.secret_keys("CURSOR_SECRET_ARN", CursorKey::from_secret)?))
     }
 
     /// A client of Secrets Manager itself, for whoever does more than to read a secret.

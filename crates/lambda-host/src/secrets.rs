@@ -1,7 +1,9 @@
 use std::{fmt, sync::Arc};
 
 use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
+use futures::future::BoxFuture;
 use primitives::{Clock, Fault, FaultKind, Keys, Secret, SignedDuration, Timestamp, json};
+use table::{CursorKey, CursorKeys, StoreError};
 use tokio::sync::Mutex;
 
 /// For how long a secret is used before it is read again, so that a rotation reaches every instance.
@@ -176,6 +178,27 @@ impl<T> Rotating<T> {
             }
         })?;
         Ok((answer.version_id.unwrap_or_default(), Secret::new(answer.secret_string.unwrap_or_default())))
+    }
+}
+
+impl CursorKeys for Rotating<Keys<CursorKey>> {
+    fn at_hand(&self) -> BoxFuture<'_, Result<Arc<Keys<CursorKey>>, StoreError>> {
+        Box::pin(async { self.get().await.map_err(store_error) })
+    }
+
+    fn newer<'a>(
+        &'a self,
+        known: &'a Arc<Keys<CursorKey>>,
+    ) -> BoxFuture<'a, Result<Option<Arc<Keys<CursorKey>>>, StoreError>> {
+        Box::pin(async { self.newer(known).await.map_err(store_error) })
+    }
+}
+
+fn store_error(error: SecretError) -> StoreError {
+    StoreError::Unavailable {
+        operation: "GetSecretValue",
+        code: "cursors".to_owned(),
+        detail: error.to_string(),
     }
 }
 

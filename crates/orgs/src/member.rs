@@ -1,7 +1,7 @@
 use access::{Actor, Permission, Role, Tenant};
-use primitives::{Email, Keys, Limit, MemberId, OrgId, Page, Timestamp, UserId};
+use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{CursorKey, Index, Item, Key, Query, Table};
+use table::{CursorKeys, Index, Item, Key, Query, Table};
 
 use crate::OrgError;
 
@@ -75,7 +75,7 @@ impl Item for Membership {
 /// One page of the members of the actor's organization, oldest first.
 pub async fn members(
     table: &Table,
-    cursors: &Keys<CursorKey>,
+    cursors: &dyn CursorKeys,
     actor: &Actor,
     limit: Limit,
     cursor: Option<&str>,

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use events::DevicePlatform;
-use primitives::{DeviceId, Keys, Limit, Page, SessionId, UserId};
+use primitives::{DeviceId, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
-    Cause, Changes, Claim, CommitError, Consistency, CursorKey, Item, Key, Listed, Query, StoredAnswer,
+    Cause, Changes, Claim, CommitError, Consistency, CursorKeys, Item, Key, Listed, Query, StoredAnswer,
     Table, decide_again, time_left,
 };
 
@@ -170,7 +170,7 @@ impl Devices {
     /// One page of the person's devices, oldest first.
     pub async fn list(
         &self,
-        cursors: &Keys<CursorKey>,
+        cursors: &dyn CursorKeys,
         user_id: UserId,
         limit: Limit,
         cursor: Option<&str>,

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -6,6 +6,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use futures::future::BoxFuture;
 use primitives::Keys;
 
 use crate::{
@@ -49,8 +50,48 @@ impl CursorKey {
     }
 }
 
+/// Where the keys of cursors are kept. A page that neither begins nor ends at a cursor needs none, and most lists fit
+/// into one page: so they are asked for when a cursor comes in or goes out, and not before.
+pub trait CursorKeys: Send + Sync {
+    /// The keys at hand.
+    fn at_hand(&self) -> BoxFuture<'_, Result<Arc<Keys<CursorKey>>, StoreError>>;
+
+    /// Newer ones than `known`, if there are any: another instance may know them, and have made a cursor with them.
+    fn newer<'a>(
+        &'a self,
+        known: &'a Arc<Keys<CursorKey>>,
+    ) -> BoxFuture<'a, Result<Option<Arc<Keys<CursorKey>>>, StoreError>>;
+}
+
+/// Keys that never rotate.
+impl CursorKeys for Arc<Keys<CursorKey>> {
+    fn at_hand(&self) -> BoxFuture<'_, Result<Self, StoreError>> {
+        Box::pin(async { Ok(Self::clone(self)) })
+    }
+
+    fn newer<'a>(&'a self, _known: &'a Self) -> BoxFuture<'a, Result<Option<Self>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+/// Where the page before ended.
+pub(crate) async fn opened(
+    cursors: &dyn CursorKeys,
+    list: &str,
+    cursor: &str,
+) -> Result<Attributes, StoreError> {
+    let keys = cursors.at_hand().await?;
+    match open(&keys, list, cursor) {
+        Err(StoreError::ForeignCursor) => match cursors.newer(&keys).await? {
+            Some(newer) => open(&newer, list, cursor),
+            None => Err(StoreError::ForeignCursor),
+        },
+        start => start,
+    }
+}
+
 /// Where the page before ended, by whichever of the keys sealed it.
-pub(crate) fn open(keys: &Keys<CursorKey>, list: &str, cursor: &str) -> Result<Attributes, StoreError> {
+fn open(keys: &Keys<CursorKey>, list: &str, cursor: &str) -> Result<Attributes, StoreError> {
     keys.iter().find_map(|key| key.open(list, cursor)).ok_or(StoreError::ForeignCursor)
 }
 

@@ -19,7 +19,7 @@ mod transaction;
 mod usage;
 
 pub use caps::{Listed, Roster, Tally};
-pub use cursor::CursorKey;
+pub use cursor::{CursorKey, CursorKeys};
 pub use error::{CommitError, StoreError};
 pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};
 pub use item::Item;

@@ -1,9 +1,9 @@
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use primitives::{Keys, Limit, Page};
+use primitives::{Limit, Page};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CursorKey, cursor,
+    CursorKeys, cursor,
     error::StoreError,
     item::{Attributes, read, text},
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL},
@@ -127,17 +127,23 @@ impl Table {
         query: &Query,
         limit: Limit,
         cursor: Option<&str>,
-        keys: &Keys<CursorKey>,
+        cursors: &dyn CursorKeys,
     ) -> Result<Page<T>, StoreError> {
         let list = query.list();
-        let start = cursor.map(|cursor| cursor::open(keys, &list, cursor)).transpose()?;
+        let start = match cursor {
+            Some(cursor) => Some(cursor::opened(cursors, &list, cursor).await?),
+            None => None,
+        };
         // One more than asked for tells whether there is a next page: a full last one has none.
         let (mut items, mut next) = self.rows(query, limit.get() + 1, start).await?;
         if items.len() > limit.get() {
             items.truncate(limit.get());
             next = items.last().map(|last| query.position(last));
         }
-        let next_cursor = next.map(|next| keys.current.seal(&list, &next)).transpose()?;
+        let next_cursor = match next {
+            Some(next) => Some(cursors.at_hand().await?.current.seal(&list, &next)?),
+            None => None,
+        };
         let items = items.into_iter().map(|item| read(query.kind, item)).collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
     }

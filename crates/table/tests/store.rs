@@ -1,13 +1,15 @@
 //! The table on a real engine: transactions, races, idempotency and paging.
 
+use std::sync::Arc;
+
 use access::Tenant;
 use events::{ActorRef, NewEvent, TrialStarted, UserCreated};
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use primitives::{Clock, Ids, Keys, Limit, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
-    Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, IdempotencyKey, Item, Key, Query,
-    StoreError, StoredAnswer,
+    Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, CursorKeys, IdempotencyKey, Item,
+    Key, Query, StoreError, StoredAnswer,
 };
 use test_support::{Database, noon};
 
@@ -246,7 +248,7 @@ async fn a_released_key_is_free_at_once() {
 async fn pages_cover_the_list_once_and_cursors_stay_with_their_list() {
     let database = Database::start().await;
     let table = database.table(&Clock::system());
-    let cursors = Keys::only(CursorKey::from_secret("secret"));
+    let cursors = Arc::new(Keys::only(CursorKey::from_secret("secret")));
     let org_id: OrgId = Ids::unguessable();
     for _ in 0..7 {
         table
@@ -281,6 +283,43 @@ async fn pages_cover_the_list_once_and_cursors_stay_with_their_list() {
     let foreign =
         table.page::<Person>(&query(Ids::unguessable()), three, page.next_cursor.as_deref(), &cursors).await;
     assert!(matches!(foreign, Err(StoreError::ForeignCursor)));
+}
+
+/// Secrets Manager during an outage.
+struct NoKeys;
+
+impl CursorKeys for NoKeys {
+    fn at_hand(&self) -> BoxFuture<'_, Result<Arc<Keys<CursorKey>>, StoreError>> {
+        Box::pin(async {
+            let detail = "nobody answers".to_owned();
+            Err(StoreError::Unavailable { operation: "GetSecretValue", code: "timeout".to_owned(), detail })
+        })
+    }
+
+    fn newer<'a>(
+        &'a self,
+        _known: &'a Arc<Keys<CursorKey>>,
+    ) -> BoxFuture<'a, Result<Option<Arc<Keys<CursorKey>>>, StoreError>> {
+        Box::pin(async { panic!("nobody knows older ones") })
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_fits_into_one_page_needs_no_keys() {
+    let database = Database::start().await;
+    let table = database.table(&Clock::system());
+    let org_id: OrgId = Ids::unguessable();
+    let people = [(); 3].map(|()| Person { org_id, member_id: table.ids().next(), version: 0 });
+    for person in &people {
+        table.commit(&cause(), Changes::new().create(person)).await.unwrap();
+    }
+    let query = Query::prefix("member", format!("ORG#{org_id}"), "MEMBER#");
+    let page = async |limit: u32, cursor: Option<&str>| {
+        table.page::<Person>(&query, Limit::try_from(limit).unwrap(), cursor, &NoKeys).await
+    };
+    assert_eq!(page(3, None).await.unwrap().items.len(), 3);
+    assert!(matches!(page(2, None).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(page(3, Some("cursor")).await, Err(StoreError::Unavailable { .. })));
 }
 
 #[tokio::test]

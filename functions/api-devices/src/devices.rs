@@ -6,9 +6,9 @@ use http_api::{
     StatusCode, ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
-use push::{DeviceError, NewDevice, PushToken};
+use push::{NewDevice, PushToken};
 use serde::{Deserialize, Serialize};
-use table::{Claim, StoreError};
+use table::Claim;
 
 use crate::Api;
 
@@ -185,14 +185,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     member.actor.require(Permission::ManageOwnDevices)?;
     let (person, limit, cursor) = (member.actor.user_id, which.limit, which.cursor.as_deref());
-    let cursors = api.cursors.get().await?;
-    let mut page = api.devices.list(&cursors, person, limit, cursor).await;
-    // another instance may know a newer key, and have made the cursor with it
-    if matches!(page, Err(DeviceError::Store(StoreError::ForeignCursor)))
-        && let Some(newer) = api.cursors.newer(&cursors).await?
-    {
-        page = api.devices.list(&newer, person, limit, cursor).await;
-    }
+    let page = api.devices.list(&*api.cursors, person, limit, cursor).await;
     Ok(Answer::ok(&page?.map(Device::from)).into_response())
 }
 

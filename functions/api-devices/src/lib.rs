@@ -5,17 +5,16 @@ mod devices;
 use std::sync::Arc;
 
 use http_api::{OpenApiRouter, routes};
-use lambda_host::{Error, Function, Host, Rotating};
-use primitives::Keys;
+use lambda_host::{Error, Function, Host};
 use push::{Applications, Devices};
 use push_client::PushClient;
-use table::{CursorKey, Table};
+use table::{CursorKeys, Table};
 
 /// What the routes share.
 #[derive(Clone)]
 pub struct Api {
     table: Table,
-    cursors: Arc<Rotating<Keys<CursorKey>>>,
+    cursors: Arc<dyn CursorKeys>,
     applications: Applications,
     devices: Devices,
 }
@@ -25,7 +24,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let table = host.table().await?;
     let arn = |variable: &str| host.environment().required(variable).map(str::to_owned);
     let api = Api {
-        cursors: Arc::new(host.cursor_keys()?),
+        cursors: host.cursor_keys()?,
         applications: Applications {
             apns: arn("PUSH_PLATFORM_APPLICATION_APNS")?,
             fcm: arn("PUSH_PLATFORM_APPLICATION_FCM")?,

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use billing::Rules;
 use http_api::{OpenApiRouter, routes};
-use lambda_host::{Error, Function, Host, Rotating};
-use primitives::Keys;
-use table::{CursorKey, Table};
+use lambda_host::{Error, Function, Host};
+use table::{CursorKeys, Table};
 
 /// What the routes share.
 #[derive(Clone)]
 pub struct Api {
     table: Table,
-    cursors: Arc<Rotating<Keys<CursorKey>>>,
+    cursors: Arc<dyn CursorKeys>,
     billing: Arc<Rules>,
 }
 
@@ -23,7 +22,7 @@ pub struct Api {
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let api = Api {
         table: host.table().await?,
-        cursors: Arc::new(host.cursor_keys()?),
+        cursors: host.cursor_keys()?,
         billing: Arc::new(host.settings("BILLING_RULES")?),
     };
     host.api(routes().with_state(api)).await

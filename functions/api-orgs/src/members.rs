@@ -1,9 +1,7 @@
 use access::Role;
 use http_api::{Answer, IntoResponse, Member, Parameters, Problem, Problems, Response, State, ToSchema};
-use orgs::OrgError;
 use primitives::{Limit, Page};
 use serde::{Deserialize, Serialize};
-use table::StoreError;
 
 use crate::Api;
 
@@ -63,13 +61,6 @@ pub(crate) async fn list(
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
     let (table, actor, limit, cursor) = (&api.table, &member.actor, which.limit, which.cursor.as_deref());
-    let cursors = api.cursors.get().await?;
-    let mut page = orgs::members(table, &cursors, actor, limit, cursor).await;
-    // another instance may know a newer key, and have made the cursor with it
-    if matches!(page, Err(OrgError::Store(StoreError::ForeignCursor)))
-        && let Some(newer) = api.cursors.newer(&cursors).await?
-    {
-        page = orgs::members(table, &newer, actor, limit, cursor).await;
-    }
+    let page = orgs::members(table, &*api.cursors, actor, limit, cursor).await;
     Ok(Answer::ok(&page?.map(OrganizationMember::from)).into_response())
 }

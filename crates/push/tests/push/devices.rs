@@ -1,6 +1,6 @@
 //! Registering, listing and removing devices, on a real engine and a push service that speaks SNS's protocol.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::support::{self, World};
 use events::DevicePlatform;
@@ -11,7 +11,7 @@ use table::{Consistency, CursorKey, Key, Listed};
 use test_support::Moment;
 
 async fn list(world: &World, user: UserId) -> Vec<Device> {
-    let cursors = Keys::only(CursorKey::from_secret("secret"));
+    let cursors = Arc::new(Keys::only(CursorKey::from_secret("secret")));
     world.devices.list(&cursors, user, Limit::try_from(100).unwrap(), None).await.unwrap().items
 }
 
