@@ -20,4 +20,5 @@ mod rotation;
 mod rotation_steps;
 mod samples;
 mod signing_in;
+mod starts;
 mod story;

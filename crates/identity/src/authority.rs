@@ -88,12 +88,10 @@ impl Authority {
         Self(Arc::new(Inner { table, issuer: issuer.into(), published: RwLock::default() }))
     }
 
-    /// The same, with keys that were read a moment ago, so that the first request need not. One that is not among them is looked for
-    /// all the same.
-    #[must_use]
-    pub fn knowing(self, published: &SigningKeys) -> Self {
+    /// Takes keys that were read a moment ago, so that the first request need not. One that is not among them is looked
+    /// for all the same.
+    pub fn learn(&self, published: &SigningKeys) {
         self.remember(published, self.0.table.clock().now());
-        self
     }
 
     /// Who the token stands for. An eventual read that would refuse is repeated strongly before it does: what was written a moment ago, such as

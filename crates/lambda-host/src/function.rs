@@ -61,7 +61,11 @@ impl Function {
                 TRACE_HEADER
                     .scope(trace, async move {
                         let began = Instant::now();
-                        let answer = table::within_deadline(deadline, work).await;
+                        let answer = table::within_deadline(deadline, async {
+                            host.connected().await;
+                            work.await
+                        });
+                        let answer = answer.await;
                         if let Err(error) = &answer {
                             tracing::error!(error = error.to_string(), "the invocation failed");
                         }

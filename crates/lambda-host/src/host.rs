@@ -6,6 +6,10 @@ use std::{
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::SharedHttpClient;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use http_api::{Authenticate, Edge, EdgeSettings, Problem};
 use identity::{Authority, SigningKeys};
 use lambda_runtime::Error;
@@ -33,13 +37,36 @@ struct Inner {
     ids: Ids,
     config: SdkConfig,
     table: OnceLock<Table>,
-    signing_keys: OnceLock<SigningKeys>,
+    connecting: OnceLock<Connecting>,
+    authority: OnceLock<Authority>,
     last: Mutex<(Vec<Call>, serde_json::Value)>,
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host").field("function", &self.0.function_name).finish_non_exhaustive()
+    }
+}
+
+/// A connection to the table that is being opened. What it is opened with, the keys that every request is checked with,
+/// is given out once: later ones may be known by then.
+struct Connecting(Shared<BoxFuture<'static, ()>>, Arc<Mutex<Option<SigningKeys>>>);
+
+impl Connecting {
+    #[expect(clippy::disallowed_methods, reason = "every invocation waits for it before its work")]
+    fn start(table: Table) -> Self {
+        let read = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&read);
+        let task = tokio::spawn(async move {
+            let keys = table.connect().await;
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+        });
+        Self(task.map(|_| ()).boxed().shared(), read)
+    }
+
+    async fn keys(&self) -> Option<SigningKeys> {
+        self.0.clone().await;
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -74,7 +101,8 @@ impl Host {
             ids,
             config,
             table: OnceLock::new(),
-            signing_keys: OnceLock::new(),
+            connecting: OnceLock::new(),
+            authority: OnceLock::new(),
             last: Mutex::default(),
         })))
     }
@@ -114,7 +142,8 @@ impl Host {
         &self.0.config
     }
 
-    /// The table. The first call connects, in init, so that the first request need not.
+    /// The table. The first call begins to connect, so that the first request need not: while names are looked up and
+    /// keys are agreed on, the rest of the function is built and the runtime asks for the first event.
     pub async fn table(&self) -> Result<Table, ConfigurationError> {
         if let Some(table) = self.0.table.get() {
             return Ok(table.clone());
@@ -128,10 +157,20 @@ impl Host {
         let table = Table::new(client, name, self.0.clock.clone(), self.0.ids.clone());
         let table = table.keeping_audit_rows(days);
         let table = self.0.table.get_or_init(|| table).clone();
-        if let Some(keys) = table.connect().await {
-            self.0.signing_keys.get_or_init(|| keys);
-        }
+        self.0.connecting.get_or_init(|| Connecting::start(table.clone()));
+        // the first step is to be taken now, and not when the function is built
+        tokio::task::yield_now().await;
         Ok(table)
+    }
+
+    /// Waits for the connection that [`Host::table`] began, and knows the signing keys that came with it. Every invocation
+    /// does; whoever counts calls does so before.
+    pub async fn connected(&self) {
+        let Some(connecting) = self.0.connecting.get() else { return };
+        let keys = connecting.keys().await;
+        if let (Some(keys), Some(authority)) = (keys, self.0.authority.get()) {
+            authority.learn(&keys);
+        }
     }
 
     /// Something made from the text of the secret that this variable names. Of its versions only the current
@@ -182,11 +221,8 @@ impl Host {
     /// The HTTP edge, with sessions checked against the table.
     pub async fn edge(&self) -> Result<Edge, Error> {
         let table = self.table().await?;
-        let authority = Authority::new(table.clone(), self.public_api_url()?);
-        let authority = match self.0.signing_keys.get() {
-            Some(keys) => authority.knowing(keys),
-            None => authority,
-        };
+        let url = self.public_api_url()?;
+        let authority = self.0.authority.get_or_init(|| Authority::new(table.clone(), url)).clone();
         let authenticate: Authenticate = Arc::new(move |token, consistency| {
             let authority = authority.clone();
             Box::pin(async move { authority.principal(&token, consistency).await.map_err(Problem::from) })

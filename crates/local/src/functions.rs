@@ -87,5 +87,6 @@ pub async fn build(
     let ids = Ids::random(clock.clone());
     let host = Host::with(lambda_host::Environment::new(environment), clock, ids, http_client)?;
     let function = build(&host).await?;
+    host.connected().await;
     Ok((host, function))
 }

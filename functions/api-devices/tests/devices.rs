@@ -38,6 +38,7 @@ impl World {
         let (ids, client) = (Ids::random(clock.clone()), Crashes::default().http_client());
         let host = Host::with(environment, clock.clone(), ids, Some(client)).unwrap();
         let function = api_devices::function(&host).await.unwrap();
+        host.connected().await;
         Self { database, services, clock, function }
     }
 

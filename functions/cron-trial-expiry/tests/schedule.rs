@@ -25,6 +25,7 @@ async fn the_hourly_run_announces_what_is_due_and_a_second_one_nothing() {
     let environment = Environment::new(services.environment(&database));
     let host = Host::with(environment, clock.clone(), Ids::random(clock.clone()), None).unwrap();
     let function = cron_trial_expiry::function(&host).await.unwrap();
+    host.connected().await;
     let run = async || function.invoke(LambdaEvent::new(sample(), Context::default())).await.unwrap();
 
     clock.advance(SignedDuration::from_hours(24 * 7 - 1));
@@ -61,6 +62,7 @@ async fn two_trials_are_due() -> (Database, Services, Crashes, Function) {
     let ids = Ids::random(clock.clone());
     let host = Host::with(environment, clock, ids, Some(crashes.http_client())).unwrap();
     let function = cron_trial_expiry::function(&host).await.unwrap();
+    host.connected().await;
     (database, services, crashes, function)
 }
 

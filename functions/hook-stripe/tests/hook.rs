@@ -44,7 +44,9 @@ impl World {
         let crashes = Crashes::default();
         let ids = Ids::random(clock.clone());
         let host = Host::with(Environment::new(variables), clock.clone(), ids, Some(crashes.http_client()));
-        let function = hook_stripe::function(&host.unwrap()).await.unwrap();
+        let host = host.unwrap();
+        let function = hook_stripe::function(&host).await.unwrap();
+        host.connected().await;
         Self { database, clock, table, org_id, function, crashes, _services: services }
     }
 

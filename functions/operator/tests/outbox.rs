@@ -28,6 +28,7 @@ impl World {
         let ids = Ids::random(clock.clone());
         let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).unwrap();
         let function = operator::function(&host).await.unwrap();
+        host.connected().await;
         Self { services, database, crashes, function, clock }
     }
 

@@ -29,6 +29,7 @@ impl World {
         let ids = Ids::random(clock.clone());
         let host = Host::with(Environment::new(variables), clock.clone(), ids, None).unwrap();
         let function = operator::function(&host).await.unwrap();
+        host.connected().await;
         Self { table: database.table(&clock), _database: database, _services: services, function }
     }
 

@@ -41,6 +41,7 @@ impl World {
         let ids = Ids::random(clock.clone());
         let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).unwrap();
         let function = queue_mail::function(&host).await.unwrap();
+        host.connected().await;
         let world = Self { database, services, crashes, clock, host, function };
         world.populate().await;
         world

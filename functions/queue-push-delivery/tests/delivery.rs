@@ -40,6 +40,7 @@ impl World {
         let table = host.table().await.unwrap();
         let devices = Devices::new(table.clone(), PushClient::new(host.push_endpoints()));
         let function = queue_push_delivery::function(&host).await.unwrap();
+        host.connected().await;
         Self { database, services, table, devices, function }
     }
 

@@ -42,6 +42,7 @@ async fn the_sample_becomes_one_message_for_each_25_members_however_often_it_com
     let ids = Ids::random(clock.clone());
     let host = Host::with(environment, clock, ids, Some(Crashes::default().http_client())).unwrap();
     let function = queue_push_fanout::function(&host).await.unwrap();
+    host.connected().await;
     let sample: Value =
         serde_json::from_str(include_str!("../../../events/queue-push-fanout/trial-ending.json")).unwrap();
     for _ in 0..2 {

@@ -28,6 +28,7 @@ impl World {
         let client = Crashes::default().http_client();
         let host = Host::with(environment, clock, ids, Some(client)).unwrap();
         let function = stream_outbox::function(&host).await.unwrap();
+        host.connected().await;
         Self { services, function, database }
     }
 

@@ -119,7 +119,8 @@ async fn a_new_key_works_everywhere_from_its_first_token_on() {
     assert_eq!(kid(&after), session_key("second").kid());
     assert!(setting.who(&after).await.is_ok());
     // an instance that has read the published keys before the rotation looks again
-    let other = Authority::new(setting.table.clone(), ISSUER).knowing(&SigningKeys::default());
+    let other = Authority::new(setting.table.clone(), ISSUER);
+    other.learn(&SigningKeys::default());
     let principal = other.principal(after.access_token.expose(), Consistency::Eventual).await;
     assert!(principal.is_ok(), "without a second in between");
 }
