@@ -7,7 +7,7 @@ use lambda_host::{Context, LambdaEvent};
 use local::functions::build;
 use primitives::Clock;
 use serde_json::Value;
-use system_tests::alarms;
+use system_tests::alarms::{self, Watched};
 
 use crate::product::Product;
 
@@ -41,10 +41,10 @@ async fn version(name: &str, version: &'static str, is_broken: bool, requests: u
     Version { function, version, statuses, lines }
 }
 
-/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and
-/// version.
+/// Whether a minute of these lines is one that the alarm counts, for the stack of this function and version.
 fn counts(alarm: &str, watched: &Version, lines: &[Value]) -> bool {
-    alarms::counts(alarm, &watched.function, watched.version, lines)
+    let (function, version) = (&watched.function, watched.version);
+    alarms::counts(alarm, Watched { environment: "local", function, version }, lines)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,10 +56,11 @@ async fn a_version_that_answers_with_5xx_is_taken_back() {
         "by one answer: {:?}",
         broken.lines
     );
-    assert!(counts("ServerErrors", &broken, &broken.lines), "and people are told");
-    assert!(!counts("ServerErrors", &broken, &broken.lines[..4]), "but not for a few");
-    let failures = ["Failures"].map(|metric| broken.lines[0][metric].as_u64());
-    assert_eq!(failures, [Some(0)], "Lambda's own errors do not show it");
+    assert!(counts("ServerErrorsAlarm", &broken, &broken.lines), "and people are told");
+    assert!(!counts("ServerErrorsAlarm", &broken, &broken.lines[..4]), "but not for a few");
+    assert_eq!(broken.lines[0]["failed"], 0, "Lambda's own errors do not show it");
+    let at = broken.lines[0]["_aws"]["Timestamp"].as_i64().unwrap();
+    assert!(Timestamp::from_millisecond(at).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +75,7 @@ async fn a_version_that_refuses_what_is_wrong_stays_and_does_not_pay_for_the_one
         "a fix can be deployed while the version before fails"
     );
     assert!(counts("NewVersionServerErrors", &before, &all));
-    assert!(!counts("ServerErrors", &good, &good.lines));
-    let at = good.lines[0]["_aws"]["Timestamp"].as_i64().unwrap();
-    assert!(Timestamp::from_millisecond(at).is_ok());
+    assert!(!counts("ServerErrorsAlarm", &good, &good.lines));
+    assert!(good.lines.iter().all(|line| line["_aws"].is_null()), "a good version has no metric to pay for");
+    assert!(good.lines.iter().all(|line| line["table_calls"].as_u64().is_some()), "its work is in the log");
 }

@@ -134,7 +134,7 @@ fn an_alarm_a_query_or_a_metric_without_its_row_is_noticed() {
     noticed("| `ApiSlowAlarm`", "say in a row of Alarms what ApiSlowAlarm means");
     noticed("| `ApiSlowAlarm`", "no template has the alarm Other");
     noticed("| `slow requests`", "say in a row of Saved queries what `slow requests` answers");
-    noticed("| `TableCalls`", "say in a row of Metrics what TableCalls counts");
+    noticed("| `ServerErrors`", "say in a row of Metrics what ServerErrors counts");
     noticed("| `RefusedTokens`", "say in a row of Metrics what RefusedTokens counts");
 }
 

@@ -8,8 +8,17 @@ use system_tests::template::{Function, Resource, Template, mentions, repository,
 
 use crate::{assert_none, assert_noticed, broken};
 
-/// What `alarms.yaml` watches of a function.
-const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions", "ServerErrors"];
+/// What `alarms.yaml` watches of a function, where monitoring is detailed.
+const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions"];
+/// What is watched of all functions together: namespace, metric, and the dimension, if there is one. None of
+/// AWS's own is the sum over the account.
+const WATCHED_TOGETHER: &[(&str, &str, Option<&str>)] = &[
+    ("AWS/Lambda", "Errors", None),
+    ("AWS/Lambda", "Throttles", None),
+    ("Gantry", "ServerErrors", Some("environment")),
+];
+/// The condition that dev may be without, and production never is.
+const MONITORING: &str = "HasMonitoring";
 /// The alarms on which `CodeDeploy` takes a new version back; the last is for functions that answer requests.
 const OF_A_NEW_VERSION: &[&str] = &["NewVersionErrors", "NewVersionSlow", "NewVersionServerErrors"];
 
@@ -121,6 +130,34 @@ pub(crate) fn saved_queries(template: &Template) -> Vec<String> {
                 problems.push(format!("Operations: add !Ref {logs} ({}) to {list}.", function.name()));
             }
         }
+    }
+    problems
+}
+
+/// What fails in any function reaches somebody, although none has an alarm of its own by default.
+fn together(template: &Template) -> Vec<String> {
+    let watches = |alarm: &Resource<'_>, (namespace, metric, dimension): (&str, &str, Option<&str>)| {
+        let dimensions = alarm.property("Dimensions").as_array().map(Vec::as_slice).unwrap_or_default();
+        let named: Vec<_> = dimensions.iter().filter_map(|one| one["Name"].as_str()).collect();
+        alarm.property("Namespace") == namespace
+            && alarm.property("MetricName") == metric
+            && named == Vec::from_iter(dimension)
+            && alarm.property("Statistic") == "Sum"
+            && alarm.attribute("Condition") == MONITORING
+    };
+    let all = || template.of_type("AWS::CloudWatch::Alarm");
+    let unwatched = WATCHED_TOGETHER.iter().filter(|wanted| !all().any(|alarm| watches(&alarm, **wanted)));
+    let mut problems: Vec<_> = unwatched
+        .map(|(namespace, metric, _)| {
+            format!(
+                "template.yaml: give it an alarm on the sum of {metric} of {namespace}, over all functions."
+            )
+        })
+        .collect();
+    let rules = template.section("Rules")["ProductionIsProtected"]["Assertions"].to_string();
+    if !rules.contains(r#"{"Fn::Not":[{"Fn::Equals":[{"Ref":"Monitoring"},"none"]}]}"#) {
+        problems
+            .push("ProductionIsProtected: assert that Monitoring is not none, or nobody is told.".to_owned());
     }
     problems
 }
@@ -305,6 +342,7 @@ fn every_alarm_reaches_somebody_and_every_rule_has_one() {
 
 #[test]
 fn the_alarms_of_a_function_are_complete() {
+    assert_none(&together(&Template::of_repository()));
     assert_none(&watches(&Template::of_file("alarms.yaml")));
     assert_none(&versions(&Template::of_file("alarms.yaml")));
 }
@@ -393,4 +431,21 @@ fn a_metric_that_nothing_watches_is_noticed() {
         document["Resources"].as_object_mut().unwrap().remove("NearItsLimit");
     });
     assert_noticed(&watches(&alarms), "no alarm watches ConcurrentExecutions");
+}
+
+#[test]
+fn failures_that_reach_nobody_are_noticed() {
+    let template = broken(|document| {
+        let resources = document["Resources"].as_object_mut().unwrap();
+        resources.remove("FunctionErrorsAlarm");
+        let one = json!([{"Name": "FunctionName", "Value": "gantry-prod-api-auth"}]);
+        resources["FunctionThrottlesAlarm"]["Properties"]["Dimensions"] = one;
+        resources["ServerErrorsAlarm"]["Properties"]["MetricName"] = "Failures".into();
+        document["Rules"]["ProductionIsProtected"]["Assertions"].as_array_mut().unwrap().pop();
+    });
+    let problems = together(&template);
+    assert_noticed(&problems, "an alarm on the sum of Errors of AWS/Lambda");
+    assert_noticed(&problems, "an alarm on the sum of Throttles of AWS/Lambda");
+    assert_noticed(&problems, "an alarm on the sum of ServerErrors of Gantry");
+    assert_noticed(&problems, "assert that Monitoring is not none");
 }

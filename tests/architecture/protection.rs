@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use system_tests::template::{Resource, Template, mentions, target};
+use system_tests::{
+    conditions,
+    template::{Resource, Template, mentions, target},
+};
 
 use crate::{assert_none, assert_noticed, broken};
 
-/// The rules that the web ACL of the API must have; the first belongs to the edge.
+/// The rules that the web ACL of the API must have; the first belongs to the edge. Two of the others are the
+/// edge's where there is one: they are about the client's address.
 const FIREWALL: &[&str] = &[
     "OriginVerified",
     "AdminAddresses",
@@ -26,9 +30,9 @@ const FIREWALL: &[&str] = &[
 /// Stripe's dozen addresses.
 const NOT_FOR_THE_HOOK: &[&str] =
     &["OversizeBody", "RequestsPerAddress", "IpReputation", "KnownBadInputs", "Common", "SqlInjection"];
-/// The edge's rules that pass the hook by; its others are for the frontend's files.
-const NOT_FOR_THE_HOOK_AT_THE_EDGE: &[&str] =
-    &["RequestsPerAddress", "IpReputation", "KnownBadInputs", "Common", "Bots"];
+/// The edge's rules: all pass the hook by.
+const AT_THE_EDGE: &[&str] = &["RequestsPerAddress", "IpReputation"];
+const NOT_FOR_THE_HOOK_AT_THE_EDGE: &[&str] = &["RequestsPerAddress", "IpReputation", "Bots"];
 /// What CloudFront keeps for ten seconds where it is not told otherwise.
 const NOT_KEPT: &[u64] = &[404, 500, 501, 502, 503, 504];
 /// AWS's cache policy `CachingDisabled`.
@@ -133,8 +137,41 @@ pub(crate) fn firewall(template: &Template) -> Vec<String> {
 /// The rules of a web ACL; one that depends on a condition stands in an `Fn::If`.
 fn rules(acl: &Resource<'_>) -> Vec<Value> {
     let listed = acl.property("Rules").as_array().map(Vec::as_slice).unwrap_or_default();
-    let rule = |rule: &Value| if rule["Fn::If"].is_null() { rule.clone() } else { rule["Fn::If"][1].clone() };
+    let rule = |rule: &Value| match rule["Fn::If"].as_array() {
+        None => rule.clone(),
+        Some(branches) => {
+            branches.iter().find(|branch| branch["Name"].is_string()).cloned().unwrap_or_default()
+        }
+    };
     listed.iter().map(rule).collect()
+}
+
+/// Each rule is paid for once: with the edge, what is about the client's address stands there alone, and all
+/// else at the API alone; without it everything is at the API.
+fn once(template: &Template, edge: &Template) -> Vec<String> {
+    let names = |template: &Template, with_edge: &str| -> Vec<String> {
+        let given = [("Environment", "prod"), ("Edge", with_edge), ("WebFirewall", "on")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let rules = template.resource("WebAcl").map(|acl| acl.property("Rules").clone()).unwrap_or_default();
+        let rules = conditions::value(template, &rules, &given);
+        let names = rules.as_array().into_iter().flatten().filter_map(|rule| rule["Name"].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let (at_the_api, at_the_edge) = (names(template, "on"), names(edge, "on"));
+    let alone = names(template, "off");
+    let mut problems = Vec::new();
+    for name in FIREWALL {
+        let has = |names: &[String]| names.iter().any(|one| one == name);
+        let of_the_edge = AT_THE_EDGE.contains(name);
+        if has(&at_the_edge) != of_the_edge || has(&at_the_api) == of_the_edge {
+            let place = if of_the_edge { "edge.yaml" } else { "template.yaml" };
+            problems.push(format!("With the edge, {name} must be a rule of {place}, and of no other."));
+        }
+        if *name != "OriginVerified" && !has(&alone) {
+            problems.push(format!("Without the edge, {name} must be a rule of template.yaml."));
+        }
+    }
+    problems
 }
 
 /// A signed hook holds whatever its sender wrote, and its sender is one for all customers: a 403 for it is a
@@ -332,6 +369,7 @@ fn the_firewall_is_complete() {
     assert_none(&firewall(&Template::of_repository()));
     let edge = Template::of_file("edge.yaml");
     assert_none(&hook(&rules(&edge.resource("WebAcl").unwrap()), NOT_FOR_THE_HOOK_AT_THE_EDGE));
+    assert_none(&once(&Template::of_repository(), &edge));
 }
 
 #[test]
@@ -365,8 +403,9 @@ fn a_weaker_firewall_is_noticed() {
         let rules = resources["WebAcl"]["Properties"]["Rules"].as_array_mut().unwrap();
         rules.retain(|rule| rule["Name"] != "OversizeBody");
         rules[0]["Fn::If"][1]["Priority"] = 90.into();
-        let counting = rules.iter_mut().find(|rule| rule["Name"] == "RequestsPerAddress").unwrap();
-        counting["Statement"]["RateBasedStatement"]["ScopeDownStatement"] = Value::Null;
+        let counting =
+            rules.iter_mut().find(|rule| rule["Fn::If"][2]["Name"] == "RequestsPerAddress").unwrap();
+        counting["Fn::If"][2]["Statement"]["RateBasedStatement"]["ScopeDownStatement"] = Value::Null;
         rules.last_mut().unwrap()["OverrideAction"] = json!({"Count": {}});
         resources.remove("WebAclAssociation");
     });
@@ -376,6 +415,31 @@ fn a_weaker_firewall_is_noticed() {
     assert_noticed(&problems, "OriginVerified must come first");
     assert_noticed(&problems, "\"SqlInjection\" only counts");
     assert_noticed(&problems, "it needs an AWS::WAFv2::WebACLAssociation");
+}
+
+#[test]
+fn a_rule_that_is_nowhere_or_twice_is_noticed() {
+    let template = broken(|document| {
+        let rules = document["Resources"]["WebAcl"]["Properties"]["Rules"].as_array_mut().unwrap();
+        rules.retain(|rule| rule["Name"] != "Common");
+        let address =
+            rules.iter_mut().find(|rule| rule["Fn::If"][2]["Name"] == "RequestsPerAddress").unwrap();
+        *address = address["Fn::If"][2].clone();
+    });
+    let edge = Template::of_file("edge.yaml").edited(|document| {
+        document["Resources"]["WebAcl"]["Properties"]["Rules"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|rule| rule["Name"] != "IpReputation");
+    });
+    let problems = once(&template, &edge);
+    assert_noticed(&problems, "With the edge, Common must be a rule of template.yaml");
+    assert_noticed(&problems, "Without the edge, Common must be a rule");
+    assert_noticed(
+        &problems,
+        "With the edge, RequestsPerAddress must be a rule of edge.yaml, and of no other",
+    );
+    assert_noticed(&problems, "With the edge, IpReputation must be a rule of edge.yaml");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use system_tests::alarms::counts;
+use system_tests::alarms::{Watched, counts};
 
 use crate::product::Product;
 
@@ -31,8 +31,9 @@ async fn what_a_role_does_not_allow_is_refused_to_the_function() {
         Some((lines, version))
     };
     let (lines, version) = product.eventually("the metrics of the refusal", failed).await;
-    assert!(counts("NewVersionServerErrors", function, &version, &lines), "{lines:?}");
-    assert!(!counts("NewVersionServerErrors", function, "another", &lines));
+    let watched = |version| Watched { environment: "staging", function, version };
+    assert!(counts("NewVersionServerErrors", watched(&version), &lines), "{lines:?}");
+    assert!(!counts("NewVersionServerErrors", watched("another"), &lines));
     assert!(!refused.problem().is_empty());
     assert!(!refused.body.to_string().contains("dynamodb"), "the cause is ours alone: {refused:?}");
     assert_eq!(untouched.status, StatusCode::OK, "another tenant's items have other keys: {untouched:?}");

@@ -26,15 +26,27 @@ fn sum(lines: &[Value], namespace: &str, metric: &str, dimensions: &BTreeMap<Str
     lines.iter().filter_map(of_line).reduce(|sum, value| sum + value)
 }
 
-/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this function and
-/// version.
+/// Whom an alarm watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// The environment, such as `staging`.
+    pub environment: &'a str,
+    /// The function's name at AWS.
+    pub function: &'a str,
+    /// The version that is deployed.
+    pub version: &'a str,
+}
+
+/// Whether a minute of these lines is one that the alarm counts, for the stack that watches this.
 ///
 /// # Panics
-/// Where `alarms.yaml` has no such alarm, or one that is not on the sum of a minute.
-pub fn counts(alarm: &str, function: &str, version: &str, lines: &[Value]) -> bool {
-    let alarms = Template::of_file("alarms.yaml");
-    let alarm = alarms.resource(alarm).expect("alarms.yaml has the alarm");
-    let given = json!({ "FunctionName": function, "Version": version });
+/// Where no template has such an alarm, or one that is not on the sum of a minute.
+pub fn counts(alarm: &str, watched: Watched<'_>, lines: &[Value]) -> bool {
+    let templates = Template::all();
+    let alarm = templates.values().find_map(|template| template.resource(alarm)).expect("a template has it");
+    let given = json!({
+        "Environment": watched.environment, "FunctionName": watched.function, "Version": watched.version,
+    });
     let text = |value: &Value| {
         value["Ref"].as_str().map_or(value, |name| &given[name]).as_str().unwrap_or_default().to_owned()
     };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::template::{Resource, Template, repository};
 
@@ -39,6 +39,36 @@ pub fn overrides(environment: &str) -> Parameters {
 /// Where the template's condition is made of something that is not known here.
 pub fn has(template: &Template, resource: &Resource<'_>, overrides: &Parameters) -> bool {
     resource.attribute("Condition").as_str().is_none_or(|name| named(template, name, overrides))
+}
+
+/// A value as an environment has it: each `Fn::If` decided, each parameter's value put in, and without what is
+/// `AWS::NoValue`. Other references stay.
+///
+/// # Panics
+///
+/// Where the template's condition is made of something that is not known here.
+pub fn value(template: &Template, of: &Value, overrides: &Parameters) -> Value {
+    let no_value = |value: &Value| value["Ref"] == "AWS::NoValue";
+    match of {
+        Value::Array(items) => {
+            let items = items.iter().map(|item| value(template, item, overrides));
+            items.filter(|item| !no_value(item)).collect()
+        }
+        Value::Object(members) => {
+            if let Some([condition, yes, no]) = of["Fn::If"].as_array().map(Vec::as_slice) {
+                let holds = named(template, condition.as_str().unwrap_or_default(), overrides);
+                return value(template, if holds { yes } else { no }, overrides);
+            }
+            let parameter =
+                of["Ref"].as_str().filter(|name| template.section("Parameters")[name].is_object());
+            if parameter.is_some() {
+                return Value::String(text(template, of, overrides));
+            }
+            let members = members.iter().map(|(name, item)| (name.clone(), value(template, item, overrides)));
+            Value::Object(members.filter(|(_, item)| !no_value(item)).collect::<Map<_, _>>())
+        }
+        plain => plain.clone(),
+    }
 }
 
 fn named(template: &Template, name: &str, overrides: &Parameters) -> bool {
@@ -107,6 +137,23 @@ Resources:
         assert_eq!(present(&[("Environment", "dev"), ("Nat", "on")]), ["Always"]);
         assert_eq!(present(&[("Environment", "prod")]), ["Always", "Sometimes"]);
         assert_eq!(present(&[("Environment", "prod"), ("Nat", "on")]), ["Always", "Nat", "Sometimes"]);
+    }
+
+    #[test]
+    fn values_are_those_of_the_environment() {
+        let template = Template::parse(TEMPLATE);
+        let rules = serde_json::json!({"Rules": [
+            {"Fn::If": ["HasNat", {"Name": "Nat"}, {"Ref": "AWS::NoValue"}]}, {"Value": {"Ref": "Nat"}}, {"Ref": "Queue"},
+        ]});
+        let of = |overrides: &[(&str, &str)]| {
+            let given = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            value(&template, &rules, &given.collect())["Rules"].to_string()
+        };
+        assert_eq!(of(&[("Environment", "prod")]), r#"[{"Value":"off"},{"Ref":"Queue"}]"#);
+        assert_eq!(
+            of(&[("Environment", "prod"), ("Nat", "on")]),
+            r#"[{"Name":"Nat"},{"Value":"on"},{"Ref":"Queue"}]"#
+        );
     }
 
     #[test]

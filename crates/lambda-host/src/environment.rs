@@ -37,6 +37,18 @@ pub enum Stage {
     Production,
 }
 
+impl Stage {
+    /// As `GANTRY_ENVIRONMENT` names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Dev => "dev",
+            Self::Staging => "staging",
+            Self::Production => "prod",
+        }
+    }
+}
+
 impl FromStr for Stage {
     type Err = String;
 

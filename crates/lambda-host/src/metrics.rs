@@ -3,8 +3,12 @@ use table::Call;
 
 use crate::environment::Stage;
 
-/// What one invocation cost, for CloudWatch: embedded metric format
+/// What one invocation took, as a line of the log; an answer with 5xx is a metric besides, in the embedded
+/// format
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+///
+/// A metric costs as much each month as two gigabytes of the log hold queries about, so there is one only
+/// where an alarm needs it: the rest is asked of the log (the saved query `work by function`).
 pub(crate) struct Invocation<'a> {
     pub(crate) function: &'a str,
     pub(crate) version: &'a str,
@@ -26,39 +30,34 @@ impl Invocation<'_> {
         };
         let mut line = json!({
             "function": self.function,
-            "Handled": self.milliseconds,
-            "TableCalls": self.calls.len(),
-            "TableReadUnits": units(false),
-            "TableWriteUnits": units(true),
-            "ColdStarts": u8::from(self.cold_start),
-            "Failures": u8::from(self.failed),
+            "handled_milliseconds": self.milliseconds,
+            "table_calls": self.calls.len(),
+            "table_read_units": units(false),
+            "table_write_units": units(true),
+            "cold_start": u8::from(self.cold_start),
+            "failed": u8::from(self.failed),
         });
-        let metric = |name: &str, unit: &str| json!({ "Name": name, "Unit": unit });
-        let mut of_functions = vec![
-            metric("Handled", "Milliseconds"),
-            metric("TableCalls", "Count"),
-            metric("TableReadUnits", "Count"),
-            metric("TableWriteUnits", "Count"),
-            metric("ColdStarts", "Count"),
-            metric("Failures", "Count"),
-        ];
-        let mut of_versions = Vec::new();
-        if let Some(status) = self.status {
-            line["ServerErrors"] = u8::from(status >= 500).into();
-            of_functions.push(metric("ServerErrors", "Count"));
-            // Every version would be a metric of its own to pay for: one that never fails has none.
-            if status >= 500 {
-                line["version"] = self.version.into();
-                of_versions.push(metric("ServerErrors", "Count"));
-            }
+        if self.status.is_some_and(|status| status >= 500) {
+            self.count_server_error(&mut line);
         }
-        let directive = |dimensions: &[&str], metrics: Vec<Value>| json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
-        let mut directives = vec![directive(&["function"], of_functions)];
-        if !of_versions.is_empty() {
-            directives.push(directive(&["function", "version"], of_versions));
-        }
-        line["_aws"] = json!({ "Timestamp": self.at_milliseconds, "CloudWatchMetrics": directives });
         line
+    }
+
+    /// For people, of the whole environment; for `CodeDeploy`, of this version alone. What is never written
+    /// is not paid for, so a good version has no metric.
+    fn count_server_error(&self, line: &mut Value) {
+        let metric = |name: &str, unit: &str| json!({ "Name": name, "Unit": unit });
+        line["version"] = self.version.into();
+        line["environment"] = self.stage.name().into();
+        line["ServerErrors"] = 1.into();
+        line["_aws"] = json!({
+            "Timestamp": self.at_milliseconds,
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["environment"], ["function", "version"]],
+                "Metrics": [metric("ServerErrors", "Count")],
+            }],
+        });
     }
 
     pub(crate) fn emit(&self) -> Value {

@@ -5,7 +5,6 @@ mod data;
 mod model;
 mod standing;
 
-use crate::{conditions, template::Template};
 use data::{Data, Price, Seen};
 use model::Month;
 use standing::{Counts, HOURS, Stacks};
@@ -36,7 +35,7 @@ pub fn page() -> String {
     let data = Data::of_repository();
     let problems = data.problems();
     assert!(problems.is_empty(), "the cost of a month cannot be computed:\n- {}", problems.join("\n- "));
-    let stacks = Stacks::of(&Template::all(), &conditions::overrides("prod"));
+    let stacks = Stacks::of_environment("prod", &[]);
     let mut page = INTRODUCTION.to_owned();
     page += &months(&data, &stacks);
     page += &never_zero(&data, &stacks);
@@ -82,20 +81,37 @@ fn months(data: &Data, stacks: &Stacks) -> String {
     text + &under
 }
 
+/// The price of a metric, which is the one thing that stands and is free as long as nothing happens.
+const METRIC: &str = "metric";
+
 fn never_zero(data: &Data, stacks: &Stacks) -> String {
+    let development = Stacks::of_environment("dev", &[]);
     let mut text =
-        "## What is never zero\n\nA stack that nobody uses costs this much, in each environment:\n\n\
-                    | What | How many | Dollars |\n|---|---:|---:|\n"
+        "## What is never zero\n\nA stack that nobody uses costs this much, with the parameters of `samconfig.toml`:\n\n\
+                    | What | `prod` | Dollars | `dev` | Dollars |\n|---|---:|---:|---:|---:|\n"
             .to_owned();
-    let mut rows = standing_rows(data, &stacks.standing);
-    rows.sort_by(|one, other| other.2.total_cmp(&one.2));
-    for (what, quantity, cost) in &rows {
-        row(&mut text, what, [quantity.clone(), dollars(*cost)].into_iter());
+    let standing = |stacks: &Stacks, name: &str| stacks.standing.get(name).copied().unwrap_or_default();
+    let mut names: Vec<_> =
+        stacks.standing.iter().filter(|(_, quantity)| **quantity > 0.0).map(|(name, _)| *name).collect();
+    let cost = |stacks: &Stacks, name: &str| data.prices.get(name).of(standing(stacks, name));
+    names.sort_by(|one, other| cost(stacks, other).total_cmp(&cost(stacks, one)));
+    let both = [stacks, &development];
+    let cells = |name: &str| {
+        both.map(|stacks| [shown(data, name, standing(stacks, name)), dollars(cost(stacks, name))])
+    };
+    let sum = |stacks: &Stacks| -> f64 {
+        names.iter().filter(|name| **name != METRIC).map(|name| cost(stacks, name)).sum()
+    };
+    for name in names.iter().filter(|name| **name != METRIC) {
+        row(&mut text, &title(data, name), cells(name).concat().into_iter());
     }
-    let sum: f64 = rows.iter().map(|(_, _, cost)| cost).sum();
-    row(&mut text, "**All**", [String::new(), format!("**{}**", dollars(sum))].into_iter());
-    text += "\nCloudWatch bills a metric only for the hours in which it is written, so an idle stack pays less for metrics. Each of the first two yearly rotations of a KMS key adds a dollar a month to it. Bodies above 16 KB cost more at the API's web ACL. CloudFront's flat-rate plans, with firewall and bots in them, are not compared here. Requests of SQS are \
-             Lambda's: five pollers ask each queue every 20 seconds.\n\n";
+    let sums = both.map(|stacks| [String::new(), format!("**{}**", dollars(sum(stacks)))]).concat();
+    row(&mut text, "**Nothing happens**", sums.into_iter());
+    row(&mut text, &title(data, METRIC), cells(METRIC).concat().into_iter());
+    let most =
+        both.map(|stacks| [String::new(), format!("**{}**", dollars(sum(stacks) + cost(stacks, METRIC)))]);
+    row(&mut text, "**At most**", most.concat().into_iter());
+    text += NEVER_ZERO;
     if !stacks.options.is_empty() {
         text += "What is off by the parameters of production, and what it adds when it is turned on, before any traffic:\n\n\
                  | Condition in the template | Adds | Dollars |\n|---|---|---:|\n";
@@ -110,23 +126,52 @@ fn never_zero(data: &Data, stacks: &Stacks) -> String {
     }
     let guard = data.prices.get("guardduty_event");
     let rest = format!(
-        "A replica of the table in another region costs its storage, and each write unit once more there. GuardDuty costs {} dollars for each million \
-         management events, and more for what else it looks at; the data events of CloudTrail a dollar for each million calls of what they watch.\n\n",
+        "A replica of the table in another region costs its storage, and each write unit once more there. GuardDuty \
+         costs {} dollars for each million\nmanagement events, and more for what else it looks at; the data events of \
+         CloudTrail a dollar for each million calls of what they watch.\n\n",
         guard.of(1e6)
     );
     text + &rest
 }
 
+const NEVER_ZERO: &str = "
+CloudWatch bills a metric for the hours in which it is written. Those here count what should not be: answers with 5xx, refused tokens,
+signatures and sign-ins, events from Stripe that were put aside. The last row is a month in which each of them is written in every hour.
+Each of the first two yearly rotations of a KMS key adds a dollar a month to it. Bodies above 16 KB cost more at the API's web ACL.
+CloudFront's flat-rate plans, with firewall and bots in them, are not compared here. Requests of SQS are Lambda's: five pollers ask each
+queue every 20 seconds.
+
+What was given up for it, and what brings it back:
+
+| Not there | Instead | Back by |
+|---|---|---|
+| alarms of each function on errors, throttles, slowness and a reservation that is nearly used up | one on the errors and one on the throttles of all functions of the account, one on answers with 5xx, one on the API's p99; each new version is watched by itself as before | `Monitoring=detailed` |
+| metrics of each route at the gateway | those of the API and its stage, which are free; the saved query `answers by route` | `Monitoring=detailed` |
+| metrics of calls and units of the table, cold starts, and time, by function | a line of the log for each invocation, and the saved query `work by function` | – |
+| the common rules and known bad inputs at the edge | the same rules at the API. The frontend's files are read from a bucket, and no input reaches anything | [0012](decisions/0012-the-firewall-in-two-places.md) |
+| rules against bots on the frontend's files | the rule on requests from one address | `BotControl=on` of `edge.yaml` |
+| in `dev`: alarms for people, dashboard, firewall | the alarms on which a new version is taken back, logs and saved queries; the functions' own limits | `Monitoring=basic`, `WebFirewall=on` |
+
+";
+
 fn standing_rows(data: &Data, counts: &Counts) -> Vec<(String, String, f64)> {
     let present = counts.iter().filter(|(_, quantity)| **quantity > 0.0);
     present
         .map(|(name, quantity)| {
-            let price = data.prices.get(name);
-            let hours = price.unit == "hour";
-            let shown = if hours { whole(quantity / HOURS) } else { whole(*quantity) };
-            (format!("{}: {}", price.service, price.what), shown, price.of(*quantity))
+            (title(data, name), shown(data, name, *quantity), data.prices.get(name).of(*quantity))
         })
         .collect()
+}
+
+fn title(data: &Data, name: &str) -> String {
+    let price = data.prices.get(name);
+    format!("{}: {}", price.service, price.what)
+}
+
+/// How many there are; of what is paid by the hour, not the hours.
+fn shown(data: &Data, name: &str, quantity: f64) -> String {
+    let hours = data.prices.get(name).unit == "hour";
+    whole(if hours { quantity / HOURS } else { quantity })
 }
 
 fn dominates(data: &Data, stacks: &Stacks) -> String {
@@ -196,10 +241,11 @@ const CHANGES: &[Change] = &[
     ("A call of the table takes 10 ms instead of 5", |data, _| {
         data.usage.lambda.milliseconds_per_call = 10.0;
     }),
-    ("No detailed metrics of the API", |_, stacks| {
-        if let Some(metrics) = stacks.standing.get_mut("metric") {
-            *metrics -= stacks.detailed_metrics;
-        }
+    ("`Monitoring=detailed`", |_, stacks| {
+        *stacks = Stacks::of_environment("prod", &[("Monitoring", "detailed")]);
+    }),
+    ("`BotControl=on`", |_, stacks| {
+        *stacks = Stacks::of_environment("prod", &[("BotControl", "on")]);
     }),
     ("The data are five years old instead of one", |data, _| data.usage.months = 60.0),
 ];

@@ -1,25 +1,31 @@
 //! What is paid for because it is there, used or not: counted from the templates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use serde_json::Value;
 
 use crate::{
     conditions::{self, Parameters},
-    template::{Resource, Template},
+    template::{Resource, Template, repository},
 };
 
 /// Hours of a month, as AWS counts them.
 pub(super) const HOURS: f64 = 730.0;
 /// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache, five.
 const DETAILED_METRICS_OF_A_METHOD: f64 = 5.0;
-/// Metrics that each function writes itself (`crates/lambda-host/src/metrics.rs`), and what one that answers
-/// requests writes besides.
-pub(super) const METRICS_OF_A_FUNCTION: f64 = 6.0;
+/// Answers with 5xx (`crates/lambda-host/src/metrics.rs`): of the environment, and of the version of a function
+/// that gives them.
+const METRICS_OF_ALL_ANSWERS: f64 = 1.0;
 const METRICS_OF_ANSWERS: f64 = 1.0;
 /// Lambda's pollers of a queue that has nothing, and the seconds that each waits for a message.
 const IDLE_POLLERS: f64 = 5.0;
 const LONG_POLL_SECONDS: f64 = 20.0;
+
+/// What stands in another region, where there is an edge.
+const EDGE: &str = "edge.yaml";
 
 /// How many single things of each price a stack has, by the name of the price.
 pub(super) type Counts = BTreeMap<&'static str, f64>;
@@ -35,8 +41,6 @@ pub(super) struct Stacks {
     pub(super) memory: BTreeMap<String, f64>,
     /// Function of each route, as the API is told.
     pub(super) paths: Vec<(String, String)>,
-    /// How many of the standing metrics are the API's.
-    pub(super) detailed_metrics: f64,
     /// Schedules, each taken to run every hour.
     pub(super) schedules: f64,
     /// The types of resources that are there.
@@ -45,16 +49,28 @@ pub(super) struct Stacks {
 }
 
 impl Stacks {
+    /// An environment, with the parameters of `samconfig.toml` and these instead of some of them.
+    pub(super) fn of_environment(name: &str, instead: &[(&str, &str)]) -> Self {
+        let mut overrides = conditions::overrides(name);
+        overrides.extend(instead.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let mut templates = Template::all();
+        if overrides.get("Edge").is_none_or(|edge| edge != "on") {
+            templates.remove(EDGE);
+        }
+        Self::of(&templates, &overrides)
+    }
+
     pub(super) fn of(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Self {
         let mut stacks = Self { log_retention_days: retention(templates, overrides), ..Self::default() };
         for (file, template) in templates {
             let uses = uses(file, templates, overrides);
             for resource in template.resources() {
-                let mut counts = count(&resource);
                 let having =
                     uses.stacks.iter().filter(|own| conditions::has(template, &resource, own)).count();
                 let here = having > 0;
-                let times = f64::from(u32::try_from(having.max(1)).unwrap_or(1));
+                let mut counts = count(template, &resource, &uses.stacks[0]);
+                let times = if here { having } else { uses.stacks.len() };
+                let times = f64::from(u32::try_from(times).unwrap_or(1));
                 for (price, quantity) in &mut counts {
                     // Filters of all copies of a nested stack write into one metric.
                     *quantity *= if *price == "metric" { 1.0 } else { times };
@@ -71,9 +87,18 @@ impl Stacks {
                     Some(_) => {}
                 }
             }
-            stacks.note_functions(template);
+            stacks.note_functions(template, overrides);
         }
-        stacks
+        if stacks.paths.is_empty() {
+            stacks
+        } else {
+            stacks.with(Counts::from([("metric", METRICS_OF_ALL_ANSWERS)]))
+        }
+    }
+
+    fn with(mut self, counts: Counts) -> Self {
+        add(&mut self.standing, counts);
+        self
     }
 
     /// Whether there is any resource of a type.
@@ -81,20 +106,19 @@ impl Stacks {
         self.kinds.contains(kind)
     }
 
-    fn note_functions(&mut self, template: &Template) {
+    fn note_functions(&mut self, template: &Template, overrides: &Parameters) {
         for function in template.functions() {
             let megabytes = function.property("MemorySize").as_f64().unwrap_or(128.0);
             self.memory.insert(function.name().to_owned(), megabytes / 1024.0);
             let answers = function.events().any(|(_, kind, _)| kind == "Api");
-            let metrics = METRICS_OF_A_FUNCTION + if answers { METRICS_OF_ANSWERS } else { 0.0 };
+            let metrics = counted(function.name()) + if answers { METRICS_OF_ANSWERS } else { 0.0 };
             add(&mut self.standing, Counts::from([("metric", metrics)]));
             for (_, kind, properties) in function.events() {
                 match kind {
                     "Api" => {
                         let path = properties["Path"].as_str().unwrap_or_default();
                         self.paths.push((path.to_owned(), function.name().to_owned()));
-                        if detailed_metrics(template) {
-                            self.detailed_metrics += DETAILED_METRICS_OF_A_METHOD;
+                        if detailed_metrics(template, overrides) {
                             add(&mut self.standing, Counts::from([("metric", DETAILED_METRICS_OF_A_METHOD)]));
                         }
                     }
@@ -137,7 +161,8 @@ fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Paramete
         let stacks = template.of_type("AWS::CloudFormation::Stack");
         for stack in stacks.filter(|stack| stack.property("TemplateURL") == file) {
             if conditions::has(template, &stack, overrides) {
-                let given = stack.property("Parameters").as_object().into_iter().flatten();
+                let given = conditions::value(template, stack.property("Parameters"), overrides);
+                let given = given.as_object().into_iter().flatten();
                 let plain =
                     given.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
                 uses.stacks.push(overrides.clone().into_iter().chain(plain).collect());
@@ -160,10 +185,17 @@ fn add(to: &mut Counts, counts: Counts) {
     }
 }
 
-fn detailed_metrics(template: &Template) -> bool {
+/// What a function counts itself (`Host::count`).
+fn counted(function: &str) -> f64 {
+    let source = repository().join("functions").join(function).join("src/lib.rs");
+    let source = fs::read_to_string(source).unwrap_or_default();
+    f64::from(u32::try_from(source.matches("host.count(\"").count()).unwrap_or(0))
+}
+
+fn detailed_metrics(template: &Template, overrides: &Parameters) -> bool {
     template.of_type("AWS::Serverless::Api").any(|api| {
-        let settings = api.property("MethodSettings").as_array();
-        settings.into_iter().flatten().any(|setting| setting["MetricsEnabled"] == true)
+        let settings = conditions::value(template, api.property("MethodSettings"), overrides);
+        settings.as_array().into_iter().flatten().any(|setting| setting["MetricsEnabled"] == true)
     })
 }
 
@@ -174,12 +206,12 @@ fn retention(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> 
     overridden.or_else(|| templates.values().find_map(default)).unwrap_or(30.0)
 }
 
-fn count(resource: &Resource<'_>) -> Counts {
+fn count(template: &Template, resource: &Resource<'_>, overrides: &Parameters) -> Counts {
     let items =
         |value: &Value| value.as_array().map_or(0.0, |all| f64::from(u32::try_from(all.len()).unwrap_or(0)));
     match resource.kind() {
         "AWS::WAFv2::WebACL" => {
-            let rules = resource.property("Rules");
+            let rules = &conditions::value(template, resource.property("Rules"), overrides);
             let bots = rules.to_string().matches("AWSManagedRulesBotControlRuleSet").count();
             let bots = if bots > 0 { 1.0 } else { 0.0 };
             Counts::from([("waf_acl", 1.0), ("waf_rule", items(rules)), ("waf_bot_control", bots)])
@@ -211,13 +243,15 @@ mod tests {
     const TEMPLATE: &str = "
 Parameters:
   Nat: {Type: String, Default: 'off'}
+  Metrics: {Type: String, Default: 'on'}
   LogRetentionDays: {Type: Number, Default: 30}
 Conditions:
   HasNat: !Equals [!Ref Nat, 'on']
+  HasMetrics: !Not [!Equals [!Ref Metrics, 'off']]
 Resources:
   Api:
     Type: AWS::Serverless::Api
-    Properties: {MethodSettings: [{MetricsEnabled: true}]}
+    Properties: {MethodSettings: [{MetricsEnabled: !If [HasMetrics, true, false]}]}
   Function:
     Type: AWS::Serverless::Function
     Properties:
@@ -229,7 +263,7 @@ Resources:
         Queue: {Type: SQS, Properties: {}}
   Acl:
     Type: AWS::WAFv2::WebACL
-    Properties: {Rules: [{Name: A}, {Name: B}]}
+    Properties: {Rules: [{Name: A}, {Name: B}, !If [HasNat, {Name: C}, !Ref AWS::NoValue]]}
   Simple: {Type: AWS::CloudWatch::Alarm, Properties: {MetricName: Errors}}
   Ratio: {Type: AWS::CloudWatch::Alarm, Properties: {Metrics: [{MetricStat: {}}, {MetricStat: {}}, {Expression: a/b}]}}
   Gateway: {Type: AWS::EC2::NatGateway, Condition: HasNat}
@@ -242,7 +276,7 @@ Resources:
         let stacks = Stacks::of(&templates, &Parameters::new());
         let expected = Counts::from([
             ("alarm", 3.0),
-            ("metric", METRICS_OF_A_FUNCTION + METRICS_OF_ANSWERS + 2.0 * DETAILED_METRICS_OF_A_METHOD),
+            ("metric", METRICS_OF_ALL_ANSWERS + METRICS_OF_ANSWERS + 2.0 * DETAILED_METRICS_OF_A_METHOD),
             ("queue_request", 657_000.0),
             ("waf_acl", 1.0),
             ("waf_bot_control", 0.0),
@@ -253,7 +287,12 @@ Resources:
         assert_eq!(stacks.options, BTreeMap::from([("HasNat".to_owned(), nat)]));
         assert_eq!(stacks.function_of("GET /v1/things"), "api-things");
         let on = Parameters::from([("Nat".to_owned(), "on".to_owned())]);
-        assert!(Stacks::of(&templates, &on).options.is_empty());
+        let with_nat = Stacks::of(&templates, &on);
+        assert!(with_nat.options.is_empty());
+        assert!((with_nat.standing["waf_rule"] - 3.0).abs() < f64::EPSILON);
+        let plain = Parameters::from([("Metrics".to_owned(), "off".to_owned())]);
+        let metrics = Stacks::of(&templates, &plain).standing["metric"];
+        assert!((metrics - METRICS_OF_ALL_ANSWERS - METRICS_OF_ANSWERS).abs() < f64::EPSILON);
     }
 
     #[test]
@@ -282,10 +321,26 @@ Conditions: {HasEgress: !Equals ['on', 'off']}
     }
 
     #[test]
-    fn each_function_writes_as_many_metrics_as_are_counted() {
+    fn functions_write_the_metrics_that_are_counted() {
         let source = include_str!("../../../../crates/lambda-host/src/metrics.rs");
-        let names = source.split("metric(\"").skip(1).filter_map(|rest| rest.split('"').next());
-        let written = names.collect::<BTreeSet<_>>().len();
-        assert_eq!(written.to_string(), (METRICS_OF_A_FUNCTION + METRICS_OF_ANSWERS).to_string());
+        let names: BTreeSet<_> =
+            source.split("metric(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(names, BTreeSet::from(["ServerErrors"]));
+        assert!(source.contains(r#""Dimensions": [["environment"], ["function", "version"]]"#));
+        assert!((counted("hook-stripe") - 2.0).abs() < f64::EPSILON);
+    }
+
+    fn most(name: &str) -> f64 {
+        let prices = super::super::data::Data::of_repository().prices;
+        let standing = Stacks::of_environment(name, &[]).standing;
+        standing.iter().map(|(price, quantity)| prices.get(price).of(*quantity)).sum()
+    }
+
+    #[test]
+    fn a_stack_that_nobody_uses_is_cheap() {
+        let (production, development) = (most("prod"), most("dev"));
+        assert!(production < 40.0, "an idle production costs {production:.2} dollars a month");
+        assert!(development < 10.0, "an idle development stack costs {development:.2} dollars a month");
+        assert!(most("staging") <= production, "staging is as production, and no more");
     }
 }
