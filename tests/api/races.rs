@@ -131,8 +131,7 @@ async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
 async fn fifty_phones_of_one_person_at_once_leave_twenty() {
     let product = Product::start().await;
     let (token, _) = product.owner("ada@example.com", "acme").await;
-    // they are all in each other's way: whoever finds no end in time is asked to come back, and never told of
-    // a conflict
+    // a machine that has no time for them may ask them to come back, but never tells of a conflict
     let register = async |number: usize| {
         let phone = json!({ "platform": "apns", "token": format!("{number:064x}") });
         loop {
@@ -149,4 +148,5 @@ async fn fifty_phones_of_one_person_at_once_leave_twenty() {
     assert!(answers.iter().all(StatusCode::is_success), "{answers:?}");
     let devices = product.get("/v1/devices?limit=100", &token).await;
     assert_eq!(devices.body["items"].as_array().unwrap().len(), 20);
+    assert_eq!(product.local("/push-endpoints").await["items"].as_array().unwrap().len(), 20);
 }

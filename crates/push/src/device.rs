@@ -1,12 +1,17 @@
+use std::time::Duration;
+
 use events::{DevicePlatform, DeviceRegistered, DeviceRemoved, NewEvent};
 use primitives::{DeviceId, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Item, Key, Listed, Roster};
+use table::{Changes, CommitError, Item, Key, Listed, Roster};
 
 use crate::PushToken;
 
 /// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
 pub(crate) const MOST_DEVICES: usize = 20;
+
+const FEW_IN_THE_WAY: Duration = Duration::from_millis(400);
+const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
 
 /// For how long nobody registers a token whose endpoint is being deleted: longer than a call to SNS can take.
 /// What is left of a deletion that died is in nobody's way after it.
@@ -99,7 +104,8 @@ impl TokenOwner {
         self.free_from.is_some_and(|from| from > now)
     }
 
-    fn leaving(mut self, now: Timestamp) -> Self {
+    /// The same while its endpoint is being deleted.
+    pub(crate) fn leaving(mut self, now: Timestamp) -> Self {
         self.free_from = Some(now + DELETION);
         self
     }
@@ -184,6 +190,7 @@ fn come(device: &Device) -> Changes {
 pub(crate) struct Registration {
     pub(crate) user_id: UserId,
     pub(crate) session_id: SessionId,
+    pub(crate) token_hash: String,
     /// Which device the token is, or was.
     pub(crate) owner: Option<TokenOwner>,
     /// The device that the token is, and whether its owner's roster has it.
@@ -202,6 +209,8 @@ pub(crate) struct Decision {
     pub(crate) is_new: bool,
     pub(crate) changes: Changes,
     pub(crate) orphan: Option<Orphan>,
+    /// The token as it becomes the device's, where it was nobody's.
+    pub(crate) token: Option<TokenOwner>,
 }
 
 impl Registration {
@@ -215,10 +224,25 @@ impl Registration {
         self.known.as_ref().is_some_and(|(device, _)| device.user_id == self.user_id)
     }
 
+    /// Whether the commit failed for nothing but the room in the roster: others took it, or the device that was
+    /// to make some is gone.
+    pub(crate) fn lacks_room(&self, error: &CommitError) -> bool {
+        self.known.is_none()
+            && error.failed(roster(self.user_id).key())
+            && !error.failed(&Key::DeviceToken(self.token_hash.clone()))
+    }
+
+    /// In how long those who want the same room come back, after so many conflicts. One takes about as long as
+    /// all that go on at once: who comes back sooner finds the others where they were, and is in their way.
+    pub(crate) fn in_the_way(&self, error: &CommitError, conflicts: u32) -> Option<Duration> {
+        let all_room_is_taken = self.surplus.is_none();
+        let longest = if all_room_is_taken || conflicts > 0 { MANY_IN_THE_WAY } else { FEW_IN_THE_WAY };
+        self.lacks_room(error).then_some(longest)
+    }
+
     /// The item of a known device is written again even where nothing in it differs: whoever is about to
     /// remove it because SNS said that it is gone finds that it changed, and leaves it.
-    pub(crate) fn decide(self, new: &NewDevice, endpoint_arn: &str) -> Decision {
-        let token_version = self.token_version();
+    pub(crate) fn decide(&self, new: &NewDevice, endpoint_arn: &str) -> Decision {
         let own =
             self.known.as_ref().map(|(device, _)| device).filter(|device| device.user_id == self.user_id);
         let device = Device {
@@ -236,29 +260,30 @@ impl Registration {
         };
         if own.is_some() {
             let changes = Changes::new().replace(&device);
-            return Decision { device, is_new: false, changes, orphan: None };
+            return Decision { device, is_new: false, changes, orphan: None, token: None };
         }
-        let owner = TokenOwner {
+        let token = TokenOwner {
             token_hash: device.token_hash.clone(),
             user_id: device.user_id,
             device_id: device.device_id,
             free_from: None,
-            version: token_version,
+            version: self.token_version(),
         };
-        let mut changes = come(&device).replace(&owner);
-        if let Some((other, is_listed)) = self.known {
+        let mut changes = come(&device).replace(&token);
+        if let Some((other, is_listed)) = self.known.clone() {
             // its token, and with it the endpoint, is the new device's
             changes =
                 changes.and(Leaving { device: other, owner: None, is_listed }.decide("replaced", self.now).0);
         }
         let (roster, id, since) = (roster(self.user_id), device.device_id.to_string(), self.now.to_string());
-        let (changes, orphan) = match self.surplus {
+        let (changes, orphan) = match self.surplus.clone() {
             Some((oldest, owner)) => {
                 let room = roster.replace(&oldest.device_id.to_string(), &id, &since);
                 orphaned(changes.and(gone(&oldest, "replaced")).and(room), &oldest, owner, self.now)
             }
-            None => (changes.and(roster.add(self.listed.as_ref(), &id, &since)), None),
+            None => (changes.and(roster.add(&id, &since)), None),
         };
-        Decision { device, is_new: true, changes, orphan }
+        let was_nobodys = self.owner.as_ref().is_none_or(|owner| owner.free_from.is_some());
+        Decision { device, is_new: true, changes, orphan, token: was_nobodys.then_some(token) }
     }
 }

@@ -5,8 +5,9 @@ use primitives::{DeviceId, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
     Cause, Changes, Claim, CommitError, Consistency, CursorKeys, Item, Key, Listed, Query, StoredAnswer,
-    Table, decide_again, time_left,
+    Table, decide_again, decide_again_within, time_left, within_deadline,
 };
+use tokio::time::Instant;
 
 use crate::{
     DeviceError,
@@ -15,6 +16,9 @@ use crate::{
 
 /// How long SNS is given to delete an endpoint: shorter than nobody may register its token.
 const LONGEST_DELETION: Duration = Duration::from_secs(8);
+
+/// How much of the time is kept for taking an endpoint away again, when a registration comes to nothing.
+const TIME_TO_WITHDRAW: Duration = Duration::from_millis(1000);
 
 /// The platform applications at SNS that hold the keys to Apple's and Google's services.
 #[derive(Clone, Debug)]
@@ -50,6 +54,15 @@ pub struct Registered {
     pub is_new: bool,
 }
 
+/// An endpoint that was made for a registration.
+struct Made {
+    /// The version of the token's row when it was.
+    seen: u64,
+    endpoint_arn: String,
+    /// The token, where it was nobody's.
+    token: Option<TokenOwner>,
+}
+
 impl Devices {
     /// Kept in this table, reached through this client.
     pub fn new(table: Table, push: PushClient) -> Self {
@@ -61,31 +74,50 @@ impl Devices {
     /// kept for a caller who asks again.
     ///
     /// The endpoint at SNS is made between the look at the token's row and the commit, which fails when that
-    /// row has changed: so no endpoint is registered that was deleted meanwhile. When the rest fails, the
-    /// next attempt finds the same endpoint.
+    /// row has changed: so no endpoint is registered that was deleted meanwhile. Whoever gives up takes it
+    /// away again, as long as nobody else has the token; what a crash leaves, the next attempt finds.
     pub async fn register(
         &self,
         cause: &Cause,
         applications: &Applications,
-        (user_id, session_id): (UserId, SessionId),
+        person: (UserId, SessionId),
         new: &NewDevice,
         answer: impl Fn(&Registered) -> Option<(Claim, StoredAnswer)>,
     ) -> Result<Registered, DeviceError> {
+        let mut made = None;
+        let until = Instant::now() + time_left().saturating_sub(TIME_TO_WITHDRAW);
         let application = applications.arn(new.token.platform());
-        let mut made: Option<(u64, String)> = None;
+        let attempts = self.attempts(cause, application, person, new, answer, &mut made);
+        let outcome = within_deadline(until, attempts).await;
+        if let (Err(_), Some(made)) = (&outcome, made) {
+            self.withdraw(cause, made).await;
+        }
+        outcome
+    }
+
+    async fn attempts(
+        &self,
+        cause: &Cause,
+        application: &str,
+        person: (UserId, SessionId),
+        new: &NewDevice,
+        answer: impl Fn(&Registered) -> Option<(Claim, StoredAnswer)>,
+        made: &mut Option<Made>,
+    ) -> Result<Registered, DeviceError> {
         let mut attempt = 0;
+        let mut registration = self.load(person, new).await?;
         loop {
-            let registration = self.load(user_id, session_id, new, attempt).await?;
             if registration.owner.as_ref().is_some_and(|owner| owner.is_leaving(registration.now)) {
                 decide_again(&mut attempt).await?;
+                registration = self.load(person, new).await?;
                 continue;
             }
-            let seen = registration.token_version();
             let endpoint_arn = match made.take() {
-                Some((version, arn)) if version == seen => arn,
+                Some(made) if made.seen == registration.token_version() => made.endpoint_arn,
                 _ => self.push.endpoint(application, new.token.expose()).await?,
             };
             let decision = registration.decide(new, &endpoint_arn);
+            *made = Some(Made { seen: registration.token_version(), endpoint_arn, token: decision.token });
             let registered = Registered { device: decision.device, is_new: decision.is_new };
             let mut changes = decision.changes;
             if let Some((claim, answer)) = answer(&registered) {
@@ -96,19 +128,22 @@ impl Devices {
                     self.delete_endpoint(cause, decision.orphan).await;
                     return Ok(registered);
                 }
-                Err(error) if error.is_conflict() => decide_again(&mut attempt).await?,
+                Err(error) if error.is_conflict() => {
+                    match registration.in_the_way(&error, attempt) {
+                        Some(longest) => decide_again_within(longest, &mut attempt).await?,
+                        None => decide_again(&mut attempt).await?,
+                    }
+                    registration = self.load_again(registration, new, &error, attempt).await?;
+                }
                 Err(error) => return Err(error.into()),
             }
-            made = Some((seen, endpoint_arn));
         }
     }
 
     async fn load(
         &self,
-        user_id: UserId,
-        session_id: SessionId,
+        (user_id, session_id): (UserId, SessionId),
         new: &NewDevice,
-        attempt: u32,
     ) -> Result<Registration, DeviceError> {
         let keys = [Key::DeviceToken(new.token.hash()), Key::Devices(user_id)];
         let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
@@ -120,6 +155,7 @@ impl Devices {
         let mut registration = Registration {
             user_id,
             session_id,
+            token_hash: new.token.hash(),
             owner,
             known,
             listed,
@@ -128,8 +164,32 @@ impl Devices {
             now: self.table.clock().now(),
         };
         if !registration.is_own() && roster(user_id).is_full(registration.listed.as_ref()) {
-            registration.surplus = self.oldest(user_id, attempt).await?;
+            let devices = self.unseen_for_longest(user_id).await?;
+            registration.surplus = self.surplus(devices.into_iter().next()).await?;
         }
+        Ok(registration)
+    }
+
+    /// The same when somebody else was faster. Many who register at once want the same device to make room, so
+    /// that each looks for another one then: one of the few oldest, or of as many as have come meanwhile.
+    async fn load_again(
+        &self,
+        mut registration: Registration,
+        new: &NewDevice,
+        error: &CommitError,
+        conflicts: u32,
+    ) -> Result<Registration, DeviceError> {
+        let Registration { user_id, session_id, now, .. } = registration;
+        if !registration.lacks_room(error) {
+            return self.load((user_id, session_id), new).await;
+        }
+        let devices = self.unseen_for_longest(user_id).await?;
+        let rivals = devices.iter().filter(|device| device.registered_at >= now).count();
+        let few = 4_usize.saturating_pow(conflicts).max(rivals).min(MOST_DEVICES);
+        let [random] = primitives::random_secret::<1>();
+        let is_full = devices.len() >= MOST_DEVICES;
+        let surplus = devices.into_iter().nth(usize::from(random) % few).filter(|_| is_full);
+        registration.surplus = self.surplus(surplus).await?;
         Ok(registration)
     }
 
@@ -146,20 +206,20 @@ impl Devices {
         Ok(found.take(&keys[0])?.map(|device| (device, is_listed)))
     }
 
-    /// The device that was not seen for the longest time. Where many who register at once are in each other's
-    /// way, one of the few oldest: they would all wait for the same one again and again.
-    async fn oldest(
-        &self,
-        user_id: UserId,
-        attempt: u32,
-    ) -> Result<Option<(Device, Option<TokenOwner>)>, DeviceError> {
+    /// The person's devices, the one first that was not seen for the longest time.
+    async fn unseen_for_longest(&self, user_id: UserId) -> Result<Vec<Device>, DeviceError> {
         let mut devices: Vec<Device> = self.table.first(&of_user(user_id).strong(), MOST_DEVICES).await?;
         devices.sort_by_key(|device| device.seen_at);
-        let few = (1_usize << attempt.saturating_sub(1).min(4)).min(devices.len()).max(1);
-        let [random] = primitives::random_secret::<1>();
-        let Some(oldest) = devices.into_iter().nth(usize::from(random) % few) else { return Ok(None) };
-        let owner = self.owner(&oldest).await?;
-        Ok(Some((oldest, owner)))
+        Ok(devices)
+    }
+
+    async fn surplus(
+        &self,
+        device: Option<Device>,
+    ) -> Result<Option<(Device, Option<TokenOwner>)>, DeviceError> {
+        let Some(device) = device else { return Ok(None) };
+        let owner = self.owner(&device).await?;
+        Ok(Some((device, owner)))
     }
 
     async fn owner(&self, device: &Device) -> Result<Option<TokenOwner>, DeviceError> {
@@ -226,6 +286,22 @@ impl Devices {
         self.table.commit(cause, changes).await?;
         self.delete_endpoint(cause, orphan).await;
         Ok(())
+    }
+
+    /// Deletes the endpoint that was made for a device that was not registered, unless its token is somebody's
+    /// or was meanwhile.
+    async fn withdraw(&self, cause: &Cause, made: Made) {
+        let Made { endpoint_arn, token: Some(token), .. } = made else { return };
+        let token = token.leaving(self.table.clock().now());
+        match self.table.commit(cause, Changes::new().replace(&token)).await {
+            Ok(_) => self.delete_endpoint(cause, Some(Orphan { endpoint_arn, token })).await,
+            Err(CommitError::Conflict { .. }) => {}
+            Err(error) => tracing::warn!(
+                endpoint_arn,
+                ?error,
+                "an endpoint without a device may stay at the push service"
+            ),
+        }
     }
 
     /// Deletes the endpoint of a device that is gone, and then gives its token free.

@@ -5,16 +5,16 @@
 //! condition of that write. Nobody has to read it before, so that callers below the limit do not make each
 //! other decide again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     Key,
-    item::{Attributes, key_attributes, number, text},
+    item::{Attributes, number, text},
     keys::{KIND, VERSION},
-    transaction::{Changes, Condition, Effect},
+    transaction::{Changes, Effect},
 };
 
 /// A change of an item in place, under a condition of its own.
@@ -98,14 +98,15 @@ impl Tally {
     }
 }
 
-/// The attribute that holds a roster's entries.
-const ENTRIES: &str = "entries";
+/// Before the id of an entry, in the name of the attribute that it is.
+const ENTRY: &str = "entry:";
 
 /// A short list of things of which only so many may exist: at most about 100, with at most a few words about
 /// each.
 ///
 /// Unlike a [`Tally`] it knows which they are, so that one can make room for another, and a repetition does
-/// nothing by itself.
+/// nothing by itself. Each entry is an attribute: no condition is about more than the entries of a change and
+/// their number, so that whoever read the list before others changed it need not read it again.
 #[derive(Clone, Debug)]
 pub struct Roster {
     key: Key,
@@ -114,24 +115,33 @@ pub struct Roster {
 
 /// A roster as it was read.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(from = "BTreeMap<String, IgnoredAny>")]
 pub struct Listed {
-    entries: BTreeMap<String, String>,
+    ids: BTreeSet<String>,
+}
+
+#[expect(clippy::zero_sized_map_values, reason = "the names are what counts, and an item is a map")]
+impl From<BTreeMap<String, IgnoredAny>> for Listed {
+    fn from(attributes: BTreeMap<String, IgnoredAny>) -> Self {
+        let ids = attributes.keys().filter_map(|name| name.strip_prefix(ENTRY).map(str::to_owned));
+        Self { ids: ids.collect() }
+    }
 }
 
 impl Listed {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.ids.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.ids.is_empty()
     }
 
     /// Whether this one is among them.
     pub fn contains(&self, id: &str) -> bool {
-        self.entries.contains_key(id)
+        self.ids.contains(id)
     }
 }
 
@@ -151,50 +161,55 @@ impl Roster {
         listed.map_or(0, Listed::len) >= self.most
     }
 
-    /// Adds one. A conflict where it is there already, where there is no room, and where the whole roster was
-    /// not there when `listed` was read and is now.
-    pub fn add(&self, listed: Option<&Listed>, id: &str, about: &str) -> Changes {
-        if listed.is_none() {
-            return self.begin(id, about);
-        }
-        let condition = "attribute_not_exists(#entries.#id) AND size(#entries) < :most";
-        let most = number(u64::try_from(self.most).unwrap_or(u64::MAX));
-        self.edit("SET #entries.#id = :about", condition, id, vec![(":about", text(about)), (":most", most)])
+    /// Adds one. A conflict where it is there already, and where there is no room.
+    pub fn add(&self, id: &str, about: &str) -> Changes {
+        self.edit(
+            "SET #id = :about, #kind = :kind ADD #n :one, #version :one",
+            "attribute_not_exists(#id) AND (attribute_not_exists(#n) OR #n < :most)",
+            &[("#id", &entry(id)), ("#kind", KIND), ("#n", "n")],
+            vec![(":about", text(about)), (":kind", text(self.key.kind())), (":most", count(self.most))],
+        )
     }
 
     /// Puts one in the place of another. A conflict where the other is gone.
     pub fn replace(&self, old: &str, id: &str, about: &str) -> Changes {
-        let edit = Edit::new(
-            "SET #entries.#id = :about REMOVE #entries.#old ADD #version :one",
-            "attribute_exists(#entries.#old) AND attribute_not_exists(#entries.#id)",
-            &[("#entries", ENTRIES), ("#id", id), ("#old", old), ("#version", VERSION)],
-            vec![(":about", text(about)), (":one", number(1))],
-        );
-        Changes::new().operation(self.key.clone(), None, Effect::Edit(edit))
+        self.edit(
+            "SET #id = :about REMOVE #old ADD #version :one",
+            "attribute_exists(#old) AND attribute_not_exists(#id)",
+            &[("#id", &entry(id)), ("#old", &entry(old))],
+            vec![(":about", text(about))],
+        )
     }
 
     /// Takes one out, so that at least `least` are left. A conflict where it is gone, and where too few are
     /// left.
     pub fn remove(&self, id: &str, least: usize) -> Changes {
-        let condition = "attribute_exists(#entries.#id) AND size(#entries) > :least";
-        let least = number(u64::try_from(least).unwrap_or(u64::MAX));
-        self.edit("REMOVE #entries.#id", condition, id, vec![(":least", least)])
+        self.edit(
+            "REMOVE #id ADD #n :less, #version :one",
+            "attribute_exists(#id) AND #n > :least",
+            &[("#id", &entry(id)), ("#n", "n")],
+            vec![(":less", number(-1)), (":least", count(least))],
+        )
     }
 
-    fn edit(&self, change: &str, condition: &str, id: &str, values: Vec<(&str, AttributeValue)>) -> Changes {
+    fn edit(
+        &self,
+        change: &str,
+        condition: &str,
+        names: &[(&str, &str)],
+        values: Vec<(&str, AttributeValue)>,
+    ) -> Changes {
+        let names: Vec<_> = names.iter().copied().chain([("#version", VERSION)]).collect();
         let values = values.into_iter().chain([(":one", number(1))]).collect();
-        let names = [("#entries", ENTRIES), ("#id", id), ("#version", VERSION)];
-        let edit = Edit::new(&format!("{change} ADD #version :one"), condition, &names, values);
+        let edit = Edit::new(change, condition, &names, values);
         Changes::new().operation(self.key.clone(), None, Effect::Edit(edit))
     }
+}
 
-    /// An entry of a map can be set only where the map is there.
-    fn begin(&self, id: &str, about: &str) -> Changes {
-        let entries = HashMap::from([(id.to_owned(), text(about))]);
-        let mut attributes = key_attributes(&self.key);
-        attributes.insert(ENTRIES.to_owned(), AttributeValue::M(entries));
-        attributes.insert(KIND.to_owned(), text(self.key.kind()));
-        attributes.insert(VERSION.to_owned(), number(1));
-        Changes::new().operation(self.key.clone(), Some(Condition::Absent), Effect::Put(attributes))
-    }
+fn entry(id: &str) -> String {
+    format!("{ENTRY}{id}")
+}
+
+fn count(count: usize) -> AttributeValue {
+    number(u64::try_from(count).unwrap_or(u64::MAX))
 }

@@ -29,7 +29,7 @@ pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KE
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
-pub use retry::{decide_again, pause, time_left, within_deadline};
+pub use retry::{decide_again, decide_again_within, pause, time_left, within_deadline};
 pub use store::{Consistency, Table};
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};

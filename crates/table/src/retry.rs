@@ -26,11 +26,18 @@ pub fn time_left() -> Duration {
 /// Waits before another attempt: full jitter over an exponentially growing span. Says no when the time left
 /// is too short (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 pub async fn pause(attempt: u32, left: Duration) -> bool {
-    const FIRST: u64 = 20;
-    const LONGEST: u64 = 800;
-    let ceiling = FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST);
-    let share = u64::from(u32::from_be_bytes(primitives::random_secret::<4>()));
-    let wait = Duration::from_millis(1 + ceiling * share / u64::from(u32::MAX));
+    pause_up_to(longest_pause(attempt), left).await
+}
+
+fn longest_pause(attempt: u32) -> Duration {
+    const FIRST: Duration = Duration::from_millis(20);
+    const LONGEST: Duration = Duration::from_millis(800);
+    FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST)
+}
+
+async fn pause_up_to(longest: Duration, left: Duration) -> bool {
+    let share = f64::from(u32::from_be_bytes(primitives::random_secret::<4>())) / f64::from(u32::MAX);
+    let wait = Duration::from_millis(1) + longest.mul_f64(share);
     if wait >= left {
         return false;
     }
@@ -41,9 +48,19 @@ pub async fn pause(attempt: u32, left: Duration) -> bool {
 /// Waits before a decision is made again whose state moved under it, the `attempt`-th time. When there is no
 /// time for another, the caller is asked to come back: many at once are no mistake of anybody's.
 ///
-/// # Errors When the time is up.
+/// # Errors
+/// When the time is up.
 pub async fn decide_again(attempt: &mut u32) -> Result<(), StoreError> {
-    if !pause(*attempt, time_left()).await {
+    let longest = longest_pause(*attempt);
+    decide_again_within(longest, attempt).await
+}
+
+/// The same with a span that the caller knows: in which as many as are in each other's way get done.
+///
+/// # Errors
+/// When the time is up.
+pub async fn decide_again_within(longest: Duration, attempt: &mut u32) -> Result<(), StoreError> {
+    if !pause_up_to(longest, time_left()).await {
         let detail = format!("the state moved under {} decisions", *attempt + 1);
         return Err(StoreError::Unavailable {
             operation: "TransactWriteItems",

@@ -138,7 +138,7 @@ async fn list(table: &Table, user_id: UserId, most: usize) -> Result<(), CommitE
             let gone = Thing { user_id, device_id: oldest.parse().unwrap(), version: 1 };
             roster.replace(&oldest, &id, "new").delete(&gone)
         } else {
-            roster.add(listed.as_ref(), &id, "new")
+            roster.add(&id, "new")
         };
         match table.commit(&cause(), changes.create(&new)).await {
             Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
@@ -175,12 +175,10 @@ async fn a_roster_keeps_its_floor_and_knows_what_is_in_it() {
         let table = &table;
         async move { table.commit(&cause(), changes).await.is_ok() }
     };
-    assert!(commit(roster.add(None, "a", "x")).await);
-    assert!(!commit(roster.add(None, "b", "x")).await, "somebody else began the roster");
-    let seen = listed(&table, ada).await;
-    assert!(!commit(roster.add(seen.as_ref(), "a", "x")).await, "twice the same");
+    assert!(commit(roster.add("a", "x")).await);
+    assert!(!commit(roster.add("a", "x")).await, "twice the same");
     assert!(!commit(roster.remove("a", 1)).await, "the last one stays");
-    assert!(commit(roster.add(seen.as_ref(), "b", "x")).await);
+    assert!(commit(roster.add("b", "x")).await);
     assert!(!commit(roster.replace("c", "d", "x")).await, "what is not there makes no room");
     assert!(commit(roster.remove("a", 1)).await);
     assert!(!commit(roster.remove("a", 0)).await, "a second time");
@@ -193,7 +191,7 @@ async fn a_change_whose_answer_is_lost_counts_once() {
     let (database, lost) = (Database::start().await, LostAnswers::default());
     let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
     let ada = Ids::unguessable();
-    let changes = Changes::new().and(tally(ada, 5).add(1)).and(roster(ada, 5).add(None, "a", "x"));
+    let changes = Changes::new().and(tally(ada, 5).add(1)).and(roster(ada, 5).add("a", "x"));
     table.commit(&cause(), changes).await.unwrap();
     assert_eq!(lost.operations(), ["TransactWriteItems"]);
     assert_eq!(number(&table, ada).await, 1);
@@ -209,7 +207,7 @@ async fn a_crash_at_the_commit_counts_all_of_it_or_nothing_and_a_repetition_coun
         let new = Thing { user_id: ada, device_id: new, version: 0 };
         let change = || {
             let id = new.device_id.to_string();
-            Changes::new().create(&new).and(tally(ada, 5).add(1)).and(roster(ada, 5).add(None, &id, "x"))
+            Changes::new().create(&new).and(tally(ada, 5).add(1)).and(roster(ada, 5).add(&id, "x"))
         };
         assert!(crashes.run(0, moment, table.commit(&cause(), change())).await.is_none());
         let again = table.commit(&cause(), change()).await;

@@ -91,18 +91,73 @@ async fn fifty_phones_of_one_person_at_once_leave_twenty_and_nobody_is_told_of_a
     }
 }
 
+async fn nineteen(world: &World, user: UserId) {
+    for n in 0..19 {
+        world.register(user, &format!("{user}-{n}")).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn contention_without_time_left_asks_to_come_back() {
     let world = World::start().await;
     let ada = Ids::unguessable();
+    nineteen(&world, ada).await;
     let (now, outcomes) = (tokio::time::Instant::now(), (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
     let all = join_all(outcomes.iter().map(|name| world.register(ada, name)));
     let refused: Vec<_> =
         table::within_deadline(now, all).await.into_iter().filter_map(Result::err).collect();
-    assert!(!refused.is_empty(), "they all begin the roster");
+    assert!(!refused.is_empty(), "they all want the same room");
     for error in refused {
         assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)), "{error:?}");
     }
+    agree(&world, &[ada]).await;
+}
+
+/// Registers one more while somebody else is faster, with time to take back what was done and for nothing else.
+async fn gives_up(world: &World, user: UserId) -> Result<push::Registered, push::DeviceError> {
+    world.services.hold("GetEndpointAttributes");
+    let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(2);
+    let registers = table::within_deadline(soon, world.register(user, "token"));
+    let faster = async {
+        world.services.arrived("GetEndpointAttributes").await;
+        let roster = table::Roster::new(Key::Devices(user), 20);
+        let table = world.database.table(&world.clock);
+        table.commit(&support::cause(), roster.add("faster", "now")).await.unwrap();
+        world.services.release("GetEndpointAttributes");
+    };
+    futures::join!(registers, faster).0
+}
+
+#[tokio::test]
+async fn whoever_gives_up_takes_the_endpoint_away_again_and_a_crash_there_is_in_nobodys_way() {
+    let world = World::start().await;
+    let ada = Ids::unguessable();
+    nineteen(&world, ada).await;
+    let (outcome, calls) = world.crashes.count(Box::pin(gives_up(&world, ada))).await;
+    assert_eq!(outcome.unwrap_err().retry_after(), Some(1));
+    assert_eq!(world.services.endpoints().len(), 19);
+    assert_eq!(calls, 7, "token and roster, two of SNS, commit; token, endpoint, token given free");
+    for call in 3..calls {
+        for moment in [Moment::Before, Moment::After] {
+            let world = World::start().await;
+            let ada = Ids::unguessable();
+            nineteen(&world, ada).await;
+            assert!(world.crashes.run(call, moment, Box::pin(gives_up(&world, ada))).await.is_none());
+            world.clock.advance(SignedDuration::from_secs(21));
+            assert!(world.register(ada, "token").await.unwrap().is_new, "{call} {moment:?}");
+            assert_eq!((list(&world, ada).await.len(), world.services.endpoints().len()), (19, 19));
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_gives_up_leaves_the_endpoint_of_a_token_that_is_somebodys() {
+    let world = World::start().await;
+    let (ada, bob) = (Ids::unguessable(), Ids::unguessable());
+    world.register(ada, "token").await.unwrap();
+    nineteen(&world, bob).await;
+    Box::pin(gives_up(&world, bob)).await.unwrap_err();
+    assert_eq!((list(&world, ada).await.len(), world.services.endpoints().len()), (1, 20));
 }
 
 #[tokio::test]
