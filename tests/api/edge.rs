@@ -226,13 +226,37 @@ async fn media_types_are_what_they_say_in_any_case() {
     assert_eq!(keys("if-none-match", "\"other\"").await.headers["content-type"], "application/json");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_page_may_ask_whether_a_public_document_changed_and_nothing_else() {
+    let product = Product::start().await;
+    for (path, allowed) in [
+        ("/.well-known/jwks.json", Some("https://any.example")),
+        ("/.well-known/oauth-authorization-server", Some("https://any.example")),
+        ("/v1/openapi.json", Some("https://any.example")),
+        ("/v1/me", None),
+    ] {
+        let request = product.request(Method::OPTIONS, path).header("origin", "https://any.example");
+        let asks = request
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "if-none-match");
+        let answer = product.send(asks).await;
+        let origin = answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+        assert_eq!(origin, allowed, "{path}");
+        let headers = answer.headers["access-control-allow-headers"].to_str().unwrap();
+        assert!(headers.contains("if-none-match"), "{path}: {headers}");
+    }
+}
+
+/// Stands for a request without the header.
+const NO_HOST: &[u8] = b"none";
+
 /// What the front door answers to these bytes: status and whole answer.
 async fn raw(product: &Product, target: &str, host: &[u8], token: &str) -> (u16, String) {
     let address = product.cloud.api_url().trim_start_matches("http://").replace("localhost", "127.0.0.1");
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head =
-        format!("GET {target} HTTP/1.1\r\nauthorization: Bearer {token}\r\nconnection: close\r\nhost: ");
-    stream.write_all(&[head.as_bytes(), host, b"\r\n\r\n"].concat()).await.unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nauthorization: Bearer {token}\r\nconnection: close\r\n");
+    let host = if host == NO_HOST { Vec::new() } else { [b"host: ", host, b"\r\n"].concat() };
+    stream.write_all(&[head.as_bytes(), &host, b"\r\n"].concat()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -265,7 +289,8 @@ async fn a_path_is_read_once_and_a_host_leads_nowhere() {
             "{target}: {answer}"
         );
     }
-    for host in [&b"x/v1/me?a="[..], b"a b", b"[::1", b"localhost:99999", b"%00", b"\xff", b"user@host", b""]
+    for host in
+        [&b"x/v1/me?a="[..], b"a b", b"[::1", b"localhost:99999", b"%00", b"\xff", b"user@host", b"", NO_HOST]
     {
         let (status, answer) = raw(&product, "/v1/auth/zzz", host, &token).await;
         assert!(

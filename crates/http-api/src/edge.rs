@@ -7,7 +7,7 @@ use std::{
 use access::Principal;
 use axum::Router;
 use futures::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, request::Parts};
 use primitives::{Clock, Ids};
 use table::{Consistency, Table};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -89,10 +89,15 @@ impl Edge {
             .layer(axum::middleware::map_response(middleware::secured))
     }
 
-    /// What pages of other origins may do. There are no cookies, so an origin is all that is asked for.
+    /// What pages of other origins may do. There are no cookies, so an origin is all that is asked for. What
+    /// everybody may read, every page may ask about; the answer itself says so once more.
     fn cors(&self) -> CorsLayer {
+        let edge = Arc::clone(&self.0);
+        let may_ask = move |origin: &HeaderValue, request: &Parts| {
+            asks_about_public(request) || edge.settings.allowed_origins.contains(origin)
+        };
         CorsLayer::new()
-            .allow_origin(AllowOrigin::list(self.0.settings.allowed_origins.iter().cloned()))
+            .allow_origin(AllowOrigin::predicate(may_ask))
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
             .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
             .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
@@ -123,6 +128,12 @@ impl Edge {
     pub(crate) fn client_address(&self, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
         address_behind(self.0.settings.trusted_proxy_hops, peer, forwarded_for)
     }
+}
+
+/// Whether a page asks before it reads a document that is everybody's ([`crate::Cached`]).
+fn asks_about_public(request: &Parts) -> bool {
+    let path = request.uri.path();
+    request.method == Method::OPTIONS && (path.starts_with("/.well-known/") || path == "/v1/openapi.json")
 }
 
 /// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote about another of them. What the client

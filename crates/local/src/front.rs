@@ -13,6 +13,7 @@ use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::response::{Redirect, Response};
 use axum::routing::get;
+use http::header;
 
 use crate::engine::{Engine, InvokeError, Trigger};
 use answer::Refusal;
@@ -58,6 +59,9 @@ impl Front {
 
     async fn try_respond(&self, request: Request, source: SocketAddr) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
+        if !parts.headers.contains_key(header::HOST) && parts.uri.host().is_none() {
+            return Err(Refusal::NoHost);
+        }
         let matched = self
             .routes
             .find(parts.method.as_str(), parts.uri.path())

@@ -15,6 +15,8 @@ pub(super) enum Refusal {
     /// There is no such route; API Gateway says it with this name.
     MissingAuthenticationToken,
     RequestTooLarge,
+    /// A request that names no host (RFC 9112, section 3.2) comes to no API.
+    NoHost,
     Throttled,
     IntegrationTimeout,
     /// The function failed, or its answer is no HTTP response.
@@ -29,6 +31,7 @@ impl Refusal {
                 ("MISSING_AUTHENTICATION_TOKEN", StatusCode::FORBIDDEN, "Missing Authentication Token")
             }
             Self::RequestTooLarge => ("REQUEST_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long"),
+            Self::NoHost => ("DEFAULT_4XX", StatusCode::BAD_REQUEST, "Bad Request"),
             Self::Throttled => ("THROTTLED", StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
             Self::IntegrationTimeout => {
                 ("INTEGRATION_TIMEOUT", StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out")
