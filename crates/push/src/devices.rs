@@ -18,7 +18,7 @@ use crate::{
 const LONGEST_DELETION: Duration = Duration::from_secs(8);
 
 /// How much of the time is kept for taking an endpoint away again, when a registration comes to nothing.
-const TIME_TO_WITHDRAW: Duration = Duration::from_millis(1000);
+const TIME_TO_WITHDRAW: Duration = Duration::from_secs(1);
 
 /// The platform applications at SNS that hold the keys to Apple's and Google's services.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Devices {
         let mut made = None;
         let until = Instant::now() + time_left().saturating_sub(TIME_TO_WITHDRAW);
         let application = applications.arn(new.token.platform());
-        let attempts = self.attempts(cause, application, person, new, answer, &mut made);
+        let attempts = Box::pin(self.attempts(cause, application, person, new, answer, &mut made));
         let outcome = within_deadline(until, attempts).await;
         if let (Err(_), Some(made)) = (&outcome, made) {
             self.withdraw(cause, made).await;
