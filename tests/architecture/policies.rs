@@ -96,28 +96,34 @@ fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
 const PUBLISHES_SIGNING_KEYS: &str = "api-auth";
 const WRITES: &[&str] = &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 
-/// Who could write the signing keys could sign tokens for everybody. Whoever writes other items is either
-/// bound to their keys, or denied these.
-fn signing_keys(template: &Template) -> Vec<String> {
+/// Whoever writes is bound to the keys of what it writes: who could write the signing keys could sign tokens
+/// for everybody.
+fn written_keys(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
-    for function in template.functions().filter(|function| function.name() != PUBLISHES_SIGNING_KEYS) {
-        let statements = function.statements();
-        let writes = |statement: &Value| {
+    for function in template.functions() {
+        let name = function.name();
+        let writes = |statement: &&Value| {
             let actions = one_or_many(&statement["Action"]);
-            let bound = statement["Condition"].to_string().contains("dynamodb:LeadingKeys");
-            !bound && WRITES.iter().any(|write| actions.contains(&&json!(write)))
+            statement["Effect"] == "Allow" && WRITES.iter().any(|write| actions.contains(&&json!(write)))
         };
-        let denied = statements.iter().any(|statement| {
-            statement["Effect"] == "Deny"
-                && statement["Action"] == json!(WRITES)
-                && statement["Condition"]["ForAnyValue:StringEquals"]
-                    == json!({ "dynamodb:LeadingKeys": ["SIGNING_KEYS"] })
-        });
-        if statements.iter().any(|statement| statement["Effect"] == "Allow" && writes(statement)) && !denied {
-            problems.push(format!(
-                "{}: may write SIGNING_KEYS, and so sign tokens for everybody; deny it, as the other functions do.",
-                function.name()
-            ));
+        for statement in function.statements().into_iter().filter(writes) {
+            let condition = &statement["Condition"];
+            let of = |operator: &str| one_or_many(&condition[operator]["dynamodb:LeadingKeys"]);
+            let keys = [of("ForAllValues:StringLike"), of("ForAllValues:StringEquals")].concat();
+            if keys.is_empty() {
+                problems.push(format!(
+                    "{name}: may write every item; say in a Condition with which dynamodb:LeadingKeys those begin that it writes."
+                ));
+            }
+            let begins = |key: &&Value| {
+                let start = key.as_str().unwrap_or_default().split('*').next().unwrap_or_default();
+                "SIGNING_KEYS".starts_with(start)
+            };
+            if name != PUBLISHES_SIGNING_KEYS && keys.into_iter().any(|key| begins(&key)) {
+                problems.push(format!(
+                    "{name}: may write SIGNING_KEYS, and so sign tokens for everybody; take it out."
+                ));
+            }
         }
     }
     problems
@@ -190,12 +196,21 @@ fn functions_have_the_least_privilege() {
 
 #[test]
 fn nobody_but_who_publishes_them_writes_the_signing_keys() {
-    assert_none(&signing_keys(&Template::of_repository()));
-    let template = broken(|document| {
-        let policy = &mut document["Resources"]["QueuePushDeliveryFunction"]["Properties"]["Policies"][0];
-        policy["Statement"].as_array_mut().unwrap().retain(|statement| statement["Effect"] == "Allow");
-    });
-    assert_noticed(&signing_keys(&template), "queue-push-delivery: may write SIGNING_KEYS");
+    assert_none(&written_keys(&Template::of_repository()));
+    let with_keys = |keys: Value| {
+        broken(|document| {
+            let policy = &mut document["Resources"]["QueuePushDeliveryFunction"]["Properties"]["Policies"][0];
+            let statements = policy["Statement"].as_array_mut().unwrap();
+            let condition =
+                statements.iter_mut().find(|statement| !statement["Condition"].is_null()).unwrap();
+            condition["Condition"] = keys;
+        })
+    };
+    assert_noticed(&written_keys(&with_keys(Value::Null)), "queue-push-delivery: may write every item");
+    for key in ["*", "S*", "SIGNING_KEYS"] {
+        let keys = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["PUSH#*", key]}});
+        assert_noticed(&written_keys(&with_keys(keys)), "queue-push-delivery: may write SIGNING_KEYS");
+    }
 }
 
 #[test]

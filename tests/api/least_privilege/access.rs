@@ -60,7 +60,8 @@ impl Access {
     }
 }
 
-const LEADING_KEYS: &str = "dynamodb:LeadingKeys";
+/// Condition key of `DynamoDB`: the partition keys of a call.
+pub(crate) const LEADING_KEYS: &str = "dynamodb:LeadingKeys";
 
 fn dynamodb(operation: &str, body: &Value, arn: &dyn Fn(String) -> String) -> Vec<Access> {
     let on = |action: &str, request: &Value| {

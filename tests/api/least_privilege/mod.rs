@@ -48,6 +48,19 @@ async fn policies_allow_what_is_called_and_nothing_else() {
         let noticed = compare(&narrowed, &made).iter().any(|problem| problem.starts_with(&wanted));
         assert!(noticed, "{function}: {action} is granted twice; remove one of the two statements");
     }
+    for (function, at, key) in keys(&policies) {
+        let mut narrowed = policies.clone();
+        let condition = narrowed.get_mut(&function).unwrap()[at]["Condition"].as_object_mut().unwrap();
+        for keys in condition.values_mut().filter_map(|keys| keys[access::LEADING_KEYS].as_array_mut()) {
+            keys.retain(|one| *one != key);
+        }
+        let wanted = format!("{function}: calls dynamodb:");
+        let noticed = compare(&narrowed, &made).iter().any(|problem| problem.starts_with(&wanted));
+        assert!(
+            noticed,
+            "{function}: the keys {key} are granted twice; remove them from one of the statements"
+        );
+    }
     for (function, at, _) in grants(&policies) {
         let widened = edited(&policies, &function, at, |actions| actions.push("dynamodb:Scan".to_owned()));
         let wanted = format!("{function}: is allowed dynamodb:Scan on ");
@@ -63,6 +76,18 @@ fn grants(policies: &Policies) -> Vec<(String, usize, String)> {
             policy::texts(&statement["Action"]).into_iter().map(move |action| (at, action.to_owned()))
         });
         each.map(|(at, action)| (function.clone(), at, action)).collect::<Vec<_>>()
+    };
+    policies.iter().flat_map(of).collect()
+}
+
+/// Every beginning of keys that an allowing statement is bound to: function, statement, key.
+fn keys(policies: &Policies) -> Vec<(String, usize, String)> {
+    let of = |(function, statements): (&String, &Vec<Value>)| {
+        let allowing = statements.iter().enumerate().filter(|(_, statement)| statement["Effect"] == "Allow");
+        let each = allowing.flat_map(|(at, statement)| {
+            policy::leading_keys(statement).into_iter().map(move |key| (at, key.to_owned()))
+        });
+        each.map(|(at, key)| (function.clone(), at, key)).collect::<Vec<_>>()
     };
     policies.iter().flat_map(of).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::access::Access;
+use super::access::{Access, LEADING_KEYS};
 
 /// What is missing in the statements and what is too much in them.
 pub(crate) fn problems(function: &str, statements: &[Value], made: &BTreeSet<Access>) -> Vec<String> {
@@ -36,7 +36,30 @@ pub(crate) fn problems(function: &str, statements: &[Value], made: &BTreeSet<Acc
             "{function}: is allowed {action} on {resource}, which no test makes it call; remove it from the function's Policies in template.yaml, or add the case that needs it to tests/api/least_privilege/walk.rs"
         )
     });
-    missing.into_iter().chain(unused).collect()
+    let idle = statements.iter().filter(|one| one["Effect"] == "Allow").flat_map(|one| idle_keys(one, made));
+    let idle = idle.map(|key| {
+        format!(
+            "{function}: is allowed the keys {key}, with which no test makes it call; remove them from dynamodb:LeadingKeys in its Policies, or add the case that needs them to tests/api/least_privilege/walk.rs"
+        )
+    });
+    missing.into_iter().chain(unused).chain(idle).collect()
+}
+
+/// The leading keys of a statement that none of the calls which it allows has.
+fn idle_keys<'a>(statement: &'a Value, made: &BTreeSet<Access>) -> Vec<&'a str> {
+    let used = |key: &&str| {
+        made.iter().filter(|access| names(statement, access)).any(|access| {
+            let keys = access.context.get(LEADING_KEYS).into_iter().flatten();
+            keys.into_iter().any(|made| glob(key, made))
+        })
+    };
+    leading_keys(statement).into_iter().filter(|key| !used(key)).collect()
+}
+
+/// The keys that a statement is bound to.
+pub(crate) fn leading_keys(statement: &Value) -> Vec<&str> {
+    let operators = statement["Condition"].as_object().into_iter().flatten();
+    operators.flat_map(|(_, keys)| texts(&keys[LEADING_KEYS])).collect()
 }
 
 /// AWS does not document whether it compares a call about a push endpoint with the endpoint's ARN or with
@@ -175,6 +198,16 @@ mod tests {
                 r#"stream-outbox: calls dynamodb:UpdateItem on table/Table with {"dynamodb:LeadingKeys": {"ORG#org_1"}}, which its policy does not allow; add it to the function's Policies in template.yaml"#
             ]
         );
+    }
+
+    #[test]
+    fn a_key_that_nothing_is_written_with_is_named() {
+        let mut bound = statement(&["dynamodb:PutItem"]);
+        bound["Condition"] =
+            json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["ORG#*", "USER#*"] } });
+        let made = [access("dynamodb:PutItem", "table/Table", Some("ORG#org_1"))].into();
+        let found = problems("api-orgs", &[bound], &made);
+        assert!(found.len() == 1 && found[0].contains("is allowed the keys USER#*"), "{found:?}");
     }
 
     #[test]

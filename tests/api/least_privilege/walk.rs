@@ -160,6 +160,9 @@ async fn organizations(product: &Product, token: &str) {
     for path in ["/v1/orgs/current", "/v1/orgs/current/members?limit=1", "/v1/billing/subscription"] {
         assert_eq!(product.get(path, token).await.status, StatusCode::OK, "{path}");
     }
+    // Only a list that goes on asks for the key of cursors, or one that somebody comes back to.
+    let forged = product.get("/v1/orgs/current/members?cursor=forged", token).await;
+    assert!(forged.status.is_client_error(), "{forged:?}");
 }
 
 /// A device comes, comes back after its app was removed, goes to another person, is signed out; the oldest of
