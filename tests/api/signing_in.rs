@@ -1,6 +1,9 @@
 //! Signing in while others try to get in, to keep somebody out, or simply sit behind the same address.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use futures::future::join_all;
 use jiff::SignedDuration;
@@ -67,6 +70,24 @@ async fn fifty_guesses_at_once_from_fifty_addresses_are_ten_and_the_link_works()
     }
     product.advance(SignedDuration::from_mins(61)).await;
     assert_eq!(product.guess_from(9, ADA, wrong(&code)).await.problem(), "rate_limited", "the day");
+}
+
+/// Whoever made no wrong guess is never told to wait, however often the right one is sent at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_code_sent_many_times_at_once_is_one_session_and_no_guess() {
+    let product = Product::start().await;
+    let asked = product.ask_from(1, ADA).await;
+    product.settle().await;
+    let (_, code) = product.proof(ADA).await;
+    let body = json!({ "email": ADA, "code": code, "browser_token": asked.text("/browser_token") });
+    let answers = join_all((0..20).map(|_| product.verify_from(1, &body))).await;
+    assert_eq!(count(&answers, StatusCode::OK), 20, "{answers:?}");
+    let sessions: BTreeSet<_> = answers.iter().map(|answer| answer.text("/session_id")).collect();
+    assert_eq!(sessions.len(), 1);
+    for answer in &answers {
+        let state = answer.headers["ratelimit"].to_str().unwrap();
+        assert!(state.starts_with("\"code-guess\";r=10;t=0"), "{state}");
+    }
 }
 
 /// The sum over all logins: asking again for a link gives no new guesses.

@@ -31,8 +31,18 @@ impl Limiter {
     /// Uses the limit once for `subject` and says how it stands: for a caller who decides with more than this limit.
     pub async fn count(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
         let state = self.table.take(limit, subject).await?;
+        Ok(self.noted(state))
+    }
+
+    /// Says how the limit stands without a use, for what counts only when it is wrong.
+    pub async fn room(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
+        let state = self.table.room(limit, subject).await?;
+        Ok(self.noted(state))
+    }
+
+    fn noted(&self, state: RateLimitState) -> RateLimitState {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).push(state.clone());
-        Ok(state)
+        state
     }
 
     /// The answer to a use that is beyond the limit; `way_out` says what else may be done.
@@ -46,11 +56,6 @@ impl Limiter {
         let way_out = way_out.map(|way_out| format!(", or {way_out}")).unwrap_or_default();
         let detail = format!("no more than {full}; wait {wait} seconds{way_out}");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
-    }
-
-    /// Gives a use back that turned out not to count. What the use was for is done, so this never fails.
-    pub async fn give_back(&self, state: &RateLimitState) {
-        self.table.give_back(state).await;
     }
 
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {

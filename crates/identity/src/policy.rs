@@ -76,7 +76,7 @@ impl Policy {
         RateLimit::new("magic-link-client", windows)
     }
 
-    /// Codes that are tried for one address. A right one is given back, so wrong ones are what counts.
+    /// Wrong codes for one address.
     pub fn wrong_codes(&self) -> RateLimit {
         RateLimit::new("code-guess", [(self.wrong_codes_per_hour, HOUR), (self.wrong_codes_per_day, DAY)])
     }

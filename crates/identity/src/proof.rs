@@ -48,6 +48,11 @@ pub struct OpenedProof {
 }
 
 impl OpenedProof {
+    /// Whether it proves a login, which may be over or used.
+    pub fn is_right(&self) -> bool {
+        self.login_id.is_some()
+    }
+
     /// Whether something in it was made with none of the keys: it is wrong, or made with a key that is newer than these.
     pub fn has_foreign_parts(&self) -> bool {
         self.has_foreign_parts

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
@@ -70,8 +68,6 @@ pub struct RateLimitState {
     pub allowed: bool,
     /// How each of its windows stands.
     pub windows: Vec<WindowState>,
-    /// Where this use is noted, and as what.
-    receipt: Option<(Key, i128)>,
 }
 
 impl RateLimitState {
@@ -85,8 +81,8 @@ impl RateLimitState {
 /// The attribute that holds the last uses, newest first.
 const USES: &str = "uses";
 
-/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the same: an attempt whose answer was lost
-/// finds its own use when it is repeated, and a use that is given back is found among others of its millisecond.
+/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the same: an attempt whose
+/// answer was lost finds its own use when it is repeated.
 const DIGITS: i128 = 1_000_000_000;
 
 fn noted(milliseconds: i64) -> i128 {
@@ -112,7 +108,7 @@ fn uses(item: Option<&Attributes>) -> Vec<i128> {
 }
 
 /// How the limit stands at `now`, milliseconds, after these uses.
-fn state(limit: &RateLimit, uses: &[i128], now: i64, receipt: Option<(Key, i128)>) -> RateLimitState {
+fn state(limit: &RateLimit, uses: &[i128], now: i64, allowed: bool) -> RateLimitState {
     let windows = limit.windows.iter().map(|window| {
         let begin = i128::from(now) - milliseconds(window.length);
         let inside: Vec<_> = uses.iter().map(|noted| noted / DIGITS).filter(|time| *time > begin).collect();
@@ -126,7 +122,7 @@ fn state(limit: &RateLimit, uses: &[i128], now: i64, receipt: Option<(Key, i128)
         });
         WindowState { window: *window, remaining: window.uses.saturating_sub(used), reset }
     });
-    RateLimitState { name: limit.name, allowed: receipt.is_some(), windows: windows.collect(), receipt }
+    RateLimitState { name: limit.name, allowed, windows: windows.collect() }
 }
 
 impl Table {
@@ -136,42 +132,61 @@ impl Table {
     /// One conditional write does it. The item lists the last uses, newest first, so that a window of five has room when the fifth use from
     /// the front is not there or has left the window. Nobody reads first, so nobody collides.
     pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
-        let (key, now) = (key(limit, subject), self.clock.now().as_millisecond());
-        if limit.windows.iter().any(|window| window.uses == 0) {
-            return Ok(state(limit, &[], now, None));
-        }
-        let use_ = noted(now);
-        let (is_taken, uses) = self.note_use(limit, &key, use_, now).await?;
-        if is_taken {
-            self.forget_old_uses(limit, &key, uses.len()).await;
-        }
-        Ok(state(limit, &uses, now, is_taken.then_some((key, use_))))
+        self.ask(limit, subject, true).await
     }
 
-    /// Writes the use down if there is room for it. Whether it is there, and all uses as they stand now.
-    async fn note_use(
+    /// Whether `subject` could use the limit now, without a use: for something that only counts when it turns out wrong, and
+    /// may be done only where a wrong one could have been counted. It is the same conditional write as a use, so that all
+    /// who come at once stand in one order.
+    pub async fn room(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
+        self.ask(limit, subject, false).await
+    }
+
+    async fn ask(
+        &self,
+        limit: &RateLimit,
+        subject: &str,
+        counts: bool,
+    ) -> Result<RateLimitState, StoreError> {
+        let (key, now) = (key(limit, subject), self.clock.now().as_millisecond());
+        if limit.windows.iter().any(|window| window.uses == 0) {
+            return Ok(state(limit, &[], now, false));
+        }
+        let new = if counts { vec![noted(now)] } else { Vec::new() };
+        let (allowed, uses) = self.note_uses(limit, &key, &new, now).await?;
+        if allowed {
+            self.forget_old_uses(limit, &key, uses.len()).await;
+        }
+        Ok(state(limit, &uses, now, allowed))
+    }
+
+    /// Writes the uses down, one or none, if there is room for one. Whether there was, and all uses as they stand now.
+    async fn note_uses(
         &self,
         limit: &RateLimit,
         key: &Key,
-        use_: i128,
+        new: &[i128],
         now: i64,
     ) -> Result<(bool, Vec<i128>), StoreError> {
         let expires_at = now / 1000 + limit.longest().as_secs() + 60;
-        let one = AttributeValue::L(vec![number(use_)]);
-        let mut conditions = vec!["NOT contains(#uses, :use)".to_owned()];
+        let list = AttributeValue::L(new.iter().map(|use_| number(*use_)).collect());
+        let mut conditions = Vec::new();
         let mut update = self
             .update_limit(key)
             .update_expression(
-                "SET #uses = list_append(:one, if_not_exists(#uses, :none)), #ttl = :ttl, #kind = :kind",
+                "SET #uses = list_append(:new, if_not_exists(#uses, :none)), #ttl = :ttl, #kind = :kind",
             )
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_names("#kind", KIND)
-            .expression_attribute_values(":use", number(use_))
-            .expression_attribute_values(":one", one)
+            .expression_attribute_values(":new", list)
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":ttl", number(expires_at))
             .expression_attribute_values(":kind", text(key.kind()))
             .return_values(ReturnValue::AllNew);
+        for (index, use_) in new.iter().enumerate() {
+            conditions.push(format!("NOT contains(#uses, :use{index})"));
+            update = update.expression_attribute_values(format!(":use{index}"), number(*use_));
+        }
         for (index, window) in limit.windows.iter().enumerate() {
             let last = window.uses - 1;
             conditions
@@ -190,7 +205,7 @@ impl Table {
                     self.usage().record("UpdateItem", true, None);
                     let uses = uses(failed.item());
                     // Ours: an attempt before this one was carried out, and its answer was lost.
-                    Ok((uses.contains(&use_), uses))
+                    Ok((new.iter().any(|use_| uses.contains(use_)), uses))
                 }
                 _ => Err(StoreError::from_sdk("UpdateItem", error)),
             },
@@ -218,53 +233,6 @@ impl Table {
         }
     }
 
-    /// Gives a use back that turned out not to count, such as a guess that was right where only wrong ones are limited. Best effort: whoever
-    /// has done what the use was for must not fail for this, so a failure is logged, and the use counts until it leaves the window.
-    pub async fn give_back(&self, state: &RateLimitState) {
-        let Some((key, use_)) = &state.receipt else { return };
-        if let Err(error) = self.remove_use(key, *use_).await {
-            tracing::warn!(
-                limit = state.name,
-                error = &error as &dyn std::error::Error,
-                "a use is not given back"
-            );
-        }
-    }
-
-    async fn remove_use(&self, key: &Key, use_: i128) -> Result<(), StoreError> {
-        const ATTEMPTS: usize = 20;
-        let mut place = 0;
-        for attempt in 0..ATTEMPTS {
-            let update = self
-                .update_limit(key)
-                .update_expression(format!("REMOVE #uses[{place}]"))
-                .condition_expression(format!("#uses[{place}] = :use"))
-                .expression_attribute_values(":use", number(use_));
-            let error = match update.send().await {
-                Ok(answer) => {
-                    self.usage().record("UpdateItem", true, answer.consumed_capacity());
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
-            else {
-                return Err(StoreError::from_sdk("UpdateItem", error));
-            };
-            self.usage().record("UpdateItem", true, None);
-            // others came before it meanwhile
-            match uses(failed.item()).iter().position(|other| *other == use_) {
-                Some(moved) => place = moved,
-                None => return Ok(()),
-            }
-            if attempt > 2 && !crate::retry::pause(0, Duration::from_secs(1)).await {
-                break;
-            }
-        }
-        let detail = "too many callers use one limit at once".to_owned();
-        Err(StoreError::Unavailable { operation: "UpdateItem", code: "contention".to_owned(), detail })
-    }
-
     fn update_limit(&self, key: &Key) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -286,7 +254,7 @@ mod tests {
             RateLimit::new("test", [(2, SignedDuration::from_mins(1)), (3, SignedDuration::from_hours(1))]);
         let at = |second: i128| second * 1000 * DIGITS + 7;
         let left = |uses: &[i128], now: i64| {
-            let state = state(&limit, uses, now * 1000, None);
+            let state = state(&limit, uses, now * 1000, true);
             let windows =
                 state.windows.iter().map(|state| (state.remaining, state.reset)).collect::<Vec<_>>();
             (windows, state.retry_after())

@@ -1,6 +1,6 @@
-//! Limits on a real engine: exact in every window, whatever comes at once, is given back or gets lost.
+//! Limits on a real engine: exact in every window, whatever comes at once or gets lost.
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use primitives::{Clock, SignedDuration};
 use table::{RateLimit, RateLimitState};
 use test_support::{Database, noon};
@@ -72,35 +72,27 @@ async fn no_window_of_the_limits_length_holds_more_than_the_limit() {
 }
 
 #[tokio::test]
-async fn a_use_that_is_given_back_does_not_count() {
+async fn asking_for_room_uses_nothing_and_stands_in_one_order_with_uses() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));
     let limit = five_a_minute();
-    for _ in 0..20 {
-        let state = table.take(&limit, "ada").await.unwrap();
-        assert!(state.allowed);
-        table.give_back(&state).await;
-    }
     for expected in (0..5).rev() {
+        let room = table.room(&limit, "ada").await.unwrap();
+        assert_eq!((room.allowed, left(&room)), (true, vec![expected + 1]));
         let state = table.take(&limit, "ada").await.unwrap();
         assert_eq!((state.allowed, left(&state)), (true, vec![expected]));
     }
-    assert!(!table.take(&limit, "ada").await.unwrap().allowed);
-}
-
-#[tokio::test]
-async fn each_gives_back_its_own_use_among_many_at_once() {
-    let database = Database::start().await;
-    let clock = Clock::fixed(noon());
-    let table = database.table(&clock);
-    let limit = RateLimit::new("test", [(50, SignedDuration::from_mins(1))]);
-    let states = join_all((0..50).map(|_| table.take(&limit, "ada"))).await;
-    let states: Vec<_> = states.into_iter().map(|state| state.unwrap()).collect();
-    join_all(states.iter().skip(10).map(|state| table.give_back(state))).await;
-    // a second time, and where it was refused, it is nothing
-    join_all(states.iter().skip(10).map(|state| table.give_back(state))).await;
-    let state = table.take(&limit, "ada").await.unwrap();
-    assert_eq!(left(&state), [39]);
+    let full = table.room(&limit, "ada").await.unwrap();
+    assert_eq!((full.allowed, left(&full), full.retry_after()), (false, vec![0], 60));
+    // whoever finds room among many at once has at most four before him
+    for round in 0..20 {
+        let (table, subject) = (&table, round.to_string());
+        let uses = join_all((0..50).map(|_| table.take(&limit, &subject)));
+        let (room, uses) = join(table.room(&limit, &subject), uses).await;
+        let room = room.unwrap();
+        assert_eq!(uses.into_iter().filter(|state| state.as_ref().unwrap().allowed).count(), 5);
+        assert_eq!(room.allowed, left(&room) != [0], "{room:?}");
+    }
 }
 
 #[tokio::test]
@@ -135,8 +127,8 @@ async fn a_limit_of_nothing_allows_nothing() {
 async fn a_limit_without_its_store_is_an_error_and_no_yes() {
     let database = Database::start().await;
     let table = database.table(&Clock::system());
-    let state = table.take(&five_a_minute(), "ada").await.unwrap();
+    table.take(&five_a_minute(), "ada").await.unwrap();
     database.client.delete_table().table_name(test_support::TABLE_NAME).send().await.unwrap();
     assert!(table.take(&five_a_minute(), "ada").await.is_err());
-    table.give_back(&state).await;
+    assert!(table.room(&five_a_minute(), "ada").await.is_err());
 }

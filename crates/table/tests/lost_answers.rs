@@ -30,19 +30,6 @@ async fn a_use_of_a_limit_counts_once() {
 }
 
 #[tokio::test]
-async fn a_use_is_given_back_once() {
-    let (database, lost) = (Database::start().await, LostAnswers::default());
-    let clock = Clock::fixed(noon());
-    let limit = RateLimit::new("test", [(3, SignedDuration::from_mins(1))]);
-    let sure = database.table(&clock);
-    let states = [sure.take(&limit, "ada").await.unwrap(), sure.take(&limit, "ada").await.unwrap()];
-    // the answer is lost, the SDK calls again, and what is at its place then is another's use
-    database.table_over(&clock, lost.http_client()).give_back(&states[1]).await;
-    assert_eq!(lost.operations(), ["UpdateItem"]);
-    assert_eq!(sure.take(&limit, "ada").await.unwrap().windows[0].remaining, 1);
-}
-
-#[tokio::test]
 async fn a_claimed_marker_is_the_claimants_own() {
     let (database, clock) = (Database::start().await, Clock::fixed(noon()));
     let (lease, key) = (SignedDuration::from_secs(60), Key::Consumed("mail", Ids::unguessable()));

@@ -8,7 +8,6 @@ use http_api::{
 use identity::{Code, OpenedProof, Proof, SessionTokens};
 use primitives::Email;
 use serde::{Deserialize, Serialize};
-use table::RateLimitState;
 
 use crate::Api;
 
@@ -135,7 +134,7 @@ impl From<SessionTokens> for Session {
     post, path = "/v1/auth/magic-links/verify", tag = "Signing in", operation_id = "verifyMagicLink",
     request_body = VerifyMagicLink,
     responses((status = 200, description = "Signed in", body = Session), Problems),
-    extensions(("x-gantry-codes" = json!(["confirmation_required", "login_failed"])), ("x-gantry-limits" = json!(["failed-login"]))),
+    extensions(("x-gantry-codes" = json!(["confirmation_required", "login_failed"])), ("x-gantry-limits" = json!(["code-guess"]))),
 )]
 pub(crate) async fn verify(
     State(api): State<Api>,
@@ -144,34 +143,32 @@ pub(crate) async fn verify(
     command: Command<VerifyMagicLink>,
 ) -> Result<Response, Problem> {
     let proof = proof(command.input)?;
-    let guess = match &proof {
-        Proof::Code { email, .. } => Some(guess(&api, &limiter, email).await?),
-        // a link carries 256 bits: there is nothing to guess, so a wrong one costs nobody anything
-        Proof::Link { .. } => None,
-    };
-    let verified = sign_in(&api, &client, &proof).await;
-    let is_wrong = verified.as_ref().is_err_and(|problem| problem.status() == StatusCode::UNAUTHORIZED);
-    if let Some(guess) = guess.filter(|_| !is_wrong) {
-        limiter.give_back(&guess).await;
+    let opened = open(&api, &proof).await?;
+    if let Proof::Code { email, .. } = &proof {
+        count(&api, &limiter, email, &opened).await?;
     }
-    Ok(Answer::ok(&Session::from(verified?)).into_response())
-}
-
-/// Counts a code before it is judged, for its address over all logins and from wherever it comes. Beyond the limit codes rest, right ones too,
-/// and the link in the same mail works.
-async fn guess(api: &Api, limiter: &Limiter, email: &Email) -> Result<RateLimitState, Problem> {
-    let guess = limiter.count(&api.policy.wrong_codes(), email.as_str()).await?;
-    if guess.allowed {
-        return Ok(guess);
-    }
-    Err(Limiter::refusal(&guess, Some("use the link in the mail instead of the code: it works all the same")))
-}
-
-async fn sign_in(api: &Api, client: &Client, proof: &Proof) -> Result<SessionTokens, Problem> {
-    let proof = open(api, proof).await?;
     let issuer = api.issuer().await?;
     let (cause, network) = (client.cause(), client.address());
-    Ok(identity::verify_login(&api.table, &issuer, &api.policy, &cause, &network, &proof).await?)
+    let tokens = identity::verify_login(&api.table, &issuer, &api.policy, &cause, &network, &opened).await?;
+    Ok(Answer::ok(&Session::from(tokens)).into_response())
+}
+
+/// Counts a wrong code for its address, over all logins and from wherever it comes; of a right one it is asked whether a
+/// wrong one could have been counted. Beyond the limit codes rest, right ones too, and the link in the same mail works.
+///
+/// Nobody is told what the code was before it stands in the limit's item, in one order with all others: so that of many
+/// guesses at once no more are answered than of the same one after another. And a right code that is sent twice is right twice.
+async fn count(api: &Api, limiter: &Limiter, email: &Email, opened: &OpenedProof) -> Result<(), Problem> {
+    let (limit, subject) = (api.policy.wrong_codes(), email.as_str());
+    let state = if opened.is_right() {
+        limiter.room(&limit, subject).await?
+    } else {
+        limiter.count(&limit, subject).await?
+    };
+    if state.allowed {
+        return Ok(());
+    }
+    Err(Limiter::refusal(&state, Some("use the link in the mail instead of the code: it works all the same")))
 }
 
 /// Opens the proof, with newer keys where there are some: `queue-mail` and other instances may have made parts of it with a key that this one
