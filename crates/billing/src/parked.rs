@@ -1,11 +1,13 @@
 //! What operators see of the events that were put aside, and how they have them decided anew.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use stripe_client::EventId;
-use table::{Cause, Consistency, Index, Item, Key, Query, sortable, time_left};
+use table::{Cause, Consistency, Index, Query, sortable, time_left};
 
-use crate::{BillingError, ParkReason, ParkedEvent, Received, StripeEvents, stripe_events::RESERVE};
+use crate::{
+    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, stripe_events::RESERVE,
+    stripe_items::Parked,
+};
 
 /// Parked events per query.
 const PAGE: usize = 50;
@@ -13,38 +15,44 @@ const PAGE: usize = 50;
 /// Behind every place in the list: places begin with a time.
 const BEHIND_ALL: &str = "~";
 
-/// An event that was put aside, without its body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParkedSummary {
-    /// The event's id at Stripe.
-    pub event_id: EventId,
-    /// What happened.
-    pub event_type: String,
-    /// When it happened.
-    pub created: Timestamp,
-    /// When it was put aside.
-    pub parked_at: Timestamp,
-    /// Why.
-    pub reason: ParkReason,
-    /// The customer it waits for, or else the reason.
-    pub waits_for: String,
-    /// How often applying it failed.
-    #[serde(default)]
-    pub failures: u32,
-    /// Its place in the list.
-    #[serde(rename(deserialize = "gsi1sk"))]
-    pub position: String,
+/// One that cannot be read must not spoil its page.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Readable<T> {
+    Yes(Box<T>),
+    No(IgnoredAny),
 }
 
-/// Only ever read.
-impl Item for ParkedSummary {
-    fn key(&self) -> Key {
-        Key::ParkedStripeEvent(self.waits_for.clone(), self.event_id.to_string())
-    }
+/// A row of the list.
+#[derive(Deserialize)]
+struct Row {
+    #[serde(flatten)]
+    key: UnreadableRow,
+    /// Its place in the list.
+    #[serde(rename = "gsi1sk")]
+    position: String,
+    #[serde(flatten)]
+    parked: Readable<Parked>,
+}
 
-    fn version(&self) -> u64 {
-        0
-    }
+/// The key of a row that holds no parked event: nothing but a change of the row helps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadableRow {
+    /// Its partition key.
+    pub pk: String,
+    /// Its sort key.
+    pub sk: String,
+}
+
+/// A part of the list of events that were put aside, the latest first.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ParkedPage {
+    /// Those that were asked for.
+    pub events: Vec<Parked>,
+    /// Rows that cannot be read, whatever was asked for.
+    pub unreadable: Vec<UnreadableRow>,
+    /// Where the list goes on; nothing at its end.
+    pub next: Option<String>,
 }
 
 /// Which events to decide anew.
@@ -67,8 +75,9 @@ pub struct Replayed {
     pub parked: Vec<(EventId, ParkReason)>,
     /// Dealt with by somebody else meanwhile.
     pub gone: Vec<EventId>,
-    /// Kept without a body, which has to be fetched from Stripe, or not readable at all.
-    pub unreadable: Vec<EventId>,
+    /// Kept without a body, which has to be fetched from Stripe, or not readable at all: the ids that their rows' keys
+    /// name.
+    pub unreadable: Vec<String>,
     /// Could not be applied; the log says why.
     pub failed: Vec<EventId>,
     /// Whether all were looked at; if not, the time was up, and the same again goes on.
@@ -76,12 +85,20 @@ pub struct Replayed {
 }
 
 impl Replay {
-    fn means(&self, parked: &ParkedSummary) -> bool {
-        match self {
-            Self::Event(id) => parked.event_id == *id,
-            Self::Reason(reason) => parked.reason == *reason,
-            Self::All => true,
+    fn means(&self, row: &Row) -> bool {
+        match (self, &row.parked) {
+            (Self::Event(id), _) => row.event_id() == id.as_str(),
+            (Self::Reason(reason), Readable::Yes(parked)) => parked.reason == *reason,
+            (Self::Reason(_), Readable::No(_)) => false,
+            (Self::All, _) => true,
         }
+    }
+}
+
+impl Row {
+    /// The event's id, as the row's key has it.
+    fn event_id(&self) -> &str {
+        self.key.sk.trim_start_matches("EVENT#")
     }
 }
 
@@ -92,24 +109,32 @@ impl StripeEvents {
         reason: Option<ParkReason>,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<ParkedSummary>, BillingError> {
-        let mut found: Vec<ParkedSummary> = Vec::new();
-        let mut last = after.map(ToOwned::to_owned);
-        while found.len() < limit {
-            let mut page = self.page(last.as_deref().unwrap_or(BEHIND_ALL)).await?;
+    ) -> Result<ParkedPage, BillingError> {
+        let mut found = ParkedPage { next: after.map(ToOwned::to_owned), ..ParkedPage::default() };
+        loop {
+            let up_to = found.next.as_deref().unwrap_or(BEHIND_ALL);
+            let query = Query::index_up_to("parked_stripe_event", Index::PARKED_STRIPE_EVENTS, up_to);
+            let mut page: Vec<Row> = self.table.first(&query.descending(), PAGE).await?;
             // The place itself belongs to the range that was asked for.
-            page.retain(|parked| last.as_ref().is_none_or(|last| parked.position < *last));
-            let Some(end) = page.last() else { break };
-            last = Some(end.position.clone());
-            found.extend(page.into_iter().filter(|it| reason.is_none_or(|reason| it.reason == reason)));
+            page.retain(|row| found.next.as_ref().is_none_or(|last| row.position < *last));
+            if page.is_empty() {
+                found.next = None;
+                return Ok(found);
+            }
+            for row in page {
+                if found.events.len() + found.unreadable.len() == limit {
+                    return Ok(found);
+                }
+                found.next = Some(row.position);
+                match row.parked {
+                    Readable::Yes(parked) if reason.is_none_or(|reason| parked.reason == reason) => {
+                        found.events.push(*parked);
+                    }
+                    Readable::Yes(_) => {}
+                    Readable::No(_) => found.unreadable.push(row.key),
+                }
+            }
         }
-        found.truncate(limit);
-        Ok(found)
-    }
-
-    async fn page(&self, up_to: &str) -> Result<Vec<ParkedSummary>, BillingError> {
-        let query = Query::index_up_to("parked_stripe_event", Index::PARKED_STRIPE_EVENTS, up_to);
-        Ok(self.table.first(&query.descending(), PAGE).await?)
     }
 
     /// Decides anew about events that were put aside, the oldest first, each exactly once however many do so. One that
@@ -121,30 +146,31 @@ impl StripeEvents {
         let all = Query::index_up_to("parked_stripe_event", Index::PARKED_STRIPE_EVENTS, end);
         let mut page = all.clone();
         loop {
-            let parked: Vec<ParkedSummary> = self.table.first(&page, PAGE).await?;
-            let Some(last) = parked.last() else {
+            let rows: Vec<Row> = self.table.first(&page, PAGE).await?;
+            let Some(last) = rows.last() else {
                 replayed.complete = true;
                 return Ok(replayed);
             };
             page = all.clone().index_after(&last.position);
-            for parked in parked.iter().filter(|parked| which.means(parked)) {
+            for row in rows.iter().filter(|row| which.means(row)) {
                 if time_left() < RESERVE {
                     return Ok(replayed);
                 }
-                self.replay_one(cause, parked, &mut replayed).await;
+                match &row.parked {
+                    Readable::Yes(parked) => self.replay_one(cause, parked, &mut replayed).await,
+                    Readable::No(_) => replayed.unreadable.push(row.event_id().to_owned()),
+                }
             }
         }
     }
 
-    async fn replay_one(&self, cause: &Cause, parked: &ParkedSummary, replayed: &mut Replayed) {
+    async fn replay_one(&self, cause: &Cause, parked: &Parked, replayed: &mut Replayed) {
         let id = parked.event_id.clone();
         match Box::pin(self.decide_anew(cause, parked)).await {
-            Ok(Some(Received::Applied | Received::AppliedSecond | Received::Ignored)) => {
-                replayed.applied.push(id);
-            }
+            Ok(Some(Received::Applied | Received::Ignored)) => replayed.applied.push(id),
             Ok(Some(Received::Parked(reason))) => replayed.parked.push((id, reason)),
             Ok(Some(Received::Duplicate)) => replayed.gone.push(id),
-            Ok(None) => replayed.unreadable.push(id),
+            Ok(None) => replayed.unreadable.push(id.to_string()),
             Err(error) => {
                 tracing::error!(stripe_event_id = %id, error = &error as &dyn std::error::Error, "a replay failed");
                 replayed.failed.push(id);
@@ -152,18 +178,14 @@ impl StripeEvents {
         }
     }
 
-    async fn decide_anew(
-        &self,
-        cause: &Cause,
-        parked: &ParkedSummary,
-    ) -> Result<Option<Received>, BillingError> {
+    async fn decide_anew(&self, cause: &Cause, parked: &Parked) -> Result<Option<Received>, BillingError> {
         // The index may be a moment behind.
         let Some(whole) = self.table.get::<ParkedEvent>(&parked.key(), Consistency::Strong).await? else {
             return Ok(Some(Received::Duplicate));
         };
         let Some((received, customer)) = self.take_in_parked(cause, &whole).await? else { return Ok(None) };
         // It may have made its customer known, for whom others wait.
-        if let (Received::Applied | Received::AppliedSecond, Some(customer)) = (received, customer) {
+        if let (Received::Applied, Some(customer)) = (received, customer) {
             self.take_in_waiting(cause, &customer).await?;
         }
         Ok(Some(received))

@@ -2,14 +2,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use primitives::OrgId;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::Serialize;
 use stripe_client::{Client, CustomerId, Event};
 use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Query, Table, pause, time_left};
 
 use crate::{
-    Account, BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
+    BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
     news::News,
     overview::load,
+    parked::Readable,
     stripe_items::{ReceivedEvent, StripeCustomer, customer_key},
 };
 
@@ -42,9 +43,6 @@ pub struct StripeEvents {
 pub enum Received {
     /// It was applied.
     Applied,
-    /// It was applied, and since then the organization has more than one working subscription: somebody pays twice. Which
-    /// of them is meant only people know.
-    AppliedSecond,
     /// It was dealt with before.
     Duplicate,
     /// It is of a kind that has no effect; nothing was kept of it.
@@ -67,18 +65,21 @@ struct Incoming<'a> {
 struct Decision {
     received: Received,
     changes: Changes,
+    remark: Option<Remark>,
+}
+
+/// What people have to look at, once it is so.
+enum Remark {
+    Parked(ParkReason),
+    /// One more subscription works, and not as the only one. Somebody pays twice; which is meant only people know.
+    Second {
+        org_id: OrgId,
+        working: usize,
+    },
 }
 
 /// Stripe's answer about a subscription, and when it was asked.
 type Answer = Option<(Subscription, Timestamp)>;
-
-/// A row of parked events. One that cannot be read must not spoil its page.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Row {
-    Event(Box<ParkedEvent>),
-    Broken(IgnoredAny),
-}
 
 impl StripeEvents {
     /// `livemode` says which events are meant for us: those of real money, or those of test money.
@@ -112,13 +113,14 @@ impl StripeEvents {
         let query = Query::prefix("parked_stripe_event", pk, "EVENT#").strong();
         let mut after = None;
         loop {
-            let (page, next) = self.table.after::<Row>(&query, PAGE, after.as_deref()).await?;
+            let (page, next) =
+                self.table.after::<Readable<ParkedEvent>>(&query, PAGE, after.as_deref()).await?;
             for row in page {
-                let Row::Event(parked) = row else {
+                let Readable::Yes(parked) = row else {
                     tracing::error!(%customer, "a parked event's row cannot be read");
                     continue;
                 };
-                if parked.failures >= TRIES {
+                if parked.about.failures >= TRIES {
                     continue;
                 }
                 if time_left() < RESERVE {
@@ -137,12 +139,12 @@ impl StripeEvents {
     async fn try_again(&self, cause: &Cause, parked: &ParkedEvent) {
         let Err(error) = self.take_in_parked(cause, parked).await else { return };
         tracing::error!(
-            stripe_event_id = %parked.event_id,
+            stripe_event_id = %parked.about.event_id,
             error = &error as &dyn std::error::Error,
             "a parked event could not be applied"
         );
         let mut noted = parked.clone();
-        noted.failures += 1;
+        noted.about.failures += 1;
         // Whoever was faster applied it or noted the same.
         if let Err(error) = self.table.commit(cause, Changes::new().replace(&noted)).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the failure could not be noted");
@@ -157,7 +159,7 @@ impl StripeEvents {
         parked: &ParkedEvent,
     ) -> Result<Option<(Received, Option<CustomerId>)>, BillingError> {
         let Some(body) = parked.body.as_deref() else {
-            tracing::error!(stripe_event_id = %parked.event_id, "a parked event was too large to keep; fetch it from Stripe");
+            tracing::error!(stripe_event_id = %parked.about.event_id, "a parked event was too large to keep; fetch it from Stripe");
             return Ok(None);
         };
         let Ok(event) = Event::parse(body.as_bytes()) else { return Ok(None) };
@@ -187,7 +189,7 @@ impl StripeEvents {
             if incoming.parked.is_none() && found.take::<ReceivedEvent>(&marker)?.is_some() {
                 return Ok(Received::Duplicate);
             }
-            let decision = match news {
+            let Decision { received, changes, remark } = match news {
                 Ok(news) => {
                     let mapping = found.take::<StripeCustomer>(&customer_key(&news.customer))?;
                     self.decide(incoming, news, mapping.as_ref(), &mut answer).await?
@@ -196,8 +198,13 @@ impl StripeEvents {
             };
             // The item whose presence or absence makes this the one that applies the event.
             let guard = incoming.parked.map_or_else(|| marker.clone(), Item::key);
-            match self.table.commit(cause, decision.changes).await {
-                Ok(_) => return Ok(decision.received),
+            match self.table.commit(cause, changes).await {
+                Ok(_) => {
+                    if let Some(remark) = remark {
+                        remark.log(event);
+                    }
+                    return Ok(received);
+                }
                 Err(error) if error.failed(&guard) => return Ok(Received::Duplicate),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -236,17 +243,15 @@ impl StripeEvents {
         if mapping.is_none() {
             changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });
         }
-        let mut received = Received::Applied;
         if next != account {
-            if is_a_second(&account, &next) {
-                received = Received::AppliedSecond;
-            }
             changes = changes.replace(&next);
             for event in account.events_towards(&next, self.table.clock().now(), &self.rules) {
                 changes = changes.publish(event);
             }
         }
-        Ok(Decision { received, changes })
+        let (then, now) = (account.stripe.working(), next.stripe.working());
+        let remark = (now > then && now > 1).then_some(Remark::Second { org_id, working: now });
+        Ok(Decision { received: Received::Applied, changes, remark })
     }
 
     /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe does not know it any
@@ -287,23 +292,40 @@ impl StripeEvents {
         let marker = ReceivedEvent::parked(incoming.event, now, reason);
         let changes = match incoming.parked {
             Some(before) if before.key() == parked.key() => {
-                return Decision { received, changes: Changes::new() };
+                return Decision { received, changes: Changes::new(), remark: None };
             }
             Some(before) => Changes::new().delete(before).overwrite(&marker).create(&parked),
             None => Changes::new().create(&marker).create(&parked),
         };
-        tracing::warn!(
-            stripe_event_id = %incoming.event.id,
-            stripe_event_type = incoming.event.kind,
-            ?reason,
-            "an event from Stripe was put aside"
-        );
         // Whoever makes the customer known looks for what waits for it: an event must not begin to wait after that.
         let changes = match customer {
             Some(customer) => changes.require(customer_key(customer), Condition::Absent),
             None => changes,
         };
-        Decision { received, changes }
+        Decision { received, changes, remark: Some(Remark::Parked(reason)) }
+    }
+}
+
+impl Remark {
+    /// Filters of the template count these lines, by `code` and `reason`, for alarms.
+    fn log(&self, event: &Event) {
+        let (stripe_event_id, stripe_event_type) = (&event.id, &event.kind);
+        match self {
+            Self::Parked(reason) => tracing::warn!(
+                code = "stripe_event_parked",
+                reason = reason.as_str(),
+                %stripe_event_id,
+                stripe_event_type,
+                "an event from Stripe was put aside"
+            ),
+            Self::Second { org_id, working } => tracing::warn!(
+                code = "second_subscription",
+                %org_id,
+                working,
+                %stripe_event_id,
+                "an organization has more than one working subscription"
+            ),
+        }
     }
 }
 
@@ -315,13 +337,4 @@ fn whose(news: &News, mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkRea
         (None, []) => Err(ParkReason::UnknownCustomer),
         _ => Err(ParkReason::OrgMismatch),
     }
-}
-
-fn is_a_second(before: &Account, after: &Account) -> bool {
-    let (then, now) = (before.stripe.working(), after.stripe.working());
-    let second = now > then && now > 1;
-    if second {
-        tracing::warn!(org_id = %after.org_id, now, "an organization has more than one working subscription");
-    }
-    second
 }

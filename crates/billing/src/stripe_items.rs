@@ -130,9 +130,9 @@ impl ParkReason {
     }
 }
 
-/// An event that was put aside, whole, and why.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ParkedEvent {
+/// What is known of an event that was put aside, beside its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
     /// The event's id at Stripe.
     pub event_id: EventId,
     /// What happened.
@@ -145,11 +145,25 @@ pub struct ParkedEvent {
     pub reason: ParkReason,
     /// The customer it waits for, or else the reason.
     pub waits_for: String,
-    /// The event as it came; nothing if it is too large to keep.
-    pub body: Option<String>,
     /// How often applying it failed after what it waited for had come.
     #[serde(default)]
     pub failures: u32,
+}
+
+impl Parked {
+    pub(crate) fn key(&self) -> Key {
+        Key::ParkedStripeEvent(self.waits_for.clone(), self.event_id.to_string())
+    }
+}
+
+/// An event that was put aside, whole, and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ParkedEvent {
+    /// All but its body.
+    #[serde(flatten)]
+    pub about: Parked,
+    /// The event as it came; nothing if it is too large to keep.
+    pub body: Option<String>,
     #[serde(default)]
     version: u64,
 }
@@ -166,23 +180,22 @@ impl ParkedEvent {
             (ParkReason::UnknownCustomer, Some(customer)) => customer.to_string(),
             _ => reason.as_str().to_owned(),
         };
-        Self {
+        let about = Parked {
             event_id: event.id.clone(),
             event_type: event.kind.clone(),
             created: event.created,
             parked_at: now,
             reason,
             waits_for,
-            body: (body.len() <= LARGEST_KEPT_BODY).then(|| body.to_owned()),
             failures: 0,
-            version: 0,
-        }
+        };
+        Self { about, body: (body.len() <= LARGEST_KEPT_BODY).then(|| body.to_owned()), version: 0 }
     }
 }
 
 impl Item for ParkedEvent {
     fn key(&self) -> Key {
-        Key::ParkedStripeEvent(self.waits_for.clone(), self.event_id.to_string())
+        self.about.key()
     }
 
     fn version(&self) -> u64 {
@@ -190,10 +203,11 @@ impl Item for ParkedEvent {
     }
 
     fn index(&self) -> Option<Index> {
-        Some(Index::ParkedStripeEvent { parked_at: self.parked_at, event: self.event_id.to_string() })
+        let Parked { parked_at, ref event_id, .. } = self.about;
+        Some(Index::ParkedStripeEvent { parked_at, event: event_id.to_string() })
     }
 
     fn expires_at(&self) -> Option<Timestamp> {
-        self.parked_at.saturating_add(PARKED_EVENTS_ARE_KEPT).ok()
+        self.about.parked_at.saturating_add(PARKED_EVENTS_ARE_KEPT).ok()
     }
 }

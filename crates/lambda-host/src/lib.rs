@@ -9,7 +9,6 @@ mod bus;
 mod clients;
 mod command;
 mod connections;
-mod count;
 mod environment;
 mod function;
 mod host;

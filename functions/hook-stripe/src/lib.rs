@@ -20,7 +20,6 @@ const LARGEST_EVENT: usize = 1024 * 1024;
 /// What the route needs.
 #[derive(Clone)]
 pub struct Hook {
-    host: Host,
     table: Table,
     account: Arc<Rotating<Account>>,
     rules: Rules,
@@ -37,12 +36,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     if let Err(error) = read {
         tracing::error!(error = &error as &dyn std::error::Error, "the Stripe secret is not usable");
     }
-    let hook = Hook {
-        host: host.clone(),
-        table: table?,
-        account: Arc::new(account),
-        rules: host.settings("BILLING_RULES")?,
-    };
+    let hook = Hook { table: table?, account: Arc::new(account), rules: host.settings("BILLING_RULES")? };
     host.api(routes().with_state(hook)).await
 }
 
@@ -106,17 +100,9 @@ async fn receive(
     tracing::info!(stripe_event_id = %event.id, stripe_event_type = event.kind, ?received, "event from Stripe");
     let (outcome, reason) = match received {
         Received::Applied => ("applied", None),
-        Received::AppliedSecond => {
-            hook.host.count("SecondSubscriptions");
-            ("applied", None)
-        }
         Received::Duplicate => ("duplicate", None),
         Received::Ignored => ("ignored", None),
-        Received::Parked(reason) => {
-            // Stripe does not come again for it: a person has to look.
-            hook.host.count("ParkedStripeEvents");
-            ("parked", Some(reason))
-        }
+        Received::Parked(reason) => ("parked", Some(reason)),
     };
     Ok(Answer::ok(&Receipt { outcome, reason }).into_response())
 }

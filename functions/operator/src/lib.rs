@@ -5,6 +5,7 @@
 //! [`Command`], and a function from its members to its answer in the module of its subject. What a command must be: bounded (a limit, a
 //! `next` to go on from, and an end before the function's time is up), and harmless when it is repeated or runs twice at once.
 
+mod limit;
 mod outbox;
 mod stripe;
 

@@ -9,6 +9,8 @@ use primitives::{EventId, Fault, FaultKind, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{OutboxPart, StoreError, Table, Unpublished, time_left, time_of};
 
+use crate::limit::{Limit, WrongLimit};
+
 /// How many rows one query looks at.
 const PAGE: usize = 250;
 
@@ -17,8 +19,6 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 /// How long a query can take, its own attempts and all.
 const LONGEST_QUERY: Duration = Duration::from_secs(8);
-
-const MOST: usize = 1_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
@@ -32,16 +32,11 @@ pub(crate) struct Outbox {
 pub(crate) struct Span {
     from: Timestamp,
     until: Timestamp,
-    /// How many at most.
-    #[serde(default = "some")]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// Where the answer before said that it goes on.
     #[serde(default)]
     next: Option<String>,
-}
-
-fn some() -> usize {
-    100
 }
 
 /// What the commands answer.
@@ -178,14 +173,12 @@ impl Walk {
         if from >= until || until.duration_since(from) > LONGEST {
             return Err(OutboxError::Span);
         }
-        if !(1..=MOST).contains(&limit) {
-            return Err(OutboxError::Limit);
-        }
+        let left = limit.checked()?;
         let at = match next.as_deref() {
             None => (OutboxPart::first_at(from), None),
             Some(next) => position(next).ok_or(OutboxError::Next)?,
         };
-        Ok(Self { from, until, left: limit, at: Some(at) })
+        Ok(Self { from, until, left, at: Some(at) })
     }
 
     /// Where another walk goes on.
@@ -239,8 +232,8 @@ fn position(text: &str) -> Option<(OutboxPart, Option<String>)> {
 pub(crate) enum OutboxError {
     #[error("`from` must be before `until`, by 31 days at most")]
     Span,
-    #[error("`limit` is from 1 to {MOST}")]
-    Limit,
+    #[error(transparent)]
+    Limit(#[from] WrongLimit),
     #[error("`next` is not what an answer gave")]
     Next,
     #[error(transparent)]
@@ -250,7 +243,7 @@ pub(crate) enum OutboxError {
 impl Fault for OutboxError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::Span | Self::Limit | Self::Next => FaultKind::Invalid,
+            Self::Span | Self::Limit(_) | Self::Next => FaultKind::Invalid,
             Self::Store(error) => error.kind(),
         }
     }
@@ -258,7 +251,7 @@ impl Fault for OutboxError {
     fn code(&self) -> &'static str {
         match self {
             Self::Span => "invalid_span",
-            Self::Limit => "invalid_limit",
+            Self::Limit(_) => WrongLimit::CODE,
             Self::Next => "invalid_next",
             Self::Store(error) => error.code(),
         }

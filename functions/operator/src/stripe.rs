@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use billing::{BillingError, ParkReason, ParkedSummary, Replay, Replayed, Rules, StripeEvents};
+use billing::{BillingError, ParkReason, ParkedPage, Replay, Replayed, Rules, StripeEvents};
 use lambda_host::{Error, Host, Rotating};
 use primitives::{Fault, FaultKind};
 use serde::{Deserialize, Serialize};
 use stripe_client::{Account, ClientOptions, EventId};
 use table::{Cause, Table};
 
-const MOST: usize = 1_000;
+use crate::limit::{Limit, WrongLimit};
 
 /// Which of them to list, the latest first.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,16 +18,11 @@ pub(crate) struct Listing {
     /// Those that were put aside for this reason; all without it.
     #[serde(default)]
     reason: Option<ParkReason>,
-    /// How many at most.
-    #[serde(default = "some")]
-    limit: usize,
+    #[serde(default)]
+    limit: Limit,
     /// Where the answer before said that it goes on.
     #[serde(default)]
     next: Option<String>,
-}
-
-fn some() -> usize {
-    100
 }
 
 /// Which of them to decide anew: one, all of a reason, or all.
@@ -44,11 +39,7 @@ pub(crate) struct Which {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum StripeAnswer {
-    Parked {
-        events: Vec<ParkedSummary>,
-        /// Where to go on from; `null` at the end.
-        next: Option<String>,
-    },
+    Parked(ParkedPage),
     Replayed(Replayed),
 }
 
@@ -74,12 +65,8 @@ impl Stripe {
 
     pub(crate) async fn parked(&self, listing: Listing) -> Result<StripeAnswer, StripeCommandError> {
         let Listing { reason, limit, next } = listing;
-        if !(1..=MOST).contains(&limit) {
-            return Err(StripeCommandError::Limit);
-        }
-        let events = self.events().await?.parked(reason, next.as_deref(), limit).await?;
-        let next = events.last().filter(|_| events.len() == limit).map(|last| last.position.clone());
-        Ok(StripeAnswer::Parked { events, next })
+        let limit = limit.checked()?;
+        Ok(StripeAnswer::Parked(self.events().await?.parked(reason, next.as_deref(), limit).await?))
     }
 
     pub(crate) async fn replay(&self, which: Which) -> Result<StripeAnswer, StripeCommandError> {
@@ -104,8 +91,8 @@ impl Stripe {
 /// A command about parked events that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StripeCommandError {
-    #[error("`limit` is from 1 to {MOST}")]
-    Limit,
+    #[error(transparent)]
+    Limit(#[from] WrongLimit),
     #[error("give `event_id` or `reason`, not both")]
     Both,
     #[error("the Stripe secret is not usable: {0}")]
@@ -117,7 +104,7 @@ pub(crate) enum StripeCommandError {
 impl Fault for StripeCommandError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::Limit | Self::Both => FaultKind::Invalid,
+            Self::Limit(_) | Self::Both => FaultKind::Invalid,
             Self::Account(_) => FaultKind::Unavailable,
             Self::Billing(error) => error.kind(),
         }
@@ -125,7 +112,7 @@ impl Fault for StripeCommandError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Limit => "invalid_limit",
+            Self::Limit(_) => WrongLimit::CODE,
             Self::Both => "invalid_request",
             Self::Account(_) => "unavailable",
             Self::Billing(error) => error.code(),

@@ -1,7 +1,7 @@
 //! Events from Stripe against a real engine: once each, in any order, none lost.
 
-use crate::support::{World, event, invoice, subscription};
-use billing::{AccessLevel, BillingError, ParkReason, Received, Replay, Rules};
+use crate::support::{Log, World, cause, event, invoice, subscription};
+use billing::{AccessLevel, BillingError, ParkReason, Received, Replay, Rules, StripeEvents};
 use futures::future::join_all;
 use primitives::{Ids, OrgId};
 use serde_json::{Value, json};
@@ -254,7 +254,8 @@ async fn one_customer_does_not_pay_for_two_organizations() {
     let second = event("evt_2", "customer.subscription.created", 1, &second);
     assert_eq!(world.receive(&second).await, Received::Parked(ParkReason::OrgMismatch));
     let parked = world.stripe_events().parked(None, None, 10).await.unwrap();
-    assert_eq!((parked.len(), parked[0].reason), (1, ParkReason::OrgMismatch));
+    let reasons: Vec<_> = parked.events.iter().map(|parked| parked.reason).collect();
+    assert_eq!(reasons, [ParkReason::OrgMismatch]);
 }
 
 #[tokio::test]
@@ -299,24 +300,54 @@ async fn a_price_with_any_name_is_applied() {
 /// Somebody pays twice: said when it begins, and not again.
 #[tokio::test]
 async fn a_second_working_subscription_is_a_warning() {
-    let world = World::new().await;
+    let (world, (log, _guard)) = (World::new().await, Log::begin());
     let second = |id: &str, status: &str, second: i64| {
         let mut subscription = subscription(status, &json!({"org_id": world.org_id}));
         subscription["id"] = json!("sub_2");
         event(id, "customer.subscription.updated", second, &subscription)
     };
-    for (event, expected) in [
-        (world.subscription_event("evt_1", "created", 0, "active"), Received::Applied),
-        (second("evt_2", "incomplete", 1), Received::Applied),
-        (second("evt_3", "active", 2), Received::AppliedSecond),
-        (second("evt_4", "trialing", 3), Received::Applied),
-        (second("evt_5", "canceled", 4), Received::Applied),
-        (world.subscription_event("evt_6", "updated", 5, "past_due"), Received::Applied),
+    for event in [
+        world.subscription_event("evt_1", "created", 0, "active"),
+        second("evt_2", "incomplete", 1),
+        second("evt_3", "active", 2),
+        second("evt_4", "trialing", 3),
+        second("evt_5", "canceled", 4),
+        world.subscription_event("evt_6", "updated", 5, "past_due"),
     ] {
-        assert_eq!(world.receive(&event).await, expected, "{event}");
+        assert_eq!(world.receive(&event).await, Received::Applied, "{event}");
     }
+    assert_eq!(log.of("second_subscription", "stripe_event_id"), ["evt_3"]);
+    assert_eq!(log.of("second_subscription", "org_id"), [world.org_id.to_string()]);
     let activated = world.published().await.into_iter().filter(|kind| kind == "subscription.activated");
     assert_eq!(activated.count(), 1);
+}
+
+/// So is one in an event that waited: for its customer, or for an operator.
+#[tokio::test]
+async fn a_second_working_subscription_is_a_warning_also_when_it_had_waited() {
+    let (world, (log, _guard)) = (World::new().await, Log::begin());
+    world.receive(&world.subscription_event("evt_1", "created", 0, "active")).await;
+    let of = |number: usize, metadata: &Value| {
+        let mut subscription = subscription("active", metadata);
+        subscription["id"] = json!(format!("sub_{number}"));
+        subscription["customer"] = json!(format!("cus_{number}"));
+        event(&format!("evt_{number}"), "customer.subscription.created", 1, &subscription)
+    };
+    assert_eq!(world.receive(&of(2, &json!({}))).await, Received::Parked(ParkReason::UnknownCustomer));
+    let mut mode = of(3, &json!({"org_id": world.org_id}));
+    mode["livemode"] = json!(true);
+    assert_eq!(world.receive(&mode).await, Received::Parked(ParkReason::WrongLivemode));
+    assert_eq!(log.of("stripe_event_parked", "reason"), ["unknown_customer", "wrong_livemode"]);
+
+    let session = json!({"id": "cs_1", "customer": "cus_2", "metadata": {"org_id": world.org_id}});
+    let known = event("evt_known", "checkout.session.completed", 2, &session);
+    assert_eq!(world.receive(&known).await, Received::Applied);
+    assert_eq!(log.of("second_subscription", "stripe_event_id"), ["evt_2"]);
+    assert_eq!(world.replay(&Replay::All).await.parked.len(), 1);
+    assert_eq!(log.of("stripe_event_parked", "reason").len(), 2, "nothing new was put aside");
+    let live = StripeEvents::new(world.table.clone(), world.stripe.client(), Rules::default(), true);
+    assert_eq!(live.replay(&cause(), &Replay::All).await.unwrap().applied.len(), 1);
+    assert_eq!(log.of("second_subscription", "stripe_event_id"), ["evt_2", "evt_3"]);
 }
 
 /// Whoever pays is never shut out by what is not paid, however much of it there is.
@@ -357,8 +388,7 @@ async fn the_seventeenth_paid_subscription_is_put_aside_and_not_lost() {
     let world = World::new().await;
     let nth = |number, status, second| nth(&world, number, status, second);
     for number in 0..16 {
-        let second = if number == 0 { Received::Applied } else { Received::AppliedSecond };
-        assert_eq!(world.receive(&nth(number, "active", 0)).await, second);
+        assert_eq!(world.receive(&nth(number, "active", 0)).await, Received::Applied);
     }
     let received = world.receive(&nth(16, "active", 0)).await;
     assert_eq!(received, Received::Parked(ParkReason::TooManySubscriptions));

@@ -148,7 +148,7 @@ impl FakeStripe {
         Self { url, state, server }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let key = ApiKey::new(Secret::new("sk_test_1".to_owned())).unwrap();
         Client::new(
             key,
@@ -175,4 +175,38 @@ impl Drop for FakeStripe {
 async fn answer(State(state): State<Arc<Answer>>) -> Result<Json<Value>, StatusCode> {
     state.asked.fetch_add(1, Ordering::SeqCst);
     state.subscription.lock().unwrap().clone().map(Json).ok_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// What is logged on this thread, as long as it lives.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
+        (log, tracing::subscriber::set_default(lines.finish()))
+    }
+
+    /// The values of this field, of the lines that have this code.
+    pub(crate) fn of(&self, code: &str, field: &str) -> Vec<String> {
+        let bytes = self.0.lock().unwrap();
+        let lines = std::str::from_utf8(&bytes).unwrap().lines();
+        let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .filter(|line| line["code"] == code)
+            .map(|line| line[field].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
