@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use system_tests::template::{Function, Resource, Template, mentions, repository, target};
 
-use crate::{assert_none, assert_noticed, broken};
+use crate::{assert_none, assert_noticed, broken, sources::rust_files};
 
 /// What `alarms.yaml` watches of a function, where monitoring is detailed.
 const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions"];
@@ -242,7 +242,10 @@ fn filters(template: &Template, known: &str) -> Vec<String> {
         let codes = pattern.split("$.code = \"").skip(1).filter_map(|rest| rest.split('"').next());
         let unknown = codes.filter(|code| !known.contains(&format!("<a id=\"{code}\"></a>")));
         problems.extend(unknown.map(|code| {
-            format!("{}: no answer has the code {code:?} (docs/errors.md), so it counts nothing.", filter.id)
+            format!(
+                "{}: no answer has the code {code:?} (docs/errors.md), nor has a log line, so it counts nothing.",
+                filter.id
+            )
         }));
     }
     problems
@@ -284,9 +287,25 @@ fn problem_codes() -> String {
     fs::read_to_string(repository().join("docs/errors.md")).expect("docs/errors.md is readable")
 }
 
+/// What is logged under a code, as the list of problems would name it.
+fn logged_codes() -> String {
+    let mut files = Vec::new();
+    for folder in ["crates", "functions"] {
+        rust_files(&repository().join(folder), &mut files);
+    }
+    let texts = files.iter().filter(|path| !path.iter().any(|part| part == "tests")).map(fs::read_to_string);
+    texts
+        .map(|text| text.expect("a source file is UTF-8"))
+        .flat_map(|text| {
+            let codes = text.split("code = \"").skip(1).filter_map(|rest| rest.split('"').next());
+            codes.map(|code| format!("<a id=\"{code}\"></a>")).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 #[test]
 fn every_filter_counts_something() {
-    let codes = problem_codes();
+    let codes = problem_codes() + &logged_codes();
     assert_none(&filters(&Template::of_repository(), &codes));
     assert_none(&filters(&Template::of_file("alarms.yaml"), &codes));
 }

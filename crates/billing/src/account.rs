@@ -46,7 +46,8 @@ impl Account {
         Tenant::trusted(self.org_id)
     }
 
-    /// When the schedule has to look at the trial next. A trial that led to a subscription gives no notices any more.
+    /// When the schedule has to look at the trial next. A trial that led to a subscription gives no notices
+    /// any more.
     pub fn next_notice_at(&self) -> Option<Timestamp> {
         if self.stripe.has_begun() { None } else { self.trial.next_notice_at() }
     }

@@ -13,8 +13,8 @@ pub(crate) trait Record {
 
 /// Records of the `N` newest things, newest first.
 ///
-/// A join-semilattice: whatever the order and number of additions, the outcome is the same. Dropping the oldest keeps
-/// that so, because what was dropped once has `N` newer ones for ever.
+/// A join-semilattice: whatever the order and number of additions, the outcome is the same. Dropping the
+/// oldest keeps that so, because what was dropped once has `N` newer ones for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Newest<T, const N: usize>(Vec<T>);

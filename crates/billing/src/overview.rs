@@ -17,8 +17,8 @@ pub struct Overview {
     pub access: Access,
 }
 
-/// The writes that give a new organization its account and begin its trial: for the transaction that creates the
-/// organization.
+/// The writes that give a new organization its account and begin its trial: for the transaction that creates
+/// the organization.
 pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
     let account = Account::open(org_id, now, rules);
     let started = TrialStarted { ends_at: account.trial.ends_at };
@@ -26,8 +26,8 @@ pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
     Changes::new().create(&account).publish(event)
 }
 
-/// The account of the actor's organization. One read of half the price as a rule; a second where an organization is so
-/// new that the first read does not see it yet.
+/// The account of the actor's organization. One read of half the price as a rule; a second where an
+/// organization is so new that the first read does not see it yet.
 pub async fn overview(table: &Table, rules: &Rules, actor: &Actor) -> Result<Overview, BillingError> {
     actor.require(Permission::ReadBilling)?;
     let key = Key::Subscription(actor.tenant());

@@ -1,8 +1,8 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-/// The numbers of this domain. Each has the product's default; a deployment may set others as JSON. Days are spans of
-/// exactly 24 hours, counted to the second.
+/// The numbers of this domain. Each has the product's default; a deployment may set others as JSON. Days are
+/// spans of exactly 24 hours, counted to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {

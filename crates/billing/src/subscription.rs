@@ -88,8 +88,9 @@ impl Subscription {
         }
     }
 
-    /// Stripe's word for invoices that are cancelled one after the other: the seller is "unable to provide services".
-    /// The other two behaviours are a seller's gift (docs/decisions/0019-what-a-subscription-gives.md).
+    /// Stripe's word for invoices that are cancelled one after the other: the seller is "unable to provide
+    /// services". The other two behaviours are a seller's gift
+    /// (docs/decisions/0019-what-a-subscription-gives.md).
     fn is_given_no_service(&self) -> bool {
         self.pause_collection.is_some_and(|pause| pause.behavior == PauseBehavior::Void)
     }

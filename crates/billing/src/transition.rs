@@ -1,5 +1,6 @@
-//! Which domain events a change of the account means. They are about the organization: which of several subscriptions
-//! counts is no news to anybody, and an attempt that never became a subscription has neither begun nor ended.
+//! Which domain events a change of the account means. They are about the organization: which of several
+//! subscriptions counts is no news to anybody, and an attempt that never became a subscription has neither
+//! begun nor ended.
 
 use events::{
     InvoiceOverdue, NewEvent, SubscriptionActivated, SubscriptionCanceled, SubscriptionPastDue,
@@ -82,8 +83,8 @@ fn invoice_event(
         return news
             .then(|| publish.event(&SubscriptionPaymentSucceeded { stripe_invoice_id, amount, currency }));
     }
-    // A failure that is heard of after the invoice was settled is no news any more; and whoever tries to subscribe sees
-    // the failure where he tries.
+    // A failure that is heard of after the invoice was settled is no news any more; and whoever tries to
+    // subscribe sees the failure where he tries.
     if invoice.is_settled() || is_an_attempt(after, invoice) {
         return None;
     }

@@ -148,7 +148,8 @@ mod tests {
     }
 
     proptest! {
-        /// However often and whenever the schedule runs: each notice at most once, never early, the end always.
+        /// However often and whenever the schedule runs: each notice at most once, never early, the end
+        /// always.
         #[test]
         fn any_schedule_gives_rising_notices(mut hours in prop::collection::vec(0_i64..600, 0..30)) {
             hours.sort_unstable();

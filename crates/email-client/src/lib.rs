@@ -1,7 +1,7 @@
 //! Mails to people: what each of them says, how it looks, and sending it through SES.
 //!
-//! Owns the texts, the templates and the one client of SES. It must not know why a mail is sent, nor who receives it beyond the
-//! address.
+//! Owns the texts, the templates and the one client of SES. It must not know why a mail is sent, nor who
+//! receives it beyond the address.
 
 mod mail;
 mod mailer;

@@ -63,7 +63,8 @@ pub enum SendError {
         /// Everything that is known, for the log.
         detail: String,
     },
-    /// SES takes no mail of ours: the sender is not verified, the account suspended, a name in the configuration wrong.
+    /// SES takes no mail of ours: the sender is not verified, the account suspended, a name in the
+    /// configuration wrong.
     #[error("the mail service takes no mail from us ({code}); check MAIL_FROM and MAIL_CONFIGURATION_SET")]
     Refused {
         /// SES's name for the error.
@@ -129,8 +130,9 @@ impl Mailer {
         Ok(answer.message_id.unwrap_or_default())
     }
 
-    /// A mail of ours is written by a program, so no absence note answers it (<https://www.rfc-editor.org/rfc/rfc3834>). One that
-    /// people may do without says how to say so, when somebody reads what they write: there is no page that would do it at a click.
+    /// A mail of ours is written by a program, so no absence note answers it
+    /// (<https://www.rfc-editor.org/rfc/rfc3834>). One that people may do without says how to say so, when
+    /// somebody reads what they write: there is no page that would do it at a click.
     fn headers<M: Mail>(&self) -> Result<Vec<MessageHeader>, SendError> {
         let mut headers = vec![header("Auto-Submitted", "auto-generated")?];
         if let Some(address) = self.letterhead.reply_to.as_ref().filter(|_| M::OPTIONAL) {
@@ -171,7 +173,8 @@ fn sort(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
     let unverified = error.message().is_some_and(|text| text.contains("not verified"));
     let detail = DisplayErrorContext(error).to_string();
     match code.as_str() {
-        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends to verified addresses alone.
+        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends
+        // to verified addresses alone.
         "MessageRejected" if unverified => SendError::Refused { code, detail },
         "MessageRejected" | "BadRequestException" => SendError::Rejected { code, detail },
         "MailFromDomainNotVerifiedException"

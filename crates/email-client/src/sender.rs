@@ -28,7 +28,8 @@ impl Sender {
     }
 }
 
-/// A display name: a quoted string (<https://www.rfc-editor.org/rfc/rfc5322#section-3.2.4>) or, beyond ASCII, encoded words.
+/// A display name: a quoted string (<https://www.rfc-editor.org/rfc/rfc5322#section-3.2.4>) or, beyond ASCII,
+/// encoded words.
 fn phrase(name: &str) -> String {
     if name.is_ascii() {
         return format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));

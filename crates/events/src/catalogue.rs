@@ -49,7 +49,8 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// Somebody asked for a magic link. The link's secret is not in it: the mail's sender derives it from the login id.
+    /// Somebody asked for a magic link. The link's secret is not in it: the mail's sender derives it from the
+    /// login id.
     "identity.magic_link_requested" MagicLinkRequested {
         /// The login that the link belongs to.
         login_id: LoginId = "lgn_01kar8h5g0e0vsx4q1v3f6m2ah",
@@ -201,8 +202,8 @@ catalogue! {
         device_id: DeviceId = "dev_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// Whose it was.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// Why: `signed_out` when its person removed it or its session ended, `replaced`, or `endpoint_disabled` when the push service said that
-        /// the app is gone.
+        /// Why: `signed_out` when its person removed it or its session ended, `replaced`, or
+        /// `endpoint_disabled` when the push service said that the app is gone.
         reason: String = "endpoint_disabled",
     }
 }

@@ -3,8 +3,9 @@ use serde_json::{Map, Value};
 
 use crate::{Metadata, UnreadableObject};
 
-/// The members of an object of Stripe's, read leniently: what is needed has to be there, and what may be missing and
-/// cannot be read counts as missing, with a line in the log. One odd field must not cost us the event.
+/// The members of an object of Stripe's, read leniently: what is needed has to be there, and what may be
+/// missing and cannot be read counts as missing, with a line in the log. One odd field must not cost us the
+/// event.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(&'a Map<String, Value>);
 

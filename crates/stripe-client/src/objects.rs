@@ -50,7 +50,8 @@ macro_rules! statuses {
 }
 
 statuses! {
-    /// What Stripe says of a subscription (<https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses>).
+    /// What Stripe says of a subscription
+    /// (<https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses>).
     SubscriptionStatus {
         /// The first payment has not succeeded yet; there are 23 hours for it.
         Incomplete = "incomplete",
@@ -88,7 +89,8 @@ statuses! {
 }
 
 statuses! {
-    /// What becomes of invoices while collection is paused (<https://docs.stripe.com/billing/subscriptions/pause-payment>).
+    /// What becomes of invoices while collection is paused
+    /// (<https://docs.stripe.com/billing/subscriptions/pause-payment>).
     PauseBehavior {
         /// They wait as drafts: the service goes on and is paid for later.
         KeepAsDraft = "keep_as_draft",
@@ -143,7 +145,8 @@ pub struct Subscription {
     pub current_period_end: Option<Timestamp>,
     /// Whether its invoices are not collected for now.
     pub pause_collection: Option<PauseCollection>,
-    /// What is subscribed to: the price of the first item that is sold by number. Metered items come after it.
+    /// What is subscribed to: the price of the first item that is sold by number. Metered items come after
+    /// it.
     pub price: Option<PriceId>,
     /// How many of it.
     pub quantity: Option<u64>,

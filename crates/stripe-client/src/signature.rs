@@ -41,7 +41,8 @@ pub enum SignatureError {
     OutsideTolerance,
 }
 
-/// Checks that `body`, the request's raw bytes, was signed with one of `secrets` within [`TOLERANCE`] of `now`.
+/// Checks that `body`, the request's raw bytes, was signed with one of `secrets` within [`TOLERANCE`] of
+/// `now`.
 pub fn verify(
     body: &[u8],
     header: &str,
@@ -65,7 +66,8 @@ pub fn verify(
     Ok(())
 }
 
-/// The `Stripe-Signature` header that Stripe would send for `body` at `at`: what the local cloud and tests sign with.
+/// The `Stripe-Signature` header that Stripe would send for `body` at `at`: what the local cloud and tests
+/// sign with.
 pub fn sign(body: &[u8], secret: &Secret<String>, at: Timestamp) -> String {
     let signed_at = at.as_second().to_string();
     let signature = hex::encode(digest(secret, &signed_at, body));

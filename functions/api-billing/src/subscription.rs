@@ -83,7 +83,8 @@ struct StripeSubscription {
 /// A pause of collecting invoices.
 #[derive(Debug, Serialize, ToSchema)]
 struct PauseCollectionAnswer {
-    /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which there is no service.
+    /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which there is no
+    /// service.
     #[schema(example = "void")]
     behavior: &'static str,
     /// When collection goes on by itself; null if somebody has to resume it.

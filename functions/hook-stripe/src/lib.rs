@@ -73,8 +73,8 @@ struct Receipt {
 
 /// Takes an event from Stripe.
 ///
-/// Signed with the endpoint's secret (`Stripe-Signature`). Every delivery of an event has the same effect as one; after
-/// an answer that is not a success nothing has happened and Stripe delivers again.
+/// Signed with the endpoint's secret (`Stripe-Signature`). Every delivery of an event has the same effect as
+/// one; after an answer that is not a success nothing has happened and Stripe delivers again.
 #[utoipa::path(
     post, path = "/hooks/stripe", tag = "Hooks", operation_id = "receiveStripeEvent",
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),

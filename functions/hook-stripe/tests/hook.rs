@@ -252,7 +252,8 @@ async fn outcome(world: &World) -> (Account, Vec<String>, [usize; 4]) {
     (world.account().await, told, counts)
 }
 
-/// An invoice waits for its customer; then the customer's subscription comes, and the invoice is applied with it.
+/// An invoice waits for its customer; then the customer's subscription comes, and the invoice is applied with
+/// it.
 async fn story(world: &World) -> String {
     let invoice = json!({"id": "in_1", "customer": "cus_1", "status": "paid", "created": noon().as_second(),
         "amount_due": 4900, "amount_paid": 4900, "currency": "eur", "attempt_count": 1,

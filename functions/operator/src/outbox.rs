@@ -1,5 +1,5 @@
-//! Events that were committed and not published: the stream gave up on them, a restored table has them from before, the bus was gone for too
-//! long. Their rows have no expiry.
+//! Events that were committed and not published: the stream gave up on them, a restored table has them from
+//! before, the bus was gone for too long. Their rows have no expiry.
 
 use std::time::Duration;
 
@@ -72,7 +72,8 @@ pub(crate) struct Republished {
     /// Those that the bus refuses for what they are.
     refused: Vec<Problem>,
     unreadable: Vec<Problem>,
-    /// Those that could not be published, or marked, now. They are left for another attempt, and nothing behind them was tried.
+    /// Those that could not be published, or marked, now. They are left for another attempt, and nothing
+    /// behind them was tried.
     failed: Vec<EventId>,
     next: Option<String>,
 }

@@ -8,7 +8,8 @@ use table::{Consistency, Index, Key, Query, StoreError, Table};
 
 use crate::error::MailError;
 
-/// How many people are written to at most: enough for any organization, and an end to what one event can cause.
+/// How many people are written to at most: enough for any organization, and an end to what one event can
+/// cause.
 const MOST: usize = 50;
 
 /// What is needed of a member.
@@ -40,8 +41,8 @@ pub(crate) async fn owners(table: &Table, org_id: OrgId) -> Result<Vec<Email>, M
     by_role(table, org_id, [Role::Owner]).await
 }
 
-/// Found in the index, so that it does not matter how many members there are besides. An organization has an owner at any time: when
-/// none is found, the index is behind, and the mail is tried again.
+/// Found in the index, so that it does not matter how many members there are besides. An organization has an
+/// owner at any time: when none is found, the index is behind, and the mail is tried again.
 async fn by_role(
     table: &Table,
     org_id: OrgId,

@@ -1,5 +1,5 @@
-//! Two lanes: sign-in mails, which somebody waits for, go first. What SES allows in a second is theirs, and the others take what is
-//! left, at most half of it.
+//! Two lanes: sign-in mails, which somebody waits for, go first. What SES allows in a second is theirs, and
+//! the others take what is left, at most half of it.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -19,7 +19,8 @@ pub const OTHER_WORKERS: u32 = 4;
 /// The part of the rate that the other mails take at most.
 const SHARE_OF_OTHERS: f64 = 0.5;
 
-/// After a throttled mail of the other lane, none of it is tried for so long: the sign-in mails are before it.
+/// After a throttled mail of the other lane, none of it is tried for so long: the sign-in mails are before
+/// it.
 const OTHERS_STAND_BACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// The pause before a throttled sign-in mail is tried again by the same worker: between one and two of these.
@@ -76,8 +77,8 @@ impl Lane {
         now < *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// SES takes no more at the moment. Says whether the mail is to be tried again here, after a pause that this waits for; otherwise
-    /// the lane stands back, and the message comes again later.
+    /// SES takes no more at the moment. Says whether the mail is to be tried again here, after a pause that
+    /// this waits for; otherwise the lane stands back, and the message comes again later.
     pub(crate) async fn throttled(&self, now: Timestamp) -> bool {
         if self.waits {
             let share = u32::from_be_bytes(primitives::random_secret::<4>());
@@ -94,8 +95,9 @@ impl Lane {
     }
 }
 
-/// Keeps one worker to its part of the lane's rate: from one send to the next, and from the last one to the end of the message, at
-/// least the lane's gap goes by. So it holds for any number of instances, without anything that they share.
+/// Keeps one worker to its part of the lane's rate: from one send to the next, and from the last one to the
+/// end of the message, at least the lane's gap goes by. So it holds for any number of instances, without
+/// anything that they share.
 #[derive(Debug)]
 pub(crate) struct Turns {
     gap: Duration,

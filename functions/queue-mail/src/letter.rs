@@ -101,8 +101,8 @@ impl Letter {
     }
 }
 
-/// An amount in the currency's smallest unit, for people to read. Which currencies have how many digits is Stripe's rule:
-/// <https://docs.stripe.com/currencies#zero-decimal>.
+/// An amount in the currency's smallest unit, for people to read. Which currencies have how many digits is
+/// Stripe's rule: <https://docs.stripe.com/currencies#zero-decimal>.
 fn readable(amount: i64, currency: &str) -> String {
     const WITHOUT_DIGITS: &[&str] = &[
         "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof",

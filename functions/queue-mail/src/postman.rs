@@ -18,7 +18,8 @@ use crate::{
 /// This consumer's name in its markers.
 const CONSUMER: &str = "mail";
 
-/// For how long an event belongs to one worker: longer than an invocation lives, shorter than its message stays hidden after it.
+/// For how long an event belongs to one worker: longer than an invocation lives, shorter than its message
+/// stays hidden after it.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// No mail is begun with less time than this left: what is begun is ended, and noted.
@@ -65,7 +66,8 @@ impl Postman {
             if marker.steps_done().contains(person.as_str()) {
                 continue;
             }
-            // What the one before led to is written down first, so that a crash repeats at most the mail that is under way.
+            // What the one before led to is written down first, so that a crash repeats at most the mail that
+            // is under way.
             if !self.table.note(&mut marker, mem::take(&mut news)).await? {
                 return Err(MailError::InFlight);
             }
@@ -121,7 +123,8 @@ impl Postman {
                     tracing::error!(event = %event.id, ?error, "a mail is refused for good");
                     return Outcome::Settled;
                 }
-                // It may be on its way. To lose it is worse than to send it twice; to send it twenty times is worse than to lose it.
+                // It may be on its way. To lose it is worse than to send it twice; to send it twenty times is
+                // worse than to lose it.
                 SendError::Unknown { .. } => {
                     let remark = format!("?{person}");
                     if marker.steps_done().contains(&remark) {

@@ -226,8 +226,8 @@ async fn addressees_come_from_the_table_and_never_from_the_event() {
     assert_eq!(world.counts(), expected);
 }
 
-/// What did not come from the table is sent to nobody, and is soon among the dead letters: it comes again at once, until it has come too
-/// often.
+/// What did not come from the table is sent to nobody, and is soon among the dead letters: it comes again at
+/// once, until it has come too often.
 #[tokio::test]
 async fn an_event_about_what_is_not_in_the_table_is_refused() {
     let other = "org_01kar8h5g0e0vsx4q1v3f6m2zz";
@@ -291,7 +291,8 @@ async fn a_throttled_message_is_hidden_longer_each_time() {
     assert!(matches!(hidden[..], [120..=180]), "{hidden:?}");
 }
 
-/// Somebody waits for it: it is tried again by the same worker, whatever the other lane does, and its message is received once.
+/// Somebody waits for it: it is tried again by the same worker, whatever the other lane does, and its message
+/// is received once.
 #[tokio::test]
 async fn a_throttled_sign_in_mail_is_sent_within_a_moment() {
     let world = World::start().await;
@@ -306,7 +307,8 @@ async fn a_throttled_sign_in_mail_is_sent_within_a_moment() {
     assert_eq!(world.recipients().len(), 2);
 }
 
-/// Three people, a service that takes each mail and answers after three seconds, five deliveries of the message.
+/// Three people, a service that takes each mail and answers after three seconds, five deliveries of the
+/// message.
 #[tokio::test]
 async fn a_slow_service_sends_everybody_one_mail() {
     let world = World::start().await;
@@ -317,7 +319,8 @@ async fn a_slow_service_sends_everybody_one_mail() {
     assert_eq!(world.counts(), one_each(&READERS));
 }
 
-/// What SES answers about one address of three, on five deliveries; how often it is asked about it, and whether the message fails to the end.
+/// What SES answers about one address of three, on five deliveries; how often it is asked about it, and
+/// whether the message fails to the end.
 #[tokio::test]
 async fn one_address_never_stops_the_others() {
     for (status, error, asked, ends_well) in [

@@ -279,8 +279,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// With more that are not paid than are kept, those that work are all known, and the rest gives nothing that none
-    /// of them would give alone.
+    /// With more that are not paid than are kept, those that work are all known, and the rest gives nothing
+    /// that none of them would give alone.
     #[test]
     fn a_crowd_hides_nobody_who_pays_and_gives_nothing(
         (history, deliveries) in crowd().prop_flat_map(|history| {

@@ -57,7 +57,8 @@ fn the_newest_attempt_is_shown_where_nothing_began() {
     assert!(state.has_begun());
 }
 
-/// An old word that comes late does not revive what is known to be over; what may have been forgotten is asked about.
+/// An old word that comes late does not revive what is known to be over; what may have been forgotten is
+/// asked about.
 #[test]
 fn what_ended_stays_ended() {
     let mut state = StripeState::default();
@@ -121,7 +122,8 @@ fn what_is_not_paid_for_the_longest_is_dropped_first() {
     assert!(state.records().all(|record| record.unpaid_since() > Some(at(2 * unpaid * DAY))));
 }
 
-/// How long it was not paid is forgotten with it. What comes back is given no new grace, until it works again.
+/// How long it was not paid is forgotten with it. What comes back is given no new grace, until it works
+/// again.
 #[test]
 fn a_dropped_one_comes_back_as_never_paid() {
     let mut state = StripeState::default();

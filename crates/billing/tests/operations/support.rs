@@ -1,5 +1,5 @@
-//! What the tests of the operations share: an organization with a trial, events as Stripe writes them, and a Stripe
-//! to ask.
+//! What the tests of the operations share: an organization with a trial, events as Stripe writes them, and a
+//! Stripe to ask.
 
 use std::sync::{
     Arc,
