@@ -1,72 +1,29 @@
-//! Who may use which route. A route that is not in this table fails the build.
+//! Who may use which route: every route of the contract, by what its handler says that it needs.
 
-use std::collections::BTreeSet;
-
+use access::{AccessLevel, Permission, Role};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use system_tests::answer::Answer;
+use system_tests::{
+    answer::Answer,
+    documents::permissions::{Caller, Route, routes},
+};
 
 use crate::product::Product;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needs {
-    /// Nothing: whoever asks.
-    Nothing,
-    /// A session, in an organization or not.
-    Session,
-    /// A session in an organization, of any role.
-    Member,
-    /// A session in an organization, as owner or admin.
-    Admin,
+/// The hook is for a machine of another, which has a description of its own.
+fn all() -> Vec<Route> {
+    let hook = ("POST".to_owned(), "/hooks/stripe".to_owned());
+    let hook = Route { method: hook.0, path: hook.1, caller: Caller::Anybody };
+    routes().into_iter().chain([hook]).collect()
 }
 
-const ROUTES: &[(&str, &str, Needs)] = &[
-    ("POST", "/v1/auth/magic-links", Needs::Nothing),
-    ("POST", "/v1/auth/magic-links/verify", Needs::Nothing),
-    ("POST", "/v1/auth/refresh", Needs::Nothing),
-    ("POST", "/v1/auth/sign-out", Needs::Session),
-    ("POST", "/v1/auth/switch-org", Needs::Session),
-    ("GET", "/v1/me", Needs::Session),
-    ("GET", "/.well-known/jwks.json", Needs::Nothing),
-    ("GET", "/.well-known/oauth-authorization-server", Needs::Nothing),
-    ("GET", "/v1/openapi.json", Needs::Nothing),
-    ("POST", "/v1/orgs", Needs::Session),
-    ("GET", "/v1/orgs/current", Needs::Member),
-    ("GET", "/v1/orgs/current/members", Needs::Member),
-    ("POST", "/v1/devices", Needs::Member),
-    ("GET", "/v1/devices", Needs::Member),
-    ("DELETE", "/v1/devices/{device_id}", Needs::Member),
-    ("GET", "/v1/billing/subscription", Needs::Admin),
-    ("POST", "/hooks/stripe", Needs::Nothing),
-];
-
-#[test]
-fn every_route_is_in_the_table() {
-    let description: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
-    let described: BTreeSet<_> = description["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .flat_map(|(path, item)| {
-            let methods = item
-                .as_object()
-                .unwrap()
-                .keys()
-                .filter(|key| ["get", "post", "put", "patch", "delete"].contains(&key.as_str()));
-            methods.map(move |method| (method.to_uppercase(), path.clone()))
-        })
-        .collect();
-    // hooks are for machines of others, which have descriptions of their own
-    let tested: BTreeSet<_> = ROUTES
-        .iter()
-        .filter(|(_, path, _)| !path.starts_with("/hooks/"))
-        .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
-        .collect();
-    assert_eq!(
-        described, tested,
-        "add the route to ROUTES in tests/api/authorisation.rs, with what it needs"
-    );
+/// Those that somebody can be refused at who is somebody.
+fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
+    all().into_iter().filter_map(|route| match route.caller.clone() {
+        Caller::Member(permission, open) => Some((route, permission, open)),
+        Caller::Anybody | Caller::Session => None,
+    })
 }
 
 async fn call(product: &Product, method: &str, path: &str, token: Option<&str>) -> Answer {
@@ -90,12 +47,12 @@ async fn nobody_gets_in_without_a_token_that_stands() {
     let forged = parts.join(".");
     // {"alg":"none"}
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
-    for (method, path, needs) in ROUTES.iter().filter(|(_, _, needs)| *needs != Needs::Nothing) {
+    for Route { method, path, caller } in all().iter().filter(|route| route.caller != Caller::Anybody) {
         let anonymous = call(&product, method, path, None).await;
         assert_eq!(
             (anonymous.status, anonymous.problem()),
             (StatusCode::UNAUTHORIZED, "missing_token"),
-            "{method} {path} {needs:?}"
+            "{method} {path} {caller:?}"
         );
         assert_eq!(anonymous.headers["www-authenticate"], "Bearer");
         for token in [forged.as_str(), unsigned.as_str(), "x", "a.b.c"] {
@@ -108,7 +65,7 @@ async fn nobody_gets_in_without_a_token_that_stands() {
             assert_eq!(refused.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
         }
     }
-    for (method, path, _) in ROUTES.iter().filter(|(_, _, needs)| *needs == Needs::Nothing) {
+    for Route { method, path, .. } in all().iter().filter(|route| route.caller == Caller::Anybody) {
         let answer = call(&product, method, path, None).await;
         assert_ne!(answer.problem_or_empty(), "missing_token", "{method} {path}");
     }
@@ -118,10 +75,10 @@ async fn nobody_gets_in_without_a_token_that_stands() {
 async fn a_session_without_an_organization_can_only_create_or_choose_one() {
     let product = Product::start().await;
     let token = product.sign_in("ada@example.com").await.text("/access_token");
-    for (method, path, needs) in ROUTES.iter().filter(|(_, path, _)| *path != "/v1/auth/sign-out") {
+    for Route { method, path, caller } in all().iter().filter(|route| route.path != "/v1/auth/sign-out") {
         let answer = call(&product, method, path, Some(&token)).await;
         let refused = answer.problem_or_empty() == "no_organization";
-        assert_eq!(refused, matches!(needs, Needs::Member | Needs::Admin), "{method} {path}: {answer:?}");
+        assert_eq!(refused, matches!(caller, Caller::Member(..)), "{method} {path}: {answer:?}");
     }
 }
 
@@ -130,14 +87,37 @@ async fn roles_hold_now_and_not_when_the_token_was_made() {
     let product = Product::start().await;
     let (token, org_id) = product.owner("ada@example.com", "acme").await;
     let member_id = product.get("/v1/me", &token).await.text("/organizations/0/member_id");
-    for (role, admin) in [("viewer", false), ("member", false), ("admin", true), ("owner", true)] {
-        set_role(&product, &org_id, &member_id, Some(role)).await;
-        for (method, path, needs) in ROUTES.iter().filter(|(_, path, _)| *path != "/v1/auth/sign-out") {
-            let answer = call(&product, method, path, Some(&token)).await;
-            let refused = answer.problem_or_empty() == "forbidden";
-            assert_eq!(refused, *needs == Needs::Admin && !admin, "{role} {method} {path}: {answer:?}");
+    for role in Role::ALL {
+        set_role(&product, &org_id, &member_id, Some(&role.to_string())).await;
+        for level in AccessLevel::ALL {
+            set_level(&product, &org_id, level).await;
+            for (Route { method, path, .. }, permission, open) in of_members() {
+                let answer = call(&product, &method, &path, Some(&token)).await;
+                let case = format!("{role} at {level}: {method} {path}: {answer:?}");
+                let expected = if !role.holds(permission) {
+                    Some((StatusCode::FORBIDDEN, "forbidden", json!(permission.name()), Value::Null))
+                } else if !open.contains(&level) {
+                    let needed = if open.len() == 2 { "full" } else { "reading" };
+                    let level = json!(level.to_string());
+                    Some((StatusCode::PAYMENT_REQUIRED, "access_restricted", json!(needed), level))
+                } else {
+                    None
+                };
+                match expected {
+                    Some((status, code, needed, access)) => {
+                        assert_eq!((answer.status, answer.problem()), (status, code), "{case}");
+                        let told = (answer.body["needed"].clone(), answer.body["access"].clone());
+                        assert_eq!(told, (needed, access), "{case}");
+                    }
+                    None => assert!(
+                        !["forbidden", "access_restricted"].contains(&answer.problem_or_empty()),
+                        "{case}"
+                    ),
+                }
+            }
         }
     }
+    set_level(&product, &org_id, AccessLevel::Full).await;
     set_role(&product, &org_id, &member_id, None).await;
     assert_eq!(
         product.get("/v1/orgs/current", &token).await.problem(),
@@ -177,28 +157,37 @@ async fn what_belongs_to_another_tenant_is_not_there() {
 
 /// Changes a role behind the API's back, as a change of membership will.
 async fn set_role(product: &Product, org_id: &str, member_id: &str, role: Option<&str>) {
-    let table = product.host("api-orgs");
-    let environment = table.environment();
-    let config = aws_sdk_dynamodb::config::Builder::from(table.sdk_config())
+    let member = (format!("ORG#{org_id}"), format!("MEMBER#{member_id}"));
+    set(product, member, "role", role.map(|role| AttributeValue::S(role.to_owned()))).await;
+}
+
+/// Changes how much an organization may use, as billing does.
+async fn set_level(product: &Product, org_id: &str, level: AccessLevel) {
+    let level = ("level".to_owned(), AttributeValue::S(level.to_string()));
+    let steps = ("then".to_owned(), AttributeValue::L(Vec::new()));
+    let gate = (format!("GATE#{org_id}"), "GATE".to_owned());
+    set(product, gate, "access", Some(AttributeValue::M([level, steps].into()))).await;
+}
+
+/// Sets an attribute of an item, or deletes the item.
+async fn set(product: &Product, key: (String, String), name: &str, value: Option<AttributeValue>) {
+    let host = product.host("api-orgs");
+    let environment = host.environment();
+    let config = aws_sdk_dynamodb::config::Builder::from(host.sdk_config())
         .endpoint_url(environment.required("AWS_ENDPOINT_URL_DYNAMODB").unwrap())
         .build();
     let client = aws_sdk_dynamodb::Client::from_conf(config);
-    let name = environment.required("TABLE_NAME").unwrap();
-    let (pk, sk) = (format!("ORG#{org_id}"), format!("MEMBER#{member_id}"));
-    let (pk, sk) = (AttributeValue::S(pk), AttributeValue::S(sk));
-    match role {
-        Some(role) => {
-            let update = client.update_item().table_name(name).key("pk", pk).key("sk", sk);
+    let table = environment.required("TABLE_NAME").unwrap();
+    let (pk, sk) = (AttributeValue::S(key.0), AttributeValue::S(key.1));
+    match value {
+        Some(value) => {
+            let update = client.update_item().table_name(table).key("pk", pk).key("sk", sk);
             let update =
-                update.update_expression("SET #role = :role").expression_attribute_names("#role", "role");
-            update
-                .expression_attribute_values(":role", AttributeValue::S(role.to_owned()))
-                .send()
-                .await
-                .unwrap();
+                update.update_expression("SET #name = :value").expression_attribute_names("#name", name);
+            update.expression_attribute_values(":value", value).send().await.unwrap();
         }
         None => {
-            client.delete_item().table_name(name).key("pk", pk).key("sk", sk).send().await.unwrap();
+            client.delete_item().table_name(table).key("pk", pk).key("sk", sk).send().await.unwrap();
         }
     }
 }

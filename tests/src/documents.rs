@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod cost;
 mod event_catalogue;
+pub mod permissions;
 pub mod problem_codes;
 
 use std::{
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Document> {
     documents.push(Document { path: "docs/openapi.json".into(), text: contract::text() });
     documents.push(Document { path: "docs/cost.md".into(), text: cost::page() });
     documents.push(Document { path: "docs/errors.md".into(), text: problem_codes::page() });
+    documents.push(Document { path: "docs/permissions.md".into(), text: permissions::page() });
     documents.push(Document { path: "docs/events.md".into(), text: event_catalogue::page() });
     documents
 }

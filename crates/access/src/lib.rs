@@ -1,10 +1,14 @@
-//! Who is calling and what they may do: [`Actor`], [`Role`], [`Permission`].
+//! Who is calling and what they may do: [`Actor`], [`Role`], [`Permission`], [`AccessLevel`], [`Permit`].
 //!
 //! Pure: decides from values alone. It must not know HTTP, tokens or the table.
 
+mod level;
 mod permission;
 
-pub use permission::{Permission, Role};
+pub use level::{AccessLevel, AccessSchedule, Always, Full, Open, Reading};
+pub use permission::{Needed, Permission, Role, needs};
+
+use std::{marker::PhantomData, ops::Deref};
 
 use primitives::{Email, Fault, FaultKind, MemberId, OrgId, SessionId, UserId};
 
@@ -41,16 +45,36 @@ pub struct Actor {
     pub session_id: SessionId,
     /// The member's role now, not when the token was made.
     pub role: Role,
+    /// How much the organization may use now.
+    pub level: AccessLevel,
 }
 
 impl Actor {
-    /// Refuses unless the member's role holds the permission.
-    pub fn require(&self, permission: Permission) -> Result<(), AccessError> {
+    /// The actor as one who may do this: refused unless the role holds the permission.
+    pub fn permit<P: Needed>(self) -> Result<Permit<P>, AccessError> {
+        let permission = P::PERMISSION;
         if self.role.holds(permission) {
-            Ok(())
+            Ok(Permit(self, PhantomData))
         } else {
             Err(AccessError::Forbidden { permission, role: self.role })
         }
+    }
+
+    /// Refuses work of a kind that is closed at the organization's access level.
+    pub fn require_open<L: Open>(&self) -> Result<(), AccessError> {
+        if L::at(self.level) { Ok(()) } else { Err(AccessError::Restricted { level: self.level }) }
+    }
+}
+
+/// An actor who holds a permission. What needs the permission takes this, so that nobody can forget to ask for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Permit<P>(Actor, PhantomData<P>);
+
+impl<P> Deref for Permit<P> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.0
     }
 }
 
@@ -70,17 +94,27 @@ pub enum AccessError {
         /// What the member is.
         role: Role,
     },
+    /// The organization's access level does not allow it.
+    #[error("the organization's access is {level}; whoever manages its billing can change that")]
+    Restricted {
+        /// How much it may use.
+        level: AccessLevel,
+    },
 }
 
 impl Fault for AccessError {
     fn kind(&self) -> FaultKind {
-        FaultKind::Forbidden
+        match self {
+            Self::NoOrganization | Self::Forbidden { .. } => FaultKind::Forbidden,
+            Self::Restricted { .. } => FaultKind::Unpaid,
+        }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::NoOrganization => "no_organization",
             Self::Forbidden { .. } => "forbidden",
+            Self::Restricted { .. } => "access_restricted",
         }
     }
 }
@@ -118,15 +152,33 @@ mod tests {
 
     fn actor(role: Role) -> Actor {
         let ids = Ids::sequence();
-        Actor { org_id: ids.next(), member_id: ids.next(), user_id: ids.next(), session_id: ids.next(), role }
+        let level = AccessLevel::ReadOnly;
+        Actor {
+            org_id: ids.next(),
+            member_id: ids.next(),
+            user_id: ids.next(),
+            session_id: ids.next(),
+            role,
+            level,
+        }
     }
 
     #[test]
     fn a_role_without_the_permission_is_refused_and_told_why() {
-        assert_eq!(actor(Role::Admin).require(Permission::ReadBilling), Ok(()));
-        let refused = actor(Role::Viewer).require(Permission::ReadBilling).unwrap_err();
+        let admin = actor(Role::Admin);
+        assert_eq!(*admin.permit::<needs::ReadBilling>().unwrap(), admin);
+        let refused = actor(Role::Viewer).permit::<needs::ReadBilling>().unwrap_err();
         assert_eq!(refused.to_string(), "the role viewer may not read the subscription");
         assert_eq!((refused.code(), refused.kind()), ("forbidden", FaultKind::Forbidden));
+    }
+
+    #[test]
+    fn what_the_access_level_closes_is_refused() {
+        let actor = actor(Role::Owner);
+        assert_eq!(actor.require_open::<Reading>(), Ok(()));
+        let refused = actor.require_open::<Full>().unwrap_err();
+        assert_eq!((refused.code(), refused.kind()), ("access_restricted", FaultKind::Unpaid));
+        assert!(refused.to_string().contains("read_only"), "{refused}");
     }
 
     #[test]

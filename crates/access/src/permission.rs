@@ -18,31 +18,79 @@ pub enum Role {
     Viewer,
 }
 
-/// One thing that a member may be allowed to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Permission {
+/// Makes [`Permission`], its table and a type for each permission, so that a new one is one line.
+macro_rules! permissions {
+    ($($(#[$doc:meta])+ $permission:ident: $name:literal, $words:literal, $($role:ident)|+;)+) => {
+        /// One thing that a member may be allowed to do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Permission {
+            $($(#[$doc])+ $permission,)+
+        }
+
+        impl Permission {
+            /// Every permission.
+            pub const ALL: &[Self] = &[$(Self::$permission),+];
+
+            /// Its name, as the API shows it: `members:read`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$permission => $name,)+
+                }
+            }
+        }
+
+        impl Role {
+            /// The whole table of who may do what.
+            pub fn holds(self, permission: Permission) -> bool {
+                match permission {
+                    $(Permission::$permission => matches!(self, $(Self::$role)|+),)+
+                }
+            }
+        }
+
+        impl fmt::Display for Permission {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$permission => $words,)+
+                })
+            }
+        }
+
+        /// The permissions as types, for [`Permit`](crate::Permit) and whoever asks for one.
+        pub mod needs {
+            $(
+                $(#[$doc])+
+                #[derive(Clone, Copy, Debug)]
+                pub struct $permission;
+
+                impl super::Needed for $permission {
+                    const PERMISSION: super::Permission = super::Permission::$permission;
+                }
+            )+
+        }
+    };
+}
+
+permissions! {
     /// Read the organization's own record.
-    ReadOrganization,
+    ReadOrganization: "org:read", "read the organization", Owner | Admin | Member | Viewer;
     /// List the members.
-    ReadMembers,
+    ReadMembers: "members:read", "read the members", Owner | Admin | Member | Viewer;
     /// See the state of the subscription.
-    ReadBilling,
+    ReadBilling: "billing:read", "read the subscription", Owner | Admin;
     /// Register and remove the caller's own devices.
-    ManageOwnDevices,
+    ManageOwnDevices: "own_devices:write", "manage devices", Owner | Admin | Member | Viewer;
+}
+
+/// A permission as a type.
+pub trait Needed: Send + Sync + 'static {
+    /// The permission.
+    const PERMISSION: Permission;
 }
 
 impl Role {
     /// Every role, the one that may do most first.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
-
-    /// The whole table of who may do what.
-    pub fn holds(self, permission: Permission) -> bool {
-        use Permission::{ManageOwnDevices, ReadBilling, ReadMembers, ReadOrganization};
-        match permission {
-            ReadOrganization | ReadMembers | ManageOwnDevices => true,
-            ReadBilling => matches!(self, Self::Owner | Self::Admin),
-        }
-    }
 }
 
 impl fmt::Display for Role {
@@ -56,17 +104,6 @@ impl fmt::Display for Role {
     }
 }
 
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadOrganization => "read the organization",
-            Self::ReadMembers => "read the members",
-            Self::ReadBilling => "read the subscription",
-            Self::ManageOwnDevices => "manage devices",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,15 +112,21 @@ mod tests {
     #[test]
     fn who_may_do_what() {
         let table = [
-            (Permission::ReadOrganization, "read the organization", "owner admin member viewer"),
-            (Permission::ReadMembers, "read the members", "owner admin member viewer"),
-            (Permission::ReadBilling, "read the subscription", "owner admin"),
-            (Permission::ManageOwnDevices, "manage devices", "owner admin member viewer"),
+            (Permission::ReadOrganization, "org:read", "read the organization", "owner admin member viewer"),
+            (Permission::ReadMembers, "members:read", "read the members", "owner admin member viewer"),
+            (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
+            (
+                Permission::ManageOwnDevices,
+                "own_devices:write",
+                "manage devices",
+                "owner admin member viewer",
+            ),
         ];
-        for (permission, words, roles) in table {
+        assert_eq!(Permission::ALL, table.map(|(permission, ..)| permission));
+        for (permission, name, words, roles) in table {
             let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.holds(permission)).collect();
             let may: Vec<_> = may.iter().map(ToString::to_string).collect();
-            assert_eq!((permission.to_string().as_str(), may.join(" ").as_str()), (words, roles));
+            assert_eq!((permission.name(), &*permission.to_string(), &*may.join(" ")), (name, words, roles));
         }
     }
 }

@@ -1,29 +1,11 @@
+use ::access::{AccessLevel, AccessSchedule};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use stripe_client::SubscriptionStatus;
-use utoipa::ToSchema;
 
 use crate::{
     Account, Rules,
     subscription::{Phase, SubscriptionRecord, earliest},
 };
-
-/// How much of the product an organization may use. There is no order: `export_only` allows what `suspended`
-/// does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AccessLevel {
-    /// Everything.
-    Full,
-    /// Everything, with a warning: a payment failed.
-    Grace,
-    /// Reading, exporting and paying.
-    ReadOnly,
-    /// Paying.
-    Suspended,
-    /// Exporting and paying.
-    ExportOnly,
-}
 
 /// The access level at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +51,13 @@ impl Account {
     /// How much the organization may use now: the one place that decides it.
     pub fn access(&self, now: Timestamp, rules: &Rules) -> Access {
         self.standing(now, rules).access(now, rules)
+    }
+
+    /// The same for all time from now on, if nothing else happens.
+    pub(crate) fn schedule(&self, now: Timestamp, rules: &Rules) -> AccessSchedule {
+        let first = self.access(now, rules);
+        let steps = std::iter::successors(first.until, |at| self.access(*at, rules).until);
+        AccessSchedule::new(first.level, steps.map(|at| (at, self.access(at, rules).level)))
     }
 }
 

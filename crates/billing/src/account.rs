@@ -3,7 +3,7 @@ use events::NewEvent;
 use jiff::Timestamp;
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
-use table::{Index, Item, Key};
+use table::{Changes, Index, Item, Key};
 
 use crate::{Fact, Rules, StripeState, Trial, TrialNotice, transition};
 
@@ -67,6 +67,16 @@ impl Account {
         let mut account = self.clone();
         facts.into_iter().for_each(|fact| account.stripe.add(fact));
         account
+    }
+
+    /// What the change to `next` means for whoever checks requests: nothing where it says nothing new about the time from
+    /// now on.
+    pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
+        let schedule = next.schedule(now, rules);
+        if schedule == self.schedule(now, rules) {
+            return Changes::new();
+        }
+        Changes::new().set(Key::Gate(self.tenant()), "access", &schedule)
     }
 
     /// What others are told when what we know from Stripe changes from this to `next`, in this order.

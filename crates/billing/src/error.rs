@@ -1,4 +1,3 @@
-use access::AccessError;
 use primitives::{Fault, FaultKind};
 use stripe_client::StripeError;
 use table::{CommitError, StoreError};
@@ -6,9 +5,6 @@ use table::{CommitError, StoreError};
 /// An operation on an organization's account did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
-    /// The caller may not do this.
-    #[error(transparent)]
-    Access(#[from] AccessError),
     /// The organization has no account.
     #[error("there is no subscription here")]
     NoAccount,
@@ -35,7 +31,6 @@ impl From<CommitError> for BillingError {
 impl Fault for BillingError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::Access(error) => error.kind(),
             Self::NoAccount => FaultKind::NotFound,
             Self::Contended => FaultKind::Unavailable,
             Self::Store(error) => error.kind(),
@@ -45,7 +40,6 @@ impl Fault for BillingError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Access(error) => error.code(),
             Self::NoAccount => "not_found",
             Self::Contended => "unavailable",
             Self::Store(error) => error.code(),
@@ -58,7 +52,7 @@ impl Fault for BillingError {
             Self::Contended => Some(1),
             Self::Store(error) => error.retry_after(),
             Self::Stripe(error) => error.retry_after(),
-            Self::Access(_) | Self::NoAccount => None,
+            Self::NoAccount => None,
         }
     }
 }

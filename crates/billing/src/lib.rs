@@ -28,12 +28,12 @@ mod subscriptions;
 mod transition;
 mod trial;
 
-pub use access::{Access, AccessLevel, Standing};
+pub use access::{Access, Standing};
 pub use account::Account;
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
 pub use notices::{NoticeRun, give_due_notices};
-pub use overview::{Overview, overview, start_trial};
+pub use overview::{Overview, overview, start_trial, trial_access};
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};

@@ -1,7 +1,7 @@
-use access::{Actor, Permission, Tenant};
+use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
 use events::{NewEvent, TrialStarted};
 use jiff::Timestamp;
-use primitives::OrgId;
+use primitives::{Ids, OrgId};
 use table::{Changes, Consistency, Item, Key, Table};
 
 use crate::{Access, Account, BillingError, Rules};
@@ -26,11 +26,19 @@ pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
     Changes::new().create(&account).publish(event)
 }
 
-/// The account of the actor's organization. One read of half the price as a rule; a second where an
-/// organization is so new that the first read does not see it yet.
-pub async fn overview(table: &Table, rules: &Rules, actor: &Actor) -> Result<Overview, BillingError> {
-    actor.require(Permission::ReadBilling)?;
-    let key = Key::Subscription(actor.tenant());
+/// How much a new organization may use, whose trial begins now.
+pub fn trial_access(now: Timestamp, rules: &Rules) -> AccessSchedule {
+    Account::open(Ids::unguessable(), now, rules).schedule(now, rules)
+}
+
+/// The account of the actor's organization. One read of half the price as a rule; a second where an organization is so
+/// new that the first read does not see it yet.
+pub async fn overview(
+    table: &Table,
+    rules: &Rules,
+    reader: &Permit<ReadBilling>,
+) -> Result<Overview, BillingError> {
+    let key = Key::Subscription(reader.tenant());
     let account: Account = match table.get(&key, Consistency::Eventual).await? {
         Some(account) => account,
         None => table.get(&key, Consistency::Strong).await?.ok_or(BillingError::NoAccount)?,

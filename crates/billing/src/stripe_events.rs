@@ -245,8 +245,9 @@ impl StripeEvents {
             changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });
         }
         if next != account {
-            changes = changes.replace(&next);
-            for event in account.events_towards(&next, self.table.clock().now(), &self.rules) {
+            let now = self.table.clock().now();
+            changes = changes.replace(&next).and(account.access_towards(&next, now, &self.rules));
+            for event in account.events_towards(&next, now, &self.rules) {
                 changes = changes.publish(event);
             }
         }

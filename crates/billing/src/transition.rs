@@ -2,6 +2,7 @@
 //! subscriptions counts is no news to anybody, and an attempt that never became a subscription has neither
 //! begun nor ended.
 
+use ::access::AccessLevel;
 use events::{
     InvoiceOverdue, NewEvent, SubscriptionActivated, SubscriptionCanceled, SubscriptionPastDue,
     SubscriptionPaymentFailed, SubscriptionPaymentSucceeded, SubscriptionUpdated,
@@ -9,7 +10,7 @@ use events::{
 use jiff::Timestamp;
 use table::Item;
 
-use crate::{AccessLevel, Account, Invoice, Rules, subscription::Phase};
+use crate::{Account, Invoice, Rules, subscription::Phase};
 
 pub(crate) fn events(before: &Account, after: &Account, now: Timestamp, rules: &Rules) -> Vec<NewEvent> {
     let publish = Publisher { account: before };

@@ -1,6 +1,6 @@
-use std::net::IpAddr;
+use std::{marker::PhantomData, net::IpAddr};
 
-use access::{AccessError, Actor, Principal};
+use access::{Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, StatusCode, header, request::Parts};
@@ -105,43 +105,67 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let client = Client::from_request_parts(parts, state).await?;
-        let edge: Edge = extension(parts)?;
-        let token = bearer(parts).ok_or_else(|| {
-            let detail = "send the access token as `Authorization: Bearer …`";
-            Problem::new(StatusCode::UNAUTHORIZED, "missing_token", detail)
-        })?;
-        let reads = matches!(parts.method, Method::GET | Method::HEAD);
-        let consistency = if reads { Consistency::Eventual } else { Consistency::Strong };
-        let principal = edge.authenticate(token, consistency).await.map_err(Problem::about_token)?;
+        let principal = principal(parts, consistency(parts)).await?;
         Ok(Self { principal, client })
     }
 }
 
-/// A signed-in member, acting in the session's organization.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// Who, in which organization.
-    pub actor: Actor,
-    /// From where.
-    pub client: Client,
+/// What a request changes is judged by what is so now, and not a moment ago.
+fn consistency(parts: &Parts) -> Consistency {
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    if reads { Consistency::Eventual } else { Consistency::Strong }
 }
 
-impl Member {
+async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal, Problem> {
+    let edge: Edge = extension(parts)?;
+    let token = bearer(parts).ok_or_else(|| {
+        let detail = "send the access token as `Authorization: Bearer …`";
+        Problem::new(StatusCode::UNAUTHORIZED, "missing_token", detail)
+    })?;
+    edge.authenticate(token, consistency).await.map_err(Problem::about_token)
+}
+
+/// A signed-in member, acting in the session's organization, who holds the permission `P`, while the organization's access
+/// level is one that the work `L` is open at.
+///
+/// A handler cannot name it without saying both, and gets the tenant from nowhere else.
+#[derive(Clone, Debug)]
+pub struct Member<P, L> {
+    /// Who, in which organization, with the permission.
+    pub permit: Permit<P>,
+    /// From where.
+    pub client: Client,
+    open: PhantomData<L>,
+}
+
+impl<P, L> Member<P, L> {
     /// The cause of what the member does.
     pub fn cause(&self) -> Cause {
-        let member_id = Some(self.actor.member_id);
-        self.client.cause_by(ActorRef::User { user_id: self.actor.user_id, member_id })
+        let member_id = Some(self.permit.member_id);
+        self.client.cause_by(ActorRef::User { user_id: self.permit.user_id, member_id })
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Member {
+impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for Member<P, L> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        let actor = caller.principal.actor.ok_or(AccessError::NoOrganization)?;
-        Ok(Self { actor, client: caller.client })
+        let Caller { principal: seen, client } = Caller::from_request_parts(parts, state).await?;
+        let mut permitted = permit::<P, L>(&seen);
+        // what an eventual read would refuse may be a moment old
+        if permitted.is_err() && seen.actor.is_some() && consistency(parts) == Consistency::Eventual {
+            permitted = permit::<P, L>(&principal(parts, Consistency::Strong).await?);
+        }
+        Ok(Self { permit: permitted?, client, open: PhantomData })
     }
+}
+
+fn permit<P: Needed, L: Open>(principal: &Principal) -> Result<Permit<P>, Problem> {
+    let actor = principal.in_org()?;
+    let permit = actor.permit().map_err(|error| Problem::from(error).needed(P::PERMISSION.name(), None))?;
+    let open = actor.require_open::<L>();
+    open.map_err(|error| Problem::from(error).needed(L::NAME, Some(actor.level)))?;
+    Ok(permit)
 }
 
 /// RFC 6750, section 2.1.

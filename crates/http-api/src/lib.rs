@@ -11,6 +11,7 @@ mod edge;
 mod idempotency;
 mod limits;
 mod middleware;
+mod needs;
 mod openapi;
 mod problem;
 
@@ -21,6 +22,7 @@ pub use edge::{Authenticate, Edge, EdgeSettings};
 pub use idempotency::Answer;
 pub use limits::Limiter;
 pub use middleware::SECURITY_HEADERS;
+pub use needs::{NEEDS, Needs, needing};
 pub use openapi::Problems;
 pub use problem::{FieldError, Problem, ProblemDocument, not_found};
 
@@ -31,4 +33,4 @@ pub use axum::{
 };
 pub use http::{self, StatusCode};
 pub use utoipa::ToSchema;
-pub use utoipa_axum::{router::OpenApiRouter, routes};
+pub use utoipa_axum::{self, router::OpenApiRouter};

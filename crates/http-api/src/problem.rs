@@ -1,5 +1,6 @@
 use std::{error::Error, fmt};
 
+use access::AccessLevel;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use primitives::{Fault, FaultKind};
@@ -35,6 +36,12 @@ pub struct ProblemDocument {
     /// What is wrong with which part of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What the caller lacks: the permission, or the kind of access.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needed: Option<&'static str>,
+    /// How much the organization may use, where that is what refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<AccessLevel>,
     #[serde(skip)]
     retry_after: Option<u64>,
     /// Whether it is about an access token that was sent.
@@ -78,6 +85,8 @@ impl Problem {
             instance: None,
             code,
             errors: Vec::new(),
+            needed: None,
+            access: None,
             retry_after: None,
             about_token: false,
             cause: None,
@@ -90,6 +99,14 @@ impl Problem {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail);
         problem.0.errors = errors;
         problem
+    }
+
+    /// What is lacking, and how much the organization may use where that is what refuses.
+    #[must_use]
+    pub(crate) fn needed(mut self, needed: &'static str, access: Option<AccessLevel>) -> Self {
+        self.0.needed = Some(needed);
+        self.0.access = access;
+        self
     }
 
     /// When another attempt makes sense, in seconds.
@@ -142,6 +159,7 @@ impl<F: Fault> From<F> for Problem {
             FaultKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             FaultKind::Unauthenticated => StatusCode::UNAUTHORIZED,
             FaultKind::Forbidden => StatusCode::FORBIDDEN,
+            FaultKind::Unpaid => StatusCode::PAYMENT_REQUIRED,
             FaultKind::NotFound => return not_found(),
             FaultKind::Gone => StatusCode::GONE,
             FaultKind::Conflict => StatusCode::CONFLICT,

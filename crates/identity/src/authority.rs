@@ -3,10 +3,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use access::{Actor, Principal, Role, Tenant};
+use access::{AccessLevel, AccessSchedule, Actor, Principal, Role, Tenant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use primitives::{SignedDuration, Timestamp, UserId, json};
+use primitives::{OrgId, SignedDuration, Timestamp, UserId, json};
 use serde::Deserialize;
 use table::{Consistency, Key, Table};
 
@@ -75,11 +75,13 @@ struct MembershipFacts {
     sessions_valid_after: Option<Timestamp>,
 }
 
-/// The facts about an organization that decide the same.
+/// The facts about an organization that decide the same. Without an id it was never created, whoever wrote something there.
 #[derive(Deserialize)]
-struct OrgFacts {
+struct Gate {
+    org_id: Option<OrgId>,
     sessions_valid_after: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    access: Option<AccessSchedule>,
 }
 
 impl Authority {
@@ -120,9 +122,9 @@ impl Authority {
     ) -> Result<Principal, AuthenticationError> {
         let mut keys = vec![Key::User(claims.sub)];
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
-        let place = membership.map(|(tenant, member)| (Key::Member(tenant, member), Key::Org(tenant)));
-        if let Some((member, org)) = &place {
-            keys.extend([member.clone(), org.clone()]);
+        let place = membership.map(|(tenant, member)| (Key::Member(tenant, member), Key::Gate(tenant)));
+        if let Some((member, gate)) = &place {
+            keys.extend([member.clone(), gate.clone()]);
         }
         let mut found = self.0.table.get_many(&keys, consistency).await?;
         let user: User = found.take(&Key::User(claims.sub))?.ok_or(AuthenticationError::SessionEnded)?;
@@ -131,20 +133,25 @@ impl Authority {
         }
         let User { user_id, email, .. } = user;
         let mut principal = Principal { user_id, email, session_id: claims.sid, actor: None };
-        if let (Some((tenant, member_id)), Some((member, org))) = (membership, place) {
-            let facts = (found.take::<MembershipFacts>(&member)?, found.take::<OrgFacts>(&org)?);
-            if let (Some(membership), Some(org)) = facts {
-                let valid_after = membership.sessions_valid_after.max(org.sessions_valid_after);
+        if let (Some((tenant, member_id)), Some((member, gate))) = (membership, place) {
+            let facts = (found.take::<MembershipFacts>(&member)?, found.take::<Gate>(&gate)?);
+            if let (Some(membership), Some(gate)) = facts {
+                let valid_after = membership.sessions_valid_after.max(gate.sessions_valid_after);
                 if valid_after.is_some_and(|after| claims.issued_at() <= after) {
                     return Err(AuthenticationError::SessionEnded);
                 }
-                if membership.user_id == user_id && org.deleted_at.is_none() {
+                let is_there = gate.org_id == Some(tenant.org_id()) && gate.deleted_at.is_none();
+                if membership.user_id == user_id && is_there {
+                    let now = self.0.table.clock().now();
+                    // how much an organization may use that nobody said it of, is nothing
+                    let level = gate.access.map_or(AccessLevel::Suspended, |access| access.at(now));
                     principal.actor = Some(Actor {
                         org_id: tenant.org_id(),
                         member_id,
                         user_id,
                         session_id: claims.sid,
                         role: membership.role,
+                        level,
                     });
                 }
             }

@@ -183,18 +183,18 @@ impl<T> Rotating<T> {
 
 impl CursorKeys for Rotating<Keys<CursorKey>> {
     fn at_hand(&self) -> BoxFuture<'_, Result<Arc<Keys<CursorKey>>, StoreError>> {
-        Box::pin(async { self.get().await.map_err(store_error) })
+        Box::pin(async { self.get().await.map_err(|error| store_error(&error)) })
     }
 
     fn newer<'a>(
         &'a self,
         known: &'a Arc<Keys<CursorKey>>,
     ) -> BoxFuture<'a, Result<Option<Arc<Keys<CursorKey>>>, StoreError>> {
-        Box::pin(async { self.newer(known).await.map_err(store_error) })
+        Box::pin(async { self.newer(known).await.map_err(|error| store_error(&error)) })
     }
 }
 
-fn store_error(error: SecretError) -> StoreError {
+fn store_error(error: &SecretError) -> StoreError {
     StoreError::Unavailable {
         operation: "GetSecretValue",
         code: "cursors".to_owned(),

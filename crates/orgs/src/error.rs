@@ -1,4 +1,3 @@
-use access::AccessError;
 use primitives::{Fault, FaultKind};
 use table::{CommitError, StoreError};
 
@@ -20,9 +19,6 @@ pub enum OrgError {
     /// The organization is not there.
     #[error("there is no such organization")]
     NotFound,
-    /// The caller may not do this.
-    #[error(transparent)]
-    Access(#[from] AccessError),
     /// The table could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -36,7 +32,6 @@ impl Fault for OrgError {
         match self {
             Self::SlugTaken | Self::SlugReserved | Self::TooManyMemberships { .. } => FaultKind::Conflict,
             Self::NotFound => FaultKind::NotFound,
-            Self::Access(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Commit(error) => error.kind(),
         }
@@ -48,7 +43,6 @@ impl Fault for OrgError {
             Self::SlugReserved => "slug_reserved",
             Self::TooManyMemberships { .. } => "too_many_memberships",
             Self::NotFound => "not_found",
-            Self::Access(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Commit(error) => error.code(),
         }

@@ -1,4 +1,4 @@
-use access::{Actor, Permission, Role, Tenant};
+use access::{Permission, Permit, Role, Tenant, needs::ReadMembers};
 use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{CursorKeys, Index, Item, Key, Query, Table};
@@ -76,12 +76,11 @@ impl Item for Membership {
 pub async fn members(
     table: &Table,
     cursors: &dyn CursorKeys,
-    actor: &Actor,
+    reader: &Permit<ReadMembers>,
     limit: Limit,
     cursor: Option<&str>,
 ) -> Result<Page<Member>, OrgError> {
-    actor.require(Permission::ReadMembers)?;
-    let query = Query::prefix("member", Key::Org(actor.tenant()).pk(), "MEMBER#");
+    let query = Query::prefix("member", Key::Org(reader.tenant()).pk(), "MEMBER#");
     Ok(table.page(&query, limit, cursor, cursors).await?)
 }
 

@@ -1,4 +1,4 @@
-use access::{Actor, Permission, Role, Tenant};
+use access::{AccessSchedule, Permit, Role, Tenant, needs::ReadOrganization};
 use events::{MemberAdded, NewEvent, OrganizationCreated};
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,6 @@ pub struct Org {
     pub slug: Slug,
     /// Since when.
     pub created_at: Timestamp,
-    /// Tokens from before are void: moved when the organization is suspended.
-    pub sessions_valid_after: Option<Timestamp>,
-    /// Since when it is deleted.
-    pub deleted_at: Option<Timestamp>,
     #[serde(default)]
     version: u64,
 }
@@ -46,6 +42,28 @@ struct SlugOwner {
 impl Item for SlugOwner {
     fn key(&self) -> Key {
         Key::SlugOwner(self.slug.clone())
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// All that a request has to know of its organization, in one item: whether it is there, since when its tokens count, and
+/// how much it may use. Billing writes `access` when it changes, in the transaction of the change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Gate {
+    org_id: OrgId,
+    sessions_valid_after: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    access: AccessSchedule,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Item for Gate {
+    fn key(&self) -> Key {
+        Key::Gate(Tenant::trusted(self.org_id))
     }
 
     fn version(&self) -> u64 {
@@ -79,17 +97,20 @@ fn memberships(user_id: UserId) -> Tally {
     Tally::new(Key::Caps(user_id), MOST_MEMBERSHIPS)
 }
 
-/// Decides on a new organization with its founder as the owner. When the commit fails, [`refusal`] tells why.
+/// Decides on a new organization with its founder as the owner; `access` says how much one may use that is created at
+/// this time. When the commit fails, [`refusal`] tells why.
 pub fn create(
     table: &Table,
     founder: &Founder,
     name: &Name,
     slug: Slug,
+    access: impl FnOnce(Timestamp) -> AccessSchedule,
 ) -> Result<(NewOrg, Changes), OrgError> {
     if slug.is_reserved() {
         return Err(OrgError::SlugReserved);
     }
-    Ok(found(table.ids(), founder, name, slug, table.clock().now()))
+    let now = table.clock().now();
+    Ok(found(table.ids(), founder, name, slug, access(now), now))
 }
 
 /// Why an organization that was decided on could not be stored.
@@ -103,16 +124,16 @@ pub fn refusal(error: CommitError, new: &NewOrg) -> OrgError {
     }
 }
 
-fn found(ids: &Ids, founder: &Founder, name: &Name, slug: Slug, now: Timestamp) -> (NewOrg, Changes) {
-    let org = Org {
-        org_id: ids.next(),
-        name: name.to_string(),
-        slug,
-        created_at: now,
-        sessions_valid_after: None,
-        deleted_at: None,
-        version: 0,
-    };
+fn found(
+    ids: &Ids,
+    founder: &Founder,
+    name: &Name,
+    slug: Slug,
+    access: AccessSchedule,
+    now: Timestamp,
+) -> (NewOrg, Changes) {
+    let org = Org { org_id: ids.next(), name: name.to_string(), slug, created_at: now, version: 0 };
+    let gate = Gate { org_id: org.org_id, sessions_valid_after: None, deleted_at: None, access, version: 0 };
     let owner = Member {
         org_id: org.org_id,
         member_id: ids.next(),
@@ -126,6 +147,7 @@ fn found(ids: &Ids, founder: &Founder, name: &Name, slug: Slug, now: Timestamp) 
     let changes = Changes::new()
         .create(&SlugOwner { slug: org.slug.clone(), org_id: org.org_id, version: 0 })
         .create(&org)
+        .create(&gate)
         .publish(created(&org, founder))
         .and(join(&org, &owner));
     (NewOrg { org, owner }, changes)
@@ -159,9 +181,8 @@ fn created(org: &Org, founder: &Founder) -> NewEvent {
 }
 
 /// The actor's organization. One that an eventual read misses may be a moment old: it is read again, strongly, before it is not there.
-pub async fn current(table: &Table, actor: &Actor) -> Result<Org, OrgError> {
-    actor.require(Permission::ReadOrganization)?;
-    let key = Key::Org(actor.tenant());
+pub async fn current(table: &Table, reader: &Permit<ReadOrganization>) -> Result<Org, OrgError> {
+    let key = Key::Org(reader.tenant());
     if let Some(org) = table.get(&key, Consistency::Eventual).await? {
         return Ok(org);
     }

@@ -10,6 +10,8 @@ pub enum FaultKind {
     Unauthenticated,
     /// Somebody is signed in but may not do this.
     Forbidden,
+    /// It may be done again when somebody has paid.
+    Unpaid,
     /// There is no such thing, or none that the caller may know of.
     NotFound,
     /// It was there and cannot be had any more.

@@ -21,12 +21,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Edit {
     pub(crate) expression: String,
-    pub(crate) condition: String,
+    pub(crate) condition: Option<String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) values: Attributes,
 }
 
 impl Edit {
+    /// One attribute, under no condition.
+    pub(crate) fn set(attribute: &str, value: AttributeValue) -> Self {
+        let names = [("#attribute", attribute), ("#version", VERSION)];
+        let values = vec![(":value", value), (":one", number(1))];
+        let edit = Self::new("SET #attribute = :value ADD #version :one", "", &names, values);
+        Self { condition: None, ..edit }
+    }
+
     fn new(
         expression: &str,
         condition: &str,
@@ -37,7 +45,7 @@ impl Edit {
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
         Self {
             expression: expression.to_owned(),
-            condition: condition.to_owned(),
+            condition: Some(condition.to_owned()),
             names: names.collect(),
             values: values.collect(),
         }

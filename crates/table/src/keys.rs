@@ -47,6 +47,8 @@ pub enum Key {
     SigningKeys,
     /// An organization.
     Org(Tenant),
+    /// All that a request has to know of its organization.
+    Gate(Tenant),
     /// Whose a slug is: keeps slugs unique.
     SlugOwner(Slug),
     /// A person's place in an organization, seen from the organization.
@@ -95,6 +97,7 @@ impl Key {
             Self::KnownNetwork(..) => "known_network",
             Self::SigningKeys => "signing_keys",
             Self::Org(..) => "org",
+            Self::Gate(..) => "gate",
             Self::SlugOwner(..) => "slug_owner",
             Self::Member(..) => "member",
             Self::Subscription(..) => "subscription",
@@ -131,6 +134,7 @@ impl Key {
             Self::Org(tenant) | Self::Member(tenant, _) | Self::Subscription(tenant) => {
                 format!("ORG#{}", tenant.org_id())
             }
+            Self::Gate(tenant) => format!("GATE#{}", tenant.org_id()),
             Self::SlugOwner(slug) => format!("SLUG#{slug}"),
             Self::StripeCustomer(customer) => format!("STRIPE_CUSTOMER#{customer}"),
             Self::StripeEvent(event) => format!("STRIPE_EVENT#{event}"),

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
 };
 use events::{ActorRef, Envelope, NewEvent};
+use serde::Serialize;
 
 use crate::{
     Item, Key,
@@ -110,6 +111,18 @@ impl Changes {
     /// Holds only if the condition does; changes nothing.
     pub fn require(self, key: Key, condition: Condition) -> Self {
         self.operation(key, Some(condition), Effect::Check)
+    }
+
+    /// Sets one attribute of an item, whatever was there, for a part of it that one domain alone decides about. The
+    /// condition that makes it right is another operation's of the same changes.
+    pub fn set(mut self, key: Key, attribute: &'static str, value: &impl Serialize) -> Self {
+        match serde_dynamo::to_attribute_value(value) {
+            Ok(value) => self.operation(key, None, Effect::Edit(Edit::set(attribute, value))),
+            Err(error) => {
+                self.error = self.error.or(Some(StoreError::shape(&key, error)));
+                self
+            }
+        }
     }
 
     /// Publishes the event, and writes the audit row about it. Behind those of the same history that were added before.
@@ -292,7 +305,7 @@ impl Table {
                 .table_name(&self.name)
                 .set_key(Some(key_attributes(&operation.key)))
                 .update_expression(edit.expression)
-                .condition_expression(edit.condition)
+                .set_condition_expression(edit.condition)
                 .set_expression_attribute_names(Some(edit.names))
                 .set_expression_attribute_values(Some(edit.values))
                 .build()

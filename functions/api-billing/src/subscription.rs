@@ -1,4 +1,5 @@
-use billing::{AccessLevel, Invoice, Overview, Subscription, overview};
+use access::{AccessLevel, Always, needs::ReadBilling};
+use billing::{Invoice, Overview, Subscription, overview};
 use http_api::{Answer, IntoResponse, Member, Problem, Problems, Response, State, ToSchema};
 use primitives::Timestamp;
 use serde::Serialize;
@@ -119,8 +120,11 @@ struct StripeInvoice {
     responses((status = 200, description = "The subscription", body = SubscriptionAnswer), Problems),
     extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
 )]
-pub(crate) async fn show(State(api): State<Api>, member: Member) -> Result<Response, Problem> {
-    let seen = overview(&api.table, &api.rules, &member.actor).await?;
+pub(crate) async fn show(
+    State(api): State<Api>,
+    member: Member<ReadBilling, Always>,
+) -> Result<Response, Problem> {
+    let seen = overview(&api.table, &api.rules, &member.permit).await?;
     Ok(Answer::ok(&SubscriptionAnswer::from(&seen)).into_response())
 }
 

@@ -1,4 +1,4 @@
-use access::Permission;
+use access::{Always, needs::ManageOwnDevices};
 use events::DevicePlatform;
 use garde::Validate;
 use http_api::{
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use table::Claim;
 
 use crate::Api;
+
+/// A member with devices of their own, whatever the organization may use.
+type OwnDevices = Member<ManageOwnDevices, Always>;
 
 /// The service that carries notifications to a device.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -141,18 +144,17 @@ pub(crate) struct Which {
 )]
 pub(crate) async fn register(
     State(api): State<Api>,
-    member: Member,
+    member: OwnDevices,
     command: Command<RegisterDevice>,
 ) -> Result<Response, Problem> {
-    member.actor.require(Permission::ManageOwnDevices)?;
     let table = api.table.clone();
-    let person = member.actor.user_id;
+    let person = member.permit.user_id;
     command.once(&table, &person, |input, claim| registered(api, member, input, claim)).await
 }
 
 async fn registered(
     api: Api,
-    member: Member,
+    member: OwnDevices,
     input: RegisterDevice,
     claim: Option<Claim>,
 ) -> Result<Answer, Problem> {
@@ -162,7 +164,7 @@ async fn registered(
     };
     let kept =
         |registered: &push::Registered| claim.clone().map(|claim| (claim, answer(registered).stored()));
-    let (person, new) = ((member.actor.user_id, member.actor.session_id), input.try_into()?);
+    let (person, new) = ((member.permit.user_id, member.permit.session_id), input.try_into()?);
     let registered = api.devices.register(&member.cause(), &api.applications, person, &new, kept).await?;
     Ok(answer(&registered))
 }
@@ -180,11 +182,10 @@ async fn registered(
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    member: Member,
+    member: OwnDevices,
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    member.actor.require(Permission::ManageOwnDevices)?;
-    let (person, limit, cursor) = (member.actor.user_id, which.limit, which.cursor.as_deref());
+    let (person, limit, cursor) = (member.permit.user_id, which.limit, which.cursor.as_deref());
     let page = api.devices.list(&*api.cursors, person, limit, cursor).await;
     Ok(Answer::ok(&page?.map(Device::from)).into_response())
 }
@@ -200,11 +201,10 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,
-    member: Member,
+    member: OwnDevices,
     PathParameter(id): PathParameter,
 ) -> Result<Response, Problem> {
-    member.actor.require(Permission::ManageOwnDevices)?;
     let Ok(id) = id.parse::<DeviceId>() else { return Ok(not_found().into_response()) };
-    api.devices.remove(&member.cause(), member.actor.user_id, id).await?;
+    api.devices.remove(&member.cause(), member.permit.user_id, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -37,5 +37,8 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(devices::register, devices::list)).routes(routes!(devices::remove))
+    OpenApiRouter::new()
+        .routes(routes!(devices::register))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::remove))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::Principal;
+use access::{AccessLevel, AccessSchedule, Principal};
 use events::ActorRef;
 use identity::{
     Issuer, LinkKey, Policy, Proof, SessionKey, login_history, open_proof, publish_signing_key,
@@ -64,7 +64,9 @@ impl World {
         let founder = Founder { user_id, email: email.parse().unwrap() };
         let slug = email.split('@').next().unwrap().parse().unwrap();
         let name = "Acme".parse().unwrap();
-        let (new, changes) = orgs::create(&table, &founder, &name, slug).unwrap();
+        let (new, changes) =
+            orgs::create(&table, &founder, &name, slug, |_| AccessSchedule::new(AccessLevel::Full, []))
+                .unwrap();
         table.commit(&cause, changes).await.unwrap();
         let person = Principal { user_id, email: founder.email, session_id, actor: None };
         let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();

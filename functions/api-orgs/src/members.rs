@@ -1,4 +1,4 @@
-use access::Role;
+use access::{Reading, Role, needs::ReadMembers};
 use http_api::{Answer, IntoResponse, Member, Parameters, Problem, Problems, Response, State, ToSchema};
 use primitives::{Limit, Page};
 use serde::{Deserialize, Serialize};
@@ -53,14 +53,14 @@ impl From<orgs::Member> for OrganizationMember {
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page of members", body = Page<OrganizationMember>), Problems),
-    extensions(("x-gantry-codes" = json!(["no_organization"]))),
+    extensions(("x-gantry-codes" = json!(["access_restricted", "no_organization"]))),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    member: Member,
+    member: Member<ReadMembers, Reading>,
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let (table, actor, limit, cursor) = (&api.table, &member.actor, which.limit, which.cursor.as_deref());
-    let page = orgs::members(table, &*api.cursors, actor, limit, cursor).await;
+    let (table, reader, limit, cursor) = (&api.table, &member.permit, which.limit, which.cursor.as_deref());
+    let page = orgs::members(table, &*api.cursors, reader, limit, cursor).await;
     Ok(Answer::ok(&page?.map(OrganizationMember::from)).into_response())
 }

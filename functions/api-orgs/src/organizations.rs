@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use access::{Always, needs::ReadOrganization};
 use garde::Validate;
 use http_api::{
     Answer, Caller, Command, IntoResponse, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
@@ -82,7 +83,8 @@ async fn found(
     let (name, slug) = (parsed::<Name>(&input.name)?, parsed::<Slug>(&input.slug)?);
     let cause = caller.cause();
     let founder = Founder { user_id: caller.principal.user_id, email: caller.principal.email };
-    let (new, changes) = orgs::create(&api.table, &founder, &name, slug)?;
+    let access = |now| billing::trial_access(now, &api.billing);
+    let (new, changes) = orgs::create(&api.table, &founder, &name, slug, access)?;
     let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
     let answer = Answer::new(StatusCode::CREATED, &Organization::from(new.org.clone()));
     let changes = changes.and(trial).answer(claim, answer.stored());
@@ -106,7 +108,10 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> 
     responses((status = 200, description = "The organization", body = Organization), Problems),
     extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
 )]
-pub(crate) async fn current(State(api): State<Api>, member: Member) -> Result<Response, Problem> {
-    let org = orgs::current(&api.table, &member.actor).await?;
+pub(crate) async fn current(
+    State(api): State<Api>,
+    member: Member<ReadOrganization, Always>,
+) -> Result<Response, Problem> {
+    let org = orgs::current(&api.table, &member.permit).await?;
     Ok(Answer::ok(&Organization::from(org)).into_response())
 }

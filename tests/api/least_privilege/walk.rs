@@ -24,12 +24,13 @@ pub(crate) async fn everything(product: &Product) {
     rotations(product).await;
     operator(product).await;
     refused_mails(product).await;
-    operator_and_stripe(product, &beta).await;
+    operator_and_stripe(product).await;
 }
 
 /// Two events that an older version did not understand: one can be applied now, the other has to wait for its
 /// customer.
-async fn operator_and_stripe(product: &Product, org_id: &str) {
+async fn operator_and_stripe(product: &Product) {
+    let (_, org_id) = product.owner("gus@example.com", "gus-and-sons").await;
     let event = |number: usize, metadata: Value| {
         let customer = format!("cus_operator{number}");
         let object = json!({ "id": format!("sub_operator{number}"), "customer": customer, "status": "active",

@@ -284,6 +284,7 @@ fn fault_kind(kind: &Expr) -> Option<FaultKind> {
         "Invalid" => FaultKind::Invalid,
         "Unauthenticated" => FaultKind::Unauthenticated,
         "Forbidden" => FaultKind::Forbidden,
+        "Unpaid" => FaultKind::Unpaid,
         "NotFound" => FaultKind::NotFound,
         "Gone" => FaultKind::Gone,
         "Conflict" => FaultKind::Conflict,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ::access::AccessLevel;
 use proptest::prelude::*;
 use stripe_client::{BillingReason, InvoiceChange, InvoiceStatus, SubscriptionStatus};
 
 use crate::{
-    Access, AccessLevel, Account, Fact, Rank, Rules, Stamp, Standing, Subscription,
+    Access, Account, Fact, Rank, Rules, Stamp, Standing, Subscription,
     samples::{DAY, account, at, invoice_of, stamp, subscription},
     subscriptions::{KEPT, UNPAID},
 };

@@ -1,7 +1,8 @@
 //! Events from Stripe against a real engine: once each, in any order, none lost.
 
 use crate::support::{Log, World, cause, event, invoice, subscription};
-use billing::{AccessLevel, BillingError, ParkReason, Received, Replay, Rules, StripeEvents};
+use access::AccessLevel;
+use billing::{BillingError, ParkReason, Received, Replay, Rules, StripeEvents};
 use futures::future::join_all;
 use primitives::{Ids, OrgId};
 use serde_json::{Value, json};

@@ -1,19 +1,21 @@
 //! Trials against a real engine: the schedule that gives notices, and what members see.
 
 use crate::support::{DAY, World, cause};
-use access::{Actor, Role};
-use billing::{AccessLevel, BillingError, NoticeRun, Rules, give_due_notices, overview};
+use access::{AccessError, AccessLevel, Actor, Permit, Role, needs::ReadBilling};
+use billing::{BillingError, NoticeRun, Rules, give_due_notices, overview};
 use futures::future::join_all;
 use primitives::{Fault, FaultKind, Ids, OrgId, SignedDuration};
 
-fn actor(org_id: OrgId, role: Role) -> Actor {
-    Actor {
+fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError> {
+    let actor = Actor {
         org_id,
         member_id: Ids::unguessable(),
         user_id: Ids::unguessable(),
         session_id: Ids::unguessable(),
         role,
-    }
+        level: AccessLevel::Full,
+    };
+    actor.permit()
 }
 
 impl World {
@@ -124,7 +126,7 @@ async fn without_time_left_nothing_is_begun() {
 #[tokio::test]
 async fn owners_see_the_trial_and_what_it_gives() {
     let world = World::new().await;
-    let owner = actor(world.org_id, Role::Owner);
+    let owner = reader(world.org_id, Role::Owner).unwrap();
     world.table.usage().take();
     let seen = overview(&world.table, &Rules::default(), &owner).await.unwrap();
     let calls = world.table.usage().take();
@@ -141,10 +143,9 @@ async fn owners_see_the_trial_and_what_it_gives() {
 async fn members_and_strangers_see_nothing() {
     let world = World::new().await;
     for role in [Role::Member, Role::Viewer] {
-        let refused = overview(&world.table, &Rules::default(), &actor(world.org_id, role)).await;
-        assert_eq!(refused.unwrap_err().kind(), FaultKind::Forbidden);
+        assert_eq!(reader(world.org_id, role).unwrap_err().kind(), FaultKind::Forbidden);
     }
-    let stranger = actor(Ids::unguessable(), Role::Owner);
+    let stranger = reader(Ids::unguessable(), Role::Owner).unwrap();
     let missing = overview(&world.table, &Rules::default(), &stranger).await;
     assert!(matches!(missing, Err(BillingError::NoAccount)));
 }

@@ -168,7 +168,7 @@ struct Part {
 impl Item for Part {
     fn key(&self) -> Key {
         let tenant = Tenant::trusted(self.org_id);
-        self.member_id.map_or(Key::Org(tenant), |member| Key::Member(tenant, member))
+        self.member_id.map_or(Key::Gate(tenant), |member| Key::Member(tenant, member))
     }
 
     fn version(&self) -> u64 {

@@ -1,0 +1,94 @@
+//! What a route needs of its caller, read from the types of its handler's arguments and written into its description: so
+//! that the description, the tests and the page of permissions cannot say anything else than the code does.
+
+use access::{Needed, Open};
+use axum::{extract::State, handler::Handler, http::HeaderMap};
+use serde_json::{Value, json};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::{Caller, Client, Command, Limiter, Member, Parameters, PathParameter, Problem, RawBody};
+
+/// The extension of an operation that says what it needs.
+pub const NEEDS: &str = "x-gantry-needs";
+
+/// What an argument of a handler asks of the caller.
+pub trait Needs {
+    /// As the description shows it; nothing where anybody may come.
+    fn needs() -> Option<Value> {
+        None
+    }
+}
+
+impl<S> Needs for State<S> {}
+impl Needs for HeaderMap {}
+impl Needs for Client {}
+impl Needs for Limiter {}
+impl Needs for PathParameter {}
+impl<const LIMIT: usize> Needs for RawBody<LIMIT> {}
+impl<T> Needs for Command<T> {}
+impl<T> Needs for Parameters<T> {}
+
+impl Needs for Caller {
+    fn needs() -> Option<Value> {
+        Some(json!({ "caller": "session" }))
+    }
+}
+
+impl<P: Needed, L: Open> Needs for Member<P, L> {
+    fn needs() -> Option<Value> {
+        Some(json!({ "caller": "member", "permission": P::PERMISSION.name(), "access": L::NAME }))
+    }
+}
+
+/// Who gives another answer than a refusal where the caller is nobody needs a caller all the same.
+impl<T: Needs> Needs for Result<T, Problem> {
+    fn needs() -> Option<Value> {
+        T::needs()
+    }
+}
+
+impl Needs for ((),) {}
+
+/// The arguments of handlers: axum puts the way to the last one before them.
+macro_rules! arguments {
+    ($($argument:ident)+) => {
+        impl<Way, $($argument: Needs),+> Needs for (Way, $($argument,)+) {
+            fn needs() -> Option<Value> {
+                None$(.or_else($argument::needs))+
+            }
+        }
+    };
+}
+
+arguments!(A);
+arguments!(A B);
+arguments!(A B C);
+arguments!(A B C D);
+arguments!(A B C D E);
+arguments!(A B C D E F);
+
+/// The route with what its handler needs in its description. For [`routes!`](crate::routes).
+pub fn needing<H, T, S>(_handler: H, route: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: Needs,
+{
+    let (schemas, mut paths, router) = route;
+    let needs = T::needs().unwrap_or_else(|| json!({ "caller": "anybody" }));
+    for item in paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let extensions = operation.extensions.get_or_insert_default();
+            extensions.insert(NEEDS.to_owned(), needs.clone());
+        }
+    }
+    (schemas, paths, router)
+}
+
+/// The route of a handler, for `OpenApiRouter::routes`: what the handler needs of its caller is in the description.
+#[macro_export]
+macro_rules! routes {
+    ($($handler:tt)+) => {
+        $crate::needing($($handler)+, $crate::utoipa_axum::routes!($($handler)+))
+    };
+}
