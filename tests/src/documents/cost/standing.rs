@@ -1,15 +1,12 @@
 //! What is paid for because it is there, used or not: counted from the templates.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::{
     conditions::{self, Parameters},
-    template::{Resource, Template, repository},
+    template::{Resource, Template},
 };
 
 /// Hours of a month, as AWS counts them.
@@ -111,7 +108,7 @@ impl Stacks {
             let megabytes = function.property("MemorySize").as_f64().unwrap_or(128.0);
             self.memory.insert(function.name().to_owned(), megabytes / 1024.0);
             let answers = function.events().any(|(_, kind, _)| kind == "Api");
-            let metrics = counted(function.name()) + if answers { METRICS_OF_ANSWERS } else { 0.0 };
+            let metrics = if answers { METRICS_OF_ANSWERS } else { 0.0 };
             add(&mut self.standing, Counts::from([("metric", metrics)]));
             for (_, kind, properties) in function.events() {
                 match kind {
@@ -183,13 +180,6 @@ fn add(to: &mut Counts, counts: Counts) {
     for (name, quantity) in counts {
         *to.entry(name).or_default() += quantity;
     }
-}
-
-/// What a function counts itself (`Host::count`).
-fn counted(function: &str) -> f64 {
-    let source = repository().join("functions").join(function).join("src/lib.rs");
-    let source = fs::read_to_string(source).unwrap_or_default();
-    f64::from(u32::try_from(source.matches("host.count(\"").count()).unwrap_or(0))
 }
 
 fn detailed_metrics(template: &Template, overrides: &Parameters) -> bool {
@@ -327,7 +317,6 @@ Conditions: {HasEgress: !Equals ['on', 'off']}
             source.split("metric(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(names, BTreeSet::from(["ServerErrors"]));
         assert!(source.contains(r#""Dimensions": [["environment"], ["function", "version"]]"#));
-        assert!((counted("hook-stripe") - 2.0).abs() < f64::EPSILON);
     }
 
     fn most(name: &str) -> f64 {
