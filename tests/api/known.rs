@@ -16,7 +16,7 @@ pub(crate) async fn table(product: &Product) -> Table {
     let clock = Clock::shifted(product.cloud.clock().shared_offset());
     let environment = product.cloud.environment().clone();
     let (host, _) = local::functions::build("stream-outbox", environment, clock, None).await.unwrap();
-    host.table().await.unwrap()
+    host.table().unwrap()
 }
 
 /// Writes an organization with these owners.

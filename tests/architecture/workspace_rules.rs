@@ -1,8 +1,8 @@
 //! Who may know what: the arrows of `docs/architecture.md`, read from `cargo metadata`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 
 use system_tests::template::repository;
 
@@ -23,33 +23,46 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "events" => [ground.as_slice(), &["access"]].concat(),
         "table" => [ground.as_slice(), &language].concat(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
+        // What is stored of people and sessions, which workers read too: without what makes tokens.
+        "identity-core" => [ground.as_slice(), &language, &["table"]].concat(),
+        "identity" => [ground.as_slice(), &language, &["table", "identity-core"]].concat(),
         domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table"]].concat(),
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
+        "lambda-host" => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
         // The one domain it knows: every edge asks identity who a token stands for.
-        "lambda-host" => [CLIENTS, &ground, &language, &["identity", "table", "http-api", "sends"]].concat(),
+        "http-host" => [ground.as_slice(), &["identity", "table", "http-api", "lambda-host"]].concat(),
         function if is_function(function) => {
-            [DOMAINS, CLIENTS, &ground, &language, &["table", "http-api", "lambda-host", "sends"]].concat()
+            let around = ["table", "http-api", "http-host", "lambda-host", "identity-core", "sends"];
+            [DOMAINS, CLIENTS, &ground, &language, &around].concat()
         }
         _ => return None,
     })
 }
 
 fn is_function(package: &str) -> bool {
-    let prefixes = ["api-", "hook-", "stream-", "queue-", "cron-", "rotate-"];
+    is_worker(package) || ["api-", "hook-"].iter().any(|prefix| package.starts_with(prefix))
+}
+
+/// A function that answers no HTTP.
+fn is_worker(package: &str) -> bool {
+    let prefixes = ["stream-", "queue-", "cron-", "rotate-"];
     package == "operator" || prefixes.iter().any(|prefix| package.starts_with(prefix))
 }
+
+/// What no worker links, directly or through others: the HTTP edge and the tokens of sessions.
+const NOT_FOR_WORKERS: &[&str] = &["axum", "http-api", "http-host", "lambda_http", "jsonwebtoken"];
 
 /// Crates of others that only some of ours may use, and why.
 const CONFINED: &[(&[&str], &[&str], &str)] = &[
     (
         &["lambda_runtime", "lambda_http", "aws_lambda_events"],
-        &["lambda-host", "function"],
-        "only functions and lambda-host know Lambda",
+        &["lambda-host", "http-host", "function"],
+        "only functions, lambda-host and http-host know Lambda",
     ),
     (
         &["axum", "tower-http", "utoipa-axum"],
-        &["http-api", "lambda-host", "function"],
-        "only http-api and functions know HTTP",
+        &["http-api", "http-host", "function"],
+        "only http-api, http-host and functions know HTTP",
     ),
     (&["aws-sdk-dynamodb", "serde_dynamo"], &["table", "lambda-host"], "only table knows key attributes"),
     (&["aws-config"], &["lambda-host"], "clients are built in one place, from one configuration"),
@@ -160,7 +173,7 @@ fn a_confined_crate_is_noticed() {
     );
     assert_noticed(
         &dependency_rule(&[edge("http-api", "lambda_http", false, true)]),
-        "only functions and lambda-host",
+        "only functions, lambda-host and http-host",
     );
 }
 
@@ -172,4 +185,69 @@ fn a_package_without_a_rule_is_noticed() {
 #[test]
 fn tests_may_know_more() {
     assert_none(&dependency_rule(&[edge("orgs", "test-support", true, false)]));
+}
+
+/// The packages that each package links, by name: without what only tests or build scripts take.
+type Links = BTreeMap<String, BTreeSet<String>>;
+
+fn links() -> Links {
+    let metadata = MetadataCommand::new()
+        .manifest_path(repository().join("Cargo.toml"))
+        .other_options(["--offline".to_owned()])
+        .exec()
+        .expect("cargo metadata resolves the workspace");
+    let name = |id: &PackageId| metadata[id].name.to_string();
+    let resolve = metadata.resolve.as_ref().expect("cargo metadata gives the graph");
+    let mut links = Links::new();
+    for node in &resolve.nodes {
+        let linked = node
+            .deps
+            .iter()
+            .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
+        links.entry(name(&node.id)).or_default().extend(linked.map(|dependency| name(&dependency.pkg)));
+    }
+    links
+}
+
+fn worker_rule(links: &Links) -> Vec<String> {
+    let mut problems = Vec::new();
+    for worker in links.keys().filter(|package| is_worker(package)) {
+        let mut reached_by = BTreeMap::from([(worker, None)]);
+        let mut next = vec![worker];
+        while let Some(from) = next.pop() {
+            for to in links.get(from).into_iter().flatten() {
+                reached_by.entry(to).or_insert_with(|| {
+                    next.push(to);
+                    Some(from)
+                });
+            }
+        }
+        for found in reached_by.keys().filter(|package| NOT_FOR_WORKERS.contains(&package.as_str())) {
+            let way = std::iter::successors(Some(*found), |at| reached_by[*at]);
+            let way: Vec<&str> = way.map(String::as_str).collect();
+            problems.push(format!(
+                "{worker} links {found} ({}): a worker answers no HTTP and reads no token. Take lambda-host and \
+                 identity-core, or move what it needs into one of them.",
+                way.join(" < ")
+            ));
+        }
+    }
+    problems
+}
+
+#[test]
+fn workers_link_neither_http_nor_tokens() {
+    let links = links();
+    assert!(links["api-orgs"].contains("http-host") && links["queue-mail"].contains("lambda-host"));
+    assert_none(&worker_rule(&links));
+}
+
+#[test]
+fn a_worker_that_links_http_is_noticed() {
+    let mut links = links();
+    links.get_mut("lambda-host").unwrap().insert("http-api".to_owned());
+    let problems = worker_rule(&links);
+    assert_noticed(&problems, "queue-mail links axum (axum < http-api < lambda-host < queue-mail)");
+    assert_noticed(&problems, "operator links http-api");
+    assert!(!problems.iter().any(|problem| problem.starts_with("api-")), "{problems:?}");
 }

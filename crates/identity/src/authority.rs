@@ -5,6 +5,7 @@ use std::{
 
 use access::{AccessLevel, AccessSchedule, Actor, Principal, Role, Tenant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use identity_core::User;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use primitives::{OrgId, SignedDuration, Timestamp, UserId, json};
 use serde::Deserialize;
@@ -14,7 +15,6 @@ use crate::{
     AuthenticationError,
     signing::SigningKeys,
     token::{ACCESS_TOKEN, Claims},
-    user::User,
 };
 
 /// Finds out who an access token stands for, now: one call for the person, the membership and the organization together.

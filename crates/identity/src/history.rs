@@ -1,9 +1,8 @@
 use aws_lc_rs::digest::{SHA256, digest};
+use identity_core::Policy;
 use primitives::{Email, LoginId, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Consistency, Item, Key, StoreError, Table};
-
-use crate::Policy;
 
 /// How many logins of one address codes are good for: with one alone, whoever asks for another makes the code in the owner's hand a wrong one.
 pub(crate) const CODES_OF: usize = 3;

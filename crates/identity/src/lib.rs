@@ -1,33 +1,26 @@
 //! People, magic links and sessions.
 //!
-//! Owns who a person is, how they prove it, and what a session's tokens are. It must not know HTTP, nor what an
+//! Owns how a person proves who they are, and what a session's tokens are. What is stored of people and sessions is
+//! `identity-core`'s, for workers that must not link what tokens take. It must not know HTTP, nor what an
 //! organization is beyond the few facts about a membership that decide whether a token still stands.
 
 mod authority;
 mod code;
 mod error;
 mod history;
-mod key;
-mod link;
-mod live;
 mod login;
-mod policy;
 mod proof;
 mod session;
 mod signing;
 mod token;
-mod user;
 
 pub use authority::Authority;
 pub use code::{Code, InvalidCode};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
-pub use link::LinkKey;
-pub use live::live_sessions;
+pub use identity_core::{LinkKey, MembershipSummary, Policy, Session, User, live_sessions, memberships};
 pub use login::{RequestedLogin, request_login, verify_login};
-pub use policy::Policy;
 pub use proof::{OpenedProof, Proof, open_proof};
-pub use session::{Issuer, Session, SessionKey, SessionTokens, refresh, sign_out, switch_org};
+pub use session::{Issuer, SessionKey, SessionTokens, refresh, sign_out, switch_org};
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
 pub use token::Claims;
-pub use user::{MembershipSummary, User, memberships};

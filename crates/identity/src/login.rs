@@ -1,13 +1,12 @@
 use events::{MagicLinkRequested, NewEvent, SessionStarted, UserCreated};
+use identity_core::{EmailOwner, LinkKey, MembershipSummary, Policy, Session, User, of_user};
 use primitives::{Email, Ids, LoginId, Secret, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Table};
 
 use crate::{
-    IdentityError, Issuer, LinkKey, LoginHistory, OpenedProof, Policy, SessionTokens,
+    IdentityError, Issuer, LoginHistory, OpenedProof, SessionTokens,
     history::{KnownNetwork, RecentLogins},
-    session::Session,
-    user::{EmailOwner, MembershipSummary, User, of_user},
 };
 
 /// One attempt to log in: from the request of a magic link to its use.
@@ -154,7 +153,7 @@ async fn start(
 
 fn create_user(table: &Table, login: &Login, now: Timestamp) -> (User, Changes) {
     let user = User::new(table.ids().next(), login.email.clone(), now);
-    let owner = EmailOwner { email: login.email.clone(), user_id: user.user_id, version: 0 };
+    let owner = EmailOwner::new(login.email.clone(), user.user_id);
     let event = UserCreated { user_id: user.user_id, email: user.email.clone() };
     let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
     let changes = Changes::new().create(&user).create(&owner).publish(event);

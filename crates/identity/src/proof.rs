@@ -1,8 +1,9 @@
+use identity_core::LinkKey;
 use primitives::{Email, Ids, Keys, LoginId};
 use table::{Consistency, Key, StoreError, Table};
 
 use crate::{
-    Code, LinkKey,
+    Code,
     history::{CODES_OF, RecentLogins},
     login::Login,
 };

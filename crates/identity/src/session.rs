@@ -4,138 +4,16 @@ use access::{Principal, Tenant};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{NewEvent, SessionRevoked};
-use primitives::{
-    Keys, MemberId, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, random_secret,
-};
-use serde::{Deserialize, Serialize};
+use identity_core::{MembershipSummary, Policy, Session, User, derive, mac, same};
+use primitives::{Keys, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId};
 use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
 use uuid::Uuid;
 
 use crate::{
-    IdentityError, Policy,
-    key::{derive, mac, same},
+    IdentityError,
     signing::{Signer, SigningKeys},
     token::Claims,
-    user::{MembershipSummary, User},
 };
-
-/// A session of a person: from a login to its end, through all of its refresh tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
-    pub(crate) user_id: UserId,
-    pub(crate) session_id: SessionId,
-    /// Goes into every refresh token, so that the key alone does not make one.
-    salt: String,
-    /// How often the refresh token was replaced.
-    generation: u32,
-    /// When the current refresh token was made.
-    rotated_at: Timestamp,
-    /// When those before it were made, newest first, as far as that was a moment before `rotated_at`.
-    #[serde(default)]
-    earlier_rotations: Vec<Timestamp>,
-    /// When the access token was made, if later: the session went to another organization.
-    #[serde(default)]
-    moved_at: Option<Timestamp>,
-    pub(crate) created_at: Timestamp,
-    valid_until: Timestamp,
-    revoked_at: Option<Timestamp>,
-    org_id: Option<OrgId>,
-    member_id: Option<MemberId>,
-    #[serde(default)]
-    version: u64,
-}
-
-impl Item for Session {
-    fn key(&self) -> Key {
-        Key::Session(self.user_id, self.session_id)
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn expires_at(&self) -> Option<Timestamp> {
-        Some(self.valid_until)
-    }
-}
-
-impl Session {
-    pub(crate) fn begin(user_id: UserId, session_id: SessionId, policy: &Policy, now: Timestamp) -> Self {
-        Self {
-            user_id,
-            session_id,
-            salt: URL_SAFE_NO_PAD.encode(random_secret::<32>()),
-            generation: 0,
-            rotated_at: now,
-            earlier_rotations: Vec::new(),
-            moved_at: None,
-            created_at: now,
-            valid_until: now + SignedDuration::from_secs(policy.session_seconds),
-            revoked_at: None,
-            org_id: None,
-            member_id: None,
-            version: 0,
-        }
-    }
-
-    pub(crate) fn within(mut self, membership: Option<&MembershipSummary>) -> Self {
-        self.org_id = membership.map(|membership| membership.org_id);
-        self.member_id = membership.map(|membership| membership.member_id);
-        self
-    }
-
-    fn rotated(mut self, policy: &Policy, now: Timestamp) -> Self {
-        self.earlier_rotations.insert(0, self.rotated_at);
-        self.earlier_rotations.retain(|at| now.duration_since(*at) <= policy.replay());
-        self.earlier_rotations.truncate(REMEMBERED_ROTATIONS);
-        self.generation += 1;
-        self.rotated_at = now;
-        self.moved_at = None;
-        self
-    }
-
-    /// The same in another organization. The refresh token stays, so an answer that gets lost costs nobody the session.
-    fn moved(mut self, membership: &MembershipSummary, now: Timestamp) -> Self {
-        self.moved_at = Some(now);
-        self.within(Some(membership))
-    }
-
-    fn is_within(&self, membership: &MembershipSummary) -> bool {
-        (self.org_id, self.member_id) == (Some(membership.org_id), Some(membership.member_id))
-    }
-
-    fn revoked(mut self, now: Timestamp) -> Self {
-        self.revoked_at = Some(now);
-        self
-    }
-
-    fn is_alive(&self, policy: &Policy, now: Timestamp) -> bool {
-        let idle_until = self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds);
-        !self.is_over(now) && now < idle_until
-    }
-
-    /// Whether somebody ended it, or its last day is over. One that is merely idle is not.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_some() || now >= self.valid_until
-    }
-
-    /// Whether nothing has become of it since its first pair of tokens.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.generation == 0 && self.moved_at.is_none() && self.revoked_at.is_none()
-    }
-
-    /// When a refresh token was replaced that is so many generations old, if that is remembered.
-    fn replaced_at(&self, generations: u32) -> Option<Timestamp> {
-        match generations {
-            0 => None,
-            1 => Some(self.rotated_at),
-            older => self.earlier_rotations.get(usize::try_from(older - 2).ok()?).copied(),
-        }
-    }
-}
-
-/// Nobody refreshes so often within a moment.
-const REMEMBERED_ROTATIONS: usize = 20;
 
 /// A pair of tokens. Neither is stored anywhere.
 #[derive(Clone, Debug)]

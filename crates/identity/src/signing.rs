@@ -1,5 +1,6 @@
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use identity_core::derive;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use primitives::{Keys, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,6 @@ use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
 
 use crate::{
     IdentityError, SessionKey,
-    key::derive,
     token::{ACCESS_TOKEN, Claims},
 };
 

@@ -38,7 +38,7 @@ impl fmt::Debug for Function {
 
 impl Function {
     /// Wraps the work in what every invocation has: a deadline, a log span, metrics.
-    pub(crate) fn new<F>(host: &Host, work: impl Fn(LambdaEvent<Value>) -> F + Send + Sync + 'static) -> Self
+    pub fn new<F>(host: &Host, work: impl Fn(LambdaEvent<Value>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Value, Error>> + Send + 'static,
     {

@@ -10,11 +10,9 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use http_api::{Authenticate, Edge, EdgeSettings, Problem};
-use identity::{Authority, SigningKeys};
-use lambda_runtime::Error;
 use primitives::{Clock, Ids, Keys, json};
-use table::{Call, CursorKey, CursorKeys, Table};
+use serde::de::IgnoredAny;
+use table::{Call, CursorKey, CursorKeys, Key, Table};
 use tokio::time::Instant;
 
 use crate::{
@@ -37,8 +35,7 @@ struct Inner {
     ids: Ids,
     config: SdkConfig,
     table: OnceLock<Table>,
-    connecting: OnceLock<Connecting>,
-    authority: OnceLock<Authority>,
+    connecting: OnceLock<Shared<BoxFuture<'static, ()>>>,
     last: Mutex<(Vec<Call>, serde_json::Value)>,
 }
 
@@ -48,26 +45,10 @@ impl fmt::Debug for Host {
     }
 }
 
-/// A connection to the table that is being opened. What it is opened with, the keys that every request is checked with,
-/// is given out once: later ones may be known by then.
-struct Connecting(Shared<BoxFuture<'static, ()>>, Arc<Mutex<Option<SigningKeys>>>);
-
-impl Connecting {
-    #[expect(clippy::disallowed_methods, reason = "every invocation waits for it before its work")]
-    fn start(table: Table) -> Self {
-        let read = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&read);
-        let task = tokio::spawn(async move {
-            let keys = table.connect().await;
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = keys;
-        });
-        Self(task.map(|_| ()).boxed().shared(), read)
-    }
-
-    async fn keys(&self) -> Option<SigningKeys> {
-        self.0.clone().await;
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// Begins what every invocation waits for.
+#[expect(clippy::disallowed_methods, reason = "every invocation waits for it before its work")]
+fn begun(work: impl Future<Output = ()> + Send + 'static) -> Shared<BoxFuture<'static, ()>> {
+    tokio::spawn(work).map(|_| ()).boxed().shared()
 }
 
 impl Host {
@@ -102,7 +83,6 @@ impl Host {
             config,
             table: OnceLock::new(),
             connecting: OnceLock::new(),
-            authority: OnceLock::new(),
             last: Mutex::default(),
         })))
     }
@@ -142,9 +122,8 @@ impl Host {
         &self.0.config
     }
 
-    /// The table. The first call begins to connect, so that the first request need not: while names are looked up and
-    /// keys are agreed on, the rest of the function is built and the runtime asks for the first event.
-    pub async fn table(&self) -> Result<Table, ConfigurationError> {
+    /// The table. This connects to nothing yet.
+    pub fn table(&self) -> Result<Table, ConfigurationError> {
         if let Some(table) = self.0.table.get() {
             return Ok(table.clone());
         }
@@ -156,20 +135,39 @@ impl Host {
         };
         let table = Table::new(client, name, self.0.clock.clone(), self.0.ids.clone());
         let table = table.keeping_audit_rows(days);
-        let table = self.0.table.get_or_init(|| table).clone();
-        self.0.connecting.get_or_init(|| Connecting::start(table.clone()));
+        Ok(self.0.table.get_or_init(|| table).clone())
+    }
+
+    /// The table, to which this begins to connect by reading the item `key`, so that the first event need not. It
+    /// may be any that the function's role allows it to read, whether it is there or not.
+    pub async fn table_opened_with(&self, key: Key) -> Result<Table, ConfigurationError> {
+        let first = move |table: Table| async move {
+            let _: Option<IgnoredAny> = table.connect(&key).await;
+        };
+        self.table_opened_by(first).await
+    }
+
+    /// The table, to which the work `first` connects. While names are looked up and keys are agreed on, the rest
+    /// of the function is built and the runtime asks for the first event. The first call of these counts.
+    pub async fn table_opened_by<F>(
+        &self,
+        first: impl FnOnce(Table) -> F,
+    ) -> Result<Table, ConfigurationError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let table = self.table()?;
+        self.0.connecting.get_or_init(|| begun(first(table.clone())));
         // the first step is to be taken now, and not when the function is built
         tokio::task::yield_now().await;
         Ok(table)
     }
 
-    /// Waits for the connection that [`Host::table`] began, and knows the signing keys that came with it. Every invocation
-    /// does; whoever counts calls does so before.
+    /// Waits for the connection to the table that was begun. Every invocation does; whoever counts calls does so
+    /// before.
     pub async fn connected(&self) {
-        let Some(connecting) = self.0.connecting.get() else { return };
-        let keys = connecting.keys().await;
-        if let (Some(keys), Some(authority)) = (keys, self.0.authority.get()) {
-            authority.learn(&keys);
+        if let Some(connecting) = self.0.connecting.get() {
+            connecting.clone().await;
         }
     }
 
@@ -216,23 +214,6 @@ impl Host {
     /// The URL that the world knows the API by: also the issuer of access tokens.
     pub fn public_api_url(&self) -> Result<String, ConfigurationError> {
         self.0.environment.url("PUBLIC_API_URL")
-    }
-
-    /// The HTTP edge, with sessions checked against the table.
-    pub async fn edge(&self) -> Result<Edge, Error> {
-        let table = self.table().await?;
-        let url = self.public_api_url()?;
-        let authority = self.0.authority.get_or_init(|| Authority::new(table.clone(), url)).clone();
-        let authenticate: Authenticate = Arc::new(move |token, consistency| {
-            let authority = authority.clone();
-            Box::pin(async move { authority.principal(&token, consistency).await.map_err(Problem::from) })
-        });
-        let hops: u8 = self.0.environment.parsed("TRUSTED_PROXY_HOPS")?;
-        let settings = EdgeSettings {
-            allowed_origins: self.0.environment.origins("ALLOWED_ORIGINS")?,
-            trusted_proxy_hops: usize::from(hops),
-        };
-        Ok(Edge::new(settings, authenticate, table))
     }
 
     /// Numbers that a deployment may change, as JSON in this variable; the defaults where it is not set.

@@ -72,17 +72,17 @@ impl Table {
         &self.ids
     }
 
-    /// Opens a connection, so that the first request need not, by reading the keys that every request is checked with. Whether it
-    /// worked is found out by the first request: it is not waited for longer than a start can bear.
-    pub async fn connect<T: DeserializeOwned>(&self) -> Option<T> {
+    /// Opens a connection by reading an item, so that the first request need not. Whether it worked is found out by
+    /// the first request: it is not waited for longer than a start can bear.
+    pub async fn connect<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
         let request = self
             .client
             .get_item()
             .table_name(&self.name)
-            .set_key(Some(key_attributes(&Key::SigningKeys)))
+            .set_key(Some(key_attributes(key)))
             .consistent_read(true);
         match timeout(LONGEST_CONNECT, request.send()).await {
-            Ok(Ok(answer)) => return answer.item.and_then(|item| read(Key::SigningKeys.kind(), item).ok()),
+            Ok(Ok(answer)) => return answer.item.and_then(|item| read(key.kind(), item).ok()),
             Ok(Err(error)) => {
                 tracing::debug!(error = %DisplayErrorContext(error), "connecting to the table failed");
             }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use http_api::{OpenApiRouter, Problem, routes};
+use http_host::HttpHost;
 use identity::{Issuer, LinkKey, Policy, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use primitives::{Keys, Timestamp};
@@ -73,7 +74,8 @@ impl Api {
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table().await?;
+    let http = HttpHost::start(host).await?;
+    let table = http.table();
     let issuer = host.public_api_url()?;
     let sessions = {
         let issuer = issuer.clone();
@@ -88,7 +90,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
         public_url: issuer,
     };
-    host.api(routes().with_state(api)).await
+    http.api(routes().with_state(api))
 }
 
 /// Publishes the key in init, so that no request waits for it. A key that cannot be used stops the start. A service that does not

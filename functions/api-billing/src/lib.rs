@@ -4,6 +4,7 @@ mod subscription;
 
 use billing::Rules;
 use http_api::{OpenApiRouter, routes};
+use http_host::HttpHost;
 use lambda_host::{Error, Function, Host};
 use table::Table;
 
@@ -23,8 +24,9 @@ impl Api {
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let api = Api::new(host.table().await?, host.settings("BILLING_RULES")?);
-    host.api(routes().with_state(api)).await
+    let http = HttpHost::start(host).await?;
+    let api = Api::new(http.table(), host.settings("BILLING_RULES")?);
+    http.api(routes().with_state(api))
 }
 
 /// The routes.

@@ -5,6 +5,7 @@ mod devices;
 use std::sync::Arc;
 
 use http_api::{OpenApiRouter, routes};
+use http_host::HttpHost;
 use lambda_host::{Error, Function, Host};
 use push::{Applications, Devices};
 use push_client::PushClient;
@@ -21,7 +22,8 @@ pub struct Api {
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table().await?;
+    let http = HttpHost::start(host).await?;
+    let table = http.table();
     let arn = |variable: &str| host.environment().required(variable).map(str::to_owned);
     let api = Api {
         cursors: host.cursor_keys()?,
@@ -32,7 +34,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         devices: Devices::new(table.clone(), PushClient::new(host.push_endpoints())),
         table,
     };
-    host.api(routes().with_state(api)).await
+    http.api(routes().with_state(api))
 }
 
 /// The routes.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use billing::Rules;
 use http_api::{OpenApiRouter, routes};
+use http_host::HttpHost;
 use lambda_host::{Error, Function, Host};
 use table::{CursorKeys, Table};
 
@@ -20,12 +21,13 @@ pub struct Api {
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
+    let http = HttpHost::start(host).await?;
     let api = Api {
-        table: host.table().await?,
+        table: http.table(),
         cursors: host.cursor_keys()?,
         billing: Arc::new(host.settings("BILLING_RULES")?),
     };
-    host.api(routes().with_state(api)).await
+    http.api(routes().with_state(api))
 }
 
 /// The routes.

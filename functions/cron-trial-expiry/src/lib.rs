@@ -1,13 +1,15 @@
 //! Every hour, announces the trials that end soon or have ended.
 
+use access::Tenant;
 use billing::{NoticeRun, give_due_notices};
 use lambda_host::{Error, Function, Host};
 use primitives::{Fault, FaultKind, RequestId};
-use table::{Cause, StoreError};
+use table::{Cause, Key, StoreError};
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table().await?;
+    let first = Key::Subscription(Tenant::trusted(host.ids().next()));
+    let table = host.table_opened_with(first).await?;
     Ok(host.schedule(move || {
         let table = table.clone();
         async move {

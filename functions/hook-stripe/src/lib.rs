@@ -9,6 +9,7 @@ use http_api::{
     Answer, Client, IntoResponse, OpenApiRouter, Problem, Problems, RawBody, Response, State, StatusCode,
     ToSchema, routes,
 };
+use http_host::HttpHost;
 use lambda_host::{Error, Function, Host, Rotating};
 use serde::Serialize;
 use stripe_client::{Account, ClientOptions, Event, verify};
@@ -31,13 +32,15 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let account = host.secret_text("STRIPE_SECRET_ARN", move |text| {
         Account::from_secret(text, options.clone()).map_err(|error| error.to_string())
     })?;
-    let (table, read) = tokio::join!(host.table(), account.get());
+    let (http, read) = tokio::join!(HttpHost::start(host), account.get());
     // A secret that is not filled in yet must not keep the function from saying so to whoever calls.
     if let Err(error) = read {
         tracing::error!(error = &error as &dyn std::error::Error, "the Stripe secret is not usable");
     }
-    let hook = Hook { table: table?, account: Arc::new(account), rules: host.settings("BILLING_RULES")? };
-    host.api(routes().with_state(hook)).await
+    let http = http?;
+    let rules = host.settings("BILLING_RULES")?;
+    let hook = Hook { table: http.table(), account: Arc::new(account), rules };
+    http.api(routes().with_state(hook))
 }
 
 /// A call to Stripe has to fit into the function's own time, twice.

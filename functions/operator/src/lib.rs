@@ -69,7 +69,7 @@ impl Fault for CommandError {
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table().await?;
+    let table = host.table()?;
     let outbox = Outbox { table: table.clone(), bus: host.event_bus()? };
     let stripe = Stripe::new(host, table)?;
     Ok(host.command(move |command: Command| {

@@ -2,7 +2,7 @@ use std::{mem, time::Duration};
 
 use email_client::{MagicLink, Mailer, SendError};
 use events::{Envelope, MagicLinkRequested};
-use identity::LinkKey;
+use identity_core::LinkKey;
 use lambda_host::{LONGEST_SEND, Rotating};
 use primitives::{Email, Keys, OrgId, SignedDuration};
 use serde::Deserialize;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use access::{Role, Tenant};
-use identity::LinkKey;
+use identity_core::LinkKey;
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration};
 use serde::{Deserialize, Serialize};

@@ -1,13 +1,14 @@
 //! Tells people's devices about an event, and removes the devices that are gone or whose sessions have ended.
 
-use identity::live_sessions;
+use identity_core::live_sessions;
 use lambda_host::{Error, Function, Host};
 use push::{Courier, Delivery, Sessions};
 use push_client::PushClient;
+use table::Key;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table().await?;
+    let table = host.table_opened_with(Key::User(host.ids().next())).await?;
     let known = table.clone();
     let sessions = Sessions::new(move |asked| {
         let table = known.clone();

@@ -37,7 +37,7 @@ impl World {
         let environment = Environment::new(services.environment(&database));
         let ids = Ids::random(clock.clone());
         let host = Host::with(environment, clock, ids, Some(Crashes::default().http_client())).unwrap();
-        let table = host.table().await.unwrap();
+        let table = host.table().unwrap();
         let devices = Devices::new(table.clone(), PushClient::new(host.push_endpoints()));
         let function = queue_push_delivery::function(&host).await.unwrap();
         host.connected().await;

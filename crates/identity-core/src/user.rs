@@ -20,14 +20,14 @@ pub struct User {
     #[serde(default)]
     pub ended_sessions: Vec<EndedSession>,
     #[serde(default)]
-    pub(crate) version: u64,
+    version: u64,
 }
 
 /// A session that ended before its access tokens did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedSession {
-    pub(crate) session_id: SessionId,
-    pub(crate) until: Timestamp,
+    session_id: SessionId,
+    until: Timestamp,
 }
 
 impl Item for User {
@@ -41,7 +41,8 @@ impl Item for User {
 }
 
 impl User {
-    pub(crate) fn new(user_id: UserId, email: Email, now: Timestamp) -> Self {
+    /// Somebody new.
+    pub fn new(user_id: UserId, email: Email, now: Timestamp) -> Self {
         Self {
             user_id,
             email,
@@ -54,13 +55,15 @@ impl User {
     }
 
     /// The person without this session: its access tokens are void until the last of them has expired by itself.
-    pub(crate) fn without(mut self, session_id: SessionId, until: Timestamp, now: Timestamp) -> Self {
+    #[must_use]
+    pub fn without(mut self, session_id: SessionId, until: Timestamp, now: Timestamp) -> Self {
         self.ended_sessions.retain(|ended| ended.until > now && ended.session_id != session_id);
         self.ended_sessions.push(EndedSession { session_id, until });
         self
     }
 
-    pub(crate) fn accepts(&self, session_id: SessionId, issued_at: Timestamp) -> bool {
+    /// Whether a token or a session of this time still counts, as far as the person's item says.
+    pub fn accepts(&self, session_id: SessionId, issued_at: Timestamp) -> bool {
         let ended = self.ended_sessions.iter().any(|ended| ended.session_id == session_id);
         !ended && self.sessions_valid_after.is_none_or(|after| issued_at > after)
     }
@@ -68,11 +71,20 @@ impl User {
 
 /// Whose an address is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct EmailOwner {
-    pub(crate) email: Email,
-    pub(crate) user_id: UserId,
+pub struct EmailOwner {
+    /// The address.
+    pub email: Email,
+    /// Whose it is.
+    pub user_id: UserId,
     #[serde(default)]
-    pub(crate) version: u64,
+    version: u64,
+}
+
+impl EmailOwner {
+    /// That this address is this person's.
+    pub fn new(email: Email, user_id: UserId) -> Self {
+        Self { email, user_id, version: 0 }
+    }
 }
 
 impl Item for EmailOwner {
@@ -119,6 +131,7 @@ pub async fn memberships(table: &Table, user_id: UserId) -> Result<Vec<Membershi
     table.first(&of_user(user_id), 100).await
 }
 
-pub(crate) fn of_user(user_id: UserId) -> Query {
+/// Asks for the organizations that a person belongs to.
+pub fn of_user(user_id: UserId) -> Query {
     Query::prefix("membership", Key::User(user_id).pk(), "MEMBERSHIP#")
 }

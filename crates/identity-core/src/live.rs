@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashMap};
 use primitives::{SessionId, UserId};
 use table::{Consistency, Key, StoreError, Table};
 
-use crate::{session::Session, user::User};
+use crate::{Session, User};
 
 /// How many sessions are looked up in one call of at most 100 items: each comes with its person at worst.
 const AT_ONCE: usize = 50;

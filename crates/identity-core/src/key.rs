@@ -18,7 +18,7 @@ impl KeyType for Length {
 /// # Panics
 /// Never: 32 bytes are within what HKDF gives.
 #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
-pub(crate) fn derive(secret: &str, purpose: &str) -> Secret<[u8; 32]> {
+pub fn derive(secret: &str, purpose: &str) -> Secret<[u8; 32]> {
     let key = Salt::new(HKDF_SHA256, b"gantry").extract(secret.as_bytes());
     let mut bytes = [0; 32];
     let info = [purpose.as_bytes()];
@@ -27,7 +27,7 @@ pub(crate) fn derive(secret: &str, purpose: &str) -> Secret<[u8; 32]> {
 }
 
 /// An HMAC-SHA256 over the parts, each with its length before it.
-pub(crate) fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
+pub fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
     let mut context = hmac::Context::with_key(&key);
     for part in parts {
@@ -39,6 +39,7 @@ pub(crate) fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     bytes
 }
 
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+/// Whether both are the same, in a time that does not tell where they differ.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }

@@ -81,15 +81,18 @@ impl Policy {
         RateLimit::new("code-guess", [(self.wrong_codes_per_hour, HOUR), (self.wrong_codes_per_day, DAY)])
     }
 
-    pub(crate) fn login_lifetime(&self) -> SignedDuration {
+    /// How long a magic link and its code work.
+    pub fn login_lifetime(&self) -> SignedDuration {
         SignedDuration::from_secs(self.login_lifetime_seconds)
     }
 
-    pub(crate) fn networks_are_known(&self) -> SignedDuration {
+    /// For how long a network is known to be somebody's.
+    pub fn networks_are_known(&self) -> SignedDuration {
         SignedDuration::from_hours(24 * self.networks_are_known_days)
     }
 
-    pub(crate) fn replay(&self) -> SignedDuration {
+    /// For how long a refresh token is no theft after its successor was used as well.
+    pub fn replay(&self) -> SignedDuration {
         SignedDuration::from_secs(self.replay_seconds)
     }
 }

@@ -38,15 +38,18 @@ impl LinkKey {
         self.seal(BROWSER, login)
     }
 
-    pub(crate) fn open_token(&self, token: &str) -> Option<LoginId> {
+    /// The login that this token of a link is for, if the token is ours.
+    pub fn open_token(&self, token: &str) -> Option<LoginId> {
         self.open(LINK, token)
     }
 
-    pub(crate) fn open_browser_token(&self, token: &str) -> Option<LoginId> {
+    /// The login that this token of a browser is for, if the token is ours.
+    pub fn open_browser_token(&self, token: &str) -> Option<LoginId> {
         self.open(BROWSER, token)
     }
 
-    pub(crate) fn is_code(&self, login: LoginId, code: &str) -> bool {
+    /// Whether this is the login's code.
+    pub fn is_code(&self, login: LoginId, code: &str) -> bool {
         same(self.code(login).as_bytes(), code.as_bytes())
     }
 
