@@ -16,7 +16,7 @@ use local::{
 use primitives::Secret;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use system_tests::answer::Answer;
+use system_tests::{answer::Answer, template};
 use test_support::Recorder;
 
 /// The product, in memory, on ports of its own.
@@ -49,8 +49,7 @@ impl Product {
         options: impl FnOnce(Options) -> Options,
     ) -> Self {
         let hosts = Hosts::default();
-        let template = include_str!("../../template.yaml");
-        let ephemeral = Options::ephemeral(template, registry_over(&hosts, http_client));
+        let ephemeral = Options::ephemeral(template::text(), registry_over(&hosts, http_client));
         let cloud = Cloud::start(options(ephemeral)).await.unwrap();
         Self { cloud, hosts, http: Client::new() }
     }

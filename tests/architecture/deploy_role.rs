@@ -84,8 +84,7 @@ fn rule(template: &Template) -> Vec<String> {
     problems
 }
 
-/// Every role of the stack can be bound, or a deployment by the role fails: those of functions by the
-/// globals.
+/// Every role of the stack can be bound, or a deployment by the role fails.
 fn roles(template: &Template) -> Vec<String> {
     let bound = |value: &Value| value["Fn::If"][0] == "HasPermissionsBoundary";
     let mut problems = Vec::new();
@@ -93,13 +92,14 @@ fn roles(template: &Template) -> Vec<String> {
     {
         problems.push(format!("{}: say PermissionsBoundary: !If [HasPermissionsBoundary, …].", role.id));
     }
-    let preference = &template.section("Globals")["Function"]["DeploymentPreference"];
-    if template.functions().count() > 0
-        && preference["Role"] != json!({ "Fn::GetAtt": ["CodeDeployRole", "Arn"] })
-    {
-        problems.push("Globals: say Role: !GetAtt CodeDeployRole.Arn; SAM's own has no boundary.".to_owned());
-    }
     for function in template.functions() {
+        let role = &function.property("DeploymentPreference")["Role"];
+        if role != &json!({ "Fn::GetAtt": ["CodeDeployRole", "Arn"] }) {
+            problems.push(format!(
+                "{}: say the Role of CodeDeployRole in DeploymentPreference (Globals); SAM's own has no boundary.",
+                function.name()
+            ));
+        }
         if !bound(function.property("PermissionsBoundary")) {
             problems.push(format!("{}: keep the PermissionsBoundary of Globals.", function.name()));
         }
@@ -135,19 +135,19 @@ fn cloudformation_may_what_the_stack_needs_and_makes_no_role_without_its_boundar
 
 #[test]
 fn every_role_of_the_stack_can_be_bound() {
-    for file in ["template.yaml", "egress.yaml"] {
-        assert_none(&roles(&Template::of_file(file)));
-    }
+    assert_none(&roles(&Template::of_repository()));
+    assert_none(&roles(&Template::of_file("stacks/egress.yaml")));
     let template = crate::broken(|document| {
-        document["Globals"]["Function"]["PermissionsBoundary"] = Value::Null;
-        document["Globals"]["Function"]["DeploymentPreference"]["Role"] = Value::Null;
+        let function = &mut document["Resources"]["ApiAuthFunction"]["Properties"];
+        function["PermissionsBoundary"] = Value::Null;
+        function["DeploymentPreference"]["Role"] = Value::Null;
         document["Resources"]["CodeDeployRole"]["Properties"]["PermissionsBoundary"] = Value::Null;
         document["Resources"]["CronTrialExpiryFunction"]["Properties"]["Events"]["Hourly"]["Properties"]["PermissionsBoundary"] =
             Value::Null;
     });
     let problems = roles(&template);
     assert_noticed(&problems, "api-auth: keep the PermissionsBoundary");
-    assert_noticed(&problems, "Globals: say Role: !GetAtt CodeDeployRole.Arn");
+    assert_noticed(&problems, "api-auth: say the Role of CodeDeployRole");
     assert_noticed(&problems, "CodeDeployRole: say PermissionsBoundary");
     assert_noticed(&problems, "give the schedule Hourly the PermissionsBoundary");
 }

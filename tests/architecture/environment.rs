@@ -8,7 +8,7 @@ use local::{
     functions::{Hosts, registry},
 };
 use serde_json::json;
-use system_tests::template::{Template, repository};
+use system_tests::template::{self, Template};
 
 use crate::{assert_none, assert_noticed};
 
@@ -37,9 +37,8 @@ fn agreement(function: &str, told: &[&str], asked: &BTreeSet<String>) -> Vec<Str
 #[tokio::test(flavor = "multi_thread")]
 async fn each_function_is_told_what_it_asks_for() {
     let template = Template::of_repository();
-    let text = std::fs::read_to_string(repository().join("template.yaml")).unwrap();
     let hosts = Hosts::default();
-    let cloud = Cloud::start(Options::ephemeral(text, registry(&hosts))).await.unwrap();
+    let cloud = Cloud::start(Options::ephemeral(template::text(), registry(&hosts))).await.unwrap();
     let mut problems = Vec::new();
     for function in template.functions() {
         // An empty event is refused, but not before the function was built.

@@ -330,7 +330,9 @@ fn an_unknown_event_is_noticed() {
 
 #[test]
 fn a_rule_on_aws_that_leads_nowhere_is_noticed() {
-    let template = broken(|document| {
+    let audit = || Template::of_file("stacks/audit.yaml");
+    assert_none(&rules(&audit(), &catalogue()));
+    let template = audit().edited(|document| {
         document["Resources"]["ThreatsRule"]["Properties"]["Targets"][0]["Arn"] = "arn:elsewhere".into();
     });
     assert_noticed(&rules(&template, &catalogue()), "ThreatsRule: AWS's events are on the default bus");

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use system_tests::template::{Template, repository, target};
+use system_tests::template::{Function, Template, repository, target};
 
 use crate::{assert_none, assert_noticed, broken};
 
@@ -46,7 +46,7 @@ pub(crate) fn folders_and_template(template: &Template, folders: &[String]) -> V
         let places = template.functions().filter(|function| function.name() == folder).count();
         if places != 1 {
             problems.push(format!(
-                "functions/{folder} stands {places} times in template.yaml; give it one AWS::Serverless::Function."
+                "functions/{folder} stands {places} times in the templates; give it one AWS::Serverless::Function."
             ));
         }
     }
@@ -127,6 +127,56 @@ pub(crate) fn schedules(template: &Template) -> Vec<String> {
 #[test]
 fn every_function_is_in_the_template_and_the_reverse() {
     assert_none(&folders_and_template(&Template::of_repository(), &folders()));
+}
+
+/// What is the same for all functions, and said in the `Globals` of each template that has some.
+const SAME: &[&str] = &[
+    "Runtime",
+    "Handler",
+    "Architectures",
+    "Tracing",
+    "AutoPublishAlias",
+    "PropagateTags",
+    "PermissionsBoundary",
+    "Tags",
+];
+
+/// The `Globals` of the templates do not drift apart.
+fn same(template: &Template) -> Vec<String> {
+    let globals = |function: &Function<'_>| -> Vec<(String, Value)> {
+        let within = |property: &str, name: &str| {
+            (format!("{property}/{name}"), function.property(property)[name].clone())
+        };
+        let variables = function.property("Environment")["Variables"].clone();
+        let own = SAME.iter().map(|name| ((*name).to_owned(), function.property(name).clone()));
+        let inner = [
+            within("DeploymentPreference", "Enabled"),
+            within("DeploymentPreference", "Type"),
+            within("LoggingConfig", "LogFormat"),
+            within("LoggingConfig", "ApplicationLogLevel"),
+            ("GANTRY_ENVIRONMENT".to_owned(), variables["GANTRY_ENVIRONMENT"].clone()),
+            ("LOG_LEVEL".to_owned(), variables["LOG_LEVEL"].clone()),
+        ];
+        own.chain(inner).collect()
+    };
+    let all: Vec<_> = template.functions().map(|function| (function.name(), globals(&function))).collect();
+    let first = all.first().map(|(_, globals)| globals.clone()).unwrap_or_default();
+    let differs = |(name, globals): &(&str, Vec<(String, Value)>)| {
+        let (property, _) = globals.iter().zip(&first).find(|(own, other)| own != other)?.0.clone();
+        Some(format!(
+            "{name}: its {property} is not that of the other functions; mend the Globals of its template."
+        ))
+    };
+    all.iter().filter_map(differs).collect()
+}
+
+#[test]
+fn what_is_the_same_for_all_functions_is_said_alike() {
+    assert_none(&same(&Template::of_repository()));
+    let template = broken(|document| {
+        document["Resources"]["QueueMailFunction"]["Properties"]["Tracing"] = "PassThrough".into();
+    });
+    assert_noticed(&same(&template), "queue-mail: its Tracing is not that of the other functions");
 }
 
 #[test]

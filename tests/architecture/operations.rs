@@ -8,7 +8,7 @@ use system_tests::template::{Function, Resource, Template, mentions, repository,
 
 use crate::{assert_none, assert_noticed, broken, sources::rust_files};
 
-/// What `alarms.yaml` watches of a function, where monitoring is detailed.
+/// What `stacks/alarms.yaml` watches of a function, where monitoring is detailed.
 const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions"];
 /// What is watched of all functions together: namespace, metric, and the dimension, if there is one. None of
 /// AWS's own is the sum over the account.
@@ -40,7 +40,7 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
         }
         let Some(alarms) = alarms_of(template, &physical) else {
             problems.push(format!(
-                "{name}: give it its alarms, an AWS::CloudFormation::Stack with TemplateURL: alarms.yaml and its FunctionName."
+                "{name}: give it its alarms, an AWS::CloudFormation::Stack with stacks/alarms.yaml as its TemplateURL and its FunctionName."
             ));
             continue;
         };
@@ -60,7 +60,7 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
 
 fn alarms_of<'a>(template: &'a Template, physical: &Value) -> Option<Resource<'a>> {
     template.of_type("AWS::CloudFormation::Stack").find(|stack| {
-        stack.property("TemplateURL") == "alarms.yaml"
+        stack.property("TemplateURL") == "stacks/alarms.yaml"
             && &stack.property("Parameters")["FunctionName"] == physical
     })
 }
@@ -196,7 +196,7 @@ pub(crate) fn alarms(template: &Template) -> Vec<String> {
     problems
 }
 
-/// What `alarms.yaml` itself holds.
+/// What `stacks/alarms.yaml` itself holds.
 fn watches(alarms: &Template) -> Vec<String> {
     let watched: Vec<&str> = alarms
         .of_type("AWS::CloudWatch::Alarm")
@@ -206,7 +206,7 @@ fn watches(alarms: &Template) -> Vec<String> {
         })
         .collect();
     let missing = WATCHED.iter().filter(|metric| !watched.contains(metric));
-    missing.map(|metric| format!("alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
+    missing.map(|metric| format!("stacks/alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
 }
 
 /// The alarms of a new version watch that version alone, and have its name: one that changes what it watches
@@ -215,7 +215,7 @@ fn versions(alarms: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for id in OF_A_NEW_VERSION {
         let Some(alarm) = alarms.resource(id) else {
-            problems.push(format!("alarms.yaml has no {id}."));
+            problems.push(format!("stacks/alarms.yaml has no {id}."));
             continue;
         };
         let dimensions = alarm.property("Dimensions").as_array().map(Vec::as_slice).unwrap_or_default();
@@ -280,7 +280,7 @@ fn dashboard(template: &Template) -> Option<String> {
             format!("gives the widget {untitled} no title")
         }
     };
-    Some(format!("operations.yaml: the body of the Dashboard {problem}."))
+    Some(format!("stacks/operations.yaml: the body of the Dashboard {problem}."))
 }
 
 fn problem_codes() -> String {
@@ -307,19 +307,19 @@ fn logged_codes() -> String {
 fn every_filter_counts_something() {
     let codes = problem_codes() + &logged_codes();
     assert_none(&filters(&Template::of_repository(), &codes));
-    assert_none(&filters(&Template::of_file("alarms.yaml"), &codes));
+    assert_none(&filters(&Template::of_file("stacks/alarms.yaml"), &codes));
 }
 
 #[test]
 fn the_dashboard_is_readable() {
-    let operations = Template::of_file("operations.yaml");
-    assert!(operations.resource("Dashboard").is_some(), "operations.yaml makes the dashboard");
+    let operations = Template::of_file("stacks/operations.yaml");
+    assert!(operations.resource("Dashboard").is_some(), "stacks/operations.yaml makes the dashboard");
     assert_eq!(dashboard(&operations), None);
 }
 
 #[test]
 fn a_filter_of_an_unknown_code_and_a_broken_dashboard_are_noticed() {
-    let alarms = Template::of_file("alarms.yaml").edited(|document| {
+    let alarms = Template::of_file("stacks/alarms.yaml").edited(|document| {
         document["Resources"]["RefusedTokens"]["Properties"]["FilterPattern"] =
             "{ $.code = \"invalid_token\" || $.code = \"bad_token\" }".into();
     });
@@ -327,12 +327,12 @@ fn a_filter_of_an_unknown_code_and_a_broken_dashboard_are_noticed() {
         &filters(&alarms, &problem_codes()),
         "RefusedTokens: no answer has the code \"bad_token\"",
     );
-    let operations = Template::of_file("operations.yaml").edited(|document| {
+    let operations = Template::of_file("stacks/operations.yaml").edited(|document| {
         document["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"] =
             "{\"widgets\": [}".into();
     });
     assert!(dashboard(&operations).unwrap().contains("is no JSON"));
-    let operations = Template::of_file("operations.yaml").edited(|document| {
+    let operations = Template::of_file("stacks/operations.yaml").edited(|document| {
         let body = &mut document["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
         *body = body
             .as_str()
@@ -356,19 +356,20 @@ fn every_function_s_log_is_in_the_saved_queries() {
 #[test]
 fn every_alarm_reaches_somebody_and_every_rule_has_one() {
     assert_none(&alarms(&Template::of_repository()));
-    assert_none(&alarms(&Template::of_file("alarms.yaml")));
+    assert_none(&alarms(&Template::of_file("stacks/alarms.yaml")));
+    assert_none(&alarms(&Template::of_file("stacks/audit.yaml")));
 }
 
 #[test]
 fn the_alarms_of_a_function_are_complete() {
     assert_none(&together(&Template::of_repository()));
-    assert_none(&watches(&Template::of_file("alarms.yaml")));
-    assert_none(&versions(&Template::of_file("alarms.yaml")));
+    assert_none(&watches(&Template::of_file("stacks/alarms.yaml")));
+    assert_none(&versions(&Template::of_file("stacks/alarms.yaml")));
 }
 
 #[test]
 fn a_deployment_that_watches_all_versions_is_noticed() {
-    let alarms = Template::of_file("alarms.yaml").edited(|document| {
+    let alarms = Template::of_file("stacks/alarms.yaml").edited(|document| {
         let resources = &mut document["Resources"];
         resources["NewVersionErrors"]["Properties"]["Dimensions"] =
             json!([{"Name": "FunctionName", "Value": {"Ref": "FunctionName"}}]);
@@ -382,7 +383,7 @@ fn a_deployment_that_watches_all_versions_is_noticed() {
 fn a_function_without_alarms_or_alias_is_noticed() {
     let template = broken(|document| {
         document["Resources"].as_object_mut().unwrap().remove("ApiOrgsAlarms");
-        document["Globals"]["Function"]["AutoPublishAlias"] = Value::Null;
+        document["Resources"]["ApiOrgsFunction"]["Properties"]["AutoPublishAlias"] = Value::Null;
     });
     let problems = functions(&template);
     assert_noticed(&problems, "api-orgs: give it its alarms");
@@ -446,7 +447,7 @@ fn a_silent_alarm_and_an_unwatched_rule_are_noticed() {
 
 #[test]
 fn a_metric_that_nothing_watches_is_noticed() {
-    let alarms = Template::of_file("alarms.yaml").edited(|document| {
+    let alarms = Template::of_file("stacks/alarms.yaml").edited(|document| {
         document["Resources"].as_object_mut().unwrap().remove("NearItsLimit");
     });
     assert_noticed(&watches(&alarms), "no alarm watches ConcurrentExecutions");

@@ -359,7 +359,8 @@ fn an_answer_that_a_page_cannot_read_is_noticed() {
 
 #[test]
 fn what_is_kept_is_protected_and_ends() {
-    for name in ["template.yaml", "edge.yaml", "egress.yaml"] {
+    assert_none(&at_rest(&Template::of_repository()));
+    for name in ["edge.yaml", "stacks/audit.yaml", "stacks/egress.yaml"] {
         assert_none(&at_rest(&Template::of_file(name)));
     }
 }

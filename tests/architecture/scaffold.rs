@@ -1,6 +1,6 @@
 //! What `cargo xtask new-function` writes holds to every rule from the start.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use system_tests::template::{Template, repository};
 use xtask::new_function::NewFunction;
@@ -9,19 +9,28 @@ use crate::{assert_none, events_and_queues, functions, operations, policies, pro
 
 #[test]
 fn a_new_function_of_each_kind_holds_to_the_rules() {
-    let mut text = fs::read_to_string(repository().join("template.yaml")).unwrap();
+    let read = |file: &str| fs::read_to_string(repository().join(file)).ok();
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    let mut root = read("template.yaml").unwrap();
     let mut folders = functions::folders();
-    for (name, event) in [
-        ("api-reports", None),
-        ("hook-partner", None),
-        ("queue-trial-notes", Some("trial.ending")),
-        ("cron-cleaning", None),
+    for (name, event, area) in [
+        ("api-reports", None, None),
+        ("hook-partner", None, None),
+        ("queue-trial-notes", Some("trial.ending"), None),
+        ("queue-trial-letters", Some("trial.ended"), Some("trials")),
+        ("cron-cleaning", None, Some("trial-notes")),
+        ("cron-counting", None, None),
     ] {
-        let function = NewFunction::new(name, None, event.map(str::to_owned)).unwrap();
-        text = function.into_template(&text).unwrap();
+        let function =
+            NewFunction::new(name, None, event.map(str::to_owned), area.map(str::to_owned)).unwrap();
+        let there = function.area().and_then(|file| texts.get(&file).cloned().or_else(|| read(&file)));
+        let (new_root, new_area) = function.into_templates(&root, there.as_deref()).unwrap();
+        root = new_root;
+        texts.extend(function.area().zip(new_area));
         folders.push(name.to_owned());
     }
-    let template = Template::parse(&text);
+    let nested = |file: &str| Ok(texts.get(file).cloned().or_else(|| read(file)).unwrap_or_default());
+    let template = Template::joined(&root, &nested);
     assert_none(&functions::folders_and_template(&template, &folders));
     assert_none(&functions::limits(&template));
     assert_none(&functions::schedules(&template));

@@ -37,7 +37,7 @@ impl World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let registry = functions::registry(&functions::Hosts::default());
-        let options = Options::ephemeral(include_str!("../../template.yaml"), registry);
+        let options = Options::ephemeral(system_tests::template::text(), registry);
         let cloud = runtime.block_on(Cloud::start(options)).unwrap();
         Self { runtime, cloud }
     }

@@ -17,6 +17,21 @@ pub fn repository() -> PathBuf {
         .expect("the tests live in the workspace")
 }
 
+const ROOT: &str = "template.yaml";
+
+fn whole() -> Value {
+    local::template::whole(&repository().join(ROOT)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The text that the local cloud runs: the template of this repository with its areas.
+///
+/// # Panics
+///
+/// Where there is none, or it is no YAML, or an area does not fit into it.
+pub fn text() -> String {
+    whole().to_string()
+}
+
 /// The template as JSON, every intrinsic function in its long form.
 pub struct Template {
     document: Value,
@@ -38,16 +53,16 @@ pub struct Function<'a> {
 }
 
 impl Template {
-    /// The template of this repository.
+    /// The template of this repository, its areas in it and `Globals` said in each function.
     ///
     /// # Panics
     ///
-    /// Where there is none, or it is no YAML.
+    /// Where there is none, or it is no YAML, or an area does not fit into it.
     pub fn of_repository() -> Self {
-        Self::of_file("template.yaml")
+        Self { document: whole() }
     }
 
-    /// Another template of this repository, such as `edge.yaml`.
+    /// One template of this repository by itself, such as `edge.yaml`.
     ///
     /// # Panics
     ///
@@ -57,22 +72,53 @@ impl Template {
         Self::parse(&text.unwrap_or_else(|error| panic!("{name} is not readable: {error}")))
     }
 
-    /// All templates in the repository's root, by file name: each stack, and each part of one.
+    /// All templates, by their place in the repository: that of the product with its areas in it, and those
+    /// that stand for themselves.
     ///
     /// # Panics
     ///
-    /// Where a file in the root is no YAML.
+    /// Where a file is no YAML.
     pub fn all() -> BTreeMap<String, Self> {
-        let entries = fs::read_dir(repository()).expect("the repository is readable").flatten();
-        let files = entries.map(|entry| entry.path());
-        files
-            .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-            .map(|path| {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                (name, Self::parse(&fs::read_to_string(path).expect("a YAML file is readable")))
-            })
-            .filter(|(_, template)| template.document["Resources"].is_object())
-            .collect()
+        let mut templates = Self::files();
+        templates.retain(|_, template| template.document["Transform"].is_null());
+        templates.insert(ROOT.to_owned(), Self::of_repository());
+        templates
+    }
+
+    /// The templates that have functions, each by itself as CloudFormation makes a stack of it.
+    ///
+    /// # Panics
+    ///
+    /// Where a file is no YAML.
+    pub fn with_functions() -> BTreeMap<String, Self> {
+        let mut templates = Self::files();
+        templates.retain(|_, template| !template.document["Transform"].is_null());
+        templates
+    }
+
+    fn files() -> BTreeMap<String, Self> {
+        let names = |folder: &str| {
+            let entries = fs::read_dir(repository().join(folder)).expect("the repository is readable");
+            let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+            names.map(|name| format!("{folder}{name}")).collect::<Vec<_>>()
+        };
+        let files = [names(""), names("stacks/")].concat();
+        let files = files.into_iter().filter(|name| name.ends_with(".yaml"));
+        let all = files.map(|name| (name.clone(), Self::of_file(&name)));
+        all.filter(|(_, template)| template.document["Resources"].is_object()).collect()
+    }
+
+    /// The text of a template, with the areas whose texts `nested` gives.
+    ///
+    /// # Panics
+    ///
+    /// Where one is no YAML, or an area does not fit into it.
+    pub fn joined(
+        root: &str,
+        nested: &dyn Fn(&str) -> Result<String, local::template::TemplateError>,
+    ) -> Self {
+        let whole = local::template::joined(root, nested);
+        Self { document: whole.unwrap_or_else(|error| panic!("{error}")) }
     }
 
     /// A template's text.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -45,7 +44,7 @@ struct Tls {
 impl World {
     /// `keys` is a folder for the keys of TLS; without one, calls are plain.
     pub(crate) async fn start(root: &Path, keys: Option<&Path>) -> Result<Self> {
-        let template = fs::read_to_string(root.join("template.yaml"))?;
+        let template = local::template::whole(&root.join("template.yaml"))?.to_string();
         let parameters = [
             ("PublicApiUrl", PUBLIC_API_URL),
             ("AppUrl", "https://app.gantry.example"),

@@ -60,7 +60,7 @@ impl Ports {
 /// What a local cloud is made of.
 #[derive(Debug)]
 pub struct Options {
-    /// Text of `template.yaml`.
+    /// Text of `template.yaml`, its areas joined ([`crate::template::whole`]).
     pub template: String,
     /// The functions.
     pub registry: Registry,

@@ -76,7 +76,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Before anything is kept, so that no signal comes too early to be obeyed.
     let end = end_of_process()?;
     let began = Instant::now();
-    let template = std::fs::read_to_string(&arguments.template).with_context(|| {
+    let template = local::template::whole(&arguments.template).with_context(|| {
         format!("{} cannot be read; run this in the root of the repository", arguments.template.display())
     })?;
     let options = Options {
@@ -85,7 +85,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         reset: arguments.reset,
         mails_per_second: arguments.mails_per_second,
         progress: |what, took| eprintln!("  {:>6.1} ms  {what}", took.as_secs_f64() * 1_000.0),
-        ..Options::ephemeral(template, local::functions::registry(&Hosts::default()))
+        ..Options::ephemeral(template.to_string(), local::functions::registry(&Hosts::default()))
     };
     eprintln!("Gantry is starting");
     let cloud = Cloud::start(options).await?;

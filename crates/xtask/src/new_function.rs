@@ -16,6 +16,10 @@ pub struct Options {
     /// The event that a `queue-…` function takes, such as `trial.ending`.
     #[arg(long)]
     event: Option<String>,
+    /// The area of a `queue-…` or `cron-…` function: its template is stacks/<area>.yaml, which is made where
+    /// there is none. The function's name without its prefix, if none is given.
+    #[arg(long)]
+    area: Option<String>,
 }
 
 /// What invokes a function, and the texts that it is made of.
@@ -24,10 +28,10 @@ struct Kind {
     library: &'static str,
     sample: &'static str,
     function: &'static str,
-    /// Whether its log is one of those that the saved queries about requests look at.
+    /// Whether it answers requests, and so stands in template.yaml; workers stand in that of their area.
     answers_http: bool,
-    /// The queue with its rule, and the alarms of both.
-    queue: Option<(&'static str, &'static str)>,
+    /// Whether a rule of the bus gives it events.
+    takes_events: bool,
 }
 
 macro_rules! scaffold {
@@ -42,7 +46,7 @@ const HTTP: Kind = Kind {
     sample: scaffold!("http/sample.json"),
     function: scaffold!("http/function.yaml"),
     answers_http: true,
-    queue: None,
+    takes_events: false,
 };
 const QUEUE: Kind = Kind {
     dependencies: scaffold!("queue/dependencies"),
@@ -50,7 +54,7 @@ const QUEUE: Kind = Kind {
     sample: scaffold!("queue/sample.json"),
     function: scaffold!("queue/function.yaml"),
     answers_http: false,
-    queue: Some((scaffold!("queue/queue.yaml"), scaffold!("queue/alarm.yaml"))),
+    takes_events: true,
 };
 const CRON: Kind = Kind {
     dependencies: scaffold!("cron/dependencies"),
@@ -58,7 +62,7 @@ const CRON: Kind = Kind {
     sample: scaffold!("cron/sample.json"),
     function: scaffold!("cron/function.yaml"),
     answers_http: false,
-    queue: None,
+    takes_events: false,
 };
 
 /// A function that is to be.
@@ -68,17 +72,19 @@ pub struct NewFunction {
     route: String,
     description: String,
     event: String,
+    area: String,
     kind: &'static Kind,
 }
 
 impl NewFunction {
     /// Reads the name; refuses what is no name of a function.
-    pub fn new(name: &str, description: Option<String>, event: Option<String>) -> Result<Self> {
-        let plain = name.split('-').all(|part| {
-            part.starts_with(|first: char| first.is_ascii_lowercase())
-                && part.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
-        });
-        ensure!(plain, "{name:?}: use lower-case words with hyphens, such as api-reports");
+    pub fn new(
+        name: &str,
+        description: Option<String>,
+        event: Option<String>,
+        area: Option<String>,
+    ) -> Result<Self> {
+        ensure!(is_plain(name), "{name:?}: use lower-case words with hyphens, such as api-reports");
         let (prefix, noun) = name.split_once('-').context("begin with api-, hook-, queue- or cron-")?;
         let (kind, root) = match prefix {
             "api" => (&HTTP, "/v1"),
@@ -95,9 +101,15 @@ impl NewFunction {
             _ => bail!("{prefix:?} is no kind of function; begin with api-, hook-, queue- or cron-"),
         };
         ensure!(
-            event.is_some() == kind.queue.is_some(),
+            event.is_some() == kind.takes_events,
             "name the --event of a queue-… function, and only of one"
         );
+        ensure!(
+            area.is_none() || !kind.answers_http,
+            "a function of the API stands in template.yaml, in no --area"
+        );
+        let area = area.unwrap_or_else(|| noun.to_owned());
+        ensure!(is_plain(&area), "{area:?}: name the --area by lower-case words with hyphens, such as mail");
         let words = noun.replace('-', " ");
         Ok(Self {
             name: name.to_owned(),
@@ -105,6 +117,7 @@ impl NewFunction {
             route: format!("{root}/{noun}"),
             description: description.unwrap_or_else(|| format!("Serves {words}.")),
             event: event.unwrap_or_default(),
+            area,
             kind,
         })
     }
@@ -119,6 +132,8 @@ impl NewFunction {
             .replace("@operation@", &format!("show{}", camel(&self.noun)))
             .replace("@route@", &self.route)
             .replace("@event@", &self.event)
+            .replace("@area@", &self.area)
+            .replace("@Area@", &camel(&self.area))
             .replace("@description@", &self.description)
     }
 
@@ -136,20 +151,45 @@ impl NewFunction {
         .to_vec()
     }
 
-    /// The template with the function in it.
-    pub fn into_template(&self, template: &str) -> Result<String> {
-        let function = self.fill(&format!("{}{}", self.kind.function, scaffold!("logs.yaml")));
-        let mut template = insert_before(template, "events and queues", &function)?;
-        if let Some((queue, alarm)) = self.kind.queue {
-            template = insert_before(&template, "mail", &self.fill(queue))?;
-            template = insert_before(&template, "operations", &self.fill(alarm))?;
-        }
+    /// The nested template that it belongs to; none for one of the API.
+    pub fn area(&self) -> Option<String> {
+        (!self.kind.answers_http).then(|| format!("stacks/{}.yaml", self.area))
+    }
+
+    /// The template with the function in it, and that of its area, if it has one: `area` is what is there.
+    pub fn into_templates(&self, root: &str, area: Option<&str>) -> Result<(String, Option<String>)> {
+        let function = self.fill(self.kind.function);
         let logs = self.fill("@Name@Logs");
-        template = append_to_join(&template, "FunctionLogs", &logs)?;
         if self.kind.answers_http {
-            template = append_to_join(&template, "HttpLogs", &logs)?;
+            let root = insert_before(root, "events and queues", &function)?;
+            let root = append_to_join(&root, "FunctionLogs", &format!("!Ref {logs}"))?;
+            return Ok((append_to_join(&root, "HttpLogs", &format!("!Ref {logs}"))?, None));
         }
-        Ok(template)
+        let (mut root, mut text) = match area {
+            Some(area) => (root.to_owned(), area.to_owned()),
+            None => {
+                let root = insert_before(root, "secrets", &self.fill(scaffold!("stack.yaml")))?;
+                let logs = self.fill("!GetAtt @Area@.Outputs.Logs");
+                (append_to_join(&root, "FunctionLogs", &logs)?, self.fill(scaffold!("area.yaml")))
+            }
+        };
+        if self.kind.takes_events && !text.contains("\n  EventBusName: ") {
+            text = insert_at(&text, "\nConditions:\n", "  EventBusName: {Type: String}\n")?;
+            let given = self.fill("      TemplateURL: stacks/@area@.yaml\n      Parameters:\n");
+            root = insert_after(&root, &given, "        EventBusName: !Ref EventBus\n")?;
+        }
+        // What an area did not need as long as it had no alarm.
+        if !text.contains("\n  HasMonitoring: ") {
+            text = insert_after(
+                &text,
+                "\nConditions:\n",
+                "  HasMonitoring: !Not [!Equals [!Ref Monitoring, none]]\n",
+            )?;
+        }
+        text = insert_at(&text, "Outputs:\n", &function)?;
+        let (before, after) = text.split_once("Value: !Join [',', [").context("the area puts out no Logs")?;
+        let comma = if after.starts_with(']') { "" } else { ", " };
+        Ok((root, Some(format!("{before}Value: !Join [',', [!Ref {logs}{comma}{after}"))))
     }
 
     /// The workspace's manifest with the function among its packages, in alphabetical order.
@@ -163,6 +203,25 @@ impl NewFunction {
         lines.insert(first + after, &line);
         Ok(lines.join("\n") + "\n")
     }
+}
+
+fn is_plain(name: &str) -> bool {
+    name.split('-').all(|part| {
+        part.starts_with(|first: char| first.is_ascii_lowercase())
+            && part.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
+    })
+}
+
+/// Inserts before the first place where the template says `mark`.
+fn insert_at(template: &str, mark: &str, text: &str) -> Result<String> {
+    let at = template.find(mark).with_context(|| format!("the template does not say {mark:?}"))?;
+    Ok(format!("{}{text}{}", &template[..at], &template[at..]))
+}
+
+/// Inserts behind the first place where the template says `mark`.
+fn insert_after(template: &str, mark: &str, text: &str) -> Result<String> {
+    let at = template.find(mark).with_context(|| format!("the template does not say {mark:?}"))? + mark.len();
+    Ok(format!("{}{text}{}", &template[..at], &template[at..]))
 }
 
 /// Inserts before the comment line that opens a section of the template.
@@ -180,9 +239,12 @@ fn insert_before(template: &str, section: &str, text: &str) -> Result<String> {
 
 /// Adds a reference to the end of a list that the template joins, such as the log groups of the saved
 /// queries.
-fn append_to_join(template: &str, parameter: &str, resource: &str) -> Result<String> {
+fn append_to_join(template: &str, parameter: &str, reference: &str) -> Result<String> {
     let lines: Vec<&str> = template.lines().collect();
-    let is_reference = |line: &&str| line.trim_start_matches([' ', '-']).starts_with("!Ref ");
+    let is_reference = |line: &&str| {
+        let line = line.trim_start_matches([' ', '-']);
+        line.starts_with("!Ref ") || line.starts_with("!GetAtt ")
+    };
     let heading = lines.iter().position(|line| line.trim() == format!("{parameter}: !Join"));
     // The heading, the separator, then the list.
     let first =
@@ -191,7 +253,7 @@ fn append_to_join(template: &str, parameter: &str, resource: &str) -> Result<Str
         format!("template.yaml joins no list {parameter} (`{parameter}: !Join`, a separator, references)")
     })?;
     let end = first + lines[first..].iter().take_while(|line| is_reference(line)).count();
-    let line = format!("            - !Ref {resource}");
+    let line = format!("            - {reference}");
     Ok([&lines[..end], &[line.as_str()], &lines[end..]].concat().join("\n") + "\n")
 }
 
@@ -202,7 +264,8 @@ fn camel(words: &str) -> String {
 
 /// Adds the function to the workspace at `root`.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
-    let function = NewFunction::new(&options.name, options.description.clone(), options.event.clone())?;
+    let Options { name, description, event, area } = options;
+    let function = NewFunction::new(name, description.clone(), event.clone(), area.clone())?;
     let folder = root.join("functions").join(&function.name);
     ensure!(!folder.exists(), "functions/{} is already there", function.name);
     let edit = |file: &str, change: &dyn Fn(&str) -> Result<String>| {
@@ -211,18 +274,24 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         Ok::<_, anyhow::Error>((path, change(&text)?))
     };
     // Everything is made before anything is written, so that a refusal leaves nothing behind.
-    let template = edit("template.yaml", &|text| function.into_template(text))?;
+    let area = function.area().map(|file| root.join(file));
+    let there = area.as_ref().filter(|path| path.exists()).map(fs::read_to_string).transpose()?;
+    let template = fs::read_to_string(root.join("template.yaml")).context("cannot read template.yaml")?;
+    let (template, text) = function.into_templates(&template, there.as_deref())?;
+    let nested = area.zip(text);
+    let template = (root.join("template.yaml"), template);
     let manifest = edit("Cargo.toml", &|text| function.into_workspace(text))?;
     let files = function.files().into_iter().map(|(path, text)| (root.join(path), text));
-    for (path, text) in files.chain([template, manifest]) {
+    for (path, text) in files.chain([template, manifest]).chain(nested) {
         let parent = path.parent().context("a file has a folder")?;
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     println!(
-        "functions/{name} is there, with its place in template.yaml and a sample in events/{name}.\n\
+        "functions/{name} is there, with its place in {place} and a sample in events/{name}.\n\
          Next: register it in crates/local (the architecture tests say what else is missing), then `cargo xtask check`.",
-        name = function.name
+        name = function.name,
+        place = function.area().unwrap_or_else(|| "template.yaml".to_owned()),
     );
     Ok(())
 }
@@ -231,11 +300,11 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 mod tests {
     use super::*;
 
-    const TEMPLATE: &str = "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- mail\n  Mail: {}\n  # ---- operations\n  Operations:\n        FunctionLogs: !Join\n          - ','\n          - - !Ref ApiAuthLogs\n\nOutputs: {}\n";
+    const TEMPLATE: &str = "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- secrets\n  Secret: {}\n  # ---- operations\n  Operations:\n        FunctionLogs: !Join\n          - ','\n          - - !Ref ApiAuthLogs\n\nOutputs: {}\n";
     const MANIFEST: &str = "[workspace.dependencies]\napi-auth = { path = \"functions/api-auth\" }\nqueue-mail = { path = \"functions/queue-mail\" }\nserde = \"1\"\n";
 
     fn options(name: &str, event: Option<&str>) -> Options {
-        Options { name: name.to_owned(), description: None, event: event.map(str::to_owned) }
+        Options { name: name.to_owned(), description: None, event: event.map(str::to_owned), area: None }
     }
 
     #[test]
@@ -251,21 +320,35 @@ mod tests {
             serde_json::from_str(&read("events/queue-trial-notes/example.json")).unwrap();
         assert_eq!(sample["Records"][0]["eventSource"], "aws:sqs");
         let template = read("template.yaml");
-        for id in [
+        for part in [
+            "  TrialNotes:\n",
+            "TemplateURL: stacks/trial-notes.yaml\n      Parameters:\n        EventBusName: !Ref EventBus\n",
+            "- - !Ref ApiAuthLogs\n            - !GetAtt TrialNotes.Outputs.Logs\n",
+        ] {
+            assert!(template.contains(part), "{part} is missing in {template}");
+        }
+        let area = read("stacks/trial-notes.yaml");
+        for part in [
             "QueueTrialNotesFunction:",
             "QueueTrialNotesAlarms:",
             "TrialNotesQueue:",
             "TrialNotesDeadLettersAlarm:",
             "- trial.ending",
-            "- - !Ref ApiAuthLogs\n            - !Ref QueueTrialNotesLogs\n",
+            "Value: !Join [',', [!Ref QueueTrialNotesLogs]]",
         ] {
-            assert!(template.contains(id), "{id} is missing in {template}");
+            assert!(area.contains(part), "{part} is missing in {area}");
         }
-        assert!(!template.contains('@'), "a placeholder is left in {template}");
+        assert!(!template.contains('@') && !area.contains('@'), "a placeholder is left in {template}{area}");
+        let second = Options { area: Some("trial-notes".to_owned()), ..options("cron-cleaning", None) };
+        run(root.path(), &second).unwrap();
+        assert_eq!(read("template.yaml"), template, "its area is there already");
+        let area = read("stacks/trial-notes.yaml");
+        assert!(area.contains("[!Ref CronCleaningLogs, !Ref QueueTrialNotesLogs]"), "{area}");
         let manifest = read("Cargo.toml");
-        let places: Vec<_> = ["api-auth =", "queue-mail =", "queue-trial-notes =", "serde ="]
-            .map(|line| manifest.find(line).unwrap())
-            .to_vec();
+        let places: Vec<_> =
+            ["api-auth =", "cron-cleaning =", "queue-mail =", "queue-trial-notes =", "serde ="]
+                .map(|line| manifest.find(line).unwrap())
+                .to_vec();
         assert!(places.is_sorted(), "{manifest}");
         assert!(run(root.path(), &options("queue-trial-notes", Some("trial.ending"))).is_err(), "not twice");
     }
@@ -292,9 +375,11 @@ mod tests {
             "stream-copy",
             "rotate-key",
         ] {
-            assert!(NewFunction::new(name, None, None).is_err(), "{name}");
+            assert!(NewFunction::new(name, None, None, None).is_err(), "{name}");
         }
-        assert!(NewFunction::new("queue-notes", None, None).is_err(), "a queue without an event");
-        assert!(NewFunction::new("api-notes", None, Some("trial.ending".to_owned())).is_err());
+        assert!(NewFunction::new("queue-notes", None, None, None).is_err(), "a queue without an event");
+        assert!(NewFunction::new("api-notes", None, Some("trial.ending".to_owned()), None).is_err());
+        assert!(NewFunction::new("api-notes", None, None, Some("mail".to_owned())).is_err());
+        assert!(NewFunction::new("cron-notes", None, None, Some("../mail".to_owned())).is_err());
     }
 }

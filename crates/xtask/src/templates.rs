@@ -17,10 +17,12 @@ const NO_SECRETS: &[(&str, &str)] = &[(
 /// What is not ours, or made from what is.
 const NOT_OURS: &[&str] = &["target", ".git", "node_modules"];
 
-/// The templates: each YAML file that has resources, in the root and beside the workflows.
+/// The templates: each YAML file that has resources, in the root, among the nested ones and beside the
+/// workflows.
 pub fn all(root: &Path) -> Result<Vec<PathBuf>> {
     let mut templates = Vec::new();
-    let beside = fs::read_dir(root.join(".github")).into_iter().flatten();
+    let beside = ["stacks", ".github"].map(|folder| fs::read_dir(root.join(folder)).into_iter().flatten());
+    let beside = beside.into_iter().flatten();
     for entry in fs::read_dir(root).context("the repository cannot be read")?.chain(beside) {
         let path = entry?.path();
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml");
@@ -99,7 +101,7 @@ mod tests {
         fs::write(root.path().join("other.yaml"), "steps: []\n").unwrap();
         assert_eq!(all(root.path()).unwrap(), [root.path().join("edge.yaml")]);
         let ours = all(&workspace_root()).unwrap();
-        for template in ["template.yaml", ".github/deploy-role.yaml"] {
+        for template in ["template.yaml", "stacks/mail.yaml", ".github/deploy-role.yaml"] {
             assert!(ours.contains(&workspace_root().join(template)), "{template}");
         }
     }

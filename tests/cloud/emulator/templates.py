@@ -1,11 +1,12 @@
 """What CloudFormation makes of the template."""
 
+import contextvars
 import string
 import sys
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb, lambda_svc, secretsmanager
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import engine, provisioners
 
 HANDLERS = provisioners._RESOURCE_HANDLERS
 
@@ -66,6 +67,39 @@ def update_alarm(physical_id, old, new, *rest, **named):
 
 
 HANDLERS["AWS::CloudWatch::Alarm"] = {**alarm, "create": create_alarm, "update": update_alarm}
+
+
+# ---- CloudFormation: nested stacks ---------------------------------------------------------------------
+# AWS applies the transforms of a nested template as it does those of the outer one. MiniStack takes a nested
+# template as it is written, and knows no AWS::Serverless::Function in it.
+nested_stack, parse_template = HANDLERS["AWS::CloudFormation::Stack"], engine._parse_template
+nesting = contextvars.ContextVar("nesting", default=False)
+
+
+def parse_nested_template(body):
+    template = parse_template(body)
+    if not nesting.get():
+        return template
+    template = engine._apply_transforms(template)
+    if isinstance(template, engine._TransformFailed):
+        raise ValueError(f"a nested template cannot be transformed: {template}")
+    return template
+
+
+def while_nesting(handle):
+    def handled(*arguments, **named):
+        token = nesting.set(True)
+        try:
+            return handle(*arguments, **named)
+        finally:
+            nesting.reset(token)
+
+    return handled
+
+
+engine._parse_template = parse_nested_template
+HANDLERS["AWS::CloudFormation::Stack"] = {
+    **nested_stack, "create": while_nesting(nested_stack["create"]), "update": while_nesting(nested_stack["update"])}
 
 
 # ---- CloudFormation: properties that MiniStack drops ---------------------------------------------------

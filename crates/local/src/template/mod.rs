@@ -6,6 +6,7 @@
 //! left out silently.
 
 mod intrinsics;
+mod nested;
 mod read;
 mod sources;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::pattern::Pattern;
+pub use nested::{joined, whole};
 pub use read::IGNORED;
 
 /// Account id of everything in the local cloud.
@@ -321,7 +323,7 @@ pub enum SecretValue {
 }
 
 impl Template {
-    /// Reads the text of a template.
+    /// Reads the text of a template: of one that nests others, what [`whole`] makes of them.
     pub fn read(text: &str, place: &Place) -> Result<Self, TemplateError> {
         read::read(&yaml::parse(text)?, place)
     }

@@ -19,7 +19,7 @@ pub const IGNORED: &[&str] = &[
     "AWS::Backup::",
     "AWS::Budgets::",
     "AWS::CertificateManager::",
-    // Nested stacks hold alarms and what people look at.
+    // Those that are left hold alarms and what people look at: areas have joined the template (nested.rs).
     "AWS::CloudFormation::Stack",
     "AWS::CloudFront::",
     "AWS::CloudTrail::",
@@ -396,7 +396,7 @@ fn gateway_response(response: &Value) -> GatewayResponse {
 }
 
 /// SAM's merge of `Globals` and a resource: maps are joined, anything else is replaced.
-fn merged(global: Option<Value>, local: Option<Value>) -> Option<Value> {
+pub(super) fn merged(global: Option<Value>, local: Option<Value>) -> Option<Value> {
     match (global, local) {
         (Some(Value::Object(mut global)), Some(Value::Object(local))) => {
             for (key, value) in local {

@@ -1,9 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::{Place, Template, TemplateError};
+use super::{Place, Template, TemplateError, whole};
 
-/// The template of this repository.
-const OWN: &str = include_str!("../../../../template.yaml");
 /// The small template of this crate's tests.
 const SMALL: &str = include_str!("../../tests/cloud/template.yaml");
 
@@ -31,7 +29,8 @@ fn small(change: impl Fn(&str) -> String) -> Result<Template, TemplateError> {
 
 #[test]
 fn the_products_own_template_is_read_whole() {
-    let template = Template::read(OWN, &place()).unwrap();
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
+    let template = Template::read(&whole(own.as_ref()).unwrap().to_string(), &place()).unwrap();
     assert!(template.functions.contains_key("api-orgs") && template.functions.contains_key("stream-outbox"));
     let outbox = &template.stream_sources[0];
     assert_eq!(outbox.function, "stream-outbox");

@@ -47,11 +47,14 @@ pub(super) fn stage(root: &Path, folder: &Path) -> Result<()> {
         // Without symbols the packages are half as large.
         run(Command::new("strip").arg("-o").arg(place.join("bootstrap")).arg(executable))?;
     }
-    for entry in fs::read_dir(root).context("cannot list the workspace")? {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default();
-        if file.extension().is_some_and(|extension| extension == "yaml") || name == "samconfig.toml" {
-            fs::copy(&file, folder.join(name)).context("cannot copy the template")?;
+    fs::create_dir_all(folder.join("stacks")).context("cannot create the folder of nested templates")?;
+    for place in ["", "stacks"] {
+        for entry in fs::read_dir(root.join(place)).context("cannot list the workspace")? {
+            let file = entry?.path();
+            let name = file.file_name().unwrap_or_default();
+            if file.extension().is_some_and(|extension| extension == "yaml") || name == "samconfig.toml" {
+                fs::copy(&file, folder.join(place).join(name)).context("cannot copy the template")?;
+            }
         }
     }
     Ok(())
