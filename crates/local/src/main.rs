@@ -158,7 +158,8 @@ mod tests {
     use super::*;
 
     async fn last_line(state: Option<PathBuf>) -> String {
-        let template = include_str!("../../../template.yaml");
+        let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
+        let template = local::template::whole(template.as_ref()).unwrap().to_string();
         let registry = local::functions::registry(&Hosts::default());
         let cloud = Cloud::start(Options { state, ..Options::ephemeral(template, registry) }).await.unwrap();
         let text = welcome(&cloud, cloud.write_environment().unwrap());
