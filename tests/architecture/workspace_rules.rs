@@ -11,7 +11,8 @@ use crate::{assert_none, assert_noticed};
 const DOMAINS: &[&str] = &["identity", "orgs", "billing", "push"];
 const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client"];
 /// What is not shipped, and so may use everything.
-const TOOLS: &[&str] = &["local", "test-support", "xtask", "system-tests", "benchmarks", "bare-functions"];
+const TOOLS: &[&str] =
+    &["local", "test-support", "xtask", "system-tests", "benchmarks", "bare-functions", "workspace-features"];
 
 /// What our own packages may depend on, for one of them. `None`: there is no rule for it yet.
 fn allowed(package: &str) -> Option<Vec<&'static str>> {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cloud, contract,
+    cloud, contract, features,
     process::{cargo, run as run_command, seconds, step},
     sbom, templates, tools,
 };
@@ -29,6 +29,8 @@ enum Part {
     Format,
     /// clippy, without a warning
     Lints,
+    /// Nothing is compiled twice for a selection of packages
+    Features,
     /// Every test of the workspace
     Tests,
     /// Licences, sources and bans of what we depend on
@@ -54,6 +56,7 @@ enum Part {
 const ALL: &[Part] = &[
     Part::Format,
     Part::Lints,
+    Part::Features,
     Part::Tests,
     Part::Dependencies,
     Part::Advisories,
@@ -78,6 +81,7 @@ impl Part {
         match self {
             Self::Format => "format (cargo fmt)",
             Self::Lints => "lints (cargo clippy)",
+            Self::Features => "features (cargo tree)",
             Self::Tests => "tests",
             Self::Dependencies => "dependencies (cargo deny)",
             Self::Advisories => "advisories (cargo deny)",
@@ -96,7 +100,7 @@ impl Part {
     /// The programs that it needs and that Rust does not bring along.
     fn needs(self) -> &'static [&'static str] {
         match self {
-            Self::Format | Self::Lints | Self::Tests => &[],
+            Self::Format | Self::Lints | Self::Features | Self::Tests => &[],
             Self::Dependencies | Self::Advisories => &["cargo-deny"],
             Self::Template => &["cfn-lint", "sam"],
             Self::Policies => &["checkov", "sam"],
@@ -118,6 +122,7 @@ impl Part {
                 run_command(&mut clippy(root, &["--all-targets"]))?;
                 run_command(&mut clippy(root, &["--test", "deployed"]))
             }
+            Self::Features => features::check(root),
             Self::Tests => run_command(&mut tests(root)),
             Self::Dependencies => run_command(tools::command(root, "cargo-deny").args([
                 "--workspace",

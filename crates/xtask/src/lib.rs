@@ -7,6 +7,8 @@ pub mod bench;
 pub mod check;
 pub mod cloud;
 pub mod contract;
+pub mod edit_loop;
+pub mod features;
 pub mod fuzz;
 pub mod generate;
 pub mod invoke;

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, cloud, fuzz, generate, invoke, mutants, new_function, operate, process, tools};
+use xtask::{
+    bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_function, operate,
+    process, tools,
+};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Commands for working on this repository.")]
@@ -30,6 +33,11 @@ enum Command {
     Operate(operate::Options),
     /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
     Bench(bench::Options),
+    /// Measures how long it takes from a changed line in a domain to the answer of its tests.
+    EditLoop(edit_loop::Options),
+    /// Has every package compiled with the same features, whether it is selected alone or with all others: writes
+    /// crates/workspace-features.
+    Features(features::Options),
     /// Gives the parsers of outside input hostile input, for longer than the tests do.
     Fuzz(fuzz::Options),
     /// Changes the pure rules one place at a time, and says which changes no test notices.
@@ -48,6 +56,8 @@ fn main() -> Result<()> {
         Command::InvokeAll(options) => invoke::run(&root, &options),
         Command::Operate(options) => operate::run(&root, &options),
         Command::Bench(options) => bench::run(&root, &options),
+        Command::EditLoop(options) => edit_loop::run(&root, &options),
+        Command::Features(options) => features::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Tools(options) => tools::install(&root, &options),
