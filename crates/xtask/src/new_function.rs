@@ -1,9 +1,13 @@
 //! Adds a function: its crate, its place in the template and in the workspace, a sample event.
 
+mod places;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+
+use crate::process::cargo;
 
 /// What to add.
 #[derive(Args, Debug)]
@@ -280,16 +284,22 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     let (template, text) = function.into_templates(&template, there.as_deref())?;
     let nested = area.zip(text);
     let template = (root.join("template.yaml"), template);
-    let manifest = edit("Cargo.toml", &|text| function.into_workspace(text))?;
+    let places = function.places().map(|(file, change)| edit(file, &|text| change(&function, text)));
+    let places = places.collect::<Result<Vec<_>>>()?;
     let files = function.files().into_iter().map(|(path, text)| (root.join(path), text));
-    for (path, text) in files.chain([template, manifest]).chain(nested) {
+    for (path, text) in files.chain([template]).chain(nested).chain(places) {
         let parent = path.parent().context("a file has a folder")?;
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    // Lists are written one entry a line; how they are broken is rustfmt's. The function is there without it too.
+    if !cargo(root).args(["fmt", "--all"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("`cargo fmt --all` failed; run it yourself");
+    }
     println!(
         "functions/{name} is there, with its place in {place} and a sample in events/{name}.\n\
-         Next: register it in crates/local (the architecture tests say what else is missing), then `cargo xtask check`.",
+         Next: say in docs/decisions/0011-reserved-concurrency.md why it has the executions that it has, write its work,\n\
+         and run `cargo xtask generate` and `cargo xtask check`: the tests say what else its routes or events need.",
         name = function.name,
         place = function.area().unwrap_or_else(|| "template.yaml".to_owned()),
     );
@@ -299,6 +309,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::workspace_root;
 
     const TEMPLATE: &str = "Resources:\n  # ---- events and queues\n  EventBus: {}\n  # ---- secrets\n  Secret: {}\n  # ---- operations\n  Operations:\n        FunctionLogs: !Join\n          - ','\n          - - !Ref ApiAuthLogs\n\nOutputs: {}\n";
     const MANIFEST: &str = "[workspace.dependencies]\napi-auth = { path = \"functions/api-auth\" }\nqueue-mail = { path = \"functions/queue-mail\" }\nserde = \"1\"\n";
@@ -311,6 +322,12 @@ mod tests {
     fn a_function_gets_all_its_places() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("template.yaml"), TEMPLATE).unwrap();
+        let function = NewFunction::new("queue-trial-notes", None, Some("trial.ending".to_owned()), None);
+        for (file, _) in function.unwrap().places() {
+            let place = root.path().join(file);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::copy(workspace_root().join(file), place).unwrap();
+        }
         fs::write(root.path().join("Cargo.toml"), MANIFEST).unwrap();
         run(root.path(), &options("queue-trial-notes", Some("trial.ending"))).unwrap();
         let read = |file: &str| fs::read_to_string(root.path().join(file)).unwrap();

@@ -43,7 +43,7 @@ pub fn contract() -> Value {
         LicenseBuilder::new().name("Apache-2.0 OR MIT").identifier(Some("Apache-2.0 OR MIT")).build(),
     ));
     let server = ServerBuilder::new().url("/").description(Some("Where this description is served")).build();
-    let tags = TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
+    let tags = TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build());
     let description = OpenApiBuilder::new().info(info.build()).servers(Some([server])).tags(Some(tags));
     let mut contract = description.build();
     for (_, group) in groups() {
@@ -85,7 +85,7 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: &[(&str, &str)] = &[
     ("Signing in", "By a mail with a link and a code."),
     ("Sessions", "What a signed-in person has: tokens, and the organization at hand."),
     ("Organizations", "The organization that the session is in, and who belongs to it."),
