@@ -9,6 +9,7 @@ mod deploy_role;
 mod deployments;
 mod environment;
 mod events_and_queues;
+mod faults;
 mod functions;
 mod generated;
 mod guides;

@@ -19,15 +19,16 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
     let ground = ["primitives"];
     let language = ["events", "access"];
     Some(match package {
-        "primitives" | "sends" => Vec::new(),
+        "fault-derive" | "sends" => Vec::new(),
+        "primitives" => vec!["fault-derive"],
         "access" => ground.to_vec(),
         "events" => [ground.as_slice(), &["access"]].concat(),
-        "table" => [ground.as_slice(), &language].concat(),
+        "table" => [ground.as_slice(), &language, &["sends"]].concat(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
         // What is stored of people and sessions, which workers read too: without what makes tokens.
         "identity-core" => [ground.as_slice(), &language, &["table"]].concat(),
         "identity" => [ground.as_slice(), &language, &["table", "identity-core"]].concat(),
-        domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table"]].concat(),
+        domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
         "lambda-host" => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
         // The one domain it knows: every edge asks identity who a token stands for.

@@ -10,7 +10,10 @@ pub use permission::{Needed, Permission, Role, needs};
 
 use std::{marker::PhantomData, ops::Deref};
 
-use primitives::{Email, Fault, FaultKind, MemberId, OrgId, SessionId, UserId};
+use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, UserId};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[AccessError::CODES];
 
 /// A person with a valid session, in no organization or in one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,15 +82,17 @@ impl<P> Deref for Permit<P> {
 }
 
 /// The caller may not do this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Fault)]
 pub enum AccessError {
     /// The session is in no organization.
     #[error(
         "this session is in no organization: create one with POST /v1/orgs or choose one with POST /v1/auth/switch-org"
     )]
+    #[fault(Forbidden, "no_organization")]
     NoOrganization,
     /// The role lacks the permission.
     #[error("the role {role} may not {permission}")]
+    #[fault(Forbidden, "forbidden")]
     Forbidden {
         /// What was asked for.
         permission: Permission,
@@ -96,27 +101,11 @@ pub enum AccessError {
     },
     /// The organization's access level does not allow it.
     #[error("the organization's access is {level}; whoever manages its billing can change that")]
+    #[fault(Unpaid, "access_restricted")]
     Restricted {
         /// How much it may use.
         level: AccessLevel,
     },
-}
-
-impl Fault for AccessError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::NoOrganization | Self::Forbidden { .. } => FaultKind::Forbidden,
-            Self::Restricted { .. } => FaultKind::Unpaid,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NoOrganization => "no_organization",
-            Self::Forbidden { .. } => "forbidden",
-            Self::Restricted { .. } => "access_restricted",
-        }
-    }
 }
 
 /// The tenant that a read or write is confined to. Every key of a tenant's item asks for one, so that an id from a
@@ -146,7 +135,7 @@ impl Actor {
 
 #[cfg(test)]
 mod tests {
-    use primitives::Ids;
+    use primitives::{FaultKind, Ids};
 
     use super::*;
 

@@ -42,3 +42,8 @@ pub use stripe_items::{ParkReason, Parked, ParkedEvent};
 pub use stripe_state::{Fact, StripeState};
 pub use subscription::Subscription;
 pub use trial::{Trial, TrialNotice};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[BillingError::CODES];

@@ -1,12 +1,12 @@
 use aws_sdk_sesv2::{
     Client,
     config::http::HttpResponse,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::send_email::SendEmailError,
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
-use primitives::{Email, EventId, Fault, FaultKind};
-use sends::may_be_taken;
+use primitives::{Email, EventId, Fault};
+use sends::{Failure, Verdict};
 
 use crate::{Mail, Sender};
 
@@ -29,10 +29,11 @@ pub struct Letterhead {
 }
 
 /// A mail was not sent, or not surely.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum SendError {
     /// SES takes no more at the moment: it did not take this one.
     #[error("the mail service takes no more mails at the moment ({code})")]
+    #[fault(Limited, "mail_throttled")]
     Throttled {
         /// SES's name for the error.
         code: String,
@@ -41,6 +42,7 @@ pub enum SendError {
     },
     /// SES could not be reached, or says that it cannot now: it did not take this one.
     #[error("the mail service is not available ({code})")]
+    #[fault(Unavailable, "mail_unavailable")]
     Unavailable {
         /// SES's name for the error, or how the call failed.
         code: String,
@@ -49,6 +51,7 @@ pub enum SendError {
     },
     /// The mail may be on its way or not: SES did not say.
     #[error("the mail service did not say whether it took the mail ({code})")]
+    #[fault(Unavailable, "mail_unknown")]
     Unknown {
         /// SES's name for the error, or how the call failed.
         code: String,
@@ -57,6 +60,7 @@ pub enum SendError {
     },
     /// SES will never take this mail: its address or content is refused.
     #[error("the mail service refuses this mail ({code})")]
+    #[fault(Invalid, "mail_rejected")]
     Rejected {
         /// SES's name for the error.
         code: String,
@@ -66,33 +70,13 @@ pub enum SendError {
     /// SES takes no mail of ours: the sender is not verified, the account suspended, a name in the
     /// configuration wrong.
     #[error("the mail service takes no mail from us ({code}); check MAIL_FROM and MAIL_CONFIGURATION_SET")]
+    #[fault(Internal, "internal")]
     Refused {
         /// SES's name for the error.
         code: String,
         /// Everything that is known, for the log.
         detail: String,
     },
-}
-
-impl Fault for SendError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Throttled { .. } => FaultKind::Limited,
-            Self::Unavailable { .. } | Self::Unknown { .. } => FaultKind::Unavailable,
-            Self::Rejected { .. } => FaultKind::Invalid,
-            Self::Refused { .. } => FaultKind::Internal,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Throttled { .. } => "mail_throttled",
-            Self::Unavailable { .. } => "mail_unavailable",
-            Self::Unknown { .. } => "mail_unknown",
-            Self::Rejected { .. } => "mail_rejected",
-            Self::Refused { .. } => "internal",
-        }
-    }
 }
 
 impl Mailer {
@@ -160,33 +144,16 @@ fn incomplete(error: &aws_sdk_sesv2::error::BuildError) -> SendError {
 
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 fn sort(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
-    let open = may_be_taken(&error);
-    let (code, status) = match &error {
-        SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown").to_owned();
-            (code, Some(service.raw().status().as_u16()))
-        }
-        SdkError::TimeoutError(_) => ("timeout".to_owned(), None),
-        SdkError::DispatchFailure(_) => ("no connection".to_owned(), None),
-        _ => ("bad answer".to_owned(), None),
-    };
     let unverified = error.message().is_some_and(|text| text.contains("not verified"));
-    let detail = DisplayErrorContext(error).to_string();
-    match code.as_str() {
-        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends
-        // to verified addresses alone.
-        "MessageRejected" if unverified => SendError::Refused { code, detail },
-        "MessageRejected" | "BadRequestException" => SendError::Rejected { code, detail },
-        "MailFromDomainNotVerifiedException"
-        | "AccountSuspendedException"
-        | "NotFoundException"
-        | "AccessDeniedException" => SendError::Refused { code, detail },
-        // The rate, or the day's quota, is used up.
-        "TooManyRequestsException" | "LimitExceededException" | "ThrottlingException" | "Throttling" => {
-            SendError::Throttled { code, detail }
-        }
-        _ if status == Some(429) => SendError::Throttled { code, detail },
-        _ if open => SendError::Unknown { code, detail },
-        _ => SendError::Unavailable { code, detail },
+    let Failure { verdict, code, detail } = Failure::of(error);
+    match (code.as_str(), verdict) {
+        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends to
+        // verified addresses alone.
+        ("MessageRejected", _) if unverified => SendError::Refused { code, detail },
+        ("MessageRejected" | "BadRequestException", _) => SendError::Rejected { code, detail },
+        (_, Verdict::Refused) => SendError::Refused { code, detail },
+        (_, Verdict::Busy) => SendError::Throttled { code, detail },
+        (_, Verdict::Open) => SendError::Unknown { code, detail },
+        (_, Verdict::Away) => SendError::Unavailable { code, detail },
     }
 }

@@ -3,12 +3,15 @@ use std::str::FromStr;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use garde::Validate;
-use http::{StatusCode, header, request::Parts};
+use http::{header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use primitives::json::{Strict, refuse_duplicates};
 use serde::de::DeserializeOwned;
 
-use crate::problem::{FieldError, Problem, not_found};
+use crate::{
+    problem::{FieldError, Problem, not_found},
+    refusal::Refusal,
+};
 
 /// The largest body that a route reads, in bytes, unless it says otherwise.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -56,14 +59,10 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
         require_plain(&request)?;
         match Limited::new(request.into_body(), LIMIT).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
-            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("the body is larger than {LIMIT} bytes"),
-            )),
-            Err(_) => {
-                Err(Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "the body ended too early"))
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+                Err(Refusal::BodyTooLarge { limit: LIMIT }.into())
             }
+            Err(_) => Err(Refusal::IncompleteBody.into()),
         }
     }
 }
@@ -116,21 +115,14 @@ fn require_json(request: &Request) -> Result<(), Problem> {
         let charset = kind.get_param(mime::CHARSET);
         kind.essence_str() == "application/json" && charset.is_none_or(|charset| charset == mime::UTF_8)
     });
-    if json {
-        return Ok(());
-    }
-    let detail = "send JSON in UTF-8, with `Content-Type: application/json`";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+    if json { Ok(()) } else { Err(Refusal::ContentType.into()) }
 }
 
 /// What is compressed would be taken for text that is broken.
 fn require_plain(request: &Request) -> Result<(), Problem> {
     let mut codings = request.headers().get_all(header::CONTENT_ENCODING).iter();
-    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Ok(());
-    }
-    let detail = "send the body as it is, without a `Content-Encoding`";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+    let plain = codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if plain { Ok(()) } else { Err(Refusal::ContentEncoding.into()) }
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
@@ -139,10 +131,7 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     let is_key = (1..=255).contains(&key.len()) && key.as_bytes().iter().all(u8::is_ascii_graphic);
     match key.to_str() {
         Ok(key) if is_key && keys.next().is_none() => Ok(Some(key.to_owned())),
-        _ => {
-            let detail = "send one Idempotency-Key, of 1 to 255 visible ASCII characters without blanks";
-            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail))
-        }
+        _ => Err(Refusal::IdempotencyKey.into()),
     }
 }
 
@@ -164,7 +153,7 @@ fn unreadable(pointer: &str, error: &serde_json::Error) -> Problem {
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
+    Refusal::MalformedJson(error.to_string()).into()
 }
 
 fn without_position(error: &serde_json::Error) -> String {

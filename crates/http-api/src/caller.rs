@@ -3,10 +3,10 @@ use std::{marker::PhantomData, net::IpAddr};
 use access::{Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
-use http::{Method, StatusCode, header, request::Parts};
+use http::{Method, header, request::Parts};
 use table::{Cause, Consistency};
 
-use crate::{edge::Edge, problem::Problem};
+use crate::{edge::Edge, problem::Problem, refusal::Refusal};
 
 /// The address that opened the connection to us, as the platform tells it. Put into the request by the host.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +77,7 @@ impl<S: Sync> FromRequestParts<S> for Edge {
 }
 
 pub(crate) fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Problem> {
-    let missing = || {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the routes were not wrapped by the edge")
-    };
-    parts.extensions.get().cloned().ok_or_else(missing)
+    parts.extensions.get().cloned().ok_or_else(|| Refusal::NotWrapped.into())
 }
 
 /// A signed-in person, in an organization or not.
@@ -118,10 +115,7 @@ fn consistency(parts: &Parts) -> Consistency {
 
 async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal, Problem> {
     let edge: Edge = extension(parts)?;
-    let token = bearer(parts).ok_or_else(|| {
-        let detail = "send the access token as `Authorization: Bearer …`";
-        Problem::new(StatusCode::UNAUTHORIZED, "missing_token", detail)
-    })?;
+    let token = bearer(parts).ok_or(Refusal::MissingToken)?;
     edge.authenticate(token, consistency).await.map_err(Problem::about_token)
 }
 

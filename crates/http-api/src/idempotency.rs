@@ -3,7 +3,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use table::{Begun, Claim, IdempotencyKey, StoredAnswer, Table};
 
-use crate::{body::Command, problem::Problem};
+use crate::{body::Command, problem::Problem, refusal::Refusal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -70,16 +70,8 @@ impl<T> Command<T> {
                 response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
                 Ok(response)
             }
-            Begun::InFlight => {
-                let detail = "the first request with this Idempotency-Key is still being carried out";
-                // It takes a fraction of a second. The lease is as long as it is for crashes alone.
-                Err(Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail).retry_after(1))
-            }
-            Begun::Mismatch => {
-                let detail =
-                    "this Idempotency-Key was used for another request; use a new key for a new request";
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail))
-            }
+            Begun::InFlight => Err(Refusal::KeyInUse.into()),
+            Begun::Mismatch => Err(Refusal::KeyReused.into()),
         }
     }
 }

@@ -14,6 +14,7 @@ mod middleware;
 mod needs;
 mod openapi;
 mod problem;
+mod refusal;
 
 pub use body::{BODY_LIMIT, Command, Parameters, PathParameter, RawBody, parses};
 pub use cached::Cached;
@@ -24,7 +25,7 @@ pub use limits::Limiter;
 pub use middleware::SECURITY_HEADERS;
 pub use needs::{NEEDS, Needs, needing};
 pub use openapi::Problems;
-pub use problem::{FieldError, Problem, ProblemDocument, not_found};
+pub use problem::{FieldError, Problem, ProblemDocument, answer, not_found};
 
 pub use axum::{
     self,
@@ -34,3 +35,8 @@ pub use axum::{
 pub use http::{self, StatusCode};
 pub use utoipa::ToSchema;
 pub use utoipa_axum::{self, router::OpenApiRouter};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[refusal::Refusal::CODES];

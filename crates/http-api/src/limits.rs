@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use table::{RateLimit, RateLimitState, Table, Window, WindowState};
 
-use crate::{caller::extension, problem::Problem};
+use crate::{caller::extension, problem::Problem, refusal::Refusal};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -54,8 +54,7 @@ impl Limiter {
         });
         let full = full.collect::<Vec<_>>().join(" and ");
         let way_out = way_out.map(|way_out| format!(", or {way_out}")).unwrap_or_default();
-        let detail = format!("no more than {full}; wait {wait} seconds{way_out}");
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
+        Refusal::RateLimited { full, wait, way_out }.into()
     }
 
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {

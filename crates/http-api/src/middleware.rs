@@ -5,7 +5,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority};
 use tracing::Instrument;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     edge::Edge,
     limits::Limiter,
     problem::Problem,
+    refusal::Refusal,
 };
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -70,14 +71,14 @@ fn refusal(request: &Request, route: Option<&Route>) -> Option<Problem> {
         return Some(malformed("the `Host` header names no host"));
     }
     if !accepts(request.headers(), route) {
-        return Some(not_acceptable());
+        return Some(Refusal::NotAcceptable.into());
     }
     let unknown = route?.unknown_parameters(request.uri().query().unwrap_or_default());
     (!unknown.is_empty()).then(|| Problem::invalid(unknown))
 }
 
 fn malformed(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    Refusal::Malformed(detail.to_owned()).into()
 }
 
 /// RFC 9112, section 3.2. Nothing is decided by the host, but whatever stands before us may have read another one.
@@ -96,10 +97,8 @@ fn names_a_host(headers: &HeaderMap) -> bool {
 
 /// Answers while there is time to. A request that the runtime cuts off would get an answer that is not ours, and take its sandbox with it.
 async fn in_time(response: impl Future<Output = Response>) -> Response {
-    tokio::time::timeout(table::time_left(), response).await.unwrap_or_else(|_| {
-        let detail = "it could not be done in time; try again";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1).into_response()
-    })
+    let in_time = tokio::time::timeout(table::time_left(), response).await;
+    in_time.unwrap_or_else(|_| Problem::from(Refusal::OutOfTime).into_response())
 }
 
 /// <https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers>
@@ -153,25 +152,15 @@ pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = String> {
     })
 }
 
-fn not_acceptable() -> Problem {
-    Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", "answers are JSON: accept `application/json`")
-}
-
 pub(crate) async fn method_not_allowed(method: Method) -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        format!("this route does not answer {method}"),
-    )
+    Refusal::Method(method).into()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer gives it by value")]
 pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = text.unwrap_or("unknown"), "a handler panicked");
-    let detail = "this is our fault; it was noted under the correlation id";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+    Problem::from(Refusal::Panicked(text.unwrap_or("unknown").to_owned())).into_response()
 }
 
 /// The problem document with the request's correlation id in it.

@@ -7,6 +7,8 @@ use primitives::{Fault, FaultKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::refusal::Refusal;
+
 /// What `type` begins with; the code follows. A name, not an address: `docs/errors.md` explains the codes.
 const TYPE: &str = "urn:gantry:problem:";
 
@@ -75,8 +77,7 @@ fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Re
 }
 
 impl Problem {
-    /// A problem of this status and code.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(ProblemDocument {
             kind: format!("{TYPE}{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -95,8 +96,7 @@ impl Problem {
 
     /// The request breaks rules: which, where.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let detail = "the request breaks a rule; `errors` says which";
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail);
+        let mut problem = Self::from(Refusal::Rules);
         problem.0.errors = errors;
         problem
     }
@@ -109,11 +109,9 @@ impl Problem {
         self
     }
 
-    /// When another attempt makes sense, in seconds.
-    #[must_use]
-    pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.0.retry_after = Some(seconds);
-        self
+    /// The request breaks a rule that is about no single part of it.
+    pub fn broken_rule(detail: impl ToString) -> Self {
+        Refusal::Rule(detail.to_string()).into()
     }
 
     /// The same as an answer to the access token that came with the request (RFC 6750, section 3.1).
@@ -146,34 +144,38 @@ impl Problem {
 
 /// The answer to a route, or an id, that is not there: the same for what never was and for what belongs to somebody else.
 pub fn not_found() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "there is nothing here; check the path and the ids in it",
-    )
+    Refusal::NotFound.into()
+}
+
+/// How a kind is answered: its status, and the detail where the error's own text is not for the caller.
+pub fn answer(kind: FaultKind) -> (StatusCode, Option<&'static str>) {
+    match kind {
+        FaultKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, None),
+        FaultKind::Unauthenticated => (StatusCode::UNAUTHORIZED, None),
+        FaultKind::Forbidden => (StatusCode::FORBIDDEN, None),
+        FaultKind::Unpaid => (StatusCode::PAYMENT_REQUIRED, None),
+        // One body, whether it never was or belongs to somebody else.
+        FaultKind::NotFound => {
+            (StatusCode::NOT_FOUND, Some("there is nothing here; check the path and the ids in it"))
+        }
+        FaultKind::Conflict => (StatusCode::CONFLICT, None),
+        FaultKind::Limited => (StatusCode::TOO_MANY_REQUESTS, None),
+        FaultKind::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some("a service that we need does not answer; nothing is lost, try again"),
+        ),
+        FaultKind::Internal => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Some("this is our fault; it was noted under the correlation id"),
+        ),
+    }
 }
 
 impl<F: Fault> From<F> for Problem {
     fn from(fault: F) -> Self {
-        let status = match fault.kind() {
-            FaultKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-            FaultKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-            FaultKind::Forbidden => StatusCode::FORBIDDEN,
-            FaultKind::Unpaid => StatusCode::PAYMENT_REQUIRED,
-            FaultKind::NotFound => return not_found(),
-            FaultKind::Gone => StatusCode::GONE,
-            FaultKind::Conflict => StatusCode::CONFLICT,
-            FaultKind::Limited => StatusCode::TOO_MANY_REQUESTS,
-            FaultKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            FaultKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let detail = match fault.kind() {
-            FaultKind::Unavailable => {
-                "a service that we need does not answer; nothing is lost, try again".to_owned()
-            }
-            FaultKind::Internal => "this is our fault; it was noted under the correlation id".to_owned(),
-            _ => fault.to_string(),
-        };
+        let (usual, fixed) = answer(fault.kind());
+        let status = fault.status().and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(usual);
+        let detail = fixed.map_or_else(|| fault.to_string(), str::to_owned);
         let mut problem = Self::new(status, fault.code(), detail);
         problem.0.cause = status.is_server_error().then(|| chain(&fault));
         problem.0.retry_after = fault.retry_after();

@@ -24,3 +24,8 @@ pub use proof::{OpenedProof, Proof, open_proof};
 pub use session::{Issuer, SessionKey, SessionTokens, refresh, sign_out, switch_org};
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
 pub use token::Claims;
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[AuthenticationError::CODES, IdentityError::CODES];

@@ -2,11 +2,10 @@ use std::{iter, time::Duration};
 
 use aws_sdk_eventbridge::{
     Client,
-    error::DisplayErrorContext,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
 use events::{Envelope, SOURCE};
-use sends::may_be_taken;
+use sends::{Failure, Verdict};
 use table::{pause, time_left};
 
 use crate::{
@@ -111,11 +110,11 @@ impl Bus {
                     }
                 }
                 Err(error) => {
-                    let open = may_be_taken(&error);
-                    tracing::warn!(open, error = %DisplayErrorContext(error), "publishing failed");
+                    let Failure { verdict, detail, .. } = Failure::of(error);
+                    tracing::warn!(?verdict, error = detail, "publishing failed");
                     // The bus may have all of them: it is left to the caller, who waits longer, to come with
                     // them again.
-                    if open {
+                    if verdict == Verdict::Open {
                         break;
                     }
                 }

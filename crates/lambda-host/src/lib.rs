@@ -32,3 +32,8 @@ pub use queue::Intake;
 pub use rotation::{RotationEvent, RotationStep};
 pub use secrets::{Rotating, SecretError, key};
 pub use stream::{Record, StreamOutcome};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[SecretError::CODES];

@@ -1,8 +1,9 @@
 use std::{fmt, sync::Arc};
 
-use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
+use aws_sdk_secretsmanager::Client;
 use futures::future::BoxFuture;
-use primitives::{Clock, Fault, FaultKind, Keys, Secret, SignedDuration, Timestamp, json};
+use primitives::{Clock, Fault, Keys, Secret, SignedDuration, Timestamp, json};
+use sends::Failure;
 use table::{CursorKey, CursorKeys, StoreError};
 use tokio::sync::Mutex;
 
@@ -44,10 +45,11 @@ impl<T> fmt::Debug for Rotating<T> {
 }
 
 /// A secret could not be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum SecretError {
     /// Secrets Manager gives none.
     #[error("the secret {arn} cannot be read: {detail}")]
+    #[fault(Unavailable, "unavailable", retry_after = 5)]
     Unavailable {
         /// Which.
         arn: String,
@@ -56,6 +58,7 @@ pub enum SecretError {
     },
     /// It has no version with this label, or is not there at all.
     #[error("the secret {arn} has no version {stage}")]
+    #[fault(Unavailable, "unavailable", retry_after = 5)]
     Missing {
         /// Which.
         arn: String,
@@ -64,26 +67,13 @@ pub enum SecretError {
     },
     /// What it gives is not what the function needs.
     #[error("the secret {arn} is not usable: {problem}")]
+    #[fault(Unavailable, "unavailable", retry_after = 5)]
     Unusable {
         /// Which.
         arn: String,
         /// What is wrong with it; never the secret itself.
         problem: String,
     },
-}
-
-impl Fault for SecretError {
-    fn kind(&self) -> FaultKind {
-        FaultKind::Unavailable
-    }
-
-    fn code(&self) -> &'static str {
-        "unavailable"
-    }
-
-    fn retry_after(&self) -> Option<u64> {
-        Some(5)
-    }
 }
 
 impl<T> Rotating<T> {
@@ -174,7 +164,7 @@ impl<T> Rotating<T> {
                 Some(service) if service.is_resource_not_found_exception() => {
                     SecretError::Missing { arn, stage: stage.to_owned() }
                 }
-                _ => SecretError::Unavailable { arn, detail: DisplayErrorContext(error).to_string() },
+                _ => SecretError::Unavailable { arn, detail: Failure::of(error).detail },
             }
         })?;
         Ok((answer.version_id.unwrap_or_default(), Secret::new(answer.secret_string.unwrap_or_default())))

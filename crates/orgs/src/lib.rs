@@ -10,3 +10,8 @@ mod org;
 pub use error::OrgError;
 pub use member::{Member, Membership, members};
 pub use org::{Founder, NewOrg, Org, create, current, refusal};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[OrgError::CODES];

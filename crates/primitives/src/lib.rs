@@ -17,7 +17,8 @@ mod slug;
 
 pub use clock::Clock;
 pub use email::{Email, InvalidEmail};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultCode, FaultKind};
+pub use fault_derive::Fault;
 pub use id::{
     AuditId, DeviceId, EventId, Id, Kind, LoginId, MemberId, OrgId, RequestId, SessionId, UserId, WrongId,
     kind,

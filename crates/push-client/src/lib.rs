@@ -10,3 +10,8 @@ mod notification;
 pub use client::{Published, PushClient};
 pub use error::PushError;
 pub use notification::Notification;
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[PushError::CODES];

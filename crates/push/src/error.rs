@@ -1,58 +1,37 @@
-use primitives::{Fault, FaultKind};
+use primitives::Fault;
 use push_client::PushError;
 use table::{CommitError, StoreError};
 
 /// A device was not registered, listed or removed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum DeviceError {
     /// The push service did not take the token.
     #[error(transparent)]
+    #[fault(transparent)]
     Push(#[from] PushError),
     /// The change could not be stored.
     #[error(transparent)]
+    #[fault(transparent)]
     Commit(#[from] CommitError),
     /// The table could not be read.
     #[error(transparent)]
+    #[fault(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for DeviceError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Push(error) => error.kind(),
-            Self::Commit(error) => error.kind(),
-            Self::Store(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Push(error) => error.code(),
-            Self::Commit(error) => error.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::Push(error) => error.retry_after(),
-            Self::Commit(error) => error.retry_after(),
-            Self::Store(error) => error.retry_after(),
-        }
-    }
-}
-
 /// An event was not turned into deliveries to its end. It is begun again where it stopped.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum FanOutError {
     /// The invocation's time is up.
     #[error("the time is up after {parts} parts; the rest follows with the next attempt")]
+    #[fault(Unavailable, "out_of_time")]
     OutOfTime {
         /// How many parts are in the delivery queue.
         parts: u32,
     },
     /// The delivery queue did not take all messages.
     #[error("the delivery queue did not take {left} messages ({code})")]
+    #[fault(Unavailable, "queue_unavailable")]
     Queue {
         /// How many it did not take.
         left: usize,
@@ -63,42 +42,28 @@ pub enum FanOutError {
     },
     /// The progress could not be stored.
     #[error(transparent)]
+    #[fault(transparent)]
     Commit(#[from] CommitError),
     /// The table could not be read.
     #[error(transparent)]
+    #[fault(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for FanOutError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::OutOfTime { .. } | Self::Queue { .. } => FaultKind::Unavailable,
-            Self::Commit(error) => error.kind(),
-            Self::Store(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::OutOfTime { .. } => "out_of_time",
-            Self::Queue { .. } => "queue_unavailable",
-            Self::Commit(error) => error.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
-}
-
 /// A part of a fan-out was not delivered to its end.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum DeliveryError {
     /// Another worker delivers this part at the moment.
     #[error("this part is being delivered by another worker")]
+    #[fault(Unavailable, "in_flight")]
     InFlight,
     /// The invocation's time is up; the next attempt is about those who were not told.
     #[error("the time is up; the rest follows with the next attempt")]
+    #[fault(Unavailable, "out_of_time")]
     OutOfTime,
     /// Some devices could not be told; the next attempt is about them alone.
     #[error("{failed} devices could not be told")]
+    #[fault(transparent)]
     Incomplete {
         /// How many.
         failed: usize,
@@ -108,24 +73,6 @@ pub enum DeliveryError {
     },
     /// The table could not be read or written.
     #[error(transparent)]
+    #[fault(transparent)]
     Store(#[from] StoreError),
-}
-
-impl Fault for DeliveryError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::InFlight | Self::OutOfTime => FaultKind::Unavailable,
-            Self::Incomplete { first, .. } => first.kind(),
-            Self::Store(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InFlight => "in_flight",
-            Self::OutOfTime => "out_of_time",
-            Self::Incomplete { first, .. } => first.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
 }

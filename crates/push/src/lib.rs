@@ -22,3 +22,8 @@ pub use fan_out::FanOut;
 pub use notice::Notice;
 pub use queue::DeliveryQueue;
 pub use token::{InvalidPushToken, PushToken};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors, without those that workers alone meet.
+pub const FAULTS: &[&[FaultCode]] = &[DeviceError::CODES, InvalidPushToken::CODES];

@@ -1,9 +1,5 @@
-use aws_sdk_sqs::{
-    Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata},
-    types::SendMessageBatchRequestEntry,
-};
-
+use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
+use sends::Failure;
 use table::{pause, time_left};
 
 use crate::{Delivery, FanOutError};
@@ -55,8 +51,7 @@ impl DeliveryQueue {
     ) -> Result<Vec<(String, String)>, FanOutError> {
         let batch = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries.to_vec()));
         let answer = batch.send().await.map_err(|error| {
-            let code = error.code().unwrap_or("no answer").to_owned();
-            let detail = DisplayErrorContext(error).to_string();
+            let Failure { code, detail, .. } = Failure::of(error);
             FanOutError::Queue { left: entries.len(), code, detail }
         })?;
         Ok(answer.failed.into_iter().map(|failed| (failed.id, failed.code)).collect())

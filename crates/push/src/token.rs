@@ -1,5 +1,6 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use events::DevicePlatform;
+use primitives::Fault;
 
 /// The token that a push service gave to an app, in its one spelling.
 ///
@@ -12,14 +13,16 @@ pub struct PushToken {
 }
 
 /// The text is no token of that service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Fault)]
 pub enum InvalidPushToken {
     /// Apple's are hexadecimal. SNS takes up to 400 digits; Apple says that lengths may change, so the lower
     /// bound is loose.
     #[error("a token of Apple's is 32 to 400 hexadecimal digits, two for each byte")]
+    #[fault(Invalid, "invalid_push_token")]
     Apns,
     /// Firebase's are graphic ASCII.
     #[error("use the token as the push service gave it")]
+    #[fault(Invalid, "invalid_push_token")]
     Fcm,
 }
 

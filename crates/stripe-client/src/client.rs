@@ -152,7 +152,7 @@ impl Client {
         let code = answer.error.code.or(answer.error.r#type);
         Err(Failure {
             retry: is_worth_retrying(status, should_retry.as_deref()),
-            error: StripeError::Refused { status, code, request_id },
+            error: StripeError::answer(status, code, request_id),
         })
     }
 }

@@ -30,3 +30,8 @@ pub use objects::{
 };
 pub use signature::{SignatureError, TOLERANCE, WebhookSecrets, sign, verify};
 pub use stripe::IdempotencyKey;
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[StripeError::CODES];

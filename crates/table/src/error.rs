@@ -1,13 +1,18 @@
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use primitives::{Fault, FaultKind};
+use aws_sdk_dynamodb::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use primitives::Fault;
+use sends::{Failure, Verdict};
 
 use crate::Key;
 
 /// The table could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum StoreError {
     /// `DynamoDB` did not answer, or answered that it cannot now.
     #[error("the table is not available ({operation}: {code})")]
+    #[fault(Unavailable, "unavailable", retry_after = 1)]
     Unavailable {
         /// The call.
         operation: &'static str,
@@ -18,6 +23,7 @@ pub enum StoreError {
     },
     /// `DynamoDB` refuses the call: a fault of ours.
     #[error("the table refuses the call ({operation}: {code})")]
+    #[fault(Internal, "internal")]
     Refused {
         /// The call.
         operation: &'static str,
@@ -28,6 +34,7 @@ pub enum StoreError {
     },
     /// An item does not have the shape its kind should have.
     #[error("an item of kind {kind} does not have the expected shape")]
+    #[fault(Internal, "internal")]
     Shape {
         /// The kind.
         kind: &'static str,
@@ -39,6 +46,7 @@ pub enum StoreError {
     #[error(
         "a transaction of {items} items and {bytes} bytes is too large; the limits are 100 items and 4 MB"
     )]
+    #[fault(Internal, "internal")]
     TooLarge {
         /// How many items it has.
         items: usize,
@@ -47,9 +55,11 @@ pub enum StoreError {
     },
     /// The cursor was not made by us for this list of this tenant.
     #[error("this cursor does not belong to this list; start again without one")]
+    #[fault(Invalid, "invalid_cursor")]
     ForeignCursor,
     /// A cursor for the next page could not be made: a fault of ours.
     #[error("the end of a page could not be sealed into a cursor")]
+    #[fault(Internal, "internal")]
     Unsealed,
 }
 
@@ -59,68 +69,31 @@ impl StoreError {
     }
 
     /// Sorts an SDK error into "try again" and "our fault".
-    pub(crate) fn from_sdk<E, R>(operation: &'static str, error: SdkError<E, R>) -> Self
+    pub(crate) fn from_sdk<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
-        let code = match &error {
-            SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
-            SdkError::TimeoutError(_) => "timeout".to_owned(),
-            SdkError::DispatchFailure(_) => "no connection".to_owned(),
-            _ => "bad answer".to_owned(),
-        };
-        let ours = matches!(
-            code.as_str(),
-            "ValidationException"
-                | "ResourceNotFoundException"
-                | "AccessDeniedException"
-                | "SerializationException"
-        );
-        let detail = DisplayErrorContext(error).to_string();
-        if ours {
-            Self::Refused { operation, code, detail }
-        } else {
-            Self::Unavailable { operation, code, detail }
+        let Failure { verdict, code, detail } = Failure::of(error);
+        match verdict {
+            Verdict::Refused => Self::Refused { operation, code, detail },
+            Verdict::Busy | Verdict::Away | Verdict::Open => Self::Unavailable { operation, code, detail },
         }
-    }
-}
-
-impl Fault for StoreError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Unavailable { .. } => FaultKind::Unavailable,
-            Self::ForeignCursor => FaultKind::Invalid,
-            Self::Refused { .. } | Self::Shape { .. } | Self::TooLarge { .. } | Self::Unsealed => {
-                FaultKind::Internal
-            }
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Unavailable { .. } => "unavailable",
-            Self::ForeignCursor => "invalid_cursor",
-            Self::Refused { .. } | Self::Shape { .. } | Self::TooLarge { .. } | Self::Unsealed => "internal",
-        }
-    }
-
-    fn retry_after(&self) -> Option<u64> {
-        matches!(self, Self::Unavailable { .. }).then_some(1)
     }
 }
 
 /// A transaction was not committed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub enum CommitError {
     /// The state is not what the decision was based on. Nothing was written.
     #[error("the state changed meanwhile")]
+    #[fault(Conflict, "conflict")]
     Conflict {
         /// The items whose conditions did not hold.
         failed: Vec<Key>,
     },
     /// The table could not be written.
     #[error(transparent)]
+    #[fault(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -134,28 +107,5 @@ impl CommitError {
     /// by its idempotency key.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { failed } if !failed.iter().any(|key| matches!(key, Key::Idempotency(..))))
-    }
-}
-
-impl Fault for CommitError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Conflict { .. } => FaultKind::Conflict,
-            Self::Store(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Conflict { .. } => "conflict",
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::Conflict { .. } => None,
-            Self::Store(error) => error.retry_after(),
-        }
     }
 }

@@ -33,3 +33,8 @@ pub use retry::{decide_again, decide_again_within, pause, time_left, within_dead
 pub use store::{Consistency, Table};
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[CommitError::CODES, StoreError::CODES];

@@ -1,7 +1,8 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use aws_sdk_dynamodb::{
-    error::{ProvideErrorMetadata, SdkError},
+    config::http::HttpResponse,
+    error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
 };
@@ -342,23 +343,11 @@ enum Verdict {
     Fatal,
 }
 
-fn verdict<R>(error: &SdkError<TransactWriteItemsError, R>, keys: &[Key]) -> Verdict {
-    let SdkError::ServiceError(service) = error else {
-        return match error {
-            SdkError::ConstructionFailure(_) => Verdict::Fatal,
-            _ => Verdict::Again,
-        };
-    };
-    let TransactWriteItemsError::TransactionCanceledException(canceled) = service.err() else {
-        return match service.err().code() {
-            Some(
-                "ValidationException"
-                | "ResourceNotFoundException"
-                | "AccessDeniedException"
-                | "IdempotentParameterMismatchException",
-            ) => Verdict::Fatal,
-            _ => Verdict::Again,
-        };
+fn verdict(error: &SdkError<TransactWriteItemsError, HttpResponse>, keys: &[Key]) -> Verdict {
+    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error()
+    else {
+        let refused = sends::verdict(error) == sends::Verdict::Refused;
+        return if refused { Verdict::Fatal } else { Verdict::Again };
     };
     let reasons = canceled.cancellation_reasons();
     let failed: Vec<_> = keys

@@ -191,15 +191,10 @@ fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {
         (None, Some(email), Some(code)) => {
             Ok(Proof::Code { email: parsed(&email)?, code: parsed(&code)?, browser_token })
         }
-        _ => {
-            let detail = "send either `token`, or `email` and `code`";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail))
-        }
+        _ => Err(Problem::broken_rule("send either `token`, or `email` and `code`")),
     }
 }
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: T::Err| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string())
-    })
+    text.parse().map_err(Problem::broken_rule)
 }

@@ -7,8 +7,9 @@ use access::{AccessLevel, Actor, Principal, Role};
 use api_billing::{Api, routes};
 use axum::{Router, body::Body, http::Request, http::StatusCode};
 use billing::{Rules, StripeEvents, start_trial};
-use http_api::{Authenticate, Edge, EdgeSettings, Problem};
+use http_api::{Authenticate, Edge, EdgeSettings};
 use http_body_util::BodyExt;
+use identity::AuthenticationError;
 use primitives::{Clock, Ids, OrgId, Secret, SignedDuration};
 use serde_json::{Value, json};
 use stripe_client::{ApiKey, Client, ClientOptions, Event};
@@ -75,7 +76,7 @@ fn sessions() -> Authenticate {
                 "member" => Some(Role::Member),
                 "viewer" => Some(Role::Viewer),
                 "nowhere" => None,
-                _ => return Err(Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "not one of ours")),
+                _ => return Err(AuthenticationError::InvalidToken.into()),
             };
             let org_id = if token == "elsewhere" { Ids::unguessable() } else { org_id() };
             let (user_id, session_id) = (Ids::unguessable(), Ids::unguessable());

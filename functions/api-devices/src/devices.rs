@@ -70,11 +70,7 @@ impl TryFrom<RegisterDevice> for NewDevice {
     type Error = Problem;
 
     fn try_from(input: RegisterDevice) -> Result<Self, Problem> {
-        let refused = |_| {
-            let detail = "use the token as the push service gave it";
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_push_token", detail)
-        };
-        let token = PushToken::new(input.platform.into(), &input.token).map_err(refused)?;
+        let token = PushToken::new(input.platform.into(), &input.token)?;
         Ok(Self { token, app_version: input.app_version, locale: input.locale })
     }
 }

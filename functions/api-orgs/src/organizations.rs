@@ -96,9 +96,7 @@ async fn found(
 
 /// What the checks of the input let through.
 fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
-    let refused =
-        |error: T::Err| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error.to_string());
-    text.parse().map_err(refused)
+    text.parse().map_err(Problem::broken_rule)
 }
 
 /// The organization that the session is in.

@@ -3,7 +3,7 @@
 use access::Tenant;
 use billing::{NoticeRun, give_due_notices};
 use lambda_host::{Error, Function, Host};
-use primitives::{Fault, FaultKind, RequestId};
+use primitives::{Fault, RequestId};
 use table::{Cause, Key, StoreError};
 
 /// The function.
@@ -23,28 +23,14 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 }
 
 /// A run did not do all there was to do. The next one goes on where it stopped.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 enum TrialExpiryError {
     /// What is due could not be found out.
     #[error(transparent)]
+    #[fault(transparent)]
     Store(#[from] StoreError),
     /// Some trials were not dealt with.
     #[error("{} trials could not be dealt with, and {} time; the next run goes on", .0.failed, if .0.complete { "there was" } else { "there was no more" })]
+    #[fault(Unavailable, "unfinished")]
     Unfinished(NoticeRun),
-}
-
-impl Fault for TrialExpiryError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Store(error) => error.kind(),
-            Self::Unfinished(_) => FaultKind::Unavailable,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.code(),
-            Self::Unfinished(_) => "unfinished",
-        }
-    }
 }

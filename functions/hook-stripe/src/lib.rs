@@ -6,17 +6,34 @@ use axum::http::HeaderMap;
 use billing::{ParkReason, Received, Rules, StripeEvents};
 use events::ActorRef;
 use http_api::{
-    Answer, Client, IntoResponse, OpenApiRouter, Problem, Problems, RawBody, Response, State, StatusCode,
-    ToSchema, routes,
+    Answer, Client, IntoResponse, OpenApiRouter, Problem, Problems, RawBody, Response, State, ToSchema,
+    routes,
 };
 use http_host::HttpHost;
 use lambda_host::{Error, Function, Host, Rotating};
+use primitives::{Fault, FaultCode};
 use serde::Serialize;
-use stripe_client::{Account, ClientOptions, Event, verify};
+use stripe_client::{Account, ClientOptions, Event, SignatureError, verify};
 use table::Table;
 
 /// The largest event that is read, in bytes. Stripe's are far below.
 const LARGEST_EVENT: usize = 1024 * 1024;
+
+/// The codes of this function's errors.
+pub const FAULTS: &[&[FaultCode]] = &[HookError::CODES];
+
+/// What was sent is not Stripe's, or not for us.
+#[derive(Debug, thiserror::Error, Fault)]
+enum HookError {
+    /// The body is not signed with one of our secrets, or was signed too long ago.
+    #[error("{0}")]
+    #[fault(Invalid, "invalid_signature", status = 400)]
+    Signature(SignatureError),
+    /// The body is signed and is no event.
+    #[error("{0}")]
+    #[fault(Invalid, "malformed_event", status = 400)]
+    Malformed(String),
+}
 
 /// What the route needs.
 #[derive(Clone)]
@@ -83,7 +100,7 @@ struct Receipt {
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),
     request_body(content = serde_json::Value, description = "An event as Stripe sends it", content_type = "application/json"),
     responses((status = 200, description = "The event is in our hands", body = Receipt), Problems),
-    extensions(("x-gantry-codes" = json!(["invalid_signature", "malformed_event"]))),
+    extensions(("x-gantry-codes" = json!(["invalid_signature", "malformed_event", "payment_provider_unavailable"]))),
 )]
 async fn receive(
     State(hook): State<Hook>,
@@ -94,10 +111,9 @@ async fn receive(
     let account = hook.account.get().await?;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     verify(&body, signature, &account.webhook_secrets, hook.table.clock().now())
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_signature", error.to_string()))?;
-    let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_event", detail);
-    let text = std::str::from_utf8(&body).map_err(|error| malformed(error.to_string()))?;
-    let event = Event::parse(&body).map_err(|error| malformed(error.to_string()))?;
+        .map_err(HookError::Signature)?;
+    let text = std::str::from_utf8(&body).map_err(|error| HookError::Malformed(error.to_string()))?;
+    let event = Event::parse(&body).map_err(|error| HookError::Malformed(error.to_string()))?;
     let events = StripeEvents::new(hook.table, account.client.clone(), hook.rules, account.livemode);
     let received = events.receive(&client.cause_by(ActorRef::Stripe), &event, text).await?;
     tracing::info!(stripe_event_id = %event.id, stripe_event_type = event.kind, ?received, "event from Stripe");

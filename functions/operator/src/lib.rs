@@ -11,7 +11,7 @@ mod outbox;
 mod stripe;
 
 use lambda_host::{Error, Function, Host};
-use primitives::{Fault, FaultKind};
+use primitives::Fault;
 use serde::{Deserialize, Serialize};
 
 use outbox::{Outbox, OutboxAnswer, OutboxError, Span};
@@ -44,27 +44,13 @@ enum Answer {
 }
 
 /// A command that was not carried out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 #[error(transparent)]
 enum CommandError {
+    #[fault(transparent)]
     Outbox(#[from] OutboxError),
+    #[fault(transparent)]
     Stripe(#[from] StripeCommandError),
-}
-
-impl Fault for CommandError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Outbox(error) => error.kind(),
-            Self::Stripe(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Outbox(error) => error.code(),
-            Self::Stripe(error) => error.code(),
-        }
-    }
 }
 
 /// The function.

@@ -1,3 +1,4 @@
+use primitives::Fault;
 use serde::Deserialize;
 
 const MOST: usize = 1_000;
@@ -19,10 +20,7 @@ impl Limit {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 #[error("`limit` is from 1 to {MOST}")]
+#[fault(Invalid, "invalid_limit")]
 pub(crate) struct WrongLimit;
-
-impl WrongLimit {
-    pub(crate) const CODE: &'static str = "invalid_limit";
-}

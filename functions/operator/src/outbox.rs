@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use lambda_host::{Bus, Outgoing, Sent};
-use primitives::{EventId, Fault, FaultKind, OrgId, SignedDuration, Timestamp};
+use primitives::{EventId, Fault, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{OutboxPart, StoreError, Table, Unpublished, time_left, time_of};
 
@@ -229,32 +229,18 @@ fn position(text: &str) -> Option<(OutboxPart, Option<String>)> {
 }
 
 /// A command about the outbox that cannot be carried out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub(crate) enum OutboxError {
     #[error("`from` must be before `until`, by 31 days at most")]
+    #[fault(Invalid, "invalid_span")]
     Span,
     #[error(transparent)]
+    #[fault(transparent)]
     Limit(#[from] WrongLimit),
     #[error("`next` is not what an answer gave")]
+    #[fault(Invalid, "invalid_next")]
     Next,
     #[error(transparent)]
+    #[fault(transparent)]
     Store(#[from] StoreError),
-}
-
-impl Fault for OutboxError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Span | Self::Limit(_) | Self::Next => FaultKind::Invalid,
-            Self::Store(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Span => "invalid_span",
-            Self::Limit(_) => WrongLimit::CODE,
-            Self::Next => "invalid_next",
-            Self::Store(error) => error.code(),
-        }
-    }
 }

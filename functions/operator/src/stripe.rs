@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use billing::{BillingError, ParkReason, ParkedPage, Replay, Replayed, Rules, StripeEvents};
 use lambda_host::{Error, Host, Rotating};
-use primitives::{Fault, FaultKind};
+use primitives::Fault;
 use serde::{Deserialize, Serialize};
 use stripe_client::{Account, ClientOptions, EventId};
 use table::{Cause, Table};
@@ -89,33 +89,18 @@ impl Stripe {
 }
 
 /// A command about parked events that cannot be carried out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Fault)]
 pub(crate) enum StripeCommandError {
     #[error(transparent)]
+    #[fault(transparent)]
     Limit(#[from] WrongLimit),
     #[error("give `event_id` or `reason`, not both")]
+    #[fault(Invalid, "invalid_request")]
     Both,
     #[error("the Stripe secret is not usable: {0}")]
+    #[fault(Unavailable, "unavailable")]
     Account(String),
     #[error(transparent)]
+    #[fault(transparent)]
     Billing(#[from] BillingError),
-}
-
-impl Fault for StripeCommandError {
-    fn kind(&self) -> FaultKind {
-        match self {
-            Self::Limit(_) | Self::Both => FaultKind::Invalid,
-            Self::Account(_) => FaultKind::Unavailable,
-            Self::Billing(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Limit(_) => WrongLimit::CODE,
-            Self::Both => "invalid_request",
-            Self::Account(_) => "unavailable",
-            Self::Billing(error) => error.code(),
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use access::{Permission, Role};
 use futures::future::join_all;
-use primitives::{Fault, Ids, SignedDuration};
+use primitives::{Fault, FaultKind, Ids, SignedDuration};
 use push::{Delivery, DeliveryError, FanOutError};
 use test_support::{Moment, Publication};
 
@@ -174,7 +174,7 @@ async fn a_delivery_without_time_notes_what_it_did_and_leaves_the_rest() {
     let (endpoints, event, delivery) = small_delivery(&world).await;
     let now = tokio::time::Instant::now();
     let error = table::within_deadline(now, world.courier.deliver(&delivery)).await.unwrap_err();
-    assert!(matches!(error, DeliveryError::OutOfTime) && error.kind().is_transient(), "{error:?}");
+    assert!(matches!(error, DeliveryError::OutOfTime) && error.kind() == FaultKind::Unavailable, "{error:?}");
     world.courier.deliver(&delivery).await.unwrap();
     assert_eq!(world.told(), expected(&endpoints, &event));
 }
@@ -212,7 +212,7 @@ async fn a_queue_that_takes_nothing_fails_the_event_and_the_next_attempt_ends_it
     let event = event(org);
     world.services.refuse("SendMessageBatch", 1);
     let error = world.fan_out.run(&event).await.unwrap_err();
-    assert!(matches!(error, FanOutError::Queue { left: 1, .. }) && error.kind().is_transient());
+    assert!(matches!(error, FanOutError::Queue { left: 1, .. }) && error.kind() == FaultKind::Unavailable);
     world.fan_out.run(&event).await.unwrap();
     deliver_all(&world).await;
     assert_eq!(world.told(), expected(&endpoints, &event));
@@ -307,7 +307,7 @@ async fn a_part_in_flight_is_left_to_its_worker_until_the_lease_ends() {
     let (endpoints, event, delivery) = small_delivery(&world).await;
     assert!(world.crashes.run(2, Moment::Before, world.courier.deliver(&delivery)).await.is_none());
     let error = world.courier.deliver(&delivery).await.unwrap_err();
-    assert!(matches!(error, DeliveryError::InFlight) && error.kind().is_transient());
+    assert!(matches!(error, DeliveryError::InFlight) && error.kind() == FaultKind::Unavailable);
     world.clock.advance(SignedDuration::from_secs(91));
     world.courier.deliver(&delivery).await.unwrap();
     assert_eq!(world.told(), expected(&endpoints, &event));
@@ -323,7 +323,10 @@ async fn after_a_throttled_attempt_only_the_rest_is_told() {
     let delivery = world.deliveries().remove(0);
     world.services.refuse("Publish", 7);
     let error = world.courier.deliver(&delivery).await.unwrap_err();
-    assert!(matches!(error, DeliveryError::Incomplete { failed: 7, .. }) && error.kind().is_transient());
+    assert!(
+        matches!(error, DeliveryError::Incomplete { failed: 7, .. })
+            && error.kind() == FaultKind::Unavailable
+    );
     world.courier.deliver(&delivery).await.unwrap();
     assert_eq!(world.services.publications().len(), 20);
     assert_eq!(world.told(), expected(&endpoints, &event));

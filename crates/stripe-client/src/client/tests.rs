@@ -10,7 +10,7 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     response::Response,
 };
-use primitives::Secret;
+use primitives::{Fault, FaultKind, Secret};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -137,7 +137,7 @@ async fn tries_again_after_silence() {
 async fn gives_up_after_the_last_attempt() {
     let (fake, client) = FakeStripe::start([failure(503, "a"), failure(503, "b"), failure(503, "c")]).await;
     let error = client.subscription(&id()).await.unwrap_err();
-    assert!(matches!(&error, StripeError::Refused { status: 503, code: Some(code), .. } if code == "c"));
+    assert!(matches!(&error, StripeError::Unavailable { status: 503, code: Some(code), .. } if code == "c"));
     assert!(!error.to_string().contains("jane"));
     assert_eq!(fake.script().requests.len(), 3);
 }
@@ -147,7 +147,12 @@ async fn does_not_repeat_what_cannot_succeed() {
     for answer in [failure(404, "resource_missing"), failure(401, "key"), Answer::DoNotRetry(500)] {
         let (fake, client) = FakeStripe::start([answer]).await;
         let error = client.subscription(&id()).await.unwrap_err();
-        let StripeError::Refused { status, request_id, .. } = &error else { panic!("{error:?}") };
+        let (StripeError::Refused { status, request_id, .. }
+        | StripeError::Unavailable { status, request_id, .. }) = &error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(error.kind() == FaultKind::Unavailable, *status == 500);
         assert_eq!(error.is_missing(), *status == 404);
         assert_eq!(request_id.as_deref(), Some("req_1"));
         assert_eq!(fake.script().requests.len(), 1);
