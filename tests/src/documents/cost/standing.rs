@@ -59,6 +59,7 @@ impl Stacks {
 
     pub(super) fn of(templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Self {
         let mut stacks = Self { log_retention_days: retention(templates, overrides), ..Self::default() };
+        let mut filtered = BTreeSet::new();
         for (file, template) in templates {
             let uses = uses(file, templates, overrides);
             for resource in template.resources() {
@@ -66,6 +67,11 @@ impl Stacks {
                     uses.stacks.iter().filter(|own| conditions::has(template, &resource, own)).count();
                 let here = having > 0;
                 let mut counts = count(template, &resource, &uses.stacks[0]);
+                // Filters of several logs may count into one metric.
+                let metric = resource.property("MetricTransformations")[0]["MetricName"].as_str();
+                if here && metric.is_some_and(|name| !filtered.insert(name.to_owned())) {
+                    counts.clear();
+                }
                 let times = if here { having } else { uses.stacks.len() };
                 let times = f64::from(u32::try_from(times).unwrap_or(1));
                 for (price, quantity) in &mut counts {
