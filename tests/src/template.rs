@@ -1,6 +1,10 @@
 //! Reads `template.yaml` the way its rules look at it.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -103,7 +107,8 @@ impl Template {
             names.map(|name| format!("{folder}{name}")).collect::<Vec<_>>()
         };
         let files = [names(""), names("stacks/")].concat();
-        let files = files.into_iter().filter(|name| name.ends_with(".yaml"));
+        let files =
+            files.into_iter().filter(|name| Path::new(name).extension().is_some_and(|it| it == "yaml"));
         let all = files.map(|name| (name.clone(), Self::of_file(&name)));
         all.filter(|(_, template)| template.document["Resources"].is_object()).collect()
     }

@@ -81,10 +81,9 @@ struct Arms {
 impl Arms {
     fn add(&mut self, case: &Case<'_>, rule: &Rule) -> Result<()> {
         let path = &case.path;
-        let status = match &rule.status {
-            Some(status) => quote!(::core::option::Option::Some(#status)),
-            None => quote!(::core::option::Option::None),
-        };
+        let none = || quote!(::core::option::Option::None);
+        let status =
+            rule.status.as_ref().map_or_else(none, |status| quote!(::core::option::Option::Some(#status)));
         match &rule.answer {
             Answer::Own(kind, code) => {
                 let (kind, detail) = (quote!(::primitives::FaultKind::#kind), detail(case.attributes));

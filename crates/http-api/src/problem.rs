@@ -110,6 +110,7 @@ impl Problem {
     }
 
     /// The request breaks a rule that is about no single part of it.
+    #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
     pub fn broken_rule(detail: impl ToString) -> Self {
         Refusal::Rule(detail.to_string()).into()
     }

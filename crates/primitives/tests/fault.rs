@@ -1,5 +1,4 @@
 //! What `#[derive(Fault)]` makes of each form of its attribute.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use primitives::{Fault, FaultCode, FaultKind};
 

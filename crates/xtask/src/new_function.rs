@@ -169,13 +169,12 @@ impl NewFunction {
             let root = append_to_join(&root, "FunctionLogs", &format!("!Ref {logs}"))?;
             return Ok((append_to_join(&root, "HttpLogs", &format!("!Ref {logs}"))?, None));
         }
-        let (mut root, mut text) = match area {
-            Some(area) => (root.to_owned(), area.to_owned()),
-            None => {
-                let root = insert_before(root, "secrets", &self.fill(scaffold!("stack.yaml")))?;
-                let logs = self.fill("!GetAtt @Area@.Outputs.Logs");
-                (append_to_join(&root, "FunctionLogs", &logs)?, self.fill(scaffold!("area.yaml")))
-            }
+        let (mut root, mut text) = if let Some(area) = area {
+            (root.to_owned(), area.to_owned())
+        } else {
+            let root = insert_before(root, "secrets", &self.fill(scaffold!("stack.yaml")))?;
+            let logs = self.fill("!GetAtt @Area@.Outputs.Logs");
+            (append_to_join(&root, "FunctionLogs", &logs)?, self.fill(scaffold!("area.yaml")))
         };
         if self.kind.takes_events && !text.contains("\n  EventBusName: ") {
             text = insert_at(&text, "\nConditions:\n", "  EventBusName: {Type: String}\n")?;

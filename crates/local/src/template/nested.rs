@@ -178,13 +178,13 @@ fn substituted(argument: &Value, meanings: &Meanings) -> Value {
     {
         result.push_str(before);
         match meanings.get(name).filter(|_| !variables.contains_key(name)) {
-            None => result.push_str(&format!("${{{name}}}")),
+            None => result.extend(["${", name, "}"]),
             Some(meaning) => {
                 if let Some(text) = as_text(meaning) {
                     result.push_str(&text);
                 } else {
                     let variable = name.replace('.', "");
-                    result.push_str(&format!("${{{variable}}}"));
+                    result.extend(["${", &variable, "}"]);
                     variables.insert(variable, meaning.clone());
                 }
             }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::NewFunction;
 
 /// A file of the repository, and its text with the function in it.
-pub type Place = (&'static str, fn(&NewFunction, &str) -> Result<String>);
+pub(super) type Place = (&'static str, fn(&NewFunction, &str) -> Result<String>);
 
 /// What names every function.
 const ALL: &[Place] = &[
