@@ -17,7 +17,7 @@ use primitives::Secret;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{answer::Answer, template};
-use test_support::Recorder;
+use test_support::{Conflicts, Recorder};
 
 /// The product, in memory, on ports of its own.
 pub(crate) struct Product {
@@ -35,6 +35,13 @@ impl Product {
     pub(crate) async fn recorded(recorder: &Recorder) -> Self {
         let recorder = recorder.clone();
         Self::over(move |function| Some(recorder.http_client(function))).await
+    }
+
+    /// One whose functions find others at the items that they write, now and then: one write of eight is refused once
+    /// because of another transaction, which the embedded engine never does by itself.
+    pub(crate) async fn crowded() -> Self {
+        let conflicts = Conflicts::of(12, 20_261_123);
+        Self::over(move |_| Some(conflicts.http_client())).await
     }
 
     pub(crate) async fn over(

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many at once, in each other's way and in that of others.
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -8,7 +8,7 @@ use crate::product::Product;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_requests_for_one_address_send_exactly_five_mails() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let body = json!({ "email": "ada@example.com" });
     let asked = join_all((0..100).map(|_| product.post("/v1/auth/magic-links", &body))).await;
     let accepted = asked.iter().filter(|answer| answer.status == StatusCode::ACCEPTED).count();
@@ -27,7 +27,7 @@ async fn a_hundred_requests_for_one_address_send_exactly_five_mails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_verifications_of_one_link_make_one_session() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let asked = product.post("/v1/auth/magic-links", &json!({ "email": "ada@example.com" })).await;
     product.settle().await;
     let (token, _) = product.proof("ada@example.com").await;
@@ -48,7 +48,7 @@ async fn fifty_verifications_of_one_link_make_one_session() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_twenty_organizations_with_one_slug_one_is_created() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let token = product.sign_in("ada@example.com").await.text("/access_token");
     let body = json!({ "name": "Acme", "slug": "acme" });
     let answers = join_all((0..20).map(|_| product.post_as("/v1/orgs", &token, &body))).await;
@@ -62,7 +62,7 @@ async fn of_twenty_organizations_with_one_slug_one_is_created() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_equal_requests_with_one_key_one_is_carried_out() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let token = product.sign_in("ada@example.com").await.text("/access_token");
     let body = json!({ "name": "Acme", "slug": "acme" });
     let create = || {
@@ -85,7 +85,7 @@ async fn of_fifty_equal_requests_with_one_key_one_is_carried_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stripe_event_delivered_fifty_times_has_one_effect() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let (_, org_id) = product.owner("ada@example.com", "acme").await;
     let body = json!({ "org_id": org_id, "times": 50, "shuffle": true });
     let deliveries = product.local_post("/stripe/subscribe", &body).await;
@@ -106,7 +106,7 @@ async fn a_stripe_event_delivered_fifty_times_has_one_effect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let token = product.sign_in("ada@example.com").await.text("/access_token");
     let create = async |number: usize| {
         let body = json!({ "name": "Acme", "slug": format!("acme-{number}") });
@@ -129,7 +129,7 @@ async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_phones_of_one_person_at_once_leave_twenty() {
-    let product = Product::start().await;
+    let product = Product::crowded().await;
     let (token, _) = product.owner("ada@example.com", "acme").await;
     // a machine that has no time for them may ask them to come back, but never tells of a conflict
     let register = async |number: usize| {

@@ -39,10 +39,32 @@ const NOT_SHIPPED: &[&str] = &[
     "crates/xtask/",
 ];
 
-fn reads_outside_json(path: &Path) -> bool {
-    let within = |roots: &[&str]| roots.iter().any(|root| path.starts_with(root));
+fn within(path: &Path, roots: &[&str]) -> bool {
+    roots.iter().any(|root| path.starts_with(root))
+}
+
+fn is_shipped(path: &Path) -> bool {
     let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs");
-    !within(READERS) && !within(NOT_SHIPPED) && !is_test
+    !within(path, NOT_SHIPPED) && !is_test
+}
+
+/// Only `table` commits by itself: everybody else would have to know when to decide again, how soon and how long.
+fn commits(path: &Path, text: &str) -> Vec<String> {
+    if !is_shipped(path) || path.starts_with("crates/table/") {
+        return Vec::new();
+    }
+    let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = shipped.lines().enumerate().filter(|(_, line)| line.trim_start().contains(".commit("));
+    lines
+        .map(|(number, _)| {
+            format!(
+                "{}:{}: let Table::decide commit: it decides again, waits and gives up in one place. \
+                 Return Decision::commit(changes, output), and .unless(key, outcome) for a condition that you know.",
+                path.display(),
+                number + 1
+            )
+        })
+        .collect()
 }
 
 pub(crate) fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -71,7 +93,8 @@ fn file_rules(path: &Path, text: &str) -> Vec<String> {
             problems.push(format!("{shown}: {name:?} says nothing; name it by the noun that it owns."));
         }
     }
-    if reads_outside_json(path) {
+    problems.extend(commits(path, text));
+    if is_shipped(path) && !within(path, READERS) {
         let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
         let mut derives_reader = false;
         for (number, line) in shipped.lines().enumerate() {
@@ -138,6 +161,22 @@ fn a_reader_that_takes_arrays_for_objects_is_noticed() {
     let read = "#[derive(Debug, Deserialize)]\n#[serde(tag = \"type\")]\nenum Kind {}";
     assert_noticed(&file_rules(Path::new(path), read), "members.rs:2: this takes arrays");
     assert_none(&file_rules(Path::new(path), &read.replace("Deserialize", "Serialize")));
+}
+
+#[test]
+fn a_commit_outside_of_the_loop_is_noticed() {
+    let text =
+        "match self\n    .table\n    .commit(cause, changes)\n    .await {}\n#[cfg(test)]\ntable.commit(x)";
+    let problems = file_rules(Path::new("crates/billing/src/notices.rs"), text);
+    assert_noticed(&problems, "notices.rs:3: let Table::decide commit");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    for path in
+        ["crates/table/src/decide.rs", "crates/billing/tests/operations/trials.rs", "tests/cloud/story.rs"]
+    {
+        assert_none(&file_rules(Path::new(path), text));
+    }
+    let decides = "Ok(Decision::commit(changes, output))";
+    assert_none(&file_rules(Path::new("crates/billing/src/notices.rs"), decides));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use events::{NewEvent, TrialEnded, TrialEnding};
 use futures::{StreamExt, stream};
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, CommitError, Index, Item, Key, Query, StoreError, Table, sortable, time_left};
+use table::{Cause, Changes, Decision, Index, Item, Key, Query, StoreError, Table, sortable, time_left};
 
 use crate::{Account, BillingError, TrialNotice, overview::load};
 
@@ -15,8 +15,6 @@ const PAGE: usize = 100;
 const PARALLEL: usize = 8;
 /// With less time than this left no further page is begun; the next run goes on.
 const RESERVE: Duration = Duration::from_secs(5);
-/// How often one account may change under our hands.
-const ATTEMPTS: usize = 5;
 
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -73,17 +71,14 @@ async fn give_notice(
     cause: &Cause,
     org_id: OrgId,
 ) -> Result<Option<TrialNotice>, BillingError> {
-    for _ in 0..ATTEMPTS {
-        let Some(account) = load(table, org_id).await? else { return Ok(None) };
-        let Some((next, notice)) = account.give_notice(table.clock().now()) else { return Ok(None) };
+    let give = |_| async {
+        let account = load(table, org_id).await?;
+        let due = account.and_then(|account| account.give_notice(table.clock().now()));
+        let Some((next, notice)) = due else { return Ok(Decision::done(None)) };
         let changes = Changes::new().replace(&next).publish(event(&next, notice));
-        match table.commit(cause, changes).await {
-            Ok(_) => return Ok(Some(notice)),
-            Err(CommitError::Conflict { .. }) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
-        }
-    }
-    Err(BillingError::Contended)
+        Ok(Decision::commit(changes, Some(notice)))
+    };
+    table.decide(cause, give).await
 }
 
 fn event(account: &Account, notice: TrialNotice) -> NewEvent {

@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use jiff::Timestamp;
 use primitives::OrgId;
 use serde::Serialize;
 use stripe_client::{Client, CustomerId, Event};
-use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Query, Table, pause, time_left};
+use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Query, Table, time_left};
 
 use crate::{
     BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
@@ -13,10 +13,6 @@ use crate::{
     parked::Readable,
     stripe_items::{ReceivedEvent, StripeCustomer, customer_key},
 };
-
-/// How often the account may change under our hands, as long as there is time. Every round somebody gets
-/// ahead, so this many events of one organization at the same moment are fine.
-const ATTEMPTS: u32 = 100;
 
 /// Parked events per query.
 const PAGE: usize = 25;
@@ -61,12 +57,8 @@ struct Incoming<'a> {
     parked: Option<&'a ParkedEvent>,
 }
 
-/// What to write about an event, and what that makes of it.
-struct Decision {
-    received: Received,
-    changes: Changes,
-    remark: Option<Remark>,
-}
+/// What became of an event, and what to say of it once it is so.
+type Taken = (Received, Option<Remark>);
 
 /// What people have to look at, once it is so.
 enum Remark {
@@ -80,7 +72,7 @@ enum Remark {
 }
 
 /// Stripe's answer about a subscription, and when it was asked.
-type Answer = Option<(Subscription, Timestamp)>;
+type Answer = OnceLock<(Subscription, Timestamp)>;
 
 impl StripeEvents {
     /// `livemode` says which events are meant for us: those of real money, or those of test money.
@@ -146,8 +138,12 @@ impl StripeEvents {
         );
         let mut noted = parked.clone();
         noted.about.failures += 1;
-        // Whoever was faster applied it or noted the same.
-        if let Err(error) = self.table.commit(cause, Changes::new().replace(&noted)).await {
+        let note = |_| async {
+            // Whoever was faster applied it or noted the same.
+            let decision = Decision::commit(Changes::new().replace(&noted), ());
+            Ok::<_, BillingError>(decision.unless(&noted.key(), Ok(())))
+        };
+        if let Err(error) = self.table.decide(cause, note).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the failure could not be noted");
         }
     }
@@ -165,13 +161,13 @@ impl StripeEvents {
         };
         let Ok(event) = Event::parse(body.as_bytes()) else { return Ok(None) };
         let Some(news) = News::read(&event, self.livemode).transpose() else {
-            let marker = ReceivedEvent::ignored(&event, self.table.clock().now());
-            let changes = Changes::new().delete(parked).overwrite(&marker);
-            return match self.table.commit(cause, changes).await {
-                Ok(_) => Ok(Some((Received::Ignored, None))),
-                Err(CommitError::Conflict { .. }) => Ok(Some((Received::Duplicate, None))),
-                Err(CommitError::Store(error)) => Err(error.into()),
+            let ignore = |_| async {
+                let marker = ReceivedEvent::ignored(&event, self.table.clock().now());
+                let changes = Changes::new().delete(parked).overwrite(&marker);
+                let decision = Decision::commit(changes, Received::Ignored);
+                Ok::<_, BillingError>(decision.unless(&parked.key(), Ok(Received::Duplicate)))
             };
+            return Ok(Some((self.table.decide(cause, ignore).await?, None)));
         };
         let incoming = Incoming { event: &event, body, news: &news, parked: Some(parked) };
         let received = self.take_in(cause, &incoming).await?;
@@ -179,42 +175,31 @@ impl StripeEvents {
     }
 
     async fn take_in(&self, cause: &Cause, incoming: &Incoming<'_>) -> Result<Received, BillingError> {
-        let event = incoming.event;
-        let news = incoming.news;
-        let marker = Key::StripeEvent(event.id.to_string());
-        let mut answer = None;
-        for attempt in 0..ATTEMPTS {
+        let marker = Key::StripeEvent(incoming.event.id.to_string());
+        // The item whose presence or absence makes this the one that applies the event.
+        let guard = incoming.parked.map_or_else(|| marker.clone(), Item::key);
+        let answer = Answer::new();
+        let take_in = |_| async {
             let mut keys = vec![marker.clone()];
-            keys.extend(news.as_ref().ok().map(|news| customer_key(&news.customer)));
+            keys.extend(incoming.news.as_ref().ok().map(|news| customer_key(&news.customer)));
             let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
             if incoming.parked.is_none() && found.take::<ReceivedEvent>(&marker)?.is_some() {
-                return Ok(Received::Duplicate);
+                return Ok(Decision::done((Received::Duplicate, None)));
             }
-            let Decision { received, changes, remark } = match news {
+            let decision = match incoming.news {
                 Ok(news) => {
                     let mapping = found.take::<StripeCustomer>(&customer_key(&news.customer))?;
-                    self.decide(incoming, news, mapping.as_ref(), &mut answer).await?
+                    self.decide(incoming, news, mapping.as_ref(), &answer).await?
                 }
                 Err(reason) => self.park(incoming, *reason, None),
             };
-            // The item whose presence or absence makes this the one that applies the event.
-            let guard = incoming.parked.map_or_else(|| marker.clone(), Item::key);
-            match self.table.commit(cause, changes).await {
-                Ok(_) => {
-                    if let Some(remark) = remark {
-                        remark.log(event);
-                    }
-                    return Ok(received);
-                }
-                Err(error) if error.failed(&guard) => return Ok(Received::Duplicate),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-            if !pause(attempt, time_left()).await {
-                break;
-            }
+            Ok(decision.unless(&guard, Ok((Received::Duplicate, None))))
+        };
+        let (received, remark) = self.table.decide(cause, take_in).await?;
+        if let Some(remark) = remark {
+            remark.log(incoming.event);
         }
-        Err(BillingError::Contended)
+        Ok(received)
     }
 
     async fn decide(
@@ -222,8 +207,8 @@ impl StripeEvents {
         incoming: &Incoming<'_>,
         news: &News,
         mapping: Option<&StripeCustomer>,
-        answer: &mut Answer,
-    ) -> Result<Decision, BillingError> {
+        answer: &Answer,
+    ) -> Result<Decision<Taken, BillingError>, BillingError> {
         let org_id = match whose(news, mapping) {
             Ok(org_id) => org_id,
             Err(reason) => return Ok(self.park(incoming, reason, Some(&news.customer))),
@@ -253,7 +238,7 @@ impl StripeEvents {
         }
         let (then, now) = (account.stripe.working(), next.stripe.working());
         let remark = (now > then && now > 1).then_some(Remark::Second { org_id, working: now });
-        Ok(Decision { received: Received::Applied, changes, remark })
+        Ok(Decision::commit(changes, (Received::Applied, remark)))
     }
 
     /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe does not
@@ -262,17 +247,17 @@ impl StripeEvents {
         &self,
         seen: &Subscription,
         stamp: Stamp,
-        answer: &mut Answer,
+        answer: &Answer,
     ) -> Result<Option<Fact>, BillingError> {
-        if answer.is_none() {
+        if answer.get().is_none() {
             let asked_at = self.table.clock().now();
             match self.stripe.subscription(&seen.id).await {
-                Ok(subscription) => *answer = Some((subscription.into(), asked_at)),
+                Ok(subscription) => drop(answer.set((subscription.into(), asked_at))),
                 Err(error) if error.is_missing() => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(answer.clone().map(|(subscription, asked_at)| {
+        Ok(answer.get().cloned().map(|(subscription, asked_at)| {
             Fact::Subscription(subscription, Stamp { rank: Rank::Fetched(asked_at), ..stamp })
         }))
     }
@@ -286,7 +271,12 @@ impl StripeEvents {
         }
     }
 
-    fn park(&self, incoming: &Incoming<'_>, reason: ParkReason, customer: Option<&CustomerId>) -> Decision {
+    fn park(
+        &self,
+        incoming: &Incoming<'_>,
+        reason: ParkReason,
+        customer: Option<&CustomerId>,
+    ) -> Decision<Taken, BillingError> {
         let now = self.table.clock().now();
         let customer = customer.filter(|_| reason == ParkReason::UnknownCustomer);
         let parked = ParkedEvent::new(incoming.event, incoming.body, now, reason, customer);
@@ -294,7 +284,7 @@ impl StripeEvents {
         let marker = ReceivedEvent::parked(incoming.event, now, reason);
         let changes = match incoming.parked {
             Some(before) if before.key() == parked.key() => {
-                return Decision { received, changes: Changes::new(), remark: None };
+                return Decision::done((received, None));
             }
             Some(before) => Changes::new().delete(before).overwrite(&marker).create(&parked),
             None => Changes::new().create(&marker).create(&parked),
@@ -305,7 +295,7 @@ impl StripeEvents {
             Some(customer) => changes.require(customer_key(customer), Condition::Absent),
             None => changes,
         };
-        Decision { received, changes, remark: Some(Remark::Parked(reason)) }
+        Decision::commit(changes, (received, Some(Remark::Parked(reason))))
     }
 }
 

@@ -1,7 +1,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use table::{Begun, Claim, IdempotencyKey, StoredAnswer, Table};
+use table::{Begun, IdempotencyKey, Keep, StoredAnswer, Table};
 
 use crate::{body::Command, problem::Problem, refusal::Refusal};
 
@@ -26,11 +26,6 @@ impl Answer {
     pub fn ok<T: Serialize>(body: &T) -> Self {
         Self::new(StatusCode::OK, body)
     }
-
-    /// The answer as the idempotency record keeps it: for `Changes::answer`.
-    pub fn stored(&self) -> StoredAnswer {
-        self.0.clone()
-    }
 }
 
 impl IntoResponse for Answer {
@@ -41,29 +36,35 @@ impl IntoResponse for Answer {
 }
 
 impl<T> Command<T> {
-    /// Carries the command out once for each `Idempotency-Key` of this scope (tenant or person). `work` gets the claim to
-    /// store the answer with, in the transaction of the effect; without the header there is none.
-    pub async fn once<F>(
+    /// Carries the command out once for each `Idempotency-Key` of this scope (tenant or person). `answer` makes the answer
+    /// from what `work` gives, for the caller and for the record, which `work` hands to [`Table::decide_once`]: it is
+    /// stored in the transaction of the effect. Without the header there is no record.
+    pub async fn once<O, F>(
         self,
         table: &Table,
         scope: &impl ToString,
-        work: impl FnOnce(T, Option<Claim>) -> F,
+        answer: fn(&O) -> Answer,
+        work: impl FnOnce(T, Keep<'static, O>) -> F,
     ) -> Result<Response, Problem>
     where
-        F: Future<Output = Result<Answer, Problem>>,
+        O: 'static,
+        F: Future<Output = Result<O, Problem>>,
     {
-        let Some(key) = self.key else { return Ok(work(self.input, None).await?.into_response()) };
+        let Some(key) = self.key else {
+            return Ok(answer(&work(self.input, Keep::nothing()).await?).into_response());
+        };
         let key = IdempotencyKey::new(scope, &key, &self.request);
         match table.begin(&key).await? {
             Begun::New(claim) => {
-                let answer = work(self.input, Some(claim.clone())).await;
-                if answer.is_err()
+                let keep = Keep::answer(claim.clone(), move |output| answer(output).0);
+                let outcome = work(self.input, keep).await;
+                if outcome.is_err()
                     && let Err(error) = table.release(&claim).await
                 {
                     // the caller is told what went wrong with the command; the key is free when its lease ends
                     tracing::warn!(error = &error as &dyn std::error::Error, "a key is not released");
                 }
-                answer.map(IntoResponse::into_response)
+                Ok(answer(&outcome?).into_response())
             }
             Begun::Replay(stored) => {
                 let mut response = Answer(stored).into_response();

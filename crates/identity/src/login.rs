@@ -2,7 +2,7 @@ use events::{MagicLinkRequested, NewEvent, SessionStarted, UserCreated};
 use identity_core::{EmailOwner, LinkKey, MembershipSummary, Policy, Session, User, of_user};
 use primitives::{Email, Ids, LoginId, Secret, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, CommitError, Condition, Consistency, Item, Key, Table};
+use table::{Attempt, Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     IdentityError, Issuer, LoginHistory, OpenedProof, SessionTokens,
@@ -49,8 +49,6 @@ pub struct RequestedLogin {
     pub expires_in: i64,
 }
 
-const ATTEMPTS: usize = 10;
-
 /// Begins a login and has the mail sent. The same work and the same answer whether or not somebody has this address.
 pub async fn request_login(
     table: &Table,
@@ -59,25 +57,26 @@ pub async fn request_login(
     cause: &Cause,
     history: LoginHistory,
 ) -> Result<RequestedLogin, IdentityError> {
-    let LoginHistory { email, mut recent, .. } = history;
+    let LoginHistory { email, recent, .. } = history;
     let login_id: LoginId = Ids::unguessable();
-    for _ in 0..ATTEMPTS {
+    let (email, recent) = (&email, &recent);
+    let request = |attempt: Attempt| async move {
+        let changed = match attempt.before() {
+            0 => None,
+            // somebody else asked for the same address
+            _ => Some(RecentLogins::read(table, email).await?),
+        };
+        let recent = changed.as_ref().unwrap_or(recent);
         let valid_until = table.clock().now() + policy.login_lifetime();
         let login = Login { login_id, email: email.clone(), valid_until, used: None, version: 0 };
         let event = MagicLinkRequested { login_id, email: email.clone(), expires_at: valid_until };
         let event = NewEvent::new(None, &login_id, login.next_version(), &event);
         let changes = Changes::new().create(&login).replace(&recent.with(login_id, valid_until));
-        match table.commit(cause, changes.publish(event)).await {
-            Ok(_) => {
-                let browser_token = Secret::new(key.browser_token(login_id));
-                return Ok(RequestedLogin { browser_token, expires_in: policy.login_lifetime_seconds });
-            }
-            // somebody else asked for the same address
-            Err(CommitError::Conflict { .. }) => recent = RecentLogins::read(table, &email).await?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(IdentityError::Contention)
+        let browser_token = Secret::new(key.browser_token(login_id));
+        let requested = RequestedLogin { browser_token, expires_in: policy.login_lifetime_seconds };
+        Ok(Decision::commit(changes.publish(event), requested))
+    };
+    table.decide(cause, request).await
 }
 
 /// Checks what was proved and begins a session, once for each login. `network` is where the request comes from: it is known to be the
@@ -95,7 +94,7 @@ pub async fn verify_login(
     proof: &OpenedProof,
 ) -> Result<SessionTokens, IdentityError> {
     let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
-    for _ in 0..ATTEMPTS {
+    let verify = |_| async {
         let now = table.clock().now();
         let login: Option<Login> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
         let login = login.ok_or(IdentityError::LoginFailed)?;
@@ -103,28 +102,26 @@ pub async fn verify_login(
             return Err(IdentityError::LoginFailed);
         }
         match &login.used {
-            Some(used) if proof.same_browser => return repeat(table, issuer, policy, used, now).await,
+            Some(used) if proof.same_browser => {
+                return Ok(Decision::done(repeat(table, issuer, policy, used, now).await?));
+            }
             Some(_) => return Err(IdentityError::LoginFailed),
             None if proof.needs_confirmation => return Err(IdentityError::ConfirmationRequired),
             None => {}
         }
         let network = KnownNetwork::of(&login.email, network, policy, now);
-        match start(table, issuer, policy, cause, login, &network).await {
-            Err(IdentityError::Commit(CommitError::Conflict { .. })) => {}
-            done => return done,
-        }
-    }
-    Err(IdentityError::Contention)
+        start(table, issuer, policy, login, &network).await
+    };
+    table.decide(cause, verify).await
 }
 
 async fn start(
     table: &Table,
     issuer: &Issuer,
     policy: &Policy,
-    cause: &Cause,
     mut login: Login,
     network: &KnownNetwork,
-) -> Result<SessionTokens, IdentityError> {
+) -> Result<Decision<SessionTokens, IdentityError>, IdentityError> {
     let now = table.clock().now();
     let owner: Option<EmailOwner> =
         table.get(&Key::EmailOwner(login.email.clone()), Consistency::Strong).await?;
@@ -147,8 +144,7 @@ async fn start(
     let event = SessionStarted { user_id: user.user_id, session_id: session.session_id };
     let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
     changes = changes.replace(&login).create(&session).overwrite(network).publish(event);
-    table.commit(cause, changes).await?;
-    Ok(tokens)
+    Ok(Decision::commit(changes, tokens))
 }
 
 fn create_user(table: &Table, login: &Login, now: Timestamp) -> (User, Changes) {

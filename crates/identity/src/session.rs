@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{NewEvent, SessionRevoked};
 use identity_core::{MembershipSummary, Policy, Session, User, derive, mac, same};
 use primitives::{Keys, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId};
-use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
+use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 use uuid::Uuid;
 
 use crate::{
@@ -184,8 +184,6 @@ fn standing(
     }
 }
 
-const ATTEMPTS: usize = 10;
-
 /// Replaces a refresh token and gives the next pair; for the one before, that pair again. An older token ends the session: either the person
 /// or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
 ///
@@ -199,34 +197,28 @@ pub async fn refresh(
     token: &str,
 ) -> Result<SessionTokens, IdentityError> {
     let shown = Shown::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
-    for _ in 0..ATTEMPTS {
+    let refresh = |_| async {
         let now = table.clock().now();
         let found = load(table, shown.user_id, shown.session_id).await?;
         let (session, user) = found.ok_or(IdentityError::InvalidRefreshToken)?;
         if !user.accepts(session.session_id, session.created_at) {
             return Err(IdentityError::InvalidRefreshToken);
         }
-        let changes = match standing(&session, token, &shown, &issuer.keys, policy, now) {
+        Ok(match standing(&session, token, &shown, &issuer.keys, policy, now) {
             Standing::Void => return Err(IdentityError::InvalidRefreshToken),
-            Standing::Repeated => return issuer.tokens(&session, policy, now),
+            Standing::Repeated => Decision::done(Some(issuer.tokens(&session, policy, now)?)),
             Standing::Current => {
                 let rotated = session.rotated(policy, now);
                 let tokens = issuer.tokens(&rotated, policy, now)?;
-                match table.commit(cause, Changes::new().replace(&rotated)).await {
-                    Ok(_) => return Ok(tokens),
-                    Err(CommitError::Conflict { .. }) => continue,
-                    Err(error) => return Err(error.into()),
-                }
+                Decision::commit(Changes::new().replace(&rotated), Some(tokens))
             }
-            Standing::Stolen => end(session, user, policy, "refresh_token_reused", now),
-        };
-        match table.commit(cause, changes).await {
-            Ok(_) => return Err(IdentityError::InvalidRefreshToken),
-            Err(CommitError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(IdentityError::Contention)
+            // the end of the session is stored, and nobody gets tokens
+            Standing::Stolen => {
+                Decision::commit(end(session, user, policy, "refresh_token_reused", now), None)
+            }
+        })
+    };
+    table.decide(cause, refresh).await?.ok_or(IdentityError::InvalidRefreshToken)
 }
 
 /// Ends the session that the call was made with. Doing it twice is no error.
@@ -236,19 +228,15 @@ pub async fn sign_out(
     cause: &Cause,
     principal: &Principal,
 ) -> Result<(), IdentityError> {
-    for _ in 0..ATTEMPTS {
+    let sign_out = |_| async {
         let now = table.clock().now();
         let found = load(table, principal.user_id, principal.session_id).await?;
-        let Some((session, user)) = found.filter(|(session, _)| session.revoked_at.is_none()) else {
-            return Ok(());
-        };
-        match table.commit(cause, end(session, user, policy, "signed_out", now)).await {
-            Ok(_) => return Ok(()),
-            Err(CommitError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(IdentityError::Contention)
+        Ok(match found.filter(|(session, _)| session.revoked_at.is_none()) {
+            Some((session, user)) => Decision::commit(end(session, user, policy, "signed_out", now), ()),
+            None => Decision::done(()),
+        })
+    };
+    table.decide(cause, sign_out).await
 }
 
 /// Takes the session into another organization of the person's. Where it is there already, it gives the pair that it has: the same request
@@ -261,7 +249,7 @@ pub async fn switch_org(
     principal: &Principal,
     org_id: OrgId,
 ) -> Result<SessionTokens, IdentityError> {
-    for _ in 0..ATTEMPTS {
+    let switch = |_| async {
         let now = table.clock().now();
         let place = Key::Membership(principal.user_id, Tenant::trusted(org_id));
         let keys =
@@ -275,7 +263,7 @@ pub async fn switch_org(
             return Err(IdentityError::InvalidRefreshToken);
         }
         if session.is_within(&membership) {
-            return issuer.tokens(&session, policy, now);
+            return Ok(Decision::done(issuer.tokens(&session, policy, now)?));
         }
         let session = session.moved(&membership, now);
         let tokens = issuer.tokens(&session, policy, now)?;
@@ -284,13 +272,9 @@ pub async fn switch_org(
             user.last_org_id = Some(org_id);
             changes = changes.replace(&user);
         }
-        match table.commit(cause, changes).await {
-            Ok(_) => return Ok(tokens),
-            Err(CommitError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(IdentityError::Contention)
+        Ok(Decision::commit(changes, tokens))
+    };
+    table.decide(cause, switch).await
 }
 
 async fn load(

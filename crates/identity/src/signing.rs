@@ -4,7 +4,7 @@ use identity_core::derive;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use primitives::{Keys, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, CommitError, Consistency, Item, Key, Table};
+use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     IdentityError, SessionKey,
@@ -174,20 +174,13 @@ fn thumbprint(x: &str) -> String {
 pub async fn publish_signing_key(table: &Table, key: &SessionKey) -> Result<SigningKeys, IdentityError> {
     let now = table.clock().now();
     let active = key.signer.public_key(now);
-    for _ in 0..5 {
+    let publish = |_| async {
         let published: SigningKeys =
             table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
-        let Some(updated) = published.publishing(&active, now) else { return Ok(published) };
-        match table
-            .commit(&Cause::system("signing keys", "signing-keys"), Changes::new().replace(&updated))
-            .await
-        {
-            Ok(_) => return Ok(updated),
-            Err(CommitError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(IdentityError::Contention)
+        let Some(updated) = published.publishing(&active, now) else { return Ok(Decision::done(published)) };
+        Ok(Decision::commit(Changes::new().replace(&updated), updated))
+    };
+    table.decide(&Cause::system("signing keys", "signing-keys"), publish).await
 }
 
 #[cfg(test)]

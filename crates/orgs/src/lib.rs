@@ -9,7 +9,7 @@ mod org;
 
 pub use error::OrgError;
 pub use member::{Member, Membership, members};
-pub use org::{Founder, NewOrg, Org, create, current, refusal};
+pub use org::{Founder, NewOrg, Org, create, current, refusals};
 
 use primitives::{Fault, FaultCode};
 

@@ -2,7 +2,7 @@ use access::{AccessSchedule, Permit, Role, Tenant, needs::ReadOrganization};
 use events::{MemberAdded, NewEvent, OrganizationCreated};
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, CommitError, Consistency, Item, Key, Table, Tally};
+use table::{Changes, Consistency, Item, Key, Table, Tally};
 
 use crate::{Member, Membership, OrgError};
 
@@ -98,7 +98,7 @@ fn memberships(user_id: UserId) -> Tally {
 }
 
 /// Decides on a new organization with its founder as the owner; `access` says how much one may use that is created at
-/// this time. When the commit fails, [`refusal`] tells why.
+/// this time. [`refusals`] says what it means if it cannot be stored.
 pub fn create(
     table: &Table,
     founder: &Founder,
@@ -113,15 +113,13 @@ pub fn create(
     Ok(found(table.ids(), founder, name, slug, access(now), now))
 }
 
-/// Why an organization that was decided on could not be stored.
-pub fn refusal(error: CommitError, new: &NewOrg) -> OrgError {
-    if error.failed(memberships(new.owner.user_id).key()) {
-        OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS }
-    } else if error.failed(&Key::SlugOwner(new.org.slug.clone())) {
-        OrgError::SlugTaken
-    } else {
-        error.into()
-    }
+/// What it means if the condition on one of these items does not hold.
+pub fn refusals(new: &NewOrg) -> [(Key, OrgError); 2] {
+    let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
+    [
+        (memberships(new.owner.user_id).key().clone(), too_many),
+        (Key::SlugOwner(new.org.slug.clone()), OrgError::SlugTaken),
+    ]
 }
 
 fn found(

@@ -3,7 +3,7 @@ use std::time::Duration;
 use events::{DevicePlatform, DeviceRegistered, DeviceRemoved, NewEvent};
 use primitives::{DeviceId, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, CommitError, Item, Key, Listed, Roster};
+use table::{Attempt, Changes, Item, Key, Listed, Roster};
 
 use crate::PushToken;
 
@@ -153,7 +153,7 @@ impl Leaving {
 }
 
 /// An endpoint at SNS that is nobody's any more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Orphan {
     pub(crate) endpoint_arn: String,
     pub(crate) token: TokenOwner,
@@ -204,7 +204,7 @@ pub(crate) struct Registration {
 }
 
 /// What is to be done for a registration.
-pub(crate) struct Decision {
+pub(crate) struct Decided {
     pub(crate) device: Device,
     pub(crate) is_new: bool,
     pub(crate) changes: Changes,
@@ -224,25 +224,24 @@ impl Registration {
         self.known.as_ref().is_some_and(|(device, _)| device.user_id == self.user_id)
     }
 
-    /// Whether the commit failed for nothing but the room in the roster: others took it, or the device that was
-    /// to make some is gone.
-    pub(crate) fn lacks_room(&self, error: &CommitError) -> bool {
+    /// Whether it came to nothing for the room in the roster alone: others took it, or the device that was to make
+    /// some is gone.
+    pub(crate) fn lacks_room(&self, attempt: &Attempt) -> bool {
         self.known.is_none()
-            && error.failed(roster(self.user_id).key())
-            && !error.failed(&Key::DeviceToken(self.token_hash.clone()))
+            && attempt.failed(roster(self.user_id).key())
+            && !attempt.failed(&Key::DeviceToken(self.token_hash.clone()))
     }
 
-    /// In how long those who want the same room come back, after so many conflicts. One takes about as long as
-    /// all that go on at once: who comes back sooner finds the others where they were, and is in their way.
-    pub(crate) fn in_the_way(&self, error: &CommitError, conflicts: u32) -> Option<Duration> {
+    /// In how long those who want the same room come back. One takes about as long as all that go on at once: who
+    /// comes back sooner finds the others where they were, and is in their way.
+    pub(crate) fn crowd(&self, attempt: &Attempt) -> Duration {
         let all_room_is_taken = self.surplus.is_none();
-        let longest = if all_room_is_taken || conflicts > 0 { MANY_IN_THE_WAY } else { FEW_IN_THE_WAY };
-        self.lacks_room(error).then_some(longest)
+        if all_room_is_taken || attempt.before() > 0 { MANY_IN_THE_WAY } else { FEW_IN_THE_WAY }
     }
 
     /// The item of a known device is written again even where nothing in it differs: whoever is about to
     /// remove it because SNS said that it is gone finds that it changed, and leaves it.
-    pub(crate) fn decide(&self, new: &NewDevice, endpoint_arn: &str) -> Decision {
+    pub(crate) fn decide(&self, new: &NewDevice, endpoint_arn: &str) -> Decided {
         let own =
             self.known.as_ref().map(|(device, _)| device).filter(|device| device.user_id == self.user_id);
         let device = Device {
@@ -260,7 +259,7 @@ impl Registration {
         };
         if own.is_some() {
             let changes = Changes::new().replace(&device);
-            return Decision { device, is_new: false, changes, orphan: None, token: None };
+            return Decided { device, is_new: false, changes, orphan: None, token: None };
         }
         let token = TokenOwner {
             token_hash: device.token_hash.clone(),
@@ -284,6 +283,6 @@ impl Registration {
             None => (changes.and(roster.add(&id, &since)), None),
         };
         let was_nobodys = self.owner.as_ref().is_none_or(|owner| owner.free_from.is_some());
-        Decision { device, is_new: true, changes, orphan, token: was_nobodys.then_some(token) }
+        Decided { device, is_new: true, changes, orphan, token: was_nobodys.then_some(token) }
     }
 }

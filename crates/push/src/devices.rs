@@ -4,14 +4,14 @@ use events::DevicePlatform;
 use primitives::{DeviceId, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
-    Cause, Changes, Claim, CommitError, Consistency, CursorKeys, Item, Key, Listed, Query, StoredAnswer,
-    Table, decide_again, decide_again_within, time_left, within_deadline,
+    Attempt, Cause, Changes, Consistency, CursorKeys, Decision, Item, Keep, Key, Listed, Query, Table,
+    time_left, within_deadline,
 };
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     DeviceError,
-    device::{Device, Leaving, MOST_DEVICES, NewDevice, Orphan, Registration, TokenOwner, roster},
+    device::{Decided, Device, Leaving, MOST_DEVICES, NewDevice, Orphan, Registration, TokenOwner, roster},
 };
 
 /// How long SNS is given to delete an endpoint: shorter than nobody may register its token.
@@ -52,6 +52,8 @@ pub struct Registered {
     pub device: Device,
     /// Whether it is new to the person.
     pub is_new: bool,
+    /// Of the device that made room for it.
+    orphan: Option<Orphan>,
 }
 
 /// An endpoint that was made for a registration.
@@ -63,6 +65,13 @@ struct Made {
     token: Option<TokenOwner>,
 }
 
+/// What one attempt to register leaves to the next.
+#[derive(Default)]
+struct Trial {
+    made: Option<Made>,
+    before: Option<Registration>,
+}
+
 impl Devices {
     /// Kept in this table, reached through this client.
     pub fn new(table: Table, push: PushClient) -> Self {
@@ -70,7 +79,7 @@ impl Devices {
     }
 
     /// Registers the device that has this token for the person, from whom or from anybody else it may have
-    /// been known before. Doing it again changes nothing but the time and the session. `answer` gives what is
+    /// been known before. Doing it again changes nothing but the time and the session. `keep` says what is
     /// kept for a caller who asks again.
     ///
     /// The endpoint at SNS is made between the look at the token's row and the commit, which fails when that
@@ -82,61 +91,57 @@ impl Devices {
         applications: &Applications,
         person: (UserId, SessionId),
         new: &NewDevice,
-        answer: impl Fn(&Registered) -> Option<(Claim, StoredAnswer)>,
+        keep: &Keep<'_, Registered>,
     ) -> Result<Registered, DeviceError> {
-        let mut made = None;
-        let until = Instant::now() + time_left().saturating_sub(TIME_TO_WITHDRAW);
         let application = applications.arn(new.token.platform());
-        let attempts = Box::pin(self.attempts(cause, application, person, new, answer, &mut made));
-        let outcome = within_deadline(until, attempts).await;
-        if let (Err(_), Some(made)) = (&outcome, made) {
-            self.withdraw(cause, made).await;
-        }
-        outcome
-    }
-
-    async fn attempts(
-        &self,
-        cause: &Cause,
-        application: &str,
-        person: (UserId, SessionId),
-        new: &NewDevice,
-        answer: impl Fn(&Registered) -> Option<(Claim, StoredAnswer)>,
-        made: &mut Option<Made>,
-    ) -> Result<Registered, DeviceError> {
-        let mut attempt = 0;
-        let mut registration = self.load(person, new).await?;
-        loop {
+        let trial = &Mutex::new(Trial::default());
+        let register = |attempt: Attempt| async move {
+            let Trial { made, before } = std::mem::take(&mut *trial.lock().await);
+            let registration = self.look(before, person, new, &attempt).await?;
             if registration.owner.as_ref().is_some_and(|owner| owner.is_leaving(registration.now)) {
-                decide_again(&mut attempt).await?;
-                registration = self.load(person, new).await?;
-                continue;
+                return Ok(Decision::wait());
             }
-            let endpoint_arn = match made.take() {
-                Some(made) if made.seen == registration.token_version() => made.endpoint_arn,
+            let endpoint_arn = match made {
+                Some(Made { seen, endpoint_arn, .. }) if seen == registration.token_version() => endpoint_arn,
                 _ => self.push.endpoint(application, new.token.expose()).await?,
             };
-            let decision = registration.decide(new, &endpoint_arn);
-            *made = Some(Made { seen: registration.token_version(), endpoint_arn, token: decision.token });
-            let registered = Registered { device: decision.device, is_new: decision.is_new };
-            let mut changes = decision.changes;
-            if let Some((claim, answer)) = answer(&registered) {
-                changes = changes.answer(Some(claim), answer);
+            let Decided { device, is_new, changes, orphan, token } = registration.decide(new, &endpoint_arn);
+            let made = Some(Made { seen: registration.token_version(), endpoint_arn, token });
+            let mut decision = Decision::commit(changes, Registered { device, is_new, orphan });
+            if registration.known.is_none() {
+                let span = registration.crowd(&attempt);
+                decision = decision.crowded(roster(registration.user_id).key(), span);
             }
-            match self.table.commit(cause, changes).await {
-                Ok(_) => {
-                    self.delete_endpoint(cause, decision.orphan).await;
-                    return Ok(registered);
-                }
-                Err(error) if error.is_conflict() => {
-                    match registration.in_the_way(&error, attempt) {
-                        Some(longest) => decide_again_within(longest, &mut attempt).await?,
-                        None => decide_again(&mut attempt).await?,
-                    }
-                    registration = self.load_again(registration, new, &error, attempt).await?;
-                }
-                Err(error) => return Err(error.into()),
+            *trial.lock().await = Trial { made, before: Some(registration) };
+            Ok(decision)
+        };
+        let until = Instant::now() + time_left().saturating_sub(TIME_TO_WITHDRAW);
+        let decided = Box::pin(self.table.decide_once(cause, keep, register));
+        match within_deadline(until, decided).await {
+            Ok(mut registered) => {
+                self.delete_endpoint(cause, registered.orphan.take()).await;
+                Ok(registered)
             }
+            Err(error) => {
+                if let Some(made) = trial.lock().await.made.take() {
+                    self.withdraw(cause, made).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What the decision rests on; of what was looked at `before`, all that others have not changed.
+    async fn look(
+        &self,
+        before: Option<Registration>,
+        person: (UserId, SessionId),
+        new: &NewDevice,
+        attempt: &Attempt,
+    ) -> Result<Registration, DeviceError> {
+        match before.filter(|before| before.lacks_room(attempt)) {
+            Some(before) => self.look_for_room(before, attempt.before()).await,
+            None => self.load(person, new).await,
         }
     }
 
@@ -170,19 +175,14 @@ impl Devices {
         Ok(registration)
     }
 
-    /// The same when somebody else was faster. Many who register at once want the same device to make room, so
-    /// that each looks for another one then: one of the few oldest, or of as many as have come meanwhile.
-    async fn load_again(
+    /// The same when others took the room. Many who register at once want the same device to make some, so that
+    /// each looks for another one then: one of the few oldest, or of as many as have come meanwhile.
+    async fn look_for_room(
         &self,
         mut registration: Registration,
-        new: &NewDevice,
-        error: &CommitError,
         conflicts: u32,
     ) -> Result<Registration, DeviceError> {
-        let Registration { user_id, session_id, now, .. } = registration;
-        if !registration.lacks_room(error) {
-            return self.load((user_id, session_id), new).await;
-        }
+        let Registration { user_id, now, .. } = registration;
         let devices = self.unseen_for_longest(user_id).await?;
         let rivals = devices.iter().filter(|device| device.registered_at >= now).count();
         let few = 4_usize.saturating_pow(conflicts).max(rivals).min(MOST_DEVICES);
@@ -246,17 +246,16 @@ impl Devices {
         user_id: UserId,
         device_id: DeviceId,
     ) -> Result<(), DeviceError> {
-        let mut attempt = 0;
-        loop {
+        let remove = |_| async {
             let Some((device, is_listed)) = self.listed_device(user_id, device_id).await? else {
-                return Ok(());
+                return Ok(Decision::done(None));
             };
             let owner = self.owner(&device).await?;
-            match self.leave(cause, Leaving { device, owner, is_listed }, "signed_out").await {
-                Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
-                outcome => return Ok(outcome?),
-            }
-        }
+            Ok(self.leave(Leaving { device, owner, is_listed }, "signed_out"))
+        };
+        let orphan = self.table.decide(cause, remove).await?;
+        self.delete_endpoint(cause, orphan).await;
+        Ok(())
     }
 
     /// Removes a device that is reached no more, unless it registered again since it was read.
@@ -266,26 +265,22 @@ impl Devices {
         device: &Device,
         reason: &str,
     ) -> Result<(), DeviceError> {
-        let mut attempt = 0;
-        loop {
+        let remove = |_| async {
             let keys = [Key::DeviceToken(device.token_hash.clone()), Key::Devices(device.user_id)];
             let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
             let (owner, listed) = (found.take(&keys[0])?, found.take::<Listed>(&keys[1])?);
             let is_listed = listed.is_some_and(|listed| listed.contains(&device.device_id.to_string()));
             let leaving = Leaving { device: device.clone(), owner, is_listed };
-            match self.leave(cause, leaving, reason).await {
-                Err(error) if error.failed(&device.key()) => return Ok(()),
-                Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
-                outcome => return Ok(outcome?),
-            }
-        }
-    }
-
-    async fn leave(&self, cause: &Cause, leaving: Leaving, reason: &str) -> Result<(), CommitError> {
-        let (changes, orphan) = leaving.decide(reason, self.table.clock().now());
-        self.table.commit(cause, changes).await?;
+            Ok(self.leave(leaving, reason).unless(&device.key(), Ok(None)))
+        };
+        let orphan = self.table.decide(cause, remove).await?;
         self.delete_endpoint(cause, orphan).await;
         Ok(())
+    }
+
+    fn leave(&self, leaving: Leaving, reason: &str) -> Decision<Option<Orphan>, DeviceError> {
+        let (changes, orphan) = leaving.decide(reason, self.table.clock().now());
+        Decision::commit(changes, orphan)
     }
 
     /// Deletes the endpoint that was made for a device that was not registered, unless its token is somebody's
@@ -293,15 +288,24 @@ impl Devices {
     async fn withdraw(&self, cause: &Cause, made: Made) {
         let Made { endpoint_arn, token: Some(token), .. } = made else { return };
         let token = token.leaving(self.table.clock().now());
-        match self.table.commit(cause, Changes::new().replace(&token)).await {
-            Ok(_) => self.delete_endpoint(cause, Some(Orphan { endpoint_arn, token })).await,
-            Err(CommitError::Conflict { .. }) => {}
+        match self.store(cause, &token).await {
+            Ok(true) => self.delete_endpoint(cause, Some(Orphan { endpoint_arn, token })).await,
+            Ok(false) => {}
             Err(error) => tracing::warn!(
                 endpoint_arn,
                 ?error,
                 "an endpoint without a device may stay at the push service"
             ),
         }
+    }
+
+    /// Stores what a token is, unless others have changed it since it was read; says whether it did.
+    async fn store(&self, cause: &Cause, token: &TokenOwner) -> Result<bool, DeviceError> {
+        let store = |_| async {
+            let decision = Decision::commit(Changes::new().replace(token), true);
+            Ok(decision.unless(&token.key(), Ok(false)))
+        };
+        self.table.decide(cause, store).await
     }
 
     /// Deletes the endpoint of a device that is gone, and then gives its token free.
@@ -315,14 +319,7 @@ impl Devices {
         let longest = LONGEST_DELETION.min(time_left());
         let deleted = tokio::time::timeout(longest, self.push.delete(&endpoint_arn)).await;
         let outcome = match deleted {
-            Ok(Ok(())) => {
-                let free = token.free(self.table.clock().now());
-                self.table
-                    .commit(cause, Changes::new().replace(&free))
-                    .await
-                    .map(drop)
-                    .map_err(DeviceError::from)
-            }
+            Ok(Ok(())) => self.store(cause, &token.free(self.table.clock().now())).await.map(drop),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => {
                 tracing::warn!(

@@ -4,7 +4,9 @@ use access::{Role, Tenant};
 use events::Envelope;
 use primitives::{EventId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, CommitError, Consistency, Item, Key, MARKERS_ARE_KEPT, Query, Table, time_left};
+use table::{
+    Attempt, Cause, Changes, Consistency, Decision, Item, Key, MARKERS_ARE_KEPT, Query, Table, time_left,
+};
 
 use crate::{Delivery, DeliveryQueue, FanOutError, Notice};
 
@@ -113,15 +115,15 @@ impl FanOut {
     }
 
     /// Stores the place; gives the place of another worker with the same event, where that was faster.
-    async fn store(&self, event: &Envelope, mut progress: Progress) -> Result<Progress, FanOutError> {
-        let cause = Cause::system("push fan-out", &event.correlation_id);
-        match self.table.commit(&cause, Changes::new().replace(&progress)).await {
-            Ok(_) => {
-                progress.version = progress.next_version();
-                Ok(progress)
+    async fn store(&self, event: &Envelope, progress: Progress) -> Result<Progress, FanOutError> {
+        let progress = &progress;
+        let store = |attempt: Attempt| async move {
+            if attempt.before() > 0 {
+                return Ok(Decision::done(self.load(event.id).await?));
             }
-            Err(CommitError::Conflict { .. }) => self.load(event.id).await,
-            Err(error) => Err(error.into()),
-        }
+            let stored = Progress { version: progress.next_version(), ..progress.clone() };
+            Ok(Decision::commit(Changes::new().replace(progress), stored))
+        };
+        self.table.decide(&Cause::system("push fan-out", &event.correlation_id), store).await
     }
 }

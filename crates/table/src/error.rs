@@ -103,6 +103,13 @@ impl CommitError {
         matches!(self, Self::Conflict { failed } if failed.contains(key))
     }
 
+    pub(crate) fn into_failed(self) -> Vec<Key> {
+        match self {
+            Self::Conflict { failed } => failed,
+            Self::Store(_) => Vec::new(),
+        }
+    }
+
     /// Whether loading and deciding again may help. It does not when another has taken over the request itself,
     /// by its idempotency key.
     pub fn is_conflict(&self) -> bool {

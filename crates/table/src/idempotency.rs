@@ -11,6 +11,7 @@ use crate::{
     error::StoreError,
     item::{key_attributes, number, read, text},
     keys::{KIND, TTL},
+    retry,
     store::Table,
 };
 
@@ -106,7 +107,7 @@ impl Table {
             .expression_attribute_values(":request", text(&key.request))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match put.send().await {
+        match retry::single(|| put.clone().send()).await {
             Ok(answer) => {
                 self.usage().record("PutItem", true, answer.consumed_capacity());
                 Ok(Begun::New(Claim { key: item, token, expires_at }))
@@ -128,17 +129,15 @@ impl Table {
 
     /// Gives the claim back after a failure that changed nothing, so that the caller may try again at once.
     pub async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
-        let answer = self
+        let delete = self
             .client
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(key_attributes(&claim.key)))
             .condition_expression("claim = :claim AND attribute_not_exists(answer)")
             .expression_attribute_values(":claim", text(&claim.token))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match answer {
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match retry::single(|| delete.clone().send()).await {
             Ok(answer) => self.usage().record("DeleteItem", true, answer.consumed_capacity()),
             Err(error)
                 if error

@@ -4,6 +4,7 @@
 
 mod caps;
 mod cursor;
+mod decide;
 mod error;
 mod idempotency;
 mod item;
@@ -20,6 +21,7 @@ mod usage;
 
 pub use caps::{Listed, Roster, Tally};
 pub use cursor::{CursorKey, CursorKeys};
+pub use decide::{Attempt, Decision, Keep};
 pub use error::{CommitError, StoreError};
 pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};
 pub use item::Item;
@@ -29,7 +31,7 @@ pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KE
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
-pub use retry::{decide_again, decide_again_within, pause, time_left, within_deadline};
+pub use retry::{pause, time_left, within_deadline};
 pub use store::{Consistency, Table};
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};

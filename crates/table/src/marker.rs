@@ -12,6 +12,7 @@ use crate::{
     error::StoreError,
     item::{Attributes, key_attributes, number, read, text},
     keys::{KIND, TTL},
+    retry,
     store::Table,
 };
 
@@ -164,7 +165,7 @@ impl Table {
 
     /// Whether the condition held, and the item after the write or, where it did not, as it is.
     async fn send(&self, update: UpdateItemFluentBuilder) -> Result<(bool, Attributes), StoreError> {
-        match update.send().await {
+        match retry::single(|| update.clone().send()).await {
             Ok(answer) => {
                 self.usage().record("UpdateItem", true, answer.consumed_capacity());
                 Ok((true, answer.attributes.unwrap_or_default()))

@@ -9,6 +9,7 @@ use crate::{
     item::{Attributes, key_attributes, number, text},
     keys::{KIND, TTL},
     outbox_part::OutboxPart,
+    retry,
     store::Table,
     transaction::Cause,
 };
@@ -124,7 +125,7 @@ impl Table {
     /// Notes that an event is on the bus: its row may go after [`PUBLISHED_ROWS_ARE_KEPT`]. Harmless when repeated: the first time counts.
     pub async fn mark_published(&self, event: &Envelope) -> Result<(), StoreError> {
         let expires_at = self.clock.now().as_second() + PUBLISHED_ROWS_ARE_KEPT.as_secs();
-        let answer = self
+        let mark = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -133,10 +134,8 @@ impl Table {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":ttl", number(expires_at))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match answer {
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match retry::single(|| mark.clone().send()).await {
             Ok(answer) => {
                 self.usage().record("UpdateItem", true, answer.consumed_capacity());
                 Ok(())

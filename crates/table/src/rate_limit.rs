@@ -10,6 +10,7 @@ use crate::{
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
     keys::{KIND, TTL},
+    retry,
     store::Table,
 };
 
@@ -195,7 +196,8 @@ impl Table {
             update =
                 update.expression_attribute_values(format!(":begin{index}"), number((begin + 1) * DIGITS));
         }
-        match update.condition_expression(conditions.join(" AND ")).send().await {
+        let update = update.condition_expression(conditions.join(" AND "));
+        match retry::single(|| update.clone().send()).await {
             Ok(answer) => {
                 self.usage().record("UpdateItem", true, answer.consumed_capacity());
                 Ok((true, uses(answer.attributes.as_ref())))

@@ -14,7 +14,7 @@ use crate::{
     error::StoreError,
     item::{Attributes, key_attributes, read},
     keys::{PK, SK},
-    retry,
+    retry::{self, Pace},
     usage::Usage,
 };
 
@@ -141,7 +141,7 @@ impl Table {
             }
             match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
                 None => return Ok(Found(found)),
-                Some(rest) if retry::pause(attempt, retry::time_left()).await => {
+                Some(rest) if retry::pause_at(Pace::Throttled, attempt).await => {
                     wanted = rest;
                     attempt += 1;
                 }

@@ -17,7 +17,7 @@ use crate::{
     item::{Attributes, attributes, key_attributes, number},
     keys::{PK, VERSION},
     outbox::{audit_row, outbox_row},
-    retry,
+    retry::{self, Pace},
     store::Table,
 };
 
@@ -136,8 +136,8 @@ impl Changes {
     }
 
     /// Keeps the answer for a caller who asks again with the same key.
-    pub fn answer(mut self, claim: Option<Claim>, answer: StoredAnswer) -> Self {
-        self.answer = claim.map(|claim| (claim, answer));
+    pub(crate) fn answer(mut self, claim: Claim, answer: StoredAnswer) -> Self {
+        self.answer = Some((claim, answer));
         self
     }
 
@@ -183,9 +183,10 @@ const LARGEST_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 impl Table {
     /// Makes all changes or none, in one transaction; says which events it published.
     ///
-    /// The transaction carries a client request token, so that an attempt whose answer was lost has no second effect when it
-    /// is repeated. Throttling and collisions with other transactions are repeated here while there is time; a condition that
-    /// does not hold is the caller's to decide on again.
+    /// The transaction carries a client request token, so that an attempt whose answer was lost has no second effect when
+    /// it is repeated. The very same is sent again while there is time where another transaction holds an item, soon, and
+    /// where the table has no capacity, later. A condition that does not hold is for the operation to decide on again:
+    /// [`Table::decide`] does all of it, and is what the product uses.
     pub async fn commit(&self, cause: &Cause, changes: Changes) -> Result<Vec<Envelope>, CommitError> {
         let envelopes: Vec<_> = changes.events.iter().map(|event| self.envelope(cause, event)).collect();
         let (keys, items) = self.items(cause, changes, &envelopes)?;
@@ -207,7 +208,7 @@ impl Table {
             .set_transact_items(Some(items))
             .client_request_token(hex::encode(primitives::random_secret::<16>()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let mut attempt = 0;
+        let mut attempts = 0;
         loop {
             let error = match request.clone().send().await {
                 Ok(answer) => {
@@ -216,15 +217,15 @@ impl Table {
                 }
                 Err(error) => error,
             };
-            let error = match verdict(&error, keys) {
-                Verdict::Conflict(failed) => return Err(CommitError::Conflict { failed }),
-                Verdict::Fatal => return Err(StoreError::from_sdk("TransactWriteItems", error).into()),
-                Verdict::Again => error,
+            let is_worth_it = match verdict(&error, keys) {
+                Verdict::Failed(failed) => return Err(CommitError::Conflict { failed }),
+                Verdict::Again(pace) => retry::pause_at(pace, attempts).await,
+                Verdict::Fatal => false,
             };
-            if !retry::pause(attempt, retry::time_left()).await {
+            if !is_worth_it {
                 return Err(StoreError::from_sdk("TransactWriteItems", error).into());
             }
-            attempt += 1;
+            attempts += 1;
         }
     }
 
@@ -337,33 +338,39 @@ fn expression(condition: Option<Condition>) -> (Option<String>, Names, Option<At
     }
 }
 
+/// What an answer other than yes means.
+#[derive(Debug, PartialEq)]
 enum Verdict {
-    Again,
-    Conflict(Vec<Key>),
+    /// These items are not as they must be.
+    Failed(Vec<Key>),
+    /// The same again may be carried out.
+    Again(Pace),
+    /// The same again is refused again.
     Fatal,
 }
 
 fn verdict(error: &SdkError<TransactWriteItemsError, HttpResponse>, keys: &[Key]) -> Verdict {
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error()
     else {
-        let refused = sends::verdict(error) == sends::Verdict::Refused;
-        return if refused { Verdict::Fatal } else { Verdict::Again };
+        return match error.as_service_error() {
+            // an attempt before this one, with the same token, is still being carried out
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => Verdict::Again(Pace::Crowded),
+            _ if sends::verdict(error) == sends::Verdict::Refused => Verdict::Fatal,
+            _ => Verdict::Again(Pace::Throttled),
+        };
     };
-    let reasons = canceled.cancellation_reasons();
-    let failed: Vec<_> = keys
-        .iter()
-        .zip(reasons)
-        .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
-        .map(|(key, _)| key.clone())
-        .collect();
+    let reasons: Vec<_> =
+        canceled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or("None")).collect();
+    let failed = keys.iter().zip(&reasons).filter(|(_, reason)| **reason == "ConditionalCheckFailed");
+    let failed: Vec<_> = failed.map(|(key, _)| key.clone()).collect();
     if !failed.is_empty() {
-        return Verdict::Conflict(failed);
+        return Verdict::Failed(failed);
     }
-    let passing = |code| {
-        matches!(code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-    };
-    if reasons.iter().all(|reason| reason.code().is_none_or(passing)) {
-        Verdict::Again
+    let all_are = |codes: &[&str]| reasons.iter().all(|reason| codes.contains(reason));
+    if all_are(&["None", "TransactionConflict"]) {
+        Verdict::Again(Pace::Crowded)
+    } else if all_are(&["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]) {
+        Verdict::Again(Pace::Throttled)
     } else {
         Verdict::Fatal
     }
@@ -390,4 +397,34 @@ fn item_bytes(item: &TransactWriteItem) -> usize {
         .map(Put::item)
         .or_else(|| item.update.as_ref().and_then(Update::expression_attribute_values));
     attributes.map_or(100, |item| item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::{CancellationReason, error::TransactionCanceledException};
+    use primitives::Ids;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_is_told_from_the_others() {
+        let keys = [Key::User(Ids::unguessable()), Key::User(Ids::unguessable())];
+        let verdict_on = |reasons: [&str; 2]| {
+            let reasons = reasons.map(|code| CancellationReason::builder().code(code).build()).to_vec();
+            let canceled =
+                TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
+            let error = TransactWriteItemsError::TransactionCanceledException(canceled);
+            let answer = HttpResponse::new(400.try_into().unwrap(), "".into());
+            verdict(&SdkError::service_error(error, answer), &keys)
+        };
+        let second = Verdict::Failed(vec![keys[1].clone()]);
+        assert_eq!(verdict_on(["None", "ConditionalCheckFailed"]), second);
+        assert_eq!(verdict_on(["TransactionConflict", "ConditionalCheckFailed"]), second);
+        assert_eq!(verdict_on(["TransactionConflict", "None"]), Verdict::Again(Pace::Crowded));
+        assert_eq!(verdict_on(["ThrottlingError", "TransactionConflict"]), Verdict::Again(Pace::Throttled));
+        assert_eq!(verdict_on(["None", "ProvisionedThroughputExceeded"]), Verdict::Again(Pace::Throttled));
+        assert_eq!(verdict_on(["ValidationError", "None"]), Verdict::Fatal);
+        assert!(Pace::Throttled.longest(0) > Pace::Crowded.longest(0));
+        assert!(Pace::Throttled.longest(30) > Pace::Crowded.longest(30));
+    }
 }

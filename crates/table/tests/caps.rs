@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use events::ActorRef;
 use futures::future::join_all;
-use primitives::{Clock, DeviceId, Fault, FaultKind, Ids, UserId};
+use primitives::{Clock, DeviceId, Ids, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
-    Cause, Changes, CommitError, Consistency, Item, Key, Listed, Query, Roster, Table, Tally, decide_again,
+    Cause, Changes, CommitError, Consistency, Decision, Item, Key, Listed, Query, Roster, Table, Tally,
 };
 use test_support::{Crashes, Database, LostAnswers, Moment, noon};
 
@@ -129,8 +129,7 @@ async fn a_tally_takes_no_step_over_its_edges() {
 /// Adds one, in the place of another where there is no room.
 async fn list(table: &Table, user_id: UserId, most: usize) -> Result<(), CommitError> {
     let (roster, new) = (roster(user_id, most), thing(user_id));
-    let mut attempt = 0;
-    loop {
+    let join = |_| async {
         let listed = listed(table, user_id).await;
         let id = new.device_id.to_string();
         let changes = if roster.is_full(listed.as_ref()) {
@@ -140,11 +139,9 @@ async fn list(table: &Table, user_id: UserId, most: usize) -> Result<(), CommitE
         } else {
             roster.add(&id, "new")
         };
-        match table.commit(&cause(), changes.create(&new)).await {
-            Err(CommitError::Conflict { .. }) => decide_again(&mut attempt).await?,
-            outcome => return outcome.map(drop),
-        }
-    }
+        Ok(Decision::commit(changes.create(&new), ()))
+    };
+    table.decide(&cause(), join).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,11 +212,4 @@ async fn a_crash_at_the_commit_counts_all_of_it_or_nothing_and_a_repetition_coun
         assert_eq!((things(&table, ada).await.len(), number(&table, ada).await), (1, 1), "{moment:?}");
         assert_eq!(listed(&table, ada).await.unwrap().len(), 1, "{moment:?}");
     }
-}
-
-#[tokio::test]
-async fn whoever_has_no_time_left_is_asked_to_come_back() {
-    let now = tokio::time::Instant::now();
-    let error = table::within_deadline(now, decide_again(&mut 3)).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)));
 }

@@ -8,8 +8,8 @@ use futures::future::{BoxFuture, join_all};
 use primitives::{Clock, Ids, Keys, Limit, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
-    Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, CursorKeys, IdempotencyKey, Item,
-    Key, Query, StoreError, StoredAnswer,
+    Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, CursorKeys, Decision,
+    IdempotencyKey, Item, Keep, Key, Query, StoreError, StoredAnswer, Table,
 };
 use test_support::{Database, noon};
 
@@ -128,27 +128,6 @@ async fn audit_rows_outside_of_organizations_expire_and_those_of_organizations_w
 }
 
 #[tokio::test]
-async fn fifty_increments_at_once_are_fifty() {
-    let database = Database::start().await;
-    let table = database.table(&Clock::system());
-    let counter = counter();
-    table.commit(&cause(), Changes::new().create(&counter)).await.unwrap();
-    join_all((0..50).map(|_| async {
-        loop {
-            let mut counter: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
-            counter.count += 1;
-            match table.commit(&cause(), Changes::new().replace(&counter)).await {
-                Ok(_) => break,
-                Err(error) => assert!(error.is_conflict(), "{error}"),
-            }
-        }
-    }))
-    .await;
-    let counter: Counter = table.get(&counter.key(), Consistency::Strong).await.unwrap().unwrap();
-    assert_eq!((counter.count, counter.version), (50, 51));
-}
-
-#[tokio::test]
 async fn conditions_on_items_that_are_only_read_hold() {
     let database = Database::start().await;
     let table = database.table(&Clock::system());
@@ -194,10 +173,8 @@ async fn of_many_equal_requests_one_is_carried_out_and_all_get_its_answer() {
 
     let answer = StoredAnswer { status: 201, body: "{}".to_owned() };
     let counter = counter();
-    table
-        .commit(&cause(), Changes::new().create(&counter).answer(claims.pop(), answer.clone()))
-        .await
-        .unwrap();
+    let keep = Keep::answer(claims.pop().unwrap(), |(): &()| answer.clone());
+    store_once(&table, &keep, &counter).await.unwrap();
     assert!(matches!(table.begin(&key).await.unwrap(), Begun::Replay(stored) if stored == answer));
     let other = IdempotencyKey::new(&user, "key", b"POST /v1/orgs {\"name\": 1}");
     assert!(matches!(table.begin(&other).await.unwrap(), Begun::Mismatch));
@@ -211,6 +188,13 @@ async fn of_many_equal_requests_one_is_carried_out_and_all_get_its_answer() {
     );
 }
 
+/// Stores the counter, and the answer with it.
+async fn store_once(table: &Table, keep: &Keep<'_, ()>, counter: &Counter) -> Result<(), CommitError> {
+    table
+        .decide_once(&cause(), keep, |_| async { Ok(Decision::commit(Changes::new().create(counter), ())) })
+        .await
+}
+
 #[tokio::test]
 async fn a_crashed_holder_loses_its_lease_and_cannot_come_back() {
     let database = Database::start().await;
@@ -222,15 +206,13 @@ async fn a_crashed_holder_loses_its_lease_and_cannot_come_back() {
     let Begun::New(second) = table.begin(&key).await.unwrap() else { panic!("the lease has ended") };
     let answer = StoredAnswer { status: 201, body: "late".to_owned() };
     let (late, timely) = (counter(), counter());
-    let error = table
-        .commit(&cause(), Changes::new().create(&late).answer(Some(crashed), answer.clone()))
-        .await
-        .unwrap_err();
+    let keep = |claim| Keep::answer(claim, |(): &()| answer.clone());
+    let error = store_once(&table, &keep(crashed), &late).await.unwrap_err();
     assert!(
         matches!(error, CommitError::Conflict { .. }) && !error.is_conflict(),
         "deciding again is no use"
     );
-    table.commit(&cause(), Changes::new().create(&timely).answer(Some(second), answer)).await.unwrap();
+    store_once(&table, &keep(second), &timely).await.unwrap();
     assert!(table.get::<Counter>(&late.key(), Consistency::Strong).await.unwrap().is_none());
 }
 

@@ -6,7 +6,7 @@ use std::sync::{
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient};
 use tokio::sync::Notify;
 
-use crate::tapped::tapped;
+use crate::{conflicts::Conflicts, tapped::tapped};
 
 /// On which side of an outgoing call a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub enum Moment {
 /// Every client that uses [`Crashes::http_client`] is watched. At the chosen call the work is dropped where
 /// it stands, with everything else that was in flight: nothing after it happens, no retry and no clean-up, as
 /// when a sandbox is killed.
+///
+/// Every write is refused once because of another transaction, as [`Conflicts`] does it: what is tested here has to
+/// bear that as well. Such a refusal is no call that is counted; a crash there is one before the call.
 #[derive(Clone, Debug, Default)]
 pub struct Crashes(Arc<State>);
 
@@ -29,6 +32,7 @@ pub struct Crashes(Arc<State>);
 struct State {
     calls: AtomicUsize,
     plan: Mutex<Option<(usize, Moment)>>,
+    conflicts: Conflicts,
     died: Notify,
 }
 
@@ -39,6 +43,9 @@ impl Crashes {
         tapped(move |request, connector| {
             let state = Arc::clone(&state);
             async move {
+                if let Some(refusal) = state.conflicts.refusal(&request) {
+                    return Ok(refusal);
+                }
                 let call = state.calls.fetch_add(1, Ordering::SeqCst);
                 if state.is_now(call, Moment::Before) {
                     return state.die().await;

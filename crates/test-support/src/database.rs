@@ -13,6 +13,8 @@ use table::{
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
 };
 
+use crate::conflicts::Conflicts;
+
 /// An item as it stands in the table.
 pub type Attributes = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
 
@@ -31,6 +33,7 @@ pub struct Database {
     pub url: String,
     /// A client of it.
     pub client: Client,
+    crowded: SharedHttpClient,
     server: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -50,7 +53,7 @@ impl Database {
             let account = somebody.uuid().as_u128() % 1_000_000_000_000;
             let client = client(&url, &format!("{account:012}"));
             create_table(&client).await;
-            return Self { url, client, server: None };
+            return Self { url, client, crowded: crowded(), server: None };
         }
         let database = dynoxide::Database::memory().expect("a database in memory");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -58,12 +61,13 @@ impl Database {
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let client = client(&url, "test");
         create_table(&client).await;
-        Self { url, client, server: Some(server) }
+        Self { url, client, crowded: crowded(), server: Some(server) }
     }
 
-    /// The table, on this clock and with random ids.
+    /// The table, on this clock and with random ids. Others are at its items as well: every fourth write is refused
+    /// once.
     pub fn table(&self, clock: &Clock) -> Table {
-        Table::new(self.client.clone(), TABLE_NAME, clock.clone(), Ids::random(clock.clone()))
+        self.table_over(clock, self.crowded.clone())
     }
 
     /// The same over an HTTP client of the test's own.
@@ -146,6 +150,10 @@ impl Drop for Database {
 #[expect(clippy::expect_used, reason = "the text is a time")]
 pub fn noon() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().expect("a time")
+}
+
+fn crowded() -> SharedHttpClient {
+    Conflicts::of(25, 20_261_123).http_client()
 }
 
 fn client(url: &str, access_key: &str) -> Client {

@@ -1,5 +1,6 @@
 //! Set-ups that several packages' tests share. A dev-dependency only.
 
+mod conflicts;
 mod crashes;
 mod database;
 mod failing;
@@ -10,6 +11,7 @@ mod services;
 mod stale_reads;
 mod tapped;
 
+pub use conflicts::Conflicts;
 pub use crashes::{Crashes, Moment};
 pub use database::{Attributes, Database, TABLE_NAME, noon};
 pub use failing::failing;

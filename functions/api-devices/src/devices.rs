@@ -6,9 +6,9 @@ use http_api::{
     StatusCode, ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
-use push::{NewDevice, PushToken};
+use push::{NewDevice, PushToken, Registered};
 use serde::{Deserialize, Serialize};
-use table::Claim;
+use table::Keep;
 
 use crate::Api;
 
@@ -145,24 +145,22 @@ pub(crate) async fn register(
 ) -> Result<Response, Problem> {
     let table = api.table.clone();
     let person = member.permit.user_id;
-    command.once(&table, &person, |input, claim| registered(api, member, input, claim)).await
+    command.once(&table, &person, registered, |input, keep| register_device(api, member, input, keep)).await
 }
 
-async fn registered(
+fn registered(registered: &Registered) -> Answer {
+    let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Answer::new(status, &Device::from(registered.device.clone()))
+}
+
+async fn register_device(
     api: Api,
     member: OwnDevices,
     input: RegisterDevice,
-    claim: Option<Claim>,
-) -> Result<Answer, Problem> {
-    let answer = |registered: &push::Registered| {
-        let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
-        Answer::new(status, &Device::from(registered.device.clone()))
-    };
-    let kept =
-        |registered: &push::Registered| claim.clone().map(|claim| (claim, answer(registered).stored()));
+    keep: Keep<'static, Registered>,
+) -> Result<Registered, Problem> {
     let (person, new) = ((member.permit.user_id, member.permit.session_id), input.try_into()?);
-    let registered = api.devices.register(&member.cause(), &api.applications, person, &new, kept).await?;
-    Ok(answer(&registered))
+    Ok(api.devices.register(&member.cause(), &api.applications, person, &new, &keep).await?)
 }
 
 /// The caller's devices, oldest first, a page at a time.

@@ -6,10 +6,10 @@ use http_api::{
     Answer, Caller, Command, IntoResponse, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
     parses,
 };
-use orgs::{Founder, Org};
+use orgs::{Founder, Org, OrgError};
 use primitives::{Name, Slug};
 use serde::{Deserialize, Serialize};
-use table::Claim;
+use table::{Decision, Keep};
 
 use crate::Api;
 
@@ -70,7 +70,11 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let table = api.table.clone();
     let person = caller.principal.user_id;
-    command.once(&table, &person, |input, claim| found(api, caller, input, claim)).await
+    command.once(&table, &person, created, |input, keep| found(api, caller, input, keep)).await
+}
+
+fn created(org: &Org) -> Answer {
+    Answer::new(StatusCode::CREATED, &Organization::from(org.clone()))
 }
 
 /// Organization, owner and trial are one transaction: this is the place that knows both domains.
@@ -78,20 +82,22 @@ async fn found(
     api: Api,
     caller: Caller,
     input: CreateOrganization,
-    claim: Option<Claim>,
-) -> Result<Answer, Problem> {
+    keep: Keep<'static, Org>,
+) -> Result<Org, Problem> {
     let (name, slug) = (parsed::<Name>(&input.name)?, parsed::<Slug>(&input.slug)?);
     let cause = caller.cause();
     let founder = Founder { user_id: caller.principal.user_id, email: caller.principal.email };
-    let access = |now| billing::trial_access(now, &api.billing);
-    let (new, changes) = orgs::create(&api.table, &founder, &name, slug, access)?;
-    let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
-    let answer = Answer::new(StatusCode::CREATED, &Organization::from(new.org.clone()));
-    let changes = changes.and(trial).answer(claim, answer.stored());
-    match api.table.commit(&cause, changes).await {
-        Ok(_) => Ok(answer),
-        Err(error) => Err(orgs::refusal(error, &new).into()),
-    }
+    let decide = |_| async {
+        let access = |now| billing::trial_access(now, &api.billing);
+        let (new, changes) = orgs::create(&api.table, &founder, &name, slug.clone(), access)?;
+        let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
+        let refusals = orgs::refusals(&new);
+        let decision = Decision::commit(changes.and(trial), new.org);
+        let decision =
+            refusals.into_iter().fold(decision, |decision, (key, error)| decision.unless(&key, Err(error)));
+        Ok::<_, OrgError>(decision)
+    };
+    Ok(api.table.decide_once(&cause, &keep, decide).await?)
 }
 
 /// What the checks of the input let through.

@@ -68,8 +68,11 @@ impl World {
         let token = PushToken::new(platform, token).unwrap();
         let new = NewDevice { token, app_version: None, locale: None };
         let person = (session.user_id, session.session_id);
-        let registered =
-            self.devices.register(&cause(), &applications, person, &new, |_| None).await.unwrap();
+        let registered = self
+            .devices
+            .register(&cause(), &applications, person, &new, &table::Keep::nothing())
+            .await
+            .unwrap();
         registered.device.endpoint_arn
     }
 

@@ -53,7 +53,7 @@ async fn fifty_different_events_at_once_all_count() {
             world.subscription_event(&format!("evt_{second}"), "updated", second, status)
         })
         .collect();
-    let received = join_all(events.iter().map(|event| world.receive(event))).await;
+    let received = join_all(events.iter().map(|event| world.receive_at_last(event))).await;
     assert!(received.iter().all(|received| *received == Received::Applied), "{received:?}");
     assert_eq!(world.status().await, Some("past_due"));
     assert_eq!(world.database.count("stripe_event").await, 50);

@@ -10,7 +10,7 @@ use access::Tenant;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use billing::{Account, Received, Replay, Replayed, Rules, StripeEvents, start_trial};
 use events::ActorRef;
-use primitives::{Clock, Ids, OrgId, Secret};
+use primitives::{Clock, Fault, FaultKind, Ids, OrgId, Secret};
 use serde_json::{Value, json};
 use stripe_client::{ApiKey, Client, ClientOptions, Event};
 use table::{Cause, Changes, Consistency, Key, Table};
@@ -64,6 +64,18 @@ impl World {
         let body = event.to_string();
         let event = Event::parse(body.as_bytes()).unwrap();
         self.stripe_events().receive(&cause(), &event, &body).await
+    }
+
+    /// The same as Stripe does it: it comes again when it is asked to.
+    pub(crate) async fn receive_at_last(&self, event: &Value) -> Received {
+        loop {
+            match self.try_receive(event).await {
+                Ok(received) => return received,
+                Err(error) => {
+                    assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)))
+                }
+            }
+        }
     }
 
     pub(crate) async fn replay(&self, which: &Replay) -> Replayed {

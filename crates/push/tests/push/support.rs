@@ -103,7 +103,7 @@ impl World {
             fcm: "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry".to_owned(),
         };
         let person = (user, session_of(user));
-        self.devices.register(&cause(), &applications, person, &new, |_| None).await
+        self.devices.register(&cause(), &applications, person, &new, &table::Keep::nothing()).await
     }
 
     /// So many members with so many devices each, stored as they are, whose endpoints are all there.
