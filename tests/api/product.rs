@@ -37,8 +37,8 @@ impl Product {
         Self::over(move |function| Some(recorder.http_client(function))).await
     }
 
-    /// One whose functions find others at the items that they write, now and then: one write of eight is refused once
-    /// because of another transaction, which the embedded engine never does by itself.
+    /// One whose functions find others at the items that they write, now and then: one write of eight is
+    /// refused once because of another transaction, which the embedded engine never does by itself.
     pub(crate) async fn crowded() -> Self {
         let conflicts = Conflicts::of(12, 20_261_123);
         Self::over(move |_| Some(conflicts.http_client())).await

@@ -10,6 +10,8 @@ use system_tests::template::repository;
 use crate::{assert_none, assert_noticed};
 
 const LONGEST_FILE: usize = 500;
+/// How wide a comment may be, in characters: as wide as code. rustfmt leaves comments as they are.
+const WIDEST_COMMENT: usize = 110;
 /// Names that gather whatever has no home.
 const FORBIDDEN_NAMES: &[&str] =
     &["util", "utils", "common", "shared", "helper", "helpers", "misc", "manager"];
@@ -48,7 +50,8 @@ fn is_shipped(path: &Path) -> bool {
     !within(path, NOT_SHIPPED) && !is_test
 }
 
-/// Only `table` commits by itself: everybody else would have to know when to decide again, how soon and how long.
+/// Only `table` commits by itself: everybody else would have to know when to decide again, how soon and how
+/// long.
 fn commits(path: &Path, text: &str) -> Vec<String> {
     if !is_shipped(path) || path.starts_with("crates/table/") {
         return Vec::new();
@@ -111,6 +114,12 @@ fn file_rules(path: &Path, text: &str) -> Vec<String> {
         }
     }
     for (number, line) in text.lines().enumerate() {
+        if is_too_wide(line) {
+            problems.push(format!(
+                "{shown}:{}: wrap the comment at {WIDEST_COMMENT} columns, or say it shorter.",
+                number + 1
+            ));
+        }
         for mark in FORBIDDEN_MARKS {
             if line.split(|character: char| !character.is_alphanumeric()).any(|word| word == *mark) {
                 problems
@@ -119,6 +128,14 @@ fn file_rules(path: &Path, text: &str) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether a line is a comment that should have been wrapped. One word, such as a link, cannot be.
+fn is_too_wide(line: &str) -> bool {
+    let comment = line.trim_start();
+    comment.starts_with("//")
+        && line.chars().count() > WIDEST_COMMENT
+        && comment.split_whitespace().nth(2).is_some()
 }
 
 #[test]
@@ -142,6 +159,18 @@ fn sources_are_short_and_finished() {
 #[test]
 fn a_long_file_is_noticed() {
     assert_noticed(&file_rules(Path::new("crates/orgs/src/org.rs"), &"\n".repeat(501)), "has 501 lines");
+}
+
+#[test]
+fn a_wide_comment_is_noticed() {
+    let path = Path::new("crates/orgs/src/org.rs");
+    for mark in ["//", "///", "    //!"] {
+        let sentence = format!("{mark} ü{}", " word".repeat(30));
+        let widest: String = sentence.chars().take(WIDEST_COMMENT).collect();
+        assert_none(&file_rules(path, &widest));
+        assert_noticed(&file_rules(path, &format!("{widest}s")), "org.rs:1: wrap the comment");
+        assert_none(&file_rules(path, &format!("{mark} <https://docs.example/{}>", "page".repeat(30))));
+    }
 }
 
 #[test]

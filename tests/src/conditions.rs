@@ -41,8 +41,8 @@ pub fn has(template: &Template, resource: &Resource<'_>, overrides: &Parameters)
     resource.attribute("Condition").as_str().is_none_or(|name| named(template, name, overrides))
 }
 
-/// A value as an environment has it: each `Fn::If` decided, each parameter's value put in, and without what is
-/// `AWS::NoValue`. Other references stay.
+/// A value as an environment has it: each `Fn::If` decided, each parameter's value put in, and without what
+/// is `AWS::NoValue`. Other references stay.
 ///
 /// # Panics
 ///

@@ -3,7 +3,8 @@ use std::fmt;
 use primitives::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How much of the product an organization may use. There is no order: `export_only` allows what `suspended` does not.
+/// How much of the product an organization may use. There is no order: `export_only` allows what `suspended`
+/// does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessLevel {
@@ -81,8 +82,8 @@ impl Open for Full {
     }
 }
 
-/// How much an organization may use from some moment on, if nothing else happens: so that whoever asks later needs to know
-/// nothing but the time.
+/// How much an organization may use from some moment on, if nothing else happens: so that whoever asks later
+/// needs to know nothing but the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessSchedule {
     level: AccessLevel,

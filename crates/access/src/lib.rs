@@ -69,7 +69,8 @@ impl Actor {
     }
 }
 
-/// An actor who holds a permission. What needs the permission takes this, so that nobody can forget to ask for it.
+/// An actor who holds a permission. What needs the permission takes this, so that nobody can forget to ask
+/// for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Permit<P>(Actor, PhantomData<P>);
 
@@ -108,14 +109,14 @@ pub enum AccessError {
     },
 }
 
-/// The tenant that a read or write is confined to. Every key of a tenant's item asks for one, so that an id from a
-/// request can never choose the tenant by accident.
+/// The tenant that a read or write is confined to. Every key of a tenant's item asks for one, so that an id
+/// from a request can never choose the tenant by accident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tenant(OrgId);
 
 impl Tenant {
-    /// The tenant of a piece of work that our own system began: an event, a schedule, a signed webhook, or the creation
-    /// of the organization itself. Never call it with an id taken from a request.
+    /// The tenant of a piece of work that our own system began: an event, a schedule, a signed webhook, or
+    /// the creation of the organization itself. Never call it with an id taken from a request.
     pub fn trusted(org_id: OrgId) -> Self {
         Self(org_id)
     }

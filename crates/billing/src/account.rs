@@ -69,8 +69,8 @@ impl Account {
         account
     }
 
-    /// What the change to `next` means for whoever checks requests: nothing where it says nothing new about the time from
-    /// now on.
+    /// What the change to `next` means for whoever checks requests: nothing where it says nothing new about
+    /// the time from now on.
     pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
         let schedule = next.schedule(now, rules);
         if schedule == self.schedule(now, rules) {

@@ -31,8 +31,8 @@ pub fn trial_access(now: Timestamp, rules: &Rules) -> AccessSchedule {
     Account::open(Ids::unguessable(), now, rules).schedule(now, rules)
 }
 
-/// The account of the actor's organization. One read of half the price as a rule; a second where an organization is so
-/// new that the first read does not see it yet.
+/// The account of the actor's organization. One read of half the price as a rule; a second where an
+/// organization is so new that the first read does not see it yet.
 pub async fn overview(
     table: &Table,
     rules: &Rules,

@@ -147,8 +147,8 @@ fn sort(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
     let unverified = error.message().is_some_and(|text| text.contains("not verified"));
     let Failure { verdict, code, detail } = Failure::of(error);
     match (code.as_str(), verdict) {
-        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends to
-        // verified addresses alone.
+        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends
+        // to verified addresses alone.
         ("MessageRejected", _) if unverified => SendError::Refused { code, detail },
         ("MessageRejected" | "BadRequestException", _) => SendError::Rejected { code, detail },
         (_, Verdict::Refused) => SendError::Refused { code, detail },

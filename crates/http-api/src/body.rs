@@ -67,7 +67,8 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
     }
 }
 
-/// Query parameters, read as their type. Those that the route's description does not name were refused before.
+/// Query parameters, read as their type. Those that the route's description does not name were refused
+/// before.
 #[derive(Debug)]
 pub struct Parameters<T>(pub T);
 

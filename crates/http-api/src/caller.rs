@@ -119,8 +119,8 @@ async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal,
     edge.authenticate(token, consistency).await.map_err(Problem::about_token)
 }
 
-/// A signed-in member, acting in the session's organization, who holds the permission `P`, while the organization's access
-/// level is one that the work `L` is open at.
+/// A signed-in member, acting in the session's organization, who holds the permission `P`, while the
+/// organization's access level is one that the work `L` is open at.
 ///
 /// A handler cannot name it without saying both, and gets the tenant from nowhere else.
 #[derive(Clone, Debug)]

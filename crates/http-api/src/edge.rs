@@ -43,7 +43,8 @@ const ANSWER_HEADERS: [&str; 13] = [
     "x-correlation-id",
 ];
 
-/// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where something is about to change.
+/// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where something is
+/// about to change.
 pub type Authenticate =
     Arc<dyn Fn(String, Consistency) -> BoxFuture<'static, Result<Principal, Problem>> + Send + Sync>;
 
@@ -75,8 +76,9 @@ impl Edge {
         Self(Arc::new(Inner { settings, authenticate, table, clock, ids }))
     }
 
-    /// The routes as the world sees them: with answers for what is not there, headers, CORS and a log line for each request.
-    /// Their description says which parameters they take and which types they answer with; nothing else is let through.
+    /// The routes as the world sees them: with answers for what is not there, headers, CORS and a log line
+    /// for each request. Their description says which parameters they take and which types they answer with;
+    /// nothing else is let through.
     pub fn wrap(&self, routes: OpenApiRouter) -> Router {
         let (routes, description) = routes.split_for_parts();
         let described = Arc::new(Described::read(&description));
@@ -136,8 +138,8 @@ fn asks_about_public(request: &Parts) -> bool {
     request.method == Method::OPTIONS && (path.starts_with("/.well-known/") || path == "/v1/openapi.json")
 }
 
-/// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote about another of them. What the client
-/// itself put into `X-Forwarded-For` stands further left and is never believed.
+/// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote about another
+/// of them. What the client itself put into `X-Forwarded-For` stands further left and is never believed.
 fn address_behind(proxies: usize, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
     match proxies {
         0 => peer,

@@ -36,9 +36,10 @@ impl IntoResponse for Answer {
 }
 
 impl<T> Command<T> {
-    /// Carries the command out once for each `Idempotency-Key` of this scope (tenant or person). `answer` makes the answer
-    /// from what `work` gives, for the caller and for the record, which `work` hands to [`Table::decide_once`]: it is
-    /// stored in the transaction of the effect. Without the header there is no record.
+    /// Carries the command out once for each `Idempotency-Key` of this scope (tenant or person). `answer`
+    /// makes the answer from what `work` gives, for the caller and for the record, which `work` hands to
+    /// [`Table::decide_once`]: it is stored in the transaction of the effect. Without the header there is no
+    /// record.
     pub async fn once<O, F>(
         self,
         table: &Table,
@@ -61,7 +62,8 @@ impl<T> Command<T> {
                 if outcome.is_err()
                     && let Err(error) = table.release(&claim).await
                 {
-                    // the caller is told what went wrong with the command; the key is free when its lease ends
+                    // the caller is told what went wrong with the command; the key is free when its lease
+                    // ends
                     tracing::warn!(error = &error as &dyn std::error::Error, "a key is not released");
                 }
                 Ok(answer(&outcome?).into_response())

@@ -1,7 +1,7 @@
 //! The HTTP edge: everything between API Gateway and a handler's own code.
 //!
-//! Owns problem documents, extractors, limits, idempotency keys, headers and the `OpenAPI` conventions. It must not know
-//! Lambda, nor any domain: who a token stands for is asked through [`Authenticate`].
+//! Owns problem documents, extractors, limits, idempotency keys, headers and the `OpenAPI` conventions. It
+//! must not know Lambda, nor any domain: who a token stands for is asked through [`Authenticate`].
 
 mod body;
 mod cached;

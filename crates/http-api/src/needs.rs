@@ -1,5 +1,6 @@
-//! What a route needs of its caller, read from the types of its handler's arguments and written into its description: so
-//! that the description, the tests and the page of permissions cannot say anything else than the code does.
+//! What a route needs of its caller, read from the types of its handler's arguments and written into its
+//! description: so that the description, the tests and the page of permissions cannot say anything else than
+//! the code does.
 
 use access::{Needed, Open};
 use axum::{extract::State, handler::Handler, http::HeaderMap};
@@ -85,7 +86,8 @@ where
     (schemas, paths, router)
 }
 
-/// The route of a handler, for `OpenApiRouter::routes`: what the handler needs of its caller is in the description.
+/// The route of a handler, for `OpenApiRouter::routes`: what the handler needs of its caller is in the
+/// description.
 #[macro_export]
 macro_rules! routes {
     ($($handler:tt)+) => {

@@ -143,7 +143,8 @@ impl Problem {
     }
 }
 
-/// The answer to a route, or an id, that is not there: the same for what never was and for what belongs to somebody else.
+/// The answer to a route, or an id, that is not there: the same for what never was and for what belongs to
+/// somebody else.
 pub fn not_found() -> Problem {
     Refusal::NotFound.into()
 }

@@ -10,8 +10,8 @@ use crate::event;
 /// A function behind API Gateway, of a REST API or an HTTP API. `routes` are the edge's wrapped routes.
 ///
 /// `lambda_http` gives the answer the form of the gateway that asked. The request it would read itself is put
-/// aside: it parses an URL, where `..` and `\` lead to another route than the one the gateway chose, and a `Host`
-/// brings a path of its own. Ours is made of the event's own path and query.
+/// aside: it parses an URL, where `..` and `\` lead to another route than the one the gateway chose, and a
+/// `Host` brings a path of its own. Ours is made of the event's own path and query.
 pub fn function(host: &Host, routes: Router) -> Function {
     Function::new(host, move |event| {
         let routes = routes.clone();

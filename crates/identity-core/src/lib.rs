@@ -1,7 +1,7 @@
 //! What is stored of people and their sessions, and what a magic link is proved with.
 //!
-//! What workers need of identity: whether a session still lives, the link in a mail. It must not know the tokens
-//! of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
+//! What workers need of identity: whether a session still lives, the link in a mail. It must not know the
+//! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
 mod key;
 mod link;

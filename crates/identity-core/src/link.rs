@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use crate::key::{derive, mac, same};
 
-/// Makes and checks what a login is proved with. All of it is derived from the login's id and this key, so that none of it is
-/// stored or carried anywhere: whoever reads the table, the events or the queues cannot log in.
+/// Makes and checks what a login is proved with. All of it is derived from the login's id and this key, so
+/// that none of it is stored or carried anywhere: whoever reads the table, the events or the queues cannot
+/// log in.
 #[derive(Clone, Debug)]
 pub struct LinkKey(Secret<[u8; 32]>);
 

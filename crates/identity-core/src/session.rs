@@ -92,7 +92,8 @@ impl Session {
         self
     }
 
-    /// The same in another organization. The refresh token stays, so an answer that gets lost costs nobody the session.
+    /// The same in another organization. The refresh token stays, so an answer that gets lost costs nobody
+    /// the session.
     #[must_use]
     pub fn moved(mut self, membership: &MembershipSummary, now: Timestamp) -> Self {
         self.moved_at = Some(now);

@@ -54,7 +54,8 @@ impl User {
         }
     }
 
-    /// The person without this session: its access tokens are void until the last of them has expired by itself.
+    /// The person without this session: its access tokens are void until the last of them has expired by
+    /// itself.
     #[must_use]
     pub fn without(mut self, session_id: SessionId, until: Timestamp, now: Timestamp) -> Self {
         self.ended_sessions.retain(|ended| ended.until > now && ended.session_id != session_id);

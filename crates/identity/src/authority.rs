@@ -17,10 +17,11 @@ use crate::{
     token::{ACCESS_TOKEN, Claims},
 };
 
-/// Finds out who an access token stands for, now: one call for the person, the membership and the organization together.
+/// Finds out who an access token stands for, now: one call for the person, the membership and the
+/// organization together.
 ///
-/// Whatever ends a session (sign-out, removal, demotion, suspension) is written to one of the three and so holds from the
-/// next request on.
+/// Whatever ends a session (sign-out, removal, demotion, suspension) is written to one of the three and so
+/// holds from the next request on.
 #[derive(Clone, Debug)]
 pub struct Authority(Arc<Inner>);
 
@@ -47,16 +48,16 @@ impl std::fmt::Debug for Published {
 
 /// How long published keys are used without another look.
 const KEYS_ARE_FRESH: SignedDuration = SignedDuration::from_mins(10);
-/// A token with an unknown key makes us look, so that a new key works from its first token on; but forgeries make us look no more often
-/// than this.
+/// A token with an unknown key makes us look, so that a new key works from its first token on; but forgeries
+/// make us look no more often than this.
 const LOOK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// By how much the clocks of two instances may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(60);
 
-/// The key that a token names, if its header is one of ours: signed with EdDSA, an access token and nothing else (RFC 9068, section 4), and
-/// without any member that would change what the rest means (RFC 7515, section 4.1.11: what is critical and not understood is refused, and we
-/// understand none).
+/// The key that a token names, if its header is one of ours: signed with EdDSA, an access token and nothing
+/// else (RFC 9068, section 4), and without any member that would change what the rest means (RFC 7515,
+/// section 4.1.11: what is critical and not understood is refused, and we understand none).
 fn header(token: &str) -> Option<String> {
     const CHANGE_THE_MEANING: [&str; 4] = ["crit", "b64", "zip", "enc"];
     let bytes = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
@@ -75,7 +76,8 @@ struct MembershipFacts {
     sessions_valid_after: Option<Timestamp>,
 }
 
-/// The facts about an organization that decide the same. Without an id it was never created, whoever wrote something there.
+/// The facts about an organization that decide the same. Without an id it was never created, whoever wrote
+/// something there.
 #[derive(Deserialize)]
 struct Gate {
     org_id: Option<OrgId>,
@@ -90,14 +92,15 @@ impl Authority {
         Self(Arc::new(Inner { table, issuer: issuer.into(), published: RwLock::default() }))
     }
 
-    /// Takes keys that were read a moment ago, so that the first request need not. One that is not among them is looked
-    /// for all the same.
+    /// Takes keys that were read a moment ago, so that the first request need not. One that is not among them
+    /// is looked for all the same.
     pub fn learn(&self, published: &SigningKeys) {
         self.remember(published, self.0.table.clock().now());
     }
 
-    /// Who the token stands for. An eventual read that would refuse is repeated strongly before it does: what was written a moment ago, such as
-    /// the person or the membership itself, may only not have arrived there yet.
+    /// Who the token stands for. An eventual read that would refuse is repeated strongly before it does: what
+    /// was written a moment ago, such as the person or the membership itself, may only not have arrived there
+    /// yet.
     pub async fn principal(
         &self,
         token: &str,

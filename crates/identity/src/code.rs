@@ -31,7 +31,8 @@ impl FromStr for Code {
     }
 }
 
-/// Blanks and hyphens of all widths, and what browsers copy along without showing it. The pattern in the API's description says the same.
+/// Blanks and hyphens of all widths, and what browsers copy along without showing it. The pattern in the
+/// API's description says the same.
 fn separates(letter: char) -> bool {
     matches!(
         letter,

@@ -4,7 +4,8 @@ use primitives::{Email, LoginId, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Consistency, Item, Key, StoreError, Table};
 
-/// How many logins of one address codes are good for: with one alone, whoever asks for another makes the code in the owner's hand a wrong one.
+/// How many logins of one address codes are good for: with one alone, whoever asks for another makes the code
+/// in the owner's hand a wrong one.
 pub(crate) const CODES_OF: usize = 3;
 
 /// The last logins of one address, newest first: where a typed code is looked up.
@@ -109,13 +110,15 @@ pub struct LoginHistory {
 }
 
 impl LoginHistory {
-    /// Whether the address's owner signed in from this network lately. Strangers elsewhere cannot use up what is counted for both together.
+    /// Whether the address's owner signed in from this network lately. Strangers elsewhere cannot use up what
+    /// is counted for both together.
     pub fn knows_network(&self) -> bool {
         self.knows_network
     }
 }
 
-/// Reads what is known about an address and the network that a request comes from. One call, whoever asks for whom.
+/// Reads what is known about an address and the network that a request comes from. One call, whoever asks for
+/// whom.
 pub async fn login_history(table: &Table, email: Email, network: &str) -> Result<LoginHistory, StoreError> {
     let keys = [Key::RecentLogins(email.clone()), known_network(&email, &hash(network))];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;

@@ -1,8 +1,8 @@
 //! People, magic links and sessions.
 //!
-//! Owns how a person proves who they are, and what a session's tokens are. What is stored of people and sessions is
-//! `identity-core`'s, for workers that must not link what tokens take. It must not know HTTP, nor what an
-//! organization is beyond the few facts about a membership that decide whether a token still stands.
+//! Owns how a person proves who they are, and what a session's tokens are. What is stored of people and
+//! sessions is `identity-core`'s, for workers that must not link what tokens take. It must not know HTTP, nor
+//! what an organization is beyond the few facts about a membership that decide whether a token still stands.
 
 mod authority;
 mod code;

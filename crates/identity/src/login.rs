@@ -49,7 +49,8 @@ pub struct RequestedLogin {
     pub expires_in: i64,
 }
 
-/// Begins a login and has the mail sent. The same work and the same answer whether or not somebody has this address.
+/// Begins a login and has the mail sent. The same work and the same answer whether or not somebody has this
+/// address.
 pub async fn request_login(
     table: &Table,
     key: &LinkKey,
@@ -79,12 +80,12 @@ pub async fn request_login(
     table.decide(cause, request).await
 }
 
-/// Checks what was proved and begins a session, once for each login. `network` is where the request comes from: it is known to be the
-/// person's from then on.
+/// Checks what was proved and begins a session, once for each login. `network` is where the request comes
+/// from: it is known to be the person's from then on.
 ///
-/// The browser that asked for the login may ask again as long as nothing has become of the session, for an answer that got lost, and gets the
-/// same tokens. A wrong code ends here, without a look at any login: so it takes as long for an address that somebody waits for a code at as
-/// for any other.
+/// The browser that asked for the login may ask again as long as nothing has become of the session, for an
+/// answer that got lost, and gets the same tokens. A wrong code ends here, without a look at any login: so it
+/// takes as long for an address that somebody waits for a code at as for any other.
 pub async fn verify_login(
     table: &Table,
     issuer: &Issuer,

@@ -8,7 +8,8 @@ use crate::{
     login::Login,
 };
 
-/// How many logins a code is compared with: the last ones of the address, and the one that the browser asked for.
+/// How many logins a code is compared with: the last ones of the address, and the one that the browser asked
+/// for.
 const CANDIDATES: usize = CODES_OF + 1;
 
 /// What a person shows to log in.
@@ -34,7 +35,8 @@ pub enum Proof {
     },
 }
 
-/// A proof as the keys at hand see it. Nothing was written for it yet, so a proof may be opened again with newer keys.
+/// A proof as the keys at hand see it. Nothing was written for it yet, so a proof may be opened again with
+/// newer keys.
 #[derive(Clone, Debug)]
 pub struct OpenedProof {
     /// The login that it proves; none where it proves nothing.
@@ -54,7 +56,8 @@ impl OpenedProof {
         self.login_id.is_some()
     }
 
-    /// Whether something in it was made with none of the keys: it is wrong, or made with a key that is newer than these.
+    /// Whether something in it was made with none of the keys: it is wrong, or made with a key that is newer
+    /// than these.
     pub fn has_foreign_parts(&self) -> bool {
         self.has_foreign_parts
     }
@@ -86,10 +89,11 @@ pub async fn open_proof(
     })
 }
 
-/// The login that this is the code of: one of the last of the address, or the one that the browser asked for, so that whoever kept its browser
-/// token is not disturbed by others who ask for the same address.
+/// The login that this is the code of: one of the last of the address, or the one that the browser asked for,
+/// so that whoever kept its browser token is not disturbed by others who ask for the same address.
 ///
-/// It takes the same read and the same MACs whether or not somebody waits for a code at this address, so that nobody can tell by the time.
+/// It takes the same read and the same MACs whether or not somebody waits for a code at this address, so that
+/// nobody can tell by the time.
 async fn login_of_code(
     table: &Table,
     links: &Keys<LinkKey>,

@@ -157,8 +157,9 @@ enum Standing {
     Void,
 }
 
-/// The token before the current one is good until the current one is used, however late, since an answer that was lost cannot be told from one
-/// that arrived. An older one is a theft, unless it was replaced a moment ago: tabs of one browser that share their tokens are no thieves
+/// The token before the current one is good until the current one is used, however late, since an answer that
+/// was lost cannot be told from one that arrived. An older one is a theft, unless it was replaced a moment
+/// ago: tabs of one browser that share their tokens are no thieves
 /// (docs/decisions/0016-repeated-refresh-tokens.md).
 fn standing(
     session: &Session,
@@ -184,11 +185,12 @@ fn standing(
     }
 }
 
-/// Replaces a refresh token and gives the next pair; for the one before, that pair again. An older token ends the session: either the person
-/// or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
+/// Replaces a refresh token and gives the next pair; for the one before, that pair again. An older token ends
+/// the session: either the person or a thief holds it, and nobody can tell which (RFC 9700, section 4.14.2).
 ///
-/// Whichever of the keys made the token, the next pair is made with the current one. [`IdentityError::InvalidRefreshToken`] with keys that
-/// are not the newest says little: ask again with newer ones. A token that is none does nothing.
+/// Whichever of the keys made the token, the next pair is made with the current one.
+/// [`IdentityError::InvalidRefreshToken`] with keys that are not the newest says little: ask again with newer
+/// ones. A token that is none does nothing.
 pub async fn refresh(
     table: &Table,
     issuer: &Issuer,
@@ -239,8 +241,8 @@ pub async fn sign_out(
     table.decide(cause, sign_out).await
 }
 
-/// Takes the session into another organization of the person's. Where it is there already, it gives the pair that it has: the same request
-/// again, also many at once, is one.
+/// Takes the session into another organization of the person's. Where it is there already, it gives the pair
+/// that it has: the same request again, also many at once, is one.
 pub async fn switch_org(
     table: &Table,
     issuer: &Issuer,

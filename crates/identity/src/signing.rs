@@ -54,16 +54,17 @@ impl Item for SigningKeys {
 /// How long others may keep the published keys without another look: the `max-age` of the key set.
 pub const KEY_SET_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Nothing is signed with a key before it has been published for so long: whoever keeps the key set as long as it says, with a proxy between
-/// that does the same, has it by then.
+/// Nothing is signed with a key before it has been published for so long: whoever keeps the key set as long
+/// as it says, with a proxy between that does the same, has it by then.
 const SIGNS_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
-/// A key counts for an hour after its successor came: longer than a token that it signed lives and an instance takes to notice a rotation,
-/// and no longer than that, since it may be replaced because it leaked.
+/// A key counts for an hour after its successor came: longer than a token that it signed lives and an
+/// instance takes to notice a rotation, and no longer than that, since it may be replaced because it leaked.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whoever signs with a key that was replaced this long ago makes it the newest again: a rotation was taken back, or not noticed. What it signs
-/// until it looks again ([`SIGNER_LOOKS_EVERY`]) then lives as long as it should.
+/// Whoever signs with a key that was replaced this long ago makes it the newest again: a rotation was taken
+/// back, or not noticed. What it signs until it looks again ([`SIGNER_LOOKS_EVERY`]) then lives as long as it
+/// should.
 const REPUBLISHED_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
 /// How often whoever signs has to call [`publish_signing_key`].
@@ -102,8 +103,9 @@ impl SigningKeys {
         (!is_published).then(|| self.with(key.clone(), now))
     }
 
-    /// The key to sign with: the current one when it has been published for long enough, and the one before until then. Where neither was
-    /// published for long enough, as after the very first deployment or two rotations within minutes, the one that was published first.
+    /// The key to sign with: the current one when it has been published for long enough, and the one before
+    /// until then. Where neither was published for long enough, as after the very first deployment or two
+    /// rotations within minutes, the one that was published first.
     pub(crate) fn signer<'a>(&self, keys: &'a Keys<SessionKey>, now: Timestamp) -> &'a SessionKey {
         let age = |key: &SessionKey| {
             let published = self.valid_at(now).find(|published| published.kid == key.kid())?;
@@ -169,8 +171,8 @@ fn thumbprint(x: &str) -> String {
     URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
 }
 
-/// Makes sure that everybody can check what this secret signs, for as long as the caller looks again every [`SIGNER_LOOKS_EVERY`] while it signs.
-/// Gives the published keys.
+/// Makes sure that everybody can check what this secret signs, for as long as the caller looks again every
+/// [`SIGNER_LOOKS_EVERY`] while it signs. Gives the published keys.
 pub async fn publish_signing_key(table: &Table, key: &SessionKey) -> Result<SigningKeys, IdentityError> {
     let now = table.clock().now();
     let active = key.signer.public_key(now);
@@ -310,7 +312,8 @@ mod tests {
             }
         }
 
-        /// Each instance signs something, everybody may read the key set, and whoever keeps one of the last five minutes can check all of it.
+        /// Each instance signs something, everybody may read the key set, and whoever keeps one of the last
+        /// five minutes can check all of it.
         fn minute(&mut self, minute: i64) {
             let mut signed = Vec::new();
             for instance in &mut self.instances {
@@ -338,7 +341,8 @@ mod tests {
             }
         }
 
-        /// A token is checked until it expires, with sets that will be read: at its end at the latest the key must still be there.
+        /// A token is checked until it expires, with sets that will be read: at its end at the latest the key
+        /// must still be there.
         fn expect(&self, minute: i64, kid: &str) {
             let is_kept = self.published.valid_at(at(minute + 15)).any(|key| key.kid == kid);
             assert!(is_kept, "what is signed in minute {minute} cannot be checked for as long as it lives");
@@ -348,7 +352,8 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
 
-        /// Rotations and ones that are taken back, a quarter of an hour apart or more, over instances that notice at times of their own.
+        /// Rotations and ones that are taken back, a quarter of an hour apart or more, over instances that
+        /// notice at times of their own.
         #[test]
         fn no_cache_of_the_key_set_meets_a_token_that_it_cannot_check(
             phases in proptest::collection::vec(0_i64..10, 1..4),

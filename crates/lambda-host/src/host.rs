@@ -138,8 +138,8 @@ impl Host {
         Ok(self.0.table.get_or_init(|| table).clone())
     }
 
-    /// The table, to which this begins to connect by reading the item `key`, so that the first event need not. It
-    /// may be any that the function's role allows it to read, whether it is there or not.
+    /// The table, to which this begins to connect by reading the item `key`, so that the first event need
+    /// not. It may be any that the function's role allows it to read, whether it is there or not.
     pub async fn table_opened_with(&self, key: Key) -> Result<Table, ConfigurationError> {
         let first = move |table: Table| async move {
             let _: Option<IgnoredAny> = table.connect(&key).await;
@@ -147,8 +147,9 @@ impl Host {
         self.table_opened_by(first).await
     }
 
-    /// The table, to which the work `first` connects. While names are looked up and keys are agreed on, the rest
-    /// of the function is built and the runtime asks for the first event. The first call of these counts.
+    /// The table, to which the work `first` connects. While names are looked up and keys are agreed on, the
+    /// rest of the function is built and the runtime asks for the first event. The first call of these
+    /// counts.
     pub async fn table_opened_by<F>(
         &self,
         first: impl FnOnce(Table) -> F,
@@ -163,8 +164,8 @@ impl Host {
         Ok(table)
     }
 
-    /// Waits for the connection to the table that was begun. Every invocation does; whoever counts calls does so
-    /// before.
+    /// Waits for the connection to the table that was begun. Every invocation does; whoever counts calls does
+    /// so before.
     pub async fn connected(&self) {
         if let Some(connecting) = self.0.connecting.get() {
             connecting.clone().await;

@@ -1,7 +1,7 @@
 //! Organizations and their members.
 //!
-//! Owns the organization's record, its slug and its memberships. It must not know HTTP, trials or subscriptions: who needs those in
-//! the same transaction joins the changes.
+//! Owns the organization's record, its slug and its memberships. It must not know HTTP, trials or
+//! subscriptions: who needs those in the same transaction joins the changes.
 
 mod error;
 mod member;

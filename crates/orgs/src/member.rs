@@ -42,8 +42,8 @@ impl Item for Member {
     }
 }
 
-/// A person's place in an organization, seen from the person: which organizations they belong to, with what a list of them shows. That
-/// there is one for each person and organization keeps a person from joining twice.
+/// A person's place in an organization, seen from the person: which organizations they belong to, with what a
+/// list of them shows. That there is one for each person and organization keeps a person from joining twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The person.

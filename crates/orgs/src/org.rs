@@ -49,8 +49,9 @@ impl Item for SlugOwner {
     }
 }
 
-/// All that a request has to know of its organization, in one item: whether it is there, since when its tokens count, and
-/// how much it may use. Billing writes `access` when it changes, in the transaction of the change.
+/// All that a request has to know of its organization, in one item: whether it is there, since when its
+/// tokens count, and how much it may use. Billing writes `access` when it changes, in the transaction of the
+/// change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Gate {
     org_id: OrgId,
@@ -97,8 +98,8 @@ fn memberships(user_id: UserId) -> Tally {
     Tally::new(Key::Caps(user_id), MOST_MEMBERSHIPS)
 }
 
-/// Decides on a new organization with its founder as the owner; `access` says how much one may use that is created at
-/// this time. [`refusals`] says what it means if it cannot be stored.
+/// Decides on a new organization with its founder as the owner; `access` says how much one may use that is
+/// created at this time. [`refusals`] says what it means if it cannot be stored.
 pub fn create(
     table: &Table,
     founder: &Founder,
@@ -178,7 +179,8 @@ fn created(org: &Org, founder: &Founder) -> NewEvent {
     NewEvent::new(Some(org.org_id), &org.org_id, org.next_version(), &event)
 }
 
-/// The actor's organization. One that an eventual read misses may be a moment old: it is read again, strongly, before it is not there.
+/// The actor's organization. One that an eventual read misses may be a moment old: it is read again,
+/// strongly, before it is not there.
 pub async fn current(table: &Table, reader: &Permit<ReadOrganization>) -> Result<Org, OrgError> {
     let key = Key::Org(reader.tenant());
     if let Some(org) = table.get(&key, Consistency::Eventual).await? {

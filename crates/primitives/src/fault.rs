@@ -50,9 +50,9 @@ pub enum FaultKind {
 /// # pub struct OtherError;
 /// ```
 ///
-/// `transparent` passes on all that the source knows: the field with `#[from]` or `#[source]`, or the only one.
-/// A `retry_after` beside it counts instead of the source's. `status = 415` is for what the kind's status would
-/// not say. Each crate lists its types in `FAULTS`, from which `docs/errors.md` is written.
+/// `transparent` passes on all that the source knows: the field with `#[from]` or `#[source]`, or the only
+/// one. A `retry_after` beside it counts instead of the source's. `status = 415` is for what the kind's
+/// status would not say. Each crate lists its types in `FAULTS`, from which `docs/errors.md` is written.
 pub trait Fault: Error + Send + Sync + 'static {
     /// The codes that are its own, without those of its sources.
     const CODES: &'static [FaultCode];

@@ -142,7 +142,8 @@ ids! {
     MemberId = Member "mbr";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
-    /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's randomness.
+    /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's
+    /// randomness.
     LoginId = Login "lgn";
     /// Names a domain event.
     EventId = Event "evt";

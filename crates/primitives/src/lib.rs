@@ -1,5 +1,5 @@
-//! The vocabulary every other crate shares: typed ids, email addresses, names, the clock, randomness, pages and
-//! the fault model.
+//! The vocabulary every other crate shares: typed ids, email addresses, names, the clock, randomness, pages
+//! and the fault model.
 //!
 //! This crate does no I/O and knows nothing of Lambda, HTTP or `DynamoDB`.
 

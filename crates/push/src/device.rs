@@ -224,16 +224,16 @@ impl Registration {
         self.known.as_ref().is_some_and(|(device, _)| device.user_id == self.user_id)
     }
 
-    /// Whether it came to nothing for the room in the roster alone: others took it, or the device that was to make
-    /// some is gone.
+    /// Whether it came to nothing for the room in the roster alone: others took it, or the device that was to
+    /// make some is gone.
     pub(crate) fn lacks_room(&self, attempt: &Attempt) -> bool {
         self.known.is_none()
             && attempt.failed(roster(self.user_id).key())
             && !attempt.failed(&Key::DeviceToken(self.token_hash.clone()))
     }
 
-    /// In how long those who want the same room come back. One takes about as long as all that go on at once: who
-    /// comes back sooner finds the others where they were, and is in their way.
+    /// In how long those who want the same room come back. One takes about as long as all that go on at once:
+    /// who comes back sooner finds the others where they were, and is in their way.
     pub(crate) fn crowd(&self, attempt: &Attempt) -> Duration {
         let all_room_is_taken = self.surplus.is_none();
         if all_room_is_taken || attempt.before() > 0 { MANY_IN_THE_WAY } else { FEW_IN_THE_WAY }

@@ -175,8 +175,8 @@ impl Devices {
         Ok(registration)
     }
 
-    /// The same when others took the room. Many who register at once want the same device to make some, so that
-    /// each looks for another one then: one of the few oldest, or of as many as have come meanwhile.
+    /// The same when others took the room. Many who register at once want the same device to make some, so
+    /// that each looks for another one then: one of the few oldest, or of as many as have come meanwhile.
     async fn look_for_room(
         &self,
         mut registration: Registration,
@@ -283,8 +283,8 @@ impl Devices {
         Decision::commit(changes, orphan)
     }
 
-    /// Deletes the endpoint that was made for a device that was not registered, unless its token is somebody's
-    /// or was meanwhile.
+    /// Deletes the endpoint that was made for a device that was not registered, unless its token is
+    /// somebody's or was meanwhile.
     async fn withdraw(&self, cause: &Cause, made: Made) {
         let Made { endpoint_arn, token: Some(token), .. } = made else { return };
         let token = token.leaving(self.table.clock().now());

@@ -50,15 +50,15 @@ impl<O, E> Decision<O, E> {
         Self { step: Step::Wait, known: Vec::new(), crowd: None }
     }
 
-    /// When the condition on this item does not hold, the operation has this output, or this error: deciding again
-    /// would lead to nothing else. Of several, the one that was said first counts.
+    /// When the condition on this item does not hold, the operation has this output, or this error: deciding
+    /// again would lead to nothing else. Of several, the one that was said first counts.
     pub fn unless(mut self, key: &Key, outcome: Result<O, E>) -> Self {
         self.known.push((key.clone(), outcome));
         self
     }
 
-    /// When the condition on this item does not hold, many want the same of it, and come back within this span: about
-    /// the time in which all of them get what they want.
+    /// When the condition on this item does not hold, many want the same of it, and come back within this
+    /// span: about the time in which all of them get what they want.
     pub fn crowded(mut self, key: &Key, span: Duration) -> Self {
         self.crowd = Some((key.clone(), span));
         self
@@ -117,10 +117,10 @@ impl<'a, O> Keep<'a, O> {
 impl Table {
     /// Loads, decides and commits, until it is done: `decide` loads what it needs and says what to do.
     ///
-    /// Where a condition does not hold, somebody was faster: after a pause, `decide` is asked again. A transaction that
-    /// another one is in the way of, or that the table has no capacity for, is repeated as it is (see
-    /// [`Table::commit`]). All of that takes 5 seconds at most, and less where the invocation ends before; then the
-    /// caller is asked to come back: many at once are no mistake of anybody's.
+    /// Where a condition does not hold, somebody was faster: after a pause, `decide` is asked again. A
+    /// transaction that another one is in the way of, or that the table has no capacity for, is repeated as
+    /// it is (see [`Table::commit`]). All of that takes 5 seconds at most, and less where the invocation ends
+    /// before; then the caller is asked to come back: many at once are no mistake of anybody's.
     pub async fn decide<O, E: From<CommitError>, F: Future<Output = Result<Decision<O, E>, E>>>(
         &self,
         cause: &Cause,
@@ -129,8 +129,8 @@ impl Table {
         self.decide_once(cause, &Keep::nothing(), decide).await
     }
 
-    /// The same, for a request that is carried out once: the answer to it is kept in the transaction of its changes.
-    /// Nobody decides again on a request that another has taken over.
+    /// The same, for a request that is carried out once: the answer to it is kept in the transaction of its
+    /// changes. Nobody decides again on a request that another has taken over.
     pub async fn decide_once<O, E: From<CommitError>, F: Future<Output = Result<Decision<O, E>, E>>>(
         &self,
         cause: &Cause,

@@ -110,8 +110,8 @@ impl CommitError {
         }
     }
 
-    /// Whether loading and deciding again may help. It does not when another has taken over the request itself,
-    /// by its idempotency key.
+    /// Whether loading and deciding again may help. It does not when another has taken over the request
+    /// itself, by its idempotency key.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { failed } if !failed.iter().any(|key| matches!(key, Key::Idempotency(..))))
     }

@@ -30,8 +30,8 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// `scope` is the tenant's or person's id, `key` the caller's word, `request` all that makes the request what it is:
-    /// method, path and body.
+    /// `scope` is the tenant's or person's id, `key` the caller's word, `request` all that makes the request
+    /// what it is: method, path and body.
     pub fn new(scope: &impl ToString, key: &str, request: &[u8]) -> Self {
         Self { scope: scope.to_string(), key: hash(key.as_bytes()), request: hash(request) }
     }
@@ -156,7 +156,8 @@ fn found(record: &Record, request: &str, now: Timestamp) -> Begun {
     record.answer.clone().map_or(Begun::InFlight, Begun::Replay)
 }
 
-/// The write that stores the answer, in the transaction of the effect: fails if the claim was lost to another.
+/// The write that stores the answer, in the transaction of the effect: fails if the claim was lost to
+/// another.
 pub(crate) fn completion(
     table: &str,
     claim: &Claim,

@@ -75,7 +75,8 @@ pub enum Key {
     Consumed(&'static str, EventId),
     /// An event on its way to the bus, in its [`OutboxPart`].
     Outbox(EventId),
-    /// One row of an audit log: of an organization or, outside of any, of a person or login; then time and event.
+    /// One row of an audit log: of an organization or, outside of any, of a person or login; then time and
+    /// event.
     Audit(String, Timestamp, EventId),
     /// An answer kept for a caller who asks twice: scope, then the hash of the caller's key.
     Idempotency(String, String),
@@ -189,7 +190,8 @@ pub enum Index {
         /// Its id at Stripe.
         event: String,
     },
-    /// Members who are written to because of their role, by organization and role: found without reading the others.
+    /// Members who are written to because of their role, by organization and role: found without reading the
+    /// others.
     MemberByRole {
         /// The organization.
         tenant: Tenant,

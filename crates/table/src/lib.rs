@@ -1,4 +1,5 @@
-//! The single `DynamoDB` table: keys, reads, transactions, the outbox, idempotency records, rate limits and paging.
+//! The single `DynamoDB` table: keys, reads, transactions, the outbox, idempotency records, rate limits and
+//! paging.
 //!
 //! Owns every key attribute and every call to `DynamoDB`. It must not know what the items mean.
 

@@ -39,7 +39,8 @@ enum Range {
 }
 
 impl Query {
-    /// The items of partition `pk` whose sort keys begin with `prefix`. `kind` names what they are, in errors.
+    /// The items of partition `pk` whose sort keys begin with `prefix`. `kind` names what they are, in
+    /// errors.
     pub fn prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
         let range = Range::Prefix(prefix.into());
         Self {
@@ -72,8 +73,8 @@ impl Query {
         Self { index: true, ..Self::prefix(kind, pk, prefix) }
     }
 
-    /// The same without the entries up to `after`, for a worker that goes on from the last entry it saw. Unlike a cursor
-    /// it needs nothing but the entry's sort key, and the entry may be gone.
+    /// The same without the entries up to `after`, for a worker that goes on from the last entry it saw.
+    /// Unlike a cursor it needs nothing but the entry's sort key, and the entry may be gone.
     #[must_use]
     pub fn index_after(mut self, after: &str) -> Self {
         if let Range::UpTo(last) | Range::Between(_, last) = self.range {
@@ -157,7 +158,8 @@ impl Table {
         Ok(self.query(query, limit, None).await?.0)
     }
 
-    /// Up to `limit` items behind the sort key `after`, for a worker that pages through a partition by itself.
+    /// Up to `limit` items behind the sort key `after`, for a worker that pages through a partition by
+    /// itself.
     pub async fn after<T: DeserializeOwned>(
         &self,
         query: &Query,

@@ -82,8 +82,8 @@ impl RateLimitState {
 /// The attribute that holds the last uses, newest first.
 const USES: &str = "uses";
 
-/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the same: an attempt whose
-/// answer was lost finds its own use when it is repeated.
+/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the same: an
+/// attempt whose answer was lost finds its own use when it is repeated.
 const DIGITS: i128 = 1_000_000_000;
 
 fn noted(milliseconds: i64) -> i128 {
@@ -117,7 +117,8 @@ fn state(limit: &RateLimit, uses: &[i128], now: i64, allowed: bool) -> RateLimit
         // one more is given when the oldest of as many as there may be has left
         let next = inside.get(place(window.uses.min(used)).saturating_sub(1));
         let reset = next.map_or(0, |time| {
-            // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the window.
+            // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the
+            // window.
             let left = (time - begin).clamp(0, milliseconds(window.length));
             u64::try_from(left).unwrap_or(u64::MAX).div_ceil(1000)
         });
@@ -127,18 +128,19 @@ fn state(limit: &RateLimit, uses: &[i128], now: i64, allowed: bool) -> RateLimit
 }
 
 impl Table {
-    /// Uses the limit once, for `subject`. Exact under any number of parallel callers; an error, never a yes, when the table cannot
-    /// be reached.
+    /// Uses the limit once, for `subject`. Exact under any number of parallel callers; an error, never a yes,
+    /// when the table cannot be reached.
     ///
-    /// One conditional write does it. The item lists the last uses, newest first, so that a window of five has room when the fifth use from
-    /// the front is not there or has left the window. Nobody reads first, so nobody collides.
+    /// One conditional write does it. The item lists the last uses, newest first, so that a window of five
+    /// has room when the fifth use from the front is not there or has left the window. Nobody reads first, so
+    /// nobody collides.
     pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
         self.ask(limit, subject, true).await
     }
 
-    /// Whether `subject` could use the limit now, without a use: for something that only counts when it turns out wrong, and
-    /// may be done only where a wrong one could have been counted. It is the same conditional write as a use, so that all
-    /// who come at once stand in one order.
+    /// Whether `subject` could use the limit now, without a use: for something that only counts when it turns
+    /// out wrong, and may be done only where a wrong one could have been counted. It is the same conditional
+    /// write as a use, so that all who come at once stand in one order.
     pub async fn room(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
         self.ask(limit, subject, false).await
     }
@@ -161,7 +163,8 @@ impl Table {
         Ok(state(limit, &uses, now, allowed))
     }
 
-    /// Writes the uses down, one or none, if there is room for one. Whether there was, and all uses as they stand now.
+    /// Writes the uses down, one or none, if there is room for one. Whether there was, and all uses as they
+    /// stand now.
     async fn note_uses(
         &self,
         limit: &RateLimit,
@@ -214,8 +217,8 @@ impl Table {
         }
     }
 
-    /// Cuts off uses that decide nothing any more, once there are many of them. What is at such a place is older than all that count, however
-    /// many come in meanwhile. Cutting later does no harm.
+    /// Cuts off uses that decide nothing any more, once there are many of them. What is at such a place is
+    /// older than all that count, however many come in meanwhile. Cutting later does no harm.
     async fn forget_old_uses(&self, limit: &RateLimit, key: &Key, count: usize) {
         const AT_MOST: usize = 100;
         let remembered = limit.remembered();

@@ -44,14 +44,15 @@ impl Pace {
     }
 }
 
-/// Waits before another call to a service beside the table, which took nothing or only a part. Says no when the time
-/// left is too short. For the table itself [`Table::decide`](crate::Table::decide) waits.
+/// Waits before another call to a service beside the table, which took nothing or only a part. Says no when
+/// the time left is too short. For the table itself [`Table::decide`](crate::Table::decide) waits.
 pub async fn pause(attempts: u32, left: Duration) -> bool {
     pause_within(Pace::Crowded.longest(attempts), left).await
 }
 
-/// Waits before another attempt at the table. Says no when the time left is too short, which it is not for the first
-/// attempt after a transaction that was in the way: that takes a few milliseconds of what is kept for answering.
+/// Waits before another attempt at the table. Says no when the time left is too short, which it is not for
+/// the first attempt after a transaction that was in the way: that takes a few milliseconds of what is kept
+/// for answering.
 pub(crate) async fn pause_at(pace: Pace, attempts: u32) -> bool {
     let left = if (pace, attempts) == (Pace::Crowded, 0) { RESERVE } else { time_left() };
     pause_within(pace.longest(attempts), left).await
@@ -69,8 +70,8 @@ pub(crate) async fn pause_within(span: Duration, left: Duration) -> bool {
     true
 }
 
-/// Sends a write of a single item. While a transaction holds the item the write is refused, and nothing has happened:
-/// it is sent again, as the SDK does not.
+/// Sends a write of a single item. While a transaction holds the item the write is refused, and nothing has
+/// happened: it is sent again, as the SDK does not.
 pub(crate) async fn single<T, E, R, F>(mut send: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
 where
     E: ProvideErrorMetadata,

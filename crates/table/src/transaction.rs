@@ -92,8 +92,8 @@ impl Changes {
         self.put(item, Some(Condition::Absent))
     }
 
-    /// Stores a changed item over the version that was read; a conflict when it changed meanwhile. An item of version 0
-    /// is created.
+    /// Stores a changed item over the version that was read; a conflict when it changed meanwhile. An item of
+    /// version 0 is created.
     pub fn replace<T: Item>(self, item: &T) -> Self {
         let version = item.version();
         self.put(item, Some(if version == 0 { Condition::Absent } else { Condition::VersionIs(version) }))
@@ -114,8 +114,8 @@ impl Changes {
         self.operation(key, Some(condition), Effect::Check)
     }
 
-    /// Sets one attribute of an item, whatever was there, for a part of it that one domain alone decides about. The
-    /// condition that makes it right is another operation's of the same changes.
+    /// Sets one attribute of an item, whatever was there, for a part of it that one domain alone decides
+    /// about. The condition that makes it right is another operation's of the same changes.
     pub fn set(mut self, key: Key, attribute: &'static str, value: &impl Serialize) -> Self {
         match serde_dynamo::to_attribute_value(value) {
             Ok(value) => self.operation(key, None, Effect::Edit(Edit::set(attribute, value))),
@@ -126,7 +126,8 @@ impl Changes {
         }
     }
 
-    /// Publishes the event, and writes the audit row about it. Behind those of the same history that were added before.
+    /// Publishes the event, and writes the audit row about it. Behind those of the same history that were
+    /// added before.
     pub fn publish(mut self, mut event: NewEvent) -> Self {
         let same = |other: &&NewEvent| other.aggregate.id == event.aggregate.id;
         let behind = self.events.iter().filter(same).map(|other| other.sequence + 1).max();
@@ -183,10 +184,10 @@ const LARGEST_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 impl Table {
     /// Makes all changes or none, in one transaction; says which events it published.
     ///
-    /// The transaction carries a client request token, so that an attempt whose answer was lost has no second effect when
-    /// it is repeated. The very same is sent again while there is time where another transaction holds an item, soon, and
-    /// where the table has no capacity, later. A condition that does not hold is for the operation to decide on again:
-    /// [`Table::decide`] does all of it, and is what the product uses.
+    /// The transaction carries a client request token, so that an attempt whose answer was lost has no second
+    /// effect when it is repeated. The very same is sent again while there is time where another transaction
+    /// holds an item, soon, and where the table has no capacity, later. A condition that does not hold is for
+    /// the operation to decide on again: [`Table::decide`] does all of it, and is what the product uses.
     pub async fn commit(&self, cause: &Cause, changes: Changes) -> Result<Vec<Envelope>, CommitError> {
         let envelopes: Vec<_> = changes.events.iter().map(|event| self.envelope(cause, event)).collect();
         let (keys, items) = self.items(cause, changes, &envelopes)?;

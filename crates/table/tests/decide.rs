@@ -235,7 +235,8 @@ async fn a_request_that_another_took_over_is_not_decided_on_again() {
     assert_eq!(begun(&table, &key).await.unwrap_err().as_deref(), Some("2"));
 }
 
-/// At the edge of a limit, where all of them want the last of it, and each decides on what it has read as well.
+/// At the edge of a limit, where all of them want the last of it, and each decides on what it has read as
+/// well.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_who_want_the_last_two_of_a_tally_two_get_them() {
     let database = Database::start().await;

@@ -71,7 +71,8 @@ async fn what_is_noted_outlives_its_holder() {
     assert!(claimed(&table, &key).await.steps_done().iter().eq(["a", "b", "c"]));
 }
 
-/// One write unit for each write and no read: a transaction of one item would cost two, and a read before it another.
+/// One write unit for each write and no read: a transaction of one item would cost two, and a read before it
+/// another.
 #[tokio::test]
 async fn a_piece_of_work_costs_two_writes_and_one_for_each_note() {
     let database = Database::start().await;

@@ -100,7 +100,8 @@ async fn state_event_and_audit_row_are_written_together_or_not_at_all() {
     assert_eq!(database.items().await.len(), 3, "a refused transaction leaves nothing");
 }
 
-/// What strangers ask for is forgotten; what happens in an organization is kept as long as whoever runs it says.
+/// What strangers ask for is forgotten; what happens in an organization is kept as long as whoever runs it
+/// says.
 #[tokio::test]
 async fn audit_rows_outside_of_organizations_expire_and_those_of_organizations_when_it_is_said() {
     let days = |days: i64| noon().as_second() + days * 24 * 60 * 60;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::tapped::tapped;
 
-/// Refuses writes as `DynamoDB` does while another transaction holds an item of theirs, which the embedded engine
-/// never does: nothing is written, and the same again may go through. No write is refused twice.
+/// Refuses writes as `DynamoDB` does while another transaction holds an item of theirs, which the embedded
+/// engine never does: nothing is written, and the same again may go through. No write is refused twice.
 ///
 /// Which ones are refused depends on the seed and on how often each request came before, and not on time.
 #[derive(Clone, Debug)]

@@ -23,8 +23,8 @@ pub enum Moment {
 /// it stands, with everything else that was in flight: nothing after it happens, no retry and no clean-up, as
 /// when a sandbox is killed.
 ///
-/// Every write is refused once because of another transaction, as [`Conflicts`] does it: what is tested here has to
-/// bear that as well. Such a refusal is no call that is counted; a crash there is one before the call.
+/// Every write is refused once because of another transaction, as [`Conflicts`] does it: what is tested here
+/// has to bear that as well. Such a refusal is no call that is counted; a crash there is one before the call.
 #[derive(Clone, Debug, Default)]
 pub struct Crashes(Arc<State>);
 

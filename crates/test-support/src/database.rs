@@ -64,8 +64,8 @@ impl Database {
         Self { url, client, crowded: crowded(), server: Some(server) }
     }
 
-    /// The table, on this clock and with random ids. Others are at its items as well: every fourth write is refused
-    /// once.
+    /// The table, on this clock and with random ids. Others are at its items as well: every fourth write is
+    /// refused once.
     pub fn table(&self, clock: &Clock) -> Table {
         self.table_over(clock, self.crowded.clone())
     }

@@ -35,8 +35,8 @@ enum Command {
     Bench(bench::Options),
     /// Measures how long it takes from a changed line in a domain to the answer of its tests.
     EditLoop(edit_loop::Options),
-    /// Has every package compiled with the same features, whether it is selected alone or with all others: writes
-    /// crates/workspace-features.
+    /// Has every package compiled with the same features, whether it is selected alone or with all others:
+    /// writes crates/workspace-features.
     Features(features::Options),
     /// Gives the parsers of outside input hostile input, for longer than the tests do.
     Fuzz(fuzz::Options),

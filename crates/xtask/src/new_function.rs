@@ -291,7 +291,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // Lists are written one entry a line; how they are broken is rustfmt's. The function is there without it too.
+    // Lists are written one entry a line; how they are broken is rustfmt's. The function is there without it
+    // too.
     if !cargo(root).args(["fmt", "--all"]).status().is_ok_and(|status| status.success()) {
         eprintln!("`cargo fmt --all` failed; run it yourself");
     }

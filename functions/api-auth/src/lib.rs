@@ -36,7 +36,8 @@ struct Looked {
 }
 
 impl Api {
-    /// What tokens are made with. The current key is published before anything is signed with it, and looked after while it signs.
+    /// What tokens are made with. The current key is published before anything is signed with it, and looked
+    /// after while it signs.
     async fn issuer(&self) -> Result<Arc<Issuer>, Problem> {
         self.publish(self.sessions.get().await?).await
     }
@@ -93,8 +94,9 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     http.api(routes().with_state(api))
 }
 
-/// Publishes the key in init, so that no request waits for it. A key that cannot be used stops the start. A service that does not
-/// answer does not: no key is published then, and the requests that need one try again and say what is wrong.
+/// Publishes the key in init, so that no request waits for it. A key that cannot be used stops the start. A
+/// service that does not answer does not: no key is published then, and the requests that need one try again
+/// and say what is wrong.
 async fn publish_first(
     table: &Table,
     sessions: &Rotating<Keys<SessionKey>>,

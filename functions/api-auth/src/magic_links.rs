@@ -30,7 +30,8 @@ pub(crate) struct MagicLinkRequested {
     expires_in: i64,
 }
 
-/// Sends a mail with a link and a 6-digit code. The answer is the same whether or not somebody has this address.
+/// Sends a mail with a link and a 6-digit code. The answer is the same whether or not somebody has this
+/// address.
 #[utoipa::path(
     post, path = "/v1/auth/magic-links", tag = "Signing in", operation_id = "requestMagicLink",
     request_body = RequestMagicLink,
@@ -153,11 +154,13 @@ pub(crate) async fn verify(
     Ok(Answer::ok(&Session::from(tokens)).into_response())
 }
 
-/// Counts a wrong code for its address, over all logins and from wherever it comes; of a right one it is asked whether a
-/// wrong one could have been counted. Beyond the limit codes rest, right ones too, and the link in the same mail works.
+/// Counts a wrong code for its address, over all logins and from wherever it comes; of a right one it is
+/// asked whether a wrong one could have been counted. Beyond the limit codes rest, right ones too, and the
+/// link in the same mail works.
 ///
-/// Nobody is told what the code was before it stands in the limit's item, in one order with all others: so that of many
-/// guesses at once no more are answered than of the same one after another. And a right code that is sent twice is right twice.
+/// Nobody is told what the code was before it stands in the limit's item, in one order with all others: so
+/// that of many guesses at once no more are answered than of the same one after another. And a right code
+/// that is sent twice is right twice.
 async fn count(api: &Api, limiter: &Limiter, email: &Email, opened: &OpenedProof) -> Result<(), Problem> {
     let (limit, subject) = (api.policy.wrong_codes(), email.as_str());
     let state = if opened.is_right() {
@@ -171,8 +174,8 @@ async fn count(api: &Api, limiter: &Limiter, email: &Email, opened: &OpenedProof
     Err(Limiter::refusal(&state, Some("use the link in the mail instead of the code: it works all the same")))
 }
 
-/// Opens the proof, with newer keys where there are some: `queue-mail` and other instances may have made parts of it with a key that this one
-/// has not seen yet. Only then it is judged.
+/// Opens the proof, with newer keys where there are some: `queue-mail` and other instances may have made
+/// parts of it with a key that this one has not seen yet. Only then it is judged.
 async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
     let links = api.links.get().await?;
     let opened = identity::open_proof(&api.table, &links, proof).await?;

@@ -19,8 +19,8 @@ pub(crate) struct Refresh {
     refresh_token: String,
 }
 
-/// Replaces a pair of tokens. The token that was replaced last gives the same pair again, until the next one is used; an older one ends the
-/// session.
+/// Replaces a pair of tokens. The token that was replaced last gives the same pair again, until the next one
+/// is used; an older one ends the session.
 #[utoipa::path(
     post, path = "/v1/auth/refresh", tag = "Sessions", operation_id = "refreshSession",
     request_body = Refresh,
@@ -45,7 +45,8 @@ pub(crate) async fn refresh(
     Ok(Answer::ok(&Session::from(tokens?)).into_response())
 }
 
-/// Ends the session. Its tokens do not work from the next request on. A session that has ended already is signed out: 204 again.
+/// Ends the session. Its tokens do not work from the next request on. A session that has ended already is
+/// signed out: 204 again.
 #[utoipa::path(
     post, path = "/v1/auth/sign-out", tag = "Sessions", operation_id = "signOut",
     security(("access_token" = [])),
@@ -76,8 +77,8 @@ pub(crate) struct SwitchOrg {
     org_id: String,
 }
 
-/// Takes the session into another of the person's organizations: a new access token, and the refresh token that there is. The same request
-/// again gives the same pair.
+/// Takes the session into another of the person's organizations: a new access token, and the refresh token
+/// that there is. The same request again gives the same pair.
 #[utoipa::path(
     post, path = "/v1/auth/switch-org", tag = "Sessions", operation_id = "switchOrg",
     security(("access_token" = [])), request_body = SwitchOrg,

@@ -1,4 +1,5 @@
-//! `docs/permissions.md`: who may do what, put together from the table of permissions and from what the handlers ask for.
+//! `docs/permissions.md`: who may do what, put together from the table of permissions and from what the
+//! handlers ask for.
 
 use access::{AccessLevel, Always, Full, Open, Permission, Reading, Role};
 use http_api::NEEDS;

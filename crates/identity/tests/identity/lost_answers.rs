@@ -1,4 +1,5 @@
-//! A process that dies at any of its calls, an answer that gets lost, a replica that is behind: none of it costs anybody the session.
+//! A process that dies at any of its calls, an answer that gets lost, a replica that is behind: none of it
+//! costs anybody the session.
 
 use std::collections::HashSet;
 
@@ -11,7 +12,8 @@ use test_support::{Crashes, Moment, StaleReads};
 
 use crate::setting::{ISSUER, Setting, cause, link};
 
-/// How long somebody waits who got no answer: a client that obeys `Retry-After`, one with a long time-out, a person.
+/// How long somebody waits who got no answer: a client that obeys `Retry-After`, one with a long time-out, a
+/// person.
 const WAITS: [SignedDuration; 3] =
     [SignedDuration::from_secs(1), SignedDuration::from_secs(31), SignedDuration::from_mins(14)];
 
@@ -33,7 +35,8 @@ impl Setting {
     }
 }
 
-/// A world of its own for each crash; `work` is what the client asks for, again when it got no answer, and at last for good.
+/// A world of its own for each crash; `work` is what the client asks for, again when it got no answer, and at
+/// last for good.
 async fn at_each_call<T>(
     prepare: impl AsyncFn(&Setting) -> T,
     work: impl AsyncFn(&Setting, &Table, &T) -> Result<SessionTokens, IdentityError>,

@@ -139,7 +139,8 @@ pub(crate) fn other_than(code: &str) -> &'static str {
     if code == "000000" { "000001" } else { "000000" }
 }
 
-/// An organization with a member, as far as this domain looks at it. It is stored in parts, as its other owners do.
+/// An organization with a member, as far as this domain looks at it. It is stored in parts, as its other
+/// owners do.
 impl Setting {
     pub(crate) async fn joins(&self, user_id: UserId) -> OrgId {
         let (org_id, member_id): (OrgId, MemberId) = (Ids::unguessable(), Ids::unguessable());

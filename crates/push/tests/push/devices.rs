@@ -123,7 +123,8 @@ async fn contention_without_time_left_asks_to_come_back() {
     agree(&world, &[ada]).await;
 }
 
-/// Registers one more while somebody else is faster, with time to take back what was done and for nothing else.
+/// Registers one more while somebody else is faster, with time to take back what was done and for nothing
+/// else.
 async fn gives_up(world: &World, user: UserId) -> Result<push::Registered, push::DeviceError> {
     world.services.hold("GetEndpointAttributes");
     let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(2);

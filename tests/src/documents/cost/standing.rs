@@ -13,8 +13,8 @@ use crate::{
 pub(super) const HOURS: f64 = 730.0;
 /// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache, five.
 const DETAILED_METRICS_OF_A_METHOD: f64 = 5.0;
-/// Answers with 5xx (`crates/lambda-host/src/metrics.rs`): of the environment, and of the version of a function
-/// that gives them.
+/// Answers with 5xx (`crates/lambda-host/src/metrics.rs`): of the environment, and of the version of a
+/// function that gives them.
 const METRICS_OF_ALL_ANSWERS: f64 = 1.0;
 const METRICS_OF_ANSWERS: f64 = 1.0;
 /// Lambda's pollers of a queue that has nothing, and the seconds that each waits for a message.
