@@ -23,21 +23,16 @@ const LONGEST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 #[must_use = "a decision does nothing until it is returned to the loop"]
 pub struct Decision<O, E> {
-    step: Step<O>,
+    /// The changes and what they lead to; none while there is nothing to decide on.
+    step: Option<(Changes, O)>,
     known: Vec<(Key, Result<O, E>)>,
     crowd: Option<(Key, Duration)>,
-}
-
-#[derive(Debug)]
-enum Step<O> {
-    Commit(Changes, O),
-    Wait,
 }
 
 impl<O, E> Decision<O, E> {
     /// Makes these changes; then the operation has this output.
     pub fn commit(changes: Changes, output: O) -> Self {
-        Self { step: Step::Commit(changes, output), known: Vec::new(), crowd: None }
+        Self { step: Some((changes, output)), known: Vec::new(), crowd: None }
     }
 
     /// There is nothing to change: the operation has this output.
@@ -47,7 +42,7 @@ impl<O, E> Decision<O, E> {
 
     /// Nothing can be decided on yet: somebody else is about to change what was loaded.
     pub fn wait() -> Self {
-        Self { step: Step::Wait, known: Vec::new(), crowd: None }
+        Self { step: None, known: Vec::new(), crowd: None }
     }
 
     /// When the condition on this item does not hold, the operation has this output, or this error: deciding
@@ -138,7 +133,9 @@ impl Table {
         decide: impl FnMut(Attempt) -> F,
     ) -> Result<O, E> {
         let longest = LONGEST.min(retry::time_left());
-        within_deadline(Instant::now() + longest + RESERVE, self.rounds(cause, keep, decide)).await
+        // on the heap: whatever an operation loads and decides is in this future
+        let rounds = Box::pin(self.rounds(cause, keep, decide));
+        within_deadline(Instant::now() + longest + RESERVE, rounds).await
     }
 
     async fn rounds<O, E: From<CommitError>, F: Future<Output = Result<Decision<O, E>, E>>>(
@@ -152,14 +149,12 @@ impl Table {
             let before = attempt.before;
             let Decision { step, known, crowd } = decide(attempt).await?;
             let failed = match step {
-                Step::Wait => Vec::new(),
-                Step::Commit(changes, output) => {
-                    match self.commit(cause, keep.with(changes, &output)).await {
-                        Ok(_) => return Ok(output),
-                        Err(error) if !error.is_conflict() => return Err(error.into()),
-                        Err(error) => error.into_failed(),
-                    }
-                }
+                None => Vec::new(),
+                Some((changes, output)) => match self.commit(cause, keep.with(changes, &output)).await {
+                    Ok(_) => return Ok(output),
+                    Err(error) if !error.is_conflict() => return Err(error.into()),
+                    Err(error) => error.into_failed(),
+                },
             };
             if let Some((_, outcome)) = known.into_iter().find(|(key, _)| failed.contains(key)) {
                 let output = outcome?;

@@ -188,10 +188,11 @@ async fn begun(table: &Table, key: &IdempotencyKey) -> Result<Claim, Option<Stri
 
 #[tokio::test]
 async fn the_answer_is_kept_whatever_the_decision_was_and_an_error_is_not() {
+    type Decide = fn(&Thing) -> Decision<u32, CommitError>;
     let database = Database::start().await;
     let (table, there) = (database.table(&Clock::fixed(noon())), thing());
     count_one(&table, &there).await.unwrap();
-    let outcomes: [(&str, fn(&Thing) -> Decision<u32, CommitError>); 4] = [
+    let outcomes: [(&str, Decide); 4] = [
         ("1", |_| Decision::commit(Changes::new().create(&thing()), 1)),
         ("2", |_| Decision::done(2)),
         ("3", |there| Decision::commit(Changes::new().create(there), 0).unless(&there.key(), Ok(3))),

@@ -91,9 +91,12 @@ fn canceled(body: &[u8], chance: u64) -> Value {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let items = request["TransactItems"].as_array().map_or(1, Vec::len).max(1);
     let place = usize::try_from(chance / 100).unwrap_or_default() % items;
-    let reasons = (0..items).map(|item| match item == place {
-        true => json!({ "Code": "TransactionConflict", "Message": HELD }),
-        false => json!({ "Code": "None" }),
+    let reasons = (0..items).map(|item| {
+        if item == place {
+            json!({ "Code": "TransactionConflict", "Message": HELD })
+        } else {
+            json!({ "Code": "None" })
+        }
     });
     json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",

@@ -72,7 +72,7 @@ impl World {
             match self.try_receive(event).await {
                 Ok(received) => return received,
                 Err(error) => {
-                    assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)))
+                    assert_eq!((error.kind(), error.retry_after()), (FaultKind::Unavailable, Some(1)));
                 }
             }
         }
