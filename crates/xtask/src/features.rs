@@ -162,13 +162,15 @@ fn read_tree(text: &str) -> Resolved {
 
 fn manifest(head: &str, wanted: &Differences) -> Result<String> {
     let mut text = format!("{head}\n");
+    // In both sections one version has one name: cargo takes no two names for it.
+    let versions: BTreeSet<&String> = wanted.target.keys().chain(wanted.host.keys()).collect();
     for (section, packages) in [("dependencies", &wanted.target), ("build-dependencies", &wanted.host)] {
-        let names: Vec<&str> = packages.keys().filter_map(|package| package.split(' ').next()).collect();
         write!(text, "\n[{section}]\n")?;
         for (package, features) in packages {
             let (name, version) = package.split_once(" v").context("a package has a version")?;
             let version = compatible(version);
-            let is_alone = names.iter().filter(|other| **other == name).count() == 1;
+            let is_it = |other: &&&String| other.split(' ').next() == Some(name);
+            let is_alone = versions.iter().filter(is_it).count() == 1;
             let (key, rename) = if is_alone {
                 (name.to_owned(), String::new())
             } else {
@@ -238,7 +240,9 @@ mod tests {
             ("http v0.2.12".to_owned(), String::new()),
             ("http v1.5.0".to_owned(), "default,std".to_owned()),
         ]);
-        let text = manifest("", &Differences { target: wanted, ..Differences::default() }).unwrap();
+        let host = Wanted::from([("http v1.5.0".to_owned(), "std".to_owned())]);
+        let text = manifest("", &Differences { target: wanted, host, ..Differences::default() }).unwrap();
+        assert_eq!(text.matches("http-1 = ").count(), 2, "one version has one name in both sections: {text}");
         assert!(
             text.contains("http-0-2 = { package = \"http\", version = \"0.2\", default-features = false }\n"),
             "{text}"
