@@ -55,7 +55,9 @@ macro_rules! arguments {
     ($($argument:ident)+) => {
         impl<Way, $($argument: Needs),+> Needs for (Way, $($argument,)+) {
             fn needs() -> Option<Value> {
-                None$(.or_else($argument::needs))+
+                // a member is a session too
+                let all = [$($argument::needs()),+].into_iter().flatten();
+                all.max_by_key(|needs| needs["caller"] == "member")
             }
         }
     };

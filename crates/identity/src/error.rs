@@ -43,10 +43,6 @@ pub enum IdentityError {
     #[error("there is no such organization among yours")]
     #[fault(NotFound, "not_found")]
     NotAMember,
-    /// Too many changes to one thing at once.
-    #[error("too many changes at once; try again")]
-    #[fault(Unavailable, "unavailable", retry_after = 1)]
-    Contention,
     /// The person's record is not there.
     #[error("the record of a signed-in person is missing")]
     #[fault(Internal, "internal")]
