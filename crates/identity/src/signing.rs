@@ -350,8 +350,6 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
-
         /// Rotations and ones that are taken back, a quarter of an hour apart or more, over instances that
         /// notice at times of their own.
         #[test]

@@ -164,6 +164,8 @@ fn clippy(root: &Path, targets: &[&str]) -> Command {
 /// nextest where it is installed, since it is the faster; else what comes with Rust.
 fn tests(root: &Path) -> Command {
     let mut command = cargo(root);
+    // More than .cargo/config.toml asks for, which is there for a quick edit and test.
+    command.env("PROPTEST_CASES", "500");
     if tools::find(root, "cargo-nextest").is_some() {
         command.args([
             "nextest",

@@ -217,8 +217,6 @@ fn last_words<'a>(delivered: impl IntoIterator<Item = &'a Fact>) -> BTreeMap<&'a
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     /// However the words come: as long as the last one heard of any subscription is that it works, it counts.
     #[test]
     fn an_active_subscription_never_disappears(
@@ -278,8 +276,6 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     /// With more that are not paid than are kept, those that work are all known, and the rest gives nothing
     /// that none of them would give alone.
     #[test]

@@ -236,8 +236,6 @@ fn any_fact() -> impl Strategy<Value = Fact> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     /// Any order, any duplicates, and losses that are made good later end in the same state.
     #[test]
     fn the_order_and_number_of_deliveries_do_not_matter(
