@@ -70,6 +70,29 @@ fn commits(path: &Path, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What customers read names the product as the template's parameter does, so that it has one place.
+fn names_the_product(path: &Path, text: &str) -> Vec<String> {
+    const INTERNAL: &[&str] = &["crates/lambda-host/", "crates/stripe-client/"];
+    if !is_shipped(path) || within(path, INTERNAL) {
+        return Vec::new();
+    }
+    let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = shipped
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.split_once("//").map_or(*line, |(code, _)| code).contains("Gantry"));
+    lines
+        .map(|(number, _)| {
+            format!(
+                "{}:{}: take the product's name from the environment (PRODUCT_NAME): it is a parameter of \
+                 template.yaml, and is said nowhere else (docs/make-it-yours.md).",
+                path.display(),
+                number + 1
+            )
+        })
+        .collect()
+}
+
 pub(crate) fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a source folder is readable") {
         let path = entry.expect("an entry of a source folder is readable").path();
@@ -97,6 +120,7 @@ fn file_rules(path: &Path, text: &str) -> Vec<String> {
         }
     }
     problems.extend(commits(path, text));
+    problems.extend(names_the_product(path, text));
     if is_shipped(path) && !within(path, READERS) {
         let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
         let mut derives_reader = false;
@@ -206,6 +230,15 @@ fn a_commit_outside_of_the_loop_is_noticed() {
     }
     let decides = "Ok(Decision::commit(changes, output))";
     assert_none(&file_rules(Path::new("crates/billing/src/notices.rs"), decides));
+}
+
+#[test]
+fn a_second_place_that_names_the_product_is_noticed() {
+    let text = "// Gantry\nlet subject = \"Welcome to Gantry\"; // Gantry";
+    let problems = file_rules(Path::new("crates/orgs/src/org.rs"), text);
+    assert_noticed(&problems, "org.rs:2: take the product's name from the environment");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_none(&file_rules(Path::new("crates/orgs/tests/orgs.rs"), text));
 }
 
 #[test]

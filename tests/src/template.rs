@@ -76,6 +76,11 @@ impl Template {
         Self::parse(&text.unwrap_or_else(|error| panic!("{name} is not readable: {error}")))
     }
 
+    /// What a parameter of text is by default.
+    pub fn default_of(&self, parameter: &str) -> Option<&str> {
+        self.document["Parameters"][parameter]["Default"].as_str()
+    }
+
     /// All templates, by their place in the repository: that of the product with its areas in it, and those
     /// that stand for themselves.
     ///

@@ -2,10 +2,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Name, Rendered, render::render};
-
-/// The product's name, as mails show it.
-pub(crate) const PRODUCT: &str = "Gantry";
+use crate::{Brand, Name, Rendered, render::render};
 
 /// One kind of mail, with everything it says.
 pub trait Mail: Serialize {
@@ -16,14 +13,14 @@ pub trait Mail: Serialize {
     const OPTIONAL: bool = false;
 
     /// The subject: one line.
-    fn subject(&self) -> String;
+    fn subject(&self, product: &str) -> String;
 
     /// The mail as it is sent.
-    fn render(&self) -> Rendered
+    fn render(&self, brand: &Brand) -> Rendered
     where
         Self: Sized,
     {
-        render(self)
+        render(self, brand)
     }
 }
 
@@ -48,8 +45,8 @@ impl Mail for MagicLink {
     const TEMPLATE: &'static str = "magic-link";
 
     // The code is not in the subject: lock screens and notification servers show subjects.
-    fn subject(&self) -> String {
-        format!("Sign in to {PRODUCT}")
+    fn subject(&self, product: &str) -> String {
+        format!("Sign in to {product}")
     }
 }
 
@@ -65,8 +62,8 @@ pub struct Welcome {
 impl Mail for Welcome {
     const TEMPLATE: &'static str = "welcome";
 
-    fn subject(&self) -> String {
-        format!("{} is ready on {PRODUCT}", self.organization.as_str())
+    fn subject(&self, product: &str) -> String {
+        format!("{} is ready on {product}", self.organization.as_str())
     }
 }
 
@@ -85,7 +82,7 @@ impl Mail for TrialEnding {
     const TEMPLATE: &'static str = "trial-ending";
     const OPTIONAL: bool = true;
 
-    fn subject(&self) -> String {
+    fn subject(&self, _product: &str) -> String {
         match self.days_left {
             0 => format!("The trial of {} ends today", self.organization.as_str()),
             1 => format!("The trial of {} ends tomorrow", self.organization.as_str()),
@@ -107,7 +104,7 @@ impl Mail for TrialEnded {
     const TEMPLATE: &'static str = "trial-ended";
     const OPTIONAL: bool = true;
 
-    fn subject(&self) -> String {
+    fn subject(&self, _product: &str) -> String {
         format!("The trial of {} has ended", self.organization.as_str())
     }
 }
@@ -126,7 +123,7 @@ pub struct PaymentFailed {
 impl Mail for PaymentFailed {
     const TEMPLATE: &'static str = "payment-failed";
 
-    fn subject(&self) -> String {
+    fn subject(&self, _product: &str) -> String {
         format!("A payment for {} failed", self.organization.as_str())
     }
 }
@@ -145,7 +142,7 @@ pub struct InvoiceOverdue {
 impl Mail for InvoiceOverdue {
     const TEMPLATE: &'static str = "invoice-overdue";
 
-    fn subject(&self) -> String {
+    fn subject(&self, _product: &str) -> String {
         format!("An invoice for {} is overdue", self.organization.as_str())
     }
 }
@@ -162,7 +159,7 @@ pub struct SubscriptionActivated {
 impl Mail for SubscriptionActivated {
     const TEMPLATE: &'static str = "subscription-activated";
 
-    fn subject(&self) -> String {
+    fn subject(&self, _product: &str) -> String {
         format!("The subscription of {} is active", self.organization.as_str())
     }
 }
@@ -179,7 +176,7 @@ pub struct SubscriptionCanceled {
 impl Mail for SubscriptionCanceled {
     const TEMPLATE: &'static str = "subscription-canceled";
 
-    fn subject(&self) -> String {
+    fn subject(&self, _product: &str) -> String {
         format!("The subscription of {} was canceled", self.organization.as_str())
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_sesv2::{
 use primitives::{Email, EventId, Fault};
 use sends::{Failure, Verdict};
 
-use crate::{Mail, Sender};
+use crate::{Brand, Mail, Sender};
 
 /// Sends mails through SES, from one address. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Mailer {
 /// What all mails have in common.
 #[derive(Clone, Debug)]
 pub struct Letterhead {
+    /// What the product is called and looks like.
+    pub brand: Brand,
     /// Who they come from; the address must be verified at SES.
     pub from: Sender,
     /// Where answers go, when somebody reads them.
@@ -89,7 +91,7 @@ impl Mailer {
     ///
     /// SES knows no idempotency key: a call that is repeated sends twice. Callers keep a marker around it.
     pub async fn send<M: Mail>(&self, to: &Email, mail: &M, event: EventId) -> Result<String, SendError> {
-        let rendered = mail.render();
+        let rendered = mail.render(&self.letterhead.brand);
         let body = Body::builder().html(utf8(rendered.html)?).text(utf8(rendered.text)?).build();
         let message = Message::builder()
             .subject(utf8(rendered.subject)?)

@@ -1,8 +1,12 @@
 use std::sync::LazyLock;
 
-use minijinja::{Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde};
+use minijinja::{
+    Environment, UndefinedBehavior, context,
+    syntax::SyntaxConfig,
+    value::{Serde, Value},
+};
 
-use crate::mail::{Mail, PRODUCT};
+use crate::{Brand, Mail};
 
 /// A mail as it is sent: the same words twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +43,6 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the usual delimiters"));
-    environment.add_global("product", PRODUCT);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).expect("a template that parses");
     }
@@ -50,12 +53,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     clippy::expect_used,
     reason = "the templates are part of the program and every one of them is rendered in a test"
 )]
-pub(crate) fn render<M: Mail>(mail: &M) -> Rendered {
-    let subject = mail.subject();
+pub(crate) fn render<M: Mail>(mail: &M, brand: &Brand) -> Rendered {
+    let subject = mail.subject(brand.product());
     let part = |ending: &str| {
         let template = ENVIRONMENT.get_template(&format!("{}.{ending}", M::TEMPLATE)).expect("a template");
         template
-            .render(context! { subject => subject.as_str(), mail => Serde(mail) })
+            .render(
+                context! { subject => subject.as_str(), mail => Serde(mail), ..Value::from(Serde(brand)) },
+            )
             .expect("a template that fits its mail")
     };
     Rendered { html: part("html"), text: part("txt"), subject }

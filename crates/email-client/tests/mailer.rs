@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
-use email_client::{Letterhead, Mailer, Name, SendError, Sender, TrialEnded, Welcome};
+use email_client::{Brand, Letterhead, Mailer, Name, SendError, Sender, TrialEnded, Welcome};
 use primitives::{Fault, FaultKind, Ids};
 use serde_json::{Value, json};
 
@@ -45,6 +45,7 @@ async fn server_for(status: StatusCode, error: &'static str, reply_to: Option<&s
 
 fn letterhead(reply_to: Option<&str>) -> Letterhead {
     Letterhead {
+        brand: Brand::new("Gantry", "#1d4ed8".parse().unwrap()),
         from: Sender::new("Gantry", "hello@example.com"),
         reply_to: reply_to.map(|address| address.parse().unwrap()),
         configuration_set: Some("mails".to_owned()),

@@ -2,38 +2,53 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use email_client::{
-    InvoiceOverdue, MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated,
+    Brand, InvoiceOverdue, MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated,
     SubscriptionCanceled, TrialEnded, TrialEnding, Welcome,
 };
 
 fn every_mail(organization: &str) -> Vec<(&'static str, Rendered)> {
-    fn named<M: Mail>(mail: &M) -> (&'static str, Rendered) {
-        (M::TEMPLATE, mail.render())
+    branded(organization, &Brand::new("Gantry", "#1d4ed8".parse().unwrap()))
+}
+
+fn branded(organization: &str, brand: &Brand) -> Vec<(&'static str, Rendered)> {
+    fn named<M: Mail>(mail: &M, brand: &Brand) -> (&'static str, Rendered) {
+        (M::TEMPLATE, mail.render(brand))
     }
     let organization = Name::new(organization);
     let link = "https://app.example.com/settings/billing".to_owned();
+    let amount = "49.00 EUR".to_owned();
+    let link_and_code = MagicLink {
+        link: "https://app.example.com/auth/verify#token=aaa&from=mail".to_owned(),
+        code: "042137".to_owned(),
+        minutes: 15,
+    };
+    let welcome = Welcome { organization: organization.clone(), link: "https://app.example.com".to_owned() };
+    let failed =
+        PaymentFailed { organization: organization.clone(), amount: amount.clone(), link: link.clone() };
+    let overdue = InvoiceOverdue { organization: organization.clone(), amount, link: link.clone() };
+    let ending = TrialEnding { organization: organization.clone(), days_left: 3, link: link.clone() };
     vec![
-        named(&MagicLink {
-            link: "https://app.example.com/auth/verify#token=aaa&from=mail".to_owned(),
-            code: "042137".to_owned(),
-            minutes: 15,
-        }),
-        named(&Welcome { organization: organization.clone(), link: "https://app.example.com".to_owned() }),
-        named(&TrialEnding { organization: organization.clone(), days_left: 3, link: link.clone() }),
-        named(&TrialEnded { organization: organization.clone(), link: link.clone() }),
-        named(&PaymentFailed {
-            organization: organization.clone(),
-            amount: "49.00 EUR".to_owned(),
-            link: link.clone(),
-        }),
-        named(&InvoiceOverdue {
-            organization: organization.clone(),
-            amount: "49.00 EUR".to_owned(),
-            link: link.clone(),
-        }),
-        named(&SubscriptionActivated { organization: organization.clone(), link: link.clone() }),
-        named(&SubscriptionCanceled { organization, link }),
+        named(&link_and_code, brand),
+        named(&welcome, brand),
+        named(&ending, brand),
+        named(&TrialEnded { organization: organization.clone(), link: link.clone() }, brand),
+        named(&failed, brand),
+        named(&overdue, brand),
+        named(&SubscriptionActivated { organization: organization.clone(), link: link.clone() }, brand),
+        named(&SubscriptionCanceled { organization, link }, brand),
     ]
+}
+
+#[test]
+fn a_mail_shows_the_brand_that_it_is_given_and_no_other() {
+    let brand = Brand::new("Köln & Söhne", "#0f766e".parse().unwrap());
+    for (name, mail) in branded("Acme", &brand) {
+        assert!(mail.text.contains("Köln & Söhne") && mail.html.contains("Köln &amp; Söhne"), "{name}");
+        for text in [&mail.subject, &mail.text, &mail.html] {
+            assert!(!text.contains("Gantry") && !text.contains("#1d4ed8"), "{name}: {text}");
+        }
+        assert!(mail.html.contains("background-color:#0f766e"), "{name}: the button");
+    }
 }
 
 #[test]
@@ -82,7 +97,7 @@ fn a_name_is_no_template() {
 #[test]
 fn days_are_named_as_people_do() {
     let subject = |days_left| {
-        TrialEnding { organization: Name::new("Acme"), days_left, link: String::new() }.render().subject
+        TrialEnding { organization: Name::new("Acme"), days_left, link: String::new() }.subject("Gantry")
     };
     assert_eq!(subject(7), "The trial of Acme ends in 7 days");
     assert_eq!(subject(1), "The trial of Acme ends tomorrow");

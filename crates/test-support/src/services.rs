@@ -107,7 +107,8 @@ impl Services {
             ("LINK_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:link"),
             ("CURSOR_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:cursor"),
             ("MAIL_FROM", "hello@example.com"),
-            ("MAIL_FROM_NAME", "Gantry"),
+            ("PRODUCT_NAME", "Gantry"),
+            ("BRAND_COLOUR", "#1d4ed8"),
             // mails of one test need not wait for each other
             ("MAIL_SEND_RATE", "1000"),
             ("MAIL_QUEUE_URL", "http://queues.example.com/mail"),

@@ -13,7 +13,7 @@ mod postman;
 use std::sync::Arc;
 
 use access::Tenant;
-use email_client::{Letterhead, Mailer, Sender};
+use email_client::{Brand, Letterhead, Mailer, Sender};
 use identity_core::LinkKey;
 use lambda_host::{Error, Function, Host, Intake};
 use table::Key;
@@ -25,9 +25,10 @@ use postman::Postman;
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let environment = host.environment();
-    let name = environment.optional("MAIL_FROM_NAME").unwrap_or_default();
+    let brand = Brand::new(environment.required("PRODUCT_NAME")?, environment.parsed("BRAND_COLOUR")?);
     let letterhead = Letterhead {
-        from: Sender::new(name, environment.required("MAIL_FROM")?),
+        from: Sender::new(brand.product(), environment.required("MAIL_FROM")?),
+        brand,
         reply_to: environment.optional("MAIL_REPLY_TO").map(str::parse).transpose()?,
         configuration_set: environment.optional("MAIL_CONFIGURATION_SET").map(str::to_owned),
     };

@@ -14,6 +14,8 @@ use utoipa::{
     },
 };
 
+use crate::template::Template;
+
 pub use conventions::codes;
 
 /// The name that the routes give to their security.
@@ -39,7 +41,9 @@ pub fn groups() -> Vec<(&'static str, Description)> {
 /// # Panics
 /// Where a description is no JSON.
 pub fn contract() -> Value {
-    let info = InfoBuilder::new().title("Gantry").version("1").description(Some(DESCRIPTION)).license(Some(
+    let template = Template::of_repository();
+    let product = template.default_of("ProductName").expect("the product has a name");
+    let info = InfoBuilder::new().title(product).version("1").description(Some(DESCRIPTION)).license(Some(
         LicenseBuilder::new().name("Apache-2.0 OR MIT").identifier(Some("Apache-2.0 OR MIT")).build(),
     ));
     let server = ServerBuilder::new().url("/").description(Some("Where this description is served")).build();
