@@ -8,11 +8,18 @@ use local::functions::build;
 use primitives::Clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use system_tests::template::{Template, target};
 
 use crate::{crashes::request, product::Product};
 
 const ADA: &str = "ada@example.com";
-pub(crate) const ROTATED: [&str; 3] = ["SessionSecret", "LinkSecret", "CursorSecret"];
+
+/// The secrets that the template rotates.
+pub(crate) fn rotated() -> Vec<String> {
+    let template = Template::of_repository();
+    let schedules = template.of_type("AWS::SecretsManager::RotationSchedule");
+    schedules.filter_map(|schedule| Some(target(schedule.property("SecretId"))?.to_owned())).collect()
+}
 
 impl Product {
     /// Rotates a secret as Secrets Manager does, by the function; gives the id of the new version.
@@ -83,7 +90,7 @@ async fn post(instance: &Function, path: &str, body: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotation_makes_a_new_key_current_and_keeps_the_one_before() {
     let product = Product::start().await;
-    for secret in ROTATED {
+    for secret in &rotated() {
         let before = product.labels(secret).await;
         let first = product.value(secret);
         let version = product.rotate(secret).await;
@@ -101,9 +108,10 @@ async fn a_rotation_makes_a_new_key_current_and_keeps_the_one_before() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_rotate_by_themselves() {
     let product = Product::start().await;
-    let first = ROTATED.map(|secret| product.value(secret));
+    let rotated = rotated();
+    let first: Vec<_> = rotated.iter().map(|secret| product.value(secret)).collect();
     product.advance(SignedDuration::from_hours(24 * 91)).await;
-    for (secret, first) in ROTATED.iter().zip(first) {
+    for (secret, first) in rotated.iter().zip(first) {
         assert_ne!(product.value(secret), first, "{secret}");
     }
 }
@@ -123,7 +131,7 @@ async fn nothing_that_people_hold_stops_working() {
     }
     let page = product.get("/v1/devices?limit=1", &access).await;
     let next = format!("/v1/devices?limit=1&cursor={}", page.text("/next_cursor"));
-    for secret in ROTATED {
+    for secret in &rotated() {
         product.rotate(secret).await;
     }
     // the instances have not noticed; then they have
@@ -166,7 +174,7 @@ async fn instances_that_know_different_keys_serve_one_person() {
         product.post_as("/v1/devices", &access, &json!({ "platform": "fcm", "token": token })).await;
     }
     product.get("/v1/devices", &access).await;
-    for secret in ROTATED {
+    for secret in &rotated() {
         product.rotate(secret).await;
     }
     let (auth, devices) = (product.instance("api-auth").await, product.instance("api-devices").await);

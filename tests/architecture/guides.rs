@@ -83,7 +83,7 @@ fn metrics(templates: &BTreeMap<String, Template>) -> BTreeSet<String> {
     written.chain(counted).map(str::to_owned).collect()
 }
 
-fn runbook(page: &str, templates: &BTreeMap<String, Template>) -> Vec<String> {
+pub(crate) fn runbook(page: &str, templates: &BTreeMap<String, Template>) -> Vec<String> {
     let headings = page.lines().filter_map(|line| line.strip_prefix("### "));
     let told: BTreeSet<String> = headings.flat_map(in_backticks).collect();
     let secrets = ids(templates, &["AWS::SecretsManager::Secret"]);

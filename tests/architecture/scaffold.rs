@@ -1,11 +1,11 @@
-//! What `cargo xtask new-function` writes holds to every rule from the start.
+//! What `cargo xtask new-function` and `new-secret` write holds to every rule from the start.
 
 use std::{collections::BTreeMap, fs};
 
 use system_tests::template::{Template, repository};
-use xtask::new_function::NewFunction;
+use xtask::{new_function::NewFunction, new_secret::NewSecret};
 
-use crate::{assert_none, events_and_queues, functions, operations, policies, protection};
+use crate::{assert_none, events_and_queues, functions, guides, operations, policies, protection, rotation};
 
 #[test]
 fn a_new_function_of_each_kind_holds_to_the_rules() {
@@ -43,4 +43,21 @@ fn a_new_function_of_each_kind_holds_to_the_rules() {
     assert_none(&policies::resource_policies(&template));
     assert_none(&events_and_queues::queues(&template));
     assert_none(&events_and_queues::rules(&template, &events_and_queues::catalogue()));
+}
+
+#[test]
+fn a_new_key_holds_to_the_rules() {
+    let secret = NewSecret::new("export-link", "links to exports are signed with").unwrap();
+    let files = secret.into_files(|file| Ok(fs::read_to_string(repository().join(file))?)).unwrap();
+    let text = |file: &str| {
+        let changed = files.iter().find(|(name, _)| *name == file).map(|(_, text)| text.clone());
+        changed.unwrap_or_else(|| fs::read_to_string(repository().join(file)).unwrap())
+    };
+    let template = Template::joined(&text("template.yaml"), &|file| Ok(text(file)));
+    assert!(rotation::keys(&template).contains(&"ExportLinkSecret"));
+    assert_none(&rotation::rotation(&template));
+    assert_none(&protection::at_rest(&template));
+    assert_none(&policies::functions(&template));
+    let templates = [("template.yaml".to_owned(), template)].into();
+    assert_none(&guides::runbook(&text("docs/runbook.md"), &templates));
 }

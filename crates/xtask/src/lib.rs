@@ -14,6 +14,7 @@ pub mod generate;
 pub mod invoke;
 pub mod mutants;
 pub mod new_function;
+pub mod new_secret;
 pub mod operate;
 pub mod process;
 pub mod sbom;

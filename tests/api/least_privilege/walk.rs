@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     known,
     product::Product,
+    rotation::rotated,
     samples::{know_the_samples, samples},
 };
 
@@ -96,7 +97,7 @@ async fn refused_mails(product: &Product) {
 }
 
 async fn rotations(product: &Product) {
-    for secret in ["SessionSecret", "LinkSecret", "CursorSecret"] {
+    for secret in rotated() {
         let rotated = product.local_post(&format!("/secrets/{secret}/rotate"), &json!({})).await;
         assert!(rotated["version"].is_string(), "{rotated}");
     }
