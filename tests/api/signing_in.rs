@@ -272,3 +272,17 @@ async fn no_log_on_the_way_can_hold_the_token_of_a_link() {
     let methods = api.property("MethodSettings").as_array().unwrap();
     assert!(methods.iter().all(|method| method["DataTraceEnabled"] == false), "{methods:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_device_of_a_session_that_ended_is_listed_no_more() {
+    let product = Product::start().await;
+    let (phone, _) = product.owner(ADA, "acme").await;
+    product.advance(SignedDuration::from_secs(1)).await;
+    let desk = product.sign_in(ADA).await.text("/access_token");
+    let device = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
+    assert_eq!(product.post_as("/v1/devices", &phone, &device).await.status, StatusCode::CREATED);
+    let listed = async || product.get("/v1/devices", &desk).await.body["items"].as_array().unwrap().len();
+    assert_eq!(listed().await, 1);
+    assert_eq!(product.post_as("/v1/auth/sign-out", &phone, &json!({})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(listed().await, 0, "nothing has to happen in the organization for that");
+}

@@ -8,7 +8,7 @@ mod permission;
 pub use level::{AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 
-use std::{marker::PhantomData, ops::Deref};
+use std::{collections::BTreeSet, marker::PhantomData, ops::Deref, sync::Arc};
 
 use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, UserId};
 
@@ -24,6 +24,8 @@ pub struct Principal {
     pub email: Email,
     /// The session the call was made with.
     pub session_id: SessionId,
+    /// The person's sessions that have not ended.
+    pub live_sessions: Arc<BTreeSet<SessionId>>,
     /// The person's place in the session's organization, where it is in one.
     pub actor: Option<Actor>,
 }

@@ -76,7 +76,7 @@ impl Account {
         if schedule == self.schedule(now, rules) {
             return Changes::new();
         }
-        Changes::new().set(Key::Gate(self.tenant()), "access", &schedule)
+        Changes::new().set(&Key::Gate(self.tenant()), "access", &schedule)
     }
 
     /// What others are told when what we know from Stripe changes from this to `next`, in this order.

@@ -80,7 +80,8 @@ catalogue! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The session.
         session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// Why: `signed_out`, or `refresh_token_reused` when an old refresh token came back, a sign of theft.
+        /// Why: `signed_out`; `too_many_sessions` when it made room for a new one; `refresh_token_reused`
+        /// when an old refresh token came back, a sign of theft.
         reason: String = "signed_out",
     }
     /// An organization came to be.

@@ -1,9 +1,10 @@
-use std::{marker::PhantomData, net::IpAddr};
+use std::{collections::BTreeSet, marker::PhantomData, net::IpAddr, sync::Arc};
 
 use access::{Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, header, request::Parts};
+use primitives::SessionId;
 use table::{Cause, Consistency};
 
 use crate::{edge::Edge, problem::Problem, refusal::Refusal};
@@ -127,6 +128,8 @@ async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal,
 pub struct Member<P, L> {
     /// Who, in which organization, with the permission.
     pub permit: Permit<P>,
+    /// The person's sessions that have not ended.
+    pub live_sessions: Arc<BTreeSet<SessionId>>,
     /// From where.
     pub client: Client,
     open: PhantomData<L>,
@@ -150,7 +153,7 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for Member<P, L> {
         if permitted.is_err() && seen.actor.is_some() && consistency(parts) == Consistency::Eventual {
             permitted = permit::<P, L>(&principal(parts, Consistency::Strong).await?);
         }
-        Ok(Self { permit: permitted?, client, open: PhantomData })
+        Ok(Self { permit: permitted?, live_sessions: seen.live_sessions, client, open: PhantomData })
     }
 }
 

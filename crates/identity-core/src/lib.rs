@@ -15,4 +15,4 @@ pub use link::LinkKey;
 pub use live::live_sessions;
 pub use policy::Policy;
 pub use session::Session;
-pub use user::{EmailOwner, EndedSession, MembershipSummary, User, memberships, of_user};
+pub use user::{EmailOwner, Life, MOST_SESSIONS, MembershipSummary, User, memberships, of_user, sessions_of};

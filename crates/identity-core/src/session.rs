@@ -3,9 +3,12 @@ use primitives::{MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, 
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
+#[cfg(doc)]
+use crate::User;
 use crate::{MembershipSummary, Policy};
 
-/// A session of a person: from a login to its end, through all of its refresh tokens.
+/// A session of a person: from a login to its end, through all of its refresh tokens. It is deleted when it
+/// ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Whose it is.
@@ -28,8 +31,6 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it ends, however much it is used.
     pub valid_until: Timestamp,
-    /// When somebody ended it.
-    pub revoked_at: Option<Timestamp>,
     /// The organization that it is in.
     pub org_id: Option<OrgId>,
     /// The person's membership there.
@@ -65,7 +66,6 @@ impl Session {
             moved_at: None,
             created_at: now,
             valid_until: now + SignedDuration::from_secs(policy.session_seconds),
-            revoked_at: None,
             org_id: None,
             member_id: None,
             version: 0,
@@ -105,27 +105,14 @@ impl Session {
         (self.org_id, self.member_id) == (Some(membership.org_id), Some(membership.member_id))
     }
 
-    /// The same, ended.
-    #[must_use]
-    pub fn revoked(mut self, now: Timestamp) -> Self {
-        self.revoked_at = Some(now);
-        self
-    }
-
-    /// Whether it can still be used: not over, and not idle for too long.
-    pub fn is_alive(&self, policy: &Policy, now: Timestamp) -> bool {
-        let idle_until = self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds);
-        !self.is_over(now) && now < idle_until
-    }
-
-    /// Whether somebody ended it, or its last day is over. One that is merely idle is not.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_some() || now >= self.valid_until
+    /// Whether it was not idle for too long. Whether it has ended, the person's item knows: [`User::has`].
+    pub fn is_in_use(&self, policy: &Policy, now: Timestamp) -> bool {
+        now < self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds)
     }
 
     /// Whether nothing has become of it since its first pair of tokens.
     pub fn is_untouched(&self) -> bool {
-        self.generation == 0 && self.moved_at.is_none() && self.revoked_at.is_none()
+        self.generation == 0 && self.moved_at.is_none()
     }
 
     /// When a refresh token was replaced that is so many generations old, if that is remembered.

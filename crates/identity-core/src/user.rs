@@ -1,7 +1,20 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use access::{Role, Tenant};
 use primitives::{Email, MemberId, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Item, Key, Query, StoreError, Table};
+use table::{Item, Key, Query, Roster, StoreError, Table};
+
+use crate::Session;
+
+/// How many sessions a person may have; one more, and the oldest ends.
+pub const MOST_SESSIONS: usize = 25;
+
+/// The sessions that a person has, as a part of the person's item: what is not in it has ended, however it
+/// did.
+pub fn sessions_of(user_id: UserId) -> Roster {
+    Roster::within(Key::User(user_id), "live", MOST_SESSIONS)
+}
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,20 +27,21 @@ pub struct User {
     pub created_at: Timestamp,
     /// The organization that the person chose last.
     pub last_org_id: Option<OrgId>,
-    /// Tokens and sessions from before are void.
-    pub sessions_valid_after: Option<Timestamp>,
-    /// Sessions that ended so recently that access tokens of theirs may still be about.
-    #[serde(default)]
-    pub ended_sessions: Vec<EndedSession>,
+    /// The person's sessions: [`sessions_of`].
+    live: BTreeMap<SessionId, Life>,
     #[serde(default)]
     version: u64,
 }
 
-/// A session that ended before its access tokens did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndedSession {
-    session_id: SessionId,
-    until: Timestamp,
+/// From when until when a session may live: seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Life(i64, i64);
+
+impl Life {
+    /// That of this session.
+    pub fn of(session: &Session) -> Self {
+        Self(session.created_at.as_second(), session.valid_until.as_second())
+    }
 }
 
 impl Item for User {
@@ -41,32 +55,36 @@ impl Item for User {
 }
 
 impl User {
-    /// Somebody new.
-    pub fn new(user_id: UserId, email: Email, now: Timestamp) -> Self {
+    /// Somebody new, who signs in for the first time.
+    pub fn new(email: Email, session: &Session) -> Self {
         Self {
-            user_id,
+            user_id: session.user_id,
             email,
-            created_at: now,
+            created_at: session.created_at,
             last_org_id: None,
-            sessions_valid_after: None,
-            ended_sessions: Vec::new(),
+            live: BTreeMap::from([(session.session_id, Life::of(session))]),
             version: 0,
         }
     }
 
-    /// The person without this session: its access tokens are void until the last of them has expired by
-    /// itself.
-    #[must_use]
-    pub fn without(mut self, session_id: SessionId, until: Timestamp, now: Timestamp) -> Self {
-        self.ended_sessions.retain(|ended| ended.until > now && ended.session_id != session_id);
-        self.ended_sessions.push(EndedSession { session_id, until });
-        self
+    /// Whether this is a session of the person's that nobody has ended, and whose last day is not over.
+    pub fn has(&self, session_id: SessionId, now: Timestamp) -> bool {
+        self.live.get(&session_id).is_some_and(|Life(_, until)| now.as_second() < *until)
     }
 
-    /// Whether a token or a session of this time still counts, as far as the person's item says.
-    pub fn accepts(&self, session_id: SessionId, issued_at: Timestamp) -> bool {
-        let ended = self.ended_sessions.iter().any(|ended| ended.session_id == session_id);
-        !ended && self.sessions_valid_after.is_none_or(|after| issued_at > after)
+    /// The sessions that [`User::has`].
+    pub fn sessions(&self, now: Timestamp) -> BTreeSet<SessionId> {
+        self.live.keys().copied().filter(|session_id| self.has(*session_id, now)).collect()
+    }
+
+    /// The sessions that are to end when one more begins, the oldest first: none while there is room.
+    pub fn surplus(&self) -> Vec<SessionId> {
+        if self.live.len() < MOST_SESSIONS {
+            return Vec::new();
+        }
+        let mut sessions: Vec<_> = self.live.iter().collect();
+        sessions.sort_by_key(|(session_id, life)| (**life, **session_id));
+        sessions.into_iter().map(|(session_id, _)| *session_id).collect()
     }
 }
 

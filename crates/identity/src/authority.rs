@@ -131,11 +131,13 @@ impl Authority {
         }
         let mut found = self.0.table.get_many(&keys, consistency).await?;
         let user: User = found.take(&Key::User(claims.sub))?.ok_or(AuthenticationError::SessionEnded)?;
-        if !user.accepts(claims.sid, claims.issued_at()) {
+        let now = self.0.table.clock().now();
+        let live_sessions = Arc::new(user.sessions(now));
+        if !live_sessions.contains(&claims.sid) {
             return Err(AuthenticationError::SessionEnded);
         }
         let User { user_id, email, .. } = user;
-        let mut principal = Principal { user_id, email, session_id: claims.sid, actor: None };
+        let mut principal = Principal { user_id, email, session_id: claims.sid, live_sessions, actor: None };
         if let (Some((tenant, member_id)), Some((member, gate))) = (membership, place) {
             let facts = (found.take::<MembershipFacts>(&member)?, found.take::<Gate>(&gate)?);
             if let (Some(membership), Some(gate)) = facts {
@@ -145,7 +147,6 @@ impl Authority {
                 }
                 let is_there = gate.org_id == Some(tenant.org_id()) && gate.deleted_at.is_none();
                 if membership.user_id == user_id && is_there {
-                    let now = self.0.table.clock().now();
                     // how much an organization may use that nobody said it of, is nothing
                     let level = gate.access.map_or(AccessLevel::Suspended, |access| access.at(now));
                     principal.actor = Some(Actor {

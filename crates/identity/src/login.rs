@@ -1,12 +1,17 @@
+use std::time::Duration;
+
 use events::{MagicLinkRequested, NewEvent, SessionStarted, UserCreated};
-use identity_core::{EmailOwner, LinkKey, MembershipSummary, Policy, Session, User, of_user};
-use primitives::{Email, Ids, LoginId, Secret, SessionId, Timestamp, UserId};
+use identity_core::{
+    EmailOwner, Life, LinkKey, MembershipSummary, Policy, Session, User, of_user, sessions_of,
+};
+use primitives::{Email, Ids, LoginId, OrgId, Secret, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Attempt, Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     IdentityError, Issuer, LoginHistory, OpenedProof, SessionTokens,
     history::{KnownNetwork, RecentLogins},
+    session::ended,
 };
 
 /// One attempt to log in: from the request of a magic link to its use.
@@ -95,7 +100,7 @@ pub async fn verify_login(
     proof: &OpenedProof,
 ) -> Result<SessionTokens, IdentityError> {
     let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
-    let verify = |_| async {
+    let verify = |attempt: Attempt| async move {
         let now = table.clock().now();
         let login: Option<Login> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
         let login = login.ok_or(IdentityError::LoginFailed)?;
@@ -111,7 +116,7 @@ pub async fn verify_login(
             None => {}
         }
         let network = KnownNetwork::of(&login.email, network, policy, now);
-        start(table, issuer, policy, login, &network).await
+        start(table, issuer, policy, login, &network, attempt.before()).await
     };
     table.decide(cause, verify).await
 }
@@ -122,46 +127,69 @@ async fn start(
     policy: &Policy,
     mut login: Login,
     network: &KnownNetwork,
+    attempts: u32,
 ) -> Result<Decision<SessionTokens, IdentityError>, IdentityError> {
     let now = table.clock().now();
     let owner: Option<EmailOwner> =
         table.get(&Key::EmailOwner(login.email.clone()), Consistency::Strong).await?;
-    let (user, mut changes) = match owner {
+    let user: Option<User> = match &owner {
         Some(owner) => {
-            let key = Key::User(owner.user_id);
-            let user: Option<User> = table.get(&key, Consistency::Strong).await?;
-            let user = user.ok_or(IdentityError::MissingUser)?;
-            // whoever is deleted or suspended meanwhile gets no session
-            let unchanged = Changes::new().require(key, Condition::VersionIs(user.version()));
-            (user, unchanged)
+            let user = table.get(&Key::User(owner.user_id), Consistency::Strong).await?;
+            Some(user.ok_or(IdentityError::MissingUser)?)
         }
-        None => create_user(table, &login, now),
+        None => None,
     };
-    let memberships: Vec<MembershipSummary> = table.first(&of_user(user.user_id).strong(), 100).await?;
-    let session =
-        Session::begin(user.user_id, table.ids().next(), policy, now).within(home(&memberships, &user));
-    login.used = Some(Used { user_id: user.user_id, session_id: session.session_id });
+    let user_id = user.as_ref().map_or_else(|| table.ids().next(), |user| user.user_id);
+    let memberships: Vec<MembershipSummary> = table.first(&of_user(user_id).strong(), 100).await?;
+    let home = home(&memberships, user.as_ref().and_then(|user| user.last_org_id));
+    let session = Session::begin(user_id, table.ids().next(), policy, now).within(home);
+    let place = match &user {
+        Some(user) => join(user, &session, attempts),
+        None => create_user(&login.email, &session),
+    };
+    login.used = Some(Used { user_id, session_id: session.session_id });
     let tokens = issuer.tokens(&session, policy, now)?;
-    let event = SessionStarted { user_id: user.user_id, session_id: session.session_id };
+    let event = SessionStarted { user_id, session_id: session.session_id };
     let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
-    changes = changes.replace(&login).create(&session).overwrite(network).publish(event);
-    Ok(Decision::commit(changes, tokens))
+    let changes = place.replace(&login).create(&session).overwrite(network).publish(event);
+    Ok(Decision::commit(changes, tokens).crowded(&Key::User(user_id), MANY_IN_THE_WAY))
 }
 
-fn create_user(table: &Table, login: &Login, now: Timestamp) -> (User, Changes) {
-    let user = User::new(table.ids().next(), login.email.clone(), now);
-    let owner = EmailOwner::new(login.email.clone(), user.user_id);
+/// In how long those come back who want the place of the same session.
+const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
+
+/// The session as one of the person's, in the place of the oldest where there is no room. Whoever is deleted
+/// or suspended meanwhile has no list of sessions that one could join.
+fn join(user: &User, session: &Session, attempts: u32) -> Changes {
+    let (sessions, id, life) = (sessions_of(user.user_id), session.session_id.to_string(), Life::of(session));
+    // many at once want the place of the same one: after that it is one of the few oldest
+    let few = 4_usize.saturating_pow(attempts);
+    let surplus = user.surplus();
+    let [random] = primitives::random_secret::<1>();
+    match surplus.get(usize::from(random) % few.min(surplus.len()).max(1)) {
+        Some(oldest) => {
+            let place = sessions.replace(&oldest.to_string(), &id, &life);
+            // of one that is over nobody needs to hear
+            let is_over = !user.has(*oldest, session.created_at);
+            if is_over { place } else { place.and(ended(user.user_id, *oldest, "too_many_sessions")) }
+        }
+        None => sessions.add(&id, &life),
+    }
+}
+
+fn create_user(email: &Email, session: &Session) -> Changes {
+    let user = User::new(email.clone(), session);
+    let owner = EmailOwner::new(email.clone(), user.user_id);
     let event = UserCreated { user_id: user.user_id, email: user.email.clone() };
     let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
-    let changes = Changes::new().create(&user).create(&owner).publish(event);
-    (user, changes)
+    Changes::new().create(&user).create(&owner).publish(event)
 }
 
 /// The organization that a new session begins in: the only one, or the one chosen last.
-fn home<'a>(memberships: &'a [MembershipSummary], user: &User) -> Option<&'a MembershipSummary> {
+fn home(memberships: &[MembershipSummary], last_org_id: Option<OrgId>) -> Option<&MembershipSummary> {
     match memberships {
         [only] => Some(only),
-        several => several.iter().find(|membership| Some(membership.org_id) == user.last_org_id),
+        several => several.iter().find(|membership| Some(membership.org_id) == last_org_id),
     }
 }
 

@@ -4,8 +4,8 @@ use access::{Principal, Tenant};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{NewEvent, SessionRevoked};
-use identity_core::{MembershipSummary, Policy, Session, User, derive, mac, same};
-use primitives::{Keys, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId};
+use identity_core::{MembershipSummary, Policy, Session, User, derive, mac, same, sessions_of};
+use primitives::{Keys, OrgId, Secret, SessionId, Timestamp, UserId};
 use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 use uuid::Uuid;
 
@@ -172,7 +172,7 @@ fn standing(
     let made_by =
         |key: &SessionKey| same(key.refresh_token(session, shown.generation).as_bytes(), token.as_bytes());
     let genuine = keys.iter().any(made_by);
-    if !genuine || !session.is_alive(policy, now) {
+    if !genuine || !session.is_in_use(policy, now) {
         return Standing::Void;
     }
     let Some(generations) = session.generation.checked_sub(shown.generation) else { return Standing::Void };
@@ -201,9 +201,11 @@ pub async fn refresh(
     let shown = Shown::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
     let refresh = |_| async {
         let now = table.clock().now();
-        let found = load(table, shown.user_id, shown.session_id).await?;
-        let (session, user) = found.ok_or(IdentityError::InvalidRefreshToken)?;
-        if !user.accepts(session.session_id, session.created_at) {
+        let keys = [Key::Session(shown.user_id, shown.session_id), Key::User(shown.user_id)];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let session: Session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
+        let user: User = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
+        if !user.has(session.session_id, now) {
             return Err(IdentityError::InvalidRefreshToken);
         }
         Ok(match standing(&session, token, &shown, &issuer.keys, policy, now) {
@@ -215,30 +217,16 @@ pub async fn refresh(
                 Decision::commit(Changes::new().replace(&rotated), Some(tokens))
             }
             // the end of the session is stored, and nobody gets tokens
-            Standing::Stolen => {
-                Decision::commit(end(session, user, policy, "refresh_token_reused", now), None)
-            }
+            Standing::Stolen => end(session.user_id, session.session_id, "refresh_token_reused", None),
         })
     };
     table.decide(cause, refresh).await?.ok_or(IdentityError::InvalidRefreshToken)
 }
 
 /// Ends the session that the call was made with. Doing it twice is no error.
-pub async fn sign_out(
-    table: &Table,
-    policy: &Policy,
-    cause: &Cause,
-    principal: &Principal,
-) -> Result<(), IdentityError> {
-    let sign_out = |_| async {
-        let now = table.clock().now();
-        let found = load(table, principal.user_id, principal.session_id).await?;
-        Ok(match found.filter(|(session, _)| session.revoked_at.is_none()) {
-            Some((session, user)) => Decision::commit(end(session, user, policy, "signed_out", now), ()),
-            None => Decision::done(()),
-        })
-    };
-    table.decide(cause, sign_out).await
+pub async fn sign_out(table: &Table, cause: &Cause, principal: &Principal) -> Result<(), IdentityError> {
+    let Principal { user_id, session_id, .. } = *principal;
+    table.decide(cause, |_| async { Ok(end(user_id, session_id, "signed_out", ())) }).await
 }
 
 /// Takes the session into another organization of the person's. Where it is there already, it gives the pair
@@ -258,10 +246,10 @@ pub async fn switch_org(
             [Key::User(principal.user_id), Key::Session(principal.user_id, principal.session_id), place];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let [user, session, place] = keys;
-        let mut user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
+        let user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
         let session: Session = found.take(&session)?.ok_or(IdentityError::InvalidRefreshToken)?;
         let membership: MembershipSummary = found.take(&place)?.ok_or(IdentityError::NotAMember)?;
-        if !session.is_alive(policy, now) {
+        if !user.has(session.session_id, now) || !session.is_in_use(policy, now) {
             return Err(IdentityError::InvalidRefreshToken);
         }
         if session.is_within(&membership) {
@@ -271,37 +259,36 @@ pub async fn switch_org(
         let tokens = issuer.tokens(&session, policy, now)?;
         let mut changes = Changes::new().replace(&session);
         if user.last_org_id != Some(org_id) {
-            user.last_org_id = Some(org_id);
-            changes = changes.replace(&user);
+            changes = changes.set(&user.key(), "last_org_id", &org_id);
         }
         Ok(Decision::commit(changes, tokens))
     };
     table.decide(cause, switch).await
 }
 
-async fn load(
-    table: &Table,
+/// Ends a session, once: whoever finds it ended has nothing to do. Nothing else may be in the changes.
+fn end<O: Clone>(
     user_id: UserId,
     session_id: SessionId,
-) -> Result<Option<(Session, User)>, IdentityError> {
-    let keys = [Key::Session(user_id, session_id), Key::User(user_id)];
-    let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    let Some(session) = found.take(&keys[0])? else { return Ok(None) };
-    let user = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
-    Ok(Some((session, user)))
+    reason: &str,
+    output: O,
+) -> Decision<O, IdentityError> {
+    let sessions = sessions_of(user_id);
+    let changes = ended(user_id, session_id, reason).and(sessions.remove(&session_id.to_string(), 0));
+    Decision::commit(changes, output.clone()).unless(sessions.key(), Ok(output))
 }
 
-fn end(session: Session, user: User, policy: &Policy, reason: &str, now: Timestamp) -> Changes {
-    let tokens_until = now + SignedDuration::from_secs(policy.access_token_seconds);
-    let user = user.without(session.session_id, tokens_until, now);
-    let session = session.revoked(now);
-    let event = SessionRevoked {
-        user_id: session.user_id,
-        session_id: session.session_id,
-        reason: reason.to_owned(),
-    };
-    Changes::new()
-        .publish(NewEvent::new(None, &session.session_id, session.next_version(), &event))
-        .replace(&session)
-        .replace(&user)
+/// All that the end of a session means but its place among the person's: whoever takes it off that list adds
+/// this. What is not on the list has ended, so that its item need not be looked at.
+pub(crate) fn ended(user_id: UserId, session_id: SessionId, reason: &str) -> Changes {
+    let event = SessionRevoked { user_id, session_id, reason: reason.to_owned() };
+    Changes::new().remove(Key::Session(user_id, session_id)).publish(NewEvent::new(
+        None,
+        &session_id,
+        LAST_OF_A_SESSION,
+        &event,
+    ))
 }
+
+/// The place of a session's end in its history, behind its beginning, which is 1. Nothing else in it is told.
+const LAST_OF_A_SESSION: u64 = 2;

@@ -228,6 +228,7 @@ impl Registration {
     /// make some is gone.
     pub(crate) fn lacks_room(&self, attempt: &Attempt) -> bool {
         self.known.is_none()
+            && self.listed.is_some()
             && attempt.failed(roster(self.user_id).key())
             && !attempt.failed(&Key::DeviceToken(self.token_hash.clone()))
     }
@@ -280,6 +281,7 @@ impl Registration {
                 let room = roster.replace(&oldest.device_id.to_string(), &id, &since);
                 orphaned(changes.and(gone(&oldest, "replaced")).and(room), &oldest, owner, self.now)
             }
+            None if self.listed.is_none() => (changes.and(roster.first(&id, &since)), None),
             None => (changes.and(roster.add(&id, &since)), None),
         };
         let was_nobodys = self.owner.as_ref().is_none_or(|owner| owner.free_from.is_some());

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use events::DevicePlatform;
 use primitives::{DeviceId, Limit, Page, SessionId, UserId};
@@ -227,15 +227,18 @@ impl Devices {
         Ok(self.table.get(&key, Consistency::Strong).await?)
     }
 
-    /// One page of the person's devices, oldest first.
+    /// One page of the person's devices that are told something, oldest first: those of sessions that live.
+    /// The others are removed at the next event.
     pub async fn list(
         &self,
         cursors: &dyn CursorKeys,
-        user_id: UserId,
+        (user_id, live): (UserId, &BTreeSet<SessionId>),
         limit: Limit,
         cursor: Option<&str>,
     ) -> Result<Page<Device>, DeviceError> {
-        Ok(self.table.page(&of_user(user_id), limit, cursor, cursors).await?)
+        let mut page = self.table.page(&of_user(user_id), limit, cursor, cursors).await?;
+        page.items.retain(|device: &Device| device.session_id.is_some_and(|session| live.contains(&session)));
+        Ok(page)
     }
 
     /// Removes a device of the person: it is told nothing more. One that is not there needs no removal, so

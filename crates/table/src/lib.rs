@@ -3,9 +3,9 @@
 //!
 //! Owns every key attribute and every call to `DynamoDB`. It must not know what the items mean.
 
-mod caps;
 mod cursor;
 mod decide;
+mod edit;
 mod error;
 mod idempotency;
 mod item;
@@ -16,11 +16,12 @@ mod outbox_part;
 mod query;
 mod rate_limit;
 mod retry;
+mod roster;
 mod store;
+mod tally;
 mod transaction;
 mod usage;
 
-pub use caps::{Listed, Roster, Tally};
 pub use cursor::{CursorKey, CursorKeys};
 pub use decide::{Attempt, Decision, Keep};
 pub use error::{CommitError, StoreError};
@@ -33,7 +34,9 @@ pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
 pub use retry::{pause, time_left, within_deadline};
+pub use roster::{Listed, Roster};
 pub use store::{Consistency, Table};
+pub use tally::Tally;
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     Item, Key,
-    caps::Edit,
+    edit::Edit,
     error::{CommitError, StoreError},
     idempotency::{Claim, StoredAnswer, completion},
     item::{Attributes, attributes, key_attributes, number},
@@ -116,14 +116,26 @@ impl Changes {
 
     /// Sets one attribute of an item, whatever was there, for a part of it that one domain alone decides
     /// about. The condition that makes it right is another operation's of the same changes.
-    pub fn set(mut self, key: Key, attribute: &'static str, value: &impl Serialize) -> Self {
-        match serde_dynamo::to_attribute_value(value) {
-            Ok(value) => self.operation(key, None, Effect::Edit(Edit::set(attribute, value))),
-            Err(error) => {
-                self.error = self.error.or(Some(StoreError::shape(&key, error)));
-                self
-            }
+    pub fn set(self, key: &Key, attribute: &'static str, value: &impl Serialize) -> Self {
+        let names = [("#attribute", attribute)];
+        let value = serde_dynamo::to_attribute_value(value);
+        let edit =
+            value.map(|value| Edit::new("SET #attribute = :value", None, &names, vec![(":value", value)]));
+        match edit {
+            Ok(edit) => self.and(edit.of(key)),
+            Err(error) => self.and(Self::failed(StoreError::shape(key, error))),
         }
+    }
+
+    /// Deletes an item whatever it says. The condition that makes it right is another operation's of the same
+    /// changes.
+    pub fn remove(self, key: Key) -> Self {
+        self.operation(key, None, Effect::Delete)
+    }
+
+    /// What cannot be written down: committing it gives this error.
+    pub(crate) fn failed(error: StoreError) -> Self {
+        Self { error: Some(error), ..Self::default() }
     }
 
     /// Publishes the event, and writes the audit row about it. Behind those of the same history that were
@@ -161,13 +173,10 @@ impl Changes {
         self.operations.is_empty() && self.events.is_empty() && self.answer.is_none()
     }
 
-    fn put<T: Item>(mut self, item: &T, condition: Option<Condition>) -> Self {
+    fn put<T: Item>(self, item: &T, condition: Option<Condition>) -> Self {
         match attributes(item) {
             Ok(attributes) => self.operation(item.key(), condition, Effect::Put(attributes)),
-            Err(error) => {
-                self.error = self.error.or(Some(error));
-                self
-            }
+            Err(error) => self.and(Self::failed(error)),
         }
     }
 

@@ -135,9 +135,11 @@ async fn list(table: &Table, user_id: UserId, most: usize) -> Result<(), CommitE
         let changes = if roster.is_full(listed.as_ref()) {
             let oldest = things(table, user_id).await.into_iter().next().unwrap();
             let gone = Thing { user_id, device_id: oldest.parse().unwrap(), version: 1 };
-            roster.replace(&oldest, &id, "new").delete(&gone)
+            roster.replace(&oldest, &id, &"new").delete(&gone)
+        } else if listed.is_none() {
+            roster.first(&id, &"new")
         } else {
-            roster.add(&id, "new")
+            roster.add(&id, &"new")
         };
         Ok(Decision::commit(changes.create(&new), ()))
     };
@@ -172,15 +174,29 @@ async fn a_roster_keeps_its_floor_and_knows_what_is_in_it() {
         let table = &table;
         async move { table.commit(&cause(), changes).await.is_ok() }
     };
-    assert!(commit(roster.add("a", "x")).await);
-    assert!(!commit(roster.add("a", "x")).await, "twice the same");
+    for too_soon in
+        [roster.add("a", &"x"), roster.remove("a", 0), roster.replace("b", "a", &"x"), roster.clear()]
+    {
+        assert!(!commit(too_soon).await, "there is no list yet");
+    }
+    assert!(commit(roster.first("a", &"x")).await);
+    assert!(!commit(roster.first("b", &"x")).await, "a list begins once");
+    assert!(!commit(roster.add("a", &"x")).await, "twice the same");
     assert!(!commit(roster.remove("a", 1)).await, "the last one stays");
-    assert!(commit(roster.add("b", "x")).await);
-    assert!(!commit(roster.replace("c", "d", "x")).await, "what is not there makes no room");
+    assert!(commit(roster.add("b", &"x")).await);
+    assert!(!commit(roster.replace("c", "d", &"x")).await, "what is not there makes no room");
+    assert!(!commit(roster.replace("a", "b", &"x")).await, "what is there already needs none");
     assert!(commit(roster.remove("a", 1)).await);
     assert!(!commit(roster.remove("a", 0)).await, "a second time");
     let listed = listed(&table, ada).await.unwrap();
     assert!(listed.contains("b") && listed.len() == 1 && !listed.is_empty());
+    assert!(commit(roster.clear()).await);
+    assert!(has_an_empty_list(&table, ada).await);
+    assert!(commit(roster.add("c", &"x")).await, "an empty list is one");
+}
+
+async fn has_an_empty_list(table: &Table, user_id: UserId) -> bool {
+    listed(table, user_id).await.unwrap().is_empty()
 }
 
 #[tokio::test]
@@ -188,7 +204,7 @@ async fn a_change_whose_answer_is_lost_counts_once() {
     let (database, lost) = (Database::start().await, LostAnswers::default());
     let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
     let ada = Ids::unguessable();
-    let changes = Changes::new().and(tally(ada, 5).add(1)).and(roster(ada, 5).add("a", "x"));
+    let changes = Changes::new().and(tally(ada, 5).add(1)).and(roster(ada, 5).first("a", &"x"));
     table.commit(&cause(), changes).await.unwrap();
     assert_eq!(lost.operations(), ["TransactWriteItems"]);
     assert_eq!(number(&table, ada).await, 1);
@@ -204,7 +220,7 @@ async fn a_crash_at_the_commit_counts_all_of_it_or_nothing_and_a_repetition_coun
         let new = Thing { user_id: ada, device_id: new, version: 0 };
         let change = || {
             let id = new.device_id.to_string();
-            Changes::new().create(&new).and(tally(ada, 5).add(1)).and(roster(ada, 5).add(&id, "x"))
+            Changes::new().create(&new).and(tally(ada, 5).add(1)).and(roster(ada, 5).first(&id, &"x"))
         };
         assert!(crashes.run(0, moment, table.commit(&cause(), change())).await.is_none());
         let again = table.commit(&cause(), change()).await;

@@ -59,7 +59,7 @@ pub(crate) async fn sign_out(
 ) -> Result<StatusCode, Problem> {
     match caller {
         Ok(caller) => {
-            identity::sign_out(&api.table, &api.policy, &caller.cause(), &caller.principal).await?;
+            identity::sign_out(&api.table, &caller.cause(), &caller.principal).await?;
             Ok(StatusCode::NO_CONTENT)
         }
         Err(problem) if problem.code() == "session_ended" => Ok(StatusCode::NO_CONTENT),

@@ -85,7 +85,13 @@ fn sessions() -> Authenticate {
             let level = AccessLevel::ExportOnly;
             let actor = |role| Actor { org_id, member_id, user_id, session_id, role, level };
             let email = "ada@example.com".parse().unwrap();
-            Ok(Principal { user_id, email, session_id, actor: role.map(actor) })
+            Ok(Principal {
+                user_id,
+                email,
+                session_id,
+                live_sessions: Arc::default(),
+                actor: role.map(actor),
+            })
         })
     })
 }

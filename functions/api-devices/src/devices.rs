@@ -163,7 +163,7 @@ async fn register_device(
     Ok(api.devices.register(&member.cause(), &api.applications, person, &new, &keep).await?)
 }
 
-/// The caller's devices, oldest first, a page at a time.
+/// The caller's devices whose sessions have not ended, oldest first, a page at a time.
 #[utoipa::path(
     get, path = "/v1/devices", tag = "Devices", operation_id = "listDevices",
     security(("access_token" = [])),
@@ -180,7 +180,7 @@ pub(crate) async fn list(
     Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
     let (person, limit, cursor) = (member.permit.user_id, which.limit, which.cursor.as_deref());
-    let page = api.devices.list(&*api.cursors, person, limit, cursor).await;
+    let page = api.devices.list(&*api.cursors, (person, &member.live_sessions), limit, cursor).await;
     Ok(Answer::ok(&page?.map(Device::from)).into_response())
 }
 

@@ -68,7 +68,13 @@ impl World {
             orgs::create(&table, &founder, &name, slug, |_| AccessSchedule::new(AccessLevel::Full, []))
                 .unwrap();
         table.commit(&cause, changes).await.unwrap();
-        let person = Principal { user_id, email: founder.email, session_id, actor: None };
+        let person = Principal {
+            user_id,
+            email: founder.email,
+            session_id,
+            live_sessions: Arc::default(),
+            actor: None,
+        };
         let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
         tokens.access_token.expose().clone()
     }

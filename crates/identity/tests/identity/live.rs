@@ -18,9 +18,9 @@ async fn a_session_lives_until_it_is_signed_out() {
     setting.clock.advance(SignedDuration::from_secs(1));
     let tablet = setting.signed_in("ada@example.com").await;
     let person = setting.who(&phone).await.unwrap();
-    sign_out(&setting.table, &setting.policy, &cause(), &person).await.unwrap();
+    sign_out(&setting.table, &cause(), &person).await.unwrap();
     assert!(!lives(&setting, &phone).await && lives(&setting, &tablet).await);
-    // long after its last access token, when nothing about it is in the person's item any more
+    // long after its last access token
     setting.clock.advance(SignedDuration::from_hours(1));
     assert!(!lives(&setting, &phone).await && lives(&setting, &tablet).await);
 }

@@ -139,23 +139,20 @@ async fn a_switch_doubled_twenty_at_once_and_between_two_costs_nobody_the_sessio
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signing_out_dies_at_any_call_and_is_done_once() {
-    for call in 0..2 {
-        for moment in [Moment::Before, Moment::After] {
-            let setting = Setting::new().await;
-            let tokens = setting.signed_in("ada@example.com").await;
-            let who = setting.who(&tokens).await.unwrap();
-            let crashes = Crashes::default();
-            let table = setting.database.table_over(&setting.clock, crashes.http_client());
-            let cause = cause();
-            let work = sign_out(&table, &setting.policy, &cause, &who);
-            assert!(crashes.run(call, moment, work).await.is_none());
-            for _ in 0..2 {
-                sign_out(&setting.table, &setting.policy, &cause, &who).await.unwrap();
-            }
-            assert_eq!(setting.events("identity.session_revoked").await, 1);
-            assert!(matches!(setting.who(&tokens).await, Err(AuthenticationError::SessionEnded)));
+async fn signing_out_dies_at_its_call_and_is_done_once() {
+    for moment in [Moment::Before, Moment::After] {
+        let setting = Setting::new().await;
+        let tokens = setting.signed_in("ada@example.com").await;
+        let who = setting.who(&tokens).await.unwrap();
+        let crashes = Crashes::default();
+        let table = setting.database.table_over(&setting.clock, crashes.http_client());
+        let cause = cause();
+        assert!(crashes.run(0, moment, sign_out(&table, &cause, &who)).await.is_none());
+        for _ in 0..2 {
+            sign_out(&setting.table, &cause, &who).await.unwrap();
         }
+        assert_eq!(setting.events("identity.session_revoked").await, 1);
+        assert!(matches!(setting.who(&tokens).await, Err(AuthenticationError::SessionEnded)));
     }
 }
 
@@ -186,6 +183,6 @@ async fn a_replica_that_is_behind_refuses_nobody() {
         (principal, setting.table.usage().take().len())
     };
     assert!(matches!(look(&switched).await, (Ok(_), 1)));
-    sign_out(&setting.table, &setting.policy, &cause(), &who).await.unwrap();
+    sign_out(&setting.table, &cause(), &who).await.unwrap();
     assert!(matches!(look(&switched).await, (Err(AuthenticationError::SessionEnded), 2)));
 }

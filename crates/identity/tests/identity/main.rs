@@ -1,6 +1,7 @@
 //! Logins and sessions on a real engine: once each, whatever races, repeats, is stolen or rotates meanwhile.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cap;
 mod codes;
 mod live;
 mod lost_answers;

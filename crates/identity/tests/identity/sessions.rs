@@ -184,7 +184,7 @@ async fn signing_out_holds_from_the_next_request_on_for_this_session_only() {
     let two = setting.signed_in("ada@example.com").await;
     let principal = setting.who(&one).await.unwrap();
     for _ in 0..2 {
-        sign_out(&setting.table, &setting.policy, &cause(), &principal).await.unwrap();
+        sign_out(&setting.table, &cause(), &principal).await.unwrap();
     }
     assert!(matches!(setting.who(&one).await, Err(AuthenticationError::SessionEnded)));
     assert!(setting.refresh(one.refresh_token.expose()).await.is_err());

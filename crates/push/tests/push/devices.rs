@@ -12,7 +12,8 @@ use test_support::Moment;
 
 async fn list(world: &World, user: UserId) -> Vec<Device> {
     let cursors = Arc::new(Keys::only(CursorKey::from_secret("secret")));
-    world.devices.list(&cursors, user, Limit::try_from(100).unwrap(), None).await.unwrap().items
+    let live = BTreeSet::from([support::session_of(user)]);
+    world.devices.list(&cursors, (user, &live), Limit::try_from(100).unwrap(), None).await.unwrap().items
 }
 
 async fn told(world: &World) -> Vec<(String, Option<String>)> {
@@ -133,7 +134,7 @@ async fn gives_up(world: &World, user: UserId) -> Result<push::Registered, push:
         world.services.arrived("GetEndpointAttributes").await;
         let roster = table::Roster::new(Key::Devices(user), 20);
         let table = world.database.table(&world.clock);
-        table.commit(&support::cause(), roster.add("faster", "now")).await.unwrap();
+        table.commit(&support::cause(), roster.add("faster", &"now")).await.unwrap();
         world.services.release("GetEndpointAttributes");
     };
     futures::join!(registers, faster).0
