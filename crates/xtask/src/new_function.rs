@@ -291,10 +291,12 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // Lists are written one entry a line; how they are broken is rustfmt's. The function is there without it
-    // too.
-    if !cargo(root).args(["fmt", "--all"]).status().is_ok_and(|status| status.success()) {
-        eprintln!("`cargo fmt --all` failed; run it yourself");
+    // Lists are written one entry a line; how they are broken is rustfmt's. And every other command reads
+    // Cargo.lock as it is. The function is there without either too.
+    for arguments in [["fmt", "--all"].as_slice(), &["update", "--workspace", "--offline", "--quiet"]] {
+        if !cargo(root).args(arguments).status().is_ok_and(|status| status.success()) {
+            eprintln!("`cargo {}` failed; run it yourself", arguments.join(" "));
+        }
     }
     println!(
         "functions/{name} is there, with its place in {place} and a sample in events/{name}.\n\
