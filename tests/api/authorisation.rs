@@ -86,9 +86,9 @@ async fn a_session_without_an_organization_can_only_create_or_choose_one() {
 async fn roles_hold_now_and_not_when_the_token_was_made() {
     let product = Product::start().await;
     let (token, org_id) = product.owner("ada@example.com", "acme").await;
-    let member_id = product.get("/v1/me", &token).await.text("/organizations/0/member_id");
+    let user_id = product.get("/v1/me", &token).await.text("/user_id");
     for role in Role::ALL {
-        set_role(&product, &org_id, &member_id, Some(&role.to_string())).await;
+        set_role(&product, &org_id, &user_id, Some(&role.to_string())).await;
         for level in AccessLevel::ALL {
             set_level(&product, &org_id, level).await;
             for (Route { method, path, .. }, permission, open) in of_members() {
@@ -118,7 +118,7 @@ async fn roles_hold_now_and_not_when_the_token_was_made() {
         }
     }
     set_level(&product, &org_id, AccessLevel::Full).await;
-    set_role(&product, &org_id, &member_id, None).await;
+    set_role(&product, &org_id, &user_id, None).await;
     assert_eq!(
         product.get("/v1/orgs/current", &token).await.problem(),
         "no_organization",
@@ -156,9 +156,9 @@ async fn what_belongs_to_another_tenant_is_not_there() {
 }
 
 /// Changes a role behind the API's back, as a change of membership will.
-async fn set_role(product: &Product, org_id: &str, member_id: &str, role: Option<&str>) {
-    let member = (format!("ORG#{org_id}"), format!("MEMBER#{member_id}"));
-    set(product, member, "role", role.map(|role| AttributeValue::S(role.to_owned()))).await;
+async fn set_role(product: &Product, org_id: &str, user_id: &str, role: Option<&str>) {
+    let membership = (format!("USER#{user_id}"), format!("MEMBERSHIP#{org_id}"));
+    set(product, membership, "role", role.map(|role| AttributeValue::S(role.to_owned()))).await;
 }
 
 /// Changes how much an organization may use, as billing does.

@@ -10,25 +10,17 @@ use primitives::{Clock, Secret};
 use serde_json::{Value, json};
 use test_support::{Crashes, Moment};
 
-use crate::product::Product;
+use crate::{product::Product, stored};
 
 /// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run to
 /// run and are left out, and so are the table's own notes about requests.
 pub(crate) async fn outcome(product: &Product) -> BTreeMap<String, usize> {
     let mut outcome = BTreeMap::new();
     let mut count = |name: String| *outcome.entry(name).or_insert(0) += 1;
-    let mut after = String::new();
-    loop {
-        let page = product.local(&format!("/table?{after}")).await;
-        for item in page["items"].as_array().unwrap() {
-            let kind = item["kind"].as_str().unwrap_or_default();
-            if !["rate_limit", "idempotency"].contains(&kind) {
-                count(format!("item {kind}"));
-            }
-        }
-        match page["next"].as_str() {
-            Some(next) => after = format!("after={next}"),
-            None => break,
+    for item in stored::items(product).await {
+        let kind = item["kind"].as_str().unwrap_or_default();
+        if !["limit", "idempotency"].contains(&kind) {
+            count(format!("item {kind}"));
         }
     }
     for event in product.events().await {

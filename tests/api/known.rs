@@ -79,7 +79,7 @@ struct OrgRow {
 
 impl Item for OrgRow {
     fn key(&self) -> Key {
-        Key::Org(Tenant::trusted(self.org_id))
+        orgs::keys::Org::key(Tenant::trusted(self.org_id))
     }
 
     fn version(&self) -> u64 {
@@ -98,7 +98,7 @@ struct OwnerRow {
 
 impl Item for OwnerRow {
     fn key(&self) -> Key {
-        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+        orgs::keys::Member::key(Tenant::trusted(self.org_id), self.member_id)
     }
 
     fn version(&self) -> u64 {
@@ -107,7 +107,7 @@ impl Item for OwnerRow {
 
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        Some(Index::MemberByRole { tenant, role, member })
+        Some(orgs::keys::member_by_role(tenant, role, member))
     }
 }
 
@@ -119,10 +119,14 @@ struct LoginRow {
 
 impl Item for LoginRow {
     fn key(&self) -> Key {
-        Key::Login(self.login_id)
+        identity::keys::Login::key(self.login_id)
     }
 
     fn version(&self) -> u64 {
         0
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(Timestamp::MAX)
     }
 }

@@ -21,4 +21,5 @@ mod rotation_steps;
 mod samples;
 mod signing_in;
 mod starts;
+mod stored;
 mod story;

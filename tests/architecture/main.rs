@@ -13,6 +13,7 @@ mod faults;
 mod functions;
 mod generated;
 mod guides;
+mod kinds;
 mod operations;
 mod policies;
 mod protection;

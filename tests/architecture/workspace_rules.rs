@@ -25,10 +25,13 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "events" => [ground.as_slice(), &["access"]].concat(),
         "table" => [ground.as_slice(), &language, &["sends"]].concat(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
-        // What is stored of people and sessions, which workers read too: without what makes tokens.
+        // What is stored of people and sessions and what a request is allowed by, which other domains write
+        // parts of and workers read: without what makes tokens.
         "identity-core" => [ground.as_slice(), &language, &["table"]].concat(),
         "identity" => [ground.as_slice(), &language, &["table", "identity-core"]].concat(),
-        domain if DOMAINS.contains(&domain) => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
+        domain if DOMAINS.contains(&domain) => {
+            [CLIENTS, &ground, &language, &["table", "sends", "identity-core"]].concat()
+        }
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
         "lambda-host" => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
         // The one domain it knows: every edge asks identity who a token stands for.

@@ -7,7 +7,7 @@ use primitives::{Clock, Secret};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
-use table::{Cause, Changes, Consistency, Key};
+use table::{Cause, Changes, Consistency};
 use xtask::cloud::STRIPE_WEBHOOK_SECRET;
 
 use crate::product::Product;
@@ -86,7 +86,7 @@ fn hourly() -> Value {
 /// the notice is due.
 async fn age_trial(product: &Product, org_id: &str, notice: TrialNotice) {
     let (table, tenant) = (product.table(), Tenant::trusted(org_id.parse().unwrap()));
-    let key = Key::Subscription(tenant);
+    let key = billing::keys::Subscription::key(tenant);
     let mut account: Account = table.get(&key, Consistency::Strong).await.unwrap().unwrap();
     let left = SignedDuration::from_hours(24 * i64::from(notice.days_left())) - SignedDuration::from_secs(1);
     let ends_at = Clock::system().now() + left;

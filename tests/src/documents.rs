@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod cost;
 mod event_catalogue;
+mod items;
 pub mod permissions;
 pub mod problem_codes;
 
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Document> {
     documents.push(Document { path: "docs/cost.md".into(), text: cost::page() });
     documents.push(Document { path: "docs/errors.md".into(), text: problem_codes::page() });
     documents.push(Document { path: "docs/permissions.md".into(), text: permissions::page() });
+    documents.push(Document { path: "docs/items.md".into(), text: items::page() });
     documents.push(Document { path: "docs/events.md".into(), text: event_catalogue::page() });
     documents
 }

@@ -7,4 +7,5 @@ pub mod answer;
 pub mod budgets;
 pub mod conditions;
 pub mod documents;
+pub mod domains;
 pub mod template;

@@ -8,7 +8,7 @@ mod permission;
 pub use level::{AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 
-use std::{collections::BTreeSet, marker::PhantomData, ops::Deref, sync::Arc};
+use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, UserId};
 
@@ -126,6 +126,13 @@ impl Tenant {
     /// The organization.
     pub fn org_id(self) -> OrgId {
         self.0
+    }
+}
+
+/// The organization's id.
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -102,7 +102,7 @@ fn outbox(root: &Path, world: &World) -> Result<Value> {
     let text = fs::read_to_string(root.join("events/stream-outbox/two-events.json"))?;
     let mut event: Value = serde_json::from_str(&text)?;
     let record = event.pointer_mut("/Records/0/dynamodb").context("the sample has no record")?;
-    let key = table::Key::Outbox(world.envelope["id"].as_str().unwrap_or_default().parse()?);
+    let key = table::keys::Outbox::of(world.envelope["id"].as_str().unwrap_or_default().parse()?);
     for (name, value) in [("pk", key.pk()), ("sk", key.sk())] {
         record["Keys"][name] = json!({ "S": value });
         record["NewImage"][name] = json!({ "S": value });

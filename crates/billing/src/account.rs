@@ -5,7 +5,7 @@ use primitives::OrgId;
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key};
 
-use crate::{Fact, Rules, StripeState, Trial, TrialNotice, transition};
+use crate::{Fact, Rules, StripeState, Trial, TrialNotice, keys, transition};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Account {
 
 impl Item for Account {
     fn key(&self) -> Key {
-        Key::Subscription(self.tenant())
+        keys::Subscription::key(self.tenant())
     }
 
     fn version(&self) -> u64 {
@@ -32,7 +32,7 @@ impl Item for Account {
 
     fn index(&self) -> Option<Index> {
         let due_at = self.next_notice_at()?;
-        Some(Index::TrialNotice { due_at, tenant: self.tenant() })
+        Some(keys::trial_notice(due_at, self.tenant()))
     }
 }
 
@@ -76,7 +76,7 @@ impl Account {
         if schedule == self.schedule(now, rules) {
             return Changes::new();
         }
-        Changes::new().set(&Key::Gate(self.tenant()), "access", &schedule)
+        Changes::new().set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
     }
 
     /// What others are told when what we know from Stripe changes from this to `next`, in this order.

@@ -11,6 +11,7 @@ mod account;
 mod episode;
 mod error;
 mod invoice;
+pub mod keys;
 mod newest;
 mod news;
 mod notices;

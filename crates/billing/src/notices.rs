@@ -5,9 +5,9 @@ use events::{NewEvent, TrialEnded, TrialEnding};
 use futures::{StreamExt, stream};
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, Decision, Index, Item, Key, Query, StoreError, Table, sortable, time_left};
+use table::{Cause, Changes, Decision, Item, Key, StoreError, Table, time_left};
 
-use crate::{Account, BillingError, TrialNotice, overview::load};
+use crate::{Account, BillingError, TrialNotice, keys, overview::load};
 
 /// Trials per query.
 const PAGE: usize = 100;
@@ -37,9 +37,7 @@ pub struct NoticeRun {
 /// # Errors
 /// When what is due cannot be found out.
 pub async fn give_due_notices(table: &Table, cause: &Cause) -> Result<NoticeRun, StoreError> {
-    // Behind every organization's entry for this instant: ids are letters and digits.
-    let now = format!("{}#~", sortable(table.clock().now()));
-    let due = Query::index_up_to("subscription", Index::TRIAL_NOTICES, now);
+    let due = keys::due_notices(table.clock().now());
     let mut page = due.clone();
     let mut run = NoticeRun::default();
     while time_left() > RESERVE {
@@ -106,7 +104,7 @@ struct DueTrial {
 /// Only ever read.
 impl Item for DueTrial {
     fn key(&self) -> Key {
-        Key::Subscription(Tenant::trusted(self.org_id))
+        keys::Subscription::key(Tenant::trusted(self.org_id))
     }
 
     fn version(&self) -> u64 {

@@ -2,9 +2,9 @@ use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
 use events::{NewEvent, TrialStarted};
 use jiff::Timestamp;
 use primitives::{Ids, OrgId};
-use table::{Changes, Consistency, Item, Key, Table};
+use table::{Changes, Consistency, Item, Table};
 
-use crate::{Access, Account, BillingError, Rules};
+use crate::{Access, Account, BillingError, Rules, keys};
 
 /// An organization's account and what it gives access to at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub async fn overview(
     rules: &Rules,
     reader: &Permit<ReadBilling>,
 ) -> Result<Overview, BillingError> {
-    let key = Key::Subscription(reader.tenant());
+    let key = keys::Subscription::key(reader.tenant());
     let account: Account = match table.get(&key, Consistency::Eventual).await? {
         Some(account) => account,
         None => table.get(&key, Consistency::Strong).await?.ok_or(BillingError::NoAccount)?,
@@ -50,5 +50,5 @@ pub async fn overview(
 
 /// The account of an organization, as of now.
 pub(crate) async fn load(table: &Table, org_id: OrgId) -> Result<Option<Account>, table::StoreError> {
-    table.get(&Key::Subscription(Tenant::trusted(org_id)), Consistency::Strong).await
+    table.get(&keys::Subscription::key(Tenant::trusted(org_id)), Consistency::Strong).await
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use stripe_client::EventId;
-use table::{Cause, Consistency, Index, Query, sortable, time_left};
+use table::{Cause, Consistency, time_left};
 
 use crate::{
-    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, stripe_events::RESERVE,
+    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, keys, stripe_events::RESERVE,
     stripe_items::Parked,
 };
 
@@ -114,7 +114,7 @@ impl StripeEvents {
         let mut found = ParkedPage { next: after.map(ToOwned::to_owned), ..ParkedPage::default() };
         loop {
             let up_to = found.next.as_deref().unwrap_or(BEHIND_ALL);
-            let query = Query::index_up_to("parked_stripe_event", Index::PARKED_STRIPE_EVENTS, up_to);
+            let query = keys::parked_up_to(up_to);
             let mut page: Vec<Row> = self.table.first(&query.descending(), PAGE).await?;
             // The place itself belongs to the range that was asked for.
             page.retain(|row| found.next.as_ref().is_none_or(|last| row.position < *last));
@@ -143,8 +143,7 @@ impl StripeEvents {
     pub async fn replay(&self, cause: &Cause, which: &Replay) -> Result<Replayed, BillingError> {
         let mut replayed = Replayed::default();
         // What is put aside again meanwhile comes behind this.
-        let end = format!("{}#~", sortable(self.table.clock().now()));
-        let all = Query::index_up_to("parked_stripe_event", Index::PARKED_STRIPE_EVENTS, end);
+        let all = keys::parked_up_to(&keys::behind(self.table.clock().now()));
         let mut page = all.clone();
         loop {
             let rows: Vec<Row> = self.table.first(&page, PAGE).await?;

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use primitives::OrgId;
 use serde::Serialize;
 use stripe_client::{Client, CustomerId, Event};
-use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Query, Table, time_left};
+use table::{Cause, Changes, Condition, Consistency, Decision, Item, Table, time_left};
 
 use crate::{
-    BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
+    BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription, keys,
     news::News,
     overview::load,
     parked::Readable,
@@ -102,8 +102,7 @@ impl StripeEvents {
         cause: &Cause,
         customer: &CustomerId,
     ) -> Result<(), BillingError> {
-        let pk = Key::ParkedStripeEvent(customer.to_string(), String::new()).pk();
-        let query = Query::prefix("parked_stripe_event", pk, "EVENT#").strong();
+        let query = keys::ParkedStripeEvent::all(customer.to_string()).strong();
         let mut after = None;
         loop {
             let (page, next) =
@@ -175,7 +174,7 @@ impl StripeEvents {
     }
 
     async fn take_in(&self, cause: &Cause, incoming: &Incoming<'_>) -> Result<Received, BillingError> {
-        let marker = Key::StripeEvent(incoming.event.id.to_string());
+        let marker = keys::StripeEvent::key(incoming.event.id.clone());
         // The item whose presence or absence makes this the one that applies the event.
         let guard = incoming.parked.map_or_else(|| marker.clone(), Item::key);
         let answer = Answer::new();

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use stripe_client::{CustomerId, Event, EventId};
 use table::{Index, Item, Key};
 
+use crate::keys;
+
 /// Longer than Stripe keeps and can resend an event (30 days).
 const MARKERS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -34,7 +36,7 @@ impl Item for StripeCustomer {
 }
 
 pub(crate) fn customer_key(customer: &CustomerId) -> Key {
-    Key::StripeCustomer(customer.to_string())
+    keys::StripeCustomer::key(customer.clone())
 }
 
 /// That an event was dealt with, and how. Written together with its effect.
@@ -80,7 +82,7 @@ impl ReceivedEvent {
 
 impl Item for ReceivedEvent {
     fn key(&self) -> Key {
-        Key::StripeEvent(self.event_id.to_string())
+        keys::StripeEvent::key(self.event_id.clone())
     }
 
     fn version(&self) -> u64 {
@@ -154,7 +156,7 @@ pub struct Parked {
 
 impl Parked {
     pub(crate) fn key(&self) -> Key {
-        Key::ParkedStripeEvent(self.waits_for.clone(), self.event_id.to_string())
+        keys::ParkedStripeEvent::key(self.waits_for.clone(), self.event_id.clone())
     }
 }
 
@@ -206,7 +208,7 @@ impl Item for ParkedEvent {
 
     fn index(&self) -> Option<Index> {
         let Parked { parked_at, ref event_id, .. } = self.about;
-        Some(Index::ParkedStripeEvent { parked_at, event: event_id.to_string() })
+        Some(keys::parked(parked_at, event_id))
     }
 
     fn expires_at(&self) -> Option<Timestamp> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http_api::{Authenticate, Edge, EdgeSettings, OpenApiRouter, Problem};
 use identity::Authority;
 use lambda_host::{ConfigurationError, Error, Function, Host};
-use table::{Key, Table};
+use table::Table;
 
 /// What a function behind API Gateway is built from: the table, and who a token stands for.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl HttpHost {
         let authority = Authority::new(host.table()?, host.public_api_url()?);
         let learns = authority.clone();
         let first = |table: Table| async move {
-            if let Some(keys) = table.connect(&Key::SigningKeys).await {
+            if let Some(keys) = table.connect(&identity::keys::SigningKeys::key()).await {
                 learns.learn(&keys);
             }
         };

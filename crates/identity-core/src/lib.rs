@@ -1,11 +1,14 @@
-//! What is stored of people and their sessions, and what a magic link is proved with.
+//! What is stored of people and their sessions, what a request is allowed by, and what a magic link is proved
+//! with.
 //!
 //! What workers need of identity: whether a session still lives, the link in a mail. It must not know the
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
 mod key;
+pub mod keys;
 mod link;
 mod live;
+mod membership;
 mod policy;
 mod session;
 mod user;
@@ -13,6 +16,7 @@ mod user;
 pub use key::{derive, mac, same};
 pub use link::LinkKey;
 pub use live::live_sessions;
+pub use membership::{Membership, memberships};
 pub use policy::Policy;
 pub use session::Session;
-pub use user::{EmailOwner, Life, MOST_SESSIONS, MembershipSummary, User, memberships, of_user, sessions_of};
+pub use user::{EmailOwner, Life, MOST_SESSIONS, User, sessions_of};

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use primitives::{SessionId, UserId};
-use table::{Consistency, Key, StoreError, Table};
+use table::{Consistency, StoreError, Table};
 
-use crate::User;
+use crate::{User, keys};
 
 /// How many people are looked up in one call.
 const AT_ONCE: usize = 100;
@@ -17,7 +17,7 @@ pub async fn live_sessions(
 ) -> Result<BTreeSet<SessionId>, StoreError> {
     let now = table.clock().now();
     let people: BTreeSet<UserId> = sessions.iter().map(|(person, _)| *person).collect();
-    let keys: Vec<_> = people.into_iter().map(Key::User).collect();
+    let keys: Vec<_> = people.into_iter().map(keys::User::key).collect();
     let mut live = BTreeSet::new();
     for keys in keys.chunks(AT_ONCE) {
         let mut found = table.get_many(keys, Consistency::Strong).await?;

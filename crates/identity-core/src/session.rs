@@ -5,7 +5,7 @@ use table::{Item, Key};
 
 #[cfg(doc)]
 use crate::User;
-use crate::{MembershipSummary, Policy};
+use crate::{Membership, Policy, keys};
 
 /// A session of a person: from a login to its end, through all of its refresh tokens. It is deleted when it
 /// ends.
@@ -41,7 +41,7 @@ pub struct Session {
 
 impl Item for Session {
     fn key(&self) -> Key {
-        Key::Session(self.user_id, self.session_id)
+        keys::Session::key(self.user_id, self.session_id)
     }
 
     fn version(&self) -> u64 {
@@ -74,7 +74,7 @@ impl Session {
 
     /// The same in the organization of this membership, or in none.
     #[must_use]
-    pub fn within(mut self, membership: Option<&MembershipSummary>) -> Self {
+    pub fn within(mut self, membership: Option<&Membership>) -> Self {
         self.org_id = membership.map(|membership| membership.org_id);
         self.member_id = membership.map(|membership| membership.member_id);
         self
@@ -95,13 +95,13 @@ impl Session {
     /// The same in another organization. The refresh token stays, so an answer that gets lost costs nobody
     /// the session.
     #[must_use]
-    pub fn moved(mut self, membership: &MembershipSummary, now: Timestamp) -> Self {
+    pub fn moved(mut self, membership: &Membership, now: Timestamp) -> Self {
         self.moved_at = Some(now);
         self.within(Some(membership))
     }
 
     /// Whether it is in the organization of this membership.
-    pub fn is_within(&self, membership: &MembershipSummary) -> bool {
+    pub fn is_within(&self, membership: &Membership) -> bool {
         (self.org_id, self.member_id) == (Some(membership.org_id), Some(membership.member_id))
     }
 

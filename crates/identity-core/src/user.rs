@@ -1,11 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::{Role, Tenant};
-use primitives::{Email, MemberId, OrgId, SessionId, Timestamp, UserId};
+use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Item, Key, Query, Roster, StoreError, Table};
+use table::{Item, Key, Roster};
 
-use crate::Session;
+use crate::{Session, keys};
 
 /// How many sessions a person may have; one more, and the oldest ends.
 pub const MOST_SESSIONS: usize = 25;
@@ -13,7 +12,7 @@ pub const MOST_SESSIONS: usize = 25;
 /// The sessions that a person has, as a part of the person's item: what is not in it has ended, however it
 /// did.
 pub fn sessions_of(user_id: UserId) -> Roster {
-    Roster::within(Key::User(user_id), "live", MOST_SESSIONS)
+    Roster::within(keys::User::key(user_id), "live", MOST_SESSIONS)
 }
 
 /// A person.
@@ -46,7 +45,7 @@ impl Life {
 
 impl Item for User {
     fn key(&self) -> Key {
-        Key::User(self.user_id)
+        keys::User::key(self.user_id)
     }
 
     fn version(&self) -> u64 {
@@ -108,49 +107,10 @@ impl EmailOwner {
 
 impl Item for EmailOwner {
     fn key(&self) -> Key {
-        Key::EmailOwner(self.email.clone())
+        keys::EmailOwner::key(self.email.clone())
     }
 
     fn version(&self) -> u64 {
         self.version
     }
-}
-
-/// What a person's list of organizations says about one of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MembershipSummary {
-    /// The person.
-    pub user_id: UserId,
-    /// The organization.
-    pub org_id: OrgId,
-    /// The person's membership in it.
-    pub member_id: MemberId,
-    /// The role when the membership was last changed.
-    pub role: Role,
-    /// The organization's name.
-    pub org_name: String,
-    /// The organization's name in URLs.
-    pub org_slug: String,
-    #[serde(default)]
-    version: u64,
-}
-
-impl Item for MembershipSummary {
-    fn key(&self) -> Key {
-        Key::Membership(self.user_id, Tenant::trusted(self.org_id))
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-}
-
-/// The organizations that a person belongs to: the first 100.
-pub async fn memberships(table: &Table, user_id: UserId) -> Result<Vec<MembershipSummary>, StoreError> {
-    table.first(&of_user(user_id), 100).await
-}
-
-/// Asks for the organizations that a person belongs to.
-pub fn of_user(user_id: UserId) -> Query {
-    Query::prefix("membership", Key::User(user_id).pk(), "MEMBERSHIP#")
 }

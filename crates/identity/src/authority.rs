@@ -5,11 +5,11 @@ use std::{
 
 use access::{AccessLevel, AccessSchedule, Actor, Principal, Role, Tenant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity_core::User;
+use identity_core::{User, keys};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use primitives::{OrgId, SignedDuration, Timestamp, UserId, json};
+use primitives::{MemberId, OrgId, SignedDuration, Timestamp, json};
 use serde::Deserialize;
-use table::{Consistency, Key, Table};
+use table::{Consistency, Table};
 
 use crate::{
     AuthenticationError,
@@ -71,7 +71,7 @@ fn header(token: &str) -> Option<String> {
 /// The facts about a membership that decide what a token is worth.
 #[derive(Deserialize)]
 struct MembershipFacts {
-    user_id: UserId,
+    member_id: MemberId,
     role: Role,
     sessions_valid_after: Option<Timestamp>,
 }
@@ -123,14 +123,16 @@ impl Authority {
         claims: &Claims,
         consistency: Consistency,
     ) -> Result<Principal, AuthenticationError> {
-        let mut keys = vec![Key::User(claims.sub)];
+        let person = keys::User::key(claims.sub);
+        let mut asked = vec![person.clone()];
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
-        let place = membership.map(|(tenant, member)| (Key::Member(tenant, member), Key::Gate(tenant)));
-        if let Some((member, gate)) = &place {
-            keys.extend([member.clone(), gate.clone()]);
+        let place = membership
+            .map(|(tenant, _)| (keys::Membership::key(claims.sub, tenant), keys::Gate::key(tenant)));
+        if let Some((membership, gate)) = &place {
+            asked.extend([membership.clone(), gate.clone()]);
         }
-        let mut found = self.0.table.get_many(&keys, consistency).await?;
-        let user: User = found.take(&Key::User(claims.sub))?.ok_or(AuthenticationError::SessionEnded)?;
+        let mut found = self.0.table.get_many(&asked, consistency).await?;
+        let user: User = found.take(&person)?.ok_or(AuthenticationError::SessionEnded)?;
         let now = self.0.table.clock().now();
         let live_sessions = Arc::new(user.sessions(now));
         if !live_sessions.contains(&claims.sid) {
@@ -138,15 +140,15 @@ impl Authority {
         }
         let User { user_id, email, .. } = user;
         let mut principal = Principal { user_id, email, session_id: claims.sid, live_sessions, actor: None };
-        if let (Some((tenant, member_id)), Some((member, gate))) = (membership, place) {
-            let facts = (found.take::<MembershipFacts>(&member)?, found.take::<Gate>(&gate)?);
+        if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {
+            let facts = (found.take::<MembershipFacts>(&membership)?, found.take::<Gate>(&gate)?);
             if let (Some(membership), Some(gate)) = facts {
                 let valid_after = membership.sessions_valid_after.max(gate.sessions_valid_after);
                 if valid_after.is_some_and(|after| claims.issued_at() <= after) {
                     return Err(AuthenticationError::SessionEnded);
                 }
                 let is_there = gate.org_id == Some(tenant.org_id()) && gate.deleted_at.is_none();
-                if membership.user_id == user_id && is_there {
+                if membership.member_id == member_id && is_there {
                     // how much an organization may use that nobody said it of, is nothing
                     let level = gate.access.map_or(AccessLevel::Suspended, |access| access.at(now));
                     principal.actor = Some(Actor {
@@ -200,7 +202,7 @@ impl Authority {
             return Ok(known);
         }
         let read: SigningKeys =
-            self.0.table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+            self.0.table.get(&keys::SigningKeys::key(), Consistency::Strong).await?.unwrap_or_default();
         self.remember(&read, now);
         let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
         let key = published.by_kid.get(kid).cloned();

@@ -1,5 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use identity_core::Policy;
+use identity_core::{Policy, keys};
 use primitives::{Email, LoginId, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Consistency, Item, Key, StoreError, Table};
@@ -25,7 +25,7 @@ struct RecentLogin {
 
 impl Item for RecentLogins {
     fn key(&self) -> Key {
-        Key::RecentLogins(self.email.clone())
+        keys::RecentLogins::key(self.email.clone())
     }
 
     fn version(&self) -> u64 {
@@ -43,7 +43,7 @@ impl RecentLogins {
     }
 
     pub(crate) async fn read(table: &Table, email: &Email) -> Result<Self, StoreError> {
-        let found = table.get(&Key::RecentLogins(email.clone()), Consistency::Strong).await?;
+        let found = table.get(&keys::RecentLogins::key(email.clone()), Consistency::Strong).await?;
         Ok(found.unwrap_or_else(|| Self::none(email.clone())))
     }
 
@@ -98,7 +98,7 @@ fn hash(network: &str) -> String {
 }
 
 fn known_network(email: &Email, hash: &str) -> Key {
-    Key::KnownNetwork(email.clone(), hash.to_owned())
+    keys::KnownNetwork::key(email.clone(), hash.to_owned())
 }
 
 /// What is known about an address before somebody asks for a link to it.
@@ -120,7 +120,7 @@ impl LoginHistory {
 /// Reads what is known about an address and the network that a request comes from. One call, whoever asks for
 /// whom.
 pub async fn login_history(table: &Table, email: Email, network: &str) -> Result<LoginHistory, StoreError> {
-    let keys = [Key::RecentLogins(email.clone()), known_network(&email, &hash(network))];
+    let keys = [keys::RecentLogins::key(email.clone()), known_network(&email, &hash(network))];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let recent = found.take(&keys[0])?.unwrap_or_else(|| RecentLogins::none(email.clone()));
     let known: Option<KnownNetwork> = found.take(&keys[1])?;

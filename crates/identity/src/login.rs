@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use events::{MagicLinkRequested, NewEvent, SessionStarted, UserCreated};
-use identity_core::{
-    EmailOwner, Life, LinkKey, MembershipSummary, Policy, Session, User, of_user, sessions_of,
-};
+use identity_core::{EmailOwner, Life, LinkKey, Membership, Policy, Session, User, keys, sessions_of};
 use primitives::{Email, Ids, LoginId, OrgId, Secret, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
@@ -33,7 +31,7 @@ struct Used {
 
 impl Item for Login {
     fn key(&self) -> Key {
-        Key::Login(self.login_id)
+        keys::Login::key(self.login_id)
     }
 
     fn version(&self) -> u64 {
@@ -102,7 +100,7 @@ pub async fn verify_login(
     let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
     let verify = |attempt: Attempt| async move {
         let now = table.clock().now();
-        let login: Option<Login> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
+        let login: Option<Login> = table.get(&keys::Login::key(login_id), Consistency::Strong).await?;
         let login = login.ok_or(IdentityError::LoginFailed)?;
         if now >= login.valid_until || proof.email.as_ref().is_some_and(|email| *email != login.email) {
             return Err(IdentityError::LoginFailed);
@@ -131,16 +129,16 @@ async fn start(
 ) -> Result<Decision<SessionTokens, IdentityError>, IdentityError> {
     let now = table.clock().now();
     let owner: Option<EmailOwner> =
-        table.get(&Key::EmailOwner(login.email.clone()), Consistency::Strong).await?;
+        table.get(&keys::EmailOwner::key(login.email.clone()), Consistency::Strong).await?;
     let user: Option<User> = match &owner {
         Some(owner) => {
-            let user = table.get(&Key::User(owner.user_id), Consistency::Strong).await?;
+            let user = table.get(&keys::User::key(owner.user_id), Consistency::Strong).await?;
             Some(user.ok_or(IdentityError::MissingUser)?)
         }
         None => None,
     };
     let user_id = user.as_ref().map_or_else(|| table.ids().next(), |user| user.user_id);
-    let memberships: Vec<MembershipSummary> = table.first(&of_user(user_id).strong(), 100).await?;
+    let memberships: Vec<Membership> = table.first(&keys::Membership::all(user_id).strong(), 100).await?;
     let home = home(&memberships, user.as_ref().and_then(|user| user.last_org_id));
     let session = Session::begin(user_id, table.ids().next(), policy, now).within(home);
     let place = match &user {
@@ -152,7 +150,7 @@ async fn start(
     let event = SessionStarted { user_id, session_id: session.session_id };
     let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
     let changes = place.replace(&login).create(&session).overwrite(network).publish(event);
-    Ok(Decision::commit(changes, tokens).crowded(&Key::User(user_id), MANY_IN_THE_WAY))
+    Ok(Decision::commit(changes, tokens).crowded(&keys::User::key(user_id), MANY_IN_THE_WAY))
 }
 
 /// In how long those come back who want the place of the same session.
@@ -186,7 +184,7 @@ fn create_user(email: &Email, session: &Session) -> Changes {
 }
 
 /// The organization that a new session begins in: the only one, or the one chosen last.
-fn home(memberships: &[MembershipSummary], last_org_id: Option<OrgId>) -> Option<&MembershipSummary> {
+fn home(memberships: &[Membership], last_org_id: Option<OrgId>) -> Option<&Membership> {
     match memberships {
         [only] => Some(only),
         several => several.iter().find(|membership| Some(membership.org_id) == last_org_id),
@@ -201,7 +199,7 @@ async fn repeat(
     now: Timestamp,
 ) -> Result<SessionTokens, IdentityError> {
     let session: Option<Session> =
-        table.get(&Key::Session(used.user_id, used.session_id), Consistency::Strong).await?;
+        table.get(&keys::Session::key(used.user_id, used.session_id), Consistency::Strong).await?;
     match session.filter(Session::is_untouched) {
         Some(session) => issuer.tokens(&session, policy, now),
         None => Err(IdentityError::LoginFailed),

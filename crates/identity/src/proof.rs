@@ -1,6 +1,6 @@
-use identity_core::LinkKey;
+use identity_core::{LinkKey, keys};
 use primitives::{Email, Ids, Keys, LoginId};
-use table::{Consistency, Key, StoreError, Table};
+use table::{Consistency, StoreError, Table};
 
 use crate::{
     Code,
@@ -102,9 +102,9 @@ async fn login_of_code(
     asked_by: Option<LoginId>,
 ) -> Result<Option<LoginId>, StoreError> {
     let keys = [
-        Key::RecentLogins(email.clone()),
+        keys::RecentLogins::key(email.clone()),
         // a browser token for another address must not say which code is right there
-        Key::Login(asked_by.unwrap_or_else(Ids::unguessable)),
+        keys::Login::key(asked_by.unwrap_or_else(Ids::unguessable)),
     ];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let recent: Option<RecentLogins> = found.take(&keys[0])?;

@@ -4,9 +4,9 @@ use access::{Principal, Tenant};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{NewEvent, SessionRevoked};
-use identity_core::{MembershipSummary, Policy, Session, User, derive, mac, same, sessions_of};
+use identity_core::{Membership, Policy, Session, User, derive, keys, mac, same, sessions_of};
 use primitives::{Keys, OrgId, Secret, SessionId, Timestamp, UserId};
-use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
+use table::{Cause, Changes, Consistency, Decision, Item, Table};
 use uuid::Uuid;
 
 use crate::{
@@ -201,7 +201,7 @@ pub async fn refresh(
     let shown = Shown::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
     let refresh = |_| async {
         let now = table.clock().now();
-        let keys = [Key::Session(shown.user_id, shown.session_id), Key::User(shown.user_id)];
+        let keys = [keys::Session::key(shown.user_id, shown.session_id), keys::User::key(shown.user_id)];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let session: Session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
         let user: User = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
@@ -241,14 +241,17 @@ pub async fn switch_org(
 ) -> Result<SessionTokens, IdentityError> {
     let switch = |_| async {
         let now = table.clock().now();
-        let place = Key::Membership(principal.user_id, Tenant::trusted(org_id));
-        let keys =
-            [Key::User(principal.user_id), Key::Session(principal.user_id, principal.session_id), place];
+        let place = keys::Membership::key(principal.user_id, Tenant::trusted(org_id));
+        let keys = [
+            keys::User::key(principal.user_id),
+            keys::Session::key(principal.user_id, principal.session_id),
+            place,
+        ];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let [user, session, place] = keys;
         let user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
         let session: Session = found.take(&session)?.ok_or(IdentityError::InvalidRefreshToken)?;
-        let membership: MembershipSummary = found.take(&place)?.ok_or(IdentityError::NotAMember)?;
+        let membership: Membership = found.take(&place)?.ok_or(IdentityError::NotAMember)?;
         if !user.has(session.session_id, now) || !session.is_in_use(policy, now) {
             return Err(IdentityError::InvalidRefreshToken);
         }
@@ -282,7 +285,7 @@ fn end<O: Clone>(
 /// this. What is not on the list has ended, so that its item need not be looked at.
 pub(crate) fn ended(user_id: UserId, session_id: SessionId, reason: &str) -> Changes {
     let event = SessionRevoked { user_id, session_id, reason: reason.to_owned() };
-    Changes::new().remove(Key::Session(user_id, session_id)).publish(NewEvent::new(
+    Changes::new().remove(keys::Session::key(user_id, session_id)).publish(NewEvent::new(
         None,
         &session_id,
         LAST_OF_A_SESSION,

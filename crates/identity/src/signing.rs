@@ -1,6 +1,6 @@
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity_core::derive;
+use identity_core::{derive, keys};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use primitives::{Keys, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct SigningKeys {
 
 impl Item for SigningKeys {
     fn key(&self) -> Key {
-        Key::SigningKeys
+        keys::SigningKeys::key()
     }
 
     fn version(&self) -> u64 {
@@ -178,7 +178,7 @@ pub async fn publish_signing_key(table: &Table, key: &SessionKey) -> Result<Sign
     let active = key.signer.public_key(now);
     let publish = |_| async {
         let published: SigningKeys =
-            table.get(&Key::SigningKeys, Consistency::Strong).await?.unwrap_or_default();
+            table.get(&keys::SigningKeys::key(), Consistency::Strong).await?.unwrap_or_default();
         let Some(updated) = published.publishing(&active, now) else { return Ok(Decision::done(published)) };
         Ok(Decision::commit(Changes::new().replace(&updated), updated))
     };

@@ -1,14 +1,15 @@
 //! Organizations and their members.
 //!
-//! Owns the organization's record, its slug and its memberships. It must not know HTTP, trials or
+//! Owns the organization's record, its slug and its list of members. It must not know HTTP, trials or
 //! subscriptions: who needs those in the same transaction joins the changes.
 
 mod error;
+pub mod keys;
 mod member;
 mod org;
 
 pub use error::OrgError;
-pub use member::{Member, Membership, members};
+pub use member::{Member, members};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
 
 use primitives::{Fault, FaultCode};

@@ -1,9 +1,9 @@
 use access::{Permission, Permit, Role, Tenant, needs::ReadMembers};
 use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{CursorKeys, Index, Item, Key, Query, Table};
+use table::{CursorKeys, Index, Item, Key, Table};
 
-use crate::OrgError;
+use crate::{OrgError, keys};
 
 /// A person's place in an organization, seen from the organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,15 +20,13 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub joined_at: Timestamp,
-    /// Tokens from before are void: moved when the role is lowered.
-    pub sessions_valid_after: Option<Timestamp>,
     #[serde(default)]
     pub(crate) version: u64,
 }
 
 impl Item for Member {
     fn key(&self) -> Key {
-        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+        keys::Member::key(Tenant::trusted(self.org_id), self.member_id)
     }
 
     fn version(&self) -> u64 {
@@ -38,37 +36,7 @@ impl Item for Member {
     /// Only those who may read billing: they are written to, and must be found among any number of members.
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        role.holds(Permission::ReadBilling).then_some(Index::MemberByRole { tenant, role, member })
-    }
-}
-
-/// A person's place in an organization, seen from the person: which organizations they belong to, with what a
-/// list of them shows. That there is one for each person and organization keeps a person from joining twice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Membership {
-    /// The person.
-    pub user_id: UserId,
-    /// The organization.
-    pub org_id: OrgId,
-    /// The membership.
-    pub member_id: MemberId,
-    /// What the person may do.
-    pub role: Role,
-    /// The organization's name.
-    pub org_name: String,
-    /// The organization's name in URLs.
-    pub org_slug: String,
-    #[serde(default)]
-    pub(crate) version: u64,
-}
-
-impl Item for Membership {
-    fn key(&self) -> Key {
-        Key::Membership(self.user_id, Tenant::trusted(self.org_id))
-    }
-
-    fn version(&self) -> u64 {
-        self.version
+        role.holds(Permission::ReadBilling).then(|| keys::member_by_role(tenant, role, member))
     }
 }
 
@@ -80,8 +48,7 @@ pub async fn members(
     limit: Limit,
     cursor: Option<&str>,
 ) -> Result<Page<Member>, OrgError> {
-    let query = Query::prefix("member", Key::Org(reader.tenant()).pk(), "MEMBER#");
-    Ok(table.page(&query, limit, cursor, cursors).await?)
+    Ok(table.page(&keys::Member::all(reader.tenant()), limit, cursor, cursors).await?)
 }
 
 #[cfg(test)]
@@ -100,10 +67,9 @@ mod tests {
                 email: "ada@example.com".parse().unwrap(),
                 role,
                 joined_at: Timestamp::UNIX_EPOCH,
-                sessions_valid_after: None,
                 version: 0,
             };
-            member.index().map(|index| (index.pk(), index.sk()))
+            member.index().map(|index| (index.pk, index.sk))
                 == Some((format!("ORG_ROLE#{}", member.org_id), format!("{role}#{}", member.member_id)))
         });
         assert_eq!(found, [true, true, false, false]);

@@ -1,10 +1,11 @@
 use access::{AccessSchedule, Permit, Role, Tenant, needs::ReadOrganization};
 use events::{MemberAdded, NewEvent, OrganizationCreated};
+use identity_core::Membership;
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Item, Key, Table, Tally};
 
-use crate::{Member, Membership, OrgError};
+use crate::{Member, OrgError, keys};
 
 /// An organization: the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub struct Org {
 
 impl Item for Org {
     fn key(&self) -> Key {
-        Key::Org(Tenant::trusted(self.org_id))
+        keys::Org::key(Tenant::trusted(self.org_id))
     }
 
     fn version(&self) -> u64 {
@@ -41,7 +42,7 @@ struct SlugOwner {
 
 impl Item for SlugOwner {
     fn key(&self) -> Key {
-        Key::SlugOwner(self.slug.clone())
+        keys::SlugOwner::key(self.slug.clone())
     }
 
     fn version(&self) -> u64 {
@@ -64,7 +65,7 @@ struct Gate {
 
 impl Item for Gate {
     fn key(&self) -> Key {
-        Key::Gate(Tenant::trusted(self.org_id))
+        identity_core::keys::Gate::key(Tenant::trusted(self.org_id))
     }
 
     fn version(&self) -> u64 {
@@ -95,7 +96,7 @@ const MOST_MEMBERSHIPS: u32 = 50;
 
 /// How many memberships a person has: each joins and leaves in the transaction that counts it.
 fn memberships(user_id: UserId) -> Tally {
-    Tally::new(Key::Caps(user_id), MOST_MEMBERSHIPS)
+    Tally::new(identity_core::keys::Caps::key(user_id), MOST_MEMBERSHIPS)
 }
 
 /// Decides on a new organization with its founder as the owner; `access` says how much one may use that is
@@ -119,7 +120,7 @@ pub fn refusals(new: &NewOrg) -> [(Key, OrgError); 2] {
     let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
     [
         (memberships(new.owner.user_id).key().clone(), too_many),
-        (Key::SlugOwner(new.org.slug.clone()), OrgError::SlugTaken),
+        (keys::SlugOwner::key(new.org.slug.clone()), OrgError::SlugTaken),
     ]
 }
 
@@ -140,7 +141,6 @@ fn found(
         email: founder.email.clone(),
         role: Role::Owner,
         joined_at: now,
-        sessions_valid_after: None,
         version: 0,
     };
     let changes = Changes::new()
@@ -158,6 +158,7 @@ fn join(org: &Org, member: &Member) -> Changes {
         org_id: org.org_id,
         member_id: member.member_id,
         role: member.role,
+        sessions_valid_after: None,
         org_name: org.name.clone(),
         org_slug: org.slug.to_string(),
         version: 0,
@@ -182,7 +183,7 @@ fn created(org: &Org, founder: &Founder) -> NewEvent {
 /// The actor's organization. One that an eventual read misses may be a moment old: it is read again,
 /// strongly, before it is not there.
 pub async fn current(table: &Table, reader: &Permit<ReadOrganization>) -> Result<Org, OrgError> {
-    let key = Key::Org(reader.tenant());
+    let key = keys::Org::key(reader.tenant());
     if let Some(org) = table.get(&key, Consistency::Eventual).await? {
         return Ok(org);
     }

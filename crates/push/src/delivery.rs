@@ -6,10 +6,10 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use primitives::{DeviceId, EventId, Fault, FaultKind, OrgId, SessionId, SignedDuration, UserId};
 use push_client::{Notification, Published, PushClient};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Claimed, Key, Marker, StoreError, Table, time_left};
+use table::{Cause, Claimed, Marker, StoreError, Table, time_left};
 use tokio::time::timeout;
 
-use crate::{DeliveryError, Device, DeviceError, Devices, Notice, devices::of_user};
+use crate::{DeliveryError, Device, DeviceError, Devices, Notice, keys};
 
 /// How many calls to the push service are under way at once.
 const AT_ONCE: usize = 16;
@@ -84,7 +84,7 @@ impl Courier {
 
     /// Tells all devices of the delivery's people, unless it was done before.
     pub async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryError> {
-        let key = Key::PushDelivery(delivery.event_id, delivery.part.clone());
+        let key = keys::PushDelivery::key(delivery.event_id, delivery.part.clone());
         match self.table.claim(&key, LEASE).await? {
             Claimed::Done => Ok(()),
             Claimed::InFlight { .. } => Err(DeliveryError::InFlight),
@@ -140,7 +140,8 @@ impl Courier {
     /// The devices of these people, and what failed: whose devices cannot be read keeps none of the others
     /// waiting.
     async fn devices_of(&self, people: &[UserId]) -> (Vec<Device>, Vec<DeviceError>) {
-        let read = |person: UserId| async move { self.table.first(&of_user(person), MOST_READ).await };
+        let read =
+            |person: UserId| async move { self.table.first(&keys::Device::all(person), MOST_READ).await };
         let mut people = stream::iter(people.to_vec()).map(read).buffer_unordered(AT_ONCE);
         let (mut devices, mut failures) = (Vec::new(), Vec::new());
         while let Some(of_person) = people.next().await {

@@ -5,7 +5,7 @@ use primitives::{DeviceId, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Attempt, Changes, Item, Key, Listed, Roster};
 
-use crate::PushToken;
+use crate::{PushToken, keys};
 
 /// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
 pub(crate) const MOST_DEVICES: usize = 20;
@@ -50,7 +50,7 @@ pub struct Device {
 
 impl Item for Device {
     fn key(&self) -> Key {
-        Key::Device(self.user_id, self.device_id)
+        keys::Device::key(self.user_id, self.device_id)
     }
 
     fn version(&self) -> u64 {
@@ -60,7 +60,7 @@ impl Item for Device {
 
 /// The list that keeps a person's devices from becoming too many.
 pub(crate) fn roster(user_id: UserId) -> Roster {
-    Roster::new(Key::Devices(user_id), MOST_DEVICES)
+    Roster::new(keys::Devices::key(user_id), MOST_DEVICES)
 }
 
 /// Which device a token is now: a token is never two people's.
@@ -81,7 +81,7 @@ pub(crate) struct TokenOwner {
 
 impl Item for TokenOwner {
     fn key(&self) -> Key {
-        Key::DeviceToken(self.token_hash.clone())
+        keys::DeviceToken::key(self.token_hash.clone())
     }
 
     fn version(&self) -> u64 {
@@ -230,7 +230,7 @@ impl Registration {
         self.known.is_none()
             && self.listed.is_some()
             && attempt.failed(roster(self.user_id).key())
-            && !attempt.failed(&Key::DeviceToken(self.token_hash.clone()))
+            && !attempt.failed(&keys::DeviceToken::key(self.token_hash.clone()))
     }
 
     /// In how long those who want the same room come back. One takes about as long as all that go on at once:

@@ -4,14 +4,15 @@ use events::DevicePlatform;
 use primitives::{DeviceId, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
-    Attempt, Cause, Changes, Consistency, CursorKeys, Decision, Item, Keep, Key, Listed, Query, Table,
-    time_left, within_deadline,
+    Attempt, Cause, Changes, Consistency, CursorKeys, Decision, Item, Keep, Listed, Table, time_left,
+    within_deadline,
 };
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     DeviceError,
     device::{Decided, Device, Leaving, MOST_DEVICES, NewDevice, Orphan, Registration, TokenOwner, roster},
+    keys,
 };
 
 /// How long SNS is given to delete an endpoint: shorter than nobody may register its token.
@@ -150,7 +151,7 @@ impl Devices {
         (user_id, session_id): (UserId, SessionId),
         new: &NewDevice,
     ) -> Result<Registration, DeviceError> {
-        let keys = [Key::DeviceToken(new.token.hash()), Key::Devices(user_id)];
+        let keys = [keys::DeviceToken::key(new.token.hash()), keys::Devices::key(user_id)];
         let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
         let (owner, listed) = (found.take::<TokenOwner>(&keys[0])?, found.take::<Listed>(&keys[1])?);
         let known = match owner.as_ref().filter(|owner| owner.free_from.is_none()) {
@@ -199,7 +200,7 @@ impl Devices {
         user_id: UserId,
         device_id: DeviceId,
     ) -> Result<Option<(Device, bool)>, DeviceError> {
-        let keys = [Key::Device(user_id, device_id), Key::Devices(user_id)];
+        let keys = [keys::Device::key(user_id, device_id), keys::Devices::key(user_id)];
         let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
         let listed: Option<Listed> = found.take(&keys[1])?;
         let is_listed = listed.is_some_and(|listed| listed.contains(&device_id.to_string()));
@@ -208,7 +209,8 @@ impl Devices {
 
     /// The person's devices, the one first that was not seen for the longest time.
     async fn unseen_for_longest(&self, user_id: UserId) -> Result<Vec<Device>, DeviceError> {
-        let mut devices: Vec<Device> = self.table.first(&of_user(user_id).strong(), MOST_DEVICES).await?;
+        let mut devices: Vec<Device> =
+            self.table.first(&keys::Device::all(user_id).strong(), MOST_DEVICES).await?;
         devices.sort_by_key(|device| device.seen_at);
         Ok(devices)
     }
@@ -223,7 +225,7 @@ impl Devices {
     }
 
     async fn owner(&self, device: &Device) -> Result<Option<TokenOwner>, DeviceError> {
-        let key = Key::DeviceToken(device.token_hash.clone());
+        let key = keys::DeviceToken::key(device.token_hash.clone());
         Ok(self.table.get(&key, Consistency::Strong).await?)
     }
 
@@ -236,7 +238,7 @@ impl Devices {
         limit: Limit,
         cursor: Option<&str>,
     ) -> Result<Page<Device>, DeviceError> {
-        let mut page = self.table.page(&of_user(user_id), limit, cursor, cursors).await?;
+        let mut page = self.table.page(&keys::Device::all(user_id), limit, cursor, cursors).await?;
         page.items.retain(|device: &Device| device.session_id.is_some_and(|session| live.contains(&session)));
         Ok(page)
     }
@@ -269,7 +271,8 @@ impl Devices {
         reason: &str,
     ) -> Result<(), DeviceError> {
         let remove = |_| async {
-            let keys = [Key::DeviceToken(device.token_hash.clone()), Key::Devices(device.user_id)];
+            let keys =
+                [keys::DeviceToken::key(device.token_hash.clone()), keys::Devices::key(device.user_id)];
             let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
             let (owner, listed) = (found.take(&keys[0])?, found.take::<Listed>(&keys[1])?);
             let is_listed = listed.is_some_and(|listed| listed.contains(&device.device_id.to_string()));
@@ -340,9 +343,4 @@ impl Devices {
             );
         }
     }
-}
-
-/// The devices of a person.
-pub(crate) fn of_user(user_id: UserId) -> Query {
-    Query::prefix("device", Key::User(user_id).pk(), "DEVICE#")
 }

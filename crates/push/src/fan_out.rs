@@ -8,7 +8,7 @@ use table::{
     Attempt, Cause, Changes, Consistency, Decision, Item, Key, MARKERS_ARE_KEPT, Query, Table, time_left,
 };
 
-use crate::{Delivery, DeliveryQueue, FanOutError, Notice};
+use crate::{Delivery, DeliveryQueue, FanOutError, Notice, keys};
 
 /// How many people one delivery is for.
 const PEOPLE_PER_DELIVERY: usize = 25;
@@ -29,6 +29,7 @@ const TIME_FOR_A_PAGE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct FanOut {
     table: Table,
+    members: fn(Tenant) -> Query,
     queue: DeliveryQueue,
 }
 
@@ -55,7 +56,7 @@ struct Progress {
 
 impl Item for Progress {
     fn key(&self) -> Key {
-        Key::FanOut(self.event_id)
+        keys::FanOut::key(self.event_id)
     }
 
     fn version(&self) -> u64 {
@@ -68,9 +69,9 @@ impl Item for Progress {
 }
 
 impl FanOut {
-    /// From the members in this table into this queue.
-    pub fn new(table: Table, queue: DeliveryQueue) -> Self {
-        Self { table, queue }
+    /// From the members in this table, whom `members` asks for, into this queue.
+    pub fn new(table: Table, members: fn(Tenant) -> Query, queue: DeliveryQueue) -> Self {
+        Self { table, members, queue }
     }
 
     /// Puts deliveries for those members of the event's organization into the queue who may know of it.
@@ -79,7 +80,7 @@ impl FanOut {
         let (Some((notice, needed)), Some(org_id)) = (Notice::about(event), event.org_id) else {
             return Ok(());
         };
-        let members = Query::prefix("member", Key::Org(Tenant::trusted(org_id)).pk(), "MEMBER#").strong();
+        let members = (self.members)(Tenant::trusted(org_id)).strong();
         let mut progress = self.load(event.id).await?;
         while !progress.done {
             if time_left() < TIME_FOR_A_PAGE {
@@ -103,7 +104,7 @@ impl FanOut {
     }
 
     async fn load(&self, event_id: EventId) -> Result<Progress, FanOutError> {
-        let found = self.table.get(&Key::FanOut(event_id), Consistency::Strong).await?;
+        let found = self.table.get(&keys::FanOut::key(event_id), Consistency::Strong).await?;
         Ok(found.unwrap_or(Progress {
             event_id,
             reached: None,

@@ -10,6 +10,7 @@ mod device;
 mod devices;
 mod error;
 mod fan_out;
+pub mod keys;
 mod notice;
 mod queue;
 mod token;

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
 use primitives::Fault;
 use sends::{Failure, Verdict};
 
-use crate::Key;
+use crate::{Key, keys::Idempotency};
 
 /// The table could not be read or written.
 #[derive(Debug, thiserror::Error, Fault)]
@@ -113,6 +113,6 @@ impl CommitError {
     /// Whether loading and deciding again may help. It does not when another has taken over the request
     /// itself, by its idempotency key.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict { failed } if !failed.iter().any(|key| matches!(key, Key::Idempotency(..))))
+        matches!(self, Self::Conflict { failed } if !failed.iter().any(|key| *key.about() == Idempotency::KIND))
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     Key,
     error::StoreError,
     item::{key_attributes, number, read, text},
-    keys::{KIND, TTL},
+    keys::{Idempotency, KIND, TTL},
     retry,
     store::Table,
 };
@@ -37,7 +37,7 @@ impl IdempotencyKey {
     }
 
     fn item(&self) -> Key {
-        Key::Idempotency(self.scope.clone(), self.key.clone())
+        Idempotency::key(self.scope.clone(), self.key.clone())
     }
 }
 

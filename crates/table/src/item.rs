@@ -62,8 +62,8 @@ pub(crate) fn attributes<T: Item>(item: &T) -> Result<Attributes, StoreError> {
     attributes.insert(KIND.to_owned(), text(key.kind()));
     attributes.insert(VERSION.to_owned(), number(item.next_version()));
     if let Some(index) = item.index() {
-        attributes.insert(GSI1_PK.to_owned(), text(index.pk()));
-        attributes.insert(GSI1_SK.to_owned(), text(index.sk()));
+        attributes.insert(GSI1_PK.to_owned(), text(index.pk));
+        attributes.insert(GSI1_SK.to_owned(), text(index.sk));
     }
     if let Some(time) = item.expires_at() {
         attributes.insert(TTL.to_owned(), number(time.as_second()));

@@ -1,7 +1,8 @@
 //! The single `DynamoDB` table: keys, reads, transactions, the outbox, idempotency records, rate limits and
 //! paging.
 //!
-//! Owns every key attribute and every call to `DynamoDB`. It must not know what the items mean.
+//! Owns the form of keys, every key attribute and every call to `DynamoDB`. It must not know what the items
+//! mean: each domain declares its kinds with [`kinds!`].
 
 mod cursor;
 mod decide;
@@ -10,6 +11,7 @@ mod error;
 mod idempotency;
 mod item;
 pub mod keys;
+mod kind;
 mod marker;
 mod outbox;
 mod outbox_part;
@@ -27,7 +29,8 @@ pub use decide::{Attempt, Decision, Keep};
 pub use error::{CommitError, StoreError};
 pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};
 pub use item::Item;
-pub use keys::{Index, Key, sortable};
+pub use keys::sortable;
+pub use kind::{Entry, Erased, Index, Kept, Key, Kind, Owner, Store};
 pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
 pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
 pub use outbox_part::{OutboxPart, WrongPart, time_of};

@@ -4,10 +4,9 @@ use primitives::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key, Query,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
-    keys::{KIND, TTL},
+    keys::{Audit, KIND, Outbox, TTL, sortable},
     outbox_part::OutboxPart,
     retry,
     store::Table,
@@ -61,7 +60,7 @@ impl Unpublished {
 }
 
 pub(crate) fn outbox_row(envelope: &Envelope) -> Result<Attributes, StoreError> {
-    let key = Key::Outbox(envelope.id);
+    let key = Outbox::of(envelope.id);
     let mut row = key_attributes(&key);
     row.insert(KIND.to_owned(), text(key.kind()));
     row.insert(ENVELOPE.to_owned(), text(json(envelope)?));
@@ -84,7 +83,7 @@ pub(crate) fn audit_row(
     kept: Option<SignedDuration>,
 ) -> Result<Attributes, StoreError> {
     let of = envelope.org_id.map_or_else(|| envelope.aggregate.id.clone(), |org| org.to_string());
-    let key = Key::Audit(of, envelope.time, envelope.id);
+    let key = Audit::key(of, sortable(envelope.time), envelope.id);
     let row = AuditRow {
         action: &envelope.kind,
         event: envelope,
@@ -119,7 +118,7 @@ impl Table {
         after: Option<&str>,
         examined: usize,
     ) -> Result<(Vec<Unpublished>, Option<String>), StoreError> {
-        let query = Query::prefix("outbox", part.pk(), "evt_").strong().without_expiry();
+        let query = Outbox::all(part.hour(), part.shard()).strong().without_expiry();
         self.after(&query, examined, after).await
     }
 
@@ -131,7 +130,7 @@ impl Table {
             .client
             .update_item()
             .table_name(&self.name)
-            .set_key(Some(key_attributes(&Key::Outbox(event.id))))
+            .set_key(Some(key_attributes(&Outbox::of(event.id))))
             .update_expression("SET #ttl = if_not_exists(#ttl, :ttl)")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#ttl", TTL)

@@ -44,8 +44,12 @@ impl OutboxPart {
         self.begins
     }
 
-    pub(crate) fn pk(self) -> String {
-        format!("OUTBOX#{self}")
+    pub(crate) fn hour(self) -> String {
+        self.begins.strftime("%Y-%m-%dT%H").to_string()
+    }
+
+    pub(crate) fn shard(self) -> String {
+        format!("{:02x}", self.shard)
     }
 }
 
@@ -60,7 +64,7 @@ pub fn time_of(event: EventId) -> Timestamp {
 /// Such as `2026-11-23T10#0f`.
 impl fmt::Display for OutboxPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{:02x}", self.begins.strftime("%Y-%m-%dT%H"), self.shard)
+        write!(f, "{}#{}", self.hour(), self.shard())
     }
 }
 

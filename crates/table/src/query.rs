@@ -1,9 +1,11 @@
+use std::fmt::Display;
+
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use primitives::{Limit, Page};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CursorKeys, cursor,
+    CursorKeys, Kind, cursor,
     error::StoreError,
     item::{Attributes, read, text},
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL},
@@ -41,7 +43,7 @@ enum Range {
 impl Query {
     /// The items of partition `pk` whose sort keys begin with `prefix`. `kind` names what they are, in
     /// errors.
-    pub fn prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
+    fn prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
         let range = Range::Prefix(prefix.into());
         Self {
             pk: pk.into(),
@@ -52,6 +54,11 @@ impl Query {
             without_expiry: false,
             kind,
         }
+    }
+
+    /// All items of a kind in the partition with these values.
+    pub fn all(kind: &'static Kind, values: &[&dyn Display]) -> Self {
+        Self::prefix(kind.name, kind.partition(values), kind.prefix())
     }
 
     /// The entries of the index's partition `pk` whose sort keys are at most `last`.
@@ -191,13 +198,19 @@ impl Table {
     ) -> Result<(Vec<Attributes>, Option<Attributes>), StoreError> {
         let (pk, sk) = if query.index { (GSI1_PK, GSI1_SK) } else { (PK, SK) };
         let (condition, value, first) = match &query.range {
-            Range::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", prefix, None),
-            Range::UpTo(last) => ("#pk = :pk AND #sk <= :sk", last, None),
-            Range::Between(first, last) => ("#pk = :pk AND #sk BETWEEN :first AND :sk", last, Some(first)),
+            // no key is compared with an empty text
+            Range::Prefix(prefix) if prefix.is_empty() => ("#pk = :pk", None, None),
+            Range::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", Some(prefix), None),
+            Range::UpTo(last) => ("#pk = :pk AND #sk <= :sk", Some(last), None),
+            Range::Between(first, last) => {
+                ("#pk = :pk AND #sk BETWEEN :first AND :sk", Some(last), Some(first))
+            }
         };
-        let first = first.map(|first| (":first".to_owned(), text(first)));
-        let names =
-            [("#pk", pk), ("#sk", sk)].into_iter().chain(query.without_expiry.then_some(("#ttl", TTL)));
+        let bounds =
+            first.map(|first| (":first", first)).into_iter().chain(value.map(|value| (":sk", value)));
+        let bounds = bounds.map(|(name, value)| (name.to_owned(), text(value))).collect();
+        let names = [("#pk", pk)].into_iter().chain(value.map(|_| ("#sk", sk)));
+        let names = names.chain(query.without_expiry.then_some(("#ttl", TTL)));
         let names = names.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())).collect();
         let answer = self
             .client
@@ -207,9 +220,8 @@ impl Table {
             .key_condition_expression(condition)
             .set_filter_expression(query.without_expiry.then(|| "attribute_not_exists(#ttl)".to_owned()))
             .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(first.map(|first| Attributes::from([first])))
+            .set_expression_attribute_values(Some(bounds))
             .expression_attribute_values(":pk", text(&query.pk))
-            .expression_attribute_values(":sk", text(value))
             .consistent_read(query.consistency == Consistency::Strong)
             .scan_index_forward(query.order == Order::Ascending)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))

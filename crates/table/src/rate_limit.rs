@@ -9,7 +9,7 @@ use crate::{
     Key,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
-    keys::{KIND, TTL},
+    keys::{KIND, Limit, TTL},
     retry,
     store::Table,
 };
@@ -100,7 +100,7 @@ fn place(uses: u32) -> usize {
 }
 
 fn key(limit: &RateLimit, subject: &str) -> Key {
-    Key::RateLimit(limit.name, hex::encode(digest(&SHA256, subject.as_bytes())))
+    Limit::key(limit.name, hex::encode(digest(&SHA256, subject.as_bytes())))
 }
 
 fn uses(item: Option<&Attributes>) -> Vec<i128> {

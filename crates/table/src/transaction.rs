@@ -15,7 +15,7 @@ use crate::{
     error::{CommitError, StoreError},
     idempotency::{Claim, StoredAnswer, completion},
     item::{Attributes, attributes, key_attributes, number},
-    keys::{PK, VERSION},
+    keys::{Outbox, PK, VERSION},
     outbox::{audit_row, outbox_row},
     retry::{self, Pace},
     store::Table,
@@ -266,7 +266,7 @@ impl Table {
         let mut operations = changes.operations;
         for envelope in envelopes {
             for attributes in [outbox_row(envelope)?, audit_row(envelope, cause, self.audit_rows_are_kept)?] {
-                let key = Key::Outbox(envelope.id);
+                let key = Outbox::of(envelope.id);
                 operations.push(Operation {
                     key,
                     condition: Some(Condition::Absent),
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn each_refusal_is_told_from_the_others() {
-        let keys = [Key::User(Ids::unguessable()), Key::User(Ids::unguessable())];
+        let keys = [(); 2].map(|()| Outbox::of(Ids::unguessable()));
         let verdict_on = |reasons: [&str; 2]| {
             let reasons = reasons.map(|code| CancellationReason::builder().code(code).build()).to_vec();
             let canceled =

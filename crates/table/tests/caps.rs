@@ -7,10 +7,8 @@ use events::ActorRef;
 use futures::future::join_all;
 use primitives::{Clock, DeviceId, Ids, UserId};
 use serde::{Deserialize, Serialize};
-use table::{
-    Cause, Changes, CommitError, Consistency, Decision, Item, Key, Listed, Query, Roster, Table, Tally,
-};
-use test_support::{Crashes, Database, LostAnswers, Moment, noon};
+use table::{Cause, Changes, CommitError, Consistency, Decision, Item, Key, Listed, Roster, Table, Tally};
+use test_support::{Crashes, Database, LostAnswers, Moment, kinds, noon};
 
 /// Something of which only so many may exist.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,7 +21,7 @@ struct Thing {
 
 impl Item for Thing {
     fn key(&self) -> Key {
-        Key::Device(self.user_id, self.device_id)
+        kinds::Thing::key(self.user_id, self.device_id)
     }
 
     fn version(&self) -> u64 {
@@ -40,15 +38,15 @@ fn cause() -> Cause {
 }
 
 fn tally(user_id: UserId, most: u32) -> Tally {
-    Tally::new(Key::Caps(user_id), most)
+    Tally::new(kinds::Number::key(user_id), most)
 }
 
 fn roster(user_id: UserId, most: usize) -> Roster {
-    Roster::new(Key::Devices(user_id), most)
+    Roster::new(kinds::Things::key(user_id), most)
 }
 
 async fn things(table: &Table, user_id: UserId) -> BTreeSet<String> {
-    let query = Query::prefix("device", Key::User(user_id).pk(), "DEVICE#").strong();
+    let query = kinds::Thing::all(user_id).strong();
     let things: Vec<Thing> = table.first(&query, 100).await.unwrap();
     things.into_iter().map(|thing| thing.device_id.to_string()).collect()
 }
@@ -59,12 +57,12 @@ struct Number {
 }
 
 async fn number(table: &Table, user_id: UserId) -> usize {
-    let number: Option<Number> = table.get(&Key::Caps(user_id), Consistency::Strong).await.unwrap();
+    let number: Option<Number> = table.get(&kinds::Number::key(user_id), Consistency::Strong).await.unwrap();
     number.map_or(0, |number| number.n)
 }
 
 async fn listed(table: &Table, user_id: UserId) -> Option<Listed> {
-    table.get(&Key::Devices(user_id), Consistency::Strong).await.unwrap()
+    table.get(&kinds::Things::key(user_id), Consistency::Strong).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +78,7 @@ async fn of_a_hundred_callers_at_once_a_tally_lets_in_as_many_as_there_is_room_f
         table.commit(&cause(), changes).await
     });
     let outcomes = join_all(callers).await;
-    let refused = |error: &CommitError| error.failed(&Key::Caps(ada));
+    let refused = |error: &CommitError| error.failed(&kinds::Number::key(ada));
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
     assert_eq!(outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(refused)).count(), 98);
     assert_eq!((things(&table, ada).await.len(), number(&table, ada).await), (10, 10));
@@ -116,8 +114,14 @@ async fn a_tally_takes_no_step_over_its_edges() {
         let table = &table;
         async move { table.commit(&cause(), changes).await }
     };
-    assert!(commit(tally(ada, 3).subtract(1)).await.unwrap_err().failed(&Key::Caps(ada)), "none is there");
-    assert!(commit(tally(ada, 3).add(4)).await.unwrap_err().failed(&Key::Caps(ada)), "more than may be");
+    assert!(
+        commit(tally(ada, 3).subtract(1)).await.unwrap_err().failed(&kinds::Number::key(ada)),
+        "none is there"
+    );
+    assert!(
+        commit(tally(ada, 3).add(4)).await.unwrap_err().failed(&kinds::Number::key(ada)),
+        "more than may be"
+    );
     commit(tally(ada, 3).add(3)).await.unwrap();
     assert!(commit(tally(ada, 3).add(1)).await.is_err());
     assert!(commit(tally(ada, 2).add(0)).await.is_err(), "the limit was lowered: nobody joins");

@@ -12,9 +12,9 @@ use primitives::{Clock, Fault, FaultKind, Ids, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
     Attempt, Begun, Cause, Changes, Claim, Claimed, CommitError, Condition, Consistency, Decision,
-    IdempotencyKey, Item, Keep, Key, RateLimit, StoredAnswer, Table, Tally,
+    IdempotencyKey, Item, Keep, Key, RateLimit, StoredAnswer, Table, Tally, keys::Consumed,
 };
-use test_support::{Conflicts, Crashes, Database, Moment, noon};
+use test_support::{Conflicts, Crashes, Database, Moment, kinds, noon};
 use tokio::time::Instant;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ struct Thing {
 
 impl Item for Thing {
     fn key(&self) -> Key {
-        Key::User(self.user_id)
+        kinds::Somebody::key(self.user_id)
     }
 
     fn version(&self) -> u64 {
@@ -153,7 +153,7 @@ async fn a_single_write_waits_for_a_transaction_as_well() {
     table.release(&claim).await.unwrap();
     let limit = RateLimit::new("test", [(2, SignedDuration::from_mins(1))]);
     assert!(table.take(&limit, "ada").await.unwrap().allowed);
-    let (key, lease) = (Key::Consumed("mail", Ids::unguessable()), SignedDuration::from_secs(60));
+    let (key, lease) = (Consumed::key("mail", Ids::unguessable()), SignedDuration::from_secs(60));
     let Claimed::Mine(mut marker) = table.claim(&key, lease).await.unwrap() else { panic!("not mine") };
     assert!(table.note(&mut marker, ["a".to_owned()]).await.unwrap());
     table.finish(marker).await.unwrap();
@@ -243,7 +243,7 @@ async fn of_fifty_who_want_the_last_two_of_a_tally_two_get_them() {
     let database = Database::start().await;
     let (table, owner) = (database.table(&Clock::fixed(noon())), thing());
     count_one(&table, &owner).await.unwrap();
-    let tally = Tally::new(Key::Caps(owner.user_id), 2);
+    let tally = Tally::new(kinds::Number::key(owner.user_id), 2);
     let join = || async {
         let decide = |_| async {
             let owner = read(&table, &owner).await.unwrap();
@@ -255,7 +255,7 @@ async fn of_fifty_who_want_the_last_two_of_a_tally_two_get_them() {
     };
     let joined = join_all((0..50).map(|_| join())).await;
     assert_eq!(joined.into_iter().filter(|joined| *joined).count(), 2);
-    assert_eq!(database.count("user").await, 3, "they, and the owner");
+    assert_eq!(database.count("somebody").await, 3, "they, and the owner");
 }
 
 #[tokio::test]

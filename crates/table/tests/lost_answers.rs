@@ -2,7 +2,7 @@
 
 use events::{ActorRef, NewEvent, TrialStarted};
 use primitives::{Clock, Ids, OrgId, SignedDuration};
-use table::{Begun, Cause, Changes, Claimed, IdempotencyKey, Key, RateLimit};
+use table::{Begun, Cause, Changes, Claimed, IdempotencyKey, RateLimit, keys::Consumed};
 use test_support::{Database, LostAnswers, noon};
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn a_use_of_a_limit_counts_once() {
 #[tokio::test]
 async fn a_claimed_marker_is_the_claimants_own() {
     let (database, clock) = (Database::start().await, Clock::fixed(noon()));
-    let (lease, key) = (SignedDuration::from_secs(60), Key::Consumed("mail", Ids::unguessable()));
+    let (lease, key) = (SignedDuration::from_secs(60), Consumed::key("mail", Ids::unguessable()));
     // each client loses the answer to its first call: of the claim, of the note, of the end
     let table = || (LostAnswers::default(), &database, &clock);
     let over = |(lost, database, clock): (LostAnswers, &Database, &Clock)| {

@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 use primitives::{Clock, Ids, SignedDuration};
-use table::{Claimed, Key, Marker, Table};
+use table::{Claimed, Key, Marker, Table, keys::Consumed};
 use test_support::{Database, noon};
 
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
@@ -19,7 +19,7 @@ async fn claimed(table: &Table, key: &Key) -> Marker {
 async fn of_fifty_callers_one_does_the_work_and_it_is_done_once() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));
-    let key = Key::Consumed("mail", Ids::unguessable());
+    let key = Consumed::key("mail", Ids::unguessable());
     let claims = join_all((0..50).map(|_| table.claim(&key, LEASE))).await;
     let mut mine: Vec<_> = claims
         .into_iter()
@@ -42,7 +42,7 @@ async fn a_crashed_holder_is_followed_by_another_and_cannot_undo_its_word() {
     let database = Database::start().await;
     let clock = Clock::fixed(noon());
     let table = database.table(&clock);
-    let key = Key::Consumed("mail", Ids::unguessable());
+    let key = Consumed::key("mail", Ids::unguessable());
     let crashed = claimed(&table, &key).await;
     clock.advance(LEASE);
     let second = claimed(&table, &key).await;
@@ -56,7 +56,7 @@ async fn what_is_noted_outlives_its_holder() {
     let database = Database::start().await;
     let clock = Clock::fixed(noon());
     let table = database.table(&clock);
-    let key = Key::Consumed("mail", Ids::unguessable());
+    let key = Consumed::key("mail", Ids::unguessable());
     let mut killed = claimed(&table, &key).await;
     assert!(table.note(&mut killed, ["a".to_owned()]).await.unwrap());
     assert!(table.note(&mut killed, ["b".to_owned(), "c".to_owned()]).await.unwrap());
@@ -77,7 +77,7 @@ async fn what_is_noted_outlives_its_holder() {
 async fn a_piece_of_work_costs_two_writes_and_one_for_each_note() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));
-    let mut marker = claimed(&table, &Key::Consumed("mail", Ids::unguessable())).await;
+    let mut marker = claimed(&table, &Consumed::key("mail", Ids::unguessable())).await;
     table.note(&mut marker, ["a".to_owned()]).await.unwrap();
     table.finish(marker).await.unwrap();
     let calls = table.usage().take();
@@ -89,7 +89,7 @@ async fn a_piece_of_work_costs_two_writes_and_one_for_each_note() {
 async fn who_gives_up_leaves_what_was_done_to_the_next() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));
-    let key = Key::PushDelivery(Ids::unguessable(), "part".to_owned());
+    let key = Consumed::key("push", Ids::unguessable());
     let marker = claimed(&table, &key).await;
     assert!(marker.steps_done().is_empty());
     table.give_up(marker, ["a".to_owned()]).await.unwrap();

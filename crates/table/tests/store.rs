@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use access::Tenant;
 use events::{ActorRef, NewEvent, TrialStarted, UserCreated};
 use futures::future::{BoxFuture, join_all};
 use primitives::{Clock, Ids, Keys, Limit, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
     Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, CursorKeys, Decision,
-    IdempotencyKey, Item, Keep, Key, Query, StoreError, StoredAnswer, Table,
+    IdempotencyKey, Item, Keep, Key, StoreError, StoredAnswer, Table,
 };
-use test_support::{Database, noon};
+use test_support::{Database, kinds, noon};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Counter {
@@ -23,7 +22,7 @@ struct Counter {
 
 impl Item for Counter {
     fn key(&self) -> Key {
-        Key::Org(Tenant::trusted(self.org_id))
+        kinds::Counter::key(self.org_id)
     }
 
     fn version(&self) -> u64 {
@@ -41,7 +40,7 @@ struct Person {
 
 impl Item for Person {
     fn key(&self) -> Key {
-        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+        kinds::Place::key(self.org_id, self.member_id)
     }
 
     fn version(&self) -> u64 {
@@ -242,7 +241,7 @@ async fn pages_cover_the_list_once_and_cursors_stay_with_their_list() {
             .await
             .unwrap();
     }
-    let query = |org_id: OrgId| Query::prefix("member", format!("ORG#{org_id}"), "MEMBER#");
+    let query = kinds::Place::all;
     let three = Limit::try_from(3).unwrap();
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
@@ -296,7 +295,7 @@ async fn a_list_that_fits_into_one_page_needs_no_keys() {
     for person in &people {
         table.commit(&cause(), Changes::new().create(person)).await.unwrap();
     }
-    let query = Query::prefix("member", format!("ORG#{org_id}"), "MEMBER#");
+    let query = kinds::Place::all(org_id);
     let page = async |limit: u32, cursor: Option<&str>| {
         table.page::<Person>(&query, Limit::try_from(limit).unwrap(), cursor, &NoKeys).await
     };
@@ -311,7 +310,10 @@ async fn calls_and_units_are_counted() {
     let table = database.table(&Clock::system());
     let counter = counter();
     table.commit(&cause(), Changes::new().create(&counter)).await.unwrap();
-    table.get_many(&[counter.key(), Key::SigningKeys], Consistency::Eventual).await.unwrap();
+    table
+        .get_many(&[counter.key(), kinds::Somebody::key(Ids::unguessable())], Consistency::Eventual)
+        .await
+        .unwrap();
     let calls = table.usage().take();
     let read = &calls[1];
     assert_eq!((calls.len(), read.operation, read.writes), (2, "BatchGetItem", false));

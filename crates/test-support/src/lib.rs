@@ -4,6 +4,7 @@ mod conflicts;
 mod crashes;
 mod database;
 mod failing;
+pub mod kinds;
 mod lost_answers;
 mod meanwhile;
 mod recorder;

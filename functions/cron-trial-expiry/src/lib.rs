@@ -4,11 +4,11 @@ use access::Tenant;
 use billing::{NoticeRun, give_due_notices};
 use lambda_host::{Error, Function, Host};
 use primitives::{Fault, RequestId};
-use table::{Cause, Key, StoreError};
+use table::{Cause, StoreError};
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let first = Key::Subscription(Tenant::trusted(host.ids().next()));
+    let first = billing::keys::Subscription::key(Tenant::trusted(host.ids().next()));
     let table = host.table_opened_with(first).await?;
     Ok(host.schedule(move || {
         let table = table.clone();

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Ids, OrgId, Secret, SignedDuration};
 use serde_json::{Value, json};
-use table::{Cause, Consistency, Key, Table};
+use table::{Cause, Consistency, Table};
 use test_support::{Crashes, Database, Moment, Services, noon};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:stripe";
@@ -79,7 +79,7 @@ impl World {
     }
 
     async fn account(&self) -> Account {
-        let key = Key::Subscription(Tenant::trusted(self.org_id));
+        let key = billing::keys::Subscription::key(Tenant::trusted(self.org_id));
         self.table.get(&key, Consistency::Strong).await.unwrap().unwrap()
     }
 }

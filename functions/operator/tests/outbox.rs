@@ -6,7 +6,7 @@ use events::{Envelope, NewEvent, TrialStarted};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Ids, OrgId, SignedDuration};
 use serde_json::{Value, json};
-use table::{Cause, Changes, Key, Table};
+use table::{Cause, Changes, Table, keys::Outbox};
 use test_support::{Crashes, Database, Moment, Services, noon};
 
 struct World {
@@ -196,7 +196,7 @@ async fn a_bus_that_is_gone_leaves_them_for_another_attempt() {
 async fn a_row_without_an_event_is_named_and_in_nobody_s_way() {
     let world = World::start().await;
     let events = world.events(3).await;
-    let key = Key::Outbox(events[0].id);
+    let key = Outbox::of(events[0].id);
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let is_first = |row: &test_support::Attributes| row["sk"] == text(&key.sk());
     let good = world.database.items().await.into_iter().find(is_first).unwrap();

@@ -4,7 +4,7 @@ use access::{Permission, Role, Tenant};
 use email_client::Name;
 use primitives::{Email, LoginId, OrgId};
 use serde::Deserialize;
-use table::{Consistency, Index, Key, Query, StoreError, Table};
+use table::{Consistency, StoreError, Table};
 
 use crate::error::MailError;
 
@@ -48,10 +48,9 @@ async fn by_role(
     org_id: OrgId,
     roles: impl IntoIterator<Item = Role>,
 ) -> Result<Vec<Email>, MailError> {
-    let partition = Index::members_by_role(Tenant::trusted(org_id));
     let mut found = Vec::new();
     for role in roles {
-        let query = Query::index_prefix("member", &partition, Index::of_role(role));
+        let query = orgs::keys::with_role(Tenant::trusted(org_id), role);
         let members: Vec<MemberRef> = table.first(&query, MOST - found.len()).await?;
         found.extend(members.into_iter().map(|member| member.email));
         if found.is_empty() {
@@ -67,13 +66,14 @@ async fn by_role(
 
 /// The organization's name, as mails show it; nothing where there is no such organization.
 pub(crate) async fn name(table: &Table, org_id: OrgId) -> Result<Option<Name>, StoreError> {
-    let key = Key::Org(Tenant::trusted(org_id));
+    let key = orgs::keys::Org::key(Tenant::trusted(org_id));
     let org: Option<OrgRef> = table.get(&key, Consistency::Strong).await?;
     Ok(org.map(|org| Name::new(&org.name)))
 }
 
 /// Who asked for this login; nothing where nobody did.
 pub(crate) async fn of_login(table: &Table, login_id: LoginId) -> Result<Option<Email>, StoreError> {
-    let login: Option<LoginRef> = table.get(&Key::Login(login_id), Consistency::Strong).await?;
+    let login: Option<LoginRef> =
+        table.get(&identity_core::keys::Login::key(login_id), Consistency::Strong).await?;
     Ok(login.map(|login| login.email))
 }

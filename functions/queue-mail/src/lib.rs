@@ -16,7 +16,6 @@ use access::Tenant;
 use email_client::{Brand, Letterhead, Mailer, Sender};
 use identity_core::LinkKey;
 use lambda_host::{Error, Function, Host, Intake};
-use table::Key;
 
 use lanes::Lanes;
 pub use lanes::{OTHER_WORKERS, SIGN_IN_WORKERS};
@@ -35,7 +34,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let queue_urls = ["SIGN_IN_MAIL_QUEUE_URL", "MAIL_QUEUE_URL"].map(|name| environment.required(name));
     let queue_urls = queue_urls.into_iter().map(|url| url.map(str::to_owned)).collect::<Result<_, _>>()?;
     let postman = Arc::new(Postman {
-        table: host.table_opened_with(Key::Org(Tenant::trusted(host.ids().next()))).await?,
+        table: host.table_opened_with(orgs::keys::Org::key(Tenant::trusted(host.ids().next()))).await?,
         mailer: Mailer::new(host.mail(), letterhead),
         links: host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?,
         app_url: environment.url("APP_URL")?,

@@ -6,7 +6,7 @@ use identity_core::LinkKey;
 use lambda_host::{LONGEST_SEND, Rotating};
 use primitives::{Email, Keys, OrgId, SignedDuration};
 use serde::Deserialize;
-use table::{Claimed, Key, Marker, Table, time_left};
+use table::{Claimed, Marker, Table, keys::Consumed, time_left};
 
 use crate::{
     addressees,
@@ -54,7 +54,7 @@ impl Postman {
             return Err(throttled());
         }
         let Some((letter, people)) = self.write(event).await? else { return Ok(()) };
-        let key = Key::Consumed(CONSUMER, event.id);
+        let key = Consumed::key(CONSUMER, event.id);
         let mut marker = match self.table.claim(&key, LEASE).await? {
             Claimed::Done => return Ok(()),
             Claimed::InFlight { .. } => return Err(MailError::InFlight),

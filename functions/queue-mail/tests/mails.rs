@@ -417,8 +417,8 @@ macro_rules! item {
     };
 }
 
-item!(LoginItem, |login| Key::Login(login.login_id), login_id: LoginId, email: Email);
-item!(OrgItem, |org| Key::Org(Tenant::trusted(org.org_id)), org_id: OrgId, name: String);
+item!(LoginItem, |login| identity_core::keys::Login::key(login.login_id), login_id: LoginId, email: Email);
+item!(OrgItem, |org| orgs::keys::Org::key(Tenant::trusted(org.org_id)), org_id: OrgId, name: String);
 
 #[derive(Serialize, Deserialize)]
 struct MemberItem {
@@ -430,7 +430,7 @@ struct MemberItem {
 
 impl Item for MemberItem {
     fn key(&self) -> Key {
-        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+        orgs::keys::Member::key(Tenant::trusted(self.org_id), self.member_id)
     }
 
     fn version(&self) -> u64 {
@@ -439,6 +439,6 @@ impl Item for MemberItem {
 
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        matches!(role, Role::Owner | Role::Admin).then_some(Index::MemberByRole { tenant, role, member })
+        matches!(role, Role::Owner | Role::Admin).then(|| orgs::keys::member_by_role(tenant, role, member))
     }
 }

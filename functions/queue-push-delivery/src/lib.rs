@@ -4,11 +4,10 @@ use identity_core::live_sessions;
 use lambda_host::{Error, Function, Host};
 use push::{Courier, Delivery, Sessions};
 use push_client::PushClient;
-use table::Key;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table_opened_with(Key::User(host.ids().next())).await?;
+    let table = host.table_opened_with(identity_core::keys::User::key(host.ids().next())).await?;
     let known = table.clone();
     let sessions = Sessions::new(move |asked| {
         let table = known.clone();

@@ -2,13 +2,12 @@
 
 use lambda_host::{Error, Function, Host};
 use push::{DeliveryQueue, FanOut};
-use table::Key;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let url = host.environment().required("PUSH_DELIVERY_QUEUE_URL")?;
-    let table = host.table_opened_with(Key::FanOut(host.ids().next())).await?;
-    let fan_out = FanOut::new(table, DeliveryQueue::new(host.queues(), url));
+    let table = host.table_opened_with(push::keys::FanOut::key(host.ids().next())).await?;
+    let fan_out = FanOut::new(table, orgs::keys::Member::all, DeliveryQueue::new(host.queues(), url));
     Ok(host.bus_queue(move |event| {
         let fan_out = fan_out.clone();
         async move { fan_out.run(&event).await }

@@ -19,7 +19,7 @@ struct MemberItem {
 
 impl Item for MemberItem {
     fn key(&self) -> Key {
-        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+        orgs::keys::Member::key(Tenant::trusted(self.org_id), self.member_id)
     }
 
     fn version(&self) -> u64 {

@@ -7,14 +7,14 @@
 mod publisher;
 
 use lambda_host::{Error, Function, Host};
-use table::Key;
+use table::keys::Outbox;
 
 use publisher::Publisher;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let publisher = Publisher {
-        table: host.table_opened_with(Key::Outbox(host.ids().next())).await?,
+        table: host.table_opened_with(Outbox::of(host.ids().next())).await?,
         bus: host.event_bus()?,
         queues: host.queues(),
         parked_queue_url: host.environment().required("OUTBOX_PARKED_QUEUE_URL")?.to_owned(),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use test_support::Recorder;
 
-use crate::product::Product;
+use crate::{product::Product, stored};
 use access::Access;
 use policy::problems;
 
@@ -23,11 +23,14 @@ fn compare(policies: &Policies, made: &Made) -> Vec<String> {
     policies.iter().flat_map(|(function, statements)| problems(function, statements, of(function))).collect()
 }
 
-/// What all functions call while everything is done that the product can do, and the policies they have.
+/// What all functions call while everything is done that the product can do, and the policies they have. What
+/// is stored in the end is as it should be.
 async fn run() -> (Policies, Made) {
     let recorder = Recorder::default();
     let product = Product::recorded(&recorder).await;
     walk::everything(&product).await;
+    let found = stored::problems(&stored::items(&product).await);
+    assert!(found.is_empty(), "{} problem(s):\n- {}", found.len(), found.join("\n- "));
     let mut made = Made::new();
     for call in recorder.calls() {
         made.entry(call.caller.clone()).or_default().extend(access::asked_for(&call));

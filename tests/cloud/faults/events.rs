@@ -7,7 +7,6 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use events::{ActorRef, Envelope, Event, NewEvent, TrialStarted};
 use primitives::{Clock, EventId, Ids, OrgId};
 use serde_json::{Value, json};
-use table::Key;
 
 use super::{CREATION, Turn, api, company, observer::Observer, turn};
 use crate::product::Product;
@@ -58,7 +57,7 @@ async fn a_poison_record_among_a_hundred_is_parked_and_the_others_arrive() {
     let good: Vec<_> = (0..99).map(|_| envelope(ids.next(), org_id, &clock)).collect();
     let mut rows: Vec<_> = good
         .iter()
-        .map(|event| (Key::Outbox(event.id), serde_json::to_string(event).unwrap()))
+        .map(|event| (table::keys::Outbox::of(event.id), serde_json::to_string(event).unwrap()))
         .map(|(key, envelope)| row(&key.pk(), &key.sk(), &envelope))
         .collect();
     rows.insert(50, row("OUTBOX#1970-01-01T00#00", "evt_poison", "{\"no\": \"event\"}"));

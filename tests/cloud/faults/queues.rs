@@ -6,7 +6,6 @@ use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use events::{ActorRef, Envelope, Event, NewEvent, OrganizationCreated};
 use primitives::{Clock, Ids, MemberId, OrgId};
 use serde_json::json;
-use table::{Index, Key};
 
 use super::{
     events::{attribute, count, look_into},
@@ -41,15 +40,15 @@ fn organization_created(org_id: OrgId, number: usize) -> Envelope {
 /// Writes the organization and its owner, as a request to create it would.
 async fn write(product: &Product, org_id: OrgId, number: usize) {
     let (tenant, member): (_, MemberId) = (Tenant::trusted(org_id), Ids::unguessable());
-    let index = Index::MemberByRole { tenant, role: Role::Owner, member };
-    let (org, owner) = (Key::Org(tenant), Key::Member(tenant, member));
+    let index = orgs::keys::member_by_role(tenant, Role::Owner, member);
+    let (org, owner) = (orgs::keys::Org::key(tenant), orgs::keys::Member::key(tenant, member));
     let rows = [
         vec![("pk", org.pk()), ("sk", org.sk()), ("name", format!("Ten {number}"))],
         vec![
             ("pk", owner.pk()),
             ("sk", owner.sk()),
-            ("gsi1pk", index.pk()),
-            ("gsi1sk", index.sk()),
+            ("gsi1pk", index.pk),
+            ("gsi1sk", index.sk),
             ("email", format!("owner{number}@ten.example")),
             ("role", Role::Owner.to_string()),
         ],

@@ -23,8 +23,8 @@ async fn main() -> Result<(), Error> {
 async fn answer(client: &Client, table: &str, request: Request) -> Result<Response<Body>, Error> {
     let parameters = request.query_string_parameters();
     let parameter = |name: &str| parameters.first(name).map(str::to_owned).ok_or("a parameter is missing");
-    let (user, org, member) = (parameter("user")?, parameter("org")?, parameter("member")?);
-    let people = caller(client, table, &user, &org, &member).await?;
+    let (user, org) = (parameter("user")?, parameter("org")?);
+    let people = caller(client, table, &user, &org).await?;
     let body = if request.uri().path() == "/v1/billing/subscription" {
         subscription(client, table, &org).await?
     } else {
@@ -38,11 +38,11 @@ fn key(pk: String, sk: impl Into<String>) -> HashMap<String, AttributeValue> {
     HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk.into()))])
 }
 
-async fn caller(client: &Client, table: &str, user: &str, org: &str, member: &str) -> Result<usize, Error> {
+async fn caller(client: &Client, table: &str, user: &str, org: &str) -> Result<usize, Error> {
     let keys = [
         key(format!("USER#{user}"), "USER"),
-        key(format!("ORG#{org}"), format!("MEMBER#{member}")),
-        key(format!("ORG#{org}"), "ORG"),
+        key(format!("USER#{user}"), format!("MEMBERSHIP#{org}")),
+        key(format!("GATE#{org}"), "GATE"),
     ];
     let wanted = KeysAndAttributes::builder().consistent_read(false).set_keys(Some(keys.into())).build()?;
     let answer = client
@@ -58,7 +58,7 @@ async fn subscription(client: &Client, table: &str, org: &str) -> Result<Value, 
     let answer = client
         .get_item()
         .table_name(table)
-        .set_key(Some(key(format!("ORG#{org}"), "SUBSCRIPTION")))
+        .set_key(Some(key(format!("BILL#{org}"), "SUBSCRIPTION")))
         .consistent_read(false)
         .return_consumed_capacity(ReturnConsumedCapacity::Total)
         .send()

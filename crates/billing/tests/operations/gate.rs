@@ -4,7 +4,7 @@ use access::{AccessLevel, AccessSchedule, Tenant};
 use billing::{Rules, trial_access};
 use primitives::SignedDuration;
 use serde::Deserialize;
-use table::{Consistency, Key};
+use table::Consistency;
 use test_support::noon;
 
 use crate::support::{DAY, World};
@@ -17,7 +17,7 @@ struct Gate {
 
 impl World {
     async fn gate(&self) -> Option<Gate> {
-        let key = Key::Gate(Tenant::trusted(self.org_id));
+        let key = identity_core::keys::Gate::key(Tenant::trusted(self.org_id));
         self.table.get(&key, Consistency::Strong).await.unwrap()
     }
 

@@ -64,7 +64,7 @@ async fn one_that_fails_keeps_neither_the_next_ones_nor_later_webhooks() {
 async fn a_row_that_cannot_be_read_does_not_keep_the_others() {
     let world = World::new().await;
     world.receive(&event("evt_1", "invoice.paid", 1, &invoice(1, "paid", 1))).await;
-    let key = table::Key::ParkedStripeEvent("cus_1".to_owned(), "evt_0".to_owned());
+    let key = billing::keys::ParkedStripeEvent::key("cus_1".to_owned(), "evt_0".parse().unwrap());
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let broken = world.database.client.put_item().table_name(test_support::TABLE_NAME);
     broken.item("pk", text(&key.pk())).item("sk", text(&key.sk())).send().await.unwrap();
@@ -87,7 +87,7 @@ async fn a_row_that_cannot_be_read_is_shown_with_its_key_among_the_others() {
         world.receive(&mode).await;
     }
     let spoil = world.database.client.update_item().table_name(test_support::TABLE_NAME);
-    let key = table::Key::ParkedStripeEvent("wrong_livemode".to_owned(), "evt_1".to_owned());
+    let key = billing::keys::ParkedStripeEvent::key("wrong_livemode".to_owned(), "evt_1".parse().unwrap());
     let spoil = spoil.key("pk", text(&key.pk())).key("sk", text(&key.sk()));
     let spoil =
         spoil.update_expression("SET reason = :whim").expression_attribute_values(":whim", text("whim"));

@@ -13,7 +13,7 @@ use events::ActorRef;
 use primitives::{Clock, Fault, FaultKind, Ids, OrgId, Secret};
 use serde_json::{Value, json};
 use stripe_client::{ApiKey, Client, ClientOptions, Event};
-use table::{Cause, Changes, Consistency, Key, Table};
+use table::{Cause, Changes, Consistency, Table};
 use test_support::{Crashes, Database, noon};
 
 pub(crate) const DAY: i64 = 86_400;
@@ -83,7 +83,7 @@ impl World {
     }
 
     pub(crate) async fn account_of(&self, org_id: OrgId) -> Account {
-        let key = Key::Subscription(Tenant::trusted(org_id));
+        let key = billing::keys::Subscription::key(Tenant::trusted(org_id));
         self.table.get(&key, Consistency::Strong).await.unwrap().unwrap()
     }
 

@@ -96,7 +96,7 @@ async fn an_account_that_cannot_be_read_does_not_keep_the_others_from_their_noti
     let world = World::new().await;
     let broken: OrgId = "org_00000000000000000000000000".parse().unwrap();
     world.open_account(broken).await;
-    let key = table::Key::Subscription(access::Tenant::trusted(broken));
+    let key = billing::keys::Subscription::key(access::Tenant::trusted(broken));
     world
         .database
         .client

@@ -8,7 +8,7 @@ use identity::{IdentityError, Session, SessionTokens, User, live_sessions, sign_
 use identity_core::{MOST_SESSIONS, sessions_of};
 use primitives::{Fault, FaultKind, SessionId, SignedDuration, Timestamp, UserId};
 use proptest::{prelude::*, test_runner::TestRunner};
-use table::{Consistency, Key, Query};
+use table::Consistency;
 use test_support::{Crashes, LostAnswers, Moment};
 
 use crate::setting::{Setting, cause, confirmed, link};
@@ -44,14 +44,15 @@ impl Setting {
     }
 
     async fn live(&self, user_id: UserId) -> BTreeSet<SessionId> {
-        let user: User = self.table.get(&Key::User(user_id), Consistency::Strong).await.unwrap().unwrap();
+        let user: User =
+            self.table.get(&identity::keys::User::key(user_id), Consistency::Strong).await.unwrap().unwrap();
         user.sessions(self.clock.now())
     }
 
     /// What holds whatever has been done: the list, the sessions' items, and what was told agree.
     async fn agree(&self, user_id: UserId) -> BTreeSet<SessionId> {
         let live = self.live(user_id).await;
-        let query = Query::prefix("session", Key::User(user_id).pk(), "SESSION#").strong();
+        let query = identity::keys::Session::all(user_id).strong();
         let items: Vec<Session> = self.table.first(&query, 100).await.unwrap();
         let items: BTreeSet<_> = items.into_iter().map(|session| session.session_id).collect();
         let events = self.database.events().await;

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use futures::future::join_all;
 use identity::{AuthenticationError, IdentityError, Issuer, SessionKey, sign_out};
 use primitives::{Keys, SignedDuration};
-use table::Key;
 use test_support::meanwhile;
 
 use crate::{
@@ -228,7 +227,7 @@ async fn a_session_begins_only_for_the_person_as_they_are() {
     let (token, _, browser) = setting.login("ada@example.com").await;
     let deleted = {
         let setting = Arc::clone(&setting);
-        async move { setting.database.delete(&Key::User(tokens.user_id)).await }
+        async move { setting.database.delete(&identity::keys::User::key(tokens.user_id)).await }
     };
     let client = meanwhile("TransactWriteItems", deleted);
     let table = setting.database.table_over(&setting.clock, client);

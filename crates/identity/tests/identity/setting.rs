@@ -3,13 +3,11 @@ use std::sync::Arc;
 use access::{Principal, Role, Tenant};
 use events::ActorRef;
 use identity::{
-    AuthenticationError, Authority, IdentityError, Issuer, LinkKey, MembershipSummary, Policy, Proof,
-    SessionKey, SessionTokens, login_history, open_proof, publish_signing_key, refresh, request_login,
-    verify_login,
+    AuthenticationError, Authority, IdentityError, Issuer, LinkKey, Membership, Policy, Proof, SessionKey,
+    SessionTokens, login_history, open_proof, publish_signing_key, refresh, request_login, verify_login,
 };
-use primitives::{Clock, Email, Ids, Keys, LoginId, MemberId, OrgId, UserId};
+use primitives::{Clock, Email, Ids, Keys, LoginId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use table::{Cause, Changes, Consistency, Item, Key, Table};
 use test_support::{Database, noon};
 
@@ -139,37 +137,34 @@ pub(crate) fn other_than(code: &str) -> &'static str {
     if code == "000000" { "000001" } else { "000000" }
 }
 
-/// An organization with a member, as far as this domain looks at it. It is stored in parts, as its other
-/// owners do.
+/// An organization with a member, as far as this domain looks at it.
 impl Setting {
     pub(crate) async fn joins(&self, user_id: UserId) -> OrgId {
-        let (org_id, member_id): (OrgId, MemberId) = (Ids::unguessable(), Ids::unguessable());
-        let summary = json!({
-            "user_id": user_id, "org_id": org_id, "member_id": member_id, "role": "member", "org_name": "Acme",
-            "org_slug": "acme",
-        });
-        let summary: MembershipSummary = serde_json::from_value(summary).unwrap();
-        let changes = Changes::new()
-            .create(&summary)
-            .create(&Part { org_id, member_id: Some(member_id), user_id, role: Role::Member })
-            .create(&Part { org_id, member_id: None, user_id, role: Role::Member });
+        let org_id: OrgId = Ids::unguessable();
+        let membership = Membership {
+            user_id,
+            org_id,
+            member_id: Ids::unguessable(),
+            role: Role::Member,
+            sessions_valid_after: None,
+            org_name: "Acme".to_owned(),
+            org_slug: "acme".to_owned(),
+            version: 0,
+        };
+        let changes = Changes::new().create(&membership).create(&Gate { org_id });
         self.table.commit(&cause(), changes).await.unwrap();
         org_id
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Part {
+struct Gate {
     org_id: OrgId,
-    member_id: Option<MemberId>,
-    user_id: UserId,
-    role: Role,
 }
 
-impl Item for Part {
+impl Item for Gate {
     fn key(&self) -> Key {
-        let tenant = Tenant::trusted(self.org_id);
-        self.member_id.map_or(Key::Gate(tenant), |member| Key::Member(tenant, member))
+        identity::keys::Gate::key(Tenant::trusted(self.org_id))
     }
 
     fn version(&self) -> u64 {

@@ -84,7 +84,7 @@ struct Published {
 
 impl Item for Published {
     fn key(&self) -> Key {
-        Key::SigningKeys
+        identity::keys::SigningKeys::key()
     }
 
     fn version(&self) -> u64 {

@@ -7,7 +7,7 @@ use events::DevicePlatform;
 use futures::future::join_all;
 use primitives::{Fault, FaultKind, Ids, Keys, Limit, SignedDuration, UserId};
 use push::Device;
-use table::{Consistency, CursorKey, Key, Listed};
+use table::{Consistency, CursorKey, Listed};
 use test_support::Moment;
 
 async fn list(world: &World, user: UserId) -> Vec<Device> {
@@ -70,7 +70,7 @@ async fn agree(world: &World, people: &[UserId]) {
     for person in people {
         let devices = list(world, *person).await;
         let listed: Option<Listed> =
-            world.table.get(&Key::Devices(*person), Consistency::Strong).await.unwrap();
+            world.table.get(&push::keys::Devices::key(*person), Consistency::Strong).await.unwrap();
         assert_eq!(listed.as_ref().map_or(0, Listed::len), devices.len());
         for device in devices {
             assert!(listed.as_ref().unwrap().contains(&device.device_id.to_string()));
@@ -132,7 +132,7 @@ async fn gives_up(world: &World, user: UserId) -> Result<push::Registered, push:
     let registers = table::within_deadline(soon, world.register(user, "token"));
     let faster = async {
         world.services.arrived("GetEndpointAttributes").await;
-        let roster = table::Roster::new(Key::Devices(user), 20);
+        let roster = table::Roster::new(push::keys::Devices::key(user), 20);
         let table = world.database.table(&world.clock);
         table.commit(&support::cause(), roster.add("faster", &"now")).await.unwrap();
         world.services.release("GetEndpointAttributes");

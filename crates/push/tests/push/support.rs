@@ -76,7 +76,7 @@ impl World {
         Self {
             ended,
             devices: Devices::new(table.clone(), push.clone()),
-            fan_out: FanOut::new(table.clone(), queue),
+            fan_out: FanOut::new(table.clone(), orgs::keys::Member::all, queue),
             courier: Courier::new(table.clone(), push, sessions),
             database,
             services,
@@ -193,7 +193,7 @@ struct MemberItem {
 
 impl Item for MemberItem {
     fn key(&self) -> Key {
-        Key::Member(Tenant::trusted(self.org_id), self.member_id)
+        orgs::keys::Member::key(Tenant::trusted(self.org_id), self.member_id)
     }
 
     fn version(&self) -> u64 {
@@ -216,7 +216,7 @@ struct DeviceItem {
 
 impl Item for DeviceItem {
     fn key(&self) -> Key {
-        Key::Device(self.user_id, self.device_id)
+        push::keys::Device::key(self.user_id, self.device_id)
     }
 
     fn version(&self) -> u64 {

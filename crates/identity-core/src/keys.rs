@@ -1,0 +1,61 @@
+//! The kinds of items of identity: people, their sessions, and what a request is allowed by.
+
+use access::Tenant;
+use primitives::{Email, LoginId, SessionId, UserId};
+
+table::kinds! {
+    /// A person, and in `live`, a roster, which sessions there are, at most 25. Written by verify, sign-out,
+    /// switch-org, and refresh (when a stolen token ends a session); read by every authenticated request,
+    /// verify, refresh, push delivery.
+    "user" User(user: UserId;) "USER#<user>" "USER" {
+        store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// Whose an email address is: keeps addresses unique. Written by verify (first sign-in); read by verify.
+    "email_owner" EmailOwner(email: Email;) "EMAIL#<email>" "EMAIL_OWNER" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Address, erased: NamedIn("user"),
+    }
+    /// A session of a person. Written by verify, refresh, switch-org; deleted by sign-out; read by refresh,
+    /// switch-org, verify (a repeated one).
+    "session" Session(user: UserId; session: SessionId) "USER#<user>" "SESSION#<session>" {
+        store: Main, most_kb: 2, kept: Days(30, "until it ends, at most 30 days"), owner: Person, erased: Partition,
+    }
+    /// A person's place in an organization, seen from the person: that there is one for each keeps a person
+    /// from joining twice. Written by create organization; read by every request of a member, `GET /v1/me`,
+    /// verify, switch-org.
+    "membership" Membership(user: UserId; org: Tenant) "USER#<user>" "MEMBERSHIP#<org>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// How many there are of what a person may have only so many of: a tally. Written by create organization;
+    /// read by nobody, since the number, at most 50 memberships, is a condition of the next.
+    "caps" Caps(user: UserId;) "USER#<user>" "CAPS" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// An attempt to log in, by the id that the browser holds. Written by request a link, verify; read by
+    /// verify, `queue-mail`.
+    "login" Login(login: LoginId;) "LOGIN#<login>" "LOGIN" {
+        store: Main, most_kb: 1, kept: Days(1, "15 minutes"), owner: Address, erased: Expires,
+    }
+    /// The last attempts to log in with an address: where a typed code is looked up. Written by request a
+    /// link; read by request a link, verify with a code.
+    "recent_logins" RecentLogins(email: Email;) "EMAIL#<email>" "RECENT_LOGINS" {
+        store: Main, most_kb: 1, kept: Days(1, "15 minutes after the last of its three logins began"),
+        owner: Address, erased: Partition,
+    }
+    /// That somebody signed in with an address from a network, by the network's hash. Written by verify; read
+    /// by request a link.
+    "known_network" KnownNetwork(email: Email; hash: String) "EMAIL#<email>" "NETWORK#<hash>" {
+        store: Main, most_kb: 1, kept: Days(90, "90 days after the last sign-in from there"),
+        owner: Address, erased: Partition,
+    }
+    /// The public halves of the keys that sign access tokens. Written by `api-auth`, before it signs with a
+    /// key that is not in it, or was replaced half an hour ago; read by every HTTP function (then cached for
+    /// 10 minutes), `jwks.json`.
+    "signing_keys" SigningKeys(;) "SIGNING_KEYS" "SIGNING_KEYS" {
+        store: Main, most_kb: 4, kept: ForGood, owner: Nobody, erased: Stays("no person is in it"),
+    }
+    /// All that a request has to know of its organization. Written by create organization, and by what
+    /// changes the access level: Stripe's events; read by every request of a member.
+    "gate" Gate(org: Tenant;) "GATE#<org>" "GATE" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
+}

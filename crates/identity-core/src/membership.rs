@@ -1,0 +1,45 @@
+use access::{Role, Tenant};
+use primitives::{MemberId, OrgId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use table::{Item, Key, StoreError, Table};
+
+use crate::keys;
+
+/// A person's place in an organization, seen from the person: what a request is allowed by, and what a list
+/// of their organizations shows. Whoever lets somebody join or leave writes it beside the row of the
+/// organization's list of members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The person.
+    pub user_id: UserId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// The person's membership in it.
+    pub member_id: MemberId,
+    /// What the person may do.
+    pub role: Role,
+    /// Tokens from before are void: moved when the role is lowered.
+    pub sessions_valid_after: Option<Timestamp>,
+    /// The organization's name.
+    pub org_name: String,
+    /// The organization's name in URLs.
+    pub org_slug: String,
+    /// How many changes were stored.
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl Item for Membership {
+    fn key(&self) -> Key {
+        keys::Membership::key(self.user_id, Tenant::trusted(self.org_id))
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The organizations that a person belongs to: the first 100.
+pub async fn memberships(table: &Table, user_id: UserId) -> Result<Vec<Membership>, StoreError> {
+    table.first(&keys::Membership::all(user_id), 100).await
+}

@@ -1,0 +1,42 @@
+//! The kinds of items of organizations and their members.
+
+use access::{Role, Tenant};
+use primitives::{MemberId, Slug};
+use table::{Entry, Index, Query};
+
+table::kinds! {
+    /// An organization. Written by create organization; read by `GET /v1/orgs/current`, `queue-mail`.
+    "org" Org(org: Tenant;) "ORG#<org>" "ORG" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
+    /// Whose a slug is: keeps slugs unique. Written by create organization; read by nobody, since that it is
+    /// there is the condition.
+    "slug_owner" SlugOwner(slug: Slug;) "SLUG#<slug>" "SLUG_OWNER" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("org"),
+    }
+    /// A person's place in an organization, seen from the organization: a row of its list of members. Written
+    /// by create organization; read by the list of members, `queue-mail`, `queue-push-fanout`.
+    "member" Member(org: Tenant; member: MemberId) "ORG#<org>" "MEMBER#<member>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
+}
+
+/// The sorts of entries that this domain has in the index.
+pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE];
+
+/// Members who are written to because of their role, by organization and role: found without reading the
+/// others.
+const MEMBER_BY_ROLE: Entry =
+    Entry { name: "member by role", on: "member", pk: "ORG_ROLE#<org>", sk: "<role>#<member>" };
+
+/// The entry of a member who is written to because of this role.
+pub fn member_by_role(org: Tenant, role: Role, member: MemberId) -> Index {
+    MEMBER_BY_ROLE.index(&[&org], &[&role, &member])
+}
+
+/// Asks for the members of an organization who have this role, one of those that may read billing. The index
+/// is a moment behind.
+pub fn with_role(org: Tenant, role: Role) -> Query {
+    let Index { pk, sk } = MEMBER_BY_ROLE.index(&[&org], &[&role, &""]);
+    Query::index_prefix(MEMBER_BY_ROLE.on, pk, sk)
+}

@@ -1,0 +1,67 @@
+//! `docs/items.md`: every kind of item, from what the domains declare.
+
+use std::fmt::Write;
+
+use table::{Erased, Kept, Kind, Owner, Store};
+
+use crate::domains;
+
+const HEAD: &str = "\
+<!-- Written by `cargo xtask generate` from the `keys.rs` of each domain's crate; do not edit. -->
+
+# Items
+
+Every kind of item that is stored. A domain declares its kinds in `src/keys.rs` of its crate; what the table keeps
+for itself is in `crates/table/src/keys.rs`. How they are asked for, and what that costs, is in
+[access patterns](access-patterns.md).
+
+`<x>` stands for an id or value. An id has its prefix: `USER#usr_01kar8h5g0e0vsx4q1v3f6m2ah`. `#` parts a key and is in
+no value. The first token of a partition key belongs to one domain alone, so that the keys that a role may write
+(`dynamodb:LeadingKeys`) say whose items it can reach.
+";
+
+/// The page.
+pub(super) fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for (domain, kinds) in domains::kinds() {
+        let _ = write!(page, "\n## {domain}\n");
+        for kind in kinds {
+            section(&mut page, kind);
+        }
+    }
+    page.push_str("\n## The index `gsi1`\n\n| Entry | `gsi1pk` | `gsi1sk` | On |\n|---|---|---|---|\n");
+    for entry in domains::entries().into_iter().flat_map(|(_, entries)| entries) {
+        let _ = writeln!(page, "| {} | `{}` | `{}` | `{}` |", entry.name, entry.pk, entry.sk, entry.on);
+    }
+    page
+}
+
+fn section(page: &mut String, kind: &Kind) {
+    let _ = write!(page, "\n### `{}`\n\n{}\n\n", kind.name, kind.about.trim());
+    let _ = writeln!(
+        page,
+        "| `pk` | `sk` | Table | At most | Kept | Whose | Erased |\n|---|---|---|---|---|---|---|"
+    );
+    let store = match kind.store {
+        Store::Main => "main",
+        Store::Traffic => "traffic",
+    };
+    let kept = match kind.kept {
+        Kept::ForGood => "for good",
+        Kept::Days(_, text) | Kept::Until(text) => text,
+    };
+    let owner = match kind.owner {
+        Owner::Org => "an organization's",
+        Owner::Person => "a person's",
+        Owner::Address => "an address's",
+        Owner::Nobody => "nobody's",
+    };
+    let erased = match kind.erased {
+        Erased::Partition => "with its partition".to_owned(),
+        Erased::NamedIn(other) => format!("before `{other}`, which names it"),
+        Erased::Expires => "by its expiry".to_owned(),
+        Erased::Stays(why) => format!("not: {why}"),
+    };
+    let (pk, sk, most_kb) = (kind.pk, kind.sk, kind.most_kb);
+    let _ = writeln!(page, "| `{pk}` | `{sk}` | {store} | {most_kb} KB | {kept} | {owner} | {erased} |");
+}

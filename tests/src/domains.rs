@@ -1,0 +1,19 @@
+//! What the domains' crates declare, put together: the one place that knows which domains there are.
+
+use table::{Entry, Kind};
+
+/// The kinds of items of each domain, by the crate that declares them.
+pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
+    vec![
+        ("identity-core", identity::keys::KINDS),
+        ("orgs", orgs::keys::KINDS),
+        ("billing", billing::keys::KINDS),
+        ("push", push::keys::KINDS),
+        ("table", table::keys::KINDS),
+    ]
+}
+
+/// The sorts of entries that the domains have in the index, by the crate that declares them.
+pub fn entries() -> Vec<(&'static str, &'static [Entry])> {
+    vec![("orgs", orgs::keys::ENTRIES), ("billing", billing::keys::ENTRIES)]
+}
