@@ -4,10 +4,12 @@
 //! Owns the form of keys, every key attribute and every call to `DynamoDB`. It must not know what the items
 //! mean: each domain declares its kinds with [`kinds!`].
 
+mod bucket;
 mod cursor;
 mod decide;
 mod edit;
 mod error;
+mod fence;
 mod idempotency;
 mod item;
 pub mod keys;
@@ -15,6 +17,7 @@ mod kind;
 mod marker;
 mod outbox;
 mod outbox_part;
+mod purse;
 mod query;
 mod rate_limit;
 mod retry;
@@ -27,6 +30,7 @@ mod usage;
 pub use cursor::{CursorKey, CursorKeys};
 pub use decide::{Attempt, Decision, Keep};
 pub use error::{CommitError, StoreError};
+pub use fence::{Fate, Fence};
 pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};
 pub use item::Item;
 pub use keys::sortable;
@@ -34,6 +38,7 @@ pub use kind::{Entry, Erased, Index, Kept, Key, Kind, Owner, Store};
 pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
 pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
+pub use purse::{Balance, Hold, Purse, Reserved, Settled};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
 pub use retry::{pause, time_left, within_deadline};

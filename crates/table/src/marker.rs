@@ -1,18 +1,15 @@
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use primitives::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::{
     Key,
+    edit::{Edit, Edited},
     error::StoreError,
-    item::{Attributes, key_attributes, number, read, text},
+    item::{number, read, text},
     keys::{KIND, TTL},
-    retry,
     store::Table,
 };
 
@@ -71,23 +68,21 @@ impl Table {
     pub async fn claim(&self, key: &Key, lease: SignedDuration) -> Result<Claimed, StoreError> {
         let now = self.clock.now();
         let holder = hex::encode(primitives::random_secret::<16>());
-        let claim = self
-            .update(key)
-            .update_expression(
-                "SET holder = :holder, lease_until = :until, done = :no, #kind = :kind, #ttl = :ttl",
-            )
-            .condition_expression("attribute_not_exists(pk) OR (done = :no AND lease_until <= :now)")
-            .expression_attribute_names("#kind", KIND)
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":holder", text(&holder))
-            .expression_attribute_values(":until", number((now + lease).as_millisecond()))
-            .expression_attribute_values(":now", number(now.as_millisecond()))
-            .expression_attribute_values(":no", AttributeValue::Bool(false))
-            .expression_attribute_values(":kind", text(key.kind()))
-            .expression_attribute_values(":ttl", number((now + MARKERS_ARE_KEPT).as_second()))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let (claimed, item) = self.send(claim).await?;
+        let claim =
+            Edit::new("SET holder = :holder, lease_until = :until, done = :no, #kind = :kind, #ttl = :ttl")
+                .when("attribute_not_exists(pk) OR (done = :no AND lease_until <= :now)")
+                .name("#kind", KIND)
+                .name("#ttl", TTL)
+                .value(":holder", text(&holder))
+                .value(":until", number((now + lease).as_millisecond()))
+                .value(":now", number(now.as_millisecond()))
+                .value(":no", AttributeValue::Bool(false))
+                .value(":kind", text(key.kind()))
+                .value(":ttl", number((now + MARKERS_ARE_KEPT).as_second()));
+        let (claimed, item) = match self.edit(key, claim).await? {
+            Edited::Made(item) => (true, item),
+            Edited::Refused(item) => (false, item),
+        };
         let record: Record = read(key.kind(), item)?;
         // Refused, and ours all the same: an attempt before this one was carried out, and its answer was
         // lost.
@@ -111,20 +106,15 @@ impl Table {
         if steps.is_empty() {
             return Ok(true);
         }
-        let note = self
-            .update(&marker.key)
-            .update_expression("ADD steps :steps")
-            .expression_attribute_values(":steps", AttributeValue::Ss(steps.iter().cloned().collect()));
+        let note = Edit::new("ADD steps :steps");
+        let note = note.value(":steps", AttributeValue::Ss(steps.iter().cloned().collect()));
         marker.steps.extend(steps);
         self.write_held(marker, note).await
     }
 
     /// The work is done, for good.
     pub async fn finish(&self, marker: Marker) -> Result<(), StoreError> {
-        let finish = self
-            .update(&marker.key)
-            .update_expression("SET done = :yes REMOVE steps")
-            .expression_attribute_values(":yes", AttributeValue::Bool(true));
+        let finish = Edit::new("SET done = :yes REMOVE steps").value(":yes", AttributeValue::Bool(true));
         self.write_held(&marker, finish).await.map(drop)
     }
 
@@ -136,52 +126,24 @@ impl Table {
         steps_done: impl IntoIterator<Item = String>,
     ) -> Result<(), StoreError> {
         let steps: Vec<String> = steps_done.into_iter().collect();
-        let give_up = self.update(&marker.key).expression_attribute_values(":ended", number(0));
         let give_up = if steps.is_empty() {
-            give_up.update_expression("SET lease_until = :ended")
+            Edit::new("SET lease_until = :ended")
         } else {
-            give_up
-                .update_expression("SET lease_until = :ended ADD steps :steps")
-                .expression_attribute_values(":steps", AttributeValue::Ss(steps))
+            let give_up = Edit::new("SET lease_until = :ended ADD steps :steps");
+            give_up.value(":steps", AttributeValue::Ss(steps))
         };
+        let give_up = give_up.value(":ended", number(0));
         self.write_held(&marker, give_up).await.map(drop)
-    }
-
-    fn update(&self, key: &Key) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_attributes(key)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
     /// A holder that was too slow has lost the marker to another, whose word counts then. A write whose
     /// answer was lost can be repeated: the same holder finds what it wrote itself.
-    async fn write_held(&self, marker: &Marker, write: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
-        let write = write
-            .condition_expression("holder = :holder")
-            .expression_attribute_values(":holder", text(&marker.holder));
-        let (held, _) = self.send(write).await?;
+    async fn write_held(&self, marker: &Marker, write: Edit) -> Result<bool, StoreError> {
+        let write = write.when("holder = :holder").value(":holder", text(&marker.holder));
+        let held = matches!(self.edit(&marker.key, write).await?, Edited::Made(_));
         if !held {
             tracing::warn!(work = %marker.key, "the lease ended before the work did");
         }
         Ok(held)
-    }
-
-    /// Whether the condition held, and the item after the write or, where it did not, as it is.
-    async fn send(&self, update: UpdateItemFluentBuilder) -> Result<(bool, Attributes), StoreError> {
-        match retry::single(|| update.clone().send()).await {
-            Ok(answer) => {
-                self.usage().record("UpdateItem", true, answer.consumed_capacity());
-                Ok((true, answer.attributes.unwrap_or_default()))
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    self.usage().record("UpdateItem", true, None);
-                    Ok((false, failed.item().cloned().unwrap_or_default()))
-                }
-                _ => Err(StoreError::from_sdk("UpdateItem", error)),
-            },
-        }
     }
 }

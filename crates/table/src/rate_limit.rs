@@ -1,16 +1,14 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use primitives::SignedDuration;
 
 use crate::{
     Key,
+    bucket::Bucket,
+    edit::{Edit, Edited},
     error::StoreError,
-    item::{Attributes, key_attributes, number, text},
+    item::{Attributes, number, text},
     keys::{KIND, Limit, TTL},
-    retry,
     store::Table,
 };
 
@@ -21,6 +19,17 @@ pub struct Window {
     pub uses: u32,
     /// In how long.
     pub length: SignedDuration,
+}
+
+/// Up to so many uses of a window are listed one by one: with more, the item would cost more than one unit.
+const MOST_LISTED: u32 = 50;
+
+impl Window {
+    /// Whether its uses are listed: then it is never fuller than full, and no emptier than it could be. One
+    /// of more uses is a [`Bucket`]: never fuller either.
+    fn is_listed(self) -> bool {
+        self.uses <= MOST_LISTED
+    }
 }
 
 /// How often something may be done, for each subject: in every one of these windows, which slide.
@@ -39,9 +48,11 @@ impl RateLimit {
         Self { name, windows }
     }
 
-    /// How many uses have to be remembered: older ones decide nothing.
+    /// How many uses have to be remembered: older ones decide nothing. Where none does, as many as may come
+    /// between an attempt whose answer is lost and its repetition.
     fn remembered(&self) -> usize {
-        self.windows.iter().map(|window| place(window.uses)).max().unwrap_or_default()
+        let listed = self.windows.iter().filter(|window| window.is_listed());
+        listed.map(|window| place(window.uses)).max().unwrap_or(16)
     }
 
     fn longest(&self) -> SignedDuration {
@@ -108,23 +119,39 @@ fn uses(item: Option<&Attributes>) -> Vec<i128> {
     list.iter().filter_map(|value| value.as_n().ok()?.parse().ok()).collect()
 }
 
-/// How the limit stands at `now`, milliseconds, after these uses.
-fn state(limit: &RateLimit, uses: &[i128], now: i64, allowed: bool) -> RateLimitState {
-    let windows = limit.windows.iter().map(|window| {
-        let begin = i128::from(now) - milliseconds(window.length);
-        let inside: Vec<_> = uses.iter().map(|noted| noted / DIGITS).filter(|time| *time > begin).collect();
-        let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
-        // one more is given when the oldest of as many as there may be has left
-        let next = inside.get(place(window.uses.min(used)).saturating_sub(1));
-        let reset = next.map_or(0, |time| {
-            // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the
-            // window.
-            let left = (time - begin).clamp(0, milliseconds(window.length));
-            u64::try_from(left).unwrap_or(u64::MAX).div_ceil(1000)
-        });
-        WindowState { window: *window, remaining: window.uses.saturating_sub(used), reset }
+/// How the limit stands at `now`, milliseconds.
+fn state(limit: &RateLimit, item: Option<&Attributes>, now: i64, allowed: bool) -> RateLimitState {
+    let uses = uses(item);
+    let windows = limit.windows.iter().enumerate().map(|(index, window)| {
+        let (remaining, left) = if window.is_listed() {
+            listed(*window, &uses, now)
+        } else {
+            Bucket::of(*window).left(full_until(item, index), now)
+        };
+        let reset = u64::try_from(left.clamp(0, milliseconds(window.length))).unwrap_or(u64::MAX);
+        WindowState { window: *window, remaining, reset: reset.div_ceil(1000) }
     });
     RateLimitState { name: limit.name, allowed, windows: windows.collect() }
+}
+
+/// How many uses are left, and in how long one more is given, milliseconds.
+fn listed(window: Window, uses: &[i128], now: i64) -> (u32, i128) {
+    let begin = i128::from(now) - milliseconds(window.length);
+    let inside: Vec<_> = uses.iter().map(|noted| noted / DIGITS).filter(|time| *time > begin).collect();
+    let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
+    // one more is given when the oldest of as many as there may be has left
+    let next = inside.get(place(window.uses.min(used)).saturating_sub(1));
+    // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the window.
+    (window.uses.saturating_sub(used), next.map_or(0, |time| time - begin))
+}
+
+/// The attribute that holds the state of a window that is a bucket.
+fn bucket_name(index: usize) -> String {
+    format!("bucket{index}")
+}
+
+fn full_until(item: Option<&Attributes>, index: usize) -> Option<i128> {
+    item?.get(&bucket_name(index))?.as_n().ok()?.parse().ok()
 }
 
 impl Table {
@@ -133,7 +160,8 @@ impl Table {
     ///
     /// One conditional write does it. The item lists the last uses, newest first, so that a window of five
     /// has room when the fifth use from the front is not there or has left the window. Nobody reads first, so
-    /// nobody collides.
+    /// nobody collides. Only the bucket of a large window is written in another way where it has run out:
+    /// whoever finds that it has learns it from the refusal, and asks once more.
     pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
         self.ask(limit, subject, true).await
     }
@@ -153,67 +181,29 @@ impl Table {
     ) -> Result<RateLimitState, StoreError> {
         let (key, now) = (key(limit, subject), self.clock.now().as_millisecond());
         if limit.windows.iter().any(|window| window.uses == 0) {
-            return Ok(state(limit, &[], now, false));
+            return Ok(state(limit, None, now, false));
         }
-        let new = if counts { vec![noted(now)] } else { Vec::new() };
-        let (allowed, uses) = self.note_uses(limit, &key, &new, now).await?;
-        if allowed {
-            self.forget_old_uses(limit, &key, uses.len()).await;
-        }
-        Ok(state(limit, &uses, now, allowed))
-    }
-
-    /// Writes the uses down, one or none, if there is room for one. Whether there was, and all uses as they
-    /// stand now.
-    async fn note_uses(
-        &self,
-        limit: &RateLimit,
-        key: &Key,
-        new: &[i128],
-        now: i64,
-    ) -> Result<(bool, Vec<i128>), StoreError> {
-        let expires_at = now / 1000 + limit.longest().as_secs() + 60;
-        let list = AttributeValue::L(new.iter().map(|use_| number(*use_)).collect());
-        let mut conditions = Vec::new();
-        let mut update = self
-            .update_limit(key)
-            .update_expression(
-                "SET #uses = list_append(:new, if_not_exists(#uses, :none)), #ttl = :ttl, #kind = :kind",
-            )
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_names("#kind", KIND)
-            .expression_attribute_values(":new", list)
-            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
-            .expression_attribute_values(":ttl", number(expires_at))
-            .expression_attribute_values(":kind", text(key.kind()))
-            .return_values(ReturnValue::AllNew);
-        for (index, use_) in new.iter().enumerate() {
-            conditions.push(format!("NOT contains(#uses, :use{index})"));
-            update = update.expression_attribute_values(format!(":use{index}"), number(*use_));
-        }
-        for (index, window) in limit.windows.iter().enumerate() {
-            let last = window.uses - 1;
-            conditions
-                .push(format!("(attribute_not_exists(#uses[{last}]) OR #uses[{last}] < :begin{index})"));
-            let begin = i128::from(now) - milliseconds(window.length);
-            update =
-                update.expression_attribute_values(format!(":begin{index}"), number((begin + 1) * DIGITS));
-        }
-        let update = update.condition_expression(conditions.join(" AND "));
-        match retry::single(|| update.clone().send()).await {
-            Ok(answer) => {
-                self.usage().record("UpdateItem", true, answer.consumed_capacity());
-                Ok((true, uses(answer.attributes.as_ref())))
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    self.usage().record("UpdateItem", true, None);
-                    let uses = uses(failed.item());
-                    // Ours: an attempt before this one was carried out, and its answer was lost.
-                    Ok((new.iter().any(|use_| uses.contains(use_)), uses))
+        let new = counts.then(|| noted(now));
+        let mut seen: Option<Attributes> = None;
+        loop {
+            let attempt = attempt(limit, new, seen.as_ref(), &key, now);
+            let item = match self.edit(&key, attempt).await? {
+                Edited::Made(item) => {
+                    self.forget_old_uses(limit, &key, uses(Some(&item)).len()).await;
+                    return Ok(state(limit, Some(&item), now, true));
                 }
-                _ => Err(StoreError::from_sdk("UpdateItem", error)),
-            },
+                Edited::Refused(item) => item,
+            };
+            // Ours: an attempt before this one was carried out, and its answer was lost.
+            let is_ours = new.is_some_and(|new| uses(Some(&item)).contains(&new));
+            let stands = state(limit, Some(&item), now, is_ours);
+            let is_full = stands.windows.iter().any(|window| window.remaining == 0);
+            if is_ours || is_full {
+                return Ok(stands);
+            }
+            // There is room, and some bucket is not as it was taken for. What has not run out now does not do
+            // so before we ask again, since for us it is still the same moment: each is guessed wrong once.
+            seen = Some(item);
         }
     }
 
@@ -222,30 +212,109 @@ impl Table {
     async fn forget_old_uses(&self, limit: &RateLimit, key: &Key, count: usize) {
         const AT_MOST: usize = 100;
         let remembered = limit.remembered();
-        if count <= remembered + remembered / 4 + 8 {
+        if count <= remembered + remembered / 8 + 8 {
             return;
         }
         // from the end, so that it does not matter whether a removal moves those behind it
         let places = (remembered..count).rev().take(AT_MOST);
         let places: Vec<_> = places.map(|place| format!("#uses[{place}]")).collect();
-        let update = self.update_limit(key).update_expression(format!("REMOVE {}", places.join(", ")));
-        match update.condition_expression("attribute_exists(#uses)").send().await {
-            Ok(answer) => self.usage().record("UpdateItem", true, answer.consumed_capacity()),
-            Err(error) => {
-                let error = StoreError::from_sdk("UpdateItem", error);
-                tracing::warn!(limit = limit.name, error = &error as &dyn std::error::Error, "old uses stay");
-            }
+        let cut = Edit::new(format!("REMOVE {}", places.join(", ")));
+        if let Err(error) = self.edit(key, cut.when("attribute_exists(#uses)").name("#uses", USES)).await {
+            tracing::warn!(limit = limit.name, error = &error as &dyn std::error::Error, "old uses stay");
+        }
+    }
+}
+
+/// The write of one use, or of none, under the condition that there is room for one. Buckets are taken for
+/// such that have not run out, until they were `seen`.
+fn attempt(limit: &RateLimit, new: Option<i128>, seen: Option<&Attributes>, key: &Key, now: i64) -> Edit {
+    let expires_at = now / 1000 + limit.longest().as_secs() + 60;
+    let mut parts = Parts::default();
+    parts.set("#ttl = :ttl").value(":ttl", number(expires_at));
+    parts.set("#kind = :kind").value(":kind", text(key.kind()));
+    parts.uses(new, has_run_out(limit, seen, now).then(|| uses(seen)), limit.remembered());
+    for (index, window) in limit.windows.iter().enumerate() {
+        if window.is_listed() {
+            let last = window.uses - 1;
+            parts.when(format!("(attribute_not_exists(#uses[{last}]) OR #uses[{last}] < :begin{index})"));
+            let begin = i128::from(now) - milliseconds(window.length);
+            parts.value(&format!(":begin{index}"), number((begin + 1) * DIGITS));
+        } else {
+            let has_run_out = full_until(seen, index).is_some_and(|until| until <= i128::from(now));
+            parts.bucket(&bucket_name(index), Bucket::of(*window), new.is_some(), has_run_out, now);
+        }
+    }
+    let edit = Edit::new(format!("SET {}", parts.sets.join(", "))).when(parts.conditions.join(" AND "));
+    let edit = edit.name("#uses", USES).name("#ttl", TTL).name("#kind", KIND);
+    parts.values.into_iter().fold(edit, |edit, (name, value)| edit.value(name, value))
+}
+
+/// Whether a bucket has, as far as it was seen.
+fn has_run_out(limit: &RateLimit, seen: Option<&Attributes>, now: i64) -> bool {
+    let buckets = limit.windows.iter().enumerate().filter(|(_, window)| !window.is_listed());
+    buckets.filter_map(|(index, _)| full_until(seen, index)).any(|until| until <= i128::from(now))
+}
+
+/// What an attempt is put together of.
+#[derive(Default)]
+struct Parts {
+    sets: Vec<String>,
+    conditions: Vec<String>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Parts {
+    fn set(&mut self, assignment: impl Into<String>) -> &mut Self {
+        self.sets.push(assignment.into());
+        self
+    }
+
+    fn when(&mut self, condition: impl Into<String>) -> &mut Self {
+        self.conditions.push(condition.into());
+        self
+    }
+
+    fn value(&mut self, name: &str, value: AttributeValue) -> &mut Self {
+        self.values.push((name.to_owned(), value));
+        self
+    }
+
+    /// Puts the use in front of the list; of one that was seen a moment ago, without those that decide
+    /// nothing any more.
+    fn uses(&mut self, new: Option<i128>, seen: Option<Vec<i128>>, remembered: usize) {
+        let list = |uses: &[i128]| AttributeValue::L(uses.iter().map(|use_| number(*use_)).collect());
+        if let Some(use_) = new {
+            self.when("NOT contains(#uses, :use)").value(":use", number(use_));
+        }
+        if let (Some(seen), Some(use_)) = (seen, new) {
+            match seen.first() {
+                Some(newest) => self.when("#uses[0] = :newest").value(":newest", number(*newest)),
+                None => self.when("attribute_not_exists(#uses[0])"),
+            };
+            let uses: Vec<_> = [use_].into_iter().chain(seen).take(remembered).collect();
+            self.set("#uses = :uses").value(":uses", list(&uses));
+        } else {
+            self.set("#uses = list_append(:new, if_not_exists(#uses, :none))");
+            self.value(":new", list(new.as_slice())).value(":none", list(&[]));
         }
     }
 
-    fn update_limit(&self, key: &Key) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_attributes(key)))
-            .expression_attribute_names("#uses", USES)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    /// Fills the bucket by one use, or asks whether there is room for one.
+    fn bucket(&mut self, name: &str, bucket: Bucket, counts: bool, has_run_out: bool, now: i64) {
+        let room = format!("{name} <= :{name}_room");
+        self.value(&format!(":{name}_room"), number(bucket.room(now)));
+        if !counts {
+            self.when(format!("(attribute_not_exists({name}) OR {room})"));
+            return;
+        }
+        let (share, moment) = (format!(":{name}_share"), format!(":{name}_now"));
+        self.value(&share, number(bucket.share())).value(&moment, number(i128::from(now)));
+        if has_run_out {
+            self.set(format!("{name} = {moment} + {share}")).when(format!("{name} <= {moment} AND {room}"));
+        } else {
+            self.set(format!("{name} = if_not_exists({name}, {moment}) + {share}"));
+            self.when(format!("(attribute_not_exists({name}) OR ({name} > {moment} AND {room}))"));
+        }
     }
 }
 
@@ -259,7 +328,8 @@ mod tests {
             RateLimit::new("test", [(2, SignedDuration::from_mins(1)), (3, SignedDuration::from_hours(1))]);
         let at = |second: i128| second * 1000 * DIGITS + 7;
         let left = |uses: &[i128], now: i64| {
-            let state = state(&limit, uses, now * 1000, true);
+            let uses = AttributeValue::L(uses.iter().map(|use_| number(*use_)).collect());
+            let state = state(&limit, Some(&[(USES.to_owned(), uses)].into()), now * 1000, true);
             let windows =
                 state.windows.iter().map(|state| (state.remaining, state.reset)).collect::<Vec<_>>();
             (windows, state.retry_after())

@@ -77,68 +77,54 @@ impl Roster {
 
     /// Begins the list, which is not there yet, with this one. A conflict where it is there.
     pub fn first(&self, id: &str, about: &impl Serialize) -> Changes {
-        let edit = |about| {
-            let values = vec![(":map", AttributeValue::M([(id.to_owned(), about)].into())), self.kind()];
-            Edit::new(
-                "SET #map = :map, #kind = :kind",
-                Some("attribute_not_exists(#map)"),
-                &[("#map", self.map), ("#kind", KIND)],
-                values,
-            )
-        };
-        self.with(about, edit)
+        let edit = Edit::new("SET #map = :map, #kind = :kind").when("attribute_not_exists(#map)");
+        let edit = edit.name("#kind", KIND).value(":kind", text(self.key.kind()));
+        self.with(about, |about| edit.value(":map", AttributeValue::M([(id.to_owned(), about)].into())))
     }
 
     /// Adds one. A conflict where it is there already, and where there is no room or no list.
     pub fn add(&self, id: &str, about: &impl Serialize) -> Changes {
-        let edit = |about| {
-            Edit::new(
-                "SET #map.#id = :about",
-                Some("attribute_not_exists(#map.#id) AND size(#map) < :most"),
-                &[("#map", self.map), ("#id", id)],
-                vec![(":about", about), (":most", count(self.most))],
-            )
-        };
-        self.with(about, edit)
+        let edit = Edit::new("SET #map.#id = :about")
+            .when("attribute_not_exists(#map.#id) AND size(#map) < :most")
+            .name("#id", id)
+            .value(":most", count(self.most));
+        self.with(about, |about| edit.value(":about", about))
     }
 
     /// Puts one in the place of another. A conflict where the other is gone.
     pub fn replace(&self, old: &str, id: &str, about: &impl Serialize) -> Changes {
-        let edit = |about| {
-            Edit::new(
-                "SET #map.#id = :about REMOVE #map.#old",
-                Some("attribute_exists(#map.#old) AND attribute_not_exists(#map.#id)"),
-                &[("#map", self.map), ("#id", id), ("#old", old)],
-                vec![(":about", about)],
-            )
-        };
-        self.with(about, edit)
+        let edit = Edit::new("SET #map.#id = :about REMOVE #map.#old")
+            .when("attribute_exists(#map.#old) AND attribute_not_exists(#map.#id)")
+            .name("#id", id)
+            .name("#old", old);
+        self.with(about, |about| edit.value(":about", about))
     }
 
     /// Takes one out, so that at least `least` are left. A conflict where it is gone, and where too few are
     /// left.
     pub fn remove(&self, id: &str, least: usize) -> Changes {
-        let names = [("#map", self.map), ("#id", id)];
-        let condition = Some("attribute_exists(#map.#id) AND size(#map) > :least");
-        Edit::new("REMOVE #map.#id", condition, &names, vec![(":least", count(least))]).of(&self.key)
+        Edit::new("REMOVE #map.#id")
+            .when("attribute_exists(#map.#id) AND size(#map) > :least")
+            .name("#map", self.map)
+            .name("#id", id)
+            .value(":least", count(least))
+            .of(&self.key)
     }
 
     /// Takes all out. A conflict where there is no list.
     pub fn clear(&self) -> Changes {
-        let values = vec![(":none", AttributeValue::M([].into()))];
-        let condition = Some("attribute_exists(#map)");
-        Edit::new("SET #map = :none", condition, &[("#map", self.map)], values).of(&self.key)
+        Edit::new("SET #map = :none")
+            .when("attribute_exists(#map)")
+            .name("#map", self.map)
+            .value(":none", AttributeValue::M([].into()))
+            .of(&self.key)
     }
 
     fn with(&self, about: &impl Serialize, edit: impl FnOnce(AttributeValue) -> Edit) -> Changes {
         match serde_dynamo::to_attribute_value(about) {
-            Ok(about) => edit(about).of(&self.key),
+            Ok(about) => edit(about).name("#map", self.map).of(&self.key),
             Err(error) => Changes::failed(StoreError::shape(&self.key, error)),
         }
-    }
-
-    fn kind(&self) -> (&'static str, AttributeValue) {
-        (":kind", text(self.key.kind()))
     }
 }
 

@@ -33,23 +33,20 @@ impl Tally {
         let room = i64::from(self.most) - i64::from(count);
         // an item that is not there has room for as much as may exist, and for no more
         let condition = if room < 0 { "#n <= :room" } else { "attribute_not_exists(#n) OR #n <= :room" };
-        Edit::new(
-            "SET #n = if_not_exists(#n, :none) + :count, #kind = :kind",
-            Some(condition),
-            &[("#n", "n"), ("#kind", KIND)],
-            vec![
-                (":none", number(0)),
-                (":count", number(count)),
-                (":room", number(room)),
-                (":kind", text(self.key.kind())),
-            ],
-        )
-        .of(&self.key)
+        Edit::new("SET #n = if_not_exists(#n, :none) + :count, #kind = :kind")
+            .when(condition)
+            .name("#n", "n")
+            .name("#kind", KIND)
+            .value(":none", number(0))
+            .value(":count", number(count))
+            .value(":room", number(room))
+            .value(":kind", text(self.key.kind()))
+            .of(&self.key)
     }
 
     /// Counts `count` less. A conflict where there are not so many.
     pub fn subtract(&self, count: u32) -> Changes {
-        let values = vec![(":count", number(count))];
-        Edit::new("SET #n = #n - :count", Some("#n >= :count"), &[("#n", "n")], values).of(&self.key)
+        let edit = Edit::new("SET #n = #n - :count").when("#n >= :count");
+        edit.name("#n", "n").value(":count", number(count)).of(&self.key)
     }
 }

@@ -117,12 +117,11 @@ impl Changes {
     /// Sets one attribute of an item, whatever was there, for a part of it that one domain alone decides
     /// about. The condition that makes it right is another operation's of the same changes.
     pub fn set(self, key: &Key, attribute: &'static str, value: &impl Serialize) -> Self {
-        let names = [("#attribute", attribute)];
-        let value = serde_dynamo::to_attribute_value(value);
-        let edit =
-            value.map(|value| Edit::new("SET #attribute = :value", None, &names, vec![(":value", value)]));
-        match edit {
-            Ok(edit) => self.and(edit.of(key)),
+        match serde_dynamo::to_attribute_value(value) {
+            Ok(value) => {
+                let edit = Edit::new("SET #attribute = :value").name("#attribute", attribute);
+                self.and(edit.value(":value", value).of(key))
+            }
             Err(error) => self.and(Self::failed(StoreError::shape(key, error))),
         }
     }

@@ -27,4 +27,12 @@ table::kinds! {
     "number" Number(user: UserId;) "SOMEBODY#<user>" "NUMBER" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
+    /// What of something is free, held and used: a purse.
+    "amount" Amount(user: UserId;) "SOMEBODY#<user>" "AMOUNT" {
+        store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// What became of a piece of work: a fence.
+    "work" Work(user: UserId;) "SOMEBODY#<user>" "WORK" {
+        store: Main, most_kb: 1, kept: Days(1, "a day"), owner: Person, erased: Partition,
+    }
 }
