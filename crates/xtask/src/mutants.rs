@@ -82,7 +82,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         mutants.env("CARGO_TARGET_DIR", root.join("target").join("mutants").join("target"));
         mutants.args(["--jobs", "1", "--timeout", "120", "--no-shuffle", "--output"]).arg(output);
         if !BESIDE_THE_TABLE.contains(name) {
-            mutants.args(["--", "--lib"]);
+            mutants.arg("--cargo-arg=--lib");
         }
         if run_command(&mut mutants).is_err() {
             survived.push(*name);
