@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod generate;
 pub mod invoke;
 pub mod mutants;
+pub mod new_domain;
 pub mod new_function;
 pub mod new_secret;
 pub mod operate;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
-    bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_function, new_secret,
-    operate, process, tools,
+    bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_domain, new_function,
+    new_secret, operate, process, tools,
 };
 
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Generate(generate::Options),
     /// Adds a function: its crate, its place in the template, a sample event.
     NewFunction(new_function::Options),
+    /// Adds a domain: its crate with tests, its permissions, its ids.
+    NewDomain(new_domain::Options),
     /// Adds a key of ours: its secret, its rotation, its place in documents and tests.
     NewSecret(new_secret::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
@@ -55,6 +57,7 @@ fn main() -> Result<()> {
         Command::Cloud(options) => cloud::run(&root, &options),
         Command::Generate(options) => generate::run(&root, &options),
         Command::NewFunction(options) => new_function::run(&root, &options),
+        Command::NewDomain(options) => new_domain::run(&root, &options),
         Command::NewSecret(options) => new_secret::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
         Command::Operate(options) => operate::run(&root, &options),

@@ -1,13 +1,13 @@
 //! Adds a function: its crate, its place in the template and in the workspace, a sample event.
 
-mod places;
+pub(crate) mod places;
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::process::cargo;
+use crate::process::tidy;
 
 /// What to add.
 #[derive(Args, Debug)]
@@ -291,13 +291,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // Lists are written one entry a line; how they are broken is rustfmt's. And every other command reads
-    // Cargo.lock as it is. The function is there without either too.
-    for arguments in [["fmt", "--all"].as_slice(), &["update", "--workspace", "--offline", "--quiet"]] {
-        if !cargo(root).args(arguments).status().is_ok_and(|status| status.success()) {
-            eprintln!("`cargo {}` failed; run it yourself", arguments.join(" "));
-        }
-    }
+    tidy(root);
     println!(
         "functions/{name} is there, with its place in {place} and a sample in events/{name}.\n\
          Next: say in docs/decisions/0011-reserved-concurrency.md why it has the executions that it has, write its work,\n\

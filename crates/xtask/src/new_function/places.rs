@@ -130,7 +130,12 @@ fn list(lines: &[&str], heading: &str, is_entry: impl Fn(&str) -> bool) -> Resul
 }
 
 /// Inserts an entry into a list in alphabetical order.
-fn into_list(text: &str, heading: &str, is_entry: impl Fn(&str) -> bool, entry: &str) -> Result<String> {
+pub(crate) fn into_list(
+    text: &str,
+    heading: &str,
+    is_entry: impl Fn(&str) -> bool,
+    entry: &str,
+) -> Result<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let (first, end) = list(&lines, heading, is_entry)?;
     let at = first + lines[first..end].iter().take_while(|line| **line < entry).count();
@@ -138,7 +143,7 @@ fn into_list(text: &str, heading: &str, is_entry: impl Fn(&str) -> bool, entry: 
 }
 
 /// Adds an entry to a list behind the last one that `is_like` it, or at the end.
-fn append(
+pub(crate) fn append(
     text: &str,
     heading: &str,
     is_entry: impl Fn(&str) -> bool,
