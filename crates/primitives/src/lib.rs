@@ -19,10 +19,7 @@ pub use clock::Clock;
 pub use email::{Email, InvalidEmail};
 pub use fault::{Fault, FaultCode, FaultKind};
 pub use fault_derive::Fault;
-pub use id::{
-    AuditId, DeviceId, EventId, Id, Kind, LoginId, MemberId, OrgId, RequestId, SessionId, UserId, WrongId,
-    kind,
-};
+pub use id::*;
 pub use ids::Ids;
 pub use jiff::{SignedDuration, Timestamp};
 pub use keys::Keys;
