@@ -147,3 +147,21 @@ impl Words {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::at;
+
+    #[test]
+    fn of_many_words_the_first_and_the_latest_are_kept() {
+        let mut words = Words::default();
+        for second in 0..3 * i64::try_from(WORDS).unwrap() {
+            words.add(Moment { at: at(second), place: Place::Changed });
+            words.cut();
+            let latest = words.0.len() - 1;
+            assert_eq!(words.0.len(), WORDS.min(usize::try_from(second).unwrap() + 1));
+            assert_eq!((words.0[0].at, words.0[latest].at), (at(0), at(second)));
+        }
+    }
+}

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use stripe_client::SubscriptionStatus::{self, Active, Canceled, Incomplete, IncompleteExpired, PastDue};
+use stripe_client::{InvoiceChange, InvoiceStatus};
 
 use super::*;
 use crate::{
@@ -120,6 +121,19 @@ fn what_is_not_paid_for_the_longest_is_dropped_first() {
     assert_eq!(state.records().count(), UNPAID);
     assert!(state.records().any(|record| record.id.as_str() == "sub_best"));
     assert!(state.records().all(|record| record.unpaid_since() > Some(at(2 * unpaid * DAY))));
+}
+
+/// Those that are known by their invoices alone: whether they exist was never said.
+#[test]
+fn what_invoices_alone_tell_of_is_dropped_by_its_last_word() {
+    let mut state = StripeState::default();
+    for number in (0..3 * i64::try_from(KEPT).unwrap()).rev() {
+        let subscription = format!("sub_{number:02}");
+        let (change, status) = (InvoiceChange::PaymentFailed, InvoiceStatus::Open);
+        state.add(invoice_of(&subscription, None, number, number, change, status));
+    }
+    let kept: Vec<_> = state.records().map(|record| record.id.to_string()).collect();
+    assert_eq!(kept, (2 * KEPT..3 * KEPT).map(|number| format!("sub_{number:02}")).collect::<Vec<_>>());
 }
 
 /// How long it was not paid is forgotten with it. What comes back is given no new grace, until it works
