@@ -161,6 +161,26 @@ fn a_dropped_one_comes_back_as_never_paid() {
     assert_eq!(state.failing_since(), Some(at(70 * DAY)));
 }
 
+/// A good word from before the drop does not say that nothing failed between the two.
+#[test]
+fn an_old_good_word_on_a_dropped_one_gives_no_new_grace() {
+    let mut state = StripeState::default();
+    state.add(heard("sub_0", 0, 0, PastDue));
+    state.add(heard("sub_0", 0, 30 * DAY, PastDue));
+    for number in 1..=i64::try_from(UNPAID).unwrap() {
+        state.add(heard(&format!("sub_{number}"), number, number * DAY, PastDue));
+        state.add(heard(&format!("sub_{number}"), number, 40 * DAY, Active));
+        state.add(heard(&format!("sub_{number}"), number, 41 * DAY, PastDue));
+    }
+    assert!(state.records().all(|record| record.id.as_str() != "sub_0"), "it was dropped");
+    for number in 1..=i64::try_from(UNPAID).unwrap() {
+        state.add(heard(&format!("sub_{number}"), number, 45 * DAY, Canceled));
+    }
+    state.add(heard("sub_0", 0, 10 * DAY, Active));
+    state.add(heard("sub_0", 0, 50 * DAY, PastDue));
+    assert_eq!((status(&state), state.failing_since()), (("sub_0".to_owned(), PastDue), Some(at(10 * DAY))));
+}
+
 proptest! {
     /// One word on each of more subscriptions than are kept, some of them twice, in any order.
     #[test]
