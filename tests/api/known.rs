@@ -55,7 +55,7 @@ pub(crate) fn event<E: Event>(org_id: Option<OrgId>, data: &E, now: Timestamp) -
         aggregate: event.aggregate,
         sequence: 1,
         correlation_id: "known".to_owned(),
-        actor: ActorRef::System { name: "test".to_owned() },
+        actor: ActorRef::System("test".to_owned()),
         data: event.data,
     }
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use events::{MagicLinkRequested, SubscriptionActivated};
+use billing::events::SubscriptionActivated;
+use identity::events::MagicLinkRequested;
 use jiff::{SignedDuration, Timestamp};
 use primitives::{Ids, LoginId, OrgId};
 

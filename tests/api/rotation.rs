@@ -267,7 +267,7 @@ async fn fifty_refreshes_over_a_mixed_fleet_leave_one_session_that_works() {
     let next = join_all((0..25).map(|_| product.refresh(next))).await;
     assert!(next.iter().all(|answer| answer.status == StatusCode::OK), "{next:?}");
     product.settle().await;
-    let ended = product.events().await.into_iter().filter(|name| name == "identity.session_revoked").count();
+    let ended = product.events().await.into_iter().filter(|name| name == "session.revoked").count();
     assert_eq!(ended, 0);
 }
 

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use system_tests::template::{Function, Resource, Template, target};
+use system_tests::{
+    domains,
+    template::{Function, Resource, Template, target},
+};
 
 use crate::{assert_none, assert_noticed, broken};
 
@@ -104,8 +107,7 @@ pub(crate) fn rules(template: &Template, known: &[&str]) -> Vec<String> {
             ));
         }
         for name in types.iter().filter(|name| !name.as_str().is_some_and(|name| known.contains(&name))) {
-            problems
-                .push(format!("{id}: {name} is no event of crates/events; mend the name or add the event."));
+            problems.push(format!("{id}: {name} is no event of any domain; mend the name or add the event."));
         }
         if target(rule.property("EventBusName")) != Some("EventBus") {
             problems.push(format!(
@@ -262,7 +264,7 @@ fn archive(template: &Template) -> Option<String> {
 }
 
 pub(crate) fn catalogue() -> Vec<&'static str> {
-    events::CATALOGUE.iter().map(|event| event.name).collect()
+    domains::events().into_iter().flat_map(|(_, events)| events).map(|event| event.name).collect()
 }
 
 #[test]
@@ -325,7 +327,7 @@ fn an_unknown_event_is_noticed() {
         document["Resources"]["MailRule"]["Properties"]["EventPattern"]["detail-type"][0] =
             "organization.invented".into();
     });
-    assert_noticed(&rules(&template, &catalogue()), "\"organization.invented\" is no event of crates/events");
+    assert_noticed(&rules(&template, &catalogue()), "\"organization.invented\" is no event of any domain");
 }
 
 #[test]

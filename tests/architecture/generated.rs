@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use system_tests::{documents, template::repository};
+use system_tests::{documents, domains, template::repository};
 
 use crate::{assert_none, assert_noticed};
 
@@ -30,7 +30,7 @@ fn writing_brings_documents_up_to_date_and_removes_what_is_left_over() {
 
 #[test]
 fn every_example_reads_back_as_it_was() {
-    for event in events::CATALOGUE {
+    for event in domains::events().into_iter().flat_map(|(_, events)| events) {
         let example = (event.example)();
         assert_eq!((event.read)(&example).unwrap(), example, "the example of {}", event.name);
     }

@@ -8,6 +8,7 @@ mod contract;
 mod deploy_role;
 mod deployments;
 mod environment;
+mod events;
 mod events_and_queues;
 mod faults;
 mod functions;

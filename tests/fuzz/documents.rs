@@ -116,7 +116,7 @@ fn envelope() {
         let Ok(envelope) = serde_json::from_value::<Envelope>(document) else { return };
         let written = serde_json::to_value(&envelope).unwrap();
         assert_eq!(serde_json::from_value::<Envelope>(written).unwrap(), envelope);
-        let created = envelope.data::<events::OrganizationCreated>();
+        let created = envelope.data::<orgs::events::OrganizationCreated>();
         assert_eq!(created.is_some(), envelope.kind == "organization.created" && envelope.version == 1);
     });
 }

@@ -26,7 +26,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
 const WORDS: &[&str] = &[
     "organization.created",
     "trial.ending",
-    "identity.magic_link_requested",
+    "magic_link.requested",
     "org_01kar8h5g0e0vsx4q1v3f6m2ah",
     "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
     "ada@example.com",

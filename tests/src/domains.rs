@@ -1,5 +1,6 @@
 //! What the domains' crates declare, put together: the one place that knows which domains there are.
 
+use events::{EventKind, Told};
 use table::{Entry, Kind};
 
 /// The kinds of items of each domain, by the crate that declares them.
@@ -16,4 +17,19 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
 /// The sorts of entries that the domains have in the index, by the crate that declares them.
 pub fn entries() -> Vec<(&'static str, &'static [Entry])> {
     vec![("orgs", orgs::keys::ENTRIES), ("billing", billing::keys::ENTRIES)]
+}
+
+/// The events of each domain, by the crate that declares them.
+pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
+    vec![
+        ("identity-core", identity::events::EVENTS),
+        ("orgs", orgs::events::EVENTS),
+        ("billing", billing::events::EVENTS),
+        ("push", push::events::EVENTS),
+    ]
+}
+
+/// What the domains tell people about their events.
+pub fn told() -> impl Iterator<Item = &'static Told> {
+    [orgs::events::TOLD, billing::events::TOLD].into_iter().flatten()
 }

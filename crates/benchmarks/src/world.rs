@@ -57,7 +57,7 @@ impl World {
         let claims = claims(&token)?;
         let claim = |name: &str| claims[name].as_str().map(str::to_owned).context("a claim is missing");
         let envelope = cloud.inspect(|state| {
-            let event = state.events.iter().find(|event| event.detail_type == "identity.session_started");
+            let event = state.events.iter().find(|event| event.detail_type == "session.started");
             event.map(|event| event.detail.clone())
         });
         let tls = match keys {

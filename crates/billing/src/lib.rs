@@ -10,6 +10,7 @@ mod access;
 mod account;
 mod episode;
 mod error;
+pub mod events;
 mod invoice;
 pub mod keys;
 mod newest;

@@ -1,13 +1,18 @@
 use std::time::Duration;
 
 use access::Tenant;
-use events::{NewEvent, TrialEnded, TrialEnding};
+use events::NewEvent;
 use futures::{StreamExt, stream};
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, Decision, Item, Key, StoreError, Table, time_left};
 
-use crate::{Account, BillingError, TrialNotice, keys, overview::load};
+use crate::{
+    Account, BillingError, TrialNotice,
+    events::{TrialEnded, TrialEnding},
+    keys,
+    overview::load,
+};
 
 /// Trials per query.
 const PAGE: usize = 100;

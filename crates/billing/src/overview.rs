@@ -1,10 +1,10 @@
 use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
-use events::{NewEvent, TrialStarted};
+use events::NewEvent;
 use jiff::Timestamp;
 use primitives::{Ids, OrgId};
 use table::{Changes, Consistency, Item, Table};
 
-use crate::{Access, Account, BillingError, Rules, keys};
+use crate::{Access, Account, BillingError, Rules, events::TrialStarted, keys};
 
 /// An organization's account and what it gives access to at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]

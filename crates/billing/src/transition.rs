@@ -3,14 +3,18 @@
 //! begun nor ended.
 
 use ::access::AccessLevel;
-use events::{
-    InvoiceOverdue, NewEvent, SubscriptionActivated, SubscriptionCanceled, SubscriptionPastDue,
-    SubscriptionPaymentFailed, SubscriptionPaymentSucceeded, SubscriptionUpdated,
-};
+use events::NewEvent;
 use jiff::Timestamp;
 use table::Item;
 
-use crate::{Account, Invoice, Rules, subscription::Phase};
+use crate::{
+    Account, Invoice, Rules,
+    events::{
+        InvoiceOverdue, InvoicePaid, InvoicePaymentFailed, SubscriptionActivated, SubscriptionCanceled,
+        SubscriptionPastDue, SubscriptionUpdated,
+    },
+    subscription::Phase,
+};
 
 pub(crate) fn events(before: &Account, after: &Account, now: Timestamp, rules: &Rules) -> Vec<NewEvent> {
     let publish = Publisher { account: before };
@@ -81,8 +85,7 @@ fn invoice_event(
     if invoice.is_paid() {
         let news = !known.is_some_and(Invoice::is_paid) && invoice.snapshot.amount_paid > 0;
         let amount = invoice.snapshot.amount_paid;
-        return news
-            .then(|| publish.event(&SubscriptionPaymentSucceeded { stripe_invoice_id, amount, currency }));
+        return news.then(|| publish.event(&InvoicePaid { stripe_invoice_id, amount, currency }));
     }
     // A failure that is heard of after the invoice was settled is no news any more; and whoever tries to
     // subscribe sees the failure where he tries.
@@ -91,7 +94,7 @@ fn invoice_event(
     }
     let amount = invoice.snapshot.amount_due;
     if invoice.failed_attempts > known.map_or(0, |known| known.failed_attempts) {
-        return Some(publish.event(&SubscriptionPaymentFailed { stripe_invoice_id, amount, currency }));
+        return Some(publish.event(&InvoicePaymentFailed { stripe_invoice_id, amount, currency }));
     }
     (invoice.overdue_at.is_some() && known.is_none_or(|known| known.overdue_at.is_none()))
         .then(|| publish.event(&InvoiceOverdue { stripe_invoice_id, amount, currency }))

@@ -1,7 +1,7 @@
-//! Mails to people: what each of them says, how it looks, and sending it through SES.
+//! Mails to people: how they look, and sending them through SES.
 //!
-//! Owns the texts, the templates and the one client of SES. It must not know why a mail is sent, nor who
-//! receives it beyond the address.
+//! Owns the templates and the one client of SES. What a mail about an event says, the event's domain words
+//! beside it. It must not know why a mail is sent, nor who receives it beyond the address.
 
 mod brand;
 mod mail;
@@ -11,11 +11,7 @@ mod render;
 mod sender;
 
 pub use brand::{Brand, Colour, ColourError};
-pub use mail::{
-    InvoiceOverdue, MagicLink, Mail, PaymentFailed, SubscriptionActivated, SubscriptionCanceled, TrialEnded,
-    TrialEnding, Welcome,
-};
+pub use mail::{MagicLink, Mail, TextError, about};
 pub use mailer::{Letterhead, Mailer, SendError};
 pub use name::Name;
-pub use render::Rendered;
 pub use sender::Sender;

@@ -1,26 +1,30 @@
 use std::fmt;
 
+use events::{Audience, MailText, Told};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::{Brand, Name, Rendered, render::render};
+use crate::{Brand, Name, render};
 
-/// One kind of mail, with everything it says.
-pub trait Mail: Serialize {
-    /// The name of its templates, also the mail's `mail` tag at SES.
-    const TEMPLATE: &'static str;
-
+/// A mail as it is sent: the same words twice.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Which mail it is, as SES counts them: its `mail` tag.
+    pub name: String,
     /// Whether people may do without it. Then it says how to say so, where somebody reads the answers.
-    const OPTIONAL: bool = false;
+    pub optional: bool,
+    /// One line.
+    pub subject: String,
+    /// For programs that show HTML.
+    pub html: String,
+    /// For all others.
+    pub text: String,
+}
 
-    /// The subject: one line.
-    fn subject(&self, product: &str) -> String;
-
-    /// The mail as it is sent.
-    fn render(&self, brand: &Brand) -> Rendered
-    where
-        Self: Sized,
-    {
-        render(self, brand)
+/// What it says may be a secret.
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -41,142 +45,70 @@ impl fmt::Debug for MagicLink {
     }
 }
 
-impl Mail for MagicLink {
-    const TEMPLATE: &'static str = "magic-link";
-
-    // The code is not in the subject: lock screens and notification servers show subjects.
-    fn subject(&self, product: &str) -> String {
-        format!("Sign in to {product}")
+impl MagicLink {
+    /// The mail. The code is not in its subject: lock screens and notification servers show subjects.
+    pub fn mail(&self, brand: &Brand) -> Mail {
+        let subject = format!("Sign in to {}", brand.product());
+        let (html, text) = render::both("magic-link", &subject, self, brand);
+        Mail { name: "magic-link".to_owned(), optional: false, subject, html, text }
     }
 }
 
-/// An organization came to be.
-#[derive(Clone, Debug, Serialize)]
-pub struct Welcome {
-    /// The organization.
-    pub organization: Name,
-    /// Where the organization is opened.
-    pub link: String,
+/// The event's data lacks what the mail says of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the mail about {event} cannot be written")]
+pub struct TextError {
+    event: &'static str,
+    source: minijinja::Error,
 }
 
-impl Mail for Welcome {
-    const TEMPLATE: &'static str = "welcome";
-
-    fn subject(&self, product: &str) -> String {
-        format!("{} is ready on {product}", self.organization.as_str())
-    }
+/// The texts of a mail, written.
+#[derive(Serialize)]
+struct Written<'a> {
+    organization: &'a Name,
+    preview: String,
+    title: String,
+    paragraphs: Vec<String>,
+    button: String,
+    link: String,
+    readers: String,
 }
 
-/// An organization's trial ends soon.
-#[derive(Clone, Debug, Serialize)]
-pub struct TrialEnding {
-    /// The organization.
-    pub organization: Name,
-    /// How many days are left.
-    pub days_left: u8,
-    /// Where a plan is chosen.
-    pub link: String,
+/// The mail about an event of this organization, as its domain words it.
+pub fn about(
+    told: &Told,
+    text: &MailText,
+    organization: &Name,
+    data: &Value,
+    app_url: &str,
+    brand: &Brand,
+) -> Result<Mail, TextError> {
+    let write = |text: &str| {
+        render::text(text, organization, data, brand)
+            .map_err(|source| TextError { event: told.event.name, source })
+    };
+    let written = Written {
+        organization,
+        preview: write(text.preview)?,
+        title: write(text.title)?,
+        paragraphs: text.paragraphs.iter().map(|text| write(text)).collect::<Result<_, _>>()?,
+        button: write(text.button)?,
+        link: format!("{app_url}{}", text.path),
+        readers: readers(told.to),
+    };
+    let subject = write(text.subject)?;
+    let (html, text_only) = render::both("event", &subject, &written, brand);
+    // SES takes letters, digits, `_` and `-` in a tag
+    let name = told.event.name.replace('.', "-");
+    Ok(Mail { name, optional: text.optional, subject, html, text: text_only })
 }
 
-impl Mail for TrialEnding {
-    const TEMPLATE: &'static str = "trial-ending";
-    const OPTIONAL: bool = true;
-
-    fn subject(&self, _product: &str) -> String {
-        match self.days_left {
-            0 => format!("The trial of {} ends today", self.organization.as_str()),
-            1 => format!("The trial of {} ends tomorrow", self.organization.as_str()),
-            days => format!("The trial of {} ends in {days} days", self.organization.as_str()),
-        }
-    }
-}
-
-/// An organization's trial ended without a subscription.
-#[derive(Clone, Debug, Serialize)]
-pub struct TrialEnded {
-    /// The organization.
-    pub organization: Name,
-    /// Where a plan is chosen.
-    pub link: String,
-}
-
-impl Mail for TrialEnded {
-    const TEMPLATE: &'static str = "trial-ended";
-    const OPTIONAL: bool = true;
-
-    fn subject(&self, _product: &str) -> String {
-        format!("The trial of {} has ended", self.organization.as_str())
-    }
-}
-
-/// A payment for a subscription failed.
-#[derive(Clone, Debug, Serialize)]
-pub struct PaymentFailed {
-    /// The organization.
-    pub organization: Name,
-    /// What was due, for people to read, such as `49.00 EUR`.
-    pub amount: String,
-    /// Where the means of payment is changed.
-    pub link: String,
-}
-
-impl Mail for PaymentFailed {
-    const TEMPLATE: &'static str = "payment-failed";
-
-    fn subject(&self, _product: &str) -> String {
-        format!("A payment for {} failed", self.organization.as_str())
-    }
-}
-
-/// An invoice that was sent to be paid by hand was not paid in time.
-#[derive(Clone, Debug, Serialize)]
-pub struct InvoiceOverdue {
-    /// The organization.
-    pub organization: Name,
-    /// What was due, for people to read, such as `49.00 EUR`.
-    pub amount: String,
-    /// Where the invoice is looked at.
-    pub link: String,
-}
-
-impl Mail for InvoiceOverdue {
-    const TEMPLATE: &'static str = "invoice-overdue";
-
-    fn subject(&self, _product: &str) -> String {
-        format!("An invoice for {} is overdue", self.organization.as_str())
-    }
-}
-
-/// A subscription works.
-#[derive(Clone, Debug, Serialize)]
-pub struct SubscriptionActivated {
-    /// The organization.
-    pub organization: Name,
-    /// Where the subscription is looked at.
-    pub link: String,
-}
-
-impl Mail for SubscriptionActivated {
-    const TEMPLATE: &'static str = "subscription-activated";
-
-    fn subject(&self, _product: &str) -> String {
-        format!("The subscription of {} is active", self.organization.as_str())
-    }
-}
-
-/// A subscription ended.
-#[derive(Clone, Debug, Serialize)]
-pub struct SubscriptionCanceled {
-    /// The organization.
-    pub organization: Name,
-    /// Where a plan is chosen.
-    pub link: String,
-}
-
-impl Mail for SubscriptionCanceled {
-    const TEMPLATE: &'static str = "subscription-canceled";
-
-    fn subject(&self, _product: &str) -> String {
-        format!("The subscription of {} was canceled", self.organization.as_str())
-    }
+/// Such as `an owner or an admin`.
+fn readers(audience: Audience) -> String {
+    let named = audience.roles().map(|role| {
+        let role = role.to_string();
+        let article = if role.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        format!("{article} {role}")
+    });
+    named.collect::<Vec<_>>().join(" or ")
 }

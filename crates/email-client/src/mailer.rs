@@ -87,16 +87,20 @@ impl Mailer {
         Self { client, letterhead }
     }
 
+    /// Whose mails these are.
+    pub fn brand(&self) -> &Brand {
+        &self.letterhead.brand
+    }
+
     /// Sends the mail; says SES's id of it.
     ///
     /// SES knows no idempotency key: a call that is repeated sends twice. Callers keep a marker around it.
-    pub async fn send<M: Mail>(&self, to: &Email, mail: &M, event: EventId) -> Result<String, SendError> {
-        let rendered = mail.render(&self.letterhead.brand);
-        let body = Body::builder().html(utf8(rendered.html)?).text(utf8(rendered.text)?).build();
+    pub async fn send(&self, to: &Email, mail: &Mail, event: EventId) -> Result<String, SendError> {
+        let body = Body::builder().html(utf8(&mail.html)?).text(utf8(&mail.text)?).build();
         let message = Message::builder()
-            .subject(utf8(rendered.subject)?)
+            .subject(utf8(&mail.subject)?)
             .body(body)
-            .set_headers(Some(self.headers::<M>()?))
+            .set_headers(Some(self.headers(mail)?))
             .build();
         let answer = self
             .client
@@ -108,7 +112,7 @@ impl Mailer {
             .destination(Destination::builder().to_addresses(to.as_str()).build())
             .content(EmailContent::builder().simple(message).build())
             .email_tags(tag("event_id", &event.to_string())?)
-            .email_tags(tag("mail", M::TEMPLATE)?)
+            .email_tags(tag("mail", &mail.name)?)
             .set_configuration_set_name(self.letterhead.configuration_set.clone())
             .send()
             .await
@@ -119,16 +123,16 @@ impl Mailer {
     /// A mail of ours is written by a program, so no absence note answers it
     /// (<https://www.rfc-editor.org/rfc/rfc3834>). One that people may do without says how to say so, when
     /// somebody reads what they write: there is no page that would do it at a click.
-    fn headers<M: Mail>(&self) -> Result<Vec<MessageHeader>, SendError> {
+    fn headers(&self, mail: &Mail) -> Result<Vec<MessageHeader>, SendError> {
         let mut headers = vec![header("Auto-Submitted", "auto-generated")?];
-        if let Some(address) = self.letterhead.reply_to.as_ref().filter(|_| M::OPTIONAL) {
+        if let Some(address) = self.letterhead.reply_to.as_ref().filter(|_| mail.optional) {
             headers.push(header("List-Unsubscribe", &format!("<mailto:{address}?subject=unsubscribe>"))?);
         }
         Ok(headers)
     }
 }
 
-fn utf8(text: String) -> Result<Content, SendError> {
+fn utf8(text: &str) -> Result<Content, SendError> {
     Content::builder().data(text).charset("UTF-8").build().map_err(|error| incomplete(&error))
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
-use email_client::{Brand, Letterhead, Mailer, Name, SendError, Sender, TrialEnded, Welcome};
+use email_client::{Brand, Letterhead, MagicLink, Mail, Mailer, SendError, Sender};
 use primitives::{Fault, FaultKind, Ids};
 use serde_json::{Value, json};
 
@@ -53,7 +53,8 @@ fn letterhead(reply_to: Option<&str>) -> Letterhead {
 }
 
 async fn send(mailer: &Mailer) -> Result<String, SendError> {
-    let mail = Welcome { organization: Name::new("Acme"), link: "https://app.example.com".to_owned() };
+    let link = "https://app.example.com".to_owned();
+    let mail = MagicLink { link, code: "042137".to_owned(), minutes: 15 }.mail(mailer.brand());
     mailer.send(&"ada@example.com".parse().unwrap(), &mail, Ids::sequence().next()).await
 }
 
@@ -69,13 +70,13 @@ async fn a_mail_goes_to_one_address_with_both_forms_and_its_tags() {
         request["EmailTags"],
         json!([
             { "Name": "event_id", "Value": "evt_00000000000000000000000001" },
-            { "Name": "mail", "Value": "welcome" },
+            { "Name": "mail", "Value": "magic-link" },
         ])
     );
     let simple = &request["Content"]["Simple"];
-    assert_eq!(simple["Subject"], json!({ "Data": "Acme is ready on Gantry", "Charset": "UTF-8" }));
+    assert_eq!(simple["Subject"], json!({ "Data": "Sign in to Gantry", "Charset": "UTF-8" }));
     assert!(simple["Body"]["Html"]["Data"].as_str().unwrap().starts_with("<!doctype html>"));
-    assert!(simple["Body"]["Text"]["Data"].as_str().unwrap().starts_with("Welcome to Gantry"));
+    assert!(simple["Body"]["Text"]["Data"].as_str().unwrap().starts_with("Sign in to Gantry"));
 }
 
 #[tokio::test]
@@ -109,7 +110,9 @@ async fn headers_say_who_wrote_it_and_how_to_get_no_more() {
     let by_program = json!({ "Name": "Auto-Submitted", "Value": "auto-generated" });
     let no_more =
         json!({ "Name": "List-Unsubscribe", "Value": "<mailto:help@example.com?subject=unsubscribe>" });
-    let ended = TrialEnded { organization: Name::new("Acme"), link: "https://app.example.com".to_owned() };
+    let text = || "The trial has ended".to_owned();
+    let (subject, html, text) = (text(), text(), text());
+    let ended = Mail { name: "trial-ended".to_owned(), optional: true, subject, html, text };
     for (reply_to, optional) in
         [(None, json!([by_program])), (Some("help@example.com"), json!([by_program, no_more]))]
     {

@@ -1,10 +1,11 @@
-use primitives::{EventId, MemberId, OrgId, Timestamp, UserId, json};
-use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, Error},
-};
+use std::borrow::Cow;
+
+use primitives::{EventId, OrgId, Timestamp, UserId, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
+
+use crate::Event;
 
 /// What the event bus shows as the source of all our events.
 pub const SOURCE: &str = "gantry";
@@ -12,14 +13,6 @@ pub const SOURCE: &str = "gantry";
 /// So many events of one change have places of their own in the history of their aggregate. A transaction has
 /// room for fewer.
 const PLACES: u64 = 100;
-
-/// The data of one kind of domain event.
-pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync {
-    /// The name: the aggregate, a dot, and what happened in the past tense.
-    const NAME: &'static str;
-    /// The version of the data's shape; a change that an old consumer would misread makes a new one.
-    const VERSION: u16 = 1;
-}
 
 /// The thing whose history an event belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,40 +24,29 @@ pub struct Aggregate {
     pub id: String,
 }
 
-/// Who caused an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+/// Who caused an event: written as a type and an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActorRef {
     /// Somebody who is not signed in.
     Anonymous,
     /// A signed-in person.
-    User {
-        /// The person.
-        user_id: UserId,
-        /// The membership, where the session was in an organization.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        member_id: Option<MemberId>,
-    },
-    /// One of our own functions, on its own account.
-    System {
-        /// The function.
-        name: String,
-    },
+    User(UserId),
+    /// One of our own functions, on its own account, by its name.
+    System(String),
     /// Stripe, by a signed webhook.
     Stripe,
 }
 
-/// As it is written. Serde would read a tagged enum through a buffer, where an array stands for an object
-/// again.
-#[derive(Deserialize)]
+/// Who caused an event.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Actor")]
 struct WrittenActor {
     r#type: ActorKind,
-    user_id: Option<UserId>,
-    member_id: Option<MemberId>,
-    name: Option<String>,
+    /// The person's id, or the function's name; null of others.
+    id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum ActorKind {
     Anonymous,
@@ -73,20 +55,38 @@ enum ActorKind {
     Stripe,
 }
 
+impl Serialize for ActorRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (r#type, id) = match self {
+            Self::Anonymous => (ActorKind::Anonymous, None),
+            Self::User(person) => (ActorKind::User, Some(person.to_string())),
+            Self::System(name) => (ActorKind::System, Some(name.clone())),
+            Self::Stripe => (ActorKind::Stripe, None),
+        };
+        WrittenActor { r#type, id }.serialize(serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for ActorRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = WrittenActor::deserialize(deserializer)?;
-        Ok(match written.r#type {
+        let WrittenActor { r#type, id } = WrittenActor::deserialize(deserializer)?;
+        let id = id.ok_or_else(|| D::Error::missing_field("id"));
+        Ok(match r#type {
             ActorKind::Anonymous => Self::Anonymous,
-            ActorKind::User => {
-                let user_id = written.user_id.ok_or_else(|| D::Error::missing_field("user_id"))?;
-                Self::User { user_id, member_id: written.member_id }
-            }
-            ActorKind::System => {
-                Self::System { name: written.name.ok_or_else(|| D::Error::missing_field("name"))? }
-            }
+            ActorKind::User => Self::User(id?.parse().map_err(D::Error::custom)?),
+            ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,
         })
+    }
+}
+
+impl JsonSchema for ActorRef {
+    fn schema_name() -> Cow<'static, str> {
+        WrittenActor::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        WrittenActor::json_schema(generator)
     }
 }
 

@@ -1,10 +1,17 @@
-//! Every domain event and its envelope: the catalogue.
+//! The envelope of domain events, and the form in which each domain declares its own.
 //!
-//! Owns the names, the versions and the shapes of what is told to other parts. It must not know how an event
-//! is stored or carried.
+//! Owns what every event has: name, version, who may get to know it, what people are told about it. It must
+//! not know what happened, nor how an event is stored or carried.
 
-mod catalogue;
 mod envelope;
+mod kind;
+mod told;
 
-pub use catalogue::*;
-pub use envelope::{ActorRef, Aggregate, Envelope, Event, NewEvent, SOURCE};
+pub use envelope::{ActorRef, Aggregate, Envelope, NewEvent, SOURCE};
+pub use kind::{Event, EventKind, Reach};
+pub use told::{Audience, MailText, PushText, Told};
+
+#[doc(hidden)]
+pub use kind::read;
+#[doc(hidden)]
+pub use {schemars, serde, serde_json};

@@ -93,8 +93,7 @@ pub struct Caller {
 impl Caller {
     /// The cause of what the person does.
     pub fn cause(&self) -> Cause {
-        let member_id = self.principal.actor.map(|actor| actor.member_id);
-        self.client.cause_by(ActorRef::User { user_id: self.principal.user_id, member_id })
+        self.client.cause_by(ActorRef::User(self.principal.user_id))
     }
 }
 
@@ -138,8 +137,7 @@ pub struct Member<P, L> {
 impl<P, L> Member<P, L> {
     /// The cause of what the member does.
     pub fn cause(&self) -> Cause {
-        let member_id = Some(self.permit.member_id);
-        self.client.cause_by(ActorRef::User { user_id: self.permit.user_id, member_id })
+        self.client.cause_by(ActorRef::User(self.permit.user_id))
     }
 }
 

@@ -4,6 +4,7 @@
 //! What workers need of identity: whether a session still lives, the link in a mail. It must not know the
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
+pub mod events;
 mod key;
 pub mod keys;
 mod link;

@@ -18,7 +18,9 @@ pub use authority::Authority;
 pub use code::{Code, InvalidCode};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
-pub use identity_core::{LinkKey, Membership, Policy, Session, User, keys, live_sessions, memberships};
+pub use identity_core::{
+    LinkKey, Membership, Policy, Session, User, events, keys, live_sessions, memberships,
+};
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use proof::{OpenedProof, Proof, open_proof};
 pub use session::{Issuer, SessionKey, SessionTokens, refresh, sign_out, switch_org};

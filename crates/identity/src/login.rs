@@ -1,7 +1,11 @@
 use std::time::Duration;
 
-use events::{MagicLinkRequested, NewEvent, SessionStarted, UserCreated};
-use identity_core::{EmailOwner, Life, LinkKey, Membership, Policy, Session, User, keys, sessions_of};
+use events::NewEvent;
+use identity_core::{
+    EmailOwner, Life, LinkKey, Membership, Policy, Session, User,
+    events::{MagicLinkRequested, SessionStarted, UserCreated},
+    keys, sessions_of,
+};
 use primitives::{Email, Ids, LoginId, OrgId, Secret, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};

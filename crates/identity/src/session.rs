@@ -3,8 +3,10 @@ use std::sync::Arc;
 use access::{Principal, Tenant};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use events::{NewEvent, SessionRevoked};
-use identity_core::{Membership, Policy, Session, User, derive, keys, mac, same, sessions_of};
+use events::NewEvent;
+use identity_core::{
+    Membership, Policy, Session, User, derive, events::SessionRevoked, keys, mac, same, sessions_of,
+};
 use primitives::{Keys, OrgId, Secret, SessionId, Timestamp, UserId};
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
 use uuid::Uuid;

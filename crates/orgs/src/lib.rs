@@ -4,6 +4,7 @@
 //! subscriptions: who needs those in the same transaction joins the changes.
 
 mod error;
+pub mod events;
 pub mod keys;
 mod member;
 mod org;

@@ -1,11 +1,15 @@
 use access::{AccessSchedule, Permit, Role, Tenant, needs::ReadOrganization};
-use events::{MemberAdded, NewEvent, OrganizationCreated};
+use events::NewEvent;
 use identity_core::Membership;
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Item, Key, Table, Tally};
 
-use crate::{Member, OrgError, keys};
+use crate::{
+    Member, OrgError,
+    events::{MemberAdded, OrganizationCreated},
+    keys,
+};
 
 /// An organization: the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

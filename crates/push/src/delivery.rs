@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use table::{Cause, Claimed, Marker, StoreError, Table, time_left};
 use tokio::time::timeout;
 
-use crate::{DeliveryError, Device, DeviceError, Devices, Notice, keys};
+use crate::{Alert, DeliveryError, Device, DeviceError, Devices, keys};
 
 /// How many calls to the push service are under way at once.
 const AT_ONCE: usize = 16;
@@ -40,20 +40,20 @@ pub struct Delivery {
     /// The part's name within the event: a hash of its people.
     pub part: String,
     /// What is told.
-    pub notice: Notice,
+    pub alert: Alert,
     /// Who is told.
     pub people: Vec<UserId>,
 }
 
 impl Delivery {
-    pub(crate) fn new(event: &Envelope, org_id: OrgId, notice: Notice, people: Vec<UserId>) -> Self {
+    pub(crate) fn new(event: &Envelope, org_id: OrgId, alert: Alert, people: Vec<UserId>) -> Self {
         let mut hash = Context::new(&SHA256);
         for person in &people {
             hash.update(person.uuid().as_bytes());
         }
         let part = hex::encode(&hash.finish().as_ref()[..16]);
         let correlation_id = event.correlation_id.clone();
-        Self { event_id: event.id, org_id, correlation_id, part, notice, people }
+        Self { event_id: event.id, org_id, correlation_id, part, alert, people }
     }
 }
 
@@ -102,7 +102,7 @@ impl Courier {
                 return Err(error.into());
             }
         };
-        let notification = delivery.notice.notification(delivery.event_id, &delivery.org_id);
+        let notification = delivery.alert.notification(delivery.event_id, &delivery.org_id);
         let cause = Cause::system("push delivery", &delivery.correlation_id);
         let mut told = Vec::<String>::new();
         let mut out_of_time = false;

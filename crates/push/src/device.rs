@@ -1,11 +1,15 @@
 use std::time::Duration;
 
-use events::{DevicePlatform, DeviceRegistered, DeviceRemoved, NewEvent};
+use events::NewEvent;
 use primitives::{DeviceId, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Attempt, Changes, Item, Key, Listed, Roster};
 
-use crate::{PushToken, keys};
+use crate::{
+    PushToken,
+    events::{DevicePlatform, DeviceRegistered, DeviceRemoved},
+    keys,
+};
 
 /// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
 pub(crate) const MOST_DEVICES: usize = 20;

@@ -1,6 +1,5 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use events::DevicePlatform;
 use primitives::{DeviceId, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
@@ -12,6 +11,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     DeviceError,
     device::{Decided, Device, Leaving, MOST_DEVICES, NewDevice, Orphan, Registration, TokenOwner, roster},
+    events::DevicePlatform,
     keys,
 };
 

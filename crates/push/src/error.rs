@@ -22,6 +22,10 @@ pub enum DeviceError {
 /// An event was not turned into deliveries to its end. It is begun again where it stopped.
 #[derive(Debug, thiserror::Error, Fault)]
 pub enum FanOutError {
+    /// The event's data does not have the shape that its name and version promise.
+    #[error("the data of the event does not fit its name")]
+    #[fault(Invalid, "malformed_event")]
+    Malformed(#[source] serde_json::Error),
     /// The invocation's time is up.
     #[error("the time is up after {parts} parts; the rest follows with the next attempt")]
     #[fault(Unavailable, "out_of_time")]

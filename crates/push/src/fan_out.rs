@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use access::{Role, Tenant};
-use events::Envelope;
+use events::{Envelope, Told};
 use primitives::{EventId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{
     Attempt, Cause, Changes, Consistency, Decision, Item, Key, MARKERS_ARE_KEPT, Query, Table, time_left,
 };
 
-use crate::{Delivery, DeliveryQueue, FanOutError, Notice, keys};
+use crate::{Alert, Delivery, DeliveryQueue, FanOutError, keys};
 
 /// How many people one delivery is for.
 const PEOPLE_PER_DELIVERY: usize = 25;
@@ -30,6 +30,7 @@ const TIME_FOR_A_PAGE: Duration = Duration::from_secs(5);
 pub struct FanOut {
     table: Table,
     members: fn(Tenant) -> Query,
+    told: &'static [&'static [Told]],
     queue: DeliveryQueue,
 }
 
@@ -69,17 +70,25 @@ impl Item for Progress {
 }
 
 impl FanOut {
-    /// From the members in this table, whom `members` asks for, into this queue.
-    pub fn new(table: Table, members: fn(Tenant) -> Query, queue: DeliveryQueue) -> Self {
-        Self { table, members, queue }
+    /// From the members in this table, whom `members` asks for, into this queue; `told` is what is told.
+    pub fn new(
+        table: Table,
+        members: fn(Tenant) -> Query,
+        told: &'static [&'static [Told]],
+        queue: DeliveryQueue,
+    ) -> Self {
+        Self { table, members, told, queue }
     }
 
     /// Puts deliveries for those members of the event's organization into the queue who may know of it.
     /// Events that devices are not told about, and events that were fanned out before, are passed over.
     pub async fn run(&self, event: &Envelope) -> Result<(), FanOutError> {
-        let (Some((notice, needed)), Some(org_id)) = (Notice::about(event), event.org_id) else {
+        let (Some(told), Some(org_id)) = (Told::about(self.told, event), event.org_id) else {
             return Ok(());
         };
+        let (told, data) = told.map_err(FanOutError::Malformed)?;
+        let Some(alert) = Alert::of(told, &data) else { return Ok(()) };
+        let roles: Vec<Role> = told.to.roles().collect();
         let members = (self.members)(Tenant::trusted(org_id)).strong();
         let mut progress = self.load(event.id).await?;
         while !progress.done {
@@ -88,11 +97,11 @@ impl FanOut {
             }
             let (page, reached): (Vec<MemberRef>, _) =
                 self.table.after(&members, MEMBERS_PER_PAGE, progress.reached.as_deref()).await?;
-            let may_know = page.into_iter().filter(|member| member.role.holds(needed));
+            let may_know = page.into_iter().filter(|member| roles.contains(&member.role));
             let people: Vec<_> = may_know.map(|member| member.user_id).collect();
             let deliveries: Vec<_> = people
                 .chunks(PEOPLE_PER_DELIVERY)
-                .map(|people| Delivery::new(event, org_id, notice.clone(), people.to_vec()))
+                .map(|people| Delivery::new(event, org_id, alert.clone(), people.to_vec()))
                 .collect();
             self.queue.send(&deliveries).await?;
             progress.done = reached.is_none();

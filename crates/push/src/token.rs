@@ -1,6 +1,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use events::DevicePlatform;
 use primitives::Fault;
+
+use crate::events::DevicePlatform;
 
 /// The token that a push service gave to an app, in its one spelling.
 ///

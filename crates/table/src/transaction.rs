@@ -37,7 +37,7 @@ pub struct Cause {
 impl Cause {
     /// One of our own functions, in the course of what `correlation_id` names.
     pub fn system(name: impl Into<String>, correlation_id: impl Into<String>) -> Self {
-        let actor = ActorRef::System { name: name.into() };
+        let actor = ActorRef::System(name.into());
         Self { actor, correlation_id: correlation_id.into(), ip: None, user_agent: None }
     }
 }

@@ -1,9 +1,9 @@
 //! Every operation is carried out once when its answer is lost and the SDK calls again.
 
-use events::{ActorRef, NewEvent, TrialStarted};
+use events::{ActorRef, NewEvent};
 use primitives::{Clock, Ids, OrgId, SignedDuration};
 use table::{Begun, Cause, Changes, Claimed, IdempotencyKey, RateLimit, keys::Consumed};
-use test_support::{Database, LostAnswers, noon};
+use test_support::{Database, LostAnswers, events::CounterChanged, noon};
 
 #[tokio::test]
 async fn a_claimed_key_is_the_callers_own() {
@@ -51,7 +51,7 @@ async fn a_transaction_publishes_once() {
     let (database, lost) = (Database::start().await, LostAnswers::default());
     let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
     let org_id: OrgId = Ids::unguessable();
-    let event = NewEvent::new(Some(org_id), &org_id, 1, &TrialStarted { ends_at: noon() });
+    let event = NewEvent::new(Some(org_id), &org_id, 1, &CounterChanged { count: 1 });
     let cause =
         Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None };
     table.commit(&cause, Changes::new().publish(event)).await.unwrap();

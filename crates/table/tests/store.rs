@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::{ActorRef, NewEvent, TrialStarted, UserCreated};
+use events::{ActorRef, NewEvent};
 use futures::future::{BoxFuture, join_all};
 use primitives::{Clock, Ids, Keys, Limit, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,11 @@ use table::{
     Begun, Cause, Changes, CommitError, Condition, Consistency, CursorKey, CursorKeys, Decision,
     IdempotencyKey, Item, Keep, Key, StoreError, StoredAnswer, Table,
 };
-use test_support::{Database, kinds, noon};
+use test_support::{
+    Database,
+    events::{CounterChanged, SomebodyJoined},
+    kinds, noon,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Counter {
@@ -61,7 +65,7 @@ fn started(counter: &Counter) -> NewEvent {
         Some(counter.org_id),
         &counter.org_id,
         counter.next_version(),
-        &TrialStarted { ends_at: noon() },
+        &CounterChanged { count: counter.count },
     )
 }
 
@@ -108,7 +112,7 @@ async fn audit_rows_outside_of_organizations_expire_and_those_of_organizations_w
         let database = Database::start().await;
         let table = database.table(&Clock::fixed(noon())).keeping_audit_rows(kept);
         let user_id: UserId = Ids::unguessable();
-        let asked = UserCreated { user_id, email: "ada@example.com".parse().unwrap() };
+        let asked = SomebodyJoined { user_id };
         let outside = NewEvent::new(None, &user_id, 1, &asked);
         let inside = started(&counter());
         table.commit(&cause(), Changes::new().publish(outside).publish(inside)).await.unwrap();
@@ -122,7 +126,7 @@ async fn audit_rows_outside_of_organizations_expire_and_those_of_organizations_w
             .collect();
         expiries.sort();
         let expected =
-            [("identity.user_created".to_owned(), Some(days(90))), ("trial.started".to_owned(), expected)];
+            [("counter.changed".to_owned(), expected), ("somebody.joined".to_owned(), Some(days(90)))];
         assert_eq!(expiries, expected);
     }
 }

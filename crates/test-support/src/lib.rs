@@ -3,6 +3,7 @@
 mod conflicts;
 mod crashes;
 mod database;
+pub mod events;
 mod failing;
 pub mod kinds;
 mod lost_answers;

@@ -1,11 +1,11 @@
 use access::{Always, needs::ManageOwnDevices};
-use events::DevicePlatform;
 use garde::Validate;
 use http_api::{
     Answer, Command, IntoResponse, Member, Parameters, PathParameter, Problem, Problems, Response, State,
     StatusCode, ToSchema, not_found,
 };
 use primitives::{DeviceId, Limit, Page};
+use push::events::DevicePlatform;
 use push::{NewDevice, PushToken, Registered};
 use serde::{Deserialize, Serialize};
 use table::Keep;

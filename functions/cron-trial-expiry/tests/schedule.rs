@@ -41,7 +41,7 @@ async fn the_hourly_run_announces_what_is_due_and_a_second_one_nothing() {
     let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(kinds, ["trial.started", "trial.ending", "trial.ended"]);
     assert_eq!(events[1].data["days_left"], 7);
-    assert!(matches!(&events[1].actor, events::ActorRef::System { name } if name == "cron-trial-expiry"));
+    assert!(matches!(&events[1].actor, events::ActorRef::System(name) if name == "cron-trial-expiry"));
 }
 
 /// Three trials of which two are due, run by a function that can be made to crash.

@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use events::{Envelope, NewEvent, TrialStarted};
+use events::{Envelope, NewEvent};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Ids, OrgId, SignedDuration};
 use serde_json::{Value, json};
 use table::{Cause, Changes, Table, keys::Outbox};
-use test_support::{Crashes, Database, Moment, Services, noon};
+use test_support::{Crashes, Database, Moment, Services, events::CounterChanged, noon};
 
 struct World {
     services: Services,
@@ -48,7 +48,7 @@ impl World {
 
     async fn events(&self, count: u64) -> Vec<Envelope> {
         let org_id: OrgId = Ids::unguessable();
-        let event = |number| NewEvent::new(Some(org_id), &org_id, number, &TrialStarted { ends_at: noon() });
+        let event = |number| NewEvent::new(Some(org_id), &org_id, number, &CounterChanged { count: 1 });
         let changes = (1..=count).fold(Changes::new(), |changes, number| changes.publish(event(number)));
         self.table().commit(&Cause::system("test", "test"), changes).await.unwrap()
     }
@@ -116,7 +116,7 @@ async fn what_was_not_published_is_found_and_nothing_else_is() {
     assert_eq!(world.listed().await, ids(&left), "in the order of time, without the third");
     let page = world.run(&hours("outbox.list", 1)).await;
     let first = &page["events"][0];
-    assert_eq!((&first["id"], &first["kind"]), (&json!(left[0].id), &json!("trial.started")));
+    assert_eq!((&first["id"], &first["kind"]), (&json!(left[0].id), &json!("counter.changed")));
     assert!(first.get("data").is_none() && first["correlation_id"] == "test", "{first}");
     let two =
         json!({ "command": "outbox.list", "from": "2026-11-23T13:00:00Z", "until": "2026-11-23T15:00:00Z" });

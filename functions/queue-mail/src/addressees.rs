@@ -1,7 +1,8 @@
 //! Whom a mail goes to, and what it calls them: what the table says, whatever the event does.
 
-use access::{Permission, Role, Tenant};
+use access::Tenant;
 use email_client::Name;
+use events::Audience;
 use primitives::{Email, LoginId, OrgId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
@@ -30,26 +31,12 @@ struct LoginRef {
     email: Email,
 }
 
-/// Who may read the organization's billing; those with the role that may do most first.
-pub(crate) async fn readers_of_billing(table: &Table, org_id: OrgId) -> Result<Vec<Email>, MailError> {
-    let roles = Role::ALL.into_iter().filter(|role| role.holds(Permission::ReadBilling));
-    by_role(table, org_id, roles).await
-}
-
-/// The organization's owners.
-pub(crate) async fn owners(table: &Table, org_id: OrgId) -> Result<Vec<Email>, MailError> {
-    by_role(table, org_id, [Role::Owner]).await
-}
-
-/// Found in the index, so that it does not matter how many members there are besides. An organization has an
-/// owner at any time: when none is found, the index is behind, and the mail is tried again.
-async fn by_role(
-    table: &Table,
-    org_id: OrgId,
-    roles: impl IntoIterator<Item = Role>,
-) -> Result<Vec<Email>, MailError> {
+/// These people of the organization. Found in the index, so that it does not matter how many members there
+/// are besides. An organization has an owner at any time: when none is found, the index is behind, and the
+/// mail is tried again.
+pub(crate) async fn of(table: &Table, org_id: OrgId, audience: Audience) -> Result<Vec<Email>, MailError> {
     let mut found = Vec::new();
-    for role in roles {
+    for role in audience.roles() {
         let query = orgs::keys::with_role(Tenant::trusted(org_id), role);
         let members: Vec<MemberRef> = table.first(&query, MOST - found.len()).await?;
         found.extend(members.into_iter().map(|member| member.email));

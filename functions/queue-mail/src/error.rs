@@ -1,4 +1,4 @@
-use email_client::SendError;
+use email_client::{SendError, TextError};
 use lambda_host::SecretError;
 use primitives::Fault;
 use table::StoreError;
@@ -25,6 +25,10 @@ pub(crate) enum MailError {
     #[error("the data of the event does not fit its name: {0}")]
     #[fault(Invalid, "malformed_event")]
     Malformed(String),
+    /// The event's data lacks what the mail says of it.
+    #[error(transparent)]
+    #[fault(Invalid, "malformed_event")]
+    Text(#[from] TextError),
     /// The event is about what the table does not know: it did not come from the table.
     #[error("the event is not about what is in the table: {0}")]
     #[fault(Invalid, "foreign_event")]

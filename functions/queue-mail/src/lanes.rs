@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use events::{Envelope, Event, MagicLinkRequested};
+use events::{Envelope, Event};
+use identity_core::events::MagicLinkRequested;
 use primitives::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, sleep_until};
 

@@ -7,19 +7,22 @@
 mod addressees;
 mod error;
 mod lanes;
-mod letter;
 mod postman;
 
 use std::sync::Arc;
 
 use access::Tenant;
 use email_client::{Brand, Letterhead, Mailer, Sender};
+use events::Told;
 use identity_core::LinkKey;
 use lambda_host::{Error, Function, Host, Intake};
 
 use lanes::Lanes;
 pub use lanes::{OTHER_WORKERS, SIGN_IN_WORKERS};
 use postman::Postman;
+
+/// What people are told about, domain by domain.
+pub const TOLD: &[&[Told]] = &[orgs::events::TOLD, billing::events::TOLD];
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {

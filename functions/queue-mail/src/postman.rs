@@ -1,18 +1,18 @@
 use std::{mem, time::Duration};
 
-use email_client::{MagicLink, Mailer, SendError};
-use events::{Envelope, MagicLinkRequested};
-use identity_core::LinkKey;
+use email_client::{MagicLink, Mail, Mailer, SendError};
+use events::{Envelope, MailText, Told};
+use identity_core::{LinkKey, events::MagicLinkRequested};
 use lambda_host::{LONGEST_SEND, Rotating};
-use primitives::{Email, Keys, OrgId, SignedDuration};
+use primitives::{Email, Keys, OrgId, SignedDuration, Timestamp};
 use serde::Deserialize;
+use serde_json::Value;
 use table::{Claimed, Marker, Table, keys::Consumed, time_left};
 
 use crate::{
-    addressees,
+    TOLD, addressees,
     error::MailError,
     lanes::{Lane, Lanes},
-    letter::{Audience, Letter},
 };
 
 /// This consumer's name in its markers.
@@ -53,7 +53,7 @@ impl Postman {
         if lane.is_closed(self.table.clock().now()) {
             return Err(throttled());
         }
-        let Some((letter, people)) = self.write(event).await? else { return Ok(()) };
+        let Some((mail, people)) = self.write(event).await? else { return Ok(()) };
         let key = Consumed::key(CONSUMER, event.id);
         let mut marker = match self.table.claim(&key, LEASE).await? {
             Claimed::Done => return Ok(()),
@@ -72,7 +72,7 @@ impl Postman {
                 return Err(MailError::InFlight);
             }
             turns.next().await;
-            match self.deliver(lane, &letter, person, event, &marker).await {
+            match self.deliver(lane, &mail, person, event, &marker).await {
                 Outcome::Settled => news.push(person.to_string()),
                 Outcome::Failed(error, remark) => {
                     failures.push(error);
@@ -100,7 +100,7 @@ impl Postman {
     async fn deliver(
         &self,
         lane: &Lane,
-        letter: &Letter,
+        mail: &Mail,
         person: &Email,
         event: &Envelope,
         marker: &Marker,
@@ -109,7 +109,7 @@ impl Postman {
             if time_left() < TIME_FOR_A_MAIL {
                 return Outcome::OutOfTime;
             }
-            let Err(error) = letter.send(&self.mailer, person, event.id).await else {
+            let Err(error) = self.mailer.send(person, mail, event.id).await else {
                 return Outcome::Settled;
             };
             match error {
@@ -140,29 +140,31 @@ impl Postman {
         }
     }
 
-    /// What the mail says and who gets it; nothing where the event is not for mail, or comes too late.
-    async fn write(&self, event: &Envelope) -> Result<Option<(Letter, Vec<Email>)>, MailError> {
+    /// The mail and who gets it; nothing where the event is not for mail, or comes too late.
+    async fn write(&self, event: &Envelope) -> Result<Option<(Mail, Vec<Email>)>, MailError> {
         if let Some(data) = event.data::<MagicLinkRequested>() {
             return self.magic_link(event, data.map_err(malformed)?).await;
         }
-        let Some(audience) = Audience::of(event) else { return Ok(None) };
+        let Some(told) = Told::about(TOLD, event) else { return Ok(None) };
+        let (told, data) = told.map_err(malformed)?;
+        let Some(text) = &told.mail else { return Ok(None) };
         let org_id = tenant(event)?;
         let name = addressees::name(&self.table, org_id).await?;
         let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
-        let letter = Letter::about(event, name, &self.app_url, self.table.clock().now());
-        let Some(letter) = letter.map_err(malformed)? else { return Ok(None) };
-        let people = match audience {
-            Audience::Owners => addressees::owners(&self.table, org_id).await?,
-            Audience::ReadersOfBilling => addressees::readers_of_billing(&self.table, org_id).await?,
-        };
-        Ok(Some((letter, people)))
+        if is_over(text, &data, self.table.clock().now()) {
+            tracing::warn!(event = %event.id, "what the mail says was over before it was sent");
+            return Ok(None);
+        }
+        let brand = self.mailer.brand();
+        let mail = email_client::about(told, text, &name, &data, &self.app_url, brand)?;
+        Ok(Some((mail, addressees::of(&self.table, org_id, told.to).await?)))
     }
 
     async fn magic_link(
         &self,
         event: &Envelope,
         data: MagicLinkRequested,
-    ) -> Result<Option<(Letter, Vec<Email>)>, MailError> {
+    ) -> Result<Option<(Mail, Vec<Email>)>, MailError> {
         let left = data.expires_at.duration_since(self.table.clock().now());
         if left <= SignedDuration::ZERO {
             tracing::warn!(event = %event.id, "a magic link ended before its mail was sent");
@@ -175,19 +177,25 @@ impl Postman {
         let token = links.token(data.login_id);
         // to the nearest minute: the event is some milliseconds younger than the login that it is about
         let lifetime = (data.expires_at.duration_since(event.time).as_secs() + 30) / 60;
-        let letter = MagicLink {
+        let link = MagicLink {
             // what stands behind the `#` is sent to no server, so no log on the way can hold it
             link: format!("{}/auth/verify#token={token}", self.app_url),
             code: links.code(data.login_id),
             minutes: u32::try_from(lifetime).unwrap_or_default(),
         };
-        Ok(Some((Letter::MagicLink(letter), vec![email])))
+        Ok(Some((link.mail(self.mailer.brand()), vec![email])))
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn malformed(error: serde_json::Error) -> MailError {
     MailError::Malformed(error.to_string())
+}
+
+/// Whether what the mail says is no longer true.
+fn is_over(text: &MailText, data: &Value, now: Timestamp) -> bool {
+    let until = text.until.and_then(|pointer| data.pointer(pointer)?.as_str()?.parse::<Timestamp>().ok());
+    until.is_some_and(|until| until <= now)
 }
 
 /// The event's organization. One whose data names another did not come from the table.

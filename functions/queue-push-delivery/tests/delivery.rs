@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use access::Principal;
-use events::{ActorRef, DevicePlatform};
+use events::ActorRef;
 use identity::{
     Issuer, LinkKey, Policy, Proof, SessionKey, SessionTokens, login_history, open_proof,
     publish_signing_key, request_login, sign_out, verify_login,
 };
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Email, Ids, Keys, LoginId};
+use push::events::DevicePlatform;
 use push::{Applications, Devices, NewDevice, PushToken};
 use push_client::PushClient;
 use serde_json::{Value, json};

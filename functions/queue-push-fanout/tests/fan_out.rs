@@ -54,5 +54,5 @@ async fn the_sample_becomes_one_message_for_each_25_members_however_often_it_com
     assert_eq!(messages.len(), 2);
     assert_eq!(message(0)["people"].as_array().unwrap().len(), 25);
     assert_eq!(message(1)["people"].as_array().unwrap().len(), 5);
-    assert_eq!(message(0)["notice"]["title"], "Your trial ends in 3 days");
+    assert_eq!(message(0)["alert"]["title"], "Your trial ends in 3 days");
 }

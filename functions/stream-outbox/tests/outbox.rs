@@ -84,7 +84,8 @@ async fn a_published_row_may_go_after_a_week() {
     let world = World::start().await;
     let table = world.database.table(&Clock::fixed(noon()));
     let org_id = Ids::unguessable();
-    let event = events::NewEvent::new(Some(org_id), &org_id, 1, &events::TrialStarted { ends_at: noon() });
+    let event =
+        events::NewEvent::new(Some(org_id), &org_id, 1, &test_support::events::CounterChanged { count: 1 });
     let cause = table::Cause::system("test", "test");
     let events = table.commit(&cause, table::Changes::new().publish(event)).await.unwrap();
     let mut batch = many(1);

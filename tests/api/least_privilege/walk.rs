@@ -71,9 +71,9 @@ async fn operator(product: &Product) {
     };
     product.sign_in("eve@example.com").await;
     product.settle().await;
-    product.unpublish("identity.magic_link_requested").await;
+    product.unpublish("magic_link.requested").await;
     let list = product.cloud.invoke("operator", of_this_hour("outbox.list")).await.unwrap();
-    assert_eq!(list["events"][0]["kind"], "identity.magic_link_requested", "{list}");
+    assert_eq!(list["events"][0]["kind"], "magic_link.requested", "{list}");
     let done = product.cloud.invoke("operator", of_this_hour("outbox.republish")).await.unwrap();
     assert_eq!(done["published"], list["events"].as_array().unwrap().len(), "{done}");
     product.settle().await;
@@ -82,8 +82,8 @@ async fn operator(product: &Product) {
 /// Mails about what is not in the table, in both lanes: they come again at once, until they are dead letters.
 async fn refused_mails(product: &Product) {
     let now = product.cloud.clock().now();
-    let ended = known::event(Some(Ids::unguessable()), &events::TrialEnded { ended_at: now }, now);
-    let link = events::MagicLinkRequested {
+    let ended = known::event(Some(Ids::unguessable()), &billing::events::TrialEnded { ended_at: now }, now);
+    let link = identity::events::MagicLinkRequested {
         login_id: Ids::unguessable(),
         email: "nobody@example.com".parse().unwrap(),
         expires_at: now + SignedDuration::from_mins(15),

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use events::{ActorRef, Envelope, Event, NewEvent, TrialStarted};
+use billing::events::TrialStarted;
+use events::{ActorRef, Envelope, Event, NewEvent};
 use primitives::{Clock, EventId, Ids, OrgId};
 use serde_json::{Value, json};
 
@@ -87,7 +88,7 @@ fn envelope(id: EventId, org_id: OrgId, clock: &Clock) -> Envelope {
         aggregate: event.aggregate,
         sequence: 1,
         correlation_id: "poison".to_owned(),
-        actor: ActorRef::System { name: "test".to_owned() },
+        actor: ActorRef::System("test".to_owned()),
         data: event.data,
     }
 }

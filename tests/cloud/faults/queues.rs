@@ -3,7 +3,8 @@
 use access::{Role, Tenant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
-use events::{ActorRef, Envelope, Event, NewEvent, OrganizationCreated};
+use events::{ActorRef, Envelope, Event, NewEvent};
+use orgs::events::OrganizationCreated;
 use primitives::{Clock, Ids, MemberId, OrgId};
 use serde_json::json;
 
@@ -32,7 +33,7 @@ fn organization_created(org_id: OrgId, number: usize) -> Envelope {
         aggregate: event.aggregate,
         sequence: 1,
         correlation_id: "ten".to_owned(),
-        actor: ActorRef::System { name: "test".to_owned() },
+        actor: ActorRef::System("test".to_owned()),
         data: event.data,
     }
 }

@@ -5,16 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use events::{CATALOGUE, Envelope, EventKind};
+use events::{Envelope, EventKind, Reach};
 use serde_json::{Value, json};
 
 use super::Document;
-use crate::template::{Template, target};
+use crate::{
+    domains,
+    template::{Template, target},
+};
 
 /// One JSON Schema for the envelope, and one for the data of each event.
 pub(super) fn schemas(folder: &Path) -> Vec<Document> {
     let envelope = ("envelope".to_owned(), schemars::schema_for!(Envelope));
-    let data = CATALOGUE.iter().map(|event| (format!("{}.v{}", event.name, event.version), (event.schema)()));
+    let all = domains::events().into_iter().flat_map(|(_, events)| events);
+    let data = all.map(|event| (format!("{}.v{}", event.name, event.version), (event.schema)()));
     std::iter::once(envelope)
         .chain(data)
         .map(|(name, schema)| document(folder, &name, &json!(schema)))
@@ -30,19 +34,19 @@ fn document(folder: &Path, name: &str, schema: &Value) -> Document {
 pub(super) fn page() -> String {
     let consumers = consumers();
     let mut page = String::from(INTRODUCTION);
-    for event in CATALOGUE {
-        let told: Vec<&str> = consumers
-            .iter()
-            .filter(|(name, _)| name == event.name)
-            .map(|(_, function)| function.as_str())
-            .collect();
-        section(&mut page, event, &told);
+    for (domain, events) in domains::events() {
+        writeln!(page, "\n## {domain}").expect("a string takes all text");
+        for event in events {
+            let consumed = consumers.iter().filter(|(name, _)| name == event.name);
+            let by: Vec<&str> = consumed.map(|(_, function)| function.as_str()).collect();
+            section(&mut page, event, &by);
+        }
     }
     page
 }
 
 const INTRODUCTION: &str = "\
-<!-- Written by `cargo xtask generate` from crates/events and template.yaml; do not edit. -->
+<!-- Written by `cargo xtask generate` from the `events.rs` of each domain's crate and the templates; do not edit. -->
 
 # Events
 
@@ -62,16 +66,23 @@ On the bus, `source` is `gantry`, `detail-type` the event's name, and `detail` t
 | `aggregate` | whose history it belongs to: `type` and `id` |
 | `sequence` | the event's place in the aggregate's history: greater than that of every event before it, with gaps (the aggregate's version, times 100, and the place within the change) |
 | `correlation_id` | the request that caused it |
-| `actor` | who caused it |
+| `actor` | who caused it: `type` (`user`, `system`, `stripe` or `anonymous`) and `id`, which is null of the last two |
 | `data` | what is described below |
+
+A **public** event may be sent to customers' endpoints. An internal one is for our own workers, mails to the person
+and the audit log, and never leaves.
 ";
 
 fn section(page: &mut String, event: &EventKind, consumers: &[&str]) {
-    let EventKind { name, version, summary, .. } = event;
+    let EventKind { name, version, summary, reach, .. } = event;
+    let reach = match reach {
+        Reach::Public => "**Public**",
+        Reach::Internal => "Internal",
+    };
     let schema = json!((event.schema)());
     let told = if consumers.is_empty() { "nobody yet".to_owned() } else { consumers.join(", ") };
     let mut text = format!(
-        "\n## `{name}`\n\n{}\n\nVersion {version} ([schema](../events/schemas/{name}.v{version}.json)). Consumed by: {told}.\n\n",
+        "\n### `{name}`\n\n{}\n\n{reach}, version {version} ([schema](../events/schemas/{name}.v{version}.json)). Consumed by: {told}.\n\n",
         summary.trim()
     );
     let fields = schema["properties"].as_object();

@@ -46,13 +46,13 @@ fn the_life_of_a_subscription() {
         told,
         [
             "subscription.activated",
-            "subscription.payment_succeeded",
+            "invoice.paid",
             "subscription.past_due",
-            "subscription.payment_failed",
-            "subscription.payment_failed",
+            "invoice.payment_failed",
+            "invoice.payment_failed",
             "subscription.updated",
             "subscription.updated",
-            "subscription.payment_succeeded",
+            "invoice.paid",
             "subscription.canceled",
         ]
     );
@@ -64,11 +64,8 @@ fn what_is_late_or_repeated_is_no_news() {
         story([updated(5, Active), updated(5, Active), updated(1, Incomplete)]),
         ["subscription.activated"]
     );
-    assert_eq!(
-        story([paid(0, 2 * DAY), failed(0, DAY), paid(0, 2 * DAY)]),
-        ["subscription.payment_succeeded"]
-    );
-    assert_eq!(story([failed(0, 3 * DAY), failed(0, DAY)]), ["subscription.payment_failed"]);
+    assert_eq!(story([paid(0, 2 * DAY), failed(0, DAY), paid(0, 2 * DAY)]), ["invoice.paid"]);
+    assert_eq!(story([failed(0, 3 * DAY), failed(0, DAY)]), ["invoice.payment_failed"]);
 }
 
 #[test]
@@ -154,7 +151,7 @@ fn a_first_payment_that_fails_is_no_dunning_case() {
     assert_eq!(story([refused(create), updated(2, Active)]), ["subscription.activated"]);
     assert_eq!(
         story([updated(0, Active), refused(create)]),
-        ["subscription.activated", "subscription.payment_failed"]
+        ["subscription.activated", "invoice.payment_failed"]
     );
 }
 
@@ -163,11 +160,7 @@ fn an_invoice_that_is_overdue_is_told_of_once() {
     let overdue = |second| invoice(1, second, InvoiceChange::Overdue, InvoiceStatus::Open);
     let told = story([updated(0, Active), overdue(DAY), overdue(2 * DAY), updated(2 * DAY, PastDue)]);
     assert_eq!(told, ["subscription.activated", "invoice.overdue", "subscription.past_due"]);
-    assert_eq!(
-        story([paid(1, 2 * DAY), overdue(DAY)]),
-        ["subscription.payment_succeeded"],
-        "it was paid meanwhile"
-    );
+    assert_eq!(story([paid(1, 2 * DAY), overdue(DAY)]), ["invoice.paid"], "it was paid meanwhile");
     let voided = invoice(1, 3 * DAY, InvoiceChange::Updated, InvoiceStatus::Void);
     assert_eq!(story([voided, overdue(DAY), failed(1, DAY)]), NOTHING);
 }

@@ -194,7 +194,7 @@ async fn a_replay_applies_once_and_tells_what_became_of_each() {
     assert_eq!(world.parked(None).await, ["evt_mode"], "what waited for the customer came with it");
     let told = world.published().await;
     assert_eq!(told.iter().filter(|kind| *kind == "subscription.activated").count(), 1);
-    assert_eq!(told.iter().filter(|kind| *kind == "subscription.payment_succeeded").count(), 1);
+    assert_eq!(told.iter().filter(|kind| *kind == "invoice.paid").count(), 1);
 }
 
 /// What was parked by an older version, because it did not know the kind, or was too large to keep.

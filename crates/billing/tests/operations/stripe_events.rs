@@ -112,7 +112,7 @@ async fn what_nobody_can_place_yet_waits_until_the_customer_is_known() {
     assert_eq!(world.database.count("parked_stripe_event").await, 0);
     let mut published = world.published().await;
     published.sort();
-    assert_eq!(published, ["subscription.activated", "subscription.payment_succeeded"]);
+    assert_eq!(published, ["invoice.paid", "subscription.activated"]);
     assert_eq!(world.receive(&waiting[0]).await, Received::Duplicate);
 }
 
@@ -210,7 +210,7 @@ async fn a_foreign_claim_does_not_undo_what_is_known() {
     let canceled = event("evt_3", "customer.subscription.deleted", 2, &canceled);
     assert_eq!(world.receive(&canceled).await, Received::Applied);
     assert_eq!(world.status().await, Some("canceled"));
-    let told = ["subscription.activated", "subscription.payment_failed", "subscription.canceled"];
+    let told = ["subscription.activated", "invoice.payment_failed", "subscription.canceled"];
     assert_eq!(world.published().await, told);
 }
 

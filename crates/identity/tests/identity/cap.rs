@@ -60,7 +60,7 @@ impl Setting {
             let of_kind = events.iter().filter(|event| event.kind == kind);
             of_kind.map(|event| event.aggregate.id.parse().unwrap()).collect()
         };
-        let (started, ended) = (told("identity.session_started"), told("identity.session_revoked"));
+        let (started, ended) = (told("session.started"), told("session.revoked"));
         let once: BTreeSet<_> = ended.iter().copied().collect();
         assert_eq!(once.len(), ended.len(), "each ends once");
         let left: BTreeSet<_> = started.into_iter().filter(|session| !once.contains(session)).collect();
@@ -74,7 +74,7 @@ impl Setting {
 async fn one_more_ends_the_oldest_at_once() {
     let setting = Setting::new().await;
     let sessions = setting.many(MOST_SESSIONS).await;
-    assert_eq!(setting.events("identity.session_revoked").await, 0);
+    assert_eq!(setting.events("session.revoked").await, 0);
     let new = setting.signed_in(ADA).await;
     let live = setting.agree(new.user_id).await;
     let expected = sessions[1..].iter().chain([&new]).map(|tokens| tokens.session_id).collect();
@@ -82,10 +82,10 @@ async fn one_more_ends_the_oldest_at_once() {
     assert!(setting.who(&sessions[0]).await.is_err(), "its access token too");
     assert!(setting.refresh(sessions[0].refresh_token.expose()).await.is_err());
     let events = setting.database.events().await;
-    let ended = events.iter().find(|event| event.kind == "identity.session_revoked").unwrap();
+    let ended = events.iter().find(|event| event.kind == "session.revoked").unwrap();
     assert_eq!(ended.data["reason"], "too_many_sessions");
     let began = events.iter().find(|event| event.aggregate.id == ended.aggregate.id).unwrap();
-    assert!(began.kind == "identity.session_started" && began.sequence < ended.sequence);
+    assert!(began.kind == "session.started" && began.sequence < ended.sequence);
 }
 
 #[tokio::test(flavor = "multi_thread")]

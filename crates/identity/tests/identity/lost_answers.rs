@@ -31,7 +31,7 @@ impl Setting {
     async fn works(&self, tokens: &SessionTokens) {
         let next = self.refresh(tokens.refresh_token.expose()).await.unwrap();
         assert!(self.who(&next).await.is_ok());
-        assert_eq!(self.events("identity.session_revoked").await, 0);
+        assert_eq!(self.events("session.revoked").await, 0);
     }
 }
 
@@ -151,7 +151,7 @@ async fn signing_out_dies_at_its_call_and_is_done_once() {
         for _ in 0..2 {
             sign_out(&setting.table, &cause, &who).await.unwrap();
         }
-        assert_eq!(setting.events("identity.session_revoked").await, 1);
+        assert_eq!(setting.events("session.revoked").await, 1);
         assert!(matches!(setting.who(&tokens).await, Err(AuthenticationError::SessionEnded)));
     }
 }

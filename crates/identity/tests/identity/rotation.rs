@@ -182,7 +182,7 @@ async fn fifty_refreshes_during_a_rotation_are_one() {
     for token in &distinct {
         setting.refresh_with(&rotated, token).await.unwrap();
     }
-    assert_eq!(setting.events("identity.session_revoked").await, 0);
+    assert_eq!(setting.events("session.revoked").await, 0);
 }
 
 #[tokio::test]

@@ -34,8 +34,7 @@ async fn fifty_verifications_of_one_token_make_one_session() {
     assert_eq!(sessions.len(), 1);
     assert_eq!(setting.database.count("session").await, 1);
     assert_eq!(setting.database.count("user").await, 1);
-    let started =
-        setting.database.events().await.into_iter().filter(|event| event.kind == "identity.session_started");
+    let started = setting.database.events().await.into_iter().filter(|event| event.kind == "session.started");
     assert_eq!(started.count(), 1);
 }
 
@@ -114,8 +113,7 @@ async fn a_refresh_token_from_before_the_last_ends_the_session_at_once() {
     assert!(setting.refresh(first.refresh_token.expose()).await.is_err());
     assert!(setting.refresh(third.refresh_token.expose()).await.is_err(), "the whole family is dead");
     assert!(matches!(setting.who(&third).await, Err(AuthenticationError::SessionEnded)), "access tokens too");
-    let revoked =
-        setting.database.events().await.into_iter().find(|event| event.kind == "identity.session_revoked");
+    let revoked = setting.database.events().await.into_iter().find(|event| event.kind == "session.revoked");
     assert_eq!(revoked.unwrap().data["reason"], "refresh_token_reused");
 }
 
@@ -137,7 +135,7 @@ async fn the_token_before_is_good_for_the_same_pair_until_the_next_was_used() {
         }
         kept = lost;
     }
-    assert_eq!(setting.events("identity.session_revoked").await, 0);
+    assert_eq!(setting.events("session.revoked").await, 0);
     setting.refresh(kept.refresh_token.expose()).await.unwrap();
 }
 

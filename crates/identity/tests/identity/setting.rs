@@ -44,7 +44,7 @@ impl Setting {
         let login =
             request_login(&self.table, &self.links.current, &self.policy, &cause(), history).await.unwrap();
         let events = self.database.events().await;
-        let asked = events.iter().rev().find(|event| event.kind == "identity.magic_link_requested").unwrap();
+        let asked = events.iter().rev().find(|event| event.kind == "magic_link.requested").unwrap();
         let login_id: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         (
             self.links.current.token(login_id),

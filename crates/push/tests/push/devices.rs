@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::support::{self, World};
-use events::DevicePlatform;
 use futures::future::join_all;
 use primitives::{Fault, FaultKind, Ids, Keys, Limit, SignedDuration, UserId};
 use push::Device;
+use push::events::DevicePlatform;
 use table::{Consistency, CursorKey, Listed};
 use test_support::Moment;
 

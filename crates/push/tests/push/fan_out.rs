@@ -8,7 +8,7 @@ use primitives::{Fault, FaultKind, Ids, SignedDuration};
 use push::{Delivery, DeliveryError, FanOutError};
 use test_support::{Moment, Publication};
 
-use crate::support::{World, event, session_of};
+use crate::support::{World, about, event, session_of};
 
 async fn deliver_all(world: &World) {
     for delivery in world.deliveries() {
@@ -77,17 +77,15 @@ async fn only_those_are_told_whose_role_lets_them_look_at_it() {
         all.extend(endpoints);
     }
     assert_eq!((may_know.len(), all.len()), (4, 8));
-    for kind in ["trial.ending", "trial.ended", "subscription.activated", "subscription.payment_failed"] {
+    for kind in ["trial.ending", "trial.ended", "subscription.activated", "invoice.payment_failed"] {
         world.services.clear();
-        let mut about_money = event(org);
-        kind.clone_into(&mut about_money.kind);
+        let about_money = about(kind, org);
         world.fan_out.run(&about_money).await.unwrap();
         deliver_all(&world).await;
         assert_eq!(world.told(), expected(&may_know, &about_money), "{kind}");
     }
     world.services.clear();
-    let mut about_members = event(org);
-    "member.added".clone_into(&mut about_members.kind);
+    let about_members = about("member.added", org);
     world.fan_out.run(&about_members).await.unwrap();
     deliver_all(&world).await;
     assert_eq!(world.told(), expected(&all, &about_members));
@@ -343,7 +341,7 @@ async fn a_device_that_registers_again_while_it_is_found_gone_stays() {
         org_id: Ids::unguessable(),
         correlation_id: "test".to_owned(),
         part: "part".to_owned(),
-        notice: push::Notice {
+        alert: push::Alert {
             title: "title".to_owned(),
             body: "body".to_owned(),
             event_type: "trial.ended".to_owned(),

@@ -8,8 +8,9 @@ use std::{
 use access::{Role, Tenant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider, retry::RetryConfig};
-use events::{ActorRef, Aggregate, DevicePlatform, Envelope};
+use events::{ActorRef, Aggregate, Envelope};
 use primitives::{Clock, DeviceId, Ids, MemberId, OrgId, SessionId, Timestamp, UserId};
+use push::events::DevicePlatform;
 use push::{
     Applications, Courier, Delivery, DeliveryQueue, DeviceError, Devices, FanOut, NewDevice, PushToken,
     Registered, Sessions,
@@ -19,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use table::{Cause, Changes, Item, Key, Table};
 use test_support::{Crashes, Database, Publication, Services, TABLE_NAME, noon};
+
+/// What the product tells.
+pub(crate) const TOLD: &[&[events::Told]] = &[orgs::events::TOLD, billing::events::TOLD];
 
 pub(crate) struct World {
     pub(crate) database: Database,
@@ -76,7 +80,7 @@ impl World {
         Self {
             ended,
             devices: Devices::new(table.clone(), push.clone()),
-            fan_out: FanOut::new(table.clone(), orgs::keys::Member::all, queue),
+            fan_out: FanOut::new(table.clone(), orgs::keys::Member::all, TOLD, queue),
             courier: Courier::new(table.clone(), push, sessions),
             database,
             services,
@@ -176,9 +180,16 @@ pub(crate) fn event(org_id: OrgId) -> Envelope {
         aggregate: Aggregate { kind: "trial".to_owned(), id: org_id.to_string() },
         sequence: 1,
         correlation_id: "test".to_owned(),
-        actor: ActorRef::System { name: "test".to_owned() },
+        actor: ActorRef::System("test".to_owned()),
         data: json!({ "ends_at": "2026-12-07T10:00:00Z", "days_left": 3 }),
     }
+}
+
+/// An event that is told, with the data of its example.
+pub(crate) fn about(kind: &str, org_id: OrgId) -> Envelope {
+    let told = TOLD.iter().copied().flatten().find(|told| told.event.name == kind).unwrap();
+    let data = (told.event.example)();
+    Envelope { kind: kind.to_owned(), version: told.event.version, data, ..event(org_id) }
 }
 
 /// A member as the domain of organizations stores it, as far as it matters here.

@@ -1,48 +1,39 @@
 //! What the mails say and look like, and what hostile names do to them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use email_client::{
-    Brand, InvoiceOverdue, MagicLink, Mail, Name, PaymentFailed, Rendered, SubscriptionActivated,
-    SubscriptionCanceled, TrialEnded, TrialEnding, Welcome,
-};
+use email_client::{Brand, MagicLink, Mail, Name};
+use events::Told;
+use serde_json::{Value, json};
 
-fn every_mail(organization: &str) -> Vec<(&'static str, Rendered)> {
+fn every_mail(organization: &str) -> Vec<Mail> {
     branded(organization, &Brand::new("Gantry", "#1d4ed8".parse().unwrap()))
 }
 
-fn branded(organization: &str, brand: &Brand) -> Vec<(&'static str, Rendered)> {
-    fn named<M: Mail>(mail: &M, brand: &Brand) -> (&'static str, Rendered) {
-        (M::TEMPLATE, mail.render(brand))
-    }
-    let organization = Name::new(organization);
-    let link = "https://app.example.com/settings/billing".to_owned();
-    let amount = "49.00 EUR".to_owned();
-    let link_and_code = MagicLink {
+/// The mail about an event with this data, where people are told by mail.
+fn about(told: &Told, data: &Value, organization: &str, brand: &Brand) -> Option<Mail> {
+    let (text, organization) = (told.mail.as_ref()?, Name::new(organization));
+    Some(email_client::about(told, text, &organization, data, "https://app.example.com", brand).unwrap())
+}
+
+fn told() -> impl Iterator<Item = &'static Told> {
+    queue_mail::TOLD.iter().copied().flatten()
+}
+
+fn branded(organization: &str, brand: &Brand) -> Vec<Mail> {
+    let link = MagicLink {
         link: "https://app.example.com/auth/verify#token=aaa&from=mail".to_owned(),
         code: "042137".to_owned(),
         minutes: 15,
     };
-    let welcome = Welcome { organization: organization.clone(), link: "https://app.example.com".to_owned() };
-    let failed =
-        PaymentFailed { organization: organization.clone(), amount: amount.clone(), link: link.clone() };
-    let overdue = InvoiceOverdue { organization: organization.clone(), amount, link: link.clone() };
-    let ending = TrialEnding { organization: organization.clone(), days_left: 3, link: link.clone() };
-    vec![
-        named(&link_and_code, brand),
-        named(&welcome, brand),
-        named(&ending, brand),
-        named(&TrialEnded { organization: organization.clone(), link: link.clone() }, brand),
-        named(&failed, brand),
-        named(&overdue, brand),
-        named(&SubscriptionActivated { organization: organization.clone(), link: link.clone() }, brand),
-        named(&SubscriptionCanceled { organization, link }, brand),
-    ]
+    let mails = told().filter_map(|told| about(told, &(told.event.example)(), organization, brand));
+    [link.mail(brand)].into_iter().chain(mails).collect()
 }
 
 #[test]
 fn a_mail_shows_the_brand_that_it_is_given_and_no_other() {
     let brand = Brand::new("Köln & Söhne", "#0f766e".parse().unwrap());
-    for (name, mail) in branded("Acme", &brand) {
+    for mail in branded("Acme", &brand) {
+        let name = &mail.name;
         assert!(mail.text.contains("Köln & Söhne") && mail.html.contains("Köln &amp; Söhne"), "{name}");
         for text in [&mail.subject, &mail.text, &mail.html] {
             assert!(!text.contains("Gantry") && !text.contains("#1d4ed8"), "{name}: {text}");
@@ -53,7 +44,8 @@ fn a_mail_shows_the_brand_that_it_is_given_and_no_other() {
 
 #[test]
 fn mails_read_as_before() {
-    for (name, mail) in every_mail("Acme") {
+    for mail in every_mail("Acme") {
+        let name = &mail.name;
         insta::assert_snapshot!(format!("{name}.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text));
         insta::assert_snapshot!(format!("{name}.html"), mail.html);
     }
@@ -61,7 +53,7 @@ fn mails_read_as_before() {
 
 #[test]
 fn html_and_text_hold_the_same_link_and_code() {
-    let (_, mail) = every_mail("Acme").swap_remove(0);
+    let mail = every_mail("Acme").swap_remove(0);
     assert!(mail.text.contains("https://app.example.com/auth/verify#token=aaa&from=mail"));
     assert!(mail.html.contains("token=aaa&amp;from=mail\""));
     assert!(mail.text.contains("042137") && mail.html.contains("042137"));
@@ -71,7 +63,8 @@ fn html_and_text_hold_the_same_link_and_code() {
 #[test]
 fn a_hostile_name_is_shown_and_does_nothing() {
     let hostile = "<script>alert(1)</script>\"'&\r\nBcc: eve@example.com";
-    for (name, mail) in every_mail(hostile) {
+    for mail in every_mail(hostile) {
+        let name = &mail.name;
         assert!(!mail.subject.contains(['\r', '\n']), "{name}: a subject is one line");
         assert!(!mail.html.contains("<script"), "{name}: markup is escaped");
         assert!(
@@ -89,36 +82,52 @@ fn a_hostile_name_is_shown_and_does_nothing() {
 
 #[test]
 fn a_name_is_no_template() {
-    for (name, mail) in every_mail("{{ 137 * 7 }}").into_iter().skip(1) {
+    for mail in every_mail("{{ 137 * 7 }}").into_iter().skip(1) {
+        let name = &mail.name;
         assert!(mail.text.contains("{{ 137 * 7 }}") && mail.html.contains("{{ 137 * 7 }}"), "{name}");
     }
 }
 
 #[test]
 fn days_are_named_as_people_do() {
-    let subject = |days_left| {
-        TrialEnding { organization: Name::new("Acme"), days_left, link: String::new() }.subject("Gantry")
+    let ending = told().find(|told| told.event.name == "trial.ending").unwrap();
+    let brand = Brand::new("Gantry", "#1d4ed8".parse().unwrap());
+    let mut data = (ending.event.example)();
+    let mut texts = |days_left: u8| {
+        data["days_left"] = json!(days_left);
+        let title = (ending.push.unwrap().title)(&data).into_owned();
+        (about(ending, &data, "Acme", &brand).unwrap().subject, title)
     };
-    assert_eq!(subject(7), "The trial of Acme ends in 7 days");
-    assert_eq!(subject(1), "The trial of Acme ends tomorrow");
-    assert_eq!(subject(0), "The trial of Acme ends today");
+    let both = |subject: &str, title: &str| (subject.to_owned(), title.to_owned());
+    assert_eq!(texts(7), both("The trial of Acme ends in 7 days", "Your trial ends in 7 days"));
+    assert_eq!(texts(1), both("The trial of Acme ends tomorrow", "Your trial ends tomorrow"));
+}
+
+#[test]
+fn data_without_what_the_mail_says_of_it_makes_no_mail() {
+    let failed = told().find(|told| told.event.name == "invoice.payment_failed").unwrap();
+    let (text, brand) = (failed.mail.unwrap(), Brand::new("Gantry", "#1d4ed8".parse().unwrap()));
+    let mail = email_client::about(failed, &text, &Name::new("Acme"), &json!({}), "https://app", &brand);
+    assert_eq!(mail.unwrap_err().to_string(), "the mail about invoice.payment_failed cannot be written");
 }
 
 #[test]
 fn a_magic_link_is_never_printed() {
-    let mail = MagicLink { link: "https://secret".to_owned(), code: "042137".to_owned(), minutes: 15 };
-    assert_eq!(format!("{mail:?}"), "MagicLink { minutes: 15, .. }");
+    let link = MagicLink { link: "https://secret".to_owned(), code: "042137".to_owned(), minutes: 15 };
+    assert_eq!(format!("{link:?}"), "MagicLink { minutes: 15, .. }");
+    let mail = link.mail(&Brand::new("Gantry", "#1d4ed8".parse().unwrap()));
+    assert_eq!(format!("{mail:?}"), "Mail { name: \"magic-link\", .. }");
 }
 
 #[test]
 fn every_mail_is_small_enough_to_be_shown_whole() {
     // Gmail cuts messages of more than about 102 KB.
-    assert!(every_mail("Acme").iter().all(|(_, mail)| mail.html.len() < 20_000));
+    assert!(every_mail("Acme").iter().all(|mail| mail.html.len() < 20_000));
     assert_eq!(
-        every_mail("Acme").iter().map(|(name, _)| name).collect::<std::collections::HashSet<_>>().len(),
+        every_mail("Acme").iter().map(|mail| &mail.name).collect::<std::collections::HashSet<_>>().len(),
         8
     );
-    let text = every_mail("Acme").into_iter().next().unwrap().1.text;
+    let text = every_mail("Acme").into_iter().next().unwrap().text;
     assert!(text.lines().next().unwrap().starts_with("Sign in"));
 }
 
@@ -126,7 +135,7 @@ fn every_mail_is_small_enough_to_be_shown_whole() {
 #[test]
 fn texts_can_be_read_in_both_schemes() {
     let mails = every_mail("Acme");
-    let has = |colour: &str| mails.iter().any(|(_, mail)| mail.html.contains(colour));
+    let has = |colour: &str| mails.iter().any(|mail| mail.html.contains(colour));
     let (page, card, inset) = ("#f1f5f9", "#ffffff", "#f8fafc");
     let (dark_page, dark_card) = ("#0f172a", "#1e293b");
     for (text, ground) in [
@@ -149,7 +158,8 @@ fn texts_can_be_read_in_both_schemes() {
         assert!(contrast(text, ground) >= 4.5, "{text} on {ground}: {:.2}", contrast(text, ground));
     }
     assert!(contrast("#64748b", page) < 4.5, "what the footer was");
-    for (name, mail) in &mails {
+    for mail in &mails {
+        let name = &mail.name;
         assert!(mail.html.contains("content=\"light dark\""), "{name}");
     }
 }

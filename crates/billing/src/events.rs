@@ -1,0 +1,236 @@
+//! The events of billing: trials, subscriptions and invoices.
+
+use access::Permission::ReadBilling;
+use events::{Audience, Event, MailText, PushText, Told};
+use jiff::Timestamp;
+
+events::events! {
+    /// An organization's free trial began.
+    "trial.started" TrialStarted Public {
+        /// When it ends.
+        #[schemars(with = "String")]
+        ends_at: Timestamp = "2026-12-07T10:00:00Z",
+    }
+    /// An organization's free trial ends soon.
+    "trial.ending" TrialEnding Public {
+        /// When it ends.
+        #[schemars(with = "String")]
+        ends_at: Timestamp = "2026-12-07T10:00:00Z",
+        /// How many days are left: 7, 3 or 1.
+        days_left: u8 = 3,
+    }
+    /// An organization's free trial ended without a subscription.
+    "trial.ended" TrialEnded Public {
+        /// When it ended.
+        #[schemars(with = "String")]
+        ended_at: Timestamp = "2026-12-07T10:00:00Z",
+    }
+    /// Stripe says that an organization has a working subscription now.
+    "subscription.activated" SubscriptionActivated Public {
+        /// The subscription's id at Stripe.
+        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
+        /// Stripe's word for the state, such as `active`.
+        status: String = "active",
+        /// The end of the paid period.
+        #[schemars(with = "Option<String>")]
+        current_period_end: Option<Timestamp> = "2026-12-23T10:00:00Z",
+    }
+    /// Something about a working subscription changed: plan, quantity, period.
+    "subscription.updated" SubscriptionUpdated Public {
+        /// The subscription's id at Stripe.
+        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
+        /// Stripe's word for the state, such as `active`.
+        status: String = "active",
+        /// The end of the paid period.
+        #[schemars(with = "Option<String>")]
+        current_period_end: Option<Timestamp> = "2026-12-23T10:00:00Z",
+    }
+    /// A payment is due and was not made; the grace period runs.
+    "subscription.past_due" SubscriptionPastDue Public {
+        /// The subscription's id at Stripe.
+        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
+        /// Stripe's word for the state, such as `past_due`.
+        status: String = "past_due",
+        /// When the grace period ends and the organization becomes read-only.
+        #[schemars(with = "String")]
+        grace_ends_at: Timestamp = "2026-12-14T10:00:00Z",
+    }
+    /// A subscription ended.
+    "subscription.canceled" SubscriptionCanceled Public {
+        /// The subscription's id at Stripe.
+        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
+    }
+    /// An invoice was paid.
+    "invoice.paid" InvoicePaid Public {
+        /// The invoice's id at Stripe.
+        stripe_invoice_id: String = "in_1Q2w3E4r5T",
+        /// What was paid, in the currency's smallest unit.
+        amount: i64 = 4900,
+        /// ISO 4217, lower case.
+        currency: String = "eur",
+    }
+    /// A payment for an invoice failed.
+    "invoice.payment_failed" InvoicePaymentFailed Public {
+        /// The invoice's id at Stripe.
+        stripe_invoice_id: String = "in_1Q2w3E4r5T",
+        /// What was due, in the currency's smallest unit.
+        amount: i64 = 4900,
+        /// ISO 4217, lower case.
+        currency: String = "eur",
+    }
+    /// An invoice that was sent to be paid by hand was not paid in time.
+    "invoice.overdue" InvoiceOverdue Public {
+        /// The invoice's id at Stripe.
+        stripe_invoice_id: String = "in_1Q2w3E4r5T",
+        /// What was due, in the currency's smallest unit.
+        amount: i64 = 4900,
+        /// ISO 4217, lower case.
+        currency: String = "eur",
+    }
+}
+
+/// How people say when a trial ends.
+macro_rules! in_days {
+    () => {
+        "{% if data.days_left == 1 %}tomorrow{% else %}in {{ data.days_left }} days{% endif %}"
+    };
+}
+
+/// Where a plan is chosen, and invoices are looked at.
+const BILLING: &str = "/settings/billing";
+
+/// What people are told.
+pub const TOLD: &[Told] = &[
+    Told {
+        event: TrialEnding::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: concat!("The trial of {{ organization }} ends ", in_days!()),
+            preview: "Choose a plan to keep everything open.",
+            title: concat!("Your trial ends ", in_days!()),
+            paragraphs: &[
+                concat!(
+                    "The free trial of {{ organization }} ends ",
+                    in_days!(),
+                    ". Choose a plan before then and nothing changes for you and your team."
+                ),
+                "If you do nothing, your data stays where it is, and you can choose a plan later.",
+            ],
+            button: "Choose a plan",
+            path: BILLING,
+            optional: true,
+            until: Some("/ends_at"),
+        }),
+        push: Some(PushText {
+            title: |data| match data["days_left"].as_u64() {
+                Some(1) => "Your trial ends tomorrow".into(),
+                Some(days) => format!("Your trial ends in {days} days").into(),
+                None => "Your trial ends soon".into(),
+            },
+            body: "Choose a plan to keep everything open.",
+        }),
+    },
+    Told {
+        event: TrialEnded::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: "The trial of {{ organization }} has ended",
+            preview: "Your data is safe. Choose a plan to go on.",
+            title: "Your trial has ended",
+            paragraphs: &[
+                "The free trial of {{ organization }} has ended. Your data is safe, and you can go on as \
+                           soon as you choose a plan.",
+            ],
+            button: "Choose a plan",
+            path: BILLING,
+            optional: true,
+            until: None,
+        }),
+        push: Some(PushText {
+            title: |_| "Your trial has ended".into(),
+            body: "Choose a plan to go on. Your data is safe.",
+        }),
+    },
+    Told {
+        event: SubscriptionActivated::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: "The subscription of {{ organization }} is active",
+            preview: "Thank you. Everything is open.",
+            title: "Your subscription is active",
+            paragraphs: &[
+                "Thank you! The subscription of {{ organization }} is active, and everything is open for \
+                           you and your team.",
+            ],
+            button: "See the subscription",
+            path: BILLING,
+            optional: false,
+            until: None,
+        }),
+        push: Some(PushText {
+            title: |_| "Your subscription is active".into(),
+            body: "Thank you! Everything is open.",
+        }),
+    },
+    Told {
+        event: SubscriptionCanceled::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: "The subscription of {{ organization }} was canceled",
+            preview: "Your data stays where it is.",
+            title: "Your subscription was canceled",
+            paragraphs: &[
+                "The subscription of {{ organization }} was canceled. Your data stays where it is, and \
+                           you can come back at any time.",
+            ],
+            button: "Choose a plan",
+            path: BILLING,
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: InvoicePaymentFailed::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: "A payment for {{ organization }} failed",
+            preview: "Please check your means of payment.",
+            title: "A payment failed",
+            paragraphs: &[
+                "We could not collect {{ data.amount | money(data.currency) }} for the subscription of \
+                 {{ organization }}. This happens, for example, when a card has expired.",
+                "Please check your means of payment. Until then everything goes on as before; we try again in the \
+                 next days.",
+            ],
+            button: "Check the payment",
+            path: BILLING,
+            optional: false,
+            until: None,
+        }),
+        push: Some(PushText {
+            title: |_| "A payment failed".into(),
+            body: "Please check the means of payment.",
+        }),
+    },
+    Told {
+        event: InvoiceOverdue::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: "An invoice for {{ organization }} is overdue",
+            preview: "Please pay it in the next days.",
+            title: "An invoice is overdue",
+            paragraphs: &[
+                "The invoice of {{ data.amount | money(data.currency) }} for the subscription of \
+                 {{ organization }} was not paid in time.",
+                "Please pay it in the next days. Until then everything goes on as before. If the payment is on \
+                 its way, there is nothing to do.",
+            ],
+            button: "See the invoice",
+            path: BILLING,
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+];
