@@ -2,10 +2,7 @@ use ::access::{AccessLevel, AccessSchedule};
 use jiff::{SignedDuration, Timestamp};
 use stripe_client::SubscriptionStatus;
 
-use crate::{
-    Account, Rules,
-    subscription::{Phase, SubscriptionRecord, earliest},
-};
+use crate::{Account, Rules, stamp::earliest, subscription::Phase, subscription_record::SubscriptionRecord};
 
 /// The access level at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

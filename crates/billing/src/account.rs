@@ -1,11 +1,10 @@
 use access::Tenant;
-use events::NewEvent;
 use jiff::Timestamp;
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key};
 
-use crate::{Fact, Rules, StripeState, Trial, TrialNotice, keys, transition};
+use crate::{Fact, Rules, StripeState, Trial, TrialNotice, keys};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,10 +76,5 @@ impl Account {
             return Changes::new();
         }
         Changes::new().set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
-    }
-
-    /// What others are told when what we know from Stripe changes from this to `next`, in this order.
-    pub fn events_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Vec<NewEvent> {
-        transition::events(self, next, now, rules)
     }
 }

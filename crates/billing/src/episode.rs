@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Invoice, Stamp, Subscription,
-    stamp::Rank,
-    subscription::{Phase, earliest},
+    stamp::{Rank, earliest},
+    subscription::Phase,
 };
 
 /// So many words of one kind are kept: the first, which decides, and the latest, so that one of them is the

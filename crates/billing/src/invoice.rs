@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stripe_client::{BillingReason, EventId, InvoiceChange, InvoiceId, InvoiceStatus, SubscriptionId};
 
-use crate::{newest::Record, subscription::earliest};
+use crate::{newest::Record, stamp::earliest};
 
 /// What is known of one invoice of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

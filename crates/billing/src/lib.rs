@@ -26,6 +26,7 @@ mod stripe_events;
 mod stripe_items;
 mod stripe_state;
 mod subscription;
+mod subscription_record;
 mod subscriptions;
 mod transition;
 mod trial;

@@ -1,12 +1,13 @@
 //! What operators see of the events that were put aside, and how they have them decided anew.
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use stripe_client::EventId;
 use table::{Cause, Consistency, time_left};
 
 use crate::{
-    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, keys, stripe_events::RESERVE,
-    stripe_items::Parked,
+    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, keys,
+    stripe_events::RESERVE,
+    stripe_items::{Parked, Readable},
 };
 
 /// Parked events per query.
@@ -14,14 +15,6 @@ const PAGE: usize = 50;
 
 /// Behind every place in the list: places begin with a time.
 const BEHIND_ALL: &str = "~";
-
-/// One that cannot be read must not spoil its page.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Readable<T> {
-    Yes(Box<T>),
-    No(IgnoredAny),
-}
 
 /// A row of the list.
 #[derive(Deserialize)]

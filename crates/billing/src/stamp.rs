@@ -42,3 +42,8 @@ impl From<SubscriptionChange> for Rank {
         }
     }
 }
+
+/// The earlier of those that there are.
+pub(crate) fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    a.into_iter().chain(b).min()
+}

@@ -10,8 +10,8 @@ use crate::{
     BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription, keys,
     news::News,
     overview::load,
-    parked::Readable,
-    stripe_items::{ReceivedEvent, StripeCustomer, customer_key},
+    stripe_items::{Readable, ReceivedEvent, StripeCustomer, customer_key},
+    transition,
 };
 
 /// Parked events per query.
@@ -231,7 +231,7 @@ impl StripeEvents {
         if next != account {
             let now = self.table.clock().now();
             changes = changes.replace(&next).and(account.access_towards(&next, now, &self.rules));
-            for event in account.events_towards(&next, now, &self.rules) {
+            for event in transition::events(&account, &next, now, &self.rules) {
                 changes = changes.publish(event);
             }
         }

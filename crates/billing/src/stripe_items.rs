@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 use primitives::OrgId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use stripe_client::{CustomerId, Event, EventId};
 use table::{Index, Item, Key};
 
@@ -132,6 +132,14 @@ impl ParkReason {
             Self::TooManySubscriptions => "too_many_subscriptions",
         }
     }
+}
+
+/// One that cannot be read must not spoil its page.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Readable<T> {
+    Yes(Box<T>),
+    No(IgnoredAny),
 }
 
 /// What is known of an event that was put aside, beside its body.

@@ -6,7 +6,8 @@ use crate::{
     Invoice, Subscription,
     newest::Newest,
     stamp::Stamp,
-    subscription::{Phase, SubscriptionRecord},
+    subscription::Phase,
+    subscription_record::SubscriptionRecord,
     subscriptions::{Subscriptions, WORKING},
 };
 

@@ -5,7 +5,8 @@ use stripe_client::SubscriptionId;
 use crate::{
     Invoice, Subscription,
     stamp::{Rank, Stamp},
-    subscription::{Phase, Snapshot, SubscriptionRecord},
+    subscription::Phase,
+    subscription_record::{Snapshot, SubscriptionRecord},
 };
 
 /// How many subscriptions of one organization may work at a time. More than one is a mistake that happens

@@ -16,6 +16,7 @@ use crate::{
     subscription::Phase,
 };
 
+/// What others are told when what we know from Stripe changes from one to the other, in this order.
 pub(crate) fn events(before: &Account, after: &Account, now: Timestamp, rules: &Rules) -> Vec<NewEvent> {
     let publish = Publisher { account: before };
     let mut events = Vec::new();

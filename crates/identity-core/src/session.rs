@@ -3,8 +3,6 @@ use primitives::{MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, 
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
-#[cfg(doc)]
-use crate::User;
 use crate::{Membership, Policy, keys};
 
 /// A session of a person: from a login to its end, through all of its refresh tokens. It is deleted when it
@@ -105,7 +103,7 @@ impl Session {
         (self.org_id, self.member_id) == (Some(membership.org_id), Some(membership.member_id))
     }
 
-    /// Whether it was not idle for too long. Whether it has ended, the person's item knows: [`User::has`].
+    /// Whether it was not idle for too long. Whether it has ended, the person's item knows: `User::has`.
     pub fn is_in_use(&self, policy: &Policy, now: Timestamp) -> bool {
         now < self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds)
     }

@@ -4,6 +4,7 @@
 //! sessions is `identity-core`'s, for workers that must not link what tokens take. It must not know HTTP, nor
 //! what an organization is beyond the few facts about a membership that decide whether a token still stands.
 
+mod attempt;
 mod authority;
 mod code;
 mod error;
@@ -11,6 +12,8 @@ mod history;
 mod login;
 mod proof;
 mod session;
+mod session_key;
+mod signer;
 mod signing;
 mod token;
 
@@ -23,7 +26,8 @@ pub use identity_core::{
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use proof::{OpenedProof, Proof, open_proof};
-pub use session::{Issuer, SessionKey, SessionTokens, refresh, sign_out, switch_org};
+pub use session::{Issuer, SessionTokens, refresh, sign_out, switch_org};
+pub use session_key::SessionKey;
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
 pub use token::Claims;
 

@@ -6,46 +6,15 @@ use identity_core::{
     events::{MagicLinkRequested, SessionStarted, UserCreated},
     keys, sessions_of,
 };
-use primitives::{Email, Ids, LoginId, OrgId, Secret, SessionId, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
-use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
+use primitives::{Email, Ids, LoginId, OrgId, Secret, Timestamp};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Table};
 
 use crate::{
     IdentityError, Issuer, LoginHistory, OpenedProof, SessionTokens,
+    attempt::{Login, Used},
     history::{KnownNetwork, RecentLogins},
     session::ended,
 };
-
-/// One attempt to log in: from the request of a magic link to its use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Login {
-    login_id: LoginId,
-    pub(crate) email: Email,
-    valid_until: Timestamp,
-    used: Option<Used>,
-    #[serde(default)]
-    version: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Used {
-    user_id: UserId,
-    session_id: SessionId,
-}
-
-impl Item for Login {
-    fn key(&self) -> Key {
-        keys::Login::key(self.login_id)
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn expires_at(&self) -> Option<Timestamp> {
-        Some(self.valid_until)
-    }
-}
 
 /// What the browser that asked for a magic link gets to know.
 #[derive(Clone, Debug)]

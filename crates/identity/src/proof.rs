@@ -4,8 +4,8 @@ use table::{Consistency, StoreError, Table};
 
 use crate::{
     Code,
+    attempt::Login,
     history::{CODES_OF, RecentLogins},
-    login::Login,
 };
 
 /// How many logins a code is compared with: the last ones of the address, and the one that the browser asked

@@ -4,16 +4,15 @@ use access::{Principal, Tenant};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::NewEvent;
-use identity_core::{
-    Membership, Policy, Session, User, derive, events::SessionRevoked, keys, mac, same, sessions_of,
-};
+use identity_core::{Membership, Policy, Session, User, events::SessionRevoked, keys, same, sessions_of};
 use primitives::{Keys, OrgId, Secret, SessionId, Timestamp, UserId};
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
 use uuid::Uuid;
 
 use crate::{
     IdentityError,
-    signing::{Signer, SigningKeys},
+    session_key::{REFRESH_TOKEN, SessionKey},
+    signing::SigningKeys,
     token::Claims,
 };
 
@@ -32,35 +31,6 @@ pub struct SessionTokens {
     pub user_id: UserId,
     /// The organization that the session is in.
     pub org_id: Option<OrgId>,
-}
-
-/// Makes and checks the tokens of sessions.
-#[derive(Debug)]
-pub struct SessionKey {
-    refresh: Secret<[u8; 32]>,
-    pub(crate) signer: Signer,
-    issuer: String,
-}
-
-const PREFIX: &str = "grt_";
-
-impl SessionKey {
-    /// Derives the keys from a secret text; `issuer` is the API's public URL.
-    pub fn from_secret(secret: &str, issuer: impl Into<String>) -> Self {
-        let refresh = derive(secret, "refresh tokens");
-        Self { refresh, signer: Signer::from_secret(secret), issuer: issuer.into() }
-    }
-
-    /// Names the key that access tokens are signed with.
-    pub fn kid(&self) -> &str {
-        self.signer.kid()
-    }
-
-    fn refresh_token(&self, session: &Session, generation: u32) -> String {
-        let head = head(session.user_id, session.session_id, generation);
-        let mac = mac(&self.refresh, &[session.salt.as_bytes(), &head]);
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([head.as_slice(), &mac].concat()))
-    }
 }
 
 /// What tokens are made with: the keys at hand, and since when the world knows of each.
@@ -84,8 +54,8 @@ impl Issuer {
         let issued_at = session.moved_at.unwrap_or(session.rotated_at).as_second();
         let expires_at = (issued_at + policy.access_token_seconds).min(session.valid_until.as_second());
         let claims = Claims {
-            iss: key.issuer.clone(),
-            aud: key.issuer.clone(),
+            iss: key.issuer().to_owned(),
+            aud: key.issuer().to_owned(),
             sub: session.user_id,
             client_id: FIRST_PARTY.to_owned(),
             jti: token_id(session),
@@ -122,20 +92,16 @@ fn token_id(session: &Session) -> String {
     URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..16])
 }
 
-fn head(user: UserId, session: SessionId, generation: u32) -> Vec<u8> {
-    [user.uuid().as_bytes().as_slice(), session.uuid().as_bytes(), &generation.to_be_bytes()].concat()
-}
-
 /// What a refresh token says about itself, before it is checked.
-struct Shown {
+struct ShownToken {
     user_id: UserId,
     session_id: SessionId,
     generation: u32,
 }
 
-impl Shown {
+impl ShownToken {
     fn read(token: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(REFRESH_TOKEN)?).ok()?;
         if bytes.len() != 16 + 16 + 4 + 32 {
             return None;
         }
@@ -148,7 +114,7 @@ impl Shown {
 }
 
 /// What a refresh token is good for.
-enum Standing {
+enum Worth {
     /// It is the current one: the next pair is due.
     Current,
     /// It was replaced, and nobody can say that the answer arrived: the current pair again.
@@ -163,27 +129,27 @@ enum Standing {
 /// was lost cannot be told from one that arrived. An older one is a theft, unless it was replaced a moment
 /// ago: tabs of one browser that share their tokens are no thieves
 /// (docs/decisions/0016-repeated-refresh-tokens.md).
-fn standing(
+fn worth(
     session: &Session,
     token: &str,
-    shown: &Shown,
+    shown: &ShownToken,
     keys: &Keys<SessionKey>,
     policy: &Policy,
     now: Timestamp,
-) -> Standing {
+) -> Worth {
     let made_by =
         |key: &SessionKey| same(key.refresh_token(session, shown.generation).as_bytes(), token.as_bytes());
     let genuine = keys.iter().any(made_by);
     if !genuine || !session.is_in_use(policy, now) {
-        return Standing::Void;
+        return Worth::Void;
     }
-    let Some(generations) = session.generation.checked_sub(shown.generation) else { return Standing::Void };
+    let Some(generations) = session.generation.checked_sub(shown.generation) else { return Worth::Void };
     let is_recent = |at| now.duration_since(at) <= policy.replay();
     match generations {
-        0 => Standing::Current,
-        1 => Standing::Repeated,
-        older if session.replaced_at(older).is_some_and(is_recent) => Standing::Repeated,
-        _ => Standing::Stolen,
+        0 => Worth::Current,
+        1 => Worth::Repeated,
+        older if session.replaced_at(older).is_some_and(is_recent) => Worth::Repeated,
+        _ => Worth::Stolen,
     }
 }
 
@@ -200,7 +166,7 @@ pub async fn refresh(
     cause: &Cause,
     token: &str,
 ) -> Result<SessionTokens, IdentityError> {
-    let shown = Shown::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
+    let shown = ShownToken::read(token).ok_or(IdentityError::InvalidRefreshToken)?;
     let refresh = |_| async {
         let now = table.clock().now();
         let keys = [keys::Session::key(shown.user_id, shown.session_id), keys::User::key(shown.user_id)];
@@ -210,16 +176,16 @@ pub async fn refresh(
         if !user.has(session.session_id, now) {
             return Err(IdentityError::InvalidRefreshToken);
         }
-        Ok(match standing(&session, token, &shown, &issuer.keys, policy, now) {
-            Standing::Void => return Err(IdentityError::InvalidRefreshToken),
-            Standing::Repeated => Decision::done(Some(issuer.tokens(&session, policy, now)?)),
-            Standing::Current => {
+        Ok(match worth(&session, token, &shown, &issuer.keys, policy, now) {
+            Worth::Void => return Err(IdentityError::InvalidRefreshToken),
+            Worth::Repeated => Decision::done(Some(issuer.tokens(&session, policy, now)?)),
+            Worth::Current => {
                 let rotated = session.rotated(policy, now);
                 let tokens = issuer.tokens(&rotated, policy, now)?;
                 Decision::commit(Changes::new().replace(&rotated), Some(tokens))
             }
             // the end of the session is stored, and nobody gets tokens
-            Standing::Stolen => end(session.user_id, session.session_id, "refresh_token_reused", None),
+            Worth::Stolen => end(session.user_id, session.session_id, "refresh_token_reused", None),
         })
     };
     table.decide(cause, refresh).await?.ok_or(IdentityError::InvalidRefreshToken)

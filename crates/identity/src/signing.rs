@@ -1,15 +1,9 @@
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity_core::{derive, keys};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use identity_core::keys;
 use primitives::{Keys, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 
-use crate::{
-    IdentityError, SessionKey,
-    token::{ACCESS_TOKEN, Claims},
-};
+use crate::{IdentityError, SessionKey, signer::Signer};
 
 /// The public half of a key that signs access tokens, as a JSON Web Key (RFC 8037).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +20,12 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// The public half of the key that this one signs with, published from now on.
+    fn of(signer: &Signer, now: Timestamp) -> Self {
+        let (kid, x) = (signer.kid().to_owned(), signer.public().to_owned());
+        Self { kid, x, added_at: now, published_at: None }
+    }
+
     /// Since when every key set has it.
     fn published_since(&self) -> Timestamp {
         self.published_at.unwrap_or(self.added_at)
@@ -123,59 +123,11 @@ impl SigningKeys {
     }
 }
 
-/// Signs access tokens (EdDSA, RFC 8037).
-#[derive(Clone)]
-pub(crate) struct Signer {
-    key: EncodingKey,
-    header: Header,
-    x: String,
-}
-
-impl std::fmt::Debug for Signer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Signer").field(&self.kid()).finish()
-    }
-}
-
-impl Signer {
-    /// # Panics
-    /// Never: any 32 bytes are a seed.
-    #[expect(clippy::expect_used, reason = "any 32 bytes are an Ed25519 seed")]
-    pub(crate) fn from_secret(secret: &str) -> Self {
-        let seed = derive(secret, "access tokens");
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).expect("a seed");
-        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let document = pair.to_pkcs8v1().expect("a key");
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(ACCESS_TOKEN.to_owned());
-        header.kid = Some(thumbprint(&x));
-        Self { key: EncodingKey::from_ed_der(document.as_ref()), header, x }
-    }
-
-    pub(crate) fn sign(&self, claims: &Claims) -> Result<String, IdentityError> {
-        Ok(jsonwebtoken::encode(&self.header, claims, &self.key)?)
-    }
-
-    pub(crate) fn kid(&self) -> &str {
-        self.header.kid.as_deref().unwrap_or_default()
-    }
-
-    pub(crate) fn public_key(&self, now: Timestamp) -> PublicKey {
-        PublicKey { kid: thumbprint(&self.x), x: self.x.clone(), added_at: now, published_at: None }
-    }
-}
-
-/// RFC 7638, section 3, for an octet key pair: the members in this order, without spaces.
-fn thumbprint(x: &str) -> String {
-    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
-}
-
 /// Makes sure that everybody can check what this secret signs, for as long as the caller looks again every
 /// [`SIGNER_LOOKS_EVERY`] while it signs. Gives the published keys.
 pub async fn publish_signing_key(table: &Table, key: &SessionKey) -> Result<SigningKeys, IdentityError> {
     let now = table.clock().now();
-    let active = key.signer.public_key(now);
+    let active = PublicKey::of(&key.signer, now);
     let publish = |_| async {
         let published: SigningKeys =
             table.get(&keys::SigningKeys::key(), Consistency::Strong).await?.unwrap_or_default();
@@ -188,15 +140,6 @@ pub async fn publish_signing_key(table: &Table, key: &SessionKey) -> Result<Sign
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thumbprints_are_those_of_the_rfc() {
-        // RFC 8037, appendix A.3
-        assert_eq!(
-            thumbprint("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
-            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-        );
-    }
 
     #[test]
     fn what_is_signed_before_the_next_look_lives_as_long_as_it_should() {
@@ -251,7 +194,7 @@ mod tests {
     #[test]
     fn a_key_signs_when_the_world_has_had_time_to_learn_of_it() {
         let publish = |keys: &SigningKeys, name: &str, minutes| {
-            let key = session_key(name).signer.public_key(at(minutes));
+            let key = PublicKey::of(&session_key(name).signer, at(minutes));
             keys.publishing(&key, at(minutes)).unwrap_or_else(|| keys.clone())
         };
         let signs = |keys: &SigningKeys, at_hand: &Keys<SessionKey>, minutes, expected: &str| {
@@ -321,7 +264,7 @@ mod tests {
                 let known = self.versions.iter().rev().find(|(since, ..)| *since <= read_at);
                 let (_, current, previous) = *known.unwrap_or(&self.versions[0]);
                 if instance.current != Some(current) || (minute + instance.phase).rem_euclid(10) == 0 {
-                    let key = session_key(NAMES[current]).signer.public_key(at(minute));
+                    let key = PublicKey::of(&session_key(NAMES[current]).signer, at(minute));
                     if let Some(updated) = self.published.publishing(&key, at(minute)) {
                         self.published = updated;
                     }

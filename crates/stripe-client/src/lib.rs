@@ -16,6 +16,7 @@ mod fields;
 mod id;
 mod objects;
 mod signature;
+mod unreadable;
 mod wire;
 
 pub use account::{Account, InvalidAccount};
@@ -25,11 +26,12 @@ pub use error::StripeError;
 pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
 pub use id::{CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, SubscriptionId};
 pub use objects::{
-    BillingReason, CheckoutSession, Invoice, InvoiceStatus, Metadata, PauseBehavior, PauseCollection,
-    Subscription, SubscriptionStatus, UnreadableObject,
+    BillingReason, CheckoutSession, Invoice, InvoiceStatus, PauseBehavior, PauseCollection, Subscription,
+    SubscriptionStatus,
 };
 pub use signature::{SignatureError, TOLERANCE, WebhookSecrets, sign, verify};
 pub use stripe::IdempotencyKey;
+pub use unreadable::{Metadata, UnreadableObject};
 
 use primitives::{Fault, FaultCode};
 

@@ -46,6 +46,7 @@ const RULES: &[Rules] = &[
             "stamp.rs",
             "stripe_state.rs",
             "subscription.rs",
+            "subscription_record.rs",
             "subscriptions.rs",
             "transition.rs",
             "trial.rs",

@@ -21,7 +21,7 @@ fn story_at(facts: impl IntoIterator<Item = (i64, Fact)>) -> Vec<&'static str> {
     let mut names = Vec::new();
     for (second, fact) in facts {
         let next = account.learn([fact]);
-        let told = account.events_towards(&next, at(second), &Rules::default());
+        let told = events(&account, &next, at(second), &Rules::default());
         names.extend(told.iter().map(|event| event.kind));
         account = next;
     }
