@@ -84,9 +84,9 @@ fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
         let on_table = actions
             .iter()
             .any(|action| action.as_str().is_some_and(|action| action.starts_with("dynamodb:")));
-        if on_table && target(resource) != Some("Table") {
+        if on_table && !matches!(target(resource), Some("Table" | "TrafficTable")) {
             problems.push(format!(
-                "{name}: DynamoDB actions are for the table and its index, not for {resource}."
+                "{name}: DynamoDB actions are for the tables and their indexes, not for {resource}."
             ));
         }
     }
@@ -258,7 +258,7 @@ fn a_wildcard_resource_is_noticed() {
     let template = with_statement(json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}));
     let problems = functions(&template);
     assert_noticed(&problems, "is not a resource of this stack");
-    assert_noticed(&problems, "DynamoDB actions are for the table");
+    assert_noticed(&problems, "DynamoDB actions are for the tables");
 }
 
 #[test]

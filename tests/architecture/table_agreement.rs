@@ -1,4 +1,4 @@
-//! The template's table is the one that `crates/table` reads and writes.
+//! The template's tables are those that `crates/table` reads and writes.
 
 use serde_json::{Value, json};
 use table::keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL};
@@ -9,42 +9,72 @@ use crate::{assert_none, assert_noticed, broken};
 
 fn agreement(template: &Template) -> Vec<String> {
     let tables: Vec<_> = template.of_type("AWS::DynamoDB::GlobalTable").collect();
-    let [table] = tables.as_slice() else {
-        return vec![format!("template.yaml has {} tables; everything lives in one.", tables.len())];
-    };
-    let keys = |hash: &str, range: &str| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
-    let attributes: Value = [PK, SK, GSI1_PK, GSI1_SK]
-        .map(|name| json!({"AttributeName": name, "AttributeType": "S"}))
-        .to_vec()
-        .into();
-    // An index has a ceiling of its own; without it the bill has none.
-    let ceiling = json!({"MaxWriteRequestUnits": {"Ref": "MostWriteUnits"}});
+    let ids: Vec<_> = tables.iter().map(|table| table.id).collect();
+    if ids != ["Table", "TrafficTable"] {
+        return vec![format!("template.yaml has the tables {ids:?}; there are Table and TrafficTable.")];
+    }
+    let mut problems = Vec::new();
+    for table in &tables {
+        let wanted = if table.id == "Table" { main() } else { traffic() };
+        for (property, wanted) in wanted.into_iter().chain(both()) {
+            if *table.property(property) != wanted {
+                let must = format!("{property} must be {wanted}, as crates/table/src/keys.rs says.");
+                problems.push(format!("{}: {must}", table.id));
+            }
+        }
+        if table.attribute("DeletionPolicy") != "RetainExceptOnCreate" {
+            problems.push(format!("{}: keep DeletionPolicy: RetainExceptOnCreate.", table.id));
+        }
+        problems.extend(replicas(table));
+    }
+    problems
+}
+
+fn keys(hash: &str, range: &str) -> Value {
+    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+    json!([key(hash, "HASH"), key(range, "RANGE")])
+}
+
+fn attributes(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({"AttributeName": name, "AttributeType": "S"})).collect::<Vec<_>>().into()
+}
+
+/// A ceiling of what a flood may cost; without it the bill has none.
+fn ceiling(parameter: &str) -> Value {
+    json!({"MaxWriteRequestUnits": {"Ref": parameter}})
+}
+
+/// An index has a ceiling of its own.
+fn main() -> Vec<(&'static str, Value)> {
     let index = json!([{
         "IndexName": GSI1, "KeySchema": keys(GSI1_PK, GSI1_SK), "Projection": {"ProjectionType": "ALL"},
-        "WriteOnDemandThroughputSettings": ceiling,
+        "WriteOnDemandThroughputSettings": ceiling("MostWriteUnits"),
     }]);
-    let wanted = [
-        ("KeySchema", keys(PK, SK)),
-        ("AttributeDefinitions", attributes),
+    vec![
+        ("AttributeDefinitions", attributes(&[PK, SK, GSI1_PK, GSI1_SK])),
         ("GlobalSecondaryIndexes", index),
-        ("TimeToLiveSpecification", json!({"AttributeName": TTL, "Enabled": true})),
         ("StreamSpecification", json!({"StreamViewType": "NEW_AND_OLD_IMAGES"})),
+        ("WriteOnDemandThroughputSettings", ceiling("MostWriteUnits")),
+    ]
+}
+
+/// Without a stream: what is in it would stand between an event and its publication.
+fn traffic() -> Vec<(&'static str, Value)> {
+    vec![
+        ("AttributeDefinitions", attributes(&[PK, SK])),
+        ("GlobalSecondaryIndexes", Value::Null),
+        ("StreamSpecification", Value::Null),
+        ("WriteOnDemandThroughputSettings", ceiling("MostTrafficWriteUnits")),
+    ]
+}
+
+fn both() -> [(&'static str, Value); 4] {
+    [
+        ("KeySchema", keys(PK, SK)),
+        ("TimeToLiveSpecification", json!({"AttributeName": TTL, "Enabled": true})),
         ("SSESpecification", json!({"SSEEnabled": true, "SSEType": "KMS"})),
         ("BillingMode", json!("PAY_PER_REQUEST")),
-        ("WriteOnDemandThroughputSettings", ceiling),
-    ];
-    let mut problems: Vec<String> = wanted
-        .into_iter()
-        .filter(|(property, wanted)| table.property(property) != wanted)
-        .map(|(property, wanted)| {
-            format!("{}: {property} must be {wanted}, as crates/table/src/keys.rs says.", table.id)
-        })
-        .collect();
-    if table.attribute("DeletionPolicy") != "RetainExceptOnCreate" {
-        problems.push(format!("{}: keep DeletionPolicy: RetainExceptOnCreate.", table.id));
-    }
-    problems.extend(replicas(table));
-    problems
+    ]
 }
 
 /// Each copy of the table is protected like the first.
@@ -61,9 +91,10 @@ fn replicas(table: &Resource<'_>) -> Vec<String> {
     }
     for replica in replicas {
         let ceiling = json!({"MaxReadRequestUnits": {"Ref": "MostReadUnits"}});
-        if replica["ReadOnDemandThroughputSettings"] != ceiling
-            || replica["GlobalSecondaryIndexes"][0]["ReadOnDemandThroughputSettings"] != ceiling
-        {
+        let indexes = replica["GlobalSecondaryIndexes"].as_array().into_iter().flatten();
+        let count = table.property("GlobalSecondaryIndexes").as_array().map_or(0, Vec::len);
+        let with_ceiling = |settings: &&Value| settings["ReadOnDemandThroughputSettings"] == ceiling;
+        if !with_ceiling(&replica) || indexes.filter(with_ceiling).count() != count {
             problems.push(format!(
                 "{}: give the replica in {}, and its index, MaxReadRequestUnits: !Ref MostReadUnits, or a flood has no ceiling of cost.",
                 table.id, replica["Region"]
@@ -110,4 +141,17 @@ fn an_unprotected_replica_is_noticed() {
         replicas[1]["Fn::If"][1]["PointInTimeRecoverySpecification"] = Value::Null;
     });
     assert_noticed(&agreement(&template), "give the replica in {\"Ref\":\"ReplicaRegion\"} point-in-time");
+}
+
+#[test]
+fn a_stream_of_the_traffic_table_is_noticed() {
+    let template = broken(|document| {
+        let properties = &mut document["Resources"]["TrafficTable"]["Properties"];
+        properties["StreamSpecification"] = json!({"StreamViewType": "KEYS_ONLY"});
+        properties["WriteOnDemandThroughputSettings"] = ceiling("MostWriteUnits");
+    });
+    let problems = agreement(&template);
+    for property in ["StreamSpecification", "WriteOnDemandThroughputSettings"] {
+        assert_noticed(&problems, &format!("TrafficTable: {property} must be"));
+    }
 }

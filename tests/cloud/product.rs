@@ -20,7 +20,7 @@ use primitives::{Clock, Ids};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
-use table::Table;
+use table::{Table, TableNames};
 use xtask::{
     cloud::{ACCESS_KEY, Emulator, REGION, Settings, Stack},
     process::workspace_root,
@@ -203,7 +203,9 @@ impl Product {
     /// The table, as the functions see it.
     pub(crate) fn table(&self) -> Table {
         let client = aws_sdk_dynamodb::Client::new(&self.sdk);
-        Table::new(client, self.stack.output("TableName"), Clock::system(), Ids::random(Clock::system()))
+        let name = |output| self.stack.output(output).to_owned();
+        let names = TableNames { main: name("TableName"), traffic: name("TrafficTableName") };
+        Table::new(client, names, Clock::system(), Ids::random(Clock::system()))
     }
 
     /// How often the device with this token was told this.

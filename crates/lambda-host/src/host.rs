@@ -12,7 +12,7 @@ use futures::{
 };
 use primitives::{Clock, Ids, Keys, json};
 use serde::de::IgnoredAny;
-use table::{Call, CursorKey, CursorKeys, Key, Table};
+use table::{Call, CursorKey, CursorKeys, Key, Table, TableNames};
 use tokio::time::Instant;
 
 use crate::{
@@ -128,12 +128,13 @@ impl Host {
             return Ok(table.clone());
         }
         let client = clients::dynamodb(&self.0.config, &self.0.environment)?;
-        let name = self.0.environment.required("TABLE_NAME")?;
+        let name = |variable| self.0.environment.required(variable).map(str::to_owned);
+        let names = TableNames { main: name("TABLE_NAME")?, traffic: name("TRAFFIC_TABLE_NAME")? };
         let days = match self.0.environment.optional("AUDIT_RETENTION_DAYS") {
             Some(_) => self.0.environment.parsed("AUDIT_RETENTION_DAYS")?,
             None => 0,
         };
-        let table = Table::new(client, name, self.0.clock.clone(), self.0.ids.clone());
+        let table = Table::new(client, names, self.0.clock.clone(), self.0.ids.clone());
         let table = table.keeping_audit_rows(days);
         Ok(self.0.table.get_or_init(|| table).clone())
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use dynoxide::Database;
 use dynoxide::actions::delete_item::DeleteItemRequest;
 use dynoxide::actions::delete_table::DeleteTableRequest;
 use dynoxide::actions::get_records::GetRecordsRequest;
@@ -10,6 +9,8 @@ use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
 use dynoxide::actions::query::QueryRequest;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::types::{AttributeValue, Item};
+use dynoxide::{Database, DynoxideError};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::template::TableSpec;
@@ -39,8 +40,16 @@ pub(crate) struct Tables {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
-    /// Key to go on from, in DynamoDB's JSON.
-    pub(crate) next: Option<Value>,
+    /// Where to go on.
+    pub(crate) next: Option<Place>,
+}
+
+/// A place in the tables, which stand in the order of their names.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    table: String,
+    /// The last item seen there.
+    key: Option<Item>,
 }
 
 impl Tables {
@@ -174,45 +183,62 @@ impl Tables {
         }
     }
 
-    /// Items of the first table: all, or those of one partition.
+    /// Items of the tables, one after the other: all, or those of one partition.
     pub(crate) fn browse(
         &self,
         partition: Option<&str>,
-        after: Option<Value>,
+        after: Option<Place>,
         limit: usize,
     ) -> Result<Page, TableError> {
-        let Some(spec) = self.specs.first() else { return Ok(Page { items: Vec::new(), next: None }) };
-        let wrong = |error: &dyn std::fmt::Display| TableError::new(&spec.name, &error.to_string());
-        let start: Option<Item> =
-            after.map(serde_json::from_value).transpose().map_err(|error| wrong(&error))?;
-        let (items, next) = if let Some(partition) = partition {
-            let key = spec.create["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default();
-            let value = AttributeValue::S(partition.to_owned());
-            let response = self.database.query(QueryRequest {
-                table_name: spec.name.clone(),
-                key_condition_expression: Some("#key = :key".to_owned()),
-                expression_attribute_names: Some(HashMap::from([("#key".to_owned(), key.to_owned())])),
-                expression_attribute_values: Some(HashMap::from([(":key".to_owned(), value)])),
-                scan_index_forward: true,
-                limit: Some(limit),
-                exclusive_start_key: start,
-                ..QueryRequest::default()
-            });
-            let response = response.map_err(|error| wrong(&error))?;
-            (response.items, response.last_evaluated_key)
-        } else {
+        let mut page = Page { items: Vec::new(), next: None };
+        let mut start = after.as_ref().and_then(|after| after.key.clone());
+        let begin = after.map(|after| after.table).unwrap_or_default();
+        for spec in self.specs.iter().skip_while(|spec| spec.name < begin) {
+            if page.items.len() >= limit {
+                page.next = Some(Place { table: spec.name.clone(), key: None });
+                break;
+            }
+            let (items, next) = self
+                .part(spec, partition, start.take(), limit - page.items.len())
+                .map_err(|error| TableError::new(&spec.name, &error))?;
+            page.items.extend(items.iter().map(plain_item));
+            if next.is_some() {
+                page.next = Some(Place { table: spec.name.clone(), key: next });
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn part(
+        &self,
+        spec: &TableSpec,
+        partition: Option<&str>,
+        start: Option<Item>,
+        limit: usize,
+    ) -> Result<(Vec<Item>, Option<Item>), DynoxideError> {
+        let Some(partition) = partition else {
             let response = self.database.scan(ScanRequest {
                 table_name: spec.name.clone(),
                 limit: Some(limit),
                 exclusive_start_key: start,
                 ..ScanRequest::default()
-            });
-            let response = response.map_err(|error| wrong(&error))?;
-            (response.items, response.last_evaluated_key)
+            })?;
+            return Ok((response.items.unwrap_or_default(), response.last_evaluated_key));
         };
-        let items = items.unwrap_or_default().iter().map(plain_item).collect();
-        let next = next.map(serde_json::to_value).transpose().map_err(|error| wrong(&error))?;
-        Ok(Page { items, next })
+        let key = spec.create["KeySchema"][0]["AttributeName"].as_str().unwrap_or_default();
+        let value = AttributeValue::S(partition.to_owned());
+        let response = self.database.query(QueryRequest {
+            table_name: spec.name.clone(),
+            key_condition_expression: Some("#key = :key".to_owned()),
+            expression_attribute_names: Some(HashMap::from([("#key".to_owned(), key.to_owned())])),
+            expression_attribute_values: Some(HashMap::from([(":key".to_owned(), value)])),
+            scan_index_forward: true,
+            limit: Some(limit),
+            exclusive_start_key: start,
+            ..QueryRequest::default()
+        })?;
+        Ok((response.items.unwrap_or_default(), response.last_evaluated_key))
     }
 }
 

@@ -73,7 +73,7 @@ impl Table {
         let update = self
             .client
             .update_item()
-            .table_name(&self.name)
+            .table_name(self.name_of(key))
             .set_key(Some(key_attributes(key)))
             .update_expression(edit.expression)
             .set_condition_expression(edit.condition)

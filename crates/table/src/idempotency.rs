@@ -89,7 +89,7 @@ impl Table {
         let put = self
             .client
             .put_item()
-            .table_name(&self.name)
+            .table_name(self.name_of(&item))
             .set_item(Some(key_attributes(&item)))
             .item(KIND, text(item.kind()))
             .item("request", text(&key.request))
@@ -132,7 +132,7 @@ impl Table {
         let delete = self
             .client
             .delete_item()
-            .table_name(&self.name)
+            .table_name(self.name_of(&claim.key))
             .set_key(Some(key_attributes(&claim.key)))
             .condition_expression("claim = :claim AND attribute_not_exists(answer)")
             .expression_attribute_values(":claim", text(&claim.token))
@@ -159,14 +159,14 @@ fn found(record: &Record, request: &str, now: Timestamp) -> Begun {
 /// The write that stores the answer, in the transaction of the effect: fails if the claim was lost to
 /// another.
 pub(crate) fn completion(
-    table: &str,
+    table: &Table,
     claim: &Claim,
     answer: &StoredAnswer,
 ) -> Result<(Key, Update), StoreError> {
     let answer =
         serde_dynamo::to_attribute_value(answer).map_err(|source| StoreError::shape(&claim.key, source))?;
     let update = Update::builder()
-        .table_name(table)
+        .table_name(table.name_of(&claim.key))
         .set_key(Some(key_attributes(&claim.key)))
         .update_expression("SET answer = :answer, #ttl = :ttl")
         .condition_expression("claim = :claim AND attribute_not_exists(answer)")

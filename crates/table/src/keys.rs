@@ -47,7 +47,7 @@ crate::kinds! {
     /// The recent uses of a limited thing, by the hash of whom it limits. Written and read by the routes that
     /// are limited.
     "limit" Limit(limit: &'static str, hash: String;) "LIMIT#<limit>#<hash>" "LIMIT" {
-        store: Traffic, most_kb: 8, kept: Days(2, "the limit's longest window and a minute"),
+        store: Traffic, most_kb: 2, kept: Days(2, "the limit's longest window and a minute"),
         owner: Nobody, erased: Expires,
     }
 }

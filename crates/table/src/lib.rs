@@ -43,7 +43,7 @@ pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
 pub use retry::{pause, time_left, within_deadline};
 pub use roster::{Listed, Roster};
-pub use store::{Consistency, Table};
+pub use store::{Consistency, Table, TableNames};
 pub use tally::Tally;
 pub use transaction::{Cause, Changes, Condition};
 pub use usage::{Call, Usage};

@@ -1,14 +1,13 @@
-use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::ReturnConsumedCapacity};
 use events::Envelope;
 use primitives::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    edit::Edit,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
     keys::{Audit, KIND, Outbox, TTL, sortable},
     outbox_part::OutboxPart,
-    retry,
     store::Table,
     transaction::Cause,
 };
@@ -126,29 +125,9 @@ impl Table {
     /// repeated: the first time counts.
     pub async fn mark_published(&self, event: &Envelope) -> Result<(), StoreError> {
         let expires_at = self.clock.now().as_second() + PUBLISHED_ROWS_ARE_KEPT.as_secs();
-        let mark = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_attributes(&Outbox::of(event.id))))
-            .update_expression("SET #ttl = if_not_exists(#ttl, :ttl)")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":ttl", number(expires_at))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match retry::single(|| mark.clone().send()).await {
-            Ok(answer) => {
-                self.usage().record("UpdateItem", true, answer.consumed_capacity());
-                Ok(())
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", error)),
-        }
+        let mark = Edit::new("SET #ttl = if_not_exists(#ttl, :ttl)").when("attribute_exists(pk)");
+        let mark = mark.name("#ttl", TTL).value(":ttl", number(expires_at));
+        // one that is gone was published long ago
+        self.edit(&Outbox::of(event.id), mark).await.map(drop)
     }
 }

@@ -5,7 +5,7 @@ use primitives::{Limit, Page};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CursorKeys, Kind, cursor,
+    CursorKeys, Kind, Store, cursor,
     error::StoreError,
     item::{Attributes, read, text},
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL},
@@ -24,6 +24,7 @@ pub enum Order {
 /// Some neighbouring items of one partition.
 #[derive(Clone, Debug)]
 pub struct Query {
+    store: Store,
     pk: String,
     range: Range,
     index: bool,
@@ -46,6 +47,7 @@ impl Query {
     fn prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
         let range = Range::Prefix(prefix.into());
         Self {
+            store: Store::Main,
             pk: pk.into(),
             range,
             index: false,
@@ -58,13 +60,15 @@ impl Query {
 
     /// All items of a kind in the partition with these values.
     pub fn all(kind: &'static Kind, values: &[&dyn Display]) -> Self {
-        Self::prefix(kind.name, kind.partition(values), kind.prefix())
+        let query = Self::prefix(kind.name, kind.partition(values), kind.prefix());
+        Self { store: kind.store, ..query }
     }
 
     /// The entries of the index's partition `pk` whose sort keys are at most `last`.
     pub fn index_up_to(kind: &'static str, pk: impl Into<String>, last: impl Into<String>) -> Self {
         let range = Range::UpTo(last.into());
         Self {
+            store: Store::Main,
             pk: pk.into(),
             range,
             index: true,
@@ -215,7 +219,7 @@ impl Table {
         let answer = self
             .client
             .query()
-            .table_name(&self.name)
+            .table_name(self.name(query.store))
             .set_index_name(query.index.then(|| GSI1.to_owned()))
             .key_condition_expression(condition)
             .set_filter_expression(query.without_expiry.then(|| "attribute_not_exists(#ttl)".to_owned()))

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::{
-    Key,
+    Key, Store,
     error::StoreError,
     item::{Attributes, key_attributes, read},
     keys::{PK, SK},
@@ -30,11 +30,21 @@ pub enum Consistency {
     Strong,
 }
 
-/// The table, as one function uses it. Cheap to clone.
+/// What the two tables are called.
+#[derive(Clone, Debug)]
+pub struct TableNames {
+    /// Of what the product knows.
+    pub main: String,
+    /// Of what is written often and matters for a while. It has no stream.
+    pub traffic: String,
+}
+
+/// The table, as one function uses it: in truth two, of which each kind of item says which is its own
+/// ([`Store`]). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub(crate) client: Client,
-    pub(crate) name: String,
+    names: TableNames,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) audit_rows_are_kept: Option<SignedDuration>,
@@ -42,10 +52,23 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of this name.
-    pub fn new(client: Client, name: impl Into<String>, clock: Clock, ids: Ids) -> Self {
+    /// The tables of these names.
+    pub fn new(client: Client, names: TableNames, clock: Clock, ids: Ids) -> Self {
         let usage = Usage::default();
-        Self { client, name: name.into(), clock, ids, audit_rows_are_kept: None, usage }
+        Self { client, names, clock, ids, audit_rows_are_kept: None, usage }
+    }
+
+    /// The name of the table that items of this sort are in.
+    pub(crate) fn name(&self, store: Store) -> &str {
+        match store {
+            Store::Main => &self.names.main,
+            Store::Traffic => &self.names.traffic,
+        }
+    }
+
+    /// The name of the table that this item is in.
+    pub(crate) fn name_of(&self, key: &Key) -> &str {
+        self.name(key.about().store)
     }
 
     /// The same, whose audit rows of organizations are deleted after so many days; with 0 they stay for good.
@@ -78,7 +101,7 @@ impl Table {
         let request = self
             .client
             .get_item()
-            .table_name(&self.name)
+            .table_name(self.name_of(key))
             .set_key(Some(key_attributes(key)))
             .consistent_read(true);
         match timeout(LONGEST_CONNECT, request.send()).await {
@@ -100,7 +123,7 @@ impl Table {
         let answer = self
             .client
             .get_item()
-            .table_name(&self.name)
+            .table_name(self.name_of(key))
             .set_key(Some(key_attributes(key)))
             .consistent_read(consistency == Consistency::Strong)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -113,22 +136,21 @@ impl Table {
 
     /// Several items in one call, whatever their kinds: at most 100.
     pub async fn get_many(&self, keys: &[Key], consistency: Consistency) -> Result<Found, StoreError> {
-        let mut wanted = KeysAndAttributes::builder()
-            .consistent_read(consistency == Consistency::Strong)
-            .set_keys(Some(keys.iter().map(key_attributes).collect()))
-            .build()
-            .map_err(|error| StoreError::Refused {
-                operation: "BatchGetItem",
-                code: "keys".to_owned(),
-                detail: error.to_string(),
-            })?;
+        let mut wanted = HashMap::new();
+        for store in [Store::Main, Store::Traffic] {
+            let inside = keys.iter().filter(|key| key.about().store == store);
+            let inside: Vec<_> = inside.map(key_attributes).collect();
+            if !inside.is_empty() {
+                wanted.insert(self.name(store).to_owned(), asked_for(inside, consistency)?);
+            }
+        }
         let mut found = HashMap::new();
         let mut attempt = 0;
         loop {
             let answer = self
                 .client
                 .batch_get_item()
-                .request_items(&self.name, wanted)
+                .set_request_items(Some(wanted))
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await
@@ -139,7 +161,7 @@ impl Table {
                     found.insert(address, item);
                 }
             }
-            match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
+            match answer.unprocessed_keys.filter(|tables| !tables.is_empty()) {
                 None => return Ok(Found(found)),
                 Some(rest) if retry::pause_at(Pace::Throttled, attempt).await => {
                     wanted = rest;
@@ -156,6 +178,13 @@ impl Table {
             }
         }
     }
+}
+
+fn asked_for(keys: Vec<Attributes>, consistency: Consistency) -> Result<KeysAndAttributes, StoreError> {
+    let strong = consistency == Consistency::Strong;
+    KeysAndAttributes::builder().consistent_read(strong).set_keys(Some(keys)).build().map_err(|error| {
+        StoreError::Refused { operation: "BatchGetItem", code: "keys".to_owned(), detail: error.to_string() }
+    })
 }
 
 fn address(item: &Attributes) -> Option<(String, String)> {

@@ -277,7 +277,7 @@ impl Table {
         let mut items =
             operations.into_iter().map(|operation| self.item(operation)).collect::<Result<Vec<_>, _>>()?;
         if let Some((claim, answer)) = changes.answer {
-            let (key, update) = completion(&self.name, &claim, &answer)?;
+            let (key, update) = completion(self, &claim, &answer)?;
             keys.push(key);
             items.push(TransactWriteItem::builder().update(update).build());
         }
@@ -286,10 +286,10 @@ impl Table {
 
     fn item(&self, operation: Operation) -> Result<TransactWriteItem, StoreError> {
         let (expression, names, values) = expression(operation.condition);
-        let item = TransactWriteItem::builder();
+        let (item, table) = (TransactWriteItem::builder(), self.name_of(&operation.key).to_owned());
         let built = match operation.effect {
             Effect::Put(attributes) => Put::builder()
-                .table_name(&self.name)
+                .table_name(&table)
                 .set_item(Some(attributes))
                 .set_condition_expression(expression)
                 .set_expression_attribute_names(names)
@@ -297,7 +297,7 @@ impl Table {
                 .build()
                 .map(|put| item.put(put)),
             Effect::Delete => Delete::builder()
-                .table_name(&self.name)
+                .table_name(&table)
                 .set_key(Some(key_attributes(&operation.key)))
                 .set_condition_expression(expression)
                 .set_expression_attribute_names(names)
@@ -305,7 +305,7 @@ impl Table {
                 .build()
                 .map(|delete| item.delete(delete)),
             Effect::Check => ConditionCheck::builder()
-                .table_name(&self.name)
+                .table_name(&table)
                 .set_key(Some(key_attributes(&operation.key)))
                 .set_condition_expression(expression)
                 .set_expression_attribute_names(names)
@@ -313,7 +313,7 @@ impl Table {
                 .build()
                 .map(|check| item.condition_check(check)),
             Effect::Edit(edit) => Update::builder()
-                .table_name(&self.name)
+                .table_name(&table)
                 .set_key(Some(key_attributes(&operation.key)))
                 .update_expression(edit.expression)
                 .set_condition_expression(edit.condition)

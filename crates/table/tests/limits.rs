@@ -130,7 +130,7 @@ async fn a_limit_without_its_store_is_an_error_and_no_yes() {
     let database = Database::start().await;
     let table = database.table(&Clock::system());
     table.take(&five_a_minute(), "ada").await.unwrap();
-    database.client.delete_table().table_name(test_support::TABLE_NAME).send().await.unwrap();
+    database.client.delete_table().table_name(test_support::table_names().traffic).send().await.unwrap();
     assert!(table.take(&five_a_minute(), "ada").await.is_err());
     assert!(table.room(&five_a_minute(), "ada").await.is_err());
 }

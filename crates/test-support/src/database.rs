@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use primitives::{Clock, Ids, Timestamp, UserId};
 use table::{
-    Table,
+    Store, Table, TableNames,
     keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
 };
 
@@ -20,6 +20,21 @@ pub type Attributes = std::collections::HashMap<String, aws_sdk_dynamodb::types:
 
 /// The name of the table in every test database.
 pub const TABLE_NAME: &str = "gantry-test";
+
+/// The name of the table without a stream in every test database.
+pub(crate) const TRAFFIC_TABLE_NAME: &str = "gantry-test-traffic";
+
+/// The names of both.
+pub fn table_names() -> TableNames {
+    TableNames { main: TABLE_NAME.to_owned(), traffic: TRAFFIC_TABLE_NAME.to_owned() }
+}
+
+fn name_of(store: Store) -> &'static str {
+    match store {
+        Store::Main => TABLE_NAME,
+        Store::Traffic => TRAFFIC_TABLE_NAME,
+    }
+}
 
 /// An emulated AWS to use instead of the embedded engine: `cargo xtask check cloud` sets it. An access key of
 /// twelve digits is an account of its own there, so the tests see nothing of each other.
@@ -52,7 +67,7 @@ impl Database {
             let somebody: UserId = Ids::unguessable();
             let account = somebody.uuid().as_u128() % 1_000_000_000_000;
             let client = client(&url, &format!("{account:012}"));
-            create_table(&client).await;
+            create_tables(&client).await;
             return Self { url, client, crowded: crowded(), server: None };
         }
         let database = dynoxide::Database::memory().expect("a database in memory");
@@ -60,7 +75,7 @@ impl Database {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let client = client(&url, "test");
-        create_table(&client).await;
+        create_tables(&client).await;
         Self { url, client, crowded: crowded(), server: Some(server) }
     }
 
@@ -73,19 +88,25 @@ impl Database {
     /// The same over an HTTP client of the test's own.
     pub fn table_over(&self, clock: &Clock, http_client: SharedHttpClient) -> Table {
         let config = self.client.config().to_builder().http_client(http_client).build();
-        Table::new(Client::from_conf(config), TABLE_NAME, clock.clone(), Ids::random(clock.clone()))
+        Table::new(Client::from_conf(config), table_names(), clock.clone(), Ids::random(clock.clone()))
     }
 
-    /// Everything in the table, as kind and keys, sorted: what tests compare the outcomes of two runs by.
+    /// Everything in the tables, as kind and keys, sorted: what tests compare the outcomes of two runs by.
+    pub async fn items(&self) -> Vec<Attributes> {
+        let mut items = self.items_in(Store::Main).await;
+        items.extend(self.items_in(Store::Traffic).await);
+        items.sort_by_key(|item| format!("{:?} {:?}", item.get(PK), item.get(SK)));
+        items
+    }
+
+    /// Everything in one of the tables.
     ///
     /// # Panics
     /// When the database does not answer.
     #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
-    pub async fn items(&self) -> Vec<Attributes> {
-        let pages = self.client.scan().table_name(TABLE_NAME).into_paginator().items().send();
-        let mut items: Vec<_> = pages.collect::<Result<Vec<_>, _>>().await.expect("the items");
-        items.sort_by_key(|item| format!("{:?} {:?}", item.get(PK), item.get(SK)));
-        items
+    pub async fn items_in(&self, store: Store) -> Vec<Attributes> {
+        let pages = self.client.scan().table_name(name_of(store)).into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.expect("the items")
     }
 
     /// Takes over everything that another database holds.
@@ -94,9 +115,11 @@ impl Database {
     /// When one of them does not answer.
     #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
     pub async fn copy(&self, other: &Self) {
-        for item in other.items().await {
-            let put = self.client.put_item().table_name(TABLE_NAME).set_item(Some(item));
-            put.send().await.expect("a copied item");
+        for store in [Store::Main, Store::Traffic] {
+            for item in other.items_in(store).await {
+                let put = self.client.put_item().table_name(name_of(store)).set_item(Some(item));
+                put.send().await.expect("a copied item");
+            }
         }
     }
 
@@ -107,7 +130,7 @@ impl Database {
     #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
     pub async fn delete(&self, key: &table::Key) {
         let text = aws_sdk_dynamodb::types::AttributeValue::S;
-        let delete = self.client.delete_item().table_name(TABLE_NAME).key(PK, text(key.pk()));
+        let delete = self.client.delete_item().table_name(name_of(key.about().store)).key(PK, text(key.pk()));
         delete.key(SK, text(key.sk())).send().await.expect("the item deleted");
     }
 
@@ -167,7 +190,7 @@ fn client(url: &str, access_key: &str) -> Client {
 }
 
 #[expect(clippy::expect_used, reason = "a test cannot go on without its table")]
-async fn create_table(client: &Client) {
+async fn create_tables(client: &Client) {
     let attribute = |name: &str| {
         let attribute =
             AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
@@ -200,4 +223,14 @@ async fn create_table(client: &Client) {
         .send()
         .await
         .expect("the table");
+    client
+        .create_table()
+        .table_name(TRAFFIC_TABLE_NAME)
+        .set_attribute_definitions(Some([PK, SK].map(attribute).to_vec()))
+        .key_schema(key(PK, KeyType::Hash))
+        .key_schema(key(SK, KeyType::Range))
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .expect("the table without a stream");
 }

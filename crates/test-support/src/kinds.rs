@@ -32,7 +32,7 @@ table::kinds! {
         store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
     }
     /// What became of a piece of work: a fence.
-    "work" Work(user: UserId;) "SOMEBODY#<user>" "WORK" {
-        store: Main, most_kb: 1, kept: Days(1, "a day"), owner: Person, erased: Partition,
+    "work" Work(user: UserId;) "WORK#<user>" "WORK" {
+        store: Traffic, most_kb: 1, kept: Days(1, "a day"), owner: Person, erased: Partition,
     }
 }

@@ -15,7 +15,7 @@ mod tapped;
 
 pub use conflicts::Conflicts;
 pub use crashes::{Crashes, Moment};
-pub use database::{Attributes, Database, TABLE_NAME, noon};
+pub use database::{Attributes, Database, TABLE_NAME, noon, table_names};
 pub use failing::failing;
 pub use lost_answers::LostAnswers;
 pub use meanwhile::meanwhile;

@@ -14,7 +14,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::{Database, TABLE_NAME};
+use crate::{Database, TABLE_NAME, database::TRAFFIC_TABLE_NAME};
 
 /// One notification that was given to the push service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +98,7 @@ impl Services {
             ("AWS_ENDPOINT_URL", &self.url),
             ("AWS_ENDPOINT_URL_DYNAMODB", &database.url),
             ("TABLE_NAME", TABLE_NAME),
+            ("TRAFFIC_TABLE_NAME", TRAFFIC_TABLE_NAME),
             ("EVENT_BUS_NAME", "gantry"),
             ("PUBLIC_API_URL", "http://localhost:3000"),
             ("APP_URL", "http://localhost:5173"),

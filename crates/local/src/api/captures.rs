@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Body, Problem, Query};
 use crate::engine::Engine;
+use crate::table::Place;
 
 /// What a mail may do on the local page: show itself and open links on a click, and run nothing.
 const MAIL_POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; \
@@ -141,7 +142,7 @@ pub(super) async fn table(Shared(engine): Shared<Arc<Engine>>, Query(query): Que
         .after
         .map(|after| {
             let bytes = BASE64_URL_SAFE_NO_PAD.decode(after).ok()?;
-            serde_json::from_slice::<Value>(&bytes).ok()
+            serde_json::from_slice::<Place>(&bytes).ok()
         })
         .map(|after| {
             after.ok_or_else(|| Problem::bad_request("after is not what an earlier page gave as next"))
@@ -149,6 +150,6 @@ pub(super) async fn table(Shared(engine): Shared<Arc<Engine>>, Query(query): Que
         .transpose()?;
     let partition = query.pk.as_deref().filter(|pk| !pk.is_empty());
     let page = engine.tables.browse(partition, after, PAGE).map_err(|error| Problem::internal(&error))?;
-    let next = page.next.map(|key| BASE64_URL_SAFE_NO_PAD.encode(key.to_string()));
+    let next = page.next.map(|place| BASE64_URL_SAFE_NO_PAD.encode(json!(place).to_string()));
     Ok(Json(json!({ "items": page.items, "next": next })))
 }

@@ -39,7 +39,7 @@ fn the_products_own_template_is_read_whole() {
     assert!(outbox.filters.iter().any(|filter| filter.matches(&record("INSERT", "OUTBOX#evt_1"))));
     assert!(!outbox.filters.iter().any(|filter| filter.matches(&record("INSERT", "ORG#org_1"))));
     assert!(!outbox.filters.iter().any(|filter| filter.matches(&record("REMOVE", "OUTBOX#evt_1"))));
-    assert_eq!(template.tables.len(), 1);
+    assert_eq!(template.tables.len(), 2);
     assert!(template.rules.iter().all(|rule| !rule.targets.is_empty()));
     let mail = &template.functions["queue-mail"];
     assert_eq!(mail.environment["GANTRY_ENVIRONMENT"], "local");

@@ -19,7 +19,7 @@ use push_client::PushClient;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use table::{Cause, Changes, Item, Key, Table};
-use test_support::{Crashes, Database, Publication, Services, TABLE_NAME, noon};
+use test_support::{Crashes, Database, Publication, Services, noon, table_names};
 
 /// What the product tells.
 pub(crate) const TOLD: &[&[events::Told]] = &[orgs::events::TOLD, billing::events::TOLD];
@@ -64,7 +64,7 @@ impl World {
             (Database::start().await, Services::start().await, Crashes::default());
         let clock = Clock::fixed(noon());
         let client = aws_sdk_dynamodb::Client::new(&config(&database.url, &crashes));
-        let table = Table::new(client, TABLE_NAME, clock.clone(), Ids::random(clock.clone()));
+        let table = Table::new(client, table_names(), clock.clone(), Ids::random(clock.clone()));
         let config = config(&services.url, &crashes);
         let push = PushClient::new(aws_sdk_sns::Client::new(&config));
         let queue =
