@@ -86,7 +86,7 @@ async fn a_session_without_an_organization_can_only_create_or_choose_one() {
 async fn roles_hold_now_and_not_when_the_token_was_made() {
     let product = Product::start().await;
     let (token, org_id) = product.owner("ada@example.com", "acme").await;
-    let user_id = product.get("/v1/me", &token).await.text("/user_id");
+    let user_id = product.get("/v1/me", &token).await.text("/id");
     for role in Role::ALL {
         set_role(&product, &org_id, &user_id, Some(&role.to_string())).await;
         for level in AccessLevel::ALL {
@@ -132,16 +132,16 @@ async fn what_belongs_to_another_tenant_is_not_there() {
     let (ada, acme) = product.owner("ada@example.com", "acme").await;
     let (bob, beta) = product.owner("bob@example.com", "beta").await;
     let device = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
-    let device = product.post_as("/v1/devices", &ada, &device).await.text("/id");
+    let device = product.post_as("/v1/me/devices", &ada, &device).await.text("/id");
     let foreign = product
-        .send(product.request(Method::DELETE, &format!("/v1/devices/{device}")).bearer_auth(&bob))
+        .send(product.request(Method::DELETE, &format!("/v1/me/devices/{device}")).bearer_auth(&bob))
         .await;
-    let unknown = call(&product, "DELETE", "/v1/devices/{device_id}", Some(&bob)).await;
-    let malformed = product.send(product.request(Method::DELETE, "/v1/devices/1").bearer_auth(&bob)).await;
+    let unknown = call(&product, "DELETE", "/v1/me/devices/{device_id}", Some(&bob)).await;
+    let malformed = product.send(product.request(Method::DELETE, "/v1/me/devices/1").bearer_auth(&bob)).await;
     assert_eq!((foreign.status, &foreign.body), (StatusCode::NO_CONTENT, &json!("")));
     assert_eq!((unknown.status, &unknown.body), (foreign.status, &foreign.body));
     assert_eq!((malformed.status, malformed.problem()), (StatusCode::NOT_FOUND, "not_found"));
-    assert_eq!(product.get("/v1/devices", &ada).await.body["items"].as_array().unwrap().len(), 1);
+    assert_eq!(product.get("/v1/me/devices", &ada).await.body["items"].as_array().unwrap().len(), 1);
 
     for org in [&acme, "org_01kar8h5g0e0vsx4q1v3f6m2ah"] {
         let answer = product.post_as("/v1/auth/switch-org", &bob, &json!({ "org_id": org })).await;

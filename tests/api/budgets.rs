@@ -90,7 +90,7 @@ async fn every_route_stays_within_its_budget() {
     measured.post("POST /v1/auth/sign-out", "api-auth", &other, &json!({})).await;
     measured.post("POST /v1/orgs", "api-orgs", &token, &json!({ "name": "Beta", "slug": "beta" })).await;
     let device = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
-    let device = measured.post("POST /v1/devices", "api-devices", &token, &device).await.text("/id");
+    let device = measured.post("POST /v1/me/devices", "api-devices", &token, &device).await.text("/id");
 
     for (path, function) in [
         ("/v1/me", "api-auth"),
@@ -99,13 +99,15 @@ async fn every_route_stays_within_its_budget() {
         ("/v1/openapi.json", "api-auth"),
         ("/v1/orgs/current", "api-orgs"),
         ("/v1/orgs/current/members", "api-orgs"),
-        ("/v1/devices", "api-devices"),
+        ("/v1/me/devices", "api-devices"),
         ("/v1/billing/subscription", "api-billing"),
     ] {
         measured.get(path, &format!("GET {path}"), function, &token).await;
     }
-    product.send(product.request(Method::DELETE, &format!("/v1/devices/{device}")).bearer_auth(&token)).await;
-    measured.check("DELETE /v1/devices/{device_id}", "api-devices");
+    product
+        .send(product.request(Method::DELETE, &format!("/v1/me/devices/{device}")).bearer_auth(&token))
+        .await;
+    measured.check("DELETE /v1/me/devices/{device_id}", "api-devices");
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
     measured.check("POST /hooks/stripe", "hook-stripe");
 

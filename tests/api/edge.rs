@@ -45,8 +45,11 @@ fn example(contract: &Value, schema: &Value) -> Value {
             .pointer(reference.trim_start_matches('#'))
             .unwrap_or_else(|| panic!("{reference} leads nowhere"))
     });
-    if !schema["example"].is_null() {
-        return schema["example"].clone();
+    if let Some(example) = schema.get("example").or_else(|| schema["examples"].get(0)) {
+        return example.clone();
+    }
+    if let Some(case) = schema["oneOf"].as_array().and_then(|cases| cases.first()) {
+        return example(contract, case);
     }
     if let Some(words) = schema["enum"].as_array() {
         return words[0].clone();
@@ -353,8 +356,8 @@ async fn every_refusal_is_a_problem_that_our_page_can_read() {
         (401, request(Method::GET, "/v1/me")),
         (401, request(Method::GET, "/v1/me").bearer_auth("x")),
         (404, signed(Method::GET, "/v1/auth/none")),
-        (404, signed(Method::DELETE, "/v1/devices/%ff")),
-        (404, signed(Method::DELETE, "/v1/devices/..%2f")),
+        (404, signed(Method::DELETE, "/v1/me/devices/%ff")),
+        (404, signed(Method::DELETE, "/v1/me/devices/..%2f")),
         (405, signed(Method::DELETE, "/v1/me")),
         (406, signed(Method::GET, "/v1/me").header("accept", "text/html")),
         (

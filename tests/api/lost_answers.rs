@@ -24,7 +24,7 @@ async fn use_it(product: &Product) -> (BTreeMap<String, usize>, Vec<Answer>) {
     };
     let answers = vec![
         post("/v1/orgs", json!({ "name": "Beta", "slug": "beta" })).await,
-        post("/v1/devices", json!({ "platform": "fcm", "token": "ada-phone-token-0001" })).await,
+        post("/v1/me/devices", json!({ "platform": "fcm", "token": "ada-phone-token-0001" })).await,
         product.get("/v1/orgs/current/members", &token).await,
         product.get("/v1/billing/subscription", &token).await,
     ];

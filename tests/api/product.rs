@@ -182,7 +182,7 @@ impl Product {
         (token, code)
     }
 
-    /// A person with a session, in no organization.
+    /// A person with a session, in no organization: its tokens.
     pub(crate) async fn sign_in(&self, email: &str) -> Answer {
         let asked = self.post("/v1/auth/magic-links", &json!({ "email": email })).await;
         assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
@@ -192,7 +192,7 @@ impl Product {
         let body = json!({ "token": token, "browser_token": browser_token });
         let answer = self.post("/v1/auth/magic-links/verify", &body).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer
+        answer.tokens()
     }
 
     /// A person who owns an organization and is in it: the access token and the organization's id.
@@ -204,7 +204,7 @@ impl Product {
         let session = self.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": id })).await;
         assert_eq!(session.status, StatusCode::OK, "{session:?}");
         self.settle().await;
-        (session.text("/access_token"), id)
+        (session.tokens().text("/access_token"), id)
     }
 
     /// Delivers an event of Stripe, signed.

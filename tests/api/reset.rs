@@ -12,7 +12,7 @@ const ADA: &str = "ada@example.com";
 /// Signs in and calls each function behind the API once.
 async fn walk(product: &Product) {
     let (token, org_id) = product.owner(ADA, "acme").await;
-    for path in ["/v1/me", "/v1/orgs/current", "/v1/billing/subscription", "/v1/devices"] {
+    for path in ["/v1/me", "/v1/orgs/current", "/v1/billing/subscription", "/v1/me/devices"] {
         let answer = product.get(path, &token).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
     }

@@ -82,7 +82,7 @@ async fn a_right_code_sent_many_times_at_once_is_one_session_and_no_guess() {
     let body = json!({ "email": ADA, "code": code, "browser_token": asked.text("/browser_token") });
     let answers = join_all((0..20).map(|_| product.verify_from(1, &body))).await;
     assert_eq!(count(&answers, StatusCode::OK), 20, "{answers:?}");
-    let sessions: BTreeSet<_> = answers.iter().map(|answer| answer.text("/session_id")).collect();
+    let sessions: BTreeSet<_> = answers.iter().map(|answer| answer.text("/tokens/session_id")).collect();
     assert_eq!(sessions.len(), 1);
     for answer in &answers {
         let state = answer.headers["ratelimit"].to_str().unwrap();

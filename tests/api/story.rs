@@ -36,10 +36,13 @@ async fn signing_in_with_the_link_and_with_the_code() {
     let elsewhere = product.post("/v1/auth/magic-links/verify", &json!({ "token": token })).await;
     assert_eq!((elsewhere.status, elsewhere.problem()), (StatusCode::CONFLICT, "confirmation_required"));
     let session = product.post("/v1/auth/magic-links/verify", &json!({ "email": ADA, "code": code })).await;
-    assert_eq!((session.status, &session.body["org_id"]), (StatusCode::OK, &json!(null)));
+    assert_eq!(session.status, StatusCode::OK, "{session:?}");
+    let session = session.tokens();
+    assert_eq!(session.body["org_id"], json!(null));
 
     let me = product.get("/v1/me", &session.text("/access_token")).await;
-    assert_eq!((me.text("/email"), me.text("/user_id")), (ADA.to_owned(), session.text("/user_id")));
+    assert_eq!((me.text("/email"), me.text("/id")), (ADA.to_owned(), session.text("/user_id")));
+    assert_eq!((me.text("/session/id"), &me.body["membership"]), (session.text("/session_id"), &json!(null)));
     let next =
         product.post("/v1/auth/refresh", &json!({ "refresh_token": session.text("/refresh_token") })).await;
     assert_eq!(next.status, StatusCode::OK);
@@ -76,11 +79,14 @@ async fn an_organization_is_created_with_owner_trial_and_welcome() {
         (members.text("/items/0/email"), members.text("/items/0/role")),
         (ADA.to_owned(), "owner".to_owned())
     );
-    assert!(members.body.get("next_cursor").is_none());
+    assert_eq!(members.body["next_cursor"], json!(null));
     let billing = product.get("/v1/billing/subscription", &token).await;
     assert_eq!(billing.status, StatusCode::OK, "{billing:?}");
     let me = product.get("/v1/me", &token).await;
-    assert_eq!(me.text("/organizations/0/org_id"), org_id);
+    assert_eq!((me.text("/organizations/0/org_id"), me.text("/session/org_id")), (org_id.clone(), org_id));
+    assert_eq!(me.body["membership"]["id"], me.body["organizations"][0]["id"]);
+    assert_eq!(me.body["membership"]["permissions"], json!(["org:read", "members:read", "billing:read"]));
+    assert_eq!(me.body["membership"]["access"], billing.body["access"], "the gate says what billing says");
 
     let events = product.events().await;
     for event in ["organization.created", "member.added", "trial.started"] {
@@ -113,7 +119,7 @@ async fn a_trial_runs_out_with_notices_mails_and_pushes() {
     let product = Product::start().await;
     let (token, _) = product.owner(ADA, "acme").await;
     let device = json!({ "platform": "apns", "token": "a1b2c3d4e5f60718a1b2c3d4e5f60718a1b2c3d4e5f60718a1b2c3d4e5f60718" });
-    let registered = product.post_as("/v1/devices", &token, &device).await;
+    let registered = product.post_as("/v1/me/devices", &token, &device).await;
     assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
     product.advance(SignedDuration::from_hours(15 * 24)).await;
 
@@ -134,7 +140,7 @@ async fn a_phone_whose_person_signed_out_is_told_nothing_more() {
     let stayed = product.sign_in(ADA).await.text("/access_token");
     for (token, push_token) in [(&left, "the-phone-that-was-sold"), (&stayed, "the-phone-at-hand")] {
         let device = json!({ "platform": "fcm", "token": push_token });
-        assert_eq!(product.post_as("/v1/devices", token, &device).await.status, StatusCode::CREATED);
+        assert_eq!(product.post_as("/v1/me/devices", token, &device).await.status, StatusCode::CREATED);
     }
     let out = product.post_as("/v1/auth/sign-out", &left, &json!({})).await;
     assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
@@ -143,7 +149,7 @@ async fn a_phone_whose_person_signed_out_is_told_nothing_more() {
     let pushes = product.local("/pushes").await;
     let told: Vec<_> = pushes["items"].as_array().unwrap().iter().map(|push| &push["token"]).collect();
     assert_eq!(told, ["the-phone-at-hand"], "{pushes}");
-    let devices = product.get("/v1/devices", &stayed).await;
+    let devices = product.get("/v1/me/devices", &stayed).await;
     assert_eq!(devices.body["items"].as_array().unwrap().len(), 1);
     assert!(product.events().await.contains(&"device.removed".to_owned()));
 }

@@ -66,12 +66,12 @@ async fn what_belongs_to_another_tenant_is_answered_like_what_does_not_exist() {
     let (bob, _) = product.owner("bob@other-tenant.example", "other-tenant").await;
     let device = product.device(&ada, &"d".repeat(64)).await;
     let delete = async |id: &str| {
-        product.send(product.request(Method::DELETE, &format!("/v1/devices/{id}")).bearer_auth(&bob)).await
+        product.send(product.request(Method::DELETE, &format!("/v1/me/devices/{id}")).bearer_auth(&bob)).await
     };
     let (foreign, unknown) = (delete(&device).await, delete("dev_01kar8h5g0e0vsx4q1v3f6m2ah").await);
     assert_eq!(foreign.status, StatusCode::NO_CONTENT, "{foreign:?}");
     assert_eq!((foreign.status, &foreign.body), (unknown.status, &unknown.body));
     let switched = product.post_as("/v1/auth/switch-org", &bob, &json!({ "org_id": acme })).await;
     assert_eq!((switched.status, switched.problem()), (StatusCode::NOT_FOUND, "not_found"));
-    assert_eq!(product.get("/v1/devices", &ada).await.body["items"].as_array().unwrap().len(), 1);
+    assert_eq!(product.get("/v1/me/devices", &ada).await.body["items"].as_array().unwrap().len(), 1);
 }

@@ -223,18 +223,18 @@ impl Product {
         let id = org.text("/id");
         let session = self.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": id })).await;
         assert_eq!(session.status, StatusCode::OK, "{session:?}");
-        (session.text("/access_token"), id)
+        (session.tokens().text("/access_token"), id)
     }
 
     /// Registers a phone.
     pub(crate) async fn device(&self, access_token: &str, push_token: &str) -> String {
         let device = json!({ "platform": "apns", "token": push_token });
-        let registered = self.post_as("/v1/devices", access_token, &device).await;
+        let registered = self.post_as("/v1/me/devices", access_token, &device).await;
         assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
         registered.text("/id")
     }
 
-    /// A person with a session, in no organization.
+    /// A person with a session, in no organization: its tokens.
     pub(crate) async fn sign_in(&self, email: &str) -> Answer {
         let before = self.mails(email).await.len();
         let asked = self.post("/v1/auth/magic-links", &json!({ "email": email })).await;
@@ -249,6 +249,6 @@ impl Product {
         let code = text.split_whitespace().find(digits).unwrap();
         let answer = self.post("/v1/auth/magic-links/verify", &json!({ "email": email, "code": code })).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer
+        answer.tokens()
     }
 }

@@ -239,9 +239,9 @@ fn api_devices() {
     });
     every_request_is_answered("api-devices", &["fcm", "apns", "740f", "de-", "Latn"], |_| {
         vec![
-            request("POST", "/v1/devices", device),
-            request("GET", "/v1/devices", Value::Null),
-            request("DELETE", "/v1/devices/dev_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
+            request("POST", "/v1/me/devices", device),
+            request("GET", "/v1/me/devices", Value::Null),
+            request("DELETE", "/v1/me/devices/dev_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
         ]
     });
 }

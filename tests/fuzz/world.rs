@@ -67,7 +67,7 @@ impl World {
         let link_token =
             mail.unwrap().split("token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let proof = json!({ "token": link_token, "browser_token": asked.text("/browser_token") });
-        let session = post("/v1/auth/magic-links/verify", "", proof);
+        let session = post("/v1/auth/magic-links/verify", "", proof).tokens();
         let slug = email.split('@').next().unwrap();
         let org = post(
             "/v1/orgs",
@@ -75,7 +75,8 @@ impl World {
             json!({ "name": slug, "slug": format!("{slug}-org") }),
         );
         let session =
-            post("/v1/auth/switch-org", &session.text("/access_token"), json!({ "org_id": org.text("/id") }));
+            post("/v1/auth/switch-org", &session.text("/access_token"), json!({ "org_id": org.text("/id") }))
+                .tokens();
         Person {
             link_token,
             access_token: session.text("/access_token"),

@@ -54,6 +54,17 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
+    /// The same with the tokens that signing in or switching led to as its body.
+    ///
+    /// # Panics
+    /// Where it led to none.
+    #[must_use]
+    pub fn tokens(mut self) -> Self {
+        assert_eq!(self.body["status"], "complete", "{self:?}");
+        self.body = self.body["tokens"].take();
+        self
+    }
+
     /// The text at this JSON pointer.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use primitives::Timestamp;
+use primitives::{Time, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How much of the product an organization may use. There is no order: `export_only` allows what `suspended`
@@ -82,6 +82,24 @@ impl Open for Full {
     }
 }
 
+/// What an organization may use, as the API shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Access {
+    /// How much. Treat a word that you do not know as no access.
+    level: AccessLevel,
+    /// When that ends if nothing else happens; null if never.
+    until: Option<Time>,
+    /// Whether anything may be changed, beside what is about paying and leaving.
+    can_write: bool,
+}
+
+impl Access {
+    /// This level until this time.
+    pub fn new(level: AccessLevel, until: Option<Timestamp>) -> Self {
+        Self { level, until: until.map(Time::from), can_write: Full::at(level) }
+    }
+}
+
 /// How much an organization may use from some moment on, if nothing else happens: so that whoever asks later
 /// needs to know nothing but the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +123,11 @@ impl AccessSchedule {
     /// The level at a time.
     pub fn at(&self, now: Timestamp) -> AccessLevel {
         self.then.iter().rev().find(|step| step.from <= now).map_or(self.level, |step| step.level)
+    }
+
+    /// When the level at this time ends.
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.then.iter().map(|step| step.from).find(|from| *from > now)
     }
 }
 
@@ -131,6 +154,8 @@ mod tests {
         );
         let levels = [0, 9, 10, 19, 20, 1_000].map(|second| schedule.at(at(second)).to_string());
         assert_eq!(levels, ["full", "full", "read_only", "read_only", "suspended", "suspended"]);
+        let until = [0, 9, 10, 19, 20].map(|second| schedule.until(at(second)).map(Timestamp::as_second));
+        assert_eq!(until, [Some(10), Some(10), Some(20), Some(20), None]);
         assert_eq!(AccessSchedule::new(AccessLevel::Full, []).at(at(0)), AccessLevel::Full);
     }
 }

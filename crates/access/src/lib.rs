@@ -5,12 +5,12 @@
 mod level;
 mod permission;
 
-pub use level::{AccessLevel, AccessSchedule, Always, Full, Open, Reading};
+pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
-use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, UserId};
+use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, Timestamp, UserId};
 
 /// The codes of this crate's errors.
 pub const FAULTS: &[&[FaultCode]] = &[AccessError::CODES];
@@ -26,6 +26,8 @@ pub struct Principal {
     pub session_id: SessionId,
     /// The person's sessions that have not ended.
     pub live_sessions: Arc<BTreeSet<SessionId>>,
+    /// When the person signed in.
+    pub signed_in_at: Timestamp,
     /// The person's place in the session's organization, where it is in one.
     pub actor: Option<Actor>,
 }
@@ -34,6 +36,14 @@ impl Principal {
     /// The person as a member of the session's organization.
     pub fn in_org(&self) -> Result<Actor, AccessError> {
         self.actor.ok_or(AccessError::NoOrganization)
+    }
+
+    /// Whose the names are that a caller gives to requests: the person's, in this organization or in none.
+    pub fn scope(&self) -> String {
+        match self.actor {
+            Some(actor) => format!("{}@{}", self.user_id, actor.org_id),
+            None => self.user_id.to_string(),
+        }
     }
 }
 
@@ -52,6 +62,8 @@ pub struct Actor {
     pub role: Role,
     /// How much the organization may use now.
     pub level: AccessLevel,
+    /// When that ends if nothing else happens.
+    pub level_until: Option<Timestamp>,
 }
 
 impl Actor {
@@ -159,6 +171,7 @@ mod tests {
             session_id: ids.next(),
             role,
             level,
+            level_until: None,
         }
     }
 

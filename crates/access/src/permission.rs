@@ -78,8 +78,6 @@ permissions! {
     ReadMembers: "members:read", "read the members", Owner | Admin | Member | Viewer;
     /// See the state of the subscription.
     ReadBilling: "billing:read", "read the subscription", Owner | Admin;
-    /// Register and remove the caller's own devices.
-    ManageOwnDevices: "own_devices:write", "manage devices", Owner | Admin | Member | Viewer;
 }
 
 /// A permission as a type.
@@ -115,12 +113,6 @@ mod tests {
             (Permission::ReadOrganization, "org:read", "read the organization", "owner admin member viewer"),
             (Permission::ReadMembers, "members:read", "read the members", "owner admin member viewer"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
-            (
-                Permission::ManageOwnDevices,
-                "own_devices:write",
-                "manage devices",
-                "owner admin member viewer",
-            ),
         ];
         assert_eq!(Permission::ALL, table.map(|(permission, ..)| permission));
         for (permission, name, words, roles) in table {

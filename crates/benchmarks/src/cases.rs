@@ -35,7 +35,7 @@ pub(crate) enum Work {
 pub(crate) const CASES: &[Case] = &[
     read("api-auth", "/v1/me", None),
     read("api-billing", "/v1/billing/subscription", Some("bare-http")),
-    read("api-devices", "/v1/devices", None),
+    read("api-devices", "/v1/me/devices", None),
     read("api-orgs", "/v1/orgs/current/members", Some("bare-http")),
     sample("cron-trial-expiry", "cron-trial-expiry/hourly.json", Expected::Anything),
     sample("hook-stripe", "hook-stripe/unsigned.json", Expected::Status(400)),

@@ -179,12 +179,12 @@ async fn sign_up(cloud: &Cloud) -> Result<String> {
     let link = mail.split("token=").nth(1).and_then(|rest| rest.split_whitespace().next());
     let proof = json!({ "token": link, "browser_token": asked["browser_token"] });
     let session = call(cloud, "api-auth", "/v1/auth/magic-links/verify", None, &proof).await?;
-    let token = session["access_token"].as_str();
+    let token = session["tokens"]["access_token"].as_str();
     let org = call(cloud, "api-orgs", "/v1/orgs", token, &json!({ "name": "Acme", "slug": "acme" })).await?;
     let place = json!({ "org_id": org["id"] });
     let session = call(cloud, "api-auth", "/v1/auth/switch-org", token, &place).await?;
     ensure!(cloud.drain().await, "the local cloud does not come to rest");
-    Ok(session["access_token"].as_str().context("no access token")?.to_owned())
+    Ok(session["tokens"]["access_token"].as_str().context("no access token")?.to_owned())
 }
 
 async fn call(cloud: &Cloud, function: &str, path: &str, token: Option<&str>, body: &Value) -> Result<Value> {

@@ -2,13 +2,18 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
-use garde::Validate;
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use primitives::json::{Strict, refuse_duplicates};
+use primitives::{
+    FieldCode,
+    json::{Strict, refuse_duplicates},
+};
 use serde::de::DeserializeOwned;
 
+use utoipa::ToSchema;
+
 use crate::{
+    fields::{faults, pointer},
     problem::{FieldError, Problem, not_found},
     refusal::Refusal,
 };
@@ -19,7 +24,7 @@ pub const BODY_LIMIT: usize = 256 * 1024;
 /// The header that names a request, so that it can be sent twice.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// A JSON body, checked against its type's rules, and what makes the request repeatable.
+/// A JSON body, which is what its type says, and what makes the request repeatable.
 #[derive(Debug)]
 pub struct Command<T> {
     /// The body.
@@ -31,7 +36,7 @@ pub struct Command<T> {
 impl<S, T> FromRequest<S> for Command<T>
 where
     S: Send + Sync,
-    T: DeserializeOwned + Validate<Context = ()>,
+    T: DeserializeOwned + ToSchema,
 {
     type Rejection = Problem;
 
@@ -42,7 +47,6 @@ where
         let mut whole = format!("{} {target}\n", request.method()).into_bytes();
         let bytes = RawBody::<BODY_LIMIT>::from_request(request, state).await?.0;
         let input: T = parse(&bytes)?;
-        validate(&input, "/")?;
         whole.extend_from_slice(&bytes);
         Ok(Self { input, key, request: whole })
     }
@@ -67,47 +71,18 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
     }
 }
 
-/// Query parameters, read as their type. Those that the route's description does not name were refused
-/// before.
+/// The parameter of the path. One that cannot be read as its type names nothing.
 #[derive(Debug)]
-pub struct Parameters<T>(pub T);
+pub struct PathParameter<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = serde_urlencoded::Deserializer::new(form_pairs(query));
-        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            let pointer = format!("?{}", error.path());
-            Problem::invalid(vec![FieldError::new(&pointer, &error.inner().to_string())])
-        })
-    }
-}
-
-/// One parameter of the path. One that is no text names nothing.
-#[derive(Debug)]
-pub struct PathParameter(pub String);
-
-impl<S: Send + Sync> FromRequestParts<S> for PathParameter {
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathParameter<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = axum::extract::Path::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(parameter)| Self(parameter)).map_err(|_| not_found())
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        let read = path.ok().and_then(|text| text.parse().ok());
+        read.map(Self).ok_or_else(not_found)
     }
-}
-
-fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
-    form_urlencoded::parse(query.as_bytes())
-}
-
-/// A garde rule: the text parses as `T`, whose error says what is wrong.
-///
-/// # Errors
-/// When it does not.
-pub fn parses<T: FromStr<Err: std::fmt::Display>>(text: &str, (): &()) -> garde::Result {
-    text.parse::<T>().map(drop).map_err(garde::Error::new)
 }
 
 fn require_json(request: &Request) -> Result<(), Problem> {
@@ -136,18 +111,33 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(Strict(&mut json))
-        .map_err(|error| unreadable(&pointer(error.path()), error.inner()))?;
+    let read = serde_path_to_error::deserialize(Strict(&mut json));
+    let value = read.map_err(|error| unreadable::<T>(bytes, &pointer(error.path()), error.inner()))?;
     json.end().map_err(|error| malformed(&error))?;
-    refuse_duplicates(bytes).map_err(|error| unreadable("", &error))?;
+    refuse_duplicates(bytes).map_err(|error| duplicates(&error))?;
     Ok(value)
 }
 
-fn unreadable(pointer: &str, error: &serde_json::Error) -> Problem {
+fn unreadable<T: DeserializeOwned + ToSchema>(
+    bytes: &[u8],
+    pointer: &str,
+    error: &serde_json::Error,
+) -> Problem {
+    if !error.is_data() {
+        return malformed(error);
+    }
+    match faults::<T>(bytes) {
+        none if none.is_empty() => Problem::invalid(vec![FieldError::of(pointer, &without_position(error))]),
+        errors => Problem::invalid(errors),
+    }
+}
+
+fn duplicates(error: &serde_json::Error) -> Problem {
     if error.is_data() {
-        Problem::invalid(vec![FieldError::new(pointer, &without_position(error))])
+        let detail = without_position(error);
+        Problem::invalid(vec![FieldError::new("", FieldCode::DuplicateField, &detail)])
     } else {
         malformed(error)
     }
@@ -160,26 +150,4 @@ fn malformed(error: &serde_json::Error) -> Problem {
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { variant } => format!("/{variant}"),
-            Segment::Unknown => String::new(),
-        })
-        .collect()
-}
-
-fn validate<T: Validate<Context = ()>>(input: &T, prefix: &str) -> Result<(), Problem> {
-    input.validate().map_err(|report| {
-        let errors = report.iter().map(|(path, error)| {
-            let pointer = format!("{prefix}{}", path.to_string().replace('.', "/").replace(['[', ']'], ""));
-            FieldError::new(&pointer, error.message())
-        });
-        Problem::invalid(errors.collect())
-    })
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use primitives::SignedDuration;
 use serde::Serialize;
 
-use crate::middleware::accepted;
+use crate::{middleware::accepted, preconditions::is_known};
 
 /// A public document that whoever has read it need not read again: it has an `ETag`, and a time to live.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl Cached {
             .or(self.media_types.first())
             .copied()
             .unwrap_or("application/json");
-        let mut response = if self.is_known(request) {
+        let mut response = if is_known(request, &self.etag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             ([(header::CONTENT_TYPE, media_type)], self.text.clone()).into_response()
@@ -63,13 +63,6 @@ impl Cached {
             }
         }
         response
-    }
-
-    /// RFC 9110, section 13.1.2: a weak comparison.
-    fn is_known(&self, request: &HeaderMap) -> bool {
-        let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
-        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
     }
 }
 

@@ -1,12 +1,14 @@
 use std::collections::{BTreeSet, HashMap};
 
-use http::Method;
+use http::{Method, header};
 use utoipa::openapi::{
     OpenApi, RefOr,
     path::{Operation, Parameter, ParameterIn},
 };
 
-use crate::problem::FieldError;
+use primitives::FieldCode;
+
+use crate::{fields::MOST_ERRORS, problem::FieldError};
 
 /// What the description of the routes says that the edge holds them to, so that the two cannot differ.
 #[derive(Debug, Default)]
@@ -16,6 +18,7 @@ pub(crate) struct Described(HashMap<(String, Method), Route>);
 #[derive(Debug)]
 pub(crate) struct Route {
     query: BTreeSet<String>,
+    takes_if_match: bool,
     media_types: BTreeSet<String>,
 }
 
@@ -48,18 +51,20 @@ impl Described {
 
 impl Route {
     fn read(operation: &Operation) -> Self {
-        let query = |parameter: &RefOr<Parameter>| match parameter {
-            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => {
-                Some(parameter.name.clone())
-            }
+        let named = |parameter: &RefOr<Parameter>, place: &ParameterIn| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == *place => Some(parameter.name.clone()),
             _ => None,
         };
+        let parameters = || operation.parameters.iter().flatten();
         let responses = operation.responses.responses.values().filter_map(|response| match response {
             RefOr::T(response) => Some(response.content.keys().cloned()),
             RefOr::Ref(_) => None,
         });
         Self {
-            query: operation.parameters.iter().flatten().filter_map(query).collect(),
+            query: parameters().filter_map(|one| named(one, &ParameterIn::Query)).collect(),
+            takes_if_match: parameters()
+                .filter_map(|one| named(one, &ParameterIn::Header))
+                .any(|name| name.eq_ignore_ascii_case(header::IF_MATCH.as_str())),
             media_types: responses.flatten().collect(),
         }
     }
@@ -68,9 +73,20 @@ impl Route {
     pub(crate) fn unknown_parameters(&self, query: &str) -> Vec<FieldError> {
         let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned());
         let unknown: BTreeSet<String> = names.filter(|name| !self.query.contains(name)).collect();
-        let error =
-            |name: &String| FieldError::new(&format!("?{name}"), "this route takes no such parameter");
-        unknown.iter().take(10).map(error).collect()
+        let error = |name: &String| {
+            FieldError::new(
+                &format!("?{name}"),
+                FieldCode::UnknownField,
+                "this route takes no such parameter",
+            )
+        };
+        unknown.iter().take(MOST_ERRORS).map(error).collect()
+    }
+
+    /// Whether the state is looked at that a client expects. A route that passed over it would change what
+    /// the client has not seen.
+    pub(crate) fn takes_if_match(&self) -> bool {
+        self.takes_if_match
     }
 
     /// Whether an answer in this type may come.

@@ -1,49 +1,21 @@
+use access::Principal;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
-use table::{Begun, IdempotencyKey, Keep, StoredAnswer, Table};
+use http::{HeaderName, HeaderValue};
+use table::{Begun, IdempotencyKey, Keep, Table};
 
-use crate::{body::Command, problem::Problem, refusal::Refusal};
+use crate::{answer::Answer, body::Command, problem::Problem, refusal::Refusal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// A successful answer with a JSON body.
-#[derive(Clone, Debug)]
-pub struct Answer(StoredAnswer);
-
-impl Answer {
-    /// Writes the body down.
-    ///
-    /// # Panics
-    /// When the body cannot be written as JSON, which no shape of the API allows.
-    #[expect(clippy::expect_used, reason = "answers are plain data with string keys")]
-    pub fn new<T: Serialize>(status: StatusCode, body: &T) -> Self {
-        let body = serde_json::to_string(body).expect("answers are JSON");
-        Self(StoredAnswer { status: status.as_u16(), body })
-    }
-
-    /// 200 with this body.
-    pub fn ok<T: Serialize>(body: &T) -> Self {
-        Self::new(StatusCode::OK, body)
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, "application/json")], self.0.body).into_response()
-    }
-}
-
 impl<T> Command<T> {
-    /// Carries the command out once for each `Idempotency-Key` of this scope (tenant or person). `answer`
-    /// makes the answer from what `work` gives, for the caller and for the record, which `work` hands to
+    /// Carries the command out once for each `Idempotency-Key` of the caller's: the person's, in this
+    /// organization or in none. `answer` makes the answer from what `work` gives, for the caller and for the record, which `work` hands to
     /// [`Table::decide_once`]: it is stored in the transaction of the effect. Without the header there is no
     /// record.
     pub async fn once<O, F>(
         self,
         table: &Table,
-        scope: &impl ToString,
+        caller: &Principal,
         answer: fn(&O) -> Answer,
         work: impl FnOnce(T, Keep<'static, O>) -> F,
     ) -> Result<Response, Problem>
@@ -54,10 +26,10 @@ impl<T> Command<T> {
         let Some(key) = self.key else {
             return Ok(answer(&work(self.input, Keep::nothing()).await?).into_response());
         };
-        let key = IdempotencyKey::new(scope, &key, &self.request);
+        let key = IdempotencyKey::new(&caller.scope(), &key, &self.request);
         match table.begin(&key).await? {
             Begun::New(claim) => {
-                let keep = Keep::answer(claim.clone(), move |output| answer(output).0);
+                let keep = Keep::answer(claim.clone(), move |output| answer(output).stored());
                 let outcome = work(self.input, keep).await;
                 if outcome.is_err()
                     && let Err(error) = table.release(&claim).await
@@ -69,7 +41,7 @@ impl<T> Command<T> {
                 Ok(answer(&outcome?).into_response())
             }
             Begun::Replay(stored) => {
-                let mut response = Answer(stored).into_response();
+                let mut response = Answer::from(stored).into_response();
                 response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
                 Ok(response)
             }

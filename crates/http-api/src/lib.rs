@@ -3,29 +3,35 @@
 //! Owns problem documents, extractors, limits, idempotency keys, headers and the `OpenAPI` conventions. It
 //! must not know Lambda, nor any domain: who a token stands for is asked through [`Authenticate`].
 
+mod answer;
 mod body;
 mod cached;
 mod caller;
 mod described;
 mod edge;
+mod fields;
 mod idempotency;
 mod limits;
 mod middleware;
 mod needs;
 mod openapi;
+mod paged;
+mod preconditions;
 mod problem;
 mod refusal;
 
-pub use body::{BODY_LIMIT, Command, Parameters, PathParameter, RawBody, parses};
+pub use answer::Answer;
+pub use body::{BODY_LIMIT, Command, PathParameter, RawBody};
 pub use cached::Cached;
 pub use caller::{Caller, Client, Malformed, Member, Peer};
 pub use edge::{Authenticate, Edge, EdgeSettings};
-pub use idempotency::Answer;
 pub use limits::Limiter;
 pub use middleware::SECURITY_HEADERS;
 pub use needs::{NEEDS, Needs, needing};
 pub use openapi::Problems;
-pub use problem::{FieldError, Problem, ProblemDocument, answer, not_found};
+pub use paged::Paged;
+pub use preconditions::IfMatch;
+pub use problem::{FieldError, Problem, ProblemDocument, answer, not_found, title};
 
 pub use axum::{
     self,

@@ -1,11 +1,12 @@
 use std::{any::Any, net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use tracing::Instrument;
 
 use crate::{
@@ -54,6 +55,27 @@ pub(crate) async fn around(
     response
 }
 
+/// Says by itself which methods a path has to whoever asks for nothing else: an `OPTIONS` that no browser sent
+/// before another request. The layer of CORS takes every `OPTIONS` for one of theirs, so it is given another
+/// name.
+pub(crate) async fn asked_for_methods(mut request: Request, next: Next) -> Response {
+    let of_browser = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() != Method::OPTIONS || of_browser {
+        return next.run(request).await;
+    }
+    *request.method_mut() = Method::from_bytes(b"OPTIONS-ALONE").unwrap_or(Method::OPTIONS);
+    let mut response = next.run(request).await;
+    let Some(allow) = response.headers_mut().remove(header::ALLOW) else { return response };
+    let methods = format!("{},OPTIONS", allow.to_str().unwrap_or_default());
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::ALLOW, HeaderValue::from_str(&methods).unwrap_or(allow));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.body_mut() = Body::empty();
+    response
+}
+
 /// What every answer says to browsers, those to a preflight and those without a handler too.
 pub(crate) async fn secured(mut response: Response) -> Response {
     for (name, value) in SECURITY_HEADERS {
@@ -73,8 +95,13 @@ fn refusal(request: &Request, route: Option<&Route>) -> Option<Problem> {
     if !accepts(request.headers(), route) {
         return Some(Refusal::NotAcceptable.into());
     }
-    let unknown = route?.unknown_parameters(request.uri().query().unwrap_or_default());
-    (!unknown.is_empty()).then(|| Problem::invalid(unknown))
+    let (route, changes) = (route?, !matches!(*request.method(), Method::GET | Method::HEAD));
+    let unknown = route.unknown_parameters(request.uri().query().unwrap_or_default());
+    if !unknown.is_empty() {
+        return Some(Problem::invalid(unknown));
+    }
+    let expects = changes && request.headers().contains_key(header::IF_MATCH);
+    (expects && !route.takes_if_match()).then(|| Refusal::NothingTagged.into())
 }
 
 fn malformed(detail: &str) -> Problem {

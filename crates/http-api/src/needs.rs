@@ -7,7 +7,7 @@ use axum::{extract::State, handler::Handler, http::HeaderMap};
 use serde_json::{Value, json};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::{Caller, Client, Command, Limiter, Member, Parameters, PathParameter, Problem, RawBody};
+use crate::{Caller, Client, Command, IfMatch, Limiter, Member, Paged, PathParameter, Problem, RawBody};
 
 /// The extension of an operation that says what it needs.
 pub const NEEDS: &str = "x-gantry-needs";
@@ -24,10 +24,11 @@ impl<S> Needs for State<S> {}
 impl Needs for HeaderMap {}
 impl Needs for Client {}
 impl Needs for Limiter {}
-impl Needs for PathParameter {}
+impl<T> Needs for PathParameter<T> {}
 impl<const LIMIT: usize> Needs for RawBody<LIMIT> {}
 impl<T> Needs for Command<T> {}
-impl<T> Needs for Parameters<T> {}
+impl Needs for IfMatch {}
+impl Needs for Paged {}
 
 impl Needs for Caller {
     fn needs() -> Option<Value> {

@@ -3,11 +3,11 @@ use std::{error::Error, fmt};
 use access::AccessLevel;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use primitives::{Fault, FaultKind};
+use primitives::{Fault, FaultKind, FieldCode, Invalid};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::refusal::Refusal;
+use crate::{preconditions::etag, refusal::Refusal};
 
 /// What `type` begins with; the code follows. A name, not an address: `docs/errors.md` explains the codes.
 const TYPE: &str = "urn:gantry:problem:";
@@ -23,8 +23,8 @@ pub struct ProblemDocument {
     /// Names the kind of problem: `urn:gantry:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
-    /// The kind of problem in a few words.
-    title: &'static str,
+    /// The kind of problem in a few words: its own, not HTTP's.
+    title: String,
     /// The HTTP status.
     #[schema(value_type = u16)]
     #[serde(serialize_with = "status_number")]
@@ -49,6 +49,9 @@ pub struct ProblemDocument {
     /// Whether it is about an access token that was sent.
     #[serde(skip)]
     about_token: bool,
+    /// The version at which the resource stands.
+    #[serde(skip)]
+    current: Option<u64>,
     #[serde(skip)]
     cause: Option<String>,
 }
@@ -58,16 +61,24 @@ pub struct ProblemDocument {
 pub struct FieldError {
     /// The part, as a JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
     pub pointer: String,
-    /// What is wrong with it.
+    /// What is wrong with it, for machines; never renamed.
+    pub code: &'static str,
+    /// What is wrong with it, for people.
     pub detail: String,
 }
 
 impl FieldError {
-    /// Both are cut to what people read: a request may be wrong at any length.
-    pub(crate) fn new(pointer: &str, detail: &str) -> Self {
+    /// Pointer and detail are cut to what people read: a request may be wrong at any length.
+    pub fn new(pointer: &str, code: FieldCode, detail: &str) -> Self {
         const LONGEST: usize = 300;
         let cut = |text: &str| text.chars().take(LONGEST).collect();
-        Self { pointer: cut(pointer), detail: cut(detail) }
+        Self { pointer: cut(pointer), code: code.as_str(), detail: cut(detail) }
+    }
+
+    /// What serde says of it.
+    pub(crate) fn of(pointer: &str, text: &str) -> Self {
+        let (code, detail) = FieldCode::of(text);
+        Self::new(pointer, code, detail)
     }
 }
 
@@ -80,7 +91,7 @@ impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(ProblemDocument {
             kind: format!("{TYPE}{code}"),
-            title: status.canonical_reason().unwrap_or("Error"),
+            title: title(code),
             status,
             detail: detail.into(),
             instance: None,
@@ -90,6 +101,7 @@ impl Problem {
             access: None,
             retry_after: None,
             about_token: false,
+            current: None,
             cause: None,
         }))
     }
@@ -99,6 +111,18 @@ impl Problem {
         let mut problem = Self::from(Refusal::Rules);
         problem.0.errors = errors;
         problem
+    }
+
+    /// One part of the request breaks a rule that its type does not know.
+    pub fn field(pointer: &str, error: &impl Invalid) -> Self {
+        Self::invalid(vec![FieldError::new(pointer, error.field_code(), &error.to_string())])
+    }
+
+    /// The same with the version at which the resource stands, as its `ETag`.
+    #[must_use]
+    pub fn standing_at(mut self, version: u64) -> Self {
+        self.0.current = Some(version);
+        self
     }
 
     /// What is lacking, and how much the organization may use where that is what refuses.
@@ -141,6 +165,13 @@ impl Problem {
     pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
     }
+}
+
+/// The name of a kind of problem: its code as people write it.
+pub fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
 /// The answer to a route, or an id, that is not there: the same for what never was and for what belongs to
@@ -210,6 +241,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(etag) = self.0.current.and_then(|version| etag(version).parse().ok()) {
+            headers.insert(header::ETAG, etag);
         }
         if self.0.status == StatusCode::UNAUTHORIZED {
             let challenge = if self.0.about_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };

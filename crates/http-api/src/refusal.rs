@@ -45,6 +45,12 @@ pub(crate) enum Refusal {
     #[error("{0}")]
     #[fault(Invalid, "invalid_request")]
     Rule(String),
+    #[error("send `If-Match` as one or more ETags, in their quotation marks")]
+    #[fault(Invalid, "malformed_request", status = 400)]
+    IfMatch,
+    #[error("nothing that this route changes has an ETag; leave `If-Match` out")]
+    #[fault(Conflict, "version_mismatch", status = 412)]
+    NothingTagged,
     #[error("send one Idempotency-Key, of 1 to 255 visible ASCII characters without blanks")]
     #[fault(Invalid, "invalid_idempotency_key", status = 400)]
     IdempotencyKey,

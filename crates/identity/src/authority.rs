@@ -139,7 +139,14 @@ impl Authority {
             return Err(AuthenticationError::SessionEnded);
         }
         let User { user_id, email, .. } = user;
-        let mut principal = Principal { user_id, email, session_id: claims.sid, live_sessions, actor: None };
+        let mut principal = Principal {
+            user_id,
+            email,
+            session_id: claims.sid,
+            live_sessions,
+            signed_in_at: claims.signed_in_at(),
+            actor: None,
+        };
         if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {
             let facts = (found.take::<MembershipFacts>(&membership)?, found.take::<Gate>(&gate)?);
             if let (Some(membership), Some(gate)) = facts {
@@ -150,7 +157,7 @@ impl Authority {
                 let is_there = gate.org_id == Some(tenant.org_id()) && gate.deleted_at.is_none();
                 if membership.member_id == member_id && is_there {
                     // how much an organization may use that nobody said it of, is nothing
-                    let level = gate.access.map_or(AccessLevel::Suspended, |access| access.at(now));
+                    let level = gate.access.as_ref().map_or(AccessLevel::Suspended, |access| access.at(now));
                     principal.actor = Some(Actor {
                         org_id: tenant.org_id(),
                         member_id,
@@ -158,6 +165,7 @@ impl Authority {
                         session_id: claims.sid,
                         role: membership.role,
                         level,
+                        level_until: gate.access.and_then(|access| access.until(now)),
                     });
                 }
             }

@@ -1,5 +1,8 @@
 use std::str::FromStr;
 
+use primitives::{Invalid, refused};
+use serde::{Deserialize, Deserializer};
+
 /// The six digits of a mail, as somebody typed, dictated or pasted them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code(String);
@@ -8,6 +11,8 @@ pub struct Code(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("use the six digits in the mail")]
 pub struct InvalidCode;
+
+impl Invalid for InvalidCode {}
 
 const LONGEST: usize = 100;
 
@@ -28,6 +33,13 @@ impl FromStr for Code {
         let digits = text.chars().filter(|letter| !separates(*letter)).map(digit);
         let digits: String = digits.collect::<Option<_>>().ok_or(InvalidCode)?;
         if digits.len() == 6 { Ok(Self(digits)) } else { Err(InvalidCode) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(|error| refused(&error))
     }
 }
 

@@ -40,4 +40,8 @@ impl Claims {
     pub(crate) fn issued_at(&self) -> Timestamp {
         Timestamp::from_second(self.iat).unwrap_or(Timestamp::MIN)
     }
+
+    pub(crate) fn signed_in_at(&self) -> Timestamp {
+        Timestamp::from_second(self.auth_time).unwrap_or(Timestamp::MIN)
+    }
 }

@@ -1,6 +1,11 @@
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    field::{Invalid, refused},
+    schema,
+};
 
 /// An email address in its one normal form.
 ///
@@ -15,6 +20,8 @@ pub struct Email(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an email address like \"name@example.com\"")]
 pub struct InvalidEmail;
+
+impl Invalid for InvalidEmail {}
 
 /// RFC 5321, 4.5.3.1.1
 const LOCAL_PART_LIMIT: usize = 64;
@@ -77,7 +84,7 @@ impl Serialize for Email {
 impl<'de> Deserialize<'de> for Email {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        text.parse().map_err(|error| refused(&error))
     }
 }
 
@@ -90,6 +97,16 @@ impl schemars::JsonSchema for Email {
         schemars::json_schema!({ "type": "string", "format": "email" })
     }
 }
+
+impl utoipa::PartialSchema for Email {
+    fn schema() -> schema::Written {
+        schema::text(|text| {
+            text.format(Some(schema::known(schema::KnownFormat::Email))).examples(["ada@example.com"])
+        })
+    }
+}
+
+impl utoipa::ToSchema for Email {}
 
 #[cfg(test)]
 mod tests {

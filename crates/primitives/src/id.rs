@@ -1,11 +1,19 @@
 use std::{cmp, fmt, hash, marker::PhantomData, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use type_safe_id::{StaticType, TypeSafeId};
 use uuid::Uuid;
 
+use crate::{
+    field::{Invalid, refused},
+    schema,
+};
+
 /// What an [`Id`] names; carries the prefix of its text form.
-pub trait Kind: StaticType + Copy + Send + Sync + 'static {}
+pub trait Kind: StaticType + Copy + Send + Sync + 'static {
+    /// What such ids are called in the API's description.
+    const NAME: &'static str;
+}
 
 /// A typed identifier: `<prefix>_<26 characters>`, the `TypeID` form of a `UUIDv7`
 /// (<https://github.com/jetify-com/typeid/tree/main/spec>).
@@ -20,6 +28,8 @@ pub struct WrongId {
     /// The prefix an id of the expected kind has.
     pub prefix: &'static str,
 }
+
+impl Invalid for WrongId {}
 
 impl<K: Kind> Id<K> {
     /// The id that stands for this UUID.
@@ -98,7 +108,7 @@ impl<K: Kind> Serialize for Id<K> {
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        text.parse().map_err(|error| refused(&error))
     }
 }
 
@@ -108,7 +118,25 @@ impl<K: Kind> schemars::JsonSchema for Id<K> {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", K::TYPE) })
+        schemars::json_schema!({ "type": "string", "pattern": pattern(K::TYPE) })
+    }
+}
+
+fn pattern(prefix: &str) -> String {
+    format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$")
+}
+
+impl<K: Kind> utoipa::PartialSchema for Id<K> {
+    fn schema() -> schema::Written {
+        schema::text(|text| {
+            text.pattern(Some(pattern(K::TYPE))).examples([format!("{}_01kar8h5g0e0vsx4q1v3f6m2ah", K::TYPE)])
+        })
+    }
+}
+
+impl<K: Kind> utoipa::ToSchema for Id<K> {
+    fn name() -> std::borrow::Cow<'static, str> {
+        K::NAME.into()
     }
 }
 
@@ -118,7 +146,9 @@ macro_rules! ids {
             const TYPE: &'static str = $prefix;
         }
 
-        impl Kind for kind::$kind {}
+        impl Kind for kind::$kind {
+            const NAME: &'static str = stringify!($name);
+        }
 
         $(#[$doc])*
         pub type $name = Id<kind::$kind>;

@@ -5,20 +5,27 @@
 
 mod clock;
 mod email;
+mod expected;
 mod fault;
+mod field;
 mod id;
 mod ids;
 pub mod json;
 mod keys;
 mod name;
 mod page;
+mod schema;
 mod secret;
 mod slug;
+mod text;
+mod time;
 
 pub use clock::Clock;
 pub use email::{Email, InvalidEmail};
+pub use expected::Expected;
 pub use fault::{Fault, FaultCode, FaultKind};
 pub use fault_derive::Fault;
+pub use field::{FieldCode, Invalid, refused};
 pub use id::*;
 pub use ids::Ids;
 pub use jiff::{SignedDuration, Timestamp};
@@ -27,3 +34,5 @@ pub use name::{InvalidName, Name, visible};
 pub use page::{InvalidLimit, Limit, Page};
 pub use secret::{Secret, random_secret};
 pub use slug::{InvalidSlug, Slug};
+pub use text::{InvalidText, Text};
+pub use time::Time;

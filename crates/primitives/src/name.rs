@@ -12,6 +12,12 @@ use icu_properties::{
         GeneralCategory, JoiningType, Script, VariationSelector,
     },
 };
+use serde::{Deserialize, Deserializer};
+
+use crate::{
+    field::{FieldCode, Invalid, refused},
+    schema,
+};
 
 /// A name that somebody chose and others read: one line of 1 to 100 characters, all of which are seen, in one
 /// spelling (NFC).
@@ -25,9 +31,12 @@ pub struct Name(String);
 /// The text cannot be a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// It is empty or too long.
+    /// It is empty.
     #[error("use 1 to 100 characters")]
-    Length,
+    TooShort,
+    /// It is too long.
+    #[error("use 1 to 100 characters")]
+    TooLong,
     /// Part of it is not seen.
     #[error("use visible characters")]
     Invisible,
@@ -54,8 +63,10 @@ impl FromStr for Name {
         if left_out {
             return Err(InvalidName::Invisible);
         }
-        if !(1..=Self::LONGEST).contains(&name.chars().count()) {
-            return Err(InvalidName::Length);
+        match name.chars().count() {
+            0 => return Err(InvalidName::TooShort),
+            length if length > Self::LONGEST => return Err(InvalidName::TooLong),
+            _ => {}
         }
         if !name.chars().any(shows) {
             return Err(InvalidName::Invisible);
@@ -63,6 +74,34 @@ impl FromStr for Name {
         if has_link(&name) { Err(InvalidName::Link) } else { Ok(Self(name)) }
     }
 }
+
+impl Invalid for InvalidName {
+    fn field_code(&self) -> FieldCode {
+        match self {
+            Self::TooShort => FieldCode::TooShort,
+            Self::TooLong => FieldCode::TooLong,
+            Self::Invisible | Self::Link => FieldCode::InvalidFormat,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(|error| refused(&error))
+    }
+}
+
+impl utoipa::PartialSchema for Name {
+    fn schema() -> schema::Written {
+        schema::text(|text| {
+            let text = text.min_length(Some(1)).max_length(Some(Self::LONGEST));
+            text.format(Some(schema::SchemaFormat::Custom("gantry-name".to_owned()))).examples(["Acme"])
+        })
+    }
+}
+
+impl utoipa::ToSchema for Name {}
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -374,8 +413,9 @@ mod tests {
 
     #[test]
     fn a_name_has_between_one_and_a_hundred_characters() {
-        for text in ["", " ", "\u{3000}", &"ä".repeat(101)] {
-            assert_eq!(name(text), Err(InvalidName::Length), "{text:?}");
+        assert_eq!(name(&"ä".repeat(101)), Err(InvalidName::TooLong));
+        for text in ["", " ", "\u{3000}"] {
+            assert_eq!(name(text), Err(InvalidName::TooShort), "{text:?}");
         }
         assert!(name(&"ä".repeat(100)).is_ok() && name(&"a\u{308}".repeat(100)).is_ok());
     }

@@ -1,14 +1,21 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::field::{FieldCode, Invalid, refused};
 
 /// How many items a page may hold: 1 to 100, 25 when nothing is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u32")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u8);
 
 /// The number is not between 1 and 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("use a number from 1 to 100")]
 pub struct InvalidLimit;
+
+impl Invalid for InvalidLimit {
+    fn field_code(&self) -> FieldCode {
+        FieldCode::OutOfRange
+    }
+}
 
 impl Limit {
     /// The number.
@@ -31,13 +38,18 @@ impl TryFrom<u32> for Limit {
     }
 }
 
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(u32::deserialize(deserializer)?).map_err(|error| refused(&error))
+    }
+}
+
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
-    /// Send it as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Send it as `cursor` to get the next page; null exactly where there is none.
     pub next_cursor: Option<String>,
 }
 

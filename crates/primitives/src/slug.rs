@@ -2,6 +2,11 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::{
+    field::{Invalid, refused},
+    schema,
+};
+
 /// The name of an organization in URLs: 3 to 40 of `a-z`, `0-9` and `-`, with a letter or digit at both ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
@@ -11,6 +16,8 @@ pub struct Slug(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("use 3 to 40 lower-case letters, digits and single hyphens, with a letter or digit at both ends")]
 pub struct InvalidSlug;
+
+impl Invalid for InvalidSlug {}
 
 impl Slug {
     /// The text.
@@ -83,7 +90,7 @@ impl fmt::Display for Slug {
 impl<'de> Deserialize<'de> for Slug {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        text.parse().map_err(|error| refused(&error))
     }
 }
 
@@ -93,9 +100,23 @@ impl schemars::JsonSchema for Slug {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "minLength": 3, "maxLength": 40 })
+        schemars::json_schema!({ "type": "string", "pattern": PATTERN, "minLength": 3, "maxLength": 40 })
     }
 }
+
+const PATTERN: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
+
+impl utoipa::PartialSchema for Slug {
+    fn schema() -> schema::Written {
+        schema::text(|text| {
+            let text = text.pattern(Some(PATTERN)).min_length(Some(3)).max_length(Some(40));
+            text.description(Some("A name in URLs: lower-case letters, digits and single hyphens."))
+                .examples(["acme"])
+        })
+    }
+}
+
+impl utoipa::ToSchema for Slug {}
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use sends::{Failure, Verdict};
 pub enum PushError {
     /// SNS did not answer, or does nothing more at the moment: try again.
     #[error("the push service is not available ({operation}: {code})")]
-    #[fault(Unavailable, "push_unavailable", retry_after = 5)]
+    #[fault(Unavailable, "unavailable", retry_after = 5)]
     Unavailable {
         /// The call.
         operation: &'static str,
@@ -21,7 +21,7 @@ pub enum PushError {
     },
     /// What was given, a token as a rule, is refused: the same will be refused again.
     #[error("the push service refuses this device's token")]
-    #[fault(Invalid, "invalid_push_token")]
+    #[fault(Invalid, "invalid_request")]
     Rejected {
         /// The call.
         operation: &'static str,

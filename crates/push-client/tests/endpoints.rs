@@ -153,7 +153,7 @@ async fn a_token_that_sns_refuses_is_the_callers_mistake() {
             .to_owned(),
     );
     let error = Script::new(vec![bad]).await.client.endpoint(APPLICATION, "token").await.unwrap_err();
-    assert!(matches!(error, PushError::Rejected { .. }) && error.code() == "invalid_push_token");
+    assert!(matches!(error, PushError::Rejected { .. }) && error.code() == "invalid_request");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use primitives::{DeviceId, Limit, Page, SessionId, UserId};
+use primitives::{DeviceId, Expected, Limit, Page, SessionId, UserId};
 use push_client::PushClient;
 use table::{
     Attempt, Cause, Changes, Consistency, CursorKeys, Decision, Item, Keep, Listed, Table, time_left,
@@ -243,18 +243,22 @@ impl Devices {
         Ok(page)
     }
 
-    /// Removes a device of the person: it is told nothing more. One that is not there needs no removal, so
-    /// that whoever lost the answer may ask again.
+    /// Removes a device of the person, if it is in the state that is expected: it is told nothing more. One
+    /// that is not there needs no removal, so that whoever lost the answer may ask again.
     pub async fn remove(
         &self,
         cause: &Cause,
         user_id: UserId,
         device_id: DeviceId,
+        expected: &Expected,
     ) -> Result<(), DeviceError> {
         let remove = |_| async {
             let Some((device, is_listed)) = self.listed_device(user_id, device_id).await? else {
                 return Ok(Decision::done(None));
             };
+            if !expected.admits(device.version()) {
+                return Err(DeviceError::VersionMismatch { current: device.version() });
+            }
             let owner = self.owner(&device).await?;
             Ok(self.leave(Leaving { device, owner, is_listed }, "signed_out"))
         };

@@ -5,6 +5,13 @@ use table::{CommitError, StoreError};
 /// A device was not registered, listed or removed.
 #[derive(Debug, thiserror::Error, Fault)]
 pub enum DeviceError {
+    /// The device has changed since it was seen.
+    #[error("the device is at version {current}, which is not the one that you expect")]
+    #[fault(Conflict, "version_mismatch", status = 412)]
+    VersionMismatch {
+        /// At which version it is.
+        current: u64,
+    },
     /// The push service did not take the token.
     #[error(transparent)]
     #[fault(transparent)]

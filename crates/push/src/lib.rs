@@ -28,4 +28,4 @@ pub use token::{InvalidPushToken, PushToken};
 use primitives::{Fault, FaultCode};
 
 /// The codes of this crate's errors, without those that workers alone meet.
-pub const FAULTS: &[&[FaultCode]] = &[DeviceError::CODES, InvalidPushToken::CODES];
+pub const FAULTS: &[&[FaultCode]] = &[DeviceError::CODES];

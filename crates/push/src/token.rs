@@ -1,5 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use primitives::Fault;
+use primitives::{FieldCode, Invalid};
 
 use crate::events::DevicePlatform;
 
@@ -14,17 +14,21 @@ pub struct PushToken {
 }
 
 /// The text is no token of that service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Fault)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPushToken {
     /// Apple's are hexadecimal. SNS takes up to 400 digits; Apple says that lengths may change, so the lower
     /// bound is loose.
     #[error("a token of Apple's is 32 to 400 hexadecimal digits, two for each byte")]
-    #[fault(Invalid, "invalid_push_token")]
     Apns,
     /// Firebase's are graphic ASCII.
     #[error("use the token as the push service gave it")]
-    #[fault(Invalid, "invalid_push_token")]
     Fcm,
+}
+
+impl Invalid for InvalidPushToken {
+    fn field_code(&self) -> FieldCode {
+        FieldCode::InvalidPushToken
+    }
 }
 
 impl PushToken {

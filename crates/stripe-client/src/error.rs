@@ -27,7 +27,7 @@ pub enum StripeError {
         code.as_deref().unwrap_or("none"),
         request_id.as_deref().unwrap_or("unknown")
     )]
-    #[fault(Unavailable, "payment_provider_unavailable")]
+    #[fault(Unavailable, "unavailable")]
     Unavailable {
         /// The HTTP status.
         status: u16,
@@ -38,11 +38,11 @@ pub enum StripeError {
     },
     /// Stripe could not be reached, or the connection broke.
     #[error("Stripe could not be reached; the call can be repeated")]
-    #[fault(Unavailable, "payment_provider_unavailable")]
+    #[fault(Unavailable, "unavailable")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// There was no answer in time.
     #[error("Stripe did not answer in time; the call can be repeated")]
-    #[fault(Unavailable, "payment_provider_unavailable")]
+    #[fault(Unavailable, "unavailable")]
     TimedOut,
     /// The answer is not what the API documents.
     #[error("Stripe's answer could not be read: {0}")]

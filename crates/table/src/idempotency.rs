@@ -50,12 +50,18 @@ pub struct Claim {
 }
 
 /// An answer as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The body, as JSON text.
     pub body: String,
+    /// Where the thing is that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The version of what is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
 }
 
 /// What there is to do about a request that carries an idempotency key.

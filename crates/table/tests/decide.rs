@@ -175,7 +175,11 @@ async fn whoever_finds_no_end_in_time_is_asked_to_come_back() {
 }
 
 fn answered(claim: Claim) -> Keep<'static, u32> {
-    Keep::answer(claim, |count: &u32| StoredAnswer { status: 200, body: count.to_string() })
+    Keep::answer(claim, |count: &u32| StoredAnswer {
+        status: 200,
+        body: count.to_string(),
+        ..StoredAnswer::default()
+    })
 }
 
 async fn begun(table: &Table, key: &IdempotencyKey) -> Result<Claim, Option<String>> {

@@ -175,7 +175,7 @@ async fn of_many_equal_requests_one_is_carried_out_and_all_get_its_answer() {
         .collect();
     assert_eq!(claims.len(), 1);
 
-    let answer = StoredAnswer { status: 201, body: "{}".to_owned() };
+    let answer = StoredAnswer { status: 201, body: "{}".to_owned(), ..StoredAnswer::default() };
     let counter = counter();
     let keep = Keep::answer(claims.pop().unwrap(), |(): &()| answer.clone());
     store_once(&table, &keep, &counter).await.unwrap();
@@ -208,7 +208,7 @@ async fn a_crashed_holder_loses_its_lease_and_cannot_come_back() {
     let Begun::New(crashed) = table.begin(&key).await.unwrap() else { panic!("first") };
     clock.advance(SignedDuration::from_secs(31));
     let Begun::New(second) = table.begin(&key).await.unwrap() else { panic!("the lease has ended") };
-    let answer = StoredAnswer { status: 201, body: "late".to_owned() };
+    let answer = StoredAnswer { status: 201, body: "late".to_owned(), ..StoredAnswer::default() };
     let (late, timely) = (counter(), counter());
     let keep = |claim| Keep::answer(claim, |(): &()| answer.clone());
     let error = store_once(&table, &keep(crashed), &late).await.unwrap_err();

@@ -3,6 +3,7 @@
 mod magic_links;
 mod me;
 mod sessions;
+mod sign_in;
 mod well_known;
 
 use std::{

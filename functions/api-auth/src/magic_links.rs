@@ -1,24 +1,18 @@
-use std::str::FromStr;
-
-use garde::Validate;
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
-    parses,
 };
-use identity::{Code, OpenedProof, Proof, SessionTokens};
-use primitives::Email;
+use identity::{Code, OpenedProof, Proof};
+use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::Api;
+use crate::{Api, sign_in::SignIn};
 
 /// Who wants to sign in.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestMagicLink {
     /// Where the link goes.
-    #[garde(custom(parses::<Email>))]
-    #[schema(format = Email, example = "ada@example.com")]
-    email: String,
+    email: Email,
 }
 
 /// The link is on its way, if mail can be sent there.
@@ -44,7 +38,7 @@ pub(crate) async fn request(
     limiter: Limiter,
     command: Command<RequestMagicLink>,
 ) -> Result<Response, Problem> {
-    let email: Email = parsed(&command.input.email)?;
+    let email = command.input.email;
     let (table, policy, network) = (&api.table, &api.policy, client.address());
     let history = identity::login_history(table, email.clone(), &network).await?;
     let is_known = history.knows_network();
@@ -65,76 +59,35 @@ pub(crate) async fn request(
 }
 
 /// What a person shows to sign in: the link's `token`, or `email` and `code`.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerifyMagicLink {
     /// The `token` of the link in the mail.
-    #[garde(inner(length(min = 1, max = 200)))]
-    #[schema(min_length = 1, max_length = 200)]
-    token: Option<String>,
+    #[schema(inline)]
+    token: Option<Text<1, 200>>,
     /// The address that the code was sent to.
-    #[garde(inner(custom(parses::<Email>)))]
-    #[schema(format = Email)]
-    email: Option<String>,
+    email: Option<Email>,
     /// The code in the mail: six digits. Blanks and hyphens around and between them do not matter.
-    #[garde(inner(custom(parses::<Code>)))]
     #[schema(
+        value_type = Option<String>,
         max_length = 100,
         example = "314159",
         pattern = r"^(?:[ \t\n\r\u00a0\u200b\u202f\u3000\u2010-\u2015\u2212-]*[0-9\uff10-\uff19]){6}[ \t\n\r\u00a0\u200b\u202f\u3000\u2010-\u2015\u2212-]*$"
     )]
-    code: Option<String>,
+    code: Option<Code>,
     /// What the browser was given when it asked for the link.
-    #[garde(inner(length(min = 1, max = 200)))]
-    #[schema(min_length = 1, max_length = 200)]
-    browser_token: Option<String>,
+    #[schema(inline)]
+    browser_token: Option<Text<1, 200>>,
     /// The person wants to sign in here with a link that another browser asked for.
-    #[garde(skip)]
     #[serde(default)]
     confirm: bool,
-}
-
-/// The tokens of a session.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Session {
-    /// Goes with every request: `Authorization: Bearer …`.
-    access_token: String,
-    /// Always `Bearer`.
-    token_type: &'static str,
-    /// How long the access token works, seconds.
-    expires_in: i64,
-    /// Gets the next pair of tokens, once.
-    refresh_token: String,
-    /// The session.
-    #[schema(example = "ses_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    session_id: String,
-    /// The person.
-    #[schema(example = "usr_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    user_id: String,
-    /// The organization that the session is in. Without one it can only create or choose one.
-    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    org_id: Option<String>,
-}
-
-impl From<SessionTokens> for Session {
-    fn from(tokens: SessionTokens) -> Self {
-        Self {
-            access_token: tokens.access_token.expose().clone(),
-            token_type: "Bearer",
-            expires_in: tokens.expires_in,
-            refresh_token: tokens.refresh_token.expose().clone(),
-            session_id: tokens.session_id.to_string(),
-            user_id: tokens.user_id.to_string(),
-            org_id: tokens.org_id.map(|org| org.to_string()),
-        }
-    }
 }
 
 /// Turns the link or the code into a session, once.
 #[utoipa::path(
     post, path = "/v1/auth/magic-links/verify", tag = "Signing in", operation_id = "verifyMagicLink",
     request_body = VerifyMagicLink,
-    responses((status = 200, description = "Signed in", body = Session), Problems),
+    responses((status = 200, description = "Signed in", body = SignIn), Problems),
     extensions(("x-gantry-codes" = json!(["confirmation_required", "login_failed"])), ("x-gantry-limits" = json!(["code-guess"]))),
 )]
 pub(crate) async fn verify(
@@ -151,7 +104,7 @@ pub(crate) async fn verify(
     let issuer = api.issuer().await?;
     let (cause, network) = (client.cause(), client.address());
     let tokens = identity::verify_login(&api.table, &issuer, &api.policy, &cause, &network, &opened).await?;
-    Ok(Answer::ok(&Session::from(tokens)).into_response())
+    Ok(Answer::ok(&SignIn::complete(tokens)).into_response())
 }
 
 /// Counts a wrong code for its address, over all logins and from wherever it comes; of a right one it is
@@ -189,15 +142,12 @@ async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
 
 fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {
     let VerifyMagicLink { token, email, code, browser_token, confirm } = input;
+    let browser_token = browser_token.map(Text::into_string);
     match (token, email, code) {
-        (Some(token), None, None) => Ok(Proof::Link { token, browser_token, confirmed: confirm }),
-        (None, Some(email), Some(code)) => {
-            Ok(Proof::Code { email: parsed(&email)?, code: parsed(&code)?, browser_token })
+        (Some(token), None, None) => {
+            Ok(Proof::Link { token: token.into_string(), browser_token, confirmed: confirm })
         }
+        (None, Some(email), Some(code)) => Ok(Proof::Code { email, code, browser_token }),
         _ => Err(Problem::broken_rule("send either `token`, or `email` and `code`")),
     }
-}
-
-fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(Problem::broken_rule)
 }

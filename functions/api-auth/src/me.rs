@@ -1,5 +1,7 @@
-use access::Role;
+use access::{Access, Actor, Permission, Role};
 use http_api::{Answer, Caller, IntoResponse, Problem, Problems, Response, State, ToSchema};
+use identity::MembershipSummary;
+use primitives::{Email, MemberId, OrgId, SessionId, Time, UserId};
 use serde::Serialize;
 
 use crate::Api;
@@ -8,54 +10,99 @@ use crate::Api;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Me {
     /// The person.
-    #[schema(example = "usr_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    user_id: String,
+    id: UserId,
     /// The verified address.
-    email: String,
+    email: Email,
     /// The session that asks.
-    session_id: String,
-    /// The organization that the session is in.
-    org_id: Option<String>,
-    /// The organizations that the person belongs to.
-    organizations: Vec<MyOrganization>,
+    session: MySession,
+    /// The person's place in the organization that the session is in; null in none.
+    membership: Option<MyMembership>,
+    /// The organizations that the person belongs to: at most 50.
+    organizations: Vec<Membership>,
+}
+
+/// The session that asks.
+#[derive(Debug, Serialize, ToSchema)]
+struct MySession {
+    /// The session.
+    id: SessionId,
+    /// The organization that it is in; null in none.
+    org_id: Option<OrgId>,
+    /// When the person signed in.
+    auth_time: Time,
+}
+
+/// What the person is in the organization that the session is in, and what both may do now.
+#[derive(Debug, Serialize, ToSchema)]
+struct MyMembership {
+    /// The membership.
+    id: MemberId,
+    /// The organization.
+    org_id: OrgId,
+    /// What the person is. Treat a word that you do not know as the least.
+    role: Role,
+    /// What the person may do: `members:read`.
+    permissions: Vec<&'static str>,
+    /// How much the organization may use.
+    access: Access,
+}
+
+impl MyMembership {
+    fn of(actor: Actor) -> Self {
+        let held = Permission::ALL.iter().filter(|permission| actor.role.holds(**permission));
+        Self {
+            id: actor.member_id,
+            org_id: actor.org_id,
+            role: actor.role,
+            permissions: held.map(|permission| permission.name()).collect(),
+            access: Access::new(actor.level, actor.level_until),
+        }
+    }
 }
 
 /// One organization of the person's.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MyOrganization {
+struct Membership {
+    /// The membership.
+    id: MemberId,
     /// The organization.
-    org_id: String,
+    org_id: OrgId,
     /// Its name.
     name: String,
     /// Its name in URLs.
     slug: String,
-    /// The person's membership.
-    member_id: String,
-    /// What the person may do there.
+    /// What the person is there. Treat a word that you do not know as the least.
     role: Role,
 }
 
-/// Who is signed in, and where they belong.
+impl Membership {
+    fn shown(membership: MembershipSummary) -> Self {
+        let MembershipSummary { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
+            membership;
+        Self { id, org_id, name, slug, role }
+    }
+}
+
+/// Who is signed in, where they belong, and what they may do there.
 #[utoipa::path(
     get, path = "/v1/me", tag = "Sessions", operation_id = "getMe",
     security(("access_token" = [])),
     responses((status = 200, description = "The person", body = Me), Problems),
 )]
 pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
-    let memberships = identity::memberships(&api.table, caller.principal.user_id).await?;
-    let organizations = memberships.into_iter().map(|membership| MyOrganization {
-        org_id: membership.org_id.to_string(),
-        name: membership.org_name,
-        slug: membership.org_slug,
-        member_id: membership.member_id.to_string(),
-        role: membership.role,
-    });
-    Ok(Answer::ok(&Me {
-        user_id: caller.principal.user_id.to_string(),
-        email: caller.principal.email.to_string(),
-        session_id: caller.principal.session_id.to_string(),
-        org_id: caller.principal.actor.map(|actor| actor.org_id.to_string()),
-        organizations: organizations.collect(),
-    })
-    .into_response())
+    let principal = caller.principal;
+    let memberships = identity::memberships(&api.table, principal.user_id).await?;
+    let session = MySession {
+        id: principal.session_id,
+        org_id: principal.actor.map(|actor| actor.org_id),
+        auth_time: principal.signed_in_at.into(),
+    };
+    let me = Me {
+        id: principal.user_id,
+        email: principal.email,
+        session,
+        membership: principal.actor.map(MyMembership::of),
+        organizations: memberships.into_iter().map(Membership::shown).collect(),
+    };
+    Ok(Answer::ok(&me).into_response())
 }

@@ -1,39 +1,39 @@
-use garde::Validate;
 use http_api::{
     Answer, Caller, Client, Command, IntoResponse, Problem, Problems, Response, State, StatusCode, ToSchema,
-    parses,
 };
 use identity::IdentityError;
-use primitives::OrgId;
+use primitives::{OrgId, Text};
 use serde::Deserialize;
 
-use crate::{Api, magic_links::Session};
+use crate::{
+    Api,
+    sign_in::{SignIn, Tokens},
+};
 
 /// The token to replace.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Refresh {
+pub(crate) struct RefreshSession {
     /// The refresh token of the last pair.
-    #[garde(length(min = 1, max = 200))]
-    #[schema(min_length = 1, max_length = 200)]
-    refresh_token: String,
+    #[schema(inline)]
+    refresh_token: Text<1, 200>,
 }
 
 /// Replaces a pair of tokens. The token that was replaced last gives the same pair again, until the next one
 /// is used; an older one ends the session.
 #[utoipa::path(
     post, path = "/v1/auth/refresh", tag = "Sessions", operation_id = "refreshSession",
-    request_body = Refresh,
-    responses((status = 200, description = "The next pair", body = Session), Problems),
+    request_body = RefreshSession,
+    responses((status = 200, description = "The next pair", body = Tokens), Problems),
     extensions(("x-gantry-codes" = json!(["invalid_refresh_token"]))),
 )]
 pub(crate) async fn refresh(
     State(api): State<Api>,
     client: Client,
-    command: Command<Refresh>,
+    command: Command<RefreshSession>,
 ) -> Result<Response, Problem> {
     let (table, policy, cause, token) =
-        (&api.table, &api.policy, client.cause(), &command.input.refresh_token);
+        (&api.table, &api.policy, client.cause(), command.input.refresh_token.as_str());
     let issuer = api.issuer().await?;
     let mut tokens = identity::refresh(table, &issuer, policy, &cause, token).await;
     // another instance may know a newer key, and have made the token with it
@@ -42,7 +42,7 @@ pub(crate) async fn refresh(
     {
         tokens = identity::refresh(table, &newer, policy, &cause, token).await;
     }
-    Ok(Answer::ok(&Session::from(tokens?)).into_response())
+    Ok(Answer::ok(&Tokens::from(tokens?)).into_response())
 }
 
 /// Ends the session. Its tokens do not work from the next request on. A session that has ended already is
@@ -68,13 +68,11 @@ pub(crate) async fn sign_out(
 }
 
 /// Where to go.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SwitchOrg {
     /// One of the person's organizations.
-    #[garde(custom(parses::<OrgId>))]
-    #[schema(pattern = "^org_[0-7][0-9a-hjkmnp-tv-z]{25}$", example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    org_id: String,
+    org_id: OrgId,
 }
 
 /// Takes the session into another of the person's organizations: a new access token, and the refresh token
@@ -82,7 +80,7 @@ pub(crate) struct SwitchOrg {
 #[utoipa::path(
     post, path = "/v1/auth/switch-org", tag = "Sessions", operation_id = "switchOrg",
     security(("access_token" = [])), request_body = SwitchOrg,
-    responses((status = 200, description = "The session in that organization", body = Session), Problems),
+    responses((status = 200, description = "The session in that organization", body = SignIn), Problems),
     extensions(("x-gantry-codes" = json!(["conflict", "not_found"]))),
 )]
 pub(crate) async fn switch_org(
@@ -90,9 +88,9 @@ pub(crate) async fn switch_org(
     caller: Caller,
     command: Command<SwitchOrg>,
 ) -> Result<Response, Problem> {
-    let org_id = command.input.org_id.parse().map_err(|_| http_api::not_found())?;
+    let org_id = command.input.org_id;
     let issuer = api.issuer().await?;
     let (cause, principal) = (caller.cause(), &caller.principal);
     let tokens = identity::switch_org(&api.table, &issuer, &api.policy, &cause, principal, org_id).await?;
-    Ok(Answer::ok(&Session::from(tokens)).into_response())
+    Ok(Answer::ok(&SignIn::complete(tokens)).into_response())
 }

@@ -1,104 +1,79 @@
-use access::{AccessLevel, Always, needs::ReadBilling};
-use billing::{Invoice, Overview, Subscription, overview};
+use access::{Access, Always, needs::ReadBilling};
+use billing::overview;
 use http_api::{Answer, IntoResponse, Member, Problem, Problems, Response, State, ToSchema};
-use primitives::Timestamp;
+use primitives::{OrgId, Time};
 use serde::Serialize;
 
 use crate::Api;
 
-/// Where an organization stands with its money.
+/// Where an organization stands with its money: what it may use, and the trial and the subscription at Stripe
+/// that say so. What a subscription has is null before there is one.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SubscriptionAnswer {
+pub(crate) struct Subscription {
     /// The organization.
-    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    org_id: String,
+    org_id: OrgId,
     /// When this was so: access is judged at every request.
-    #[schema(value_type = String, format = DateTime)]
-    as_of: Timestamp,
+    as_of: Time,
     /// What the organization may use now.
-    access: AccessAnswer,
+    access: Access,
     /// The free trial.
-    trial: TrialAnswer,
-    /// The subscription that counts; null before there is one.
-    subscription: Option<StripeSubscription>,
-    /// The subscription's newest invoice.
-    latest_invoice: Option<StripeInvoice>,
-}
-
-/// What an organization may use.
-#[derive(Debug, Serialize, ToSchema)]
-struct AccessAnswer {
-    /// How much.
-    level: AccessLevel,
-    /// When that ends if nothing else happens; null if never.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
-}
-
-/// A free trial.
-#[derive(Debug, Serialize, ToSchema)]
-struct TrialAnswer {
-    /// Whether it still runs.
-    active: bool,
-    /// When it began.
-    #[schema(value_type = String, format = DateTime)]
-    started_at: Timestamp,
-    /// When it ends or ended.
-    #[schema(value_type = String, format = DateTime)]
-    trial_ends_at: Timestamp,
-    /// How often it was extended.
-    trial_extended_count: u32,
-}
-
-/// A subscription at Stripe.
-#[derive(Debug, Serialize, ToSchema)]
-struct StripeSubscription {
-    /// Its id at Stripe.
+    trial: Option<Trial>,
+    /// The subscription's id at Stripe.
     #[schema(example = "sub_1Q2w3E4r5T")]
-    stripe_subscription_id: String,
+    stripe_subscription_id: Option<String>,
     /// The price's id at Stripe.
     stripe_price_id: Option<String>,
     /// Stripe's word for the state.
     #[schema(example = "active")]
-    status: &'static str,
-    /// How many are subscribed to.
-    quantity: Option<u64>,
+    status: Option<&'static str>,
+    /// How many are subscribed to; 0 where none are.
+    seats: u64,
     /// Begin of the period paid for.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    current_period_start: Option<Timestamp>,
+    current_period_start: Option<Time>,
     /// End of the period paid for.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    current_period_end: Option<Timestamp>,
+    current_period_end: Option<Time>,
     /// Whether its invoices are not collected for now, and what becomes of them; null if they are collected.
-    pause_collection: Option<PauseCollectionAnswer>,
+    pause_collection: Option<CollectionPause>,
     /// Whether it ends with the period.
     cancel_at_period_end: bool,
     /// When it is going to end, if that is decided.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    cancel_at: Option<Timestamp>,
+    cancel_at: Option<Time>,
     /// When it ended.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
+    ended_at: Option<Time>,
+    /// Its newest invoice.
+    latest_invoice: Option<Invoice>,
+}
+
+/// A free trial.
+#[derive(Debug, Serialize, ToSchema)]
+struct Trial {
+    /// Whether it still runs.
+    active: bool,
+    /// When it began.
+    started_at: Time,
+    /// When it ends or ended.
+    trial_ends_at: Time,
+    /// How often it was extended.
+    trial_extended_count: u32,
 }
 
 /// A pause of collecting invoices.
 #[derive(Debug, Serialize, ToSchema)]
-struct PauseCollectionAnswer {
+struct CollectionPause {
     /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which there is no
     /// service.
     #[schema(example = "void")]
     behavior: &'static str,
     /// When collection goes on by itself; null if somebody has to resume it.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    resumes_at: Option<Timestamp>,
+    resumes_at: Option<Time>,
 }
 
 /// An invoice at Stripe.
 #[derive(Debug, Serialize, ToSchema)]
-struct StripeInvoice {
+struct Invoice {
     /// Its id at Stripe.
     #[schema(example = "in_1Q2w3E4r5T")]
-    stripe_invoice_id: String,
+    id: String,
     /// Stripe's word for the state.
     #[schema(example = "paid")]
     status: &'static str,
@@ -117,7 +92,7 @@ struct StripeInvoice {
 #[utoipa::path(
     get, path = "/v1/billing/subscription", tag = "Billing", operation_id = "getSubscription",
     security(("access_token" = [])),
-    responses((status = 200, description = "The subscription", body = SubscriptionAnswer), Problems),
+    responses((status = 200, description = "The subscription", body = Subscription), Problems),
     extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
 )]
 pub(crate) async fn show(
@@ -125,56 +100,50 @@ pub(crate) async fn show(
     member: Member<ReadBilling, Always>,
 ) -> Result<Response, Problem> {
     let seen = overview(&api.table, &api.rules, &member.permit).await?;
-    Ok(Answer::ok(&SubscriptionAnswer::from(&seen)).into_response())
+    Ok(Answer::ok(&Subscription::shown(&seen)).into_response())
 }
 
-impl From<&Overview> for SubscriptionAnswer {
-    fn from(seen: &Overview) -> Self {
-        let account = &seen.account;
+impl Subscription {
+    fn shown(seen: &billing::Overview) -> Self {
+        let (account, trial) = (&seen.account, &seen.account.trial);
+        let known = account.stripe.subscription();
         Self {
-            org_id: account.org_id.to_string(),
-            as_of: seen.as_of,
-            access: AccessAnswer { level: seen.access.level, until: seen.access.until },
-            trial: TrialAnswer {
-                active: account.trial.is_active(seen.as_of),
-                started_at: account.trial.started_at,
-                trial_ends_at: account.trial.ends_at,
-                trial_extended_count: account.trial.extended_count,
-            },
-            subscription: account.stripe.subscription().map(StripeSubscription::from),
-            latest_invoice: account.stripe.latest_invoice().map(StripeInvoice::from),
-        }
-    }
-}
-
-impl From<&Subscription> for StripeSubscription {
-    fn from(subscription: &Subscription) -> Self {
-        Self {
-            stripe_subscription_id: subscription.id.to_string(),
-            stripe_price_id: subscription.price.as_ref().map(ToString::to_string),
-            status: subscription.status.as_str(),
-            quantity: subscription.quantity,
-            current_period_start: subscription.current_period_start,
-            current_period_end: subscription.current_period_end,
-            pause_collection: subscription.pause_collection.map(|pause| PauseCollectionAnswer {
-                behavior: pause.behavior.as_str(),
-                resumes_at: pause.resumes_at,
+            org_id: account.org_id,
+            as_of: seen.as_of.into(),
+            access: Access::new(seen.access.level, seen.access.until),
+            trial: Some(Trial {
+                active: trial.is_active(seen.as_of),
+                started_at: trial.started_at.into(),
+                trial_ends_at: trial.ends_at.into(),
+                trial_extended_count: trial.extended_count,
             }),
-            cancel_at_period_end: subscription.cancel_at_period_end,
-            cancel_at: subscription.cancel_at,
-            ended_at: subscription.ended_at,
+            stripe_subscription_id: known.map(|it| it.id.to_string()),
+            stripe_price_id: known.and_then(|it| it.price.as_ref()).map(ToString::to_string),
+            status: known.map(|it| it.status.as_str()),
+            seats: known.and_then(|it| it.quantity).unwrap_or_default(),
+            current_period_start: known.and_then(|it| it.current_period_start).map(Time::from),
+            current_period_end: known.and_then(|it| it.current_period_end).map(Time::from),
+            pause_collection: known.and_then(|it| it.pause_collection).map(|pause| CollectionPause {
+                behavior: pause.behavior.as_str(),
+                resumes_at: pause.resumes_at.map(Time::from),
+            }),
+            cancel_at_period_end: known.is_some_and(|it| it.cancel_at_period_end),
+            cancel_at: known.and_then(|it| it.cancel_at).map(Time::from),
+            ended_at: known.and_then(|it| it.ended_at).map(Time::from),
+            latest_invoice: account.stripe.latest_invoice().map(Invoice::shown),
         }
     }
 }
 
-impl From<&Invoice> for StripeInvoice {
-    fn from(invoice: &Invoice) -> Self {
+impl Invoice {
+    fn shown(invoice: &billing::Invoice) -> Self {
+        let snapshot = &invoice.snapshot;
         Self {
-            stripe_invoice_id: invoice.id.to_string(),
-            status: invoice.snapshot.status.as_str(),
-            amount_due: invoice.snapshot.amount_due,
-            amount_paid: invoice.snapshot.amount_paid,
-            currency: invoice.snapshot.currency.clone(),
+            id: invoice.id.to_string(),
+            status: snapshot.status.as_str(),
+            amount_due: snapshot.amount_due,
+            amount_paid: snapshot.amount_paid,
+            currency: snapshot.currency.clone(),
             failed_attempts: invoice.failed_attempts,
         }
     }

@@ -1,19 +1,15 @@
-use access::{Always, needs::ManageOwnDevices};
-use garde::Validate;
 use http_api::{
-    Answer, Command, IntoResponse, Member, Parameters, PathParameter, Problem, Problems, Response, State,
-    StatusCode, ToSchema, not_found,
+    Answer, Caller, Command, IfMatch, IntoResponse, Paged, PathParameter, Problem, Problems, Response, State,
+    StatusCode, ToSchema,
 };
-use primitives::{DeviceId, Limit, Page};
+use primitives::{DeviceId, FieldCode, Invalid, Page, Text, Time, refused};
 use push::events::DevicePlatform;
-use push::{NewDevice, PushToken, Registered};
-use serde::{Deserialize, Serialize};
-use table::Keep;
+use push::{DeviceError, NewDevice, PushToken, Registered};
+use push_client::PushError;
+use serde::{Deserialize, Deserializer, Serialize};
+use table::{Item, Keep};
 
 use crate::Api;
-
-/// A member with devices of their own, whatever the organization may use.
-type OwnDevices = Member<ManageOwnDevices, Always>;
 
 /// The service that carries notifications to a device.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -26,15 +22,13 @@ pub(crate) enum Platform {
 }
 
 /// The device that the app runs on.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterDevice {
     /// The service that reaches it.
-    #[garde(skip)]
     platform: Platform,
     /// The token that the service gave to the app. Apple's is hexadecimal, of 32 to 400 digits; its case does
     /// not matter.
-    #[garde(custom(token_of(self.platform)))]
     #[schema(
         min_length = 8,
         max_length = 2048,
@@ -43,18 +37,29 @@ pub(crate) struct RegisterDevice {
     )]
     token: String,
     /// The version of the app.
-    #[garde(length(chars, min = 1, max = 50))]
-    #[schema(min_length = 1, max_length = 50, example = "2.4.1")]
-    app_version: Option<String>,
+    #[schema(inline, example = "2.4.1")]
+    app_version: Option<Text<1, 50>>,
     /// The language its owner reads: a BCP 47 tag.
-    #[garde(ascii, length(bytes, min = 2, max = 35))]
-    #[schema(min_length = 2, max_length = 35, pattern = "^[\\x00-\\x7f]*$", example = "de-AT")]
-    locale: Option<String>,
+    #[schema(value_type = Option<String>, min_length = 2, max_length = 35, pattern = "^[\\x00-\\x7f]*$", example = "de-AT")]
+    locale: Option<Locale>,
 }
 
-/// Each service has tokens of its own form.
-fn token_of(platform: Platform) -> impl FnOnce(&str, &()) -> garde::Result {
-    move |token, ()| PushToken::new(platform.into(), token).map(drop).map_err(garde::Error::new)
+/// The name of a language, as apps know it.
+#[derive(Debug)]
+struct Locale(Text<2, 35>);
+
+/// It is no name of a language.
+#[derive(Debug, thiserror::Error)]
+#[error("use a language tag such as de-AT")]
+struct InvalidLocale;
+
+impl Invalid for InvalidLocale {}
+
+impl<'de> Deserialize<'de> for Locale {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(deserializer)?;
+        if text.as_str().is_ascii() { Ok(Self(text)) } else { Err(refused(&InvalidLocale)) }
+    }
 }
 
 impl From<Platform> for DevicePlatform {
@@ -66,12 +71,18 @@ impl From<Platform> for DevicePlatform {
     }
 }
 
-impl TryFrom<RegisterDevice> for NewDevice {
-    type Error = Problem;
+/// Where the token stands in the body.
+const TOKEN: &str = "/token";
 
-    fn try_from(input: RegisterDevice) -> Result<Self, Problem> {
-        let token = PushToken::new(input.platform.into(), &input.token)?;
-        Ok(Self { token, app_version: input.app_version, locale: input.locale })
+impl RegisterDevice {
+    /// Each service has tokens of its own form.
+    fn read(self) -> Result<NewDevice, Problem> {
+        let token = PushToken::new(self.platform.into(), &self.token);
+        Ok(NewDevice {
+            token: token.map_err(|error| Problem::field(TOKEN, &error))?,
+            app_version: self.app_version.map(Text::into_string),
+            locale: self.locale.map(|Locale(tag)| tag.into_string()),
+        })
     }
 }
 
@@ -79,48 +90,37 @@ impl TryFrom<RegisterDevice> for NewDevice {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Device {
     /// The device.
-    #[schema(example = "dev_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    id: String,
+    id: DeviceId,
     /// The service that reaches it.
     platform: Platform,
     /// The version of the app.
-    #[serde(skip_serializing_if = "Option::is_none")]
     app_version: Option<String>,
     /// The language its owner reads.
-    #[serde(skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
-    /// Since when the caller has it, RFC 3339.
-    #[schema(format = DateTime)]
-    registered_at: String,
-    /// When it last registered, RFC 3339.
-    #[schema(format = DateTime)]
-    seen_at: String,
+    /// Since when the caller has it.
+    registered_at: Time,
+    /// When it last registered.
+    seen_at: Time,
+    /// How often it has changed: its `ETag`.
+    version: u64,
 }
 
-impl From<push::Device> for Device {
-    fn from(device: push::Device) -> Self {
+impl Device {
+    fn shown(device: push::Device, version: u64) -> Self {
         let platform = match device.platform {
             DevicePlatform::Apns => Platform::Apns,
             DevicePlatform::Fcm => Platform::Fcm,
         };
         Self {
-            id: device.device_id.to_string(),
+            id: device.device_id,
             platform,
             app_version: device.app_version,
             locale: device.locale,
-            registered_at: device.registered_at.to_string(),
-            seen_at: device.seen_at.to_string(),
+            registered_at: device.registered_at.into(),
+            seen_at: device.seen_at.into(),
+            version,
         }
     }
-}
-
-/// Which page of the devices.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    #[serde(default)]
-    limit: Limit,
-    cursor: Option<String>,
 }
 
 /// Registers the device that the app runs on, for the caller. Call it at every start of the app, after
@@ -128,77 +128,106 @@ pub(crate) struct Which {
 /// person becomes the caller's. The device gets notifications as long as the session lives that registered it
 /// last. Of more than 20, the one goes that did not register for the longest time.
 #[utoipa::path(
-    post, path = "/v1/devices", tag = "Devices", operation_id = "registerDevice",
+    post, path = "/v1/me/devices", tag = "Devices", operation_id = "registerDevice",
     security(("access_token" = [])), request_body = RegisterDevice,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses(
-        (status = 201, description = "A new device", body = Device),
+        (status = 201, description = "A new device", body = Device, headers(("ETag"), ("Location"))),
         (status = 200, description = "A device that the caller had already", body = Device),
         Problems,
     ),
-    extensions(("x-gantry-codes" = json!(["conflict", "invalid_push_token", "no_organization", "push_unavailable"]))),
+    extensions(("x-gantry-codes" = json!(["conflict"]))),
 )]
 pub(crate) async fn register(
     State(api): State<Api>,
-    member: OwnDevices,
+    caller: Caller,
     command: Command<RegisterDevice>,
 ) -> Result<Response, Problem> {
-    let table = api.table.clone();
-    let person = member.permit.user_id;
-    command.once(&table, &person, registered, |input, keep| register_device(api, member, input, keep)).await
+    let (table, person) = (api.table.clone(), caller.principal.clone());
+    command.once(&table, &person, registered, |input, keep| register_device(api, caller, input, keep)).await
 }
 
 fn registered(registered: &Registered) -> Answer {
-    let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Answer::new(status, &Device::from(registered.device.clone()))
+    let version = registered.device.next_version();
+    let device = Device::shown(registered.device.clone(), version);
+    let answer = if registered.is_new {
+        Answer::new(StatusCode::CREATED, &device).at(format_args!("/v1/me/devices/{}", device.id))
+    } else {
+        Answer::ok(&device)
+    };
+    answer.tagged(version)
 }
 
 async fn register_device(
     api: Api,
-    member: OwnDevices,
+    caller: Caller,
     input: RegisterDevice,
     keep: Keep<'static, Registered>,
 ) -> Result<Registered, Problem> {
-    let (person, new) = ((member.permit.user_id, member.permit.session_id), input.try_into()?);
-    Ok(api.devices.register(&member.cause(), &api.applications, person, &new, &keep).await?)
+    let person = (caller.principal.user_id, caller.principal.session_id);
+    let new = input.read()?;
+    let registered = api.devices.register(&caller.cause(), &api.applications, person, &new, &keep).await;
+    registered.map_err(|error| match &error {
+        DeviceError::Push(PushError::Rejected { .. }) => Problem::field(TOKEN, &Unknown(error.to_string())),
+        _ => error.into(),
+    })
+}
+
+/// A token of the right form that its service does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unknown(String);
+
+impl Invalid for Unknown {
+    fn field_code(&self) -> FieldCode {
+        FieldCode::InvalidPushToken
+    }
 }
 
 /// The caller's devices whose sessions have not ended, oldest first, a page at a time.
 #[utoipa::path(
-    get, path = "/v1/devices", tag = "Devices", operation_id = "listDevices",
+    get, path = "/v1/me/devices", tag = "Devices", operation_id = "listDevices",
     security(("access_token" = [])),
-    params(
-        ("limit" = Option<u32>, Query, description = "How many, 1 to 100; 25 where nothing is said", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-    ),
+    params(Paged),
     responses((status = 200, description = "A page of devices", body = Page<Device>), Problems),
-    extensions(("x-gantry-codes" = json!(["no_organization"]))),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    member: OwnDevices,
-    Parameters(which): Parameters<Which>,
+    caller: Caller,
+    Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
-    let (person, limit, cursor) = (member.permit.user_id, which.limit, which.cursor.as_deref());
-    let page = api.devices.list(&*api.cursors, (person, &member.live_sessions), limit, cursor).await;
-    Ok(Answer::ok(&page?.map(Device::from)).into_response())
+    let person = (caller.principal.user_id, &*caller.principal.live_sessions);
+    let page = api.devices.list(&*api.cursors, person, limit, cursor.as_deref()).await?;
+    let shown = |device: push::Device| {
+        let version = device.version();
+        Device::shown(device, version)
+    };
+    Ok(Answer::ok(&page.map(shown)).into_response())
 }
 
 /// Removes a device of the caller: it gets no more notifications. Signing out does the same for the session's
 /// device. One that is not there needs no removal.
 #[utoipa::path(
-    delete, path = "/v1/devices/{device_id}", tag = "Devices", operation_id = "removeDevice",
+    delete, path = "/v1/me/devices/{device_id}", tag = "Devices", operation_id = "removeDevice",
     security(("access_token" = [])),
-    params(("device_id" = String, Path, description = "The device", example = "dev_01kar8h5g0e0vsx4q1v3f6m2ah")),
+    params(
+        ("device_id" = DeviceId, Path, description = "The device"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the device, where it must not have changed since"),
+    ),
     responses((status = 204, description = "It is not there"), Problems),
-    extensions(("x-gantry-codes" = json!(["conflict", "no_organization", "push_unavailable"]))),
+    extensions(("x-gantry-codes" = json!(["conflict", "version_mismatch"]))),
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,
-    member: OwnDevices,
-    PathParameter(id): PathParameter,
-) -> Result<Response, Problem> {
-    let Ok(id) = id.parse::<DeviceId>() else { return Ok(not_found().into_response()) };
-    api.devices.remove(&member.cause(), member.permit.user_id, id).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    caller: Caller,
+    PathParameter(id): PathParameter<DeviceId>,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode, Problem> {
+    match api.devices.remove(&caller.cause(), caller.principal.user_id, id, &expected).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(error @ DeviceError::VersionMismatch { current }) => {
+            Err(Problem::from(error).standing_at(current))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,4 +1,4 @@
-//! HTTP API for the devices that push notifications reach: `/v1/devices/**`.
+//! HTTP API for the devices that push notifications reach: `/v1/me/devices/**`.
 
 mod devices;
 

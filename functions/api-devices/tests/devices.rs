@@ -73,6 +73,7 @@ impl World {
             email: founder.email,
             session_id,
             live_sessions: Arc::default(),
+            signed_in_at: noon(),
             actor: None,
         };
         let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
@@ -109,15 +110,15 @@ impl World {
     }
 
     async fn register(&self, access: &str, token: &str) -> Answer {
-        self.call("POST", "/v1/devices", &[("Authorization", access)], Some(&device(token))).await
+        self.call("POST", "/v1/me/devices", &[("Authorization", access)], Some(&device(token))).await
     }
 
     async fn remove(&self, access: &str, id: &str) -> Answer {
-        self.call("DELETE", &format!("/v1/devices/{id}"), &[("Authorization", access)], None).await
+        self.call("DELETE", &format!("/v1/me/devices/{id}"), &[("Authorization", access)], None).await
     }
 
     async fn count(&self, access: &str) -> usize {
-        let answer = self.call("GET", "/v1/devices", &[("Authorization", access)], None).await;
+        let answer = self.call("GET", "/v1/me/devices", &[("Authorization", access)], None).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["items"].as_array().unwrap().len()
     }
@@ -177,11 +178,11 @@ async fn an_idempotency_key_gives_the_first_answer_again() {
     let world = World::start().await;
     let (ada, _) = two_people(&world).await;
     let headers = [("Authorization", ada.as_str()), ("Idempotency-Key", "key")];
-    let first = world.call("POST", "/v1/devices", &headers, Some(&device("token-of-ada"))).await;
-    let second = world.call("POST", "/v1/devices", &headers, Some(&device("token-of-ada"))).await;
+    let first = world.call("POST", "/v1/me/devices", &headers, Some(&device("token-of-ada"))).await;
+    let second = world.call("POST", "/v1/me/devices", &headers, Some(&device("token-of-ada"))).await;
     assert_eq!((first.status, second.status), (201, 201));
     assert_eq!(first.body, second.body);
-    let other = world.call("POST", "/v1/devices", &headers, Some(&device("another-token"))).await;
+    let other = world.call("POST", "/v1/me/devices", &headers, Some(&device("another-token"))).await;
     assert_eq!(other.status, 422);
 }
 
@@ -201,7 +202,7 @@ async fn bad_input_gets_a_problem_and_registers_nothing() {
         json!({ "platform": "apns", "token": "{length = 32, bytes = 0x740f4707 bebcf74f ... 61bb78ad}" }),
         json!({ "platform": "fcm", "token": "a-good-token", "owner": "usr_x" }),
     ] {
-        let answer = world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await;
+        let answer = world.call("POST", "/v1/me/devices", &[("Authorization", &ada)], Some(&body)).await;
         assert_eq!(answer.status, 422, "{body} {}", answer.body);
     }
     assert!(world.services.endpoints().is_empty());
@@ -213,7 +214,7 @@ async fn a_token_that_apple_never_gave_is_refused_where_it_stands() {
     let world = World::start().await;
     let (ada, _) = two_people(&world).await;
     let body = json!({ "platform": "apns", "token": "<740f4707 bebcf74f 9b7c25d4 8e335894>" });
-    let answer = world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await;
+    let answer = world.call("POST", "/v1/me/devices", &[("Authorization", &ada)], Some(&body)).await;
     assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/token")));
 }
 
@@ -225,7 +226,7 @@ async fn both_spellings_of_a_token_of_apples_are_one_device() {
     let mut answers = Vec::new();
     for token in [token.to_owned(), token.to_uppercase()] {
         let body = json!({ "platform": "apns", "token": token });
-        answers.push(world.call("POST", "/v1/devices", &[("Authorization", &ada)], Some(&body)).await);
+        answers.push(world.call("POST", "/v1/me/devices", &[("Authorization", &ada)], Some(&body)).await);
     }
     assert_eq!((answers[0].status, answers[1].status), (201, 200));
     assert_eq!(answers[0].body["id"], answers[1].body["id"]);
@@ -257,9 +258,9 @@ async fn every_route_asks_who_is_calling() {
     let forged = ("Authorization", "Bearer eyJhbGciOiJFZERTQSJ9.e30.AAAA"); // checkov:skip=CKV_SECRET_9: forged
     for headers in [&[][..], &[forged]] {
         for (method, path) in [
-            ("POST", "/v1/devices"),
-            ("GET", "/v1/devices"),
-            ("DELETE", "/v1/devices/dev_01kar8h5g0e0vsx4q1v3f6m2ah"),
+            ("POST", "/v1/me/devices"),
+            ("GET", "/v1/me/devices"),
+            ("DELETE", "/v1/me/devices/dev_01kar8h5g0e0vsx4q1v3f6m2ah"),
         ] {
             let body = device("a-good-token");
             let answer = world.call(method, path, headers, (method == "POST").then_some(&body)).await;

@@ -1,45 +1,37 @@
 use access::{Reading, Role, needs::ReadMembers};
-use http_api::{Answer, IntoResponse, Member, Parameters, Problem, Problems, Response, State, ToSchema};
-use primitives::{Limit, Page};
-use serde::{Deserialize, Serialize};
+use http_api::{Answer, IntoResponse, Paged, Problem, Problems, Response, State, ToSchema};
+use primitives::{Email, MemberId, Page, Time, UserId};
+use serde::Serialize;
+use table::Item;
 
 use crate::Api;
 
-/// Which page of the members.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    #[serde(default)]
-    limit: Limit,
-    cursor: Option<String>,
-}
-
 /// A member of the organization.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct OrganizationMember {
+pub(crate) struct Member {
     /// The membership.
-    #[schema(example = "mbr_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    id: String,
+    id: MemberId,
     /// The person.
-    #[schema(example = "usr_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    user_id: String,
+    user_id: UserId,
     /// The person's address.
-    email: String,
-    /// What the person may do.
+    email: Email,
+    /// What the person may do. Treat a word that you do not know as the least.
     role: Role,
-    /// Since when, RFC 3339.
-    #[schema(format = DateTime)]
-    joined_at: String,
+    /// Since when.
+    joined_at: Time,
+    /// How often it has changed: its `ETag`.
+    version: u64,
 }
 
-impl From<orgs::Member> for OrganizationMember {
-    fn from(member: orgs::Member) -> Self {
+impl Member {
+    fn shown(member: orgs::Member) -> Self {
         Self {
-            id: member.member_id.to_string(),
-            user_id: member.user_id.to_string(),
-            email: member.email.to_string(),
+            id: member.member_id,
+            user_id: member.user_id,
+            version: member.version(),
+            email: member.email,
             role: member.role,
-            joined_at: member.joined_at.to_string(),
+            joined_at: member.joined_at.into(),
         }
     }
 }
@@ -48,19 +40,15 @@ impl From<orgs::Member> for OrganizationMember {
 #[utoipa::path(
     get, path = "/v1/orgs/current/members", tag = "Organizations", operation_id = "listMembers",
     security(("access_token" = [])),
-    params(
-        ("limit" = Option<u32>, Query, description = "How many, 1 to 100; 25 where nothing is said", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-    ),
-    responses((status = 200, description = "A page of members", body = Page<OrganizationMember>), Problems),
+    params(Paged),
+    responses((status = 200, description = "A page of members", body = Page<Member>), Problems),
     extensions(("x-gantry-codes" = json!(["access_restricted", "no_organization"]))),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    member: Member<ReadMembers, Reading>,
-    Parameters(which): Parameters<Which>,
+    reader: http_api::Member<ReadMembers, Reading>,
+    Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
-    let (table, reader, limit, cursor) = (&api.table, &member.permit, which.limit, which.cursor.as_deref());
-    let page = orgs::members(table, &*api.cursors, reader, limit, cursor).await;
-    Ok(Answer::ok(&page?.map(OrganizationMember::from)).into_response())
+    let page = orgs::members(&api.table, &*api.cursors, &reader.permit, limit, cursor.as_deref()).await?;
+    Ok(Answer::ok(&page.map(Member::shown)).into_response())
 }

@@ -1,56 +1,44 @@
-use std::str::FromStr;
-
 use access::{Always, needs::ReadOrganization};
-use garde::Validate;
 use http_api::{
-    Answer, Caller, Command, IntoResponse, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
-    parses,
+    Answer, Caller, Command, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
+    http::HeaderMap,
 };
 use orgs::{Founder, Org, OrgError};
-use primitives::{Name, Slug};
+use primitives::{Name, OrgId, Slug, Time};
 use serde::{Deserialize, Serialize};
-use table::{Decision, Keep};
+use table::{Decision, Item, Keep};
 
 use crate::Api;
 
 /// The organization to create.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateOrganization {
     /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single spaces.
-    #[garde(custom(parses::<Name>))]
-    #[schema(min_length = 1, max_length = 100, format = "gantry-name", example = "Acme")]
-    name: String,
-    /// Its name in URLs, its alone: 3 to 40 lower-case letters, digits and single hyphens. Some words, such
-    /// as `admin`, are nobody's.
-    #[garde(custom(parses::<Slug>))]
-    #[schema(min_length = 3, max_length = 40, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", example = "acme")]
-    slug: String,
+    name: Name,
+    /// Its name in URLs, its alone. Some words, such as `admin`, are nobody's.
+    slug: Slug,
 }
 
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Organization {
     /// The organization.
-    #[schema(example = "org_01kar8h5g0e0vsx4q1v3f6m2ah")]
-    id: String,
+    id: OrgId,
     /// Its name.
     name: String,
     /// Its name in URLs.
-    slug: String,
-    /// Since when, RFC 3339.
-    #[schema(format = DateTime)]
-    created_at: String,
+    slug: Slug,
+    /// Since when.
+    created_at: Time,
+    /// How often it has changed: its `ETag`.
+    version: u64,
 }
 
-impl From<Org> for Organization {
-    fn from(org: Org) -> Self {
-        Self {
-            id: org.org_id.to_string(),
-            name: org.name,
-            slug: org.slug.to_string(),
-            created_at: org.created_at.to_string(),
-        }
+impl Organization {
+    fn answer(status: StatusCode, org: Org, version: u64) -> Answer {
+        let Org { org_id: id, name, slug, created_at, .. } = org;
+        Answer::new(status, &Self { id, name, slug, created_at: created_at.into(), version }).tagged(version)
     }
 }
 
@@ -60,7 +48,7 @@ impl From<Org> for Organization {
     post, path = "/v1/orgs", tag = "Organizations", operation_id = "createOrganization",
     security(("access_token" = [])), request_body = CreateOrganization,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
-    responses((status = 201, description = "Created", body = Organization), Problems),
+    responses((status = 201, description = "Created", body = Organization, headers(("ETag"))), Problems),
     extensions(("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships"]))),
 )]
 pub(crate) async fn create(
@@ -68,13 +56,12 @@ pub(crate) async fn create(
     caller: Caller,
     command: Command<CreateOrganization>,
 ) -> Result<Response, Problem> {
-    let table = api.table.clone();
-    let person = caller.principal.user_id;
+    let (table, person) = (api.table.clone(), caller.principal.clone());
     command.once(&table, &person, created, |input, keep| found(api, caller, input, keep)).await
 }
 
 fn created(org: &Org) -> Answer {
-    Answer::new(StatusCode::CREATED, &Organization::from(org.clone()))
+    Organization::answer(StatusCode::CREATED, org.clone(), org.next_version())
 }
 
 /// Organization, owner and trial are one transaction: this is the place that knows both domains.
@@ -84,7 +71,7 @@ async fn found(
     input: CreateOrganization,
     keep: Keep<'static, Org>,
 ) -> Result<Org, Problem> {
-    let (name, slug) = (parsed::<Name>(&input.name)?, parsed::<Slug>(&input.slug)?);
+    let CreateOrganization { name, slug } = input;
     let cause = caller.cause();
     let founder = Founder { user_id: caller.principal.user_id, email: caller.principal.email };
     let decide = |_| async {
@@ -100,22 +87,24 @@ async fn found(
     Ok(api.table.decide_once(&cause, &keep, decide).await?)
 }
 
-/// What the checks of the input let through.
-fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(Problem::broken_rule)
-}
-
 /// The organization that the session is in.
 #[utoipa::path(
     get, path = "/v1/orgs/current", tag = "Organizations", operation_id = "getCurrentOrganization",
     security(("access_token" = [])),
-    responses((status = 200, description = "The organization", body = Organization), Problems),
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has")),
+    responses(
+        (status = 200, description = "The organization", body = Organization),
+        (status = 304, description = "The client has it already"),
+        Problems,
+    ),
     extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
 )]
 pub(crate) async fn current(
     State(api): State<Api>,
     member: Member<ReadOrganization, Always>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let org = orgs::current(&api.table, &member.permit).await?;
-    Ok(Answer::ok(&Organization::from(org)).into_response())
+    let version = org.version();
+    Ok(Organization::answer(StatusCode::OK, org, version).unless_known(&headers))
 }

@@ -86,7 +86,6 @@ struct Receipt {
     #[schema(example = "applied")]
     outcome: &'static str,
     /// Why it was parked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "unknown_customer")]
     reason: Option<ParkReason>,
 }
@@ -100,7 +99,7 @@ struct Receipt {
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),
     request_body(content = serde_json::Value, description = "An event as Stripe sends it", content_type = "application/json"),
     responses((status = 200, description = "The event is in our hands", body = Receipt), Problems),
-    extensions(("x-gantry-codes" = json!(["invalid_signature", "malformed_event", "payment_provider_unavailable"]))),
+    extensions(("x-gantry-codes" = json!(["invalid_signature", "malformed_event"]))),
 )]
 async fn receive(
     State(hook): State<Hook>,

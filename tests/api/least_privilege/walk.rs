@@ -172,14 +172,14 @@ async fn organizations(product: &Product, token: &str) {
 async fn devices(product: &Product, ada: &str, bob: &str) {
     let register = async |who: &str, platform: &str, number: usize| {
         let device = json!({ "platform": platform, "token": format!("{number:064x}") });
-        let request = product.request(Method::POST, "/v1/devices").bearer_auth(who);
+        let request = product.request(Method::POST, "/v1/me/devices").bearer_auth(who);
         let request = request.header("idempotency-key", format!("{platform}-{number}"));
         let answer = product.send(request.json(&device)).await;
         assert!(answer.status.is_success(), "{answer:?}");
         answer.text("/id")
     };
     let remove = async |id: &str| {
-        let path = format!("/v1/devices/{id}");
+        let path = format!("/v1/me/devices/{id}");
         product.send(product.request(Method::DELETE, &path).bearer_auth(ada)).await.status
     };
     for platform in ["apns", "fcm"] {
@@ -193,7 +193,7 @@ async fn devices(product: &Product, ada: &str, bob: &str) {
     for number in 10..=30 {
         register(ada, "fcm", number).await;
     }
-    assert_eq!(product.get("/v1/devices?limit=5", ada).await.status, StatusCode::OK);
+    assert_eq!(product.get("/v1/me/devices?limit=5", ada).await.status, StatusCode::OK);
     product.settle().await;
 }
 
@@ -236,7 +236,10 @@ async fn trials(product: &Product) {
     let (token_of_dora, _) = product.owner("dora@example.com", "delta").await;
     for (platform, token) in [("apns", "ab"), ("fcm", "cd")] {
         let device = json!({ "platform": platform, "token": token.repeat(32) });
-        assert_eq!(product.post_as("/v1/devices", &token_of_dora, &device).await.status, StatusCode::CREATED);
+        assert_eq!(
+            product.post_as("/v1/me/devices", &token_of_dora, &device).await.status,
+            StatusCode::CREATED
+        );
     }
     product.advance(SignedDuration::from_hours(24 * 8)).await;
     disable_endpoints(product).await;

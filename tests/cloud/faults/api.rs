@@ -19,7 +19,7 @@ async fn live_through(turn: &Turn, observer: &Observer, email: &str, slug: &str,
     let product = &turn.product;
     let (org_id, owner) = company(product, token, slug).await;
     let phone = json!({ "platform": "fcm", "token": format!("{slug}-phone-0001") });
-    let device = persist(product, || keyed(product, "/v1/devices", &owner, &phone)).await;
+    let device = persist(product, || keyed(product, "/v1/me/devices", &owner, &phone)).await;
     assert!(device.status.is_success(), "{device:?}");
     let event = subscription_created(&org_id);
     loop {
@@ -57,7 +57,7 @@ async fn assert_once(product: &Product, owner: &str, slug: &str) {
     let me = get("/v1/me").await;
     let of_slug = me["organizations"].as_array().unwrap().len();
     let members = get("/v1/orgs/current/members").await["items"].as_array().unwrap().len();
-    let devices = get("/v1/devices").await["items"].as_array().unwrap().len();
+    let devices = get("/v1/me/devices").await["items"].as_array().unwrap().len();
     assert_eq!((of_slug, members, devices), (1, 1, 1), "{slug}: {me}");
 }
 

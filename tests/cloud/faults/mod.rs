@@ -167,7 +167,7 @@ pub(crate) async fn company(product: &Product, token: &str, slug: &str) -> (Stri
     let switch = || product.request(Method::POST, "/v1/auth/switch-org").bearer_auth(token).json(&body);
     let session = persist(product, switch).await;
     assert_eq!(session.status, StatusCode::OK, "{session:?}");
-    (id, session.text("/access_token"))
+    (id, session.tokens().text("/access_token"))
 }
 
 /// What happens, once each, when an organization is created.

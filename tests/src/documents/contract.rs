@@ -1,5 +1,6 @@
 //! `docs/openapi.json`: the description of the HTTP API, put together from the routers of the functions.
 
+pub mod answers;
 mod conventions;
 
 use std::collections::BTreeMap;

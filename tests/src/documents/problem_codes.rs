@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use primitives::FaultCode;
+use primitives::{FaultCode, FieldCode};
 use serde_json::Value;
 
 use crate::template::Template;
@@ -29,11 +29,20 @@ const INTRODUCTION: &str = "\
 # Errors
 
 Whatever is not a success is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `instance` (the
-correlation id), `code`, and `errors[]` with JSON pointers where the request breaks rules. Programs switch on `code`; it is never
-renamed. `Retry-After` says when another attempt makes sense.
+correlation id), `code`, and `errors[]` with JSON pointers and codes of their own where the request breaks rules. Programs switch
+on `code`; it is never renamed. `Retry-After` says when another attempt makes sense.
 
 | `code` | status | |
 |---|---|---|
+";
+
+const FIELDS: &str = "
+## Codes of fields
+
+`errors[].code` says what is wrong with one part of a request, all that is wrong at once.
+
+| `errors[].code` | |
+|---|---|
 ";
 
 /// What is known of one code.
@@ -55,7 +64,8 @@ pub(super) fn page() -> String {
         let meanings: Vec<&str> = about.meanings.iter().map(String::as_str).collect();
         format!("| <a id=\"{code}\"></a>`{code}` | {} | {} |\n", statuses.join(", "), meanings.join("<br>"))
     });
-    INTRODUCTION.to_owned() + &rows.collect::<String>()
+    let fields = FieldCode::ALL.map(|(code, meaning)| format!("| `{}` | {meaning} |\n", code.as_str()));
+    INTRODUCTION.to_owned() + &rows.collect::<String>() + FIELDS + &fields.concat()
 }
 
 fn registered() -> BTreeMap<String, Code> {
@@ -76,6 +86,17 @@ fn registered() -> BTreeMap<String, Code> {
         note(&text("code"), status, (status < 500).then(|| text("detail")));
     }
     codes
+}
+
+/// Where the gateway or the firewall names a problem otherwise than we do.
+pub fn misnamed(template: &Template) -> Vec<String> {
+    let answers = gateway_answers(template).into_iter().filter_map(|(body, _)| {
+        let document: Value = serde_json::from_str(&body).ok()?;
+        let (code, told) = (document["code"].as_str()?.to_owned(), document["title"].as_str()?.to_owned());
+        let title = http_api::title(&code);
+        (told != title).then(|| format!("template.yaml: the title of {code} is {title:?}, and not {told:?}."))
+    });
+    answers.collect()
 }
 
 /// The problem documents in the template, as text, each with its status. Of the two for all other cases the

@@ -14,6 +14,7 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         session_id: Ids::unguessable(),
         role,
         level: AccessLevel::Full,
+        level_until: None,
     };
     actor.permit()
 }

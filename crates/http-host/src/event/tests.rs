@@ -42,7 +42,7 @@ fn a_path_stays_what_it_was() {
         "/v1//me",
         "/v1/me/",
         "/v1/./me",
-        "/v1/devices/%ff",
+        "/v1/me/devices/%ff",
         "/v1/a%2Fb",
         "/v1/%zz%",
         "/v1/a;b=c",
@@ -84,7 +84,7 @@ fn no_header_leads_anywhere_and_none_ends_the_function() {
 
 #[test]
 fn queries_and_headers_come_in_either_form() {
-    let mut event = rest("/v1/devices");
+    let mut event = rest("/v1/me/devices");
     event["multiValueQueryStringParameters"] = json!({ "a": ["1", "2"], "b &": ["="] });
     event["queryStringParameters"] = json!({ "a": "2", "b &": "=" });
     event["multiValueHeaders"] = json!({ "Accept": ["x", "y"] });
@@ -101,7 +101,7 @@ fn queries_and_headers_come_in_either_form() {
         (Some("a=2&b+%26=%3D"), &HeaderValue::from_static("y"))
     );
 
-    let mut event = http("/v1/devices");
+    let mut event = http("/v1/me/devices");
     event["rawQueryString"] = json!("a=1&b=%zz&c={\"Ü\"}");
     event["cookies"] = json!(["x=1"]);
     let request = read(&event);

@@ -20,7 +20,7 @@ async function signIn() {
   isBusy = true;
   draw();
   exchange = await product("POST", "/v1/auth/magic-links/verify", { body: { token, confirm: true } });
-  if (exchange.ok) me = await product("GET", "/v1/me", { token: exchange.answer.access_token });
+  if (exchange.ok) me = await product("GET", "/v1/me", { token: exchange.answer.tokens?.access_token });
   isBusy = false;
   draw();
   document.querySelector("h1").focus();
@@ -57,7 +57,7 @@ function refused() {
 }
 
 function welcome() {
-  const { access_token: accessToken } = exchange.answer;
+  const accessToken = exchange.answer.tokens?.access_token ?? "";
   const line = `curl -s ${location.origin}/v1/me -H 'authorization: Bearer ${accessToken}'`;
   return [
     title(me?.ok ? `Welcome, ${me.answer.email}` : "Signed in"),

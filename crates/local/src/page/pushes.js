@@ -15,7 +15,7 @@ export function view({ pushes, endpoints }) {
     h("section", { "aria-labelledby": "pushes-sent" }, h("h2", { id: "pushes-sent" }, "Sent"),
       pushes.length === 0
         ? empty("No push yet",
-          "Register a device (", h("code", null, "POST /v1/devices"), "), then let something happen in its organization, as in ",
+          "Register a device (", h("code", null, "POST /v1/me/devices"), "), then let something happen in its organization, as in ",
           h("a", { href: "#/stripe" }, "Stripe"), " or with the ", h("a", { href: "#/clock" }, "clock"), ".")
         : list("pushes", pushes, push)),
     h("section", { "aria-labelledby": "endpoints" }, h("h2", { id: "endpoints" }, "Endpoints"),

@@ -47,7 +47,7 @@ async function findMail() {
 async function signIn() {
   const body = { email: input.email, code: known.code, browser_token: known.browserToken };
   const exchange = await product("POST", "/v1/auth/magic-links/verify", { body });
-  known.token = exchange.answer?.access_token;
+  known.token = exchange.answer?.tokens?.access_token;
   return exchange;
 }
 
@@ -69,7 +69,7 @@ async function create() {
 
 async function switchTo() {
   const exchange = await product("POST", "/v1/auth/switch-org", { body: { org_id: known.organization }, token: known.token });
-  known.token = exchange.answer?.access_token ?? known.token;
+  known.token = exchange.answer?.tokens?.access_token ?? known.token;
   return exchange;
 }
 
@@ -141,7 +141,7 @@ function gist(index) {
   const text = [
     () => `a link and a code, for ${Math.round(answer.expires_in / 60)} minutes`,
     () => `the code is ${answer.code}`,
-    () => `signed in as ${answer.user_id}`,
+    () => `signed in as ${answer.tokens?.user_id}`,
     () => `${answer.name} is ${answer.id}`,
     () => "the tokens are of this organization now",
     () => `access is ${answer.access.level}, the trial ends on ${answer.trial.trial_ends_at.slice(0, 10)}`,

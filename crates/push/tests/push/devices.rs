@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::support::{self, World};
 use futures::future::join_all;
-use primitives::{Fault, FaultKind, Ids, Keys, Limit, SignedDuration, UserId};
+use primitives::{Expected, Fault, FaultKind, Ids, Keys, Limit, SignedDuration, UserId};
 use push::Device;
 use push::events::DevicePlatform;
 use table::{Consistency, CursorKey, Listed};
@@ -231,12 +231,12 @@ async fn only_the_own_device_can_be_removed() {
     let world = World::start().await;
     let (ada, bob) = (Ids::unguessable(), Ids::unguessable());
     let device = world.register(ada, "token").await.unwrap().device;
-    world.devices.remove(&support::cause(), bob, device.device_id).await.unwrap();
+    world.devices.remove(&support::cause(), bob, device.device_id, &Expected::Any).await.unwrap();
     assert_eq!(list(&world, ada).await.len(), 1);
     agree(&world, &[ada, bob]).await;
 
     for _ in 0..2 {
-        world.devices.remove(&support::cause(), ada, device.device_id).await.unwrap();
+        world.devices.remove(&support::cause(), ada, device.device_id, &Expected::Any).await.unwrap();
         assert!(list(&world, ada).await.is_empty() && world.services.endpoints().is_empty());
     }
     assert_eq!(told(&world).await.len(), 2, "registered and removed, once each");
@@ -295,7 +295,7 @@ async fn a_crash_at_any_call_of_a_removal_leaves_nobody_unreached_and_the_next_a
         let world = World::start().await;
         let ada = Ids::unguessable();
         let device = world.register(ada, "token").await.unwrap().device.device_id;
-        world.crashes.count(world.devices.remove(&support::cause(), ada, device)).await.1
+        world.crashes.count(world.devices.remove(&support::cause(), ada, device, &Expected::Any)).await.1
     };
     assert_eq!(calls, 5, "device and roster, token, commit, endpoint, token given free");
     for call in 0..calls {
@@ -304,9 +304,9 @@ async fn a_crash_at_any_call_of_a_removal_leaves_nobody_unreached_and_the_next_a
             let ada = Ids::unguessable();
             let device = world.register(ada, "token").await.unwrap().device.device_id;
             let cause = support::cause();
-            let removal = world.devices.remove(&cause, ada, device);
+            let removal = world.devices.remove(&cause, ada, device, &Expected::Any);
             assert!(world.crashes.run(call, moment, removal).await.is_none());
-            world.devices.remove(&support::cause(), ada, device).await.unwrap();
+            world.devices.remove(&support::cause(), ada, device, &Expected::Any).await.unwrap();
             assert!(list(&world, ada).await.is_empty(), "{call} {moment:?}");
             assert_eq!(told(&world).await.len(), 2, "{call} {moment:?}");
             // what the crash left of the deletion is in nobody's way for longer than a call can take
@@ -339,7 +339,8 @@ async fn whoever_registers_while_the_endpoint_is_being_deleted_is_reached() {
         let next = if next == "another" { bob } else { ada };
         let device = world.register(ada, "token").await.unwrap().device.device_id;
         world.services.hold("DeleteEndpoint");
-        let removal = async { world.devices.remove(&support::cause(), ada, device).await.unwrap() };
+        let removal =
+            async { world.devices.remove(&support::cause(), ada, device, &Expected::Any).await.unwrap() };
         futures::join!(removal, registers_only_after_the_deletion(&world, next));
         assert_eq!(list(&world, next).await.len(), 1);
         agree(&world, &[ada, bob]).await;
@@ -367,7 +368,7 @@ async fn an_endpoint_that_cannot_be_deleted_keeps_no_device() {
     let ada = Ids::unguessable();
     let device = world.register(ada, "token").await.unwrap().device.device_id;
     world.services.refuse("DeleteEndpoint", 10);
-    world.devices.remove(&support::cause(), ada, device).await.unwrap();
+    world.devices.remove(&support::cause(), ada, device, &Expected::Any).await.unwrap();
     assert!(list(&world, ada).await.is_empty());
     assert_eq!(world.services.endpoints().len(), 1, "it stays, is sent nothing, and is used again");
     world.services.refuse("DeleteEndpoint", 0);
@@ -384,7 +385,7 @@ async fn however_registrations_and_removals_of_one_phone_meet_its_holder_is_reac
         let holder = people[round % 2];
         let device = world.register(holder, "token").await.unwrap().device.device_id;
         let cause = support::cause();
-        let removes = world.devices.remove(&cause, holder, device);
+        let removes = world.devices.remove(&cause, holder, device, &Expected::Any);
         let registers = join_all(people.map(|person| world.register(person, "token")));
         let (removed, registered) = futures::join!(removes, registers);
         removed.unwrap();

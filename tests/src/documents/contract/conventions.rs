@@ -6,8 +6,10 @@
 
 use std::collections::BTreeSet;
 
+use primitives::FieldCode;
 use serde_json::{Map, Value, json};
 
+use super::answers;
 use crate::documents::problem_codes;
 
 /// Codes that any route may answer with, the gateway's and the firewall's among them.
@@ -26,8 +28,9 @@ const WITH_BODY: &[&str] = &["body_too_large", "incomplete_body", "malformed_jso
 const WITH_KEY: &[&str] = &["idempotency_key_in_use", "idempotency_key_reused", "invalid_idempotency_key"];
 
 /// Parameters that many routes have, by their name in requests and in the components.
-const PARAMETERS: [(&str, &str); 4] = [
+const PARAMETERS: [(&str, &str); 5] = [
     ("Idempotency-Key", "IdempotencyKey"),
+    ("If-Match", "IfMatch"),
     ("If-None-Match", "IfNoneMatch"),
     ("limit", "Limit"),
     ("cursor", "Cursor"),
@@ -44,10 +47,15 @@ pub(super) fn apply(contract: &mut Value) {
     let schemas = components["schemas"].as_object_mut().expect("the contract has schemas");
     pages(schemas);
     schemas.insert("ProblemCode".to_owned(), problem_code());
+    schemas.insert("FieldCode".to_owned(), field_code());
     schemas["Problem"]["properties"]["code"] = json!({
         "description": "Names the problem for machines; never renamed. A code may come that is younger than this description: \
             then the status says what to do.",
         "anyOf": [{ "$ref": "#/components/schemas/ProblemCode" }, { "type": "string" }],
+    });
+    schemas["FieldError"]["properties"]["code"] = json!({
+        "description": "What is wrong with it, for machines; never renamed. A code may come that is younger than this description.",
+        "anyOf": [{ "$ref": "#/components/schemas/FieldCode" }, { "type": "string" }],
     });
     // What the gateway refuses by itself may lack them.
     schemas["Problem"]["required"] = json!(["type", "title", "detail", "code"]);
@@ -57,6 +65,8 @@ pub(super) fn apply(contract: &mut Value) {
         schema.extend(rule.as_object().cloned().unwrap_or_default());
     }
     renamed_pages(contract);
+    merged(contract);
+    answers::apply(contract);
 }
 
 /// Rules over several members, which no type can state.
@@ -98,11 +108,14 @@ fn complete(operation: &mut Value) {
     let limited = operation["x-gantry-limits"].is_array();
     let responses = operation["responses"].as_object_mut().expect("an operation has answers");
     let cached = responses.contains_key("304");
-    for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['2', '3'])) {
+    let placed = responses.values().any(|response| response["headers"]["Location"].is_object());
+    let tagged = responses.values().any(|response| response["headers"]["ETag"].is_object());
+    for (status, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['2', '3'])) {
         let mut names = vec!["X-Correlation-Id"];
         names.extend(has_key.then_some("Idempotent-Replayed"));
         names.extend(limited.then_some(["RateLimit", "RateLimit-Policy"]).into_iter().flatten());
-        names.extend(cached.then_some("ETag"));
+        names.extend((cached || tagged).then_some("ETag"));
+        names.extend((placed && status == "201").then_some("Location"));
         response["headers"] = header_references(&names);
         let contents = response.get_mut("content").and_then(Value::as_object_mut);
         for content in contents.into_iter().flat_map(Map::values_mut) {
@@ -151,8 +164,15 @@ fn header_references(names: &[&str]) -> Value {
 
 /// The one answer that all problems share.
 fn problem() -> Value {
-    let headers =
-        ["X-Correlation-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Allow"];
+    let headers = [
+        "X-Correlation-Id",
+        "Retry-After",
+        "RateLimit",
+        "RateLimit-Policy",
+        "WWW-Authenticate",
+        "Allow",
+        "ETag",
+    ];
     json!({
         "description": "A problem document (RFC 9457); `code` says which problem, and the operation's `x-gantry-codes` which there are.",
         "headers": header_references(&headers),
@@ -168,6 +188,14 @@ fn problem_code() -> Value {
     })
 }
 
+fn field_code() -> Value {
+    json!({
+        "type": "string",
+        "description": "Every code of a field there is at the moment.",
+        "enum": FieldCode::ALL.map(|(code, _)| code.as_str()),
+    })
+}
+
 fn parameters() -> Value {
     json!({
         "IdempotencyKey": {
@@ -175,6 +203,11 @@ fn parameters() -> Value {
             "description": "Makes the request safe to repeat for 24 hours: new for each thing you want done.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
             "example": "5f0c3f0e-7f0b-4c43-9a2c-1d2b7b9f4c11",
+        },
+        "IfMatch": {
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "The `ETag` that the resource must still have: else 412 `version_mismatch`, with the one that it has.",
+            "schema": { "type": "string" },
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header", "required": false,
@@ -213,7 +246,8 @@ fn headers() -> Value {
         },
         "WWWAuthenticate": text("With 401: `Bearer`, and `error=\"invalid_token\"` where a token was sent that does not work (any more)."),
         "Allow": text("With 405: the methods of this path."),
-        "ETag": text("Names this state of the document."),
+        "ETag": text("Names this state of the document: of a resource its `version`, in quotation marks."),
+        "Location": text("The path of what was made."),
     })
 }
 
@@ -229,6 +263,25 @@ fn pages(schemas: &mut Map<String, Value>) {
 }
 
 const PAGE: &str = "Page_";
+
+/// A type that has no name in the contract stands in its field together with the field's description: in one
+/// schema, and not in two of which the second would be an object.
+fn merged(value: &mut Value) {
+    if let Some([inline, told]) = value.get("allOf").and_then(Value::as_array).map(Vec::as_slice)
+        && told["type"] == "object"
+        && told.get("properties").is_none()
+    {
+        let mut whole = inline.as_object().cloned().unwrap_or_default();
+        let told = told.as_object().into_iter().flatten().filter(|(name, _)| *name != "type");
+        whole.extend(told.map(|(name, value)| (name.clone(), value.clone())));
+        *value = Value::Object(whole);
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(merged),
+        Value::Array(items) => items.iter_mut().for_each(merged),
+        _ => {}
+    }
+}
 
 fn renamed_pages(value: &mut Value) {
     match value {

@@ -1,0 +1,128 @@
+use std::fmt::Display;
+
+use serde::de;
+
+/// What is wrong with one part of a request, in a word for machines. It is part of the API: never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldCode {
+    /// It is missing.
+    Required,
+    /// There is no such part.
+    UnknownField,
+    /// It is there twice.
+    DuplicateField,
+    /// It is none of the words that may stand there.
+    UnknownValue,
+    /// It is another kind of JSON: a number for a text, an array for an object.
+    WrongType,
+    /// The text has too few characters.
+    TooShort,
+    /// The text has too many characters.
+    TooLong,
+    /// The number is too small or too large.
+    OutOfRange,
+    /// It breaks another rule about how it is written.
+    InvalidFormat,
+    /// No push service gives such tokens, or the one that is named does not know it.
+    InvalidPushToken,
+}
+
+impl FieldCode {
+    /// Every one, with what it means.
+    pub const ALL: [(Self, &str); 10] = [
+        (Self::Required, "it is missing"),
+        (Self::UnknownField, "there is no such part"),
+        (Self::DuplicateField, "it is there twice"),
+        (Self::UnknownValue, "it is none of the words that may stand there"),
+        (Self::WrongType, "it is another kind of JSON: a number for a text, an array for an object"),
+        (Self::TooShort, "the text has too few characters"),
+        (Self::TooLong, "the text has too many characters"),
+        (Self::OutOfRange, "the number is too small or too large"),
+        (Self::InvalidFormat, "it breaks another rule about how it is written"),
+        (
+            Self::InvalidPushToken,
+            "no push service gives such tokens, or the one that is named does not know it",
+        ),
+    ];
+
+    /// Its text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::UnknownField => "unknown_field",
+            Self::DuplicateField => "duplicate_field",
+            Self::UnknownValue => "unknown_value",
+            Self::WrongType => "wrong_type",
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::OutOfRange => "out_of_range",
+            Self::InvalidFormat => "invalid_format",
+            Self::InvalidPushToken => "invalid_push_token",
+        }
+    }
+
+    /// The code and the detail of what serde says: of our own types as [`refused`] wrote it, of all others by
+    /// serde's words.
+    pub fn of(text: &str) -> (Self, &str) {
+        let own = text.split_once(": ").and_then(|(code, detail)| {
+            let (code, _) = Self::ALL.into_iter().find(|(known, _)| known.as_str() == code)?;
+            Some((code, detail))
+        });
+        own.unwrap_or_else(|| (Self::of_serde(text), text))
+    }
+
+    fn of_serde(text: &str) -> Self {
+        let begins = [
+            ("missing field", Self::Required),
+            ("unknown field", Self::UnknownField),
+            ("duplicate field", Self::DuplicateField),
+            ("unknown variant", Self::UnknownValue),
+            ("invalid type", Self::WrongType),
+            ("invalid value", Self::OutOfRange),
+        ];
+        let code = begins.into_iter().find(|(words, _)| text.starts_with(words));
+        code.map_or(Self::InvalidFormat, |(_, code)| code)
+    }
+}
+
+/// What a text is refused with that is to become one of our types.
+pub trait Invalid: Display {
+    /// The code for whoever sent it.
+    fn field_code(&self) -> FieldCode {
+        FieldCode::InvalidFormat
+    }
+}
+
+/// The same as an error of serde's, which has no place for a code: it stands before the detail, and
+/// [`FieldCode::of`] finds it there.
+pub fn refused<E: de::Error>(error: &impl Invalid) -> E {
+    E::custom(format_args!("{}: {error}", error.field_code().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limit, Slug};
+
+    #[test]
+    fn a_code_goes_through_serde_and_comes_out() {
+        let said = |json: &str| serde_json::from_str::<Slug>(json).unwrap_err().to_string();
+        let text = said("\"Acme!\"");
+        let (code, detail) = FieldCode::of(&text);
+        assert_eq!(code, FieldCode::InvalidFormat);
+        assert!(detail.starts_with("use 3 to 40 lower-case letters"), "{detail}");
+        assert_eq!(FieldCode::of(&said("1")).0, FieldCode::WrongType);
+        let limit = serde_json::from_str::<Limit>("101").unwrap_err().to_string();
+        assert_eq!(FieldCode::of(&limit).0, FieldCode::OutOfRange);
+    }
+
+    #[test]
+    fn what_somebody_sends_is_no_code() {
+        for text in ["unknown field `required: x`, expected `a`", "required", "nonsense: x", ""] {
+            assert_ne!(FieldCode::of(text).0, FieldCode::Required, "{text}");
+        }
+        let codes: std::collections::BTreeSet<_> =
+            FieldCode::ALL.iter().map(|(code, _)| code.as_str()).collect();
+        assert_eq!(codes.len(), FieldCode::ALL.len());
+    }
+}
