@@ -9,6 +9,7 @@ mod canary;
 mod crashes;
 mod deadlines;
 mod edge;
+mod form;
 mod known;
 mod least_privilege;
 mod lost_answers;

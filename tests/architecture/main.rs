@@ -4,6 +4,7 @@
 //! A rule is a function from what it looks at to a list of problems; a problem says what is wrong and what to
 //! do.
 
+mod api_form;
 mod circles;
 mod contract;
 mod deploy_role;

@@ -30,8 +30,8 @@ impl Answer {
 
     /// The same for a resource that was made, and where it is.
     #[must_use]
-    pub fn at(mut self, location: impl ToString) -> Self {
-        self.0.location = Some(location.to_string());
+    pub fn at(mut self, location: String) -> Self {
+        self.0.location = Some(location);
         self
     }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_comes_again_with_its_headers() {
-        let answer = Answer::new(StatusCode::CREATED, &"x").at("/v1/me/devices/dev_1").tagged(1);
+        let answer = Answer::new(StatusCode::CREATED, &"x").at("/v1/me/devices/dev_1".to_owned()).tagged(1);
         let stored = serde_json::to_string(&answer.stored()).unwrap();
         let again = Answer::from(serde_json::from_str::<StoredAnswer>(&stored).unwrap()).into_response();
         assert_eq!(again.headers()["location"], "/v1/me/devices/dev_1");

@@ -42,6 +42,20 @@ impl Described {
         Self(routes)
     }
 
+    /// The methods of a path, as `Allow` names them; none where there is no such path.
+    pub(crate) fn methods(&self, path: &str) -> Vec<&str> {
+        let of_path = self.0.keys().filter(|(route, _)| route == path).map(|(_, method)| method.as_str());
+        let mut methods: Vec<&str> = of_path.collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        if !methods.is_empty() {
+            methods.push("OPTIONS");
+        }
+        methods.sort_unstable();
+        methods
+    }
+
     /// The operation that answers; a HEAD is answered as the GET would be.
     pub(crate) fn route(&self, path: &str, method: &Method) -> Option<&Route> {
         let method = if method == Method::HEAD { &Method::GET } else { method };

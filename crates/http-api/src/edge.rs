@@ -88,7 +88,7 @@ impl Edge {
             .layer(tower_http::catch_panic::CatchPanicLayer::custom(middleware::panicked))
             .layer(axum::middleware::from_fn_with_state((self.clone(), described), middleware::around))
             .layer(self.cors())
-            .layer(axum::middleware::from_fn(middleware::asked_for_methods))
+            .layer(axum::middleware::from_fn(middleware::rename_options))
             .layer(axum::middleware::map_response(middleware::secured))
     }
 

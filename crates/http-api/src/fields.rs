@@ -3,7 +3,10 @@
 //! serde stops at the first fault. A body that is refused is read again, member by member in another order,
 //! until nothing new is found: what a client is told does not depend on the order in which it wrote.
 
-use primitives::{FieldCode, json::Strict};
+use primitives::{
+    FieldCode,
+    json::{self, Strict},
+};
 use serde::de::{DeserializeOwned, value::MapDeserializer};
 use serde_json::{Map, Value};
 use utoipa::{
@@ -18,7 +21,7 @@ pub(crate) const MOST_ERRORS: usize = 10;
 
 /// All that is wrong with an object, as far as it can be told part by part; nothing where it is no object.
 pub(crate) fn faults<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Vec<FieldError> {
-    let Ok(Value::Object(mut members)) = serde_json::from_slice(body) else { return Vec::new() };
+    let Ok(Value::Object(mut members)) = json::from_slice(body) else { return Vec::new() };
     let mut errors = Vec::new();
     if let RefOr::T(Schema::Object(described)) = T::schema() {
         errors = unknown(&described, &mut members);

@@ -9,9 +9,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl<T> Command<T> {
     /// Carries the command out once for each `Idempotency-Key` of the caller's: the person's, in this
-    /// organization or in none. `answer` makes the answer from what `work` gives, for the caller and for the record, which `work` hands to
-    /// [`Table::decide_once`]: it is stored in the transaction of the effect. Without the header there is no
-    /// record.
+    /// organization or in none. `answer` makes the answer from what `work` gives, for the caller and for the
+    /// record, which `work` hands to [`Table::decide_once`]: it is stored in the transaction of the effect.
+    /// Without the header there is no record.
     pub async fn once<O, F>(
         self,
         table: &Table,

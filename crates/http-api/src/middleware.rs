@@ -1,7 +1,6 @@
 use std::{any::Any, net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
-    body::Body,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -33,15 +32,17 @@ pub(crate) async fn around(
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let refusal = refusal(&request, described.route(&route, &method));
+    let methods = methods(&described, &route, &method);
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(edge);
     request.extensions_mut().insert(limiter.clone());
 
     let span = tracing::info_span!("request", correlation_id, %method, route);
     let answer = async {
-        let response = match refusal {
-            Some(problem) => problem.into_response(),
-            None => in_time(next.run(request)).await,
+        let response = match (methods, refusal) {
+            (Some(methods), _) => methods,
+            (None, Some(problem)) => problem.into_response(),
+            (None, None) => in_time(next.run(request)).await,
         };
         log(&response, began);
         response
@@ -55,25 +56,28 @@ pub(crate) async fn around(
     response
 }
 
-/// Says by itself which methods a path has to whoever asks for nothing else: an `OPTIONS` that no browser sent
-/// before another request. The layer of CORS takes every `OPTIONS` for one of theirs, so it is given another
-/// name.
-pub(crate) async fn asked_for_methods(mut request: Request, next: Next) -> Response {
+/// What an `OPTIONS` is called that no browser sent before another request: the layer of CORS takes every
+/// `OPTIONS` for one of theirs.
+const OPTIONS_ALONE: &[u8] = b"OPTIONS-ALONE";
+
+/// Gives such a request another name, outside of that layer.
+pub(crate) async fn rename_options(mut request: Request, next: Next) -> Response {
     let of_browser = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    if request.method() != Method::OPTIONS || of_browser {
-        return next.run(request).await;
+    if request.method() == Method::OPTIONS
+        && !of_browser
+        && let Ok(alone) = Method::from_bytes(OPTIONS_ALONE)
+    {
+        *request.method_mut() = alone;
     }
-    *request.method_mut() = Method::from_bytes(b"OPTIONS-ALONE").unwrap_or(Method::OPTIONS);
-    let mut response = next.run(request).await;
-    let Some(allow) = response.headers_mut().remove(header::ALLOW) else { return response };
-    let methods = format!("{},OPTIONS", allow.to_str().unwrap_or_default());
-    let headers = response.headers_mut();
-    headers.remove(header::CONTENT_TYPE);
-    headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::ALLOW, HeaderValue::from_str(&methods).unwrap_or(allow));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    *response.body_mut() = Body::empty();
-    response
+    next.run(request).await
+}
+
+/// The answer to whoever asks which methods a path has, and for nothing else.
+fn methods(described: &Described, route: &str, method: &Method) -> Option<Response> {
+    let asks = method.as_str().as_bytes() == OPTIONS_ALONE;
+    let methods = described.methods(route);
+    let allow = HeaderValue::from_str(&methods.join(",")).ok().filter(|_| asks && !methods.is_empty())?;
+    Some((StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response())
 }
 
 /// What every answer says to browsers, those to a preflight and those without a handler too.

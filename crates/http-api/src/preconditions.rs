@@ -1,5 +1,5 @@
-//! Requests about a resource as somebody has seen it: `ETag`, `If-None-Match` and `If-Match` (RFC 9110, section
-//! 13). The tag of a resource is its version.
+//! Requests about a resource as somebody has seen it: `ETag`, `If-None-Match` and `If-Match` (RFC 9110,
+//! section 13). The tag of a resource is its version.
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, header, request::Parts};
@@ -12,8 +12,8 @@ pub(crate) fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-/// The state in which a resource must be for the request to be carried out: `If-Match`, and any where there is
-/// none. A route that takes it must say so in its description, since the edge refuses it everywhere else.
+/// The state in which a resource must be for the request to be carried out: `If-Match`, and any where there
+/// is none. A route that takes it must say so in its description, since the edge refuses it everywhere else.
 #[derive(Debug)]
 pub struct IfMatch(pub Expected);
 
@@ -25,8 +25,8 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// Tags that are not of ours are of nothing that there is; weak ones are compared strongly, and so match nothing
-/// either. What is no list of tags is malformed.
+/// Tags that are not of ours are of nothing that there is; weak ones are compared strongly, and so match
+/// nothing either. What is no list of tags is malformed.
 fn expected(headers: &HeaderMap) -> Option<Expected> {
     let tags = tags(headers, &header::IF_MATCH)?;
     if tags.is_empty() || tags == ["*"] {

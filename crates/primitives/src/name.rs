@@ -12,12 +12,7 @@ use icu_properties::{
         GeneralCategory, JoiningType, Script, VariationSelector,
     },
 };
-use serde::{Deserialize, Deserializer};
-
-use crate::{
-    field::{FieldCode, Invalid, refused},
-    schema,
-};
+mod wire;
 
 /// A name that somebody chose and others read: one line of 1 to 100 characters, all of which are seen, in one
 /// spelling (NFC).
@@ -74,34 +69,6 @@ impl FromStr for Name {
         if has_link(&name) { Err(InvalidName::Link) } else { Ok(Self(name)) }
     }
 }
-
-impl Invalid for InvalidName {
-    fn field_code(&self) -> FieldCode {
-        match self {
-            Self::TooShort => FieldCode::TooShort,
-            Self::TooLong => FieldCode::TooLong,
-            Self::Invisible | Self::Link => FieldCode::InvalidFormat,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|error| refused(&error))
-    }
-}
-
-impl utoipa::PartialSchema for Name {
-    fn schema() -> schema::Written {
-        schema::text(|text| {
-            let text = text.min_length(Some(1)).max_length(Some(Self::LONGEST));
-            text.format(Some(schema::SchemaFormat::Custom("gantry-name".to_owned()))).examples(["Acme"])
-        })
-    }
-}
-
-impl utoipa::ToSchema for Name {}
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

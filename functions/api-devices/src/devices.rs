@@ -151,7 +151,7 @@ fn registered(registered: &Registered) -> Answer {
     let version = registered.device.next_version();
     let device = Device::shown(registered.device.clone(), version);
     let answer = if registered.is_new {
-        Answer::new(StatusCode::CREATED, &device).at(format_args!("/v1/me/devices/{}", device.id))
+        Answer::new(StatusCode::CREATED, &device).at(format!("/v1/me/devices/{}", device.id))
     } else {
         Answer::ok(&device)
     };

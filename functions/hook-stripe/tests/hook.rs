@@ -97,9 +97,9 @@ fn sample(case: &str) -> Value {
 async fn a_signed_event_is_applied_and_its_repetition_is_not() {
     let world = World::new().await;
     let body = world.subscription_event("evt_1");
-    assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "applied"})));
+    assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "applied", "reason": null})));
     assert!(world.account().await.stripe.has_begun());
-    assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "duplicate"})));
+    assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "duplicate", "reason": null})));
     let events = world.database.events().await;
     let told: Vec<_> = events.iter().filter(|event| event.kind == "subscription.activated").collect();
     assert_eq!(told.len(), 1);
@@ -193,7 +193,7 @@ async fn a_kind_without_effect_is_acknowledged_and_leaves_nothing() {
     let body =
         json!({"id": "evt_1", "type": "charge.updated", "created": 1, "data": {"object": {}}}).to_string();
     for _ in 0..2 {
-        assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "ignored"})));
+        assert_eq!(world.deliver_signed(&body).await, (200, json!({"outcome": "ignored", "reason": null})));
     }
     assert_eq!(world.database.items().await, before);
 }
@@ -269,7 +269,7 @@ async fn a_crash_at_any_call_is_made_good_by_the_next_delivery() {
     let calm = World::new().await;
     let body = story(&calm).await;
     let (answer, calls) = calm.crashes.count(calm.deliver_signed(&body)).await;
-    assert_eq!(answer.1, json!({"outcome": "applied"}));
+    assert_eq!(answer.1, json!({"outcome": "applied", "reason": null}));
     let expected = outcome(&calm).await;
     assert_eq!(expected.2[1], 0, "nothing waits any more");
     assert!(calls >= 4, "{calls}");
