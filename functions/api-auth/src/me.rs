@@ -1,6 +1,5 @@
 use access::{Access, Actor, Permission, Role};
 use http_api::{Answer, Caller, IntoResponse, Problem, Problems, Response, State, ToSchema};
-use identity::MembershipSummary;
 use primitives::{Email, MemberId, OrgId, SessionId, Time, UserId};
 use serde::Serialize;
 
@@ -76,8 +75,8 @@ struct Membership {
 }
 
 impl Membership {
-    fn shown(membership: MembershipSummary) -> Self {
-        let MembershipSummary { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
+    fn shown(membership: identity::Membership) -> Self {
+        let identity::Membership { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
             membership;
         Self { id, org_id, name, slug, role }
     }

@@ -123,7 +123,14 @@ async fn signing_out_takes_the_sessions_device_from_the_next_event_and_leaves_th
 
     let (user_id, session_id) = (ada.user_id, ada.session_id);
     let email = "ada@example.com".parse().unwrap();
-    let person = Principal { user_id, email, session_id, live_sessions: Arc::default(), signed_in_at: noon(), actor: None };
+    let person = Principal {
+        user_id,
+        email,
+        session_id,
+        live_sessions: Arc::default(),
+        signed_in_at: noon(),
+        actor: None,
+    };
     sign_out(&world.table, &cause(), &person).await.unwrap();
     let told = world.deliver("evt_01kar8h5g0e0vsx4q1v3f6m2aj", [&ada, &bob]).await;
     assert_eq!(told, [of_bob]);
