@@ -3,7 +3,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use table::StoredAnswer;
 
-use crate::preconditions::{etag, is_known};
+use crate::etag::{etag, is_known};
 
 /// A resource with a version is asked after again each time, and its caller keeps it for himself.
 const KEEP_AND_ASK: HeaderValue = HeaderValue::from_static("private, no-cache");

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use primitives::SignedDuration;
 use serde::Serialize;
 
-use crate::{middleware::accepted, preconditions::is_known};
+use crate::{etag::is_known, middleware::accepted};
 
 /// A public document that whoever has read it need not read again: it has an `ETag`, and a time to live.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ mod cached;
 mod caller;
 mod described;
 mod edge;
+mod etag;
 mod fields;
 mod idempotency;
 mod limits;

@@ -7,7 +7,7 @@ use primitives::{Fault, FaultKind, FieldCode, Invalid};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{preconditions::etag, refusal::Refusal};
+use crate::{etag::etag, refusal::Refusal};
 
 /// What `type` begins with; the code follows. A name, not an address: `docs/errors.md` explains the codes.
 const TYPE: &str = "urn:gantry:problem:";
