@@ -48,12 +48,11 @@ async fn of_five_hundred_mails_at_once_none_is_lost_and_nobody_waits_to_sign_in(
         email: sign_in_address(n).parse().unwrap(),
         expires_at: now + SignedDuration::from_mins(15),
     };
-    let active = SubscriptionActivated {
-        stripe_subscription_id: "sub_1".to_owned(),
-        status: "active".to_owned(),
-        current_period_end: None,
-    };
-    let others = orgs.iter().map(|org| known::event(Some(*org), &active, now));
+    let others = orgs.iter().map(|org| {
+        let mut active: SubscriptionActivated = events::example().unwrap();
+        active.subscription.org_id = *org;
+        known::event(Some(*org), &active, now)
+    });
     let sign_ins = (0..SIGN_INS).map(|n| known::event(None, &link(n), now));
     // the sign-ins come when most of the others are there already
     let mut all: Vec<_> = others.collect();

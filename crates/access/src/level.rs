@@ -83,7 +83,7 @@ impl Open for Full {
 }
 
 /// What an organization may use, as the API shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Access {
     /// How much. Treat a word that you do not know as no access.
     level: AccessLevel,

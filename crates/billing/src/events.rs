@@ -2,91 +2,94 @@
 
 use access::Permission::ReadBilling;
 use events::{Audience, Event, MailText, PushText, Told};
-use jiff::Timestamp;
+use primitives::Time;
+use serde_json::{Map, Value, json};
+
+use crate::api::{Invoice, Subscription, Trial};
 
 events::events! {
     /// An organization's free trial began.
     "trial.started" TrialStarted Public {
-        /// When it ends.
-        #[schemars(with = "String")]
-        ends_at: Timestamp = "2026-12-07T10:00:00Z",
+        /// The trial, as the API shows it.
+        trial: Trial = trial(),
     }
     /// An organization's free trial ends soon.
     "trial.ending" TrialEnding Public {
-        /// When it ends.
-        #[schemars(with = "String")]
-        ends_at: Timestamp = "2026-12-07T10:00:00Z",
+        /// The trial, as the API shows it.
+        trial: Trial = trial(),
         /// How many days are left: 7, 3 or 1.
         days_left: u8 = 3,
     }
     /// An organization's free trial ended without a subscription.
     "trial.ended" TrialEnded Public {
-        /// When it ended.
-        #[schemars(with = "String")]
-        ended_at: Timestamp = "2026-12-07T10:00:00Z",
+        /// The trial, as the API shows it.
+        trial: Trial = trial(),
     }
     /// Stripe says that an organization has a working subscription now.
     "subscription.activated" SubscriptionActivated Public {
-        /// The subscription's id at Stripe.
-        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
-        /// Stripe's word for the state, such as `active`.
-        status: String = "active",
-        /// The end of the paid period.
-        #[schemars(with = "Option<String>")]
-        current_period_end: Option<Timestamp> = "2026-12-23T10:00:00Z",
+        /// The subscription, as the API shows it.
+        subscription: Subscription = subscription(),
     }
-    /// Something about a working subscription changed: plan, quantity, period.
+    /// Something about a subscription changed: plan, quantity, period, or how it is paid.
     "subscription.updated" SubscriptionUpdated Public {
-        /// The subscription's id at Stripe.
-        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
-        /// Stripe's word for the state, such as `active`.
-        status: String = "active",
-        /// The end of the paid period.
-        #[schemars(with = "Option<String>")]
-        current_period_end: Option<Timestamp> = "2026-12-23T10:00:00Z",
+        /// The subscription, as the API shows it.
+        subscription: Subscription = subscription(),
+        /// Those of its fields that changed, as they were before.
+        previous: Map<String, Value> = json!({ "seats": 2 }),
     }
     /// A payment is due and was not made; the grace period runs.
     "subscription.past_due" SubscriptionPastDue Public {
-        /// The subscription's id at Stripe.
-        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
-        /// Stripe's word for the state, such as `past_due`.
-        status: String = "past_due",
+        /// The subscription, as the API shows it.
+        subscription: Subscription = subscription(),
         /// When the grace period ends and the organization becomes read-only.
         #[schemars(with = "String")]
-        grace_ends_at: Timestamp = "2026-12-14T10:00:00Z",
+        grace_ends_at: Time = "2026-12-14T10:00:00.000Z",
     }
     /// A subscription ended.
     "subscription.canceled" SubscriptionCanceled Public {
-        /// The subscription's id at Stripe.
-        stripe_subscription_id: String = "sub_1Q2w3E4r5T",
+        /// The subscription, as the API shows it.
+        subscription: Subscription = subscription(),
     }
     /// An invoice was paid.
     "invoice.paid" InvoicePaid Public {
-        /// The invoice's id at Stripe.
-        stripe_invoice_id: String = "in_1Q2w3E4r5T",
-        /// What was paid, in the currency's smallest unit.
-        amount: i64 = 4900,
-        /// ISO 4217, lower case.
-        currency: String = "eur",
+        /// The invoice, as the API shows it.
+        invoice: Invoice = invoice(),
     }
     /// A payment for an invoice failed.
     "invoice.payment_failed" InvoicePaymentFailed Public {
-        /// The invoice's id at Stripe.
-        stripe_invoice_id: String = "in_1Q2w3E4r5T",
-        /// What was due, in the currency's smallest unit.
-        amount: i64 = 4900,
-        /// ISO 4217, lower case.
-        currency: String = "eur",
+        /// The invoice, as the API shows it.
+        invoice: Invoice = invoice(),
     }
     /// An invoice that was sent to be paid by hand was not paid in time.
     "invoice.overdue" InvoiceOverdue Public {
-        /// The invoice's id at Stripe.
-        stripe_invoice_id: String = "in_1Q2w3E4r5T",
-        /// What was due, in the currency's smallest unit.
-        amount: i64 = 4900,
-        /// ISO 4217, lower case.
-        currency: String = "eur",
+        /// The invoice, as the API shows it.
+        invoice: Invoice = invoice(),
     }
+}
+
+fn trial() -> Value {
+    json!({
+        "active": true, "started_at": "2026-11-23T10:00:00.000Z", "trial_ends_at": "2026-12-07T10:00:00.000Z",
+        "trial_extended_count": 0,
+    })
+}
+
+fn invoice() -> Value {
+    json!({
+        "id": "in_1Q2w3E4r5T", "status": "open", "amount_due": 4900, "amount_paid": 0, "currency": "eur",
+        "failed_attempts": 1,
+    })
+}
+
+fn subscription() -> Value {
+    json!({
+        "org_id": "org_01kar8h5g0e0vsx4q1v3f6m2ah", "as_of": "2026-11-23T10:00:00.000Z",
+        "access": { "level": "full", "until": null, "can_write": true }, "trial": trial(),
+        "stripe_subscription_id": "sub_1Q2w3E4r5T", "stripe_price_id": "price_1Q2w3E4r5T", "status": "active",
+        "seats": 3, "current_period_start": "2026-11-23T10:00:00.000Z",
+        "current_period_end": "2026-12-23T10:00:00.000Z", "pause_collection": null,
+        "cancel_at_period_end": false, "cancel_at": null, "ended_at": null, "latest_invoice": null,
+    })
 }
 
 /// How people say when a trial ends.
@@ -119,7 +122,7 @@ pub const TOLD: &[Told] = &[
             button: "Choose a plan",
             path: BILLING,
             optional: true,
-            until: Some("/ends_at"),
+            until: Some("/trial/trial_ends_at"),
         }),
         push: Some(PushText {
             title: |data| match data["days_left"].as_u64() {
@@ -198,7 +201,7 @@ pub const TOLD: &[Told] = &[
             preview: "Please check your means of payment.",
             title: "A payment failed",
             paragraphs: &[
-                "We could not collect {{ data.amount | money(data.currency) }} for the subscription of \
+                "We could not collect {{ data.invoice.amount_due | money(data.invoice.currency) }} for the subscription of \
                  {{ organization }}. This happens, for example, when a card has expired.",
                 "Please check your means of payment. Until then everything goes on as before; we try again in the \
                  next days.",
@@ -221,7 +224,7 @@ pub const TOLD: &[Told] = &[
             preview: "Please pay it in the next days.",
             title: "An invoice is overdue",
             paragraphs: &[
-                "The invoice of {{ data.amount | money(data.currency) }} for the subscription of \
+                "The invoice of {{ data.invoice.amount_due | money(data.invoice.currency) }} for the subscription of \
                  {{ organization }} was not paid in time.",
                 "Please pay it in the next days. Until then everything goes on as before. If the payment is on \
                  its way, there is nothing to do.",

@@ -8,6 +8,7 @@
 
 mod access;
 mod account;
+pub mod api;
 mod episode;
 mod error;
 pub mod events;

@@ -3,12 +3,13 @@ use std::time::Duration;
 use access::Tenant;
 use events::NewEvent;
 use futures::{StreamExt, stream};
-use primitives::OrgId;
+use primitives::{OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, Decision, Item, Key, StoreError, Table, time_left};
 
 use crate::{
     Account, BillingError, TrialNotice,
+    api::Trial,
     events::{TrialEnded, TrialEnding},
     keys,
     overview::load,
@@ -76,23 +77,22 @@ async fn give_notice(
 ) -> Result<Option<TrialNotice>, BillingError> {
     let give = |_| async {
         let account = load(table, org_id).await?;
-        let due = account.and_then(|account| account.give_notice(table.clock().now()));
+        let now = table.clock().now();
+        let due = account.and_then(|account| account.give_notice(now));
         let Some((next, notice)) = due else { return Ok(Decision::done(None)) };
-        let changes = Changes::new().replace(&next).publish(event(&next, notice));
+        let changes = Changes::new().replace(&next).publish(event(&next, notice, now));
         Ok(Decision::commit(changes, Some(notice)))
     };
     table.decide(cause, give).await
 }
 
-fn event(account: &Account, notice: TrialNotice) -> NewEvent {
-    let (org_id, ends_at) = (account.org_id, account.trial.ends_at);
+fn event(account: &Account, notice: TrialNotice, now: Timestamp) -> NewEvent {
+    let (org_id, trial) = (account.org_id, Trial::of(&account.trial, now));
     let sequence = account.next_version();
     match notice {
-        TrialNotice::Ended => {
-            NewEvent::new(Some(org_id), &org_id, sequence, &TrialEnded { ended_at: ends_at })
-        }
+        TrialNotice::Ended => NewEvent::new(Some(org_id), &org_id, sequence, &TrialEnded { trial }),
         TrialNotice::SevenDaysLeft | TrialNotice::ThreeDaysLeft | TrialNotice::OneDayLeft => {
-            let ending = TrialEnding { ends_at, days_left: notice.days_left() };
+            let ending = TrialEnding { trial, days_left: notice.days_left() };
             NewEvent::new(Some(org_id), &org_id, sequence, &ending)
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use primitives::{Ids, OrgId};
 use table::{Changes, Consistency, Item, Table};
 
-use crate::{Access, Account, BillingError, Rules, events::TrialStarted, keys};
+use crate::{Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys};
 
 /// An organization's account and what it gives access to at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Overview {
 /// the organization.
 pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
     let account = Account::open(org_id, now, rules);
-    let started = TrialStarted { ends_at: account.trial.ends_at };
+    let started = TrialStarted { trial: Trial::of(&account.trial, now) };
     let event = NewEvent::new(Some(org_id), &org_id, account.next_version(), &started);
     Changes::new().create(&account).publish(event)
 }

@@ -3,12 +3,12 @@
 //! begun nor ended.
 
 use ::access::AccessLevel;
-use events::NewEvent;
+use events::{NewEvent, previous};
 use jiff::Timestamp;
 use table::Item;
 
 use crate::{
-    Account, Invoice, Rules,
+    Account, Invoice, Rules, api,
     events::{
         InvoiceOverdue, InvoicePaid, InvoicePaymentFailed, SubscriptionActivated, SubscriptionCanceled,
         SubscriptionPastDue, SubscriptionUpdated,
@@ -44,12 +44,10 @@ fn subscription_event(
     rules: &Rules,
     publish: &Publisher<'_>,
 ) -> Option<NewEvent> {
-    let shown = after.stripe.subscription()?;
-    let stripe_subscription_id = shown.id.to_string();
-    let status = shown.status.as_str().to_owned();
-    let current_period_end = shown.current_period_end;
+    let known = after.stripe.subscription()?;
+    let shown = |account: &Account| api::Subscription::of(account, now, account.access(now, rules));
     let (then, phase) = (before.stripe.phase(), after.stripe.phase());
-    let changed = then != phase || before.stripe.subscription() != Some(shown);
+    let changed = then != phase || before.stripe.subscription() != Some(known);
     // Within the grace everything went on: being paid then is no new beginning.
     let went_on = then == Phase::Working
         || then == Phase::Failing
@@ -58,18 +56,21 @@ fn subscription_event(
         _ if !changed => None,
         Phase::NotBegun => None,
         Phase::Working if !went_on => {
-            Some(publish.event(&SubscriptionActivated { stripe_subscription_id, status, current_period_end }))
+            Some(publish.event(&SubscriptionActivated { subscription: shown(after) }))
         }
         Phase::Failing if then != Phase::Failing => {
             let since = after.stripe.failing_since()?;
             let grace_ends_at = since.saturating_add(rules.grace()).unwrap_or(Timestamp::MAX);
-            Some(publish.event(&SubscriptionPastDue { stripe_subscription_id, status, grace_ends_at }))
+            let grace_ends_at = grace_ends_at.into();
+            Some(publish.event(&SubscriptionPastDue { subscription: shown(after), grace_ends_at }))
         }
         Phase::Over => {
-            (then != Phase::Over).then(|| publish.event(&SubscriptionCanceled { stripe_subscription_id }))
+            (then != Phase::Over).then(|| publish.event(&SubscriptionCanceled { subscription: shown(after) }))
         }
         Phase::Working | Phase::Failing | Phase::Paused => {
-            Some(publish.event(&SubscriptionUpdated { stripe_subscription_id, status, current_period_end }))
+            let (then, subscription) = (shown(before), shown(after));
+            let previous = previous(&then, &subscription);
+            Some(publish.event(&SubscriptionUpdated { subscription, previous }))
         }
     }
 }
@@ -81,24 +82,21 @@ fn invoice_event(
     publish: &Publisher<'_>,
 ) -> Option<NewEvent> {
     let known = before.stripe.invoice(invoice);
-    let stripe_invoice_id = invoice.id.to_string();
-    let currency = invoice.snapshot.currency.clone();
+    let shown = || api::Invoice::of(invoice);
     if invoice.is_paid() {
         let news = !known.is_some_and(Invoice::is_paid) && invoice.snapshot.amount_paid > 0;
-        let amount = invoice.snapshot.amount_paid;
-        return news.then(|| publish.event(&InvoicePaid { stripe_invoice_id, amount, currency }));
+        return news.then(|| publish.event(&InvoicePaid { invoice: shown() }));
     }
     // A failure that is heard of after the invoice was settled is no news any more; and whoever tries to
     // subscribe sees the failure where he tries.
     if invoice.is_settled() || is_an_attempt(after, invoice) {
         return None;
     }
-    let amount = invoice.snapshot.amount_due;
     if invoice.failed_attempts > known.map_or(0, |known| known.failed_attempts) {
-        return Some(publish.event(&InvoicePaymentFailed { stripe_invoice_id, amount, currency }));
+        return Some(publish.event(&InvoicePaymentFailed { invoice: shown() }));
     }
     (invoice.overdue_at.is_some() && known.is_none_or(|known| known.overdue_at.is_none()))
-        .then(|| publish.event(&InvoiceOverdue { stripe_invoice_id, amount, currency }))
+        .then(|| publish.event(&InvoiceOverdue { invoice: shown() }))
 }
 
 fn is_an_attempt(account: &Account, invoice: &Invoice) -> bool {

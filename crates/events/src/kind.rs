@@ -48,6 +48,14 @@ pub fn read<E: Event>(data: &Value) -> Result<Value, serde_json::Error> {
     serde_json::to_value(json::from_ref::<E>(data)?)
 }
 
+/// The data of the example that the declaration gives, for tests.
+///
+/// # Errors
+/// Where the example is not of the data's shape.
+pub fn example<E: Event>() -> Result<E, serde_json::Error> {
+    json::from_ref(&(E::KIND.example)())
+}
+
 impl std::fmt::Debug for EventKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} v{}", self.name, self.version)

@@ -5,10 +5,12 @@
 
 mod envelope;
 mod kind;
+mod resource;
 mod told;
 
 pub use envelope::{ActorRef, Aggregate, Envelope, NewEvent, SOURCE};
-pub use kind::{Event, EventKind, Reach};
+pub use kind::{Event, EventKind, Reach, example};
+pub use resource::previous;
 pub use told::{Audience, MailText, PushText, Told};
 
 #[doc(hidden)]

@@ -2,31 +2,47 @@
 
 use access::Permission::ReadMembers;
 use events::{Audience, Event, MailText, PushText, Told};
-use primitives::{Email, MemberId, OrgId, Slug, UserId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::api::{Member, Organization};
 
 events::events! {
     /// An organization came to be.
     "organization.created" OrganizationCreated Public {
-        /// The organization.
-        org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// Its name.
-        name: String = "Acme",
-        /// Its name in URLs.
-        slug: Slug = "acme",
-        /// Its first owner.
-        owner_user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// The first owner's address.
-        owner_email: Email = "ada@example.com",
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
     }
     /// A person became a member of an organization.
     "member.added" MemberAdded Public {
-        /// The membership.
-        member_id: MemberId = "mbr_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// The person.
-        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// The role: `owner`, `admin`, `member` or `viewer`.
-        role: String = "owner",
+        /// The member, as the API shows it.
+        member: Member = member(),
+        /// How the person came in.
+        via: Via = "creation",
     }
+}
+
+/// How somebody became a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// By creating the organization.
+    Creation,
+}
+
+fn organization() -> Value {
+    json!({
+        "id": "org_01kar8h5g0e0vsx4q1v3f6m2ah", "name": "Acme", "slug": "acme",
+        "created_at": "2026-11-23T10:00:00.000Z", "version": 1,
+    })
+}
+
+fn member() -> Value {
+    json!({
+        "id": "mbr_01kar8h5g0e0vsx4q1v3f6m2ah", "user_id": "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        "email": "ada@example.com", "role": "owner", "joined_at": "2026-11-23T10:00:00.000Z", "version": 1,
+    })
 }
 
 /// What people are told.

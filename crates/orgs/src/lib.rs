@@ -3,6 +3,7 @@
 //! Owns the organization's record, its slug and its list of members. It must not know HTTP, trials or
 //! subscriptions: who needs those in the same transaction joins the changes.
 
+pub mod api;
 mod error;
 pub mod events;
 pub mod keys;

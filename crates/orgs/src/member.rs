@@ -3,7 +3,7 @@ use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{CursorKeys, Index, Item, Key, Table};
 
-use crate::{OrgError, keys};
+use crate::{OrgError, api, keys};
 
 /// A person's place in an organization, seen from the organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,20 @@ impl Item for Member {
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
         role.holds(Permission::ReadBilling).then(|| keys::member_by_role(tenant, role, member))
+    }
+}
+
+impl Member {
+    /// As the API shows it at this version.
+    pub fn resource(&self, version: u64) -> api::Member {
+        api::Member {
+            id: self.member_id,
+            user_id: self.user_id,
+            email: self.email.clone(),
+            role: self.role,
+            joined_at: self.joined_at.into(),
+            version,
+        }
     }
 }
 

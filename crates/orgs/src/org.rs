@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Item, Key, Table, Tally};
 
 use crate::{
-    Member, OrgError,
-    events::{MemberAdded, OrganizationCreated},
+    Member, OrgError, api,
+    events::{MemberAdded, OrganizationCreated, Via},
     keys,
 };
 
@@ -33,6 +33,19 @@ impl Item for Org {
 
     fn version(&self) -> u64 {
         self.version
+    }
+}
+
+impl Org {
+    /// As the API shows it at this version.
+    pub fn resource(&self, version: u64) -> api::Organization {
+        api::Organization {
+            id: self.org_id,
+            name: self.name.clone(),
+            slug: self.slug.clone(),
+            created_at: self.created_at.into(),
+            version,
+        }
     }
 }
 
@@ -116,7 +129,7 @@ pub fn create(
         return Err(OrgError::SlugReserved);
     }
     let now = table.clock().now();
-    Ok(found(table.ids(), founder, name, slug, access(now), now))
+    Ok(establish(table.ids(), founder, name, slug, access(now), now))
 }
 
 /// What it means if the condition on one of these items does not hold.
@@ -128,7 +141,7 @@ pub fn refusals(new: &NewOrg) -> [(Key, OrgError); 2] {
     ]
 }
 
-fn found(
+fn establish(
     ids: &Ids,
     founder: &Founder,
     name: &Name,
@@ -151,7 +164,7 @@ fn found(
         .create(&SlugOwner { slug: org.slug.clone(), org_id: org.org_id, version: 0 })
         .create(&org)
         .create(&gate)
-        .publish(created(&org, founder))
+        .publish(created(&org))
         .and(join(&org, &owner));
     (NewOrg { org, owner }, changes)
 }
@@ -167,20 +180,13 @@ fn join(org: &Org, member: &Member) -> Changes {
         org_slug: org.slug.to_string(),
         version: 0,
     };
-    let event =
-        MemberAdded { member_id: member.member_id, user_id: member.user_id, role: member.role.to_string() };
+    let event = MemberAdded { member: member.resource(member.next_version()), via: Via::Creation };
     let event = NewEvent::new(Some(org.org_id), &member.member_id, member.next_version(), &event);
     memberships(member.user_id).add(1).create(member).create(&membership).publish(event)
 }
 
-fn created(org: &Org, founder: &Founder) -> NewEvent {
-    let event = OrganizationCreated {
-        org_id: org.org_id,
-        name: org.name.clone(),
-        slug: org.slug.clone(),
-        owner_user_id: founder.user_id,
-        owner_email: founder.email.clone(),
-    };
+fn created(org: &Org) -> NewEvent {
+    let event = OrganizationCreated { organization: org.resource(org.next_version()) };
     NewEvent::new(Some(org.org_id), &org.org_id, org.next_version(), &event)
 }
 

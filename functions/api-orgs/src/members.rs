@@ -1,40 +1,10 @@
-use access::{Reading, Role, needs::ReadMembers};
-use http_api::{Answer, IntoResponse, Paged, Problem, Problems, Response, State, ToSchema};
-use primitives::{Email, MemberId, Page, Time, UserId};
-use serde::Serialize;
+use access::{Reading, needs::ReadMembers};
+use http_api::{Answer, IntoResponse, Paged, Problem, Problems, Response, State};
+use orgs::api::Member;
+use primitives::Page;
 use table::Item;
 
 use crate::Api;
-
-/// A member of the organization.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Member {
-    /// The membership.
-    id: MemberId,
-    /// The person.
-    user_id: UserId,
-    /// The person's address.
-    email: Email,
-    /// What the person may do. Treat a word that you do not know as the least.
-    role: Role,
-    /// Since when.
-    joined_at: Time,
-    /// How often it has changed: its `ETag`.
-    version: u64,
-}
-
-impl Member {
-    fn shown(member: orgs::Member) -> Self {
-        Self {
-            id: member.member_id,
-            user_id: member.user_id,
-            version: member.version(),
-            email: member.email,
-            role: member.role,
-            joined_at: member.joined_at.into(),
-        }
-    }
-}
 
 /// The members of the organization, oldest first, a page at a time.
 #[utoipa::path(
@@ -50,5 +20,5 @@ pub(crate) async fn list(
     Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
     let page = orgs::members(&api.table, &*api.cursors, &reader.permit, limit, cursor.as_deref()).await?;
-    Ok(Answer::ok(&page.map(Member::shown)).into_response())
+    Ok(Answer::ok(&page.map(|member| member.resource(member.version()))).into_response())
 }

@@ -3,9 +3,9 @@ use http_api::{
     Answer, Caller, Command, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
     http::HeaderMap,
 };
-use orgs::{Founder, Org, OrgError};
-use primitives::{Name, OrgId, Slug, Time};
-use serde::{Deserialize, Serialize};
+use orgs::{Founder, Org, OrgError, api::Organization};
+use primitives::{Name, Slug};
+use serde::Deserialize;
 use table::{Decision, Item, Keep};
 
 use crate::Api;
@@ -20,26 +20,8 @@ pub(crate) struct CreateOrganization {
     slug: Slug,
 }
 
-/// An organization.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Organization {
-    /// The organization.
-    id: OrgId,
-    /// Its name.
-    name: String,
-    /// Its name in URLs.
-    slug: Slug,
-    /// Since when.
-    created_at: Time,
-    /// How often it has changed: its `ETag`.
-    version: u64,
-}
-
-impl Organization {
-    fn answer(status: StatusCode, org: Org, version: u64) -> Answer {
-        let Org { org_id: id, name, slug, created_at, .. } = org;
-        Answer::new(status, &Self { id, name, slug, created_at: created_at.into(), version }).tagged(version)
-    }
+fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
+    Answer::new(status, &org.resource(version)).tagged(version)
 }
 
 /// Creates an organization with the caller as its owner, and begins its free trial. Switch to it with `POST
@@ -57,15 +39,15 @@ pub(crate) async fn create(
     command: Command<CreateOrganization>,
 ) -> Result<Response, Problem> {
     let (table, person) = (api.table.clone(), caller.principal.clone());
-    command.once(&table, &person, created, |input, keep| found(api, caller, input, keep)).await
+    command.once(&table, &person, created, |input, keep| establish(api, caller, input, keep)).await
 }
 
 fn created(org: &Org) -> Answer {
-    Organization::answer(StatusCode::CREATED, org.clone(), org.next_version())
+    answer(StatusCode::CREATED, org, org.next_version())
 }
 
 /// Organization, owner and trial are one transaction: this is the place that knows both domains.
-async fn found(
+async fn establish(
     api: Api,
     caller: Caller,
     input: CreateOrganization,
@@ -105,6 +87,5 @@ pub(crate) async fn current(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let org = orgs::current(&api.table, &member.permit).await?;
-    let version = org.version();
-    Ok(Organization::answer(StatusCode::OK, org, version).unless_known(&headers))
+    Ok(answer(StatusCode::OK, &org, org.version()).unless_known(&headers))
 }

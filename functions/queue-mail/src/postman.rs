@@ -201,6 +201,8 @@ fn is_over(text: &MailText, data: &Value, now: Timestamp) -> bool {
 /// The event's organization. One whose data names another did not come from the table.
 fn tenant(event: &Envelope) -> Result<OrgId, MailError> {
     let org_id = event.org_id.ok_or(MailError::Foreign("it names no organization"))?;
-    let same = event.data.get("org_id").is_none_or(|named| OrgId::deserialize(named).ok() == Some(org_id));
+    let same = ["/organization/id", "/subscription/org_id"].iter().all(|pointer| {
+        event.data.pointer(pointer).is_none_or(|named| OrgId::deserialize(named).ok() == Some(org_id))
+    });
     if same { Ok(org_id) } else { Err(MailError::Foreign("it names two organizations")) }
 }

@@ -217,12 +217,9 @@ fn event_id() -> String {
 #[tokio::test]
 async fn addressees_come_from_the_table_and_never_from_the_event() {
     let world = World::start().await;
-    for name in [sample!("organization-created"), sample!("magic-link-requested")] {
-        let event = changed(&name, "ada@example.com", "stranger@evil.example");
-        let event = changed(&event, "evt_01kar8h5g0e0vsx4q1v3f6m2ah", &event_id());
-        assert_eq!(world.invoke(&event).await, done());
-    }
-    let expected = BTreeMap::from([("ada@example.com".to_owned(), 2), ("bob@example.com".to_owned(), 1)]);
+    let event = changed(&sample!("magic-link-requested"), "ada@example.com", "stranger@evil.example");
+    assert_eq!(world.invoke(&event).await, done());
+    let expected = BTreeMap::from([("ada@example.com".to_owned(), 1)]);
     assert_eq!(world.counts(), expected);
 }
 
@@ -231,19 +228,18 @@ async fn addressees_come_from_the_table_and_never_from_the_event() {
 #[tokio::test]
 async fn an_event_about_what_is_not_in_the_table_is_refused() {
     let other = "org_01kar8h5g0e0vsx4q1v3f6m2zz";
-    let named_twice = changed(
-        &sample!("organization-created"),
-        &format!("\"data\":{{\"org_id\":\"{ORG}\""),
-        &format!("\"data\":{{\"org_id\":\"{other}\""),
-    );
+    let named_twice = |name: &Value, member: &str| {
+        changed(name, &format!("{{\"{member}\":\"{ORG}\""), &format!("{{\"{member}\":\"{other}\""))
+    };
     for event in [
         changed(&sample!("organization-created"), ORG, other),
         changed(&sample!("trial-ended"), &format!("\"org_id\":\"{ORG}\""), "\"org_id\":null"),
         changed(&sample!("trial-ended"), ORG, other),
-        named_twice,
+        named_twice(&sample!("organization-created"), "id"),
+        named_twice(&sample!("subscription-activated"), "org_id"),
         changed(&sample!("magic-link-requested"), LOGIN, "lgn_01kar8h5g0e0vsx4q1v3f6m2zz"),
         changed(&sample!("trial-ending"), "\"days_left\":3", "\"days_left\":\"x\""),
-        changed(&sample!("invoice-overdue"), "\"amount\":4900", "\"amount\":\"x\""),
+        changed(&sample!("invoice-overdue"), "\"amount_due\":4900", "\"amount_due\":\"x\""),
         changed(&sample!("trial-ending"), "{", "["),
     ] {
         let world = World::start().await;

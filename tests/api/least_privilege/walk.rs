@@ -82,7 +82,8 @@ async fn operator(product: &Product) {
 /// Mails about what is not in the table, in both lanes: they come again at once, until they are dead letters.
 async fn refused_mails(product: &Product) {
     let now = product.cloud.clock().now();
-    let ended = known::event(Some(Ids::unguessable()), &billing::events::TrialEnded { ended_at: now }, now);
+    let ended: billing::events::TrialEnded = events::example().unwrap();
+    let ended = known::event(Some(Ids::unguessable()), &ended, now);
     let link = identity::events::MagicLinkRequested {
         login_id: Ids::unguessable(),
         email: "nobody@example.com".parse().unwrap(),

@@ -78,7 +78,7 @@ async fn a_poison_record_among_a_hundred_is_parked_and_the_others_arrive() {
 }
 
 fn envelope(id: EventId, org_id: OrgId, clock: &Clock) -> Envelope {
-    let event = NewEvent::new(Some(org_id), &org_id, 1, &TrialStarted { ends_at: clock.now() });
+    let event = NewEvent::new(Some(org_id), &org_id, 1, &events::example::<TrialStarted>().unwrap());
     Envelope {
         id,
         kind: TrialStarted::NAME.to_owned(),

@@ -16,13 +16,9 @@ use crate::product::Product;
 
 fn organization_created(org_id: OrgId, number: usize) -> Envelope {
     let clock = Clock::system();
-    let data = OrganizationCreated {
-        org_id,
-        name: format!("Ten {number}"),
-        slug: format!("ten-{number}").parse().unwrap(),
-        owner_user_id: Ids::unguessable(),
-        owner_email: format!("owner{number}@ten.example").parse().unwrap(),
-    };
+    let mut data: OrganizationCreated = events::example().unwrap();
+    data.organization.id = org_id;
+    data.organization.name = format!("Ten {number}");
     let event = NewEvent::new(Some(org_id), &org_id, 1, &data);
     Envelope {
         id: Ids::random(clock.clone()).next(),

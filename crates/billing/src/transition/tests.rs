@@ -98,7 +98,7 @@ fn the_grace_ends_three_weeks_after_the_first_failure() {
     let before = account().learn([failed(30 * DAY, 30 * DAY)]);
     let after = before.learn([updated(31 * DAY, PastDue)]);
     let told = events(&before, &after, at(31 * DAY), &Rules::default());
-    assert_eq!(told[0].data["grace_ends_at"], at(51 * DAY).to_string());
+    assert_eq!(told[0].data["grace_ends_at"], primitives::Time::from(at(51 * DAY)).to_string());
     assert_eq!(told[0].sequence, 100);
     assert_eq!(told[0].org_id, Some(after.org_id));
 }

@@ -17,7 +17,6 @@ use push::{
 };
 use push_client::PushClient;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use table::{Cause, Changes, Item, Key, Table};
 use test_support::{Crashes, Database, Publication, Services, noon, table_names};
 
@@ -181,7 +180,7 @@ pub(crate) fn event(org_id: OrgId) -> Envelope {
         sequence: 1,
         correlation_id: "test".to_owned(),
         actor: ActorRef::System("test".to_owned()),
-        data: json!({ "ends_at": "2026-12-07T10:00:00Z", "days_left": 3 }),
+        data: (<billing::events::TrialEnding as events::Event>::KIND.example)(),
     }
 }
 

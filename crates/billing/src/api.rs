@@ -1,0 +1,147 @@
+//! Subscription, trial and invoices as the API shows them and events tell of them.
+
+use ::access::Access;
+use jiff::Timestamp;
+use primitives::{OrgId, Time};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Account;
+
+/// Where an organization stands with its money: what it may use, and the trial and the subscription at Stripe
+/// that say so. What a subscription has is null before there is one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Subscription {
+    /// The organization.
+    pub org_id: OrgId,
+    /// When this was so: access is judged at every request.
+    pub as_of: Time,
+    /// What the organization may use now.
+    pub access: Access,
+    /// The free trial.
+    pub trial: Option<Trial>,
+    /// The subscription's id at Stripe.
+    #[schema(example = "sub_1Q2w3E4r5T")]
+    pub stripe_subscription_id: Option<String>,
+    /// The price's id at Stripe.
+    pub stripe_price_id: Option<String>,
+    /// Stripe's word for the state.
+    #[schema(example = "active")]
+    pub status: Option<String>,
+    /// How many are subscribed to; 0 where none are.
+    pub seats: u64,
+    /// Begin of the period paid for.
+    pub current_period_start: Option<Time>,
+    /// End of the period paid for.
+    pub current_period_end: Option<Time>,
+    /// Whether its invoices are not collected for now, and what becomes of them; null if they are collected.
+    pub pause_collection: Option<CollectionPause>,
+    /// Whether it ends with the period.
+    pub cancel_at_period_end: bool,
+    /// When it is going to end, if that is decided.
+    pub cancel_at: Option<Time>,
+    /// When it ended.
+    pub ended_at: Option<Time>,
+    /// Its newest invoice.
+    pub latest_invoice: Option<Invoice>,
+}
+
+/// A free trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Trial {
+    /// Whether it still runs.
+    pub active: bool,
+    /// When it began.
+    pub started_at: Time,
+    /// When it ends or ended.
+    pub trial_ends_at: Time,
+    /// How often it was extended.
+    pub trial_extended_count: u32,
+}
+
+/// A pause of collecting invoices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CollectionPause {
+    /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which there is no
+    /// service.
+    #[schema(example = "void")]
+    pub behavior: String,
+    /// When collection goes on by itself; null if somebody has to resume it.
+    pub resumes_at: Option<Time>,
+}
+
+/// An invoice at Stripe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Invoice {
+    /// Its id at Stripe.
+    #[schema(example = "in_1Q2w3E4r5T")]
+    pub id: String,
+    /// Stripe's word for the state.
+    #[schema(example = "paid")]
+    pub status: String,
+    /// What is to be paid, in the currency's smallest unit.
+    pub amount_due: i64,
+    /// What was paid, in the currency's smallest unit.
+    pub amount_paid: i64,
+    /// ISO 4217, lower case.
+    #[schema(example = "eur")]
+    pub currency: String,
+    /// How many payments failed.
+    pub failed_attempts: u32,
+}
+
+impl Subscription {
+    /// Where this account stands at a time, when it gives this access.
+    pub fn of(account: &Account, as_of: Timestamp, access: crate::Access) -> Self {
+        let known = account.stripe.subscription();
+        Self {
+            org_id: account.org_id,
+            as_of: as_of.into(),
+            access: Access::new(access.level, access.until),
+            trial: Some(Trial::of(&account.trial, as_of)),
+            stripe_subscription_id: known.map(|it| it.id.to_string()),
+            stripe_price_id: known.and_then(|it| it.price.as_ref()).map(ToString::to_string),
+            status: known.map(|it| it.status.as_str().to_owned()),
+            seats: known.and_then(|it| it.quantity).unwrap_or_default(),
+            current_period_start: known.and_then(|it| it.current_period_start).map(Time::from),
+            current_period_end: known.and_then(|it| it.current_period_end).map(Time::from),
+            pause_collection: known.and_then(|it| it.pause_collection).map(|pause| CollectionPause {
+                behavior: pause.behavior.as_str().to_owned(),
+                resumes_at: pause.resumes_at.map(Time::from),
+            }),
+            cancel_at_period_end: known.is_some_and(|it| it.cancel_at_period_end),
+            cancel_at: known.and_then(|it| it.cancel_at).map(Time::from),
+            ended_at: known.and_then(|it| it.ended_at).map(Time::from),
+            latest_invoice: account.stripe.latest_invoice().map(Invoice::of),
+        }
+    }
+}
+
+impl Invoice {
+    /// The invoice.
+    pub fn of(invoice: &crate::Invoice) -> Self {
+        let snapshot = &invoice.snapshot;
+        Self {
+            id: invoice.id.to_string(),
+            status: snapshot.status.as_str().to_owned(),
+            amount_due: snapshot.amount_due,
+            amount_paid: snapshot.amount_paid,
+            currency: snapshot.currency.clone(),
+            failed_attempts: invoice.failed_attempts,
+        }
+    }
+}
+
+impl Trial {
+    /// The trial at a time.
+    pub fn of(trial: &crate::Trial, as_of: Timestamp) -> Self {
+        Self {
+            active: trial.is_active(as_of),
+            started_at: trial.started_at.into(),
+            trial_ends_at: trial.ends_at.into(),
+            trial_extended_count: trial.extended_count,
+        }
+    }
+}
+
+events::resources! { Subscription Trial Invoice }
