@@ -1,4 +1,4 @@
-//! What routes may ask of the table: the numbers of `docs/access-patterns.md`, held.
+//! What routes may ask of the table: the numbers beside their handlers, held.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +25,8 @@ struct Measured<'a> {
 impl Measured<'_> {
     fn check(&mut self, route: &str, function: &str) {
         let calls = self.product.host(function).calls_of_last_invocation();
-        let budget = self
-            .budgets
-            .get(route)
-            .unwrap_or_else(|| panic!("{route} has no budget in docs/access-patterns.md"));
+        let budget =
+            self.budgets.get(route).unwrap_or_else(|| panic!("{route} has no budget beside its handler"));
         let (read, write) = (units(&calls, false), units(&calls, true));
         let fits = calls.len() <= budget.calls && read <= budget.read_units && write <= budget.write_units;
         assert!(fits, "{route} used {read} read and {write} write units in {calls:#?}, over {budget:?}");
@@ -58,9 +56,9 @@ impl Measured<'_> {
         self.check(route, function);
         let written = self.events().await - before;
         let assumed =
-            cost::events_of(route).unwrap_or_else(|| panic!("{route} is not in docs/cost/usage.yaml"));
+            cost::events_of(route).unwrap_or_else(|| panic!("{route} has no usage beside its handler"));
         let fits = written.to_string().parse::<f64>().is_ok_and(|written| written <= assumed);
-        assert!(fits, "{route} wrote {written} events; say so in docs/cost/usage.yaml, which has {assumed}");
+        assert!(fits, "{route} wrote {written} events; say so in its x-gantry-usage, which has {assumed}");
         answer
     }
 

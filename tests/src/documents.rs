@@ -6,6 +6,7 @@ mod event_catalogue;
 mod items;
 pub mod permissions;
 pub mod problem_codes;
+mod routes;
 
 use std::{
     collections::BTreeSet,
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Document> {
     documents.push(Document { path: "docs/errors.md".into(), text: problem_codes::page() });
     documents.push(Document { path: "docs/permissions.md".into(), text: permissions::page() });
     documents.push(Document { path: "docs/items.md".into(), text: items::page() });
+    documents.push(Document { path: "docs/routes.md".into(), text: routes::page() });
     documents.push(Document { path: "docs/events.md".into(), text: event_catalogue::page() });
     documents
 }

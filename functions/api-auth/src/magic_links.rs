@@ -30,7 +30,12 @@ pub(crate) struct MagicLinkRequested {
     post, path = "/v1/auth/magic-links", tag = "Signing in", operation_id = "requestMagicLink",
     request_body = RequestMagicLink,
     responses((status = 202, description = "Accepted", body = MagicLinkRequested), Problems),
-    extensions(("x-gantry-codes" = json!(["rate_limited"])), ("x-gantry-limits" = json!(["magic-link-client", "magic-link"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["rate_limited"])),
+        ("x-gantry-limits" = json!(["magic-link-client", "magic-link"])),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 2, "write_units": 12})),
+        ("x-gantry-usage" = json!({"person": 2.2, "new_person": 1, "events": 1, "answer_bytes": 350})),
+    ),
 )]
 pub(crate) async fn request(
     State(api): State<Api>,
@@ -88,7 +93,12 @@ pub(crate) struct VerifyMagicLink {
     post, path = "/v1/auth/magic-links/verify", tag = "Signing in", operation_id = "verifyMagicLink",
     request_body = VerifyMagicLink,
     responses((status = 200, description = "Signed in", body = SignIn), Problems),
-    extensions(("x-gantry-codes" = json!(["confirmation_required", "login_failed"])), ("x-gantry-limits" = json!(["code-guess"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["confirmation_required", "login_failed"])),
+        ("x-gantry-limits" = json!(["code-guess"])),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 7, "write_units": 19})),
+        ("x-gantry-usage" = json!({"person": 2, "new_person": 1, "events": 2, "answer_bytes": 1400})),
+    ),
 )]
 pub(crate) async fn verify(
     State(api): State<Api>,

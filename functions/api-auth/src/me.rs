@@ -87,6 +87,10 @@ impl Membership {
     get, path = "/v1/me", tag = "Sessions", operation_id = "getMe",
     security(("access_token" = [])),
     responses((status = 200, description = "The person", body = Me), Problems),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 80, "events": 0, "answer_bytes": 900})),
+    ),
 )]
 pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
     let principal = caller.principal;

@@ -25,7 +25,11 @@ pub(crate) struct RefreshSession {
     post, path = "/v1/auth/refresh", tag = "Sessions", operation_id = "refreshSession",
     request_body = RefreshSession,
     responses((status = 200, description = "The next pair", body = Tokens), Problems),
-    extensions(("x-gantry-codes" = json!(["invalid_refresh_token"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["invalid_refresh_token"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 2})),
+        ("x-gantry-usage" = json!({"person": 80, "events": 0, "answer_bytes": 1400})),
+    ),
 )]
 pub(crate) async fn refresh(
     State(api): State<Api>,
@@ -51,7 +55,11 @@ pub(crate) async fn refresh(
     post, path = "/v1/auth/sign-out", tag = "Sessions", operation_id = "signOut",
     security(("access_token" = [])),
     responses((status = 204, description = "Signed out"), Problems),
-    extensions(("x-gantry-codes" = json!(["conflict"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 8})),
+        ("x-gantry-usage" = json!({"person": 1, "events": 1, "answer_bytes": 250})),
+    ),
 )]
 pub(crate) async fn sign_out(
     State(api): State<Api>,
@@ -81,7 +89,11 @@ pub(crate) struct SwitchOrg {
     post, path = "/v1/auth/switch-org", tag = "Sessions", operation_id = "switchOrg",
     security(("access_token" = [])), request_body = SwitchOrg,
     responses((status = 200, description = "The session in that organization", body = SignIn), Problems),
-    extensions(("x-gantry-codes" = json!(["conflict", "not_found"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "not_found"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 6, "write_units": 4})),
+        ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 1400})),
+    ),
 )]
 pub(crate) async fn switch_org(
     State(api): State<Api>,

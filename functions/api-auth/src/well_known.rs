@@ -42,6 +42,10 @@ pub(crate) struct JsonWebKey {
         (status = 304, description = "The client has them already"),
         Problems,
     ),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 1, "read_units": 1, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 700})),
+    ),
 )]
 pub(crate) async fn signing_keys(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     let issuer = api.issuer().await?;
@@ -84,6 +88,10 @@ pub(crate) struct AuthorizationServer {
         (status = 304, description = "The client has them already"),
         Problems,
     ),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 0, "read_units": 0, "write_units": 0})),
+        ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 500})),
+    ),
 )]
 pub(crate) async fn authorization_server(State(api): State<Api>, headers: HeaderMap) -> Response {
     let issuer = api.public_url;
@@ -104,6 +112,10 @@ pub(crate) async fn authorization_server(State(api): State<Api>, headers: Header
         (status = 200, description = "The description", content_type = "application/json"),
         (status = 304, description = "The client has it already"),
         Problems,
+    ),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 0, "read_units": 0, "write_units": 0})),
+        ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 20000})),
     ),
 )]
 pub(crate) async fn description(headers: HeaderMap) -> Response {

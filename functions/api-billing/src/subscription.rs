@@ -9,7 +9,11 @@ use crate::Api;
     get, path = "/v1/billing/subscription", tag = "Billing", operation_id = "getSubscription",
     security(("access_token" = [])),
     responses((status = 200, description = "The subscription", body = Subscription), Problems),
-    extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["no_organization", "not_found"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 5, "events": 0, "answer_bytes": 900})),
+    ),
 )]
 pub(crate) async fn show(
     State(api): State<Api>,

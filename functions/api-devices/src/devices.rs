@@ -136,7 +136,11 @@ impl Device {
         (status = 200, description = "A device that the caller had already", body = Device),
         Problems,
     ),
-    extensions(("x-gantry-codes" = json!(["conflict"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict"])),
+        ("x-gantry-budget" = json!({"calls": 8, "read_units": 11, "write_units": 31})),
+        ("x-gantry-usage" = json!({"person": 20, "events": 1, "answer_bytes": 600})),
+    ),
 )]
 pub(crate) async fn register(
     State(api): State<Api>,
@@ -190,6 +194,10 @@ impl Invalid for Unknown {
     security(("access_token" = [])),
     params(Paged),
     responses((status = 200, description = "A page of devices", body = Page<Device>), Problems),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 2, "events": 0, "answer_bytes": 900})),
+    ),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -215,7 +223,11 @@ pub(crate) async fn list(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the device, where it must not have changed since"),
     ),
     responses((status = 204, description = "It is not there"), Problems),
-    extensions(("x-gantry-codes" = json!(["conflict", "version_mismatch"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "version_mismatch"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 12})),
+        ("x-gantry-usage" = json!({"person": 0.2, "events": 1, "answer_bytes": 250})),
+    ),
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,

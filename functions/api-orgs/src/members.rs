@@ -12,7 +12,11 @@ use crate::Api;
     security(("access_token" = [])),
     params(Paged),
     responses((status = 200, description = "A page of members", body = Page<Member>), Problems),
-    extensions(("x-gantry-codes" = json!(["access_restricted", "no_organization"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["access_restricted", "no_organization"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 20, "events": 0, "answer_bytes": 3000})),
+    ),
 )]
 pub(crate) async fn list(
     State(api): State<Api>,

@@ -31,7 +31,11 @@ fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
     security(("access_token" = [])), request_body = CreateOrganization,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses((status = 201, description = "Created", body = Organization, headers(("ETag"))), Problems),
-    extensions(("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 31})),
+        ("x-gantry-usage" = json!({"new_organization": 1, "events": 3, "answer_bytes": 700})),
+    ),
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
@@ -79,7 +83,11 @@ async fn establish(
         (status = 304, description = "The client has it already"),
         Problems,
     ),
-    extensions(("x-gantry-codes" = json!(["no_organization", "not_found"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["no_organization", "not_found"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 80, "events": 0, "answer_bytes": 700})),
+    ),
 )]
 pub(crate) async fn current(
     State(api): State<Api>,

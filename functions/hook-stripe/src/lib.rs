@@ -99,7 +99,11 @@ struct Receipt {
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),
     request_body(content = serde_json::Value, description = "An event as Stripe sends it", content_type = "application/json"),
     responses((status = 200, description = "The event is in our hands", body = Receipt), Problems),
-    extensions(("x-gantry-codes" = json!(["invalid_signature", "malformed_event"]))),
+    extensions(
+        ("x-gantry-codes" = json!(["invalid_signature", "malformed_event"])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 4, "write_units": 22})),
+        ("x-gantry-usage" = json!({"organization": 8, "new_organization": 4, "events": 1, "answer_bytes": 250})),
+    ),
 )]
 async fn receive(
     State(hook): State<Hook>,

@@ -1,4 +1,4 @@
-//! `docs/cost.md`: what a month costs, from the budgets of `docs/access-patterns.md`, the prices and the
+//! `docs/cost.md`: what a month costs, from the budgets of routes and workers, the prices and the
 //! usage under `docs/cost/`, and what the templates have.
 
 mod data;
@@ -10,18 +10,18 @@ use model::Month;
 use standing::{Counts, HOURS, Stacks};
 
 const INTRODUCTION: &str = "\
-<!-- Written by `cargo xtask generate` from docs/access-patterns.md, docs/cost/*.yaml and the templates; do not edit. -->
+<!-- Written by `cargo xtask generate` from the handlers, docs/access-patterns.md, docs/cost/*.yaml and the templates; do not edit. -->
 
 # Cost
 
 What AWS asks for a month of production, in dollars, without tax, support plan, Stripe's fees, and without any free tier: free tiers
 belong to an account, and most of them end. The numbers are computed, not billed:
 
-- **units** of the table for each route and worker are the budgets of [access patterns](access-patterns.md), which tests hold as upper bounds;
-- **how often** each is called is [usage.yaml](cost/usage.yaml), an assumption about people who work with the product on 20 days a month; how many events a call writes is held by the same tests;
+- **units** of the table are the budgets of [routes](routes.md) and [workers](access-patterns.md#budgets), which tests hold as upper bounds;
+- **how often** each is called stands beside each handler (`x-gantry-usage`) and in [usage.yaml](cost/usage.yaml), an assumption about people who work with the product on 20 days a month; how many events a call writes is held by the same tests;
 - **prices** are [prices.yaml](cost/prices.yaml); **what is there anyway** is counted in the templates, with the parameters of production.
 
-A route that gets a budget needs its line in `usage.yaml`; a test says so. Change the assumptions to what you measure, and run
+Change the assumptions to what you measure, and run
 `cargo xtask generate`.
 
 ";

@@ -10,7 +10,7 @@ use primitives::FieldCode;
 use serde_json::{Map, Value, json};
 
 use super::answers;
-use crate::documents::problem_codes;
+use crate::{budgets::USAGE, documents::problem_codes};
 
 /// Codes that any route may answer with, the gateway's and the firewall's among them.
 const ANY: &[&str] = &[
@@ -96,6 +96,9 @@ fn operations(contract: &mut Value) -> impl Iterator<Item = &mut Value> {
 fn complete(operation: &mut Value) {
     let codes: Vec<String> = codes(operation).into_iter().collect();
     operation["x-gantry-codes"] = json!(codes);
+    if let Some(members) = operation.as_object_mut() {
+        members.remove(USAGE);
+    }
     if operation["security"].is_null() {
         operation["security"] = json!([]);
     }

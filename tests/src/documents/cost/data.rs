@@ -43,6 +43,8 @@ pub(super) struct Usage {
     pub(super) new_share: f64,
     pub(super) months: f64,
     pub(super) sizes: Vec<f64>,
+    /// Said beside each handler.
+    #[serde(default)]
     pub(super) routes: BTreeMap<String, Route>,
     pub(super) preflights: f64,
     pub(super) workers: BTreeMap<String, Worker>,
@@ -130,31 +132,30 @@ impl Data {
     pub(super) fn of_repository() -> Self {
         let prices = include_str!("../../../../docs/cost/prices.yaml");
         let usage = include_str!("../../../../docs/cost/usage.yaml");
+        let usage: Usage = serde_yaml_ng::from_str(usage).expect("docs/cost/usage.yaml has its form");
         Self {
             prices: serde_yaml_ng::from_str(prices).expect("docs/cost/prices.yaml has its form"),
-            usage: serde_yaml_ng::from_str(usage).expect("docs/cost/usage.yaml has its form"),
+            usage: Usage { routes: budgets::facts(budgets::USAGE), ..usage },
             routes: budgets::of_routes(),
             workers: budgets::of_workers(),
         }
     }
 
-    /// Where the profile and the budgets do not speak of the same routes and workers, or contradict each
-    /// other.
+    /// Where the profile and the budgets do not speak of the same workers, or contradict each other.
     pub(super) fn problems(&self) -> Vec<String> {
-        let routes = names(&self.routes, &self.usage.routes);
         let workers = names(&self.workers, &self.usage.workers);
         let events = self.usage.routes.iter().filter_map(|(name, route)| {
             let written = self.routes.get(name)?.write_units;
             (route.events * UNITS_OF_AN_EVENT > written).then(|| {
                 format!(
-                    "{name}: {} events cost {} write units, and its budget is {written}; correct `events` in \
-                     docs/cost/usage.yaml.",
+                    "{name}: {} events cost {} write units, and its budget is {written}; correct `events` in its \
+                     x-gantry-usage.",
                     route.events,
                     route.events * UNITS_OF_AN_EVENT
                 )
             })
         });
-        routes.chain(workers).chain(events).collect()
+        workers.chain(events).collect()
     }
 }
 
@@ -253,16 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn a_route_without_usage_and_usage_without_a_route_are_problems() {
+    fn usage_without_a_budget_and_events_beyond_it_are_problems() {
         let mut data = Data::of_repository();
         assert_eq!(data.problems(), Vec::<String>::new());
-        data.routes.insert("GET /v1/new".into(), Budget { calls: 1, read_units: 1.0, write_units: 0.0 });
         data.workers.remove("queue-mail");
         data.usage.routes.get_mut("GET /v1/me").unwrap().events = 1.0;
         let problems = data.problems();
-        assert_eq!(problems.len(), 3, "{problems:#?}");
-        assert!(problems[0].starts_with("GET /v1/new has a budget and no usage"));
-        assert!(problems[1].starts_with("queue-mail is in docs/cost/usage.yaml and has no budget"));
-        assert!(problems[2].starts_with("GET /v1/me: 1 events cost 4 write units"));
+        assert_eq!(problems.len(), 2, "{problems:#?}");
+        assert!(problems[0].starts_with("queue-mail is in docs/cost/usage.yaml and has no budget"));
+        assert!(problems[1].starts_with("GET /v1/me: 1 events cost 4 write units"));
     }
 }
