@@ -99,7 +99,7 @@ impl Sandbox {
 impl Case {
     /// Runs the work without a crash: what is there in the end, and how many calls it took.
     async fn smooth(&self) -> (BTreeMap<String, usize>, usize) {
-        let product = Product::start().await;
+        let product = Product::crowded().await;
         let sandbox = Sandbox::new(self, &product).await;
         let function = sandbox.instance().await;
         let (answer, calls) = sandbox.crashes.count(sandbox.invoke(&function)).await;
@@ -110,7 +110,7 @@ impl Case {
 
     /// Runs it until it dies, and then as often as a caller would.
     async fn crashed(&self, call: usize, moment: Moment) -> BTreeMap<String, usize> {
-        let product = Product::start().await;
+        let product = Product::crowded().await;
         let sandbox = Sandbox::new(self, &product).await;
         let function = sandbox.instance().await;
         let died = sandbox.crashes.run(call, moment, sandbox.invoke(&function)).await.is_none();

@@ -107,7 +107,7 @@ impl Item for OwnerRow {
 
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        Some(orgs::keys::member_by_role(tenant, role, member))
+        Some(orgs::keys::member_by_role(tenant, role, member, &self.email))
     }
 }
 

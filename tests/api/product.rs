@@ -139,11 +139,13 @@ impl Product {
         let kind = AttributeValue::S("parked_stripe_event".to_owned());
         for mut row in rows.into_iter().filter(|row| row.get("kind") == Some(&kind)) {
             let (pk, sk) = (row["pk"].clone(), row["sk"].clone());
-            for (name, value) in
-                [("pk", "STRIPE_PARKED#unreadable"), ("waits_for", "unreadable"), ("reason", "unreadable")]
-            {
-                row.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+            let mut summary: Value = serde_json::from_str(row["summary"].as_s().unwrap()).unwrap();
+            for name in ["waits_for", "reason"] {
+                summary[name] = "unreadable".into();
+                row.insert(name.to_owned(), AttributeValue::S("unreadable".to_owned()));
             }
+            row.insert("pk".to_owned(), AttributeValue::S("STRIPE_PARKED#unreadable".to_owned()));
+            row.insert("summary".to_owned(), AttributeValue::S(summary.to_string()));
             client.put_item().table_name(&table).set_item(Some(row)).send().await.unwrap();
             client.delete_item().table_name(&table).key("pk", pk).key("sk", sk).send().await.unwrap();
         }

@@ -150,7 +150,7 @@ fn entries(entries: &[(&'static str, &'static [Entry])], domains: Domains<'_>) -
     let mut problems = Vec::new();
     let mut tokens = BTreeMap::new();
     for entry in entries.iter().flat_map(|(_, entries)| *entries) {
-        if let Some(other) = tokens.insert(entry.pk.split('#').next(), entry.name) {
+        if let Some(other) = tokens.insert(entry.pk.split('<').next(), entry.name) {
             problems.push(format!("{}: {other} has its partition in the index.", entry.name));
         }
         if !domains.iter().any(|(_, kinds)| kinds.iter().any(|kind| kind.name == entry.on)) {

@@ -1,7 +1,7 @@
 //! The template's tables are those that `crates/table` reads and writes.
 
 use serde_json::{Value, json};
-use table::keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL};
+use table::keys::{DUE, DUE_PK, DUE_SK, LIST, LIST_PK, LIST_SK, LISTED, PK, SK, TTL};
 
 use system_tests::template::{Resource, Template};
 
@@ -46,13 +46,18 @@ fn ceiling(parameter: &str) -> Value {
 
 /// An index has a ceiling of its own.
 fn main() -> Vec<(&'static str, Value)> {
-    let index = json!([{
-        "IndexName": GSI1, "KeySchema": keys(GSI1_PK, GSI1_SK), "Projection": {"ProjectionType": "ALL"},
-        "WriteOnDemandThroughputSettings": ceiling("MostWriteUnits"),
-    }]);
+    let index = |name: &str, keys: Value, projection: Value| {
+        json!({
+            "IndexName": name, "KeySchema": keys, "Projection": projection,
+            "WriteOnDemandThroughputSettings": ceiling("MostWriteUnits"),
+        })
+    };
+    let due = index(DUE, keys(DUE_PK, DUE_SK), json!({"ProjectionType": "KEYS_ONLY"}));
+    let listed = json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": LISTED});
+    let indexes = json!([due, index(LIST, keys(LIST_PK, LIST_SK), listed)]);
     vec![
-        ("AttributeDefinitions", attributes(&[PK, SK, GSI1_PK, GSI1_SK])),
-        ("GlobalSecondaryIndexes", index),
+        ("AttributeDefinitions", attributes(&[PK, SK, DUE_PK, DUE_SK, LIST_PK, LIST_SK])),
+        ("GlobalSecondaryIndexes", indexes),
         ("StreamSpecification", json!({"StreamViewType": "NEW_AND_OLD_IMAGES"})),
         ("WriteOnDemandThroughputSettings", ceiling("MostWriteUnits")),
     ]

@@ -3,7 +3,7 @@
 use access::Tenant;
 use jiff::Timestamp;
 use stripe_client::{CustomerId, EventId};
-use table::{Entry, Index, Query, sortable};
+use table::{Entry, Index, Indexed, Query, sortable};
 
 table::kinds! {
     /// What an organization's trial and subscription are. Written by create organization, `hook-stripe`,
@@ -33,33 +33,34 @@ table::kinds! {
 pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, PARKED];
 
 /// Trials that have a notice to send, by when it is due.
-const TRIAL_NOTICE: Entry =
-    Entry { name: "trial notice", on: "subscription", pk: "TRIAL_NOTICE", sk: "<due_at>#<org>" };
+pub(crate) const TRIAL_NOTICE: Entry = Entry {
+    name: "trial notice",
+    on: "subscription",
+    indexed: Indexed::Due { shards: 4 },
+    pk: "DUE#TRIAL#<shard>",
+    sk: "<due_at>#<org>",
+};
 
 /// Events from Stripe that wait or were given up, by when they were put aside: what an operator looks at.
 const PARKED: Entry = Entry {
     name: "parked Stripe event",
     on: "parked_stripe_event",
+    indexed: Indexed::List,
     pk: "STRIPE_PARKED",
     sk: "<parked_at>#<event>",
 };
 
 pub(crate) fn trial_notice(due_at: Timestamp, org: Tenant) -> Index {
-    TRIAL_NOTICE.index(&[], &[&sortable(due_at), &org])
+    TRIAL_NOTICE.due(due_at, &org)
 }
 
-pub(crate) fn parked(parked_at: Timestamp, event: &EventId) -> Index {
-    PARKED.index(&[], &[&sortable(parked_at), event])
-}
-
-/// Asks for the trials whose notice is due at this time.
-pub(crate) fn due_notices(now: Timestamp) -> Query {
-    Query::index_up_to(TRIAL_NOTICE.on, TRIAL_NOTICE.pk, behind(now))
+pub(crate) fn parked(parked_at: Timestamp, event: &EventId, summary: String) -> Index {
+    PARKED.listed(&[], &[&sortable(parked_at), event], summary)
 }
 
 /// Asks for the events that were put aside up to this place in their list.
 pub(crate) fn parked_up_to(place: &str) -> Query {
-    Query::index_up_to(PARKED.on, PARKED.pk, place)
+    Query::list_up_to(PARKED.on, PARKED.pk, place)
 }
 
 /// Behind every entry for this instant: ids are letters and digits.

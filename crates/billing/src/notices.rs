@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use access::Tenant;
 use events::NewEvent;
 use futures::{StreamExt, stream};
 use primitives::{OrgId, Timestamp};
-use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, Decision, Item, Key, StoreError, Table, time_left};
+use serde::Serialize;
+use table::{Cause, Changes, Decision, Due, Item, StoreError, Table, time_left};
 
 use crate::{
     Account, BillingError, TrialNotice,
@@ -43,31 +42,44 @@ pub struct NoticeRun {
 /// # Errors
 /// When what is due cannot be found out.
 pub async fn give_due_notices(table: &Table, cause: &Cause) -> Result<NoticeRun, StoreError> {
-    let due = keys::due_notices(table.clock().now());
-    let mut page = due.clone();
     let mut run = NoticeRun::default();
-    while time_left() > RESERVE {
-        let trials: Vec<DueTrial> = table.first(&page, PAGE).await?;
-        let Some(last) = trials.last() else {
-            run.complete = true;
-            break;
-        };
-        page = due.clone().index_after(&last.position);
-        let mut outcomes = stream::iter(trials)
-            .map(|trial| async move { (trial.org_id, give_notice(table, cause, trial.org_id).await) })
-            .buffer_unordered(PARALLEL);
-        while let Some((org_id, outcome)) = outcomes.next().await {
-            match outcome {
-                Ok(Some(_)) => run.given += 1,
-                Ok(None) => run.skipped += 1,
-                Err(error) => {
-                    tracing::error!(%org_id, error = &error as &dyn std::error::Error, "a trial notice could not be given");
-                    run.failed += 1;
-                }
+    for shard in keys::TRIAL_NOTICE.shards() {
+        let mut place = None;
+        loop {
+            if time_left() <= RESERVE {
+                return Ok(run);
+            }
+            let trials = table.due(&keys::TRIAL_NOTICE, shard, place.as_deref(), PAGE).await?;
+            let is_last = trials.len() < PAGE;
+            place = trials.last().map(|last| last.place.clone());
+            give_notices(table, cause, trials, &mut run).await;
+            if is_last {
+                break;
             }
         }
     }
+    run.complete = true;
     Ok(run)
+}
+
+async fn give_notices(table: &Table, cause: &Cause, trials: Vec<Due>, run: &mut NoticeRun) {
+    let give = |trial: Due| async move {
+        // the entry was made with it
+        let org_id = trial.id().parse().ok()?;
+        Some((org_id, give_notice(table, cause, org_id).await))
+    };
+    let mut outcomes = stream::iter(trials).map(give).buffer_unordered(PARALLEL);
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Some((_, Ok(Some(_)))) => run.given += 1,
+            Some((_, Ok(None))) => run.skipped += 1,
+            Some((org_id, Err(error))) => {
+                tracing::error!(%org_id, error = &error as &dyn std::error::Error, "a trial notice could not be given");
+                run.failed += 1;
+            }
+            None => run.failed += 1,
+        }
+    }
 }
 
 async fn give_notice(
@@ -95,24 +107,5 @@ fn event(account: &Account, notice: TrialNotice, now: Timestamp) -> NewEvent {
             let ending = TrialEnding { trial, days_left: notice.days_left() };
             NewEvent::new(Some(org_id), &org_id, sequence, &ending)
         }
-    }
-}
-
-/// Just enough of an account in the index to find it: an account that cannot be read must not spoil its page.
-#[derive(Serialize, Deserialize)]
-struct DueTrial {
-    org_id: OrgId,
-    #[serde(rename = "gsi1sk")]
-    position: String,
-}
-
-/// Only ever read.
-impl Item for DueTrial {
-    fn key(&self) -> Key {
-        keys::Subscription::key(Tenant::trusted(self.org_id))
-    }
-
-    fn version(&self) -> u64 {
-        0
     }
 }

@@ -5,9 +5,8 @@ use stripe_client::EventId;
 use table::{Cause, Consistency, time_left};
 
 use crate::{
-    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, keys,
-    stripe_events::RESERVE,
-    stripe_items::{Parked, Readable},
+    BillingError, ParkReason, ParkedEvent, Received, StripeEvents, keys, stripe_events::RESERVE,
+    stripe_items::Parked,
 };
 
 /// Parked events per query.
@@ -22,10 +21,11 @@ struct Row {
     #[serde(flatten)]
     key: UnreadableRow,
     /// Its place in the list.
-    #[serde(rename = "gsi1sk")]
+    #[serde(rename = "list_sk")]
     position: String,
-    #[serde(flatten)]
-    parked: Readable<Parked>,
+    /// What the list says of it: [`Parked`].
+    #[serde(default)]
+    summary: String,
 }
 
 /// The key of a row that holds no parked event: nothing but a change of the row helps.
@@ -79,11 +79,10 @@ pub struct Replayed {
 
 impl Replay {
     fn means(&self, row: &Row) -> bool {
-        match (self, &row.parked) {
-            (Self::Event(id), _) => row.event_id() == id.as_str(),
-            (Self::Reason(reason), Readable::Yes(parked)) => parked.reason == *reason,
-            (Self::Reason(_), Readable::No(_)) => false,
-            (Self::All, _) => true,
+        match self {
+            Self::Event(id) => row.event_id() == id.as_str(),
+            Self::Reason(reason) => row.parked().is_some_and(|parked| parked.reason == *reason),
+            Self::All => true,
         }
     }
 }
@@ -92,6 +91,11 @@ impl Row {
     /// The event's id, as the row's key has it.
     fn event_id(&self) -> &str {
         self.key.sk.trim_start_matches("EVENT#")
+    }
+
+    /// What the list says of it; nothing where that cannot be read, which must not spoil its page.
+    fn parked(&self) -> Option<Parked> {
+        primitives::json::from_str(&self.summary).ok()
     }
 }
 
@@ -119,13 +123,14 @@ impl StripeEvents {
                 if found.events.len() + found.unreadable.len() == limit {
                     return Ok(found);
                 }
+                let parked = row.parked();
                 found.next = Some(row.position);
-                match row.parked {
-                    Readable::Yes(parked) if reason.is_none_or(|reason| parked.reason == reason) => {
-                        found.events.push(*parked);
+                match parked {
+                    Some(parked) if reason.is_none_or(|reason| parked.reason == reason) => {
+                        found.events.push(parked);
                     }
-                    Readable::Yes(_) => {}
-                    Readable::No(_) => found.unreadable.push(row.key),
+                    Some(_) => {}
+                    None => found.unreadable.push(row.key),
                 }
             }
         }
@@ -149,9 +154,9 @@ impl StripeEvents {
                 if time_left() < RESERVE {
                     return Ok(replayed);
                 }
-                match &row.parked {
-                    Readable::Yes(parked) => self.replay_one(cause, parked, &mut replayed).await,
-                    Readable::No(_) => replayed.unreadable.push(row.event_id().to_owned()),
+                match row.parked() {
+                    Some(parked) => self.replay_one(cause, &parked, &mut replayed).await,
+                    None => replayed.unreadable.push(row.event_id().to_owned()),
                 }
             }
         }

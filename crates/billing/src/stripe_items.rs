@@ -215,8 +215,9 @@ impl Item for ParkedEvent {
     }
 
     fn index(&self) -> Option<Index> {
-        let Parked { parked_at, ref event_id, .. } = self.about;
-        Some(keys::parked(parked_at, event_id))
+        // one that cannot be written down is listed as one that cannot be read
+        let summary = serde_json::to_string(&self.about).unwrap_or_default();
+        Some(keys::parked(self.about.parked_at, &self.about.event_id, summary))
     }
 
     fn expires_at(&self) -> Option<Timestamp> {

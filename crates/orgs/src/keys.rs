@@ -1,8 +1,8 @@
 //! The kinds of items of organizations and their members.
 
 use access::{Role, Tenant};
-use primitives::{MemberId, Slug};
-use table::{Entry, Index, Query};
+use primitives::{Email, MemberId, Slug};
+use table::{Entry, Index, Indexed, Query};
 
 table::kinds! {
     /// An organization. Written by create organization; read by `GET /v1/orgs/current`, `queue-mail`.
@@ -26,17 +26,22 @@ pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE];
 
 /// Members who are written to because of their role, by organization and role: found without reading the
 /// others.
-const MEMBER_BY_ROLE: Entry =
-    Entry { name: "member by role", on: "member", pk: "ORG_ROLE#<org>", sk: "<role>#<member>" };
+const MEMBER_BY_ROLE: Entry = Entry {
+    name: "member by role",
+    on: "member",
+    indexed: Indexed::List,
+    pk: "ORG_ROLE#<org>",
+    sk: "<role>#<member>",
+};
 
-/// The entry of a member who is written to because of this role.
-pub fn member_by_role(org: Tenant, role: Role, member: MemberId) -> Index {
-    MEMBER_BY_ROLE.index(&[&org], &[&role, &member])
+/// The entry of a member who is written to because of this role, with the address.
+pub fn member_by_role(org: Tenant, role: Role, member: MemberId, email: &Email) -> Index {
+    MEMBER_BY_ROLE.listed(&[&org], &[&role, &member], email.to_string())
 }
 
 /// Asks for the members of an organization who have this role, one of those that may read billing. The index
 /// is a moment behind.
 pub fn with_role(org: Tenant, role: Role) -> Query {
-    let Index { pk, sk } = MEMBER_BY_ROLE.index(&[&org], &[&role, &""]);
-    Query::index_prefix(MEMBER_BY_ROLE.on, pk, sk)
+    let (pk, sk) = MEMBER_BY_ROLE.place(&[&org], &[&role, &""]);
+    Query::list_prefix(MEMBER_BY_ROLE.on, pk, sk)
 }

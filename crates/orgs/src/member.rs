@@ -36,7 +36,7 @@ impl Item for Member {
     /// Only those who may read billing: they are written to, and must be found among any number of members.
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        role.holds(Permission::ReadBilling).then(|| keys::member_by_role(tenant, role, member))
+        role.holds(Permission::ReadBilling).then(|| keys::member_by_role(tenant, role, member, &self.email))
     }
 }
 

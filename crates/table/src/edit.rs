@@ -70,11 +70,21 @@ impl Table {
     /// An answer that gets lost makes the SDK send the edit again. So the condition, or what the item says
     /// where it does not hold, must tell whoever made it that it was made.
     pub(crate) async fn edit(&self, key: &Key, edit: Edit) -> Result<Edited, StoreError> {
+        self.edit_at(self.name_of(key), key_attributes(key), edit).await
+    }
+
+    /// The same of an item whose address is known from an index.
+    pub(crate) async fn edit_at(
+        &self,
+        table: &str,
+        key: Attributes,
+        edit: Edit,
+    ) -> Result<Edited, StoreError> {
         let update = self
             .client
             .update_item()
-            .table_name(self.name_of(key))
-            .set_key(Some(key_attributes(key)))
+            .table_name(table)
+            .set_key(Some(key))
             .update_expression(edit.expression)
             .set_condition_expression(edit.condition)
             .set_expression_attribute_names((!edit.names.is_empty()).then_some(edit.names))

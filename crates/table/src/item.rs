@@ -7,15 +7,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Index, Key,
     error::StoreError,
-    keys::{GSI1_PK, GSI1_SK, KIND, PK, SK, TTL, VERSION},
+    keys::{DUE_PK, DUE_SK, KIND, LIST_PK, LIST_SK, PK, SK, SUMMARY, TTL, VERSION},
 };
 
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
 /// Something that is stored as one item.
 ///
-/// Its serialized form must not use the names that the table owns: `pk`, `sk`, `gsi1pk`, `gsi1sk`, `kind`,
-/// `expires_at`.
+/// Its serialized form must not use the names that the table owns: `pk`, `sk`, `kind`, `expires_at`,
+/// `summary`, and those of the indexes' keys.
 pub trait Item: Serialize + DeserializeOwned + Send + Sync {
     /// Where it is stored.
     fn key(&self) -> Key;
@@ -29,7 +29,7 @@ pub trait Item: Serialize + DeserializeOwned + Send + Sync {
         self.version() + 1
     }
 
-    /// Its entry in the index, where it has one.
+    /// Its entry in an index, where it has one.
     fn index(&self) -> Option<Index> {
         None
     }
@@ -61,9 +61,16 @@ pub(crate) fn attributes<T: Item>(item: &T) -> Result<Attributes, StoreError> {
     attributes.extend(key_attributes(&key));
     attributes.insert(KIND.to_owned(), text(key.kind()));
     attributes.insert(VERSION.to_owned(), number(item.next_version()));
-    if let Some(index) = item.index() {
-        attributes.insert(GSI1_PK.to_owned(), text(index.pk));
-        attributes.insert(GSI1_SK.to_owned(), text(index.sk));
+    match item.index() {
+        Some(Index { pk, sk, summary: Some(summary) }) => {
+            let entry = [(LIST_PK, pk), (LIST_SK, sk), (SUMMARY, summary)];
+            attributes.extend(entry.map(|(name, value)| (name.to_owned(), text(value))));
+        }
+        Some(Index { pk, sk, summary: None }) => {
+            let entry = [(DUE_PK, pk), (DUE_SK, sk)];
+            attributes.extend(entry.map(|(name, value)| (name.to_owned(), text(value))));
+        }
+        None => {}
     }
     if let Some(time) = item.expires_at() {
         attributes.insert(TTL.to_owned(), number(time.as_second()));

@@ -1,6 +1,6 @@
 //! The table's attributes, and the kinds of items that the table itself keeps.
 
-use primitives::{EventId, Timestamp};
+use primitives::EventId;
 
 use crate::outbox_part::OutboxPart;
 
@@ -8,12 +8,22 @@ use crate::outbox_part::OutboxPart;
 pub const PK: &str = "pk";
 /// The sort key's attribute.
 pub const SK: &str = "sk";
-/// The name of the one global secondary index.
-pub const GSI1: &str = "gsi1";
-/// The index's partition key attribute.
-pub const GSI1_PK: &str = "gsi1pk";
-/// The index's sort key attribute.
-pub const GSI1_SK: &str = "gsi1sk";
+/// The index of what has to be looked at at some time: the keys alone.
+pub const DUE: &str = "due";
+/// Its partition key's attribute.
+pub const DUE_PK: &str = "due_pk";
+/// Its sort key's attribute.
+pub const DUE_SK: &str = "due_sk";
+/// The index of lists, with a few words about each item.
+pub const LIST: &str = "list";
+/// Its partition key's attribute.
+pub const LIST_PK: &str = "list_pk";
+/// Its sort key's attribute.
+pub const LIST_SK: &str = "list_sk";
+/// What a list says of an item beside its keys: at most some 300 bytes.
+pub const SUMMARY: &str = "summary";
+/// The attributes that the index of lists has, where an item has them.
+pub const LISTED: [&str; 5] = [KIND, "at", "status", "role", SUMMARY];
 /// The attribute that `DynamoDB`'s time to live reads: epoch seconds.
 pub const TTL: &str = "expires_at";
 /// The attribute that says which kind of item it is: [`Key::kind`](crate::Key::kind).
@@ -57,24 +67,5 @@ impl Outbox {
     pub fn of(event: EventId) -> crate::Key {
         let part = OutboxPart::of(event);
         Self::key(part.hour(), part.shard(), event)
-    }
-}
-
-/// The time as text of one length, so that text order is time order: `2026-11-23T00:00:00.000Z`.
-pub fn sortable(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sortable_times_sort() {
-        let at = |milliseconds| sortable(Timestamp::from_millisecond(milliseconds).unwrap());
-        assert_eq!(at(1_795_392_000_000), "2026-11-23T00:00:00.000Z");
-        assert!(
-            at(1_795_392_000_000) < at(1_795_392_000_001) && at(1_795_392_000_999) < at(1_795_392_001_000)
-        );
     }
 }

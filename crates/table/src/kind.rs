@@ -2,7 +2,15 @@
 //! erased. Each domain's crate declares its own kinds with [`kinds!`](crate::kinds); a test of the workspace
 //! reads all of them.
 
-use std::fmt::{self, Display};
+use std::{
+    fmt::{self, Display},
+    ops::Range,
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use primitives::Timestamp;
+
+use crate::sortable::sortable;
 
 /// A kind of item.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -136,33 +144,81 @@ impl Display for Key {
     }
 }
 
-/// A sort of entry in the index.
+/// A sort of entry in one of the indexes.
 #[derive(Debug)]
 pub struct Entry {
     /// What it is for.
     pub name: &'static str,
     /// The kind of item that has it.
     pub on: &'static str,
+    /// Which index it is in.
+    pub indexed: Indexed,
     /// The index's partition key, such as `ORG_ROLE#<org>`.
     pub pk: &'static str,
     /// The index's sort key.
     pub sk: &'static str,
 }
 
+/// Which index a sort of entry is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexed {
+    /// What has to be looked at at some time, by that time: in so many partitions, of which several workers
+    /// can look at one each. Its keys are `<shard>`, and `<due_at>` and an id.
+    Due {
+        /// How many partitions.
+        shards: u8,
+    },
+    /// What is looked up, with a summary.
+    List,
+}
+
 impl Entry {
-    /// The entry with these values.
-    pub fn index(&self, pk: &[&dyn Display], sk: &[&dyn Display]) -> Index {
-        Index { pk: filled(self.pk, pk), sk: filled(self.sk, sk) }
+    /// The entry with these values in the index of lists. What is to be said of the item is all that a reader
+    /// of the list sees of it.
+    pub fn listed(&self, pk: &[&dyn Display], sk: &[&dyn Display], summary: String) -> Index {
+        let (pk, sk) = self.place(pk, sk);
+        Index { pk, sk, summary: Some(summary) }
+    }
+
+    /// The entry of what is due at this time, under an id that says what it is about.
+    pub fn due(&self, at: Timestamp, id: &dyn Display) -> Index {
+        let (id, shards) = (id.to_string(), self.shards().end.max(1));
+        let [first, ..] = digest(&SHA256, id.as_bytes()).as_ref().try_into().unwrap_or([0; 32]);
+        Index {
+            pk: self.partition(first % shards),
+            sk: filled(self.sk, &[&sortable(at), &id]),
+            summary: None,
+        }
+    }
+
+    /// The partitions that it is spread over.
+    pub fn shards(&self) -> Range<u8> {
+        match self.indexed {
+            Indexed::Due { shards } => 0..shards,
+            Indexed::List => 0..0,
+        }
+    }
+
+    /// One of the partitions that it is spread over.
+    pub(crate) fn partition(&self, shard: u8) -> String {
+        filled(self.pk, &[&format!("{shard:02x}")])
+    }
+
+    /// Partition and sort key with these values.
+    pub fn place(&self, pk: &[&dyn Display], sk: &[&dyn Display]) -> (String, String) {
+        (filled(self.pk, pk), filled(self.sk, sk))
     }
 }
 
-/// An item's entry in the index `gsi1`.
+/// An item's entry in an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     /// The index's partition key.
     pub pk: String,
     /// The index's sort key.
     pub sk: String,
+    /// What the list says of the item; nothing in the index of what is due.
+    pub summary: Option<String>,
 }
 
 /// The pattern with these values in their places. `#` parts a key and is in no value: what it would be in is

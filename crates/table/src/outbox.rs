@@ -6,8 +6,9 @@ use crate::{
     edit::Edit,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
-    keys::{Audit, KIND, Outbox, TTL, sortable},
+    keys::{Audit, KIND, Outbox, TTL},
     outbox_part::OutboxPart,
+    sortable::sortable,
     store::Table,
     transaction::Cause,
 };

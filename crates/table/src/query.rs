@@ -1,14 +1,15 @@
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use primitives::{Limit, Page};
+use primitives::{Limit, Page, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::{
     CursorKeys, Kind, Store, cursor,
     error::StoreError,
     item::{Attributes, read, text},
-    keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK, TTL},
+    keys::{DUE, DUE_PK, DUE_SK, LIST, LIST_PK, LIST_SK, PK, SK, TTL},
+    sortable::sortable,
     store::{Consistency, Table},
 };
 
@@ -27,12 +28,23 @@ pub struct Query {
     store: Store,
     pk: String,
     range: Range,
-    index: bool,
+    index: Option<Listing>,
     order: Order,
     consistency: Consistency,
     without_expiry: bool,
     kind: &'static str,
 }
+
+/// An index, and the attributes of its keys.
+#[derive(Clone, Copy, Debug)]
+struct Listing {
+    name: &'static str,
+    pk: &'static str,
+    sk: &'static str,
+}
+
+const BY_DUE: Listing = Listing { name: DUE, pk: DUE_PK, sk: DUE_SK };
+const BY_LIST: Listing = Listing { name: LIST, pk: LIST_PK, sk: LIST_SK };
 
 #[derive(Clone, Debug)]
 enum Range {
@@ -50,7 +62,7 @@ impl Query {
             store: Store::Main,
             pk: pk.into(),
             range,
-            index: false,
+            index: None,
             order: Order::Ascending,
             consistency: Consistency::Eventual,
             without_expiry: false,
@@ -64,14 +76,20 @@ impl Query {
         Self { store: kind.store, ..query }
     }
 
-    /// The entries of the index's partition `pk` whose sort keys are at most `last`.
-    pub fn index_up_to(kind: &'static str, pk: impl Into<String>, last: impl Into<String>) -> Self {
+    /// What has been due in this partition up to now.
+    pub(crate) fn due(kind: &'static str, pk: String, now: Timestamp) -> Self {
+        // behind every entry for this instant: ids are letters and digits
+        Self { index: Some(BY_DUE), ..Self::list_up_to(kind, pk, format!("{}#~", sortable(now))) }
+    }
+
+    /// The entries of this partition of the index of lists whose sort keys are at most `last`.
+    pub fn list_up_to(kind: &'static str, pk: impl Into<String>, last: impl Into<String>) -> Self {
         let range = Range::UpTo(last.into());
         Self {
             store: Store::Main,
             pk: pk.into(),
             range,
-            index: true,
+            index: Some(BY_LIST),
             order: Order::Ascending,
             consistency: Consistency::Eventual,
             without_expiry: false,
@@ -79,9 +97,9 @@ impl Query {
         }
     }
 
-    /// The entries of the index's partition `pk` whose sort keys begin with `prefix`.
-    pub fn index_prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
-        Self { index: true, ..Self::prefix(kind, pk, prefix) }
+    /// The entries of this partition of the index of lists whose sort keys begin with `prefix`.
+    pub fn list_prefix(kind: &'static str, pk: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self { index: Some(BY_LIST), ..Self::prefix(kind, pk, prefix) }
     }
 
     /// The same without the entries up to `after`, for a worker that goes on from the last entry it saw.
@@ -118,10 +136,11 @@ impl Query {
 
     /// Where this item stands in the query, as `DynamoDB` is told where to go on.
     fn position(&self, item: &Attributes) -> Attributes {
-        let names: &[&str] = if self.index { &[PK, SK, GSI1_PK, GSI1_SK] } else { &[PK, SK] };
-        names
-            .iter()
-            .filter_map(|name| item.get_key_value(*name))
+        let of_index = self.index.into_iter().flat_map(|index| [index.pk, index.sk]);
+        [PK, SK]
+            .into_iter()
+            .chain(of_index)
+            .filter_map(|name| item.get_key_value(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
@@ -200,7 +219,7 @@ impl Table {
         limit: usize,
         start: Option<Attributes>,
     ) -> Result<(Vec<Attributes>, Option<Attributes>), StoreError> {
-        let (pk, sk) = if query.index { (GSI1_PK, GSI1_SK) } else { (PK, SK) };
+        let (pk, sk) = query.index.map_or((PK, SK), |index| (index.pk, index.sk));
         let (condition, value, first) = match &query.range {
             // no key is compared with an empty text
             Range::Prefix(prefix) if prefix.is_empty() => ("#pk = :pk", None, None),
@@ -220,7 +239,7 @@ impl Table {
             .client
             .query()
             .table_name(self.name(query.store))
-            .set_index_name(query.index.then(|| GSI1.to_owned()))
+            .set_index_name(query.index.map(|index| index.name.to_owned()))
             .key_condition_expression(condition)
             .set_filter_expression(query.without_expiry.then(|| "attribute_not_exists(#ttl)".to_owned()))
             .set_expression_attribute_names(Some(names))

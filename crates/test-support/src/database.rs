@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use primitives::{Clock, Ids, Timestamp, UserId};
 use table::{
     Store, Table, TableNames,
-    keys::{GSI1, GSI1_PK, GSI1_SK, PK, SK},
+    keys::{DUE, DUE_PK, DUE_SK, LIST, LIST_PK, LIST_SK, LISTED, PK, SK},
 };
 
 use crate::conflicts::Conflicts;
@@ -199,13 +199,18 @@ async fn create_tables(client: &Client) {
     let key = |name: &str, key_type| {
         KeySchemaElement::builder().attribute_name(name).key_type(key_type).build().expect("a key")
     };
-    let index = GlobalSecondaryIndex::builder()
-        .index_name(GSI1)
-        .key_schema(key(GSI1_PK, KeyType::Hash))
-        .key_schema(key(GSI1_SK, KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::All).build())
-        .build()
-        .expect("an index");
+    let index = |name: &str, pk: &str, sk: &str, projection: Projection| {
+        GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(pk, KeyType::Hash))
+            .key_schema(key(sk, KeyType::Range))
+            .projection(projection)
+            .build()
+            .expect("an index")
+    };
+    let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let listed = Projection::builder().projection_type(ProjectionType::Include);
+    let listed = listed.set_non_key_attributes(Some(LISTED.map(str::to_owned).to_vec())).build();
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
         .stream_view_type(StreamViewType::NewAndOldImages)
@@ -214,10 +219,11 @@ async fn create_tables(client: &Client) {
     client
         .create_table()
         .table_name(TABLE_NAME)
-        .set_attribute_definitions(Some([PK, SK, GSI1_PK, GSI1_SK].map(attribute).to_vec()))
+        .set_attribute_definitions(Some([PK, SK, DUE_PK, DUE_SK, LIST_PK, LIST_SK].map(attribute).to_vec()))
         .key_schema(key(PK, KeyType::Hash))
         .key_schema(key(SK, KeyType::Range))
-        .global_secondary_indexes(index)
+        .global_secondary_indexes(index(DUE, DUE_PK, DUE_SK, keys_only))
+        .global_secondary_indexes(index(LIST, LIST_PK, LIST_SK, listed))
         .stream_specification(stream)
         .billing_mode(BillingMode::PayPerRequest)
         .send()

@@ -16,6 +16,7 @@ const MOST: usize = 50;
 /// What is needed of a member.
 #[derive(Debug, Deserialize)]
 struct MemberRef {
+    #[serde(rename = "summary")]
     email: Email,
 }
 

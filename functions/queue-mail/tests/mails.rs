@@ -435,6 +435,7 @@ impl Item for MemberItem {
 
     fn index(&self) -> Option<Index> {
         let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        matches!(role, Role::Owner | Role::Admin).then(|| orgs::keys::member_by_role(tenant, role, member))
+        matches!(role, Role::Owner | Role::Admin)
+            .then(|| orgs::keys::member_by_role(tenant, role, member, &self.email))
     }
 }

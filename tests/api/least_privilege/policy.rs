@@ -169,14 +169,14 @@ mod tests {
     fn what_is_missing_and_what_is_too_much_is_named() {
         let made = [
             access("dynamodb:GetItem", "table/Table", None),
-            access("dynamodb:Query", "table/Table/index/gsi1", None),
+            access("dynamodb:Query", "table/Table/index/due", None),
         ];
         let found =
             problems("api-orgs", &[statement(&["dynamodb:GetItem", "dynamodb:UpdateItem"])], &made.into());
         assert_eq!(
             found,
             [
-                "api-orgs: calls dynamodb:Query on table/Table/index/gsi1, which its policy does not allow; add it to the function's Policies in template.yaml",
+                "api-orgs: calls dynamodb:Query on table/Table/index/due, which its policy does not allow; add it to the function's Policies in template.yaml",
                 "api-orgs: is allowed dynamodb:UpdateItem on table/Table, which no test makes it call; remove it from the function's Policies in template.yaml, or add the case that needs it to tests/api/least_privilege/walk.rs",
             ]
         );

@@ -47,7 +47,7 @@ def leading_keys(action: str, request: dict) -> list[str]:
     values = [key["pk"] for key in keys if key and "pk" in key]
     names, given = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
     for name, value in EQUALS.findall(request.get("KeyConditionExpression", "")):
-        values += [given[value]] if names.get(name, name) in ("pk", "gsi1pk") else []
+        values += [given[value]] if names.get(name, name) in ("pk", "due_pk", "list_pk") else []
     return [str(next(iter(value.values()))) for value in values]
 
 

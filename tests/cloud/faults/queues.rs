@@ -44,8 +44,8 @@ async fn write(product: &Product, org_id: OrgId, number: usize) {
         vec![
             ("pk", owner.pk()),
             ("sk", owner.sk()),
-            ("gsi1pk", index.pk),
-            ("gsi1sk", index.sk),
+            ("list_pk", index.pk),
+            ("list_sk", index.sk),
             ("email", format!("owner{number}@ten.example")),
             ("role", Role::Owner.to_string()),
         ],

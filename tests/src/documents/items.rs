@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use table::{Erased, Kept, Kind, Owner, Store};
+use table::{Erased, Indexed, Kept, Kind, Owner, Store};
 
 use crate::domains;
 
@@ -29,9 +29,16 @@ pub(super) fn page() -> String {
             section(&mut page, kind);
         }
     }
-    page.push_str("\n## The index `gsi1`\n\n| Entry | `gsi1pk` | `gsi1sk` | On |\n|---|---|---|---|\n");
+    page.push_str(
+        "\n## The indexes\n\n| Entry | Index | Partition key | Sort key | On |\n|---|---|---|---|---|\n",
+    );
     for entry in domains::entries().into_iter().flat_map(|(_, entries)| entries) {
-        let _ = writeln!(page, "| {} | `{}` | `{}` | `{}` |", entry.name, entry.pk, entry.sk, entry.on);
+        let index = match entry.indexed {
+            Indexed::Due { shards } => format!("`due`, {shards} shards"),
+            Indexed::List => "`list`".to_owned(),
+        };
+        let (name, pk, sk, on) = (entry.name, entry.pk, entry.sk, entry.on);
+        let _ = writeln!(page, "| {name} | {index} | `{pk}` | `{sk}` | `{on}` |");
     }
     page
 }

@@ -90,7 +90,7 @@ async fn a_row_that_cannot_be_read_is_shown_with_its_key_among_the_others() {
     let key = billing::keys::ParkedStripeEvent::key("wrong_livemode".to_owned(), "evt_1".parse().unwrap());
     let spoil = spoil.key("pk", text(&key.pk())).key("sk", text(&key.sk()));
     let spoil =
-        spoil.update_expression("SET reason = :whim").expression_attribute_values(":whim", text("whim"));
+        spoil.update_expression("SET summary = :whim").expression_attribute_values(":whim", text("whim"));
     spoil.send().await.unwrap();
 
     let row = billing::UnreadableRow { pk: key.pk(), sk: key.sk() };

@@ -7,7 +7,7 @@ import { address, chip, count, empty, heading, json, row, span, page, tableLink 
 export const load = (route) =>
   get("/table", { pk: route.query.get("pk") ?? "", after: route.query.get("after") ?? "" });
 
-const KEYS = new Set(["pk", "sk", "gsi1pk", "gsi1sk", "kind", "version", "expires_at"]);
+const KEYS = new Set(["pk", "sk", "due_pk", "due_sk", "list_pk", "list_sk", "kind", "version", "expires_at"]);
 
 export function view({ items, next }, route) {
   const pk = route.query.get("pk") ?? "";
@@ -59,7 +59,7 @@ function item(each, pk) {
       left !== null && chip(left > 0 ? `expires in ${span(left).slice(1)}` : "expired", left > 0 ? "" : "warn")],
     () => [
       h("p", { class: "chips" },
-        [each.pk, each.gsi1pk].filter((key, index, all) => key && all.indexOf(key) === index).map((key) =>
+        [each.pk, each.due_pk, each.list_pk].filter((key, index, all) => key && all.indexOf(key) === index).map((key) =>
           h("a", { key, class: "chip", href: address("table", { pk: key }) }, key))),
       json(each, { label: "Item", link: tableLink }),
     ]);
