@@ -15,6 +15,7 @@ pub mod invoke;
 pub mod mutants;
 pub mod new_domain;
 pub mod new_function;
+pub mod new_route;
 pub mod new_secret;
 pub mod operate;
 pub mod process;

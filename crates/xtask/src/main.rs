@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_domain, new_function,
-    new_secret, operate, process, tools,
+    new_route, new_secret, operate, process, tools,
 };
 
 #[derive(Parser)]
@@ -28,6 +28,9 @@ enum Command {
     NewFunction(new_function::Options),
     /// Adds a domain: its crate with tests, its permissions, its ids.
     NewDomain(new_domain::Options),
+    /// Adds a route to a function: its handler, its place among the routes, a sample event, its call in the
+    /// test of budgets.
+    NewRoute(new_route::Options),
     /// Adds a key of ours: its secret, its rotation, its place in documents and tests.
     NewSecret(new_secret::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
         Command::Generate(options) => generate::run(&root, &options),
         Command::NewFunction(options) => new_function::run(&root, &options),
         Command::NewDomain(options) => new_domain::run(&root, &options),
+        Command::NewRoute(options) => new_route::run(&root, &options),
         Command::NewSecret(options) => new_secret::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
         Command::Operate(options) => operate::run(&root, &options),
