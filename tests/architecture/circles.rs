@@ -118,7 +118,7 @@ fn circles(modules: &Modules) -> Vec<Vec<String>> {
                 let Some((name, of)) = path.split_last() else { continue };
                 let inner = [module.as_slice(), of].concat();
                 if let Some(found) = home(&inner, modules, &BTreeMap::new()) {
-                    given_out.insert([module.as_slice(), &[name.clone()]].concat(), found);
+                    given_out.insert([module.as_slice(), std::slice::from_ref(name)].concat(), found);
                 }
             }
         }

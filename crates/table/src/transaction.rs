@@ -45,8 +45,6 @@ impl Cause {
 /// What must be true of an item that a decision read and does not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It is there.
-    Exists,
     /// It is not there.
     Absent,
     /// It has seen exactly this many changes.
@@ -160,11 +158,6 @@ impl Changes {
         self.answer = self.answer.or(other.answer);
         self.error = self.error.or(other.error);
         self
-    }
-
-    /// The events that will be published.
-    pub fn events(&self) -> &[NewEvent] {
-        &self.events
     }
 
     /// Whether there is nothing to do.
@@ -338,7 +331,6 @@ fn expression(condition: Option<Condition>) -> (Option<String>, Names, Option<At
     let name = |attribute: &str| Some(HashMap::from([("#a".to_owned(), attribute.to_owned())]));
     match condition {
         None => (None, None, None),
-        Some(Condition::Exists) => (Some("attribute_exists(#a)".to_owned()), name(PK), None),
         Some(Condition::Absent) => (Some("attribute_not_exists(#a)".to_owned()), name(PK), None),
         Some(Condition::VersionIs(version)) => {
             let values = HashMap::from([(":v".to_owned(), number(version))]);

@@ -1,7 +1,5 @@
 //! `docs/items.md`: every kind of item, from what the domains declare.
 
-use std::fmt::Write;
-
 use table::{Erased, Indexed, Kept, Kind, Owner, Store};
 
 use crate::domains;
@@ -22,33 +20,27 @@ no value. The first token of a partition key belongs to one domain alone, so tha
 
 /// The page.
 pub(super) fn page() -> String {
-    let mut page = HEAD.to_owned();
+    let mut parts = vec![HEAD.to_owned()];
     for (domain, kinds) in domains::kinds() {
-        let _ = write!(page, "\n## {domain}\n");
-        for kind in kinds {
-            section(&mut page, kind);
-        }
+        parts.push(format!("\n## {domain}\n"));
+        parts.extend(kinds.iter().map(section));
     }
-    page.push_str(
-        "\n## The indexes\n\n| Entry | Index | Partition key | Sort key | On |\n|---|---|---|---|---|\n",
-    );
-    for entry in domains::entries().into_iter().flat_map(|(_, entries)| entries) {
+    let head =
+        "\n## The indexes\n\n| Entry | Index | Partition key | Sort key | On |\n|---|---|---|---|---|\n";
+    parts.push(head.to_owned());
+    let entries = domains::entries().into_iter().flat_map(|(_, entries)| entries);
+    parts.extend(entries.map(|entry| {
         let index = match entry.indexed {
             Indexed::Due { shards } => format!("`due`, {shards} shards"),
             Indexed::List => "`list`".to_owned(),
         };
         let (name, pk, sk, on) = (entry.name, entry.pk, entry.sk, entry.on);
-        let _ = writeln!(page, "| {name} | {index} | `{pk}` | `{sk}` | `{on}` |");
-    }
-    page
+        format!("| {name} | {index} | `{pk}` | `{sk}` | `{on}` |\n")
+    }));
+    parts.concat()
 }
 
-fn section(page: &mut String, kind: &Kind) {
-    let _ = write!(page, "\n### `{}`\n\n{}\n\n", kind.name, kind.about.trim());
-    let _ = writeln!(
-        page,
-        "| `pk` | `sk` | Table | At most | Kept | Whose | Erased |\n|---|---|---|---|---|---|---|"
-    );
+fn section(kind: &Kind) -> String {
     let store = match kind.store {
         Store::Main => "main",
         Store::Traffic => "traffic",
@@ -69,6 +61,9 @@ fn section(page: &mut String, kind: &Kind) {
         Erased::Expires => "by its expiry".to_owned(),
         Erased::Stays(why) => format!("not: {why}"),
     };
-    let (pk, sk, most_kb) = (kind.pk, kind.sk, kind.most_kb);
-    let _ = writeln!(page, "| `{pk}` | `{sk}` | {store} | {most_kb} KB | {kept} | {owner} | {erased} |");
+    let (name, about, pk, sk, most_kb) = (kind.name, kind.about.trim(), kind.pk, kind.sk, kind.most_kb);
+    format!(
+        "\n### `{name}`\n\n{about}\n\n| `pk` | `sk` | Table | At most | Kept | Whose | Erased |\n|---|---|---|---|---|---|---|\n\
+         | `{pk}` | `{sk}` | {store} | {most_kb} KB | {kept} | {owner} | {erased} |\n"
+    )
 }
