@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     cloud, contract, features,
     process::{cargo, run as run_command, seconds, step},
-    sbom, templates, tools,
+    sbom, templates, tools, tutorial,
 };
 
 /// What to check.
@@ -33,6 +33,8 @@ enum Part {
     Features,
     /// Every test of the workspace
     Tests,
+    /// What docs/tutorial.md says, done in a copy of the workspace
+    Tutorial,
     /// Licences, sources and bans of what we depend on
     Dependencies,
     /// Known weaknesses of what we depend on; needs the database of advisories from GitHub
@@ -58,6 +60,7 @@ const ALL: &[Part] = &[
     Part::Lints,
     Part::Features,
     Part::Tests,
+    Part::Tutorial,
     Part::Dependencies,
     Part::Advisories,
     Part::Template,
@@ -83,6 +86,7 @@ impl Part {
             Self::Lints => "lints (cargo clippy)",
             Self::Features => "features (cargo tree)",
             Self::Tests => "tests",
+            Self::Tutorial => "tutorial (docs/tutorial.md)",
             Self::Dependencies => "dependencies (cargo deny)",
             Self::Advisories => "advisories (cargo deny)",
             Self::Template => "templates (cfn-lint, sam validate)",
@@ -100,7 +104,7 @@ impl Part {
     /// The programs that it needs and that Rust does not bring along.
     fn needs(self) -> &'static [&'static str] {
         match self {
-            Self::Format | Self::Lints | Self::Features | Self::Tests => &[],
+            Self::Format | Self::Lints | Self::Features | Self::Tests | Self::Tutorial => &[],
             Self::Dependencies | Self::Advisories => &["cargo-deny"],
             Self::Template => &["cfn-lint", "sam"],
             Self::Policies => &["checkov", "sam"],
@@ -124,6 +128,7 @@ impl Part {
             }
             Self::Features => features::check(root),
             Self::Tests => run_command(&mut tests(root)),
+            Self::Tutorial => tutorial::run(root),
             Self::Dependencies => run_command(tools::command(root, "cargo-deny").args([
                 "--workspace",
                 "check",

@@ -22,3 +22,4 @@ pub mod process;
 pub mod sbom;
 pub mod templates;
 pub mod tools;
+pub mod tutorial;
