@@ -39,10 +39,14 @@ const PLACES: &[Place] = &[
     ("Cargo.toml", into_workspace),
     ("crates/primitives/src/id.rs", into_ids),
     ("crates/access/src/permission.rs", into_permissions),
-    ("tests/Cargo.toml", into_tests),
+    ("tests/Cargo.toml", into_dependencies),
     ("tests/src/domains.rs", into_domains),
     ("tests/src/documents/problem_codes.rs", into_codes),
     ("tests/architecture/workspace_rules.rs", into_rules),
+    ("functions/queue-mail/Cargo.toml", into_dependencies),
+    ("functions/queue-mail/src/lib.rs", into_told),
+    ("functions/queue-push-fanout/Cargo.toml", into_dependencies),
+    ("functions/queue-push-fanout/src/lib.rs", into_told),
 ];
 
 macro_rules! scaffold {
@@ -84,6 +88,7 @@ impl NewDomain {
             file("Cargo.toml", scaffold!("Cargo.toml")),
             file("src/lib.rs", scaffold!("lib.rs")),
             file("src/error.rs", scaffold!("error.rs")),
+            file("src/events.rs", scaffold!("events.rs")),
             file("src/keys.rs", scaffold!("keys.rs")),
             file("src/@item@.rs", scaffold!("item.rs")),
             file("tests/@words@.rs", scaffold!("tests.rs")),
@@ -127,14 +132,27 @@ fn into_permissions(domain: &NewDomain, source: &str) -> Result<String> {
     append(&source, "let table = [", |line| line != "        ];", |_| true, &rows)
 }
 
-fn into_tests(domain: &NewDomain, manifest: &str) -> Result<String> {
+fn into_dependencies(domain: &NewDomain, manifest: &str) -> Result<String> {
     let line = domain.fill("@name@ = { workspace = true }");
     into_list(manifest, "[dependencies]", |line| line.contains(" = {"), &line)
 }
 
 fn into_domains(domain: &NewDomain, source: &str) -> Result<String> {
+    let is_domain = |line: &str| line.starts_with("        (\"");
     let line = domain.fill("        (\"@name@\", @crate@::keys::KINDS),");
-    append(source, "vec![", |line| line.starts_with("        (\""), |_| true, &line)
+    let source = append(source, "vec![", is_domain, |_| true, &line)?;
+    let (before, events) = source.split_once("pub fn events()").context("domains.rs has no events()")?;
+    let line = domain.fill("        (\"@name@\", @crate@::events::EVENTS),");
+    let events = append(events, "vec![", is_domain, |_| true, &line)?;
+    into_told(domain, &format!("{before}pub fn events(){events}"))
+}
+
+/// Into the list of what people are told, behind billing's.
+fn into_told(domain: &NewDomain, source: &str) -> Result<String> {
+    const LAST: &str = "billing::events::TOLD";
+    ensure!(source.contains(LAST), "there is no list with {LAST}");
+    let told = domain.fill("billing::events::TOLD, @crate@::events::TOLD");
+    Ok(source.replacen(LAST, &told, 1))
 }
 
 fn into_codes(domain: &NewDomain, source: &str) -> Result<String> {
@@ -195,6 +213,11 @@ mod tests {
             ("crates/access/src/permission.rs", "(Permission::WriteProjects, \"projects:write\", "),
             ("tests/Cargo.toml", "\nprojects = { workspace = true }\n"),
             ("tests/src/domains.rs", "(\"projects\", projects::keys::KINDS),\n    ]"),
+            ("tests/src/domains.rs", "(\"projects\", projects::events::EVENTS),\n    ]"),
+            ("tests/src/domains.rs", "billing::events::TOLD, projects::events::TOLD]"),
+            ("functions/queue-mail/Cargo.toml", "\nprojects = { workspace = true }\n"),
+            ("functions/queue-mail/src/lib.rs", "billing::events::TOLD, projects::events::TOLD]"),
+            ("functions/queue-push-fanout/src/lib.rs", "billing::events::TOLD, projects::events::TOLD]"),
             ("tests/src/documents/problem_codes.rs", "(\"projects\", projects::FAULTS),\n    (\"push\","),
             ("tests/architecture/workspace_rules.rs", "\"push\", \"projects\"];"),
         ] {
