@@ -40,10 +40,7 @@ impl Principal {
 
     /// Whose the names are that a caller gives to requests: the person's, in this organization or in none.
     pub fn scope(&self) -> String {
-        match self.actor {
-            Some(actor) => format!("{}@{}", self.user_id, actor.org_id),
-            None => self.user_id.to_string(),
-        }
+        self.actor.map_or_else(|| self.user_id.to_string(), Actor::scope)
     }
 }
 
@@ -67,6 +64,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Whose the names are that the member gives to requests: see [`Principal::scope`].
+    pub fn scope(self) -> String {
+        format!("{}@{}", self.user_id, self.org_id)
+    }
+
     /// The actor as one who may do this: refused unless the role holds the permission.
     pub fn permit<P: Needed>(self) -> Result<Permit<P>, AccessError> {
         let permission = P::PERMISSION;

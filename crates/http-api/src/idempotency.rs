@@ -1,4 +1,3 @@
-use access::Principal;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use table::{Begun, IdempotencyKey, Keep, Table};
@@ -8,14 +7,15 @@ use crate::{answer::Answer, body::Command, problem::Problem, refusal::Refusal};
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl<T> Command<T> {
-    /// Carries the command out once for each `Idempotency-Key` of the caller's: the person's, in this
-    /// organization or in none. `answer` makes the answer from what `work` gives, for the caller and for the
-    /// record, which `work` hands to [`Table::decide_once`]: it is stored in the transaction of the effect.
-    /// Without the header there is no record.
+    /// Carries the command out once for each `Idempotency-Key` of the caller's. `scope` says whose keys they
+    /// are: the person's, in this organization or in none ([`access::Principal::scope`]). `answer` makes the
+    /// answer from what `work` gives, for the caller and for the record, which `work` hands to
+    /// [`Table::decide_once`]: it is stored in the transaction of the effect. Without the header there is no
+    /// record.
     pub async fn once<O, F>(
         self,
         table: &Table,
-        caller: &Principal,
+        scope: &str,
         answer: fn(&O) -> Answer,
         work: impl FnOnce(T, Keep<'static, O>) -> F,
     ) -> Result<Response, Problem>
@@ -26,7 +26,7 @@ impl<T> Command<T> {
         let Some(key) = self.key else {
             return Ok(answer(&work(self.input, Keep::nothing()).await?).into_response());
         };
-        let key = IdempotencyKey::new(&caller.scope(), &key, &self.request);
+        let key = IdempotencyKey::new(&scope, &key, &self.request);
         match table.begin(&key).await? {
             Begun::New(claim) => {
                 let keep = Keep::answer(claim.clone(), move |output| answer(output).stored());

@@ -87,6 +87,7 @@ impl NewDomain {
         vec![
             file("Cargo.toml", scaffold!("Cargo.toml")),
             file("src/lib.rs", scaffold!("lib.rs")),
+            file("src/api.rs", scaffold!("api.rs")),
             file("src/error.rs", scaffold!("error.rs")),
             file("src/events.rs", scaffold!("events.rs")),
             file("src/keys.rs", scaffold!("keys.rs")),

@@ -147,8 +147,8 @@ pub(crate) async fn register(
     caller: Caller,
     command: Command<RegisterDevice>,
 ) -> Result<Response, Problem> {
-    let (table, person) = (api.table.clone(), caller.principal.clone());
-    command.once(&table, &person, registered, |input, keep| register_device(api, caller, input, keep)).await
+    let (table, scope) = (api.table.clone(), caller.principal.scope());
+    command.once(&table, &scope, registered, |input, keep| register_device(api, caller, input, keep)).await
 }
 
 fn registered(registered: &Registered) -> Answer {

@@ -42,8 +42,8 @@ pub(crate) async fn create(
     caller: Caller,
     command: Command<CreateOrganization>,
 ) -> Result<Response, Problem> {
-    let (table, person) = (api.table.clone(), caller.principal.clone());
-    command.once(&table, &person, created, |input, keep| establish(api, caller, input, keep)).await
+    let (table, scope) = (api.table.clone(), caller.principal.scope());
+    command.once(&table, &scope, created, |input, keep| establish(api, caller, input, keep)).await
 }
 
 fn created(org: &Org) -> Answer {
