@@ -176,10 +176,14 @@ impl NewFunction {
             let logs = self.fill("!GetAtt @Area@.Outputs.Logs");
             (append_to_join(&root, "FunctionLogs", &logs)?, self.fill(scaffold!("area.yaml")))
         };
-        if self.kind.takes_events && !text.contains("\n  EventBusName: ") {
-            text = insert_at(&text, "\nConditions:\n", "  EventBusName: {Type: String}\n")?;
+        let needed = [("EventBusName", "!Ref EventBus"), ("TrafficTableArn", "!GetAtt TrafficTable.Arn")];
+        for (parameter, value) in needed.into_iter().filter(|_| self.kind.takes_events) {
+            if text.contains(&format!("\n  {parameter}: ")) {
+                continue;
+            }
+            text = insert_at(&text, "\nConditions:\n", &format!("  {parameter}: {{Type: String}}\n"))?;
             let given = self.fill("      TemplateURL: stacks/@area@.yaml\n      Parameters:\n");
-            root = insert_after(&root, &given, "        EventBusName: !Ref EventBus\n")?;
+            root = insert_after(&root, &given, &format!("        {parameter}: {value}\n"))?;
         }
         // What an area did not need as long as it had no alarm.
         if !text.contains("\n  HasMonitoring: ") {
@@ -335,7 +339,7 @@ mod tests {
         let template = read("template.yaml");
         for part in [
             "  TrialNotes:\n",
-            "TemplateURL: stacks/trial-notes.yaml\n      Parameters:\n        EventBusName: !Ref EventBus\n",
+            "TemplateURL: stacks/trial-notes.yaml\n      Parameters:\n        TrafficTableArn: !GetAtt TrafficTable.Arn\n        EventBusName: !Ref EventBus\n",
             "- - !Ref ApiAuthLogs\n            - !GetAtt TrialNotes.Outputs.Logs\n",
         ] {
             assert!(template.contains(part), "{part} is missing in {template}");

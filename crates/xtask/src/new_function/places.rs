@@ -23,11 +23,14 @@ const HTTP: &[Place] = &[
 ];
 /// What names the others besides.
 const WORKERS: &[Place] = &[("tests/fuzz/messages.rs", into_messages)];
+/// What names those with a queue besides.
+const QUEUES: &[Place] = &[("docs/observability.md", into_alarms)];
 
 impl NewFunction {
     /// The files that name it, and how.
     pub fn places(&self) -> impl Iterator<Item = &'static Place> {
-        ALL.iter().chain(if self.kind.answers_http { HTTP } else { WORKERS })
+        let queues = if self.kind.takes_events { QUEUES } else { &[] };
+        ALL.iter().chain(if self.kind.answers_http { HTTP } else { WORKERS }).chain(queues)
     }
 }
 
@@ -67,6 +70,15 @@ fn into_messages(function: &NewFunction, source: &str) -> Result<String> {
     let test =
         "\n#[test]\nfn @crate@() {\n    every_event_is_answered(\"@name@\", \"Records\", \"@id@\");\n}\n";
     Ok(into_names(&function.name, source)? + &function.fill(test).replace("@id@", id))
+}
+
+fn into_alarms(function: &NewFunction, page: &str) -> Result<String> {
+    const ROWS: &str = "\
+        | `@Noun@DeadLettersAlarm` | `@name@` failed on an event five times | [dead letters](runbook.md#drain-dead-letters) |\n\
+        | `@Noun@RuleAlarm` | the bus cannot hand events to the queue of `@name@` | as `MailRuleAlarm` |\n\
+        | `@Noun@RuleLostAlarm` | an event is lost to the queue of `@name@` | as `MailRuleLostAlarm` |";
+    let is_row = |line: &str| line.starts_with('|');
+    append(page, "| Alarm | Means |", is_row, |line| line.contains("RuleLostAlarm`"), &function.fill(ROWS))
 }
 
 /// Into a list of names, however it is broken into lines.
@@ -221,6 +233,8 @@ mod tests {
             &["pub fn hooks()", r#"("hook-partner", hook_partner::routes()"#, "pub fn groups()"],
         );
         let queue = changed("queue-trial-notes", Some("trial.ending"));
+        let alarms = ["`TrialNotesDeadLettersAlarm`", "`TrialNotesRuleAlarm`", "`TrialNotesRuleLostAlarm`"];
+        in_order(text(&queue, "docs/observability.md"), &alarms);
         let messages = text(&queue, "tests/fuzz/messages.rs");
         let test = r#"every_event_is_answered("queue-trial-notes", "Records", "/messageId");"#;
         in_order(
