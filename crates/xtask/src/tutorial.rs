@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{run as run_command, seconds};
+use crate::process::{cargo, run as run_command, seconds};
 
 const PAGE: &str = "docs/tutorial.md";
 
@@ -57,7 +57,20 @@ fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
         fs::create_dir_all(to.parent().context("a file has a folder")?)?;
         fs::copy(root.join(file), &to).with_context(|| format!("cannot copy {file}"))?;
     }
-    run_command(Command::new("git").args(["init", "--quiet"]).current_dir(copy))
+    run_command(Command::new("git").args(["init", "--quiet"]).current_dir(copy))?;
+    let manifest = copy.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).context("the workspace has a manifest")?;
+    fs::write(&manifest, of_its_own(&text)?)?;
+    run_command(cargo(copy).args(["update", "--workspace", "--offline", "--quiet"]))
+}
+
+/// The manifest with another version for our own packages: cargo tells packages of two folders apart by it,
+/// and would else take what it compiled of one for the other, since both are compiled in one place.
+fn of_its_own(manifest: &str) -> Result<String> {
+    let (before, ours) = manifest.split_once("[workspace.package]").context("packages share a version")?;
+    let (version, rest) = ours.split_once("\"\n").context("the version is a line")?;
+    ensure!(version.trim_start().starts_with("version = "), "the version is the first line");
+    Ok(format!("{before}[workspace.package]{version}-tutorial\"\n{rest}"))
 }
 
 fn take(copy: &Path, root: &Path, step: &Step<'_>) -> Result<()> {
@@ -136,6 +149,15 @@ mod tests {
                 (14, Step::Change("-a\n+b\n".to_owned())),
             ]
         );
+    }
+
+    #[test]
+    fn the_copy_has_a_version_of_its_own() {
+        let manifest = "[workspace]\n\n[workspace.package]\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        assert_eq!(of_its_own(manifest).unwrap(), manifest.replace("0.1.0", "0.1.0-tutorial"));
+        let real = fs::read_to_string(crate::process::workspace_root().join("Cargo.toml")).unwrap();
+        assert!(of_its_own(&real).unwrap().contains("-tutorial\""));
+        assert!(of_its_own("[workspace]\n").is_err());
     }
 
     #[test]
