@@ -16,7 +16,11 @@ pub(crate) fn expected(headers: &HeaderMap) -> Option<Expected> {
     if tags.is_empty() || tags == ["*"] {
         return Some(Expected::Any);
     }
-    let version = |tag: &String| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    // A tag is a text: `"01"` is not the one of version 1.
+    let version = |tag: &String| {
+        let version = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+        (etag(version) == *tag).then_some(version)
+    };
     Some(Expected::OneOf(tags.iter().filter_map(version).collect()))
 }
 
@@ -72,7 +76,7 @@ mod tests {
         assert_eq!(of(&["*"]), Some(Expected::Any));
         assert_eq!(of(&[&etag(7)]), Some(Expected::OneOf(vec![7])));
         assert_eq!(of(&["\"7\" , \"x,y\"", "\"9\""]), Some(Expected::OneOf(vec![7, 9])));
-        for none in ["W/\"7\"", "\"\"", "\"-1\"", "\"7.0\""] {
+        for none in ["W/\"7\"", "\"07\"", "\"+7\"", "\"\"", "\"-1\"", "\"7.0\""] {
             assert_eq!(of(&[none]), Some(Expected::OneOf(vec![])), "{none}");
         }
         for malformed in ["7", "\"7", "\"7\" \"8\"", "\"7\",", "", "*, \"7\"", "w/\"7\"", "\"a\"b\""] {
