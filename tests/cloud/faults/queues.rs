@@ -37,7 +37,8 @@ fn organization_created(org_id: OrgId, number: usize) -> Envelope {
 /// Writes the organization and its owner, as a request to create it would.
 async fn write(product: &Product, org_id: OrgId, number: usize) {
     let (tenant, member): (_, MemberId) = (Tenant::trusted(org_id), Ids::unguessable());
-    let index = orgs::keys::member_by_role(tenant, Role::Owner, member);
+    let email = format!("owner{number}@ten.example").parse().unwrap();
+    let index = orgs::keys::member_by_role(tenant, Role::Owner, member, &email);
     let (org, owner) = (orgs::keys::Org::key(tenant), orgs::keys::Member::key(tenant, member));
     let rows = [
         vec![("pk", org.pk()), ("sk", org.sk()), ("name", format!("Ten {number}"))],
@@ -46,7 +47,8 @@ async fn write(product: &Product, org_id: OrgId, number: usize) {
             ("sk", owner.sk()),
             ("list_pk", index.pk),
             ("list_sk", index.sk),
-            ("email", format!("owner{number}@ten.example")),
+            ("summary", index.summary.unwrap()),
+            ("email", email.to_string()),
             ("role", Role::Owner.to_string()),
         ],
     ];
