@@ -17,7 +17,7 @@ async fn what_a_role_does_not_allow_is_refused_to_the_function() {
         "Effect": "Deny",
         "Action": "dynamodb:*",
         "Resource": "*",
-        "Condition": { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": [format!("ORG#{narrowed}")] } },
+        "Condition": { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": [format!("BILL#{narrowed}")] } },
     });
     let both = async { (billing(&ada).await, billing(&bob).await) };
     let (refused, untouched) = product.without("ApiBillingFunctionRole", statement, both).await;
