@@ -13,7 +13,7 @@ pub(crate) fn etag(version: u64) -> String {
 /// nothing either. What is no list of tags is malformed.
 pub(crate) fn expected(headers: &HeaderMap) -> Option<Expected> {
     let tags = tags(headers, &header::IF_MATCH)?;
-    if tags.is_empty() || tags == ["*"] {
+    if tags == ["*"] || !headers.contains_key(header::IF_MATCH) {
         return Some(Expected::Any);
     }
     // A tag is a text: `"01"` is not the one of version 1.
@@ -35,13 +35,17 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     let mut tags = Vec::new();
     for value in headers.get_all(name) {
         let mut rest = value.to_str().ok()?.trim();
-        loop {
+        while !rest.is_empty() {
+            // An element of a list may be empty (RFC 9110, section 5.6.1.2).
+            if let Some(left) = rest.strip_prefix(',') {
+                rest = left.trim_start();
+                continue;
+            }
             let (tag, left) = first(rest)?;
             tags.push(tag.to_owned());
-            match left.trim_start().strip_prefix(',') {
-                Some(left) => rest = left.trim_start(),
-                None if left.trim().is_empty() => break,
-                None => return None,
+            rest = left.trim_start();
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
             }
         }
     }
@@ -79,7 +83,9 @@ mod tests {
         for none in ["W/\"7\"", "\"07\"", "\"+7\"", "\"\"", "\"-1\"", "\"7.0\""] {
             assert_eq!(of(&[none]), Some(Expected::OneOf(vec![])), "{none}");
         }
-        for malformed in ["7", "\"7", "\"7\" \"8\"", "\"7\",", "", "*, \"7\"", "w/\"7\"", "\"a\"b\""] {
+        assert_eq!(of(&[", \"7\" ,,"]), Some(Expected::OneOf(vec![7])));
+        assert_eq!(of(&[""]), Some(Expected::OneOf(vec![])), "a list without a tag is fulfilled by nothing");
+        for malformed in ["7", "\"7", "\"7\" \"8\"", "*, \"7\"", "w/\"7\"", "\"a\"b\""] {
             assert_eq!(of(&[malformed]), None, "{malformed}");
         }
     }
