@@ -57,7 +57,7 @@ const RULES: &[Rules] = &[
     rules("identity-core", Tests::With("identity"), &["link.rs", "policy.rs", "session.rs", "user.rs"]),
     rules("orgs", Tests::Library, &["member.rs"]),
     rules("primitives", Tests::Library, &["email.rs", "id.rs", "name.rs", "page.rs", "slug.rs"]),
-    rules("table", Tests::Package, &["rate_limit.rs"]),
+    rules("table", Tests::Package, &["bucket.rs", "rate_limit.rs"]),
 ];
 
 /// Which rules.
