@@ -210,7 +210,7 @@ fn parameters() -> Value {
         "IfMatch": {
             "name": "If-Match", "in": "header", "required": false,
             "description": "The `ETag` that the resource must still have: else 412 `version_mismatch`, with the one that it has.",
-            "schema": { "type": "string", "minLength": 1, "pattern": "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$" },
+            "schema": { "type": "string", "pattern": "^[ ,]*(\\*|(W/)?\"[!#-~]*\"( *,[ ,]*(W/)?\"[!#-~]*\")*)?[ ,]*$" },
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header", "required": false,
