@@ -77,8 +77,9 @@ impl Case {
             Work::Sample(file) => {
                 let text = fs::read_to_string(root.join("events").join(file))
                     .with_context(|| format!("events/{file} cannot be read"))?;
-                // the link of the sample is too old to be sent
-                serde_json::from_str(&text.replace("2026-11-23T12:15:00Z", "2126-11-23T12:15:00Z"))?
+                // the link of the sample is too old to be sent, and nobody asked for it
+                let text = text.replace("2026-11-23T12:15:00Z", "2126-11-23T12:15:00Z");
+                serde_json::from_str(&text.replace("lgn_01kar8h5g0e0vsx4q1v3f6m2ah", &world.login))?
             }
             Work::Outbox => outbox(root, world)?,
         };

@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) user: String,
     pub(crate) org: String,
     pub(crate) member: String,
+    /// The login by which the person signed in.
+    pub(crate) login: String,
     /// An event that is in the outbox and that no rule of the bus is for.
     pub(crate) envelope: Value,
 }
@@ -56,10 +58,15 @@ impl World {
         let token = sign_up(&cloud).await.context("the person to measure with could not sign up")?;
         let claims = claims(&token)?;
         let claim = |name: &str| claims[name].as_str().map(str::to_owned).context("a claim is missing");
-        let envelope = cloud.inspect(|state| {
-            let event = state.events.iter().find(|event| event.detail_type == "session.started");
-            event.map(|event| event.detail.clone())
-        });
+        let told = |kind: &'static str| {
+            let found = cloud.inspect(|state| {
+                let event = state.events.iter().find(|event| event.detail_type == kind);
+                event.map(|event| event.detail.clone())
+            });
+            found.with_context(|| format!("there was no {kind}"))
+        };
+        let (envelope, asked) = (told("session.started")?, told("magic_link.requested")?);
+        let login = asked["data"]["login_id"].as_str().context("a link was asked for no login")?;
         let tls = match keys {
             Some(keys) => Some(Tls::start(root, keys, &cloud).await?),
             None => None,
@@ -69,8 +76,9 @@ impl World {
             user: claim("sub")?,
             org: claim("org")?,
             member: claim("mbr")?,
+            login: login.to_owned(),
             token,
-            envelope: envelope.context("no session was started")?,
+            envelope,
             cloud,
         })
     }
