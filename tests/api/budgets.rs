@@ -91,7 +91,7 @@ async fn every_route_stays_within_its_budget() {
     let device = measured.post("POST /v1/me/devices", "api-devices", &token, &device).await.text("/id");
 
     for (path, function) in [
-        ("/v1/me", "api-auth"),
+        ("/v1/me", "api-account"),
         ("/.well-known/jwks.json", "api-auth"),
         ("/.well-known/oauth-authorization-server", "api-auth"),
         ("/v1/openapi.json", "api-auth"),

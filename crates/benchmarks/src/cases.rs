@@ -33,7 +33,8 @@ pub(crate) enum Work {
 
 /// A function without a case is measured up to its first event.
 pub(crate) const CASES: &[Case] = &[
-    read("api-auth", "/v1/me", None),
+    read("api-account", "/v1/me", None),
+    sample("api-auth", "api-auth/signing-keys.json", Expected::Status(200)),
     read("api-billing", "/v1/billing/subscription", Some("bare-http")),
     read("api-devices", "/v1/me/devices", None),
     read("api-orgs", "/v1/orgs/current/members", Some("bare-http")),

@@ -1,7 +1,6 @@
-//! HTTP API for signing in: `/v1/auth/**`, `/v1/me`, the signing keys and the API's description.
+//! HTTP API for signing in: `/v1/auth/**`, the signing keys and the API's description.
 
 mod magic_links;
-mod me;
 mod sessions;
 mod sign_in;
 mod well_known;
@@ -137,7 +136,6 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::switch_org))
-        .routes(routes!(me::show))
         .routes(routes!(well_known::signing_keys))
         .routes(routes!(well_known::authorization_server))
         .routes(routes!(well_known::description))

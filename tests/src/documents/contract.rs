@@ -30,6 +30,7 @@ pub fn hooks() -> Vec<(&'static str, Description)> {
 /// The routers' descriptions with the function that each belongs to.
 pub fn groups() -> Vec<(&'static str, Description)> {
     vec![
+        ("api-account", api_account::routes().into_openapi()),
         ("api-auth", api_auth::routes().into_openapi()),
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
@@ -93,6 +94,7 @@ fn sorted(value: &Value) -> Value {
 const TAGS: &[(&str, &str)] = &[
     ("Signing in", "By a mail with a link and a code."),
     ("Sessions", "What a signed-in person has: tokens, and the organization at hand."),
+    ("Account", "The signed-in person: who they are, and where they belong."),
     ("Organizations", "The organization that the session is in, and who belongs to it."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),

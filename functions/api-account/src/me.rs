@@ -84,7 +84,7 @@ impl Membership {
 
 /// Who is signed in, where they belong, and what they may do there.
 #[utoipa::path(
-    get, path = "/v1/me", tag = "Sessions", operation_id = "getMe",
+    get, path = "/v1/me", tag = "Account", operation_id = "getMe",
     security(("access_token" = [])),
     responses((status = 200, description = "The person", body = Me), Problems),
     extensions(
