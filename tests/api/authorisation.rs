@@ -14,7 +14,7 @@ use crate::product::Product;
 /// The hook is for a machine of another, which has a description of its own.
 fn all() -> Vec<Route> {
     let hook = ("POST".to_owned(), "/hooks/stripe".to_owned());
-    let hook = Route { method: hook.0, path: hook.1, caller: Caller::Anybody };
+    let hook = Route { method: hook.0, path: hook.1, caller: Caller::Anybody, fresh: false };
     routes().into_iter().chain([hook]).collect()
 }
 
@@ -27,7 +27,9 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 }
 
 async fn call(product: &Product, method: &str, path: &str, token: Option<&str>) -> Answer {
-    let path = path.replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah");
+    let path = path
+        .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
+        .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah");
     let mut request = product.request(method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -47,7 +49,7 @@ async fn nobody_gets_in_without_a_token_that_stands() {
     let forged = parts.join(".");
     // {"alg":"none"}
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
-    for Route { method, path, caller } in all().iter().filter(|route| route.caller != Caller::Anybody) {
+    for Route { method, path, caller, .. } in all().iter().filter(|route| route.caller != Caller::Anybody) {
         let anonymous = call(&product, method, path, None).await;
         assert_eq!(
             (anonymous.status, anonymous.problem()),
@@ -75,7 +77,7 @@ async fn nobody_gets_in_without_a_token_that_stands() {
 async fn a_session_without_an_organization_can_only_create_or_choose_one() {
     let product = Product::start().await;
     let token = product.sign_in("ada@example.com").await.text("/access_token");
-    for Route { method, path, caller } in all().iter().filter(|route| route.path != "/v1/auth/sign-out") {
+    for Route { method, path, caller, .. } in all().iter().filter(|route| route.path != "/v1/auth/sign-out") {
         let answer = call(&product, method, path, Some(&token)).await;
         let refused = answer.problem_or_empty() == "no_organization";
         assert_eq!(refused, matches!(caller, Caller::Member(..)), "{method} {path}: {answer:?}");

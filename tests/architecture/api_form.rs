@@ -13,8 +13,8 @@ use crate::{assert_none, assert_noticed};
 
 /// What an operation is called for: the verb that its id begins with.
 const VERBS: &[&str] = &[
-    "get", "list", "create", "update", "replace", "put", "remove", "delete", "register", "request", "verify",
-    "refresh", "switch", "sign", "receive",
+    "get", "list", "create", "update", "replace", "put", "remove", "delete", "end", "register", "request",
+    "verify", "refresh", "switch", "sign", "receive",
 ];
 
 /// Names that are written down elsewhere: in RFC 7517, RFC 8414 and `OpenID` Connect.
@@ -234,6 +234,7 @@ fn another_form_is_noticed() {
         method: "GET".to_owned(),
         path: "/v1/me/notes".to_owned(),
         caller: permissions::Caller::Anybody,
+        fresh: false,
     };
     assert_noticed(&own(&[route]), "GET /v1/me/notes: take a Caller");
 }

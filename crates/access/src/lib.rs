@@ -10,7 +10,7 @@ pub use permission::{Needed, Permission, Role, needs};
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
-use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, Timestamp, UserId};
+use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId};
 
 /// The codes of this crate's errors.
 pub const FAULTS: &[&[FaultCode]] = &[AccessError::CODES];
@@ -32,7 +32,17 @@ pub struct Principal {
     pub actor: Option<Actor>,
 }
 
+/// For how long a proof of who somebody is counts as a fresh one.
+pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(10);
+
 impl Principal {
+    /// Refuses what asks for a fresh proof, unless the person showed who they are a moment ago: a token that
+    /// somebody else has, or a screen that was left open, does not suffice for it.
+    pub fn require_fresh(&self, now: Timestamp) -> Result<(), AccessError> {
+        let is_fresh = now.duration_since(self.signed_in_at) <= PROOF_IS_FRESH;
+        if is_fresh { Ok(()) } else { Err(AccessError::StepUpRequired) }
+    }
+
     /// The person as a member of the session's organization.
     pub fn in_org(&self) -> Result<Actor, AccessError> {
         self.actor.ok_or(AccessError::NoOrganization)
@@ -116,6 +126,10 @@ pub enum AccessError {
         /// What the member is.
         role: Role,
     },
+    /// The person showed who they are too long ago.
+    #[error("show once more who you are: what you ask for needs a proof of the last {} minutes", PROOF_IS_FRESH.as_mins())]
+    #[fault(Unauthenticated, "step_up_required")]
+    StepUpRequired,
     /// The organization's access level does not allow it.
     #[error("the organization's access is {level}; whoever manages its billing can change that")]
     #[fault(Unpaid, "access_restricted")]
@@ -199,6 +213,26 @@ mod tests {
     fn a_session_in_no_organization_is_told_so() {
         assert_eq!(AccessError::NoOrganization.code(), "no_organization");
         assert_eq!(AccessError::NoOrganization.kind(), FaultKind::Forbidden);
+    }
+
+    #[test]
+    fn a_proof_is_fresh_for_ten_minutes() {
+        let ids = Ids::sequence();
+        let signed_in_at = Timestamp::from_second(1_800_000_000).unwrap();
+        let person = Principal {
+            user_id: ids.next(),
+            email: "ada@example.com".parse().unwrap(),
+            session_id: ids.next(),
+            live_sessions: Arc::default(),
+            signed_in_at,
+            actor: None,
+        };
+        assert_eq!(person.require_fresh(signed_in_at), Ok(()));
+        assert_eq!(person.require_fresh(signed_in_at + PROOF_IS_FRESH), Ok(()));
+        let late = person.require_fresh(signed_in_at + PROOF_IS_FRESH + SignedDuration::from_millis(1));
+        let refused = late.unwrap_err();
+        assert_eq!((refused.code(), refused.kind()), ("step_up_required", FaultKind::Unauthenticated));
+        assert!(refused.to_string().contains("10 minutes"), "{refused}");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Client {
     pub correlation_id: String,
     /// The client's address.
     pub ip: Option<IpAddr>,
+    /// The country that the client's address is in, where a CDN of ours says so: two letters of ISO 3166.
+    pub country: Option<String>,
     /// The client's `User-Agent`, shortened.
     pub user_agent: Option<String>,
 }
@@ -40,6 +42,7 @@ impl Client {
             actor,
             correlation_id: self.correlation_id.clone(),
             ip: self.ip,
+            country: self.country.clone(),
             user_agent: self.user_agent.clone(),
         }
     }
@@ -102,8 +105,44 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let client = Client::from_request_parts(parts, state).await?;
-        let principal = principal(parts, consistency(parts)).await?;
+        let Seen(principal) = Seen::from_request_parts(parts, state).await?;
         Ok(Self { principal, client })
+    }
+}
+
+/// Who the request's token stands for: looked up once, whatever the handler takes.
+#[derive(Clone, Debug)]
+struct Seen(Principal);
+
+impl<S: Sync> FromRequestParts<S> for Seen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if let Some(seen) = parts.extensions.get::<Self>() {
+            return Ok(seen.clone());
+        }
+        let seen = Self(principal(parts, consistency(parts)).await?);
+        parts.extensions.insert(seen.clone());
+        Ok(seen)
+    }
+}
+
+/// That the caller showed who they are a moment ago ([`access::PROOF_IS_FRESH`]); else 401 `step_up_required`
+/// with the challenge of RFC 9470.
+///
+/// It stands behind a [`Caller`] or a [`Member`], so that nobody is asked for a proof of what is refused
+/// anyhow, and costs nothing beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh;
+
+impl<S: Sync> FromRequestParts<S> for Fresh {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Seen(principal) = Seen::from_request_parts(parts, state).await?;
+        let edge: Edge = extension(parts)?;
+        principal.require_fresh(edge.clock().now())?;
+        Ok(Self)
     }
 }
 

@@ -131,6 +131,11 @@ impl Edge {
     pub(crate) fn client_address(&self, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
         address_behind(self.0.settings.trusted_proxy_hops, peer, forwarded_for)
     }
+
+    /// The country of the client's address.
+    pub(crate) fn client_country(&self, noted: Option<&str>) -> Option<String> {
+        country_behind(self.0.settings.trusted_proxy_hops, noted)
+    }
 }
 
 /// Whether a page asks before it reads a document that is everybody's ([`crate::Cached`]).
@@ -148,6 +153,14 @@ fn address_behind(proxies: usize, peer: Option<IpAddr>, forwarded_for: &str) -> 
     }
 }
 
+/// The country that a proxy of our own noted. Without one it is the client that claims to be somewhere, and
+/// CloudFront writes `XX` where it does not know.
+fn country_behind(proxies: usize, noted: Option<&str>) -> Option<String> {
+    let noted = noted.filter(|_| proxies > 0)?;
+    let is_country = noted.len() == 2 && noted.bytes().all(|byte| byte.is_ascii_uppercase()) && noted != "XX";
+    is_country.then(|| noted.to_owned())
+}
+
 /// An address as proxies note it: alone, or with the port of the connection.
 fn noted(entry: &str) -> Option<IpAddr> {
     let in_brackets = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
@@ -158,6 +171,15 @@ fn noted(entry: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_country_is_what_a_proxy_of_ours_says() {
+        assert_eq!(country_behind(1, Some("DE")).as_deref(), Some("DE"));
+        assert_eq!(country_behind(0, Some("DE")), None, "the client says so");
+        for odd in [None, Some(""), Some("de"), Some("DEU"), Some("XX"), Some("D\n"), Some("{{")] {
+            assert_eq!(country_behind(1, odd), None, "{odd:?}");
+        }
+    }
 
     #[test]
     fn what_a_client_claims_about_itself_is_never_believed() {

@@ -24,7 +24,7 @@ mod refusal;
 pub use answer::Answer;
 pub use body::{BODY_LIMIT, Command, PathParameter, RawBody};
 pub use cached::Cached;
-pub use caller::{Caller, Client, Malformed, Member, Peer};
+pub use caller::{Caller, Client, Fresh, Malformed, Member, Peer};
 pub use edge::{Authenticate, Edge, EdgeSettings};
 pub use limits::Limiter;
 pub use middleware::SECURITY_HEADERS;

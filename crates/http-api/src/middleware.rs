@@ -17,6 +17,8 @@ use crate::{
     refusal::Refusal,
 };
 
+/// Where CloudFront writes the country of the client's address.
+const VIEWER_COUNTRY: HeaderName = HeaderName::from_static("cloudfront-viewer-country");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Everything around a handler.
@@ -154,7 +156,8 @@ fn client(edge: &Edge, request: &Request) -> Client {
         .filter(|id| well_formed(id))
         .map_or_else(|| edge.ids().next::<primitives::kind::Request>().to_string(), str::to_owned);
     let user_agent = header(header::USER_AGENT).map(|agent| agent.chars().take(256).collect());
-    Client { correlation_id, ip, user_agent }
+    let country = edge.client_country(header(VIEWER_COUNTRY));
+    Client { correlation_id, ip, country, user_agent }
 }
 
 fn well_formed(id: &str) -> bool {

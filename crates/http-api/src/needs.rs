@@ -2,12 +2,14 @@
 //! description: so that the description, the tests and the page of permissions cannot say anything else than
 //! the code does.
 
-use access::{Needed, Open};
+use access::{Needed, Open, PROOF_IS_FRESH};
 use axum::{extract::State, handler::Handler, http::HeaderMap};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::{Caller, Client, Command, IfMatch, Limiter, Member, Paged, PathParameter, Problem, RawBody};
+use crate::{
+    Caller, Client, Command, Fresh, IfMatch, Limiter, Member, Paged, PathParameter, Problem, RawBody,
+};
 
 /// The extension of an operation that says what it needs.
 pub const NEEDS: &str = "x-gantry-needs";
@@ -36,6 +38,12 @@ impl Needs for Caller {
     }
 }
 
+impl Needs for Fresh {
+    fn needs() -> Option<Value> {
+        Some(json!({ "caller": "session", "proof_within_seconds": PROOF_IS_FRESH.as_secs() }))
+    }
+}
+
 impl<P: Needed, L: Open> Needs for Member<P, L> {
     fn needs() -> Option<Value> {
         Some(json!({ "caller": "member", "permission": P::PERMISSION.name(), "access": L::NAME }))
@@ -56,12 +64,21 @@ macro_rules! arguments {
     ($($argument:ident)+) => {
         impl<Way, $($argument: Needs),+> Needs for (Way, $($argument,)+) {
             fn needs() -> Option<Value> {
-                // a member is a session too
-                let all = [$($argument::needs()),+].into_iter().flatten();
-                all.max_by_key(|needs| needs["caller"] == "member")
+                together([$($argument::needs()),+].into_iter().flatten().collect())
             }
         }
     };
+}
+
+/// All of it: a member is a session too.
+fn together(mut all: Vec<Value>) -> Option<Value> {
+    all.sort_by_key(|needs| needs["caller"] == "member");
+    let members = all.into_iter().filter_map(|needs| match needs {
+        Value::Object(members) => Some(members),
+        _ => None,
+    });
+    let whole: Map<String, Value> = members.flatten().collect();
+    (!whole.is_empty()).then_some(Value::Object(whole))
 }
 
 arguments!(A);
@@ -96,4 +113,25 @@ macro_rules! routes {
     ($($handler:tt)+) => {
         $crate::needing($($handler)+, $crate::utoipa_axum::routes!($($handler)+))
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use access::{Always, needs::ReadMembers};
+
+    use super::*;
+
+    #[test]
+    fn what_a_handler_needs_is_all_that_its_arguments_do() {
+        type Of<A, B> = ((), A, B);
+        let fresh = json!({ "caller": "session", "proof_within_seconds": 600 });
+        assert_eq!(<Of<Caller, Fresh>>::needs(), Some(fresh.clone()));
+        assert_eq!(<Of<Fresh, Caller>>::needs(), Some(fresh));
+        let member = json!({
+            "caller": "member", "permission": "members:read", "access": Always::NAME, "proof_within_seconds": 600,
+        });
+        assert_eq!(<Of<Member<ReadMembers, Always>, Fresh>>::needs(), Some(member.clone()));
+        assert_eq!(<Of<Fresh, Member<ReadMembers, Always>>>::needs(), Some(member));
+        assert_eq!(<Of<Client, HeaderMap>>::needs(), None);
+    }
 }

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use access::AccessLevel;
+use access::{AccessError, AccessLevel, PROOF_IS_FRESH};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use primitives::{Fault, FaultKind, FieldCode, Invalid};
@@ -156,6 +156,18 @@ impl Problem {
         self.0.status
     }
 
+    /// What a 401 asks for (RFC 6750, section 3; RFC 9470, section 3).
+    fn challenge(&self) -> HeaderValue {
+        if self.0.code == AccessError::StepUpRequired.code() {
+            let wanted = "Bearer error=\"insufficient_user_authentication\", max_age=";
+            if let Ok(challenge) = HeaderValue::try_from(format!("{wanted}{}", PROOF_IS_FRESH.as_secs())) {
+                return challenge;
+            }
+        }
+        let challenge = if self.0.about_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        HeaderValue::from_static(challenge)
+    }
+
     pub(crate) fn instance(mut self, correlation_id: &str) -> Self {
         self.0.instance = Some(correlation_id.to_owned());
         self
@@ -246,10 +258,32 @@ impl IntoResponse for Problem {
             headers.insert(header::ETAG, etag);
         }
         if self.0.status == StatusCode::UNAUTHORIZED {
-            let challenge = if self.0.about_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            headers.insert(header::WWW_AUTHENTICATE, self.challenge());
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_says_what_it_asks_for() {
+        let challenge = |problem: Problem| {
+            let answer = problem.into_response();
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().to_owned()
+        };
+        assert_eq!(challenge(Refusal::MissingToken.into()), "Bearer");
+        assert_eq!(
+            challenge(Problem::from(Refusal::MissingToken).about_token()),
+            "Bearer error=\"invalid_token\""
+        );
+        assert_eq!(
+            challenge(AccessError::StepUpRequired.into()),
+            "Bearer error=\"insufficient_user_authentication\", max_age=600"
+        );
     }
 }

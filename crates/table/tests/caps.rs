@@ -34,7 +34,13 @@ fn thing(user_id: UserId) -> Thing {
 }
 
 fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause {
+        actor: ActorRef::Anonymous,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    }
 }
 
 fn tally(user_id: UserId, most: u32) -> Tally {

@@ -40,7 +40,13 @@ fn thing() -> Thing {
 }
 
 fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause {
+        actor: ActorRef::Anonymous,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    }
 }
 
 async fn read(table: &Table, thing: &Thing) -> Option<Thing> {

@@ -46,7 +46,13 @@ impl Item for Person {
 }
 
 fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause {
+        actor: ActorRef::Anonymous,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    }
 }
 
 async fn born(table: &Table, at: Timestamp) -> UserId {

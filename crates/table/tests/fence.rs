@@ -12,7 +12,13 @@ use test_support::{
 };
 
 fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause {
+        actor: ActorRef::Anonymous,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    }
 }
 
 fn fence(user_id: UserId) -> Fence {

@@ -52,8 +52,13 @@ async fn a_transaction_publishes_once() {
     let table = database.table_over(&Clock::fixed(noon()), lost.http_client());
     let org_id: OrgId = Ids::unguessable();
     let event = NewEvent::new(Some(org_id), &org_id, 1, &CounterChanged { count: 1 });
-    let cause =
-        Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None };
+    let cause = Cause {
+        actor: ActorRef::Anonymous,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    };
     table.commit(&cause, Changes::new().publish(event)).await.unwrap();
     assert_eq!(lost.operations(), ["TransactWriteItems"]);
     assert_eq!((database.count("outbox").await, database.count("audit").await), (1, 1));

@@ -16,6 +16,8 @@ pub struct Route {
     pub path: String,
     /// Who may come.
     pub caller: Caller,
+    /// Whether the caller must have shown who they are a moment ago.
+    pub fresh: bool,
 }
 
 /// Who may come.
@@ -44,6 +46,7 @@ pub fn routes() -> Vec<Route> {
             path: path.clone(),
             caller: caller(&operation[NEEDS])
                 .unwrap_or_else(|| panic!("{method} {path} is not made with http_api::routes!")),
+            fresh: operation[NEEDS]["proof_within_seconds"].is_number(),
         })
     });
     operations.collect()
@@ -76,12 +79,13 @@ pub(super) fn page() -> String {
         row([format!("`{}`", permission.name())].into_iter().chain(holds).chain([permission.to_string()]))
     });
     let all = routes();
-    let routes = all.iter().map(|Route { method, path, caller }| {
+    let routes = all.iter().map(|Route { method, path, caller, fresh }| {
         let (who, open) = match caller {
             Caller::Anybody => ("anybody".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Session => ("a session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Member(permission, open) => (format!("`{}`", permission.name()), open.clone()),
         };
+        let who = if *fresh { format!("{who}, proved lately") } else { who };
         let open = AccessLevel::ALL.map(|level| mark(open.contains(&level)).to_owned());
         row([format!("`{method} {path}`"), who].into_iter().chain(open))
     });
@@ -117,7 +121,8 @@ const PAGE: &str = "\
 A handler that works in an organization takes a `Member<P, L>`: the caller must hold the permission `P`, or gets 403
 `forbidden`, and the organization's access level must be one that `L` is open at, or it is 402 `access_restricted`. Both
 refusals say in `needed` what is lacking. All of it is read from one call of the table, with every request. The access
-level follows from trial and subscription (docs/api.md). `tests/api/authorisation.rs` goes through every route, role
+level follows from trial and subscription (docs/api.md). *Proved lately* takes a `Fresh` as well: whoever showed more than
+ten minutes ago who they are gets 401 `step_up_required`. `tests/api/authorisation.rs` goes through every route, role
 and level of this page.
 
 ";

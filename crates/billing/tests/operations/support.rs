@@ -19,7 +19,13 @@ use test_support::{Crashes, Database, noon};
 pub(crate) const DAY: i64 = 86_400;
 
 pub(crate) fn cause() -> Cause {
-    Cause { actor: ActorRef::Stripe, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause {
+        actor: ActorRef::Stripe,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    }
 }
 
 /// A database with one organization, whose trial has just begun, and Stripe.

@@ -82,6 +82,20 @@ impl Setting {
         self.verify(&link(&token, Some(&browser))).await.unwrap()
     }
 
+    /// Signs in with this program in this country.
+    pub(crate) async fn signed_in_on(
+        &self,
+        email: &str,
+        agent: &str,
+        country: Option<&str>,
+    ) -> SessionTokens {
+        let (token, _, _) = self.login(email).await;
+        let opened = open_proof(&self.table, &self.links, &confirmed(&token)).await.unwrap();
+        let (user_agent, country) = (Some(agent.to_owned()), country.map(str::to_owned));
+        let cause = Cause { user_agent, country, ..cause() };
+        verify_login(&self.table, &self.issuer, &self.policy, &cause, NETWORK, &opened).await.unwrap()
+    }
+
     pub(crate) async fn refresh(&self, token: &str) -> Result<SessionTokens, IdentityError> {
         self.refresh_with(&self.issuer, token).await
     }
@@ -112,7 +126,13 @@ pub(crate) async fn issuer(table: &Table, keys: Keys<SessionKey>) -> Issuer {
 }
 
 pub(crate) fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause {
+        actor: ActorRef::Anonymous,
+        correlation_id: "test".to_owned(),
+        ip: None,
+        country: None,
+        user_agent: None,
+    }
 }
 
 pub(crate) fn link(token: &str, browser_token: Option<&str>) -> Proof {

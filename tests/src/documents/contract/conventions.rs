@@ -145,6 +145,9 @@ pub fn codes(operation: &Value) -> BTreeSet<String> {
     if takes(operation, "cursor") {
         codes.insert("invalid_cursor");
     }
+    if operation[http_api::NEEDS]["proof_within_seconds"].is_number() {
+        codes.insert("step_up_required");
+    }
     let mut parameters = operation["parameters"].as_array().into_iter().flatten();
     if parameters.any(|parameter| parameter["in"] == "path") {
         codes.insert("not_found");
@@ -247,7 +250,7 @@ fn headers() -> Value {
             "description": "When another attempt makes sense, in seconds.",
             "schema": { "type": "integer", "minimum": 0 },
         },
-        "WWWAuthenticate": text("With 401: `Bearer`, and `error=\"invalid_token\"` where a token was sent that does not work (any more)."),
+        "WWWAuthenticate": text("With 401: `Bearer`, `error=\"invalid_token\"` where a token was sent that does not work (any more), and `error=\"insufficient_user_authentication\", max_age=600` with `step_up_required` (RFC 9470): the person is to show once more who they are."),
         "Allow": text("With 405: the methods of this path."),
         "ETag": text("Names this state of the document: of a resource its `version`, in quotation marks."),
         "Location": text("The path of what was made."),
