@@ -92,6 +92,7 @@ async fn every_route_stays_within_its_budget() {
 
     for (path, function) in [
         ("/v1/me", "api-account"),
+        ("/v1/me/sessions", "api-account"),
         ("/.well-known/jwks.json", "api-auth"),
         ("/.well-known/oauth-authorization-server", "api-auth"),
         ("/v1/openapi.json", "api-auth"),
@@ -106,6 +107,17 @@ async fn every_route_stays_within_its_budget() {
         .send(product.request(Method::DELETE, &format!("/v1/me/devices/{device}")).bearer_auth(&token))
         .await;
     measured.check("DELETE /v1/me/devices/{device_id}", "api-devices");
+    let other = product.sign_in(ada).await;
+    product
+        .send(
+            product
+                .request(Method::DELETE, &format!("/v1/me/sessions/{}", other.text("/session_id")))
+                .bearer_auth(&token),
+        )
+        .await;
+    measured.check("DELETE /v1/me/sessions/{session_id}", "api-account");
+    product.sign_in(ada).await;
+    measured.post("POST /v1/me/sessions/end", "api-account", &token, &json!({ "scope": "others" })).await;
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
     measured.check("POST /hooks/stripe", "hook-stripe");
 

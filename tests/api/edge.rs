@@ -303,7 +303,7 @@ async fn a_path_is_read_once_and_a_host_leads_nowhere() {
         let (status, answer) = raw(&product, "/v1/me", host, &token).await;
         assert_eq!(status, 400, "{host:?}: {answer}");
     }
-    let calls = product.local("/invocations?function=api-auth").await;
+    let calls = product.local("/invocations?function=api-account").await;
     assert!(
         calls["items"].as_array().unwrap().iter().all(|call| call["error"].is_null()),
         "no function broke"
@@ -330,7 +330,7 @@ async fn a_function_reads_the_events_of_either_gateway_alike() {
         })
     };
     for path in CROOKED {
-        for function in ["api-auth", "api-orgs"] {
+        for function in ["api-account", "api-orgs"] {
             for event in [rest(path, "api.example.com"), http(path, "api.example.com")] {
                 let answer = product.cloud.invoke(function, event).await.unwrap();
                 assert_eq!(answer["statusCode"], 404, "{function} {path}: {answer}");
@@ -338,10 +338,10 @@ async fn a_function_reads_the_events_of_either_gateway_alike() {
         }
     }
     for event in [rest("/v1/auth/zzz", host), http("/v1/auth/zzz", host)] {
-        assert_eq!(product.cloud.invoke("api-auth", event).await.unwrap()["statusCode"], 400);
+        assert_eq!(product.cloud.invoke("api-account", event).await.unwrap()["statusCode"], 400);
     }
     for event in [rest("/v1/me", "api.example.com"), http("/v1/me", "api.example.com")] {
-        assert_eq!(product.cloud.invoke("api-auth", event).await.unwrap()["statusCode"], 200);
+        assert_eq!(product.cloud.invoke("api-account", event).await.unwrap()["statusCode"], 200);
     }
 }
 

@@ -76,7 +76,14 @@ fn telling(template: &Template, told: &[&Told], signing_in: &str) -> Vec<String>
     }
     for told in told.iter().filter(|told| told.mail.is_some()) {
         // they alone are found without reading all members
-        if !matches!(told.to, Audience::Owners | Audience::Holding(Permission::ReadBilling)) {
+        let is_found = matches!(
+            told.to,
+            Audience::Owners
+                | Audience::Holding(Permission::ReadBilling)
+                | Audience::Person
+                | Audience::PersonWhen(_)
+        );
+        if !is_found {
             problems.push(format!(
                 "{}: a mail goes to owners or to readers of billing, who are in the index; add the others to it first.",
                 told.event.name

@@ -229,7 +229,10 @@ pub(crate) fn edge(template: &Template) -> Vec<String> {
             ));
             continue;
         };
-        if behaviour["CachePolicyId"] != CACHING_DISABLED || behaviour["TargetOriginId"] != "api" {
+        let policy = &behaviour["CachePolicyId"];
+        let keeps_nothing =
+            policy == CACHING_DISABLED || target(policy).is_some_and(|id| tells_apart(template, id));
+        if !keeps_nothing || behaviour["TargetOriginId"] != "api" {
             problems.push(format!("Distribution: {root} must go to the origin api and not be cached."));
         }
         if !mentions(&behaviour["FunctionAssociations"], "ClientAddress") {
@@ -239,6 +242,21 @@ pub(crate) fn edge(template: &Template) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether a cache policy of ours keeps what nobody asked it to keep for a second at most, and never gives it
+/// to somebody with another token.
+fn tells_apart(template: &Template, id: &str) -> bool {
+    let Some(policy) = template.resource(id) else { return false };
+    let config = policy.property("CachePolicyConfig");
+    let key = &config["ParametersInCacheKeyAndForwardedToOrigin"];
+    let headers = key["HeadersConfig"]["Headers"].as_array();
+    config["MinTTL"] == 0
+        && config["DefaultTTL"] == 0
+        && config["MaxTTL"].as_u64().is_some_and(|seconds| seconds <= 1)
+        && key["CookiesConfig"]["CookieBehavior"] == "all"
+        && key["QueryStringsConfig"]["QueryStringBehavior"] == "all"
+        && headers.is_some_and(|headers| headers.iter().any(|header| header == "Authorization"))
 }
 
 /// What gateway and firewall answer by themselves: problem documents with the headers of all other answers,
@@ -459,4 +477,16 @@ fn a_route_beside_the_edge_is_noticed() {
     assert_noticed(&problems, "add a behaviour for /hooks/*");
     assert_noticed(&problems, "send X-Origin-Secret");
     assert_noticed(&problems, "must be https-only");
+    for (part, value) in [("MaxTTL", json!(60)), ("DefaultTTL", json!(1))] {
+        let template = broken(|document| {
+            document["Resources"]["ApiCachePolicy"]["Properties"]["CachePolicyConfig"][part] = value.clone();
+        });
+        assert_noticed(&edge(&template), "/v1/* must go to the origin api and not be cached");
+    }
+    let template = broken(|document| {
+        let config = &mut document["Resources"]["ApiCachePolicy"]["Properties"]["CachePolicyConfig"];
+        config["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]["Headers"] =
+            json!(["CloudFront-Viewer-Country"]);
+    });
+    assert_noticed(&edge(&template), "/v1/* must go to the origin api and not be cached");
 }

@@ -192,7 +192,7 @@ fn a_route_of_two_functions_is_noticed() {
         document["Resources"]["ApiOrgsFunction"]["Properties"]["Events"]["Orgs"]["Properties"]["Path"] =
             "/v1/me".into();
     });
-    assert_noticed(&shape(&template), "/v1/me belongs to api-auth and to api-orgs");
+    assert_noticed(&shape(&template), "/v1/me belongs to api-account and to api-orgs");
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::mutation::{Change, Piece, mutated, text};
 use crate::world::{Person, World, sample, stripe_events};
 
 /// The functions that have a target here.
-pub(crate) const FUNCTIONS: &[&str] = &["api-account", "api-auth", "api-billing", "api-devices", "api-orgs", "hook-stripe"];
+pub(crate) const FUNCTIONS: &[&str] =
+    &["api-account", "api-auth", "api-billing", "api-devices", "api-orgs", "hook-stripe"];
 
 /// A request that is right, to be made nearly right.
 struct Request {
@@ -195,7 +196,14 @@ fn is_from(event: &Value, token: &str) -> bool {
 
 #[test]
 fn api_account() {
-    every_request_is_answered("api-account", &[], |_| vec![request("GET", "/v1/me", Value::Null)]);
+    every_request_is_answered("api-account", &["others", "all", "ses_"], |_| {
+        vec![
+            request("GET", "/v1/me", Value::Null),
+            request("GET", "/v1/me/sessions", Value::Null),
+            request("DELETE", "/v1/me/sessions/ses_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
+            request("POST", "/v1/me/sessions/end", json!({ "scope": "others" })),
+        ]
+    });
 }
 
 #[test]

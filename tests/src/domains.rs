@@ -31,5 +31,5 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
 
 /// What the domains tell people about their events.
 pub fn told() -> impl Iterator<Item = &'static Told> {
-    [orgs::events::TOLD, billing::events::TOLD].into_iter().flatten()
+    [identity::events::TOLD, orgs::events::TOLD, billing::events::TOLD].into_iter().flatten()
 }

@@ -65,7 +65,8 @@ pub struct TextError {
 /// The texts of a mail, written.
 #[derive(Serialize)]
 struct Written<'a> {
-    organization: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a Name>,
     preview: String,
     title: String,
     paragraphs: Vec<String>,
@@ -74,11 +75,11 @@ struct Written<'a> {
     readers: String,
 }
 
-/// The mail about an event of this organization, as its domain words it.
+/// The mail about an event as its domain words it: of this organization, or about its reader alone.
 pub fn about(
     told: &Told,
     text: &MailText,
-    organization: &Name,
+    organization: Option<&Name>,
     data: &Value,
     app_url: &str,
     brand: &Brand,

@@ -56,12 +56,15 @@ pub(crate) fn both(name: &str, subject: &str, mail: &impl Serialize, brand: &Bra
 /// One line of plain text. What is put into it is no template, and is escaped where it is put into HTML.
 pub(crate) fn text(
     template: &str,
-    organization: &Name,
+    organization: Option<&Name>,
     data: &serde_json::Value,
     brand: &Brand,
 ) -> Result<String, minijinja::Error> {
-    let known =
-        context! { organization => organization.as_str(), product => brand.product(), data => Serde(data) };
+    let known = context! { product => brand.product(), data => Serde(data) };
+    let known = match organization {
+        Some(organization) => context! { organization => organization.as_str(), ..known },
+        None => known,
+    };
     Ok(visible(&ENVIRONMENT.render_str(template, known)?))
 }
 

@@ -20,17 +20,22 @@ pub struct Told {
     pub push: Option<PushText>,
 }
 
-/// Those people of an event's organization who are told about it.
+/// The people who are told about an event: some of its organization's, or the one that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// The owners.
     Owners,
     /// Those whose role lets them look at what it is about.
     Holding(Permission),
+    /// The person that the event's data names in `user_id`.
+    Person,
+    /// The same, where the data says true at this JSON pointer; else nobody.
+    PersonWhen(&'static str),
 }
 
-/// What a mail about an event says. Each text is a template that knows `organization`, `product` and the
-/// event's `data`; `{{ amount | money(currency) }}` writes an amount in the currency's smallest unit.
+/// What a mail about an event says. Each text is a template that knows `product`, the event's `data` and,
+/// where it goes to people of one, `organization`; `{{ amount | money(currency) }}` writes an amount in the
+/// currency's smallest unit.
 #[derive(Clone, Copy, Debug)]
 pub struct MailText {
     /// The subject: one line.
@@ -61,11 +66,12 @@ pub struct PushText {
 }
 
 impl Audience {
-    /// The roles whose holders are told, the one that may do most first.
+    /// The roles whose holders are told, the one that may do most first; none where it is one person.
     pub fn roles(self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().filter(move |role| match self {
             Self::Owners => *role == Role::Owner,
             Self::Holding(permission) => role.holds(permission),
+            Self::Person | Self::PersonWhen(_) => false,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! The events of identity: signing in, people and their sessions.
 
+use events::{Audience, Event, MailText, Told};
 use primitives::{Email, LoginId, SessionId, Timestamp, UserId};
+
+use crate::Method;
 
 events::events! {
     /// Somebody asked for a magic link. The link's secret is not in it: the mail's sender derives it from the
@@ -27,6 +30,15 @@ events::events! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The session.
         session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// How.
+        method: Method = "magic_link",
+        /// On what: a program and a system, as people call them.
+        device: String = "Firefox on Linux",
+        /// In which country, where a CDN says so: two letters of ISO 3166.
+        country: Option<String> = "AT",
+        /// Whether the person, who has signed in before, did not do so on such a device in this country
+        /// lately.
+        new_device: bool = true,
     }
     /// A session ended before its time.
     "session.revoked" SessionRevoked Internal {
@@ -34,8 +46,29 @@ events::events! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The session.
         session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// Why: `signed_out`; `too_many_sessions` when it made room for a new one; `refresh_token_reused`
-        /// when an old refresh token came back, a sign of theft.
+        /// Why: `signed_out`; `ended_by_person` from the list of sessions; `too_many_sessions` when it made
+        /// room for a new one; `refresh_token_reused` when an old refresh token came back, a sign of theft.
         reason: String = "signed_out",
     }
 }
+
+/// What people are told.
+pub const TOLD: &[Told] = &[Told {
+    event: SessionStarted::KIND,
+    to: Audience::PersonWhen("/new_device"),
+    mail: Some(MailText {
+        subject: "A new sign-in to your account on {{ product }}",
+        preview: "Was it you?",
+        title: "A new sign-in",
+        paragraphs: &[
+            "Somebody signed in to your account with {{ data.device }}{% if data.country %} in {{ data.country }}{% endif %}, \
+             where you did not sign in lately.",
+            "If it was you, there is nothing to do. If not, end that session: it stops working at once.",
+        ],
+        button: "Look at your sessions",
+        path: "/account/sessions",
+        optional: false,
+        until: None,
+    }),
+    push: None,
+}];

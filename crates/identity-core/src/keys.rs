@@ -14,10 +14,15 @@ table::kinds! {
     "email_owner" EmailOwner(email: Email;) "EMAIL#<email>" "EMAIL_OWNER" {
         store: Main, most_kb: 1, kept: ForGood, owner: Address, erased: NamedIn("user"),
     }
-    /// A session of a person. Written by verify, refresh, switch-org; deleted by sign-out; read by refresh,
-    /// switch-org, verify (a repeated one).
+    /// A session of a person. Written by verify, refresh, switch-org; deleted by sign-out, and by whoever
+    /// ends it from the list of sessions; read by that list, refresh, switch-org, verify (a repeated one).
     "session" Session(user: UserId; session: SessionId) "USER#<user>" "SESSION#<session>" {
         store: Main, most_kb: 2, kept: Days(30, "until it ends, at most 30 days"), owner: Person, erased: Partition,
+    }
+    /// That a person signed in on a device, by the hash of what the device is called and of the country: of
+    /// another one the person is told. Written and read by verify.
+    "known_device" KnownDevice(user: UserId; hash: String) "USER#<user>" "KNOWN_DEVICE#<hash>" {
+        store: Main, most_kb: 1, kept: Days(90, "90 days after the last sign-in on it"), owner: Person, erased: Partition,
     }
     /// A person's place in an organization, seen from the person: that there is one for each keeps a person
     /// from joining twice. Written by create organization; read by every request of a member, `GET /v1/me`,

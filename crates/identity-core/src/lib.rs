@@ -4,6 +4,7 @@
 //! What workers need of identity: whether a session still lives, the link in a mail. It must not know the
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
+mod device;
 pub mod events;
 mod key;
 pub mod keys;
@@ -14,10 +15,11 @@ mod policy;
 mod session;
 mod user;
 
+pub use device::{Device, KnownDevice};
 pub use key::{derive, mac, same};
 pub use link::LinkKey;
 pub use live::live_sessions;
 pub use membership::{Membership, memberships};
 pub use policy::Policy;
-pub use session::Session;
+pub use session::{Method, Session};
 pub use user::{EmailOwner, Life, MOST_SESSIONS, User, sessions_of};

@@ -1,9 +1,10 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use primitives::{MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, random_secret};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
-use crate::{Membership, Policy, keys};
+use crate::{Device, Membership, Policy, keys};
 
 /// A session of a person: from a login to its end, through all of its refresh tokens. It is deleted when it
 /// ends.
@@ -27,6 +28,10 @@ pub struct Session {
     pub moved_at: Option<Timestamp>,
     /// When the person signed in.
     pub created_at: Timestamp,
+    /// How the person signed in.
+    pub method: Method,
+    /// What the person signed in on.
+    pub device: Device,
     /// When it ends, however much it is used.
     pub valid_until: Timestamp,
     /// The organization that it is in.
@@ -35,6 +40,14 @@ pub struct Session {
     pub member_id: Option<MemberId>,
     #[serde(default)]
     version: u64,
+}
+
+/// How somebody signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// By the link or the code of a mail.
+    MagicLink,
 }
 
 impl Item for Session {
@@ -53,7 +66,13 @@ impl Item for Session {
 
 impl Session {
     /// A new one, outside of any organization.
-    pub fn begin(user_id: UserId, session_id: SessionId, policy: &Policy, now: Timestamp) -> Self {
+    pub fn begin(
+        (user_id, session_id): (UserId, SessionId),
+        method: Method,
+        device: Device,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
         Self {
             user_id,
             session_id,
@@ -63,6 +82,8 @@ impl Session {
             earlier_rotations: Vec::new(),
             moved_at: None,
             created_at: now,
+            method,
+            device,
             valid_until: now + SignedDuration::from_secs(policy.session_seconds),
             org_id: None,
             member_id: None,
@@ -101,6 +122,16 @@ impl Session {
     /// Whether it is in the organization of this membership.
     pub fn is_within(&self, membership: &Membership) -> bool {
         (self.org_id, self.member_id) == (Some(membership.org_id), Some(membership.member_id))
+    }
+
+    /// When it was used last: a quarter of an hour more or less, since an access token needs it no more.
+    pub fn last_seen_at(&self) -> Timestamp {
+        self.moved_at.map_or(self.rotated_at, |moved| moved.max(self.rotated_at))
+    }
+
+    /// When it ends if nobody uses it any more.
+    pub fn expires_at(&self, policy: &Policy) -> Timestamp {
+        self.valid_until.min(self.rotated_at + SignedDuration::from_secs(policy.session_idle_seconds))
     }
 
     /// Whether it was not idle for too long. Whether it has ended, the person's item knows: `User::has`.

@@ -76,6 +76,13 @@ impl User {
         self.live.keys().copied().filter(|session_id| self.has(*session_id, now)).collect()
     }
 
+    /// Takes all sessions but this one off the list; says whether there were others.
+    pub fn keep_only(&mut self, session_id: Option<SessionId>) -> bool {
+        let before = self.live.len();
+        self.live.retain(|live, _| Some(*live) == session_id);
+        self.live.len() != before
+    }
+
     /// The sessions that are to end when one more begins, the oldest first: none while there is room.
     pub fn surplus(&self) -> Vec<SessionId> {
         if self.live.len() < MOST_SESSIONS {

@@ -13,8 +13,10 @@ mod login;
 mod proof;
 mod session;
 mod session_key;
+mod sessions;
 mod signer;
 mod signing;
+mod started;
 mod token;
 
 pub use authority::Authority;
@@ -22,12 +24,13 @@ pub use code::{Code, InvalidCode};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
-    LinkKey, Membership, Policy, Session, User, events, keys, live_sessions, memberships,
+    LinkKey, Membership, Method, Policy, Session, User, events, keys, live_sessions, memberships,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use proof::{OpenedProof, Proof, open_proof};
 pub use session::{Issuer, SessionTokens, refresh, sign_out, switch_org};
 pub use session_key::SessionKey;
+pub use sessions::{Scope, end_session, end_sessions, sessions};
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
 pub use token::Claims;
 

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use events::NewEvent;
 use identity_core::{
-    EmailOwner, Life, LinkKey, Membership, Policy, Session, User,
-    events::{MagicLinkRequested, SessionStarted, UserCreated},
+    Device, EmailOwner, Life, LinkKey, Membership, Method, Policy, Session, User,
+    events::{MagicLinkRequested, UserCreated},
     keys, sessions_of,
 };
 use primitives::{Email, Ids, LoginId, OrgId, Secret, Timestamp};
@@ -14,6 +14,7 @@ use crate::{
     attempt::{Login, Used},
     history::{KnownNetwork, RecentLogins},
     session::ended,
+    started::Earlier,
 };
 
 /// What the browser that asked for a magic link gets to know.
@@ -87,7 +88,8 @@ pub async fn verify_login(
             None => {}
         }
         let network = KnownNetwork::of(&login.email, network, policy, now);
-        start(table, issuer, policy, login, &network, attempt.before()).await
+        let device = Device::of(cause);
+        start(table, issuer, policy, login, &network, device, attempt.before()).await
     };
     table.decide(cause, verify).await
 }
@@ -98,31 +100,30 @@ async fn start(
     policy: &Policy,
     mut login: Login,
     network: &KnownNetwork,
+    device: Device,
     attempts: u32,
 ) -> Result<Decision<SessionTokens, IdentityError>, IdentityError> {
     let now = table.clock().now();
     let owner: Option<EmailOwner> =
         table.get(&keys::EmailOwner::key(login.email.clone()), Consistency::Strong).await?;
-    let user: Option<User> = match &owner {
-        Some(owner) => {
-            let user = table.get(&keys::User::key(owner.user_id), Consistency::Strong).await?;
-            Some(user.ok_or(IdentityError::MissingUser)?)
-        }
+    let earlier = match &owner {
+        Some(owner) => Some(Earlier::read(table, owner.user_id, &device).await?),
         None => None,
     };
-    let user_id = user.as_ref().map_or_else(|| table.ids().next(), |user| user.user_id);
+    let user = earlier.as_ref().map(|earlier| &earlier.user);
+    let user_id = user.map_or_else(|| table.ids().next(), |user| user.user_id);
     let memberships: Vec<Membership> = table.first(&keys::Membership::all(user_id).strong(), 100).await?;
-    let home = home(&memberships, user.as_ref().and_then(|user| user.last_org_id));
-    let session = Session::begin(user_id, table.ids().next(), policy, now).within(home);
-    let place = match &user {
+    let home = home(&memberships, user.and_then(|user| user.last_org_id));
+    let session = Session::begin((user_id, table.ids().next()), Method::MagicLink, device, policy, now);
+    let session = session.within(home);
+    let place = match user {
         Some(user) => join(user, &session, attempts),
         None => create_user(&login.email, &session),
     };
     login.used = Some(Used { user_id, session_id: session.session_id });
     let tokens = issuer.tokens(&session, policy, now)?;
-    let event = SessionStarted { user_id, session_id: session.session_id };
-    let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
-    let changes = place.replace(&login).create(&session).overwrite(network).publish(event);
+    let started = crate::started::started(&session, earlier.as_ref(), now);
+    let changes = place.replace(&login).overwrite(network).and(started);
     Ok(Decision::commit(changes, tokens).crowded(&keys::User::key(user_id), MANY_IN_THE_WAY))
 }
 

@@ -238,7 +238,7 @@ pub async fn switch_org(
 }
 
 /// Ends a session, once: whoever finds it ended has nothing to do. Nothing else may be in the changes.
-fn end<O: Clone>(
+pub(crate) fn end<O: Clone>(
     user_id: UserId,
     session_id: SessionId,
     reason: &str,

@@ -3,7 +3,7 @@
 use access::Tenant;
 use email_client::Name;
 use events::Audience;
-use primitives::{Email, LoginId, OrgId};
+use primitives::{Email, LoginId, OrgId, UserId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
 
@@ -24,6 +24,12 @@ struct MemberRef {
 #[derive(Debug, Deserialize)]
 struct OrgRef {
     name: String,
+}
+
+/// What is needed of a person.
+#[derive(Debug, Deserialize)]
+struct PersonRef {
+    email: Email,
 }
 
 /// What is needed of a login.
@@ -64,4 +70,11 @@ pub(crate) async fn of_login(table: &Table, login_id: LoginId) -> Result<Option<
     let login: Option<LoginRef> =
         table.get(&identity_core::keys::Login::key(login_id), Consistency::Strong).await?;
     Ok(login.map(|login| login.email))
+}
+
+/// The person's address, as it is now; nothing where there is no such person.
+pub(crate) async fn of_person(table: &Table, user_id: UserId) -> Result<Option<Email>, StoreError> {
+    let person: Option<PersonRef> =
+        table.get(&identity_core::keys::User::key(user_id), Consistency::Strong).await?;
+    Ok(person.map(|person| person.email))
 }

@@ -22,7 +22,7 @@ pub use lanes::{OTHER_WORKERS, SIGN_IN_WORKERS};
 use postman::Postman;
 
 /// What people are told about, domain by domain.
-pub const TOLD: &[&[Told]] = &[orgs::events::TOLD, billing::events::TOLD];
+pub const TOLD: &[&[Told]] = &[identity_core::events::TOLD, orgs::events::TOLD, billing::events::TOLD];
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {

@@ -1,10 +1,10 @@
 use std::{mem, time::Duration};
 
-use email_client::{MagicLink, Mail, Mailer, SendError};
-use events::{Envelope, MailText, Told};
+use email_client::{MagicLink, Mail, Mailer, Name, SendError};
+use events::{Audience, Envelope, MailText, Told};
 use identity_core::{LinkKey, events::MagicLinkRequested};
 use lambda_host::{LONGEST_SEND, Rotating};
-use primitives::{Email, Keys, OrgId, SignedDuration, Timestamp};
+use primitives::{Email, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 use table::{Claimed, Marker, Table, keys::Consumed, time_left};
@@ -148,16 +148,28 @@ impl Postman {
         let Some(told) = Told::about(TOLD, event) else { return Ok(None) };
         let (told, data) = told.map_err(malformed)?;
         let Some(text) = &told.mail else { return Ok(None) };
-        let org_id = tenant(event)?;
-        let name = addressees::name(&self.table, org_id).await?;
-        let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
         if is_over(text, &data, self.table.clock().now()) {
             tracing::warn!(event = %event.id, "what the mail says was over before it was sent");
             return Ok(None);
         }
-        let brand = self.mailer.brand();
-        let mail = email_client::about(told, text, &name, &data, &self.app_url, brand)?;
-        Ok(Some((mail, addressees::of(&self.table, org_id, told.to).await?)))
+        let about = |name: Option<&Name>| {
+            email_client::about(told, text, name, &data, &self.app_url, self.mailer.brand())
+        };
+        match told.to {
+            Audience::PersonWhen(pointer) if data.pointer(pointer) != Some(&Value::Bool(true)) => Ok(None),
+            Audience::Person | Audience::PersonWhen(_) => {
+                let user_id = UserId::deserialize(&data["user_id"]).map_err(malformed)?;
+                // who was erased meanwhile needs no news
+                let email = addressees::of_person(&self.table, user_id).await?;
+                Ok(email.map(|email| Ok::<_, MailError>((about(None)?, vec![email]))).transpose()?)
+            }
+            Audience::Owners | Audience::Holding(_) => {
+                let org_id = tenant(event)?;
+                let name = addressees::name(&self.table, org_id).await?;
+                let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
+                Ok(Some((about(Some(&name))?, addressees::of(&self.table, org_id, told.to).await?)))
+            }
+        }
     }
 
     async fn magic_link(

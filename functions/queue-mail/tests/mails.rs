@@ -6,13 +6,14 @@ use std::{collections::BTreeMap, time::Duration};
 use access::{Role, Tenant};
 use identity_core::LinkKey;
 use lambda_host::{Environment, Function, Host, LambdaEvent};
-use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration};
+use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use table::{Cause, Changes, Index, Item, Key};
 use test_support::{Crashes, Database, Moment, Services, noon};
 
 const ORG: &str = "org_01kar8h5g0e0vsx4q1v3f6m2ah";
+const USER: &str = "usr_01kar8h5g0e0vsx4q1v3f6m2ah";
 const LOGIN: &str = "lgn_01kar8h5g0e0vsx4q1v3f6m2ah";
 
 macro_rules! sample {
@@ -57,7 +58,8 @@ impl World {
             member("eve@example.com", Role::Member),
             member("tom@example.com", Role::Viewer),
         ];
-        let changes = Changes::new().create(&login).create(&org);
+        let ada = UserItem { user_id: USER.parse().unwrap(), email: "ada@example.com".parse().unwrap() };
+        let changes = Changes::new().create(&login).create(&org).create(&ada);
         self.commit(members.iter().fold(changes, Changes::create)).await;
     }
 
@@ -134,6 +136,7 @@ async fn every_sample_sends_its_mails_once_however_often_it_comes() {
         (sample!("invoice-overdue"), "An invoice for Acme is overdue", 3),
         (sample!("subscription-activated"), "The subscription of Acme is active", 3),
         (sample!("subscription-canceled"), "The subscription of Acme was canceled", 3),
+        (sample!("session-started"), "A new sign-in to your account on Gantry", 1),
     ] {
         let world = World::start().await;
         for _ in 0..2 {
@@ -165,6 +168,22 @@ async fn a_magic_link_mail_holds_the_link_and_code_of_its_login() {
     assert!(text(&mails[0]).contains(&link) && text(&mails[0]).contains(&key.code(login)));
     assert!(text(&mails[0]).contains("15 minutes"));
     assert_eq!(world.recipients(), ["ada@example.com"]);
+}
+
+#[tokio::test]
+async fn a_sign_in_on_a_new_device_is_told_to_the_person_and_any_other_to_nobody() {
+    let world = World::start().await;
+    let new = sample!("session-started");
+    assert_eq!(world.invoke(&changed(&new, "\"new_device\":true", "\"new_device\":false")).await, done());
+    let erased = changed(&new, "usr_01kar8h5g0e0vsx4q1v3f6m2ah", "usr_01kar8h5g0e0vsx4q1v3f6m2zz");
+    assert_eq!(world.invoke(&erased).await, done());
+    assert!(world.services.mails().is_empty());
+    assert_eq!(world.invoke(&new).await, done());
+    assert_eq!(world.recipients(), ["ada@example.com"]);
+    let mails = world.services.mails();
+    assert!(text(&mails[0]).contains("with Firefox on Linux in AT"), "{}", text(&mails[0]));
+    assert!(text(&mails[0]).contains("http://localhost:5173/account/sessions"));
+    assert!(text(&mails[0]).contains("it is about your account on Gantry"));
 }
 
 #[tokio::test]
@@ -414,6 +433,7 @@ macro_rules! item {
 }
 
 item!(LoginItem, |login| identity_core::keys::Login::key(login.login_id), login_id: LoginId, email: Email);
+item!(UserItem, |user| identity_core::keys::User::key(user.user_id), user_id: UserId, email: Email);
 item!(OrgItem, |org| orgs::keys::Org::key(Tenant::trusted(org.org_id)), org_id: OrgId, name: String);
 
 #[derive(Serialize, Deserialize)]

@@ -145,6 +145,22 @@ async fn sign_in_and_out(product: &Product) {
     let token = product.sign_in(email).await.text("/access_token");
     let out = product.send(product.request(Method::POST, "/v1/auth/sign-out").bearer_auth(&token)).await;
     assert_eq!(out.status, StatusCode::NO_CONTENT);
+    account(product, email).await;
+}
+
+/// What somebody does with their own account.
+async fn account(product: &Product, email: &str) {
+    let other = product.sign_in(email).await;
+    let token = product.sign_in(email).await.text("/access_token");
+    for path in ["/v1/me/sessions?limit=1", "/v1/me/sessions"] {
+        assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
+    }
+    let path = format!("/v1/me/sessions/{}", other.text("/session_id"));
+    let ended = product.send(product.request(Method::DELETE, &path).bearer_auth(&token)).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    product.sign_in(email).await;
+    let ended = product.post_as("/v1/me/sessions/end", &token, &json!({ "scope": "others" })).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
 }
 
 async fn organizations(product: &Product, token: &str) {

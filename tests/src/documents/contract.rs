@@ -94,7 +94,7 @@ fn sorted(value: &Value) -> Value {
 const TAGS: &[(&str, &str)] = &[
     ("Signing in", "By a mail with a link and a code."),
     ("Sessions", "What a signed-in person has: tokens, and the organization at hand."),
-    ("Account", "The signed-in person: who they are, and where they belong."),
+    ("Account", "The signed-in person: who they are, where they belong, and their sessions."),
     ("Organizations", "The organization that the session is in, and who belongs to it."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),

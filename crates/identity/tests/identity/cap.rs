@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use identity::{IdentityError, Session, SessionTokens, User, live_sessions, sign_out};
-use identity_core::{MOST_SESSIONS, sessions_of};
+use identity::{IdentityError, Scope, Session, SessionTokens, User, end_sessions, live_sessions, sign_out};
+use identity_core::MOST_SESSIONS;
 use primitives::{Fault, FaultKind, SessionId, SignedDuration, Timestamp, UserId};
 use proptest::{prelude::*, test_runner::TestRunner};
 use table::Consistency;
@@ -13,11 +13,11 @@ use test_support::{Crashes, LostAnswers, Moment};
 
 use crate::setting::{Setting, cause, confirmed, link};
 
-const ADA: &str = "ada@example.com";
+pub(crate) const ADA: &str = "ada@example.com";
 
 impl Setting {
     /// So many sessions of hers, a second apart.
-    async fn many(&self, count: usize) -> Vec<SessionTokens> {
+    pub(crate) async fn many(&self, count: usize) -> Vec<SessionTokens> {
         let mut sessions = Vec::new();
         for _ in 0..count {
             sessions.push(self.signed_in(ADA).await);
@@ -27,7 +27,7 @@ impl Setting {
     }
 
     /// As a client does it: it comes back when it is asked to.
-    async fn verify_at_last(&self, token: &str) -> SessionTokens {
+    pub(crate) async fn verify_at_last(&self, token: &str) -> SessionTokens {
         loop {
             match self.verify(&confirmed(token)).await {
                 Ok(tokens) => return tokens,
@@ -50,7 +50,7 @@ impl Setting {
     }
 
     /// What holds whatever has been done: the list, the sessions' items, and what was told agree.
-    async fn agree(&self, user_id: UserId) -> BTreeSet<SessionId> {
+    pub(crate) async fn agree(&self, user_id: UserId) -> BTreeSet<SessionId> {
         let live = self.live(user_id).await;
         let query = identity::keys::Session::all(user_id).strong();
         let items: Vec<Session> = self.table.first(&query, 100).await.unwrap();
@@ -163,7 +163,7 @@ enum Step {
     Refresh(usize),
     /// An old refresh token comes back.
     Theft(usize),
-    /// Everything is ended with one write.
+    /// One more begins and ends all, itself too.
     EndAll,
     Wait(i64),
 }
@@ -245,10 +245,11 @@ async fn hold(steps: Vec<Step>) {
                 }
             }
             Step::EndAll => {
-                if let Some(tokens) = expected.all.first() {
-                    setting.table.commit(&cause(), sessions_of(tokens.user_id).clear()).await.unwrap();
-                    expected.live.clear();
-                }
+                let tokens = setting.signed_in(ADA).await;
+                let who = setting.who(&tokens).await.unwrap();
+                expected.begin(tokens, now);
+                end_sessions(&setting.table, &cause(), &who, Scope::All).await.unwrap();
+                expected.live.clear();
             }
             Step::Wait(hours) => {
                 setting.clock.advance(SignedDuration::from_hours(hours));

@@ -3,6 +3,7 @@
 
 mod cap;
 mod codes;
+mod list;
 mod live;
 mod lost_answers;
 mod rotation;

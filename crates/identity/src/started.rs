@@ -1,0 +1,48 @@
+use events::NewEvent;
+use identity_core::{Device, KnownDevice, Session, User, events::SessionStarted, keys};
+use primitives::{Timestamp, UserId};
+use table::{Changes, Consistency, Item, Table};
+
+use crate::IdentityError;
+
+/// What is there of somebody who signs in, and did so before.
+pub(crate) struct Earlier {
+    pub(crate) user: User,
+    device: Option<KnownDevice>,
+}
+
+impl Earlier {
+    /// The person, and whether they were on this device lately: in one call.
+    pub(crate) async fn read(table: &Table, user_id: UserId, device: &Device) -> Result<Self, IdentityError> {
+        let keys = [keys::User::key(user_id), KnownDevice::key_of(user_id, device)];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let [user, device] = keys;
+        let user = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
+        Ok(Self { user, device: found.take(&device)? })
+    }
+}
+
+/// A session that begins: whichever way somebody came in, with its event, and its device as a known one.
+///
+/// A new device is one that somebody else may have signed in on: not the one on which the account was made.
+/// Two who sign in on it at once make it known once, and so are one piece of news.
+pub(crate) fn started(session: &Session, earlier: Option<&Earlier>, now: Timestamp) -> Changes {
+    let stored = earlier.and_then(|earlier| earlier.device.as_ref());
+    let known = stored.filter(|device| device.is_known(now));
+    let changes = match (known, stored) {
+        (Some(known), _) => known.seen(now).map_or_else(Changes::new, |seen| Changes::new().overwrite(&seen)),
+        // it is too old to count, and not deleted yet
+        (None, Some(old)) => old.seen(now).map_or_else(Changes::new, |seen| Changes::new().replace(&seen)),
+        (None, None) => Changes::new().create(&KnownDevice::new(session.user_id, &session.device, now)),
+    };
+    let event = SessionStarted {
+        user_id: session.user_id,
+        session_id: session.session_id,
+        method: session.method,
+        device: session.device.name.clone(),
+        country: session.device.country.clone(),
+        new_device: earlier.is_some() && known.is_none(),
+    };
+    let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
+    changes.create(session).publish(event)
+}
