@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stripe_client::{BillingReason, EventId, InvoiceChange, InvoiceId, InvoiceStatus, SubscriptionId};
 
-use crate::{newest::Record, stamp::earliest};
+use crate::{newest::Known, stamp::earliest};
 
 /// What is known of one invoice of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl Invoice {
     }
 }
 
-impl Record for Invoice {
+impl Known for Invoice {
     type Key = (Timestamp, InvoiceId);
 
     fn key(&self) -> Self::Key {

@@ -1,17 +1,17 @@
 use serde::{Deserialize, Serialize};
 
 /// What is known of one thing out of several. Joining must be commutative, associative and idempotent.
-pub(crate) trait Record {
+pub(crate) trait Known {
     /// Names the thing and says where it stands among its kind: the greatest is the newest.
     type Key: Ord;
 
     fn key(&self) -> Self::Key;
 
-    /// Adds what `other`, a record of the same thing, knows.
+    /// Adds what is known of the same thing elsewhere.
     fn join(&mut self, other: Self);
 }
 
-/// Records of the `N` newest things, newest first.
+/// What is known of the `N` newest things, newest first.
 ///
 /// A join-semilattice: whatever the order and number of additions, the outcome is the same. Dropping the
 /// oldest keeps that so, because what was dropped once has `N` newer ones for ever.
@@ -25,7 +25,7 @@ impl<T, const N: usize> Default for Newest<T, N> {
     }
 }
 
-impl<T: Record, const N: usize> Newest<T, N> {
+impl<T: Known, const N: usize> Newest<T, N> {
     pub(crate) fn add(&mut self, record: T) {
         let key = record.key();
         // Newest first, so the order of the comparison is turned around.
@@ -53,7 +53,7 @@ mod tests {
     #[derive(Clone, Debug, PartialEq, Eq)]
     struct Mark(u8, u32);
 
-    impl Record for Mark {
+    impl Known for Mark {
         type Key = u8;
 
         fn key(&self) -> u8 {

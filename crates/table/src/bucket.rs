@@ -1,7 +1,7 @@
 //! A limit of many uses in constant space: the generic cell rate algorithm
 //! (<https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm>).
 
-use crate::Window;
+use crate::window::Window;
 
 /// A window as a bucket that runs out: each use fills a share of it, and one share runs out in a steady time.
 ///
@@ -18,11 +18,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn of(window: Window) -> Self {
-        let uses = i128::from(window.uses);
-        let at_once = uses / 2;
-        let back = (uses - at_once).max(1);
-        // rounded up: rather a little slower than the window allows
-        Self { at_once, share: (window.length.as_millis() + back - 1) / back }
+        Self { at_once: i128::from(window.at_once()), share: window.share() }
     }
 
     /// By how much a use moves the moment at which it has run out, milliseconds.
@@ -44,5 +40,47 @@ impl Bucket {
         // where it is overfull, as after a change of the limit, that has to run out first
         let over = (used - self.at_once).max(0) * self.share;
         (u32::try_from(left).unwrap_or_default(), next + over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::SignedDuration;
+
+    use super::*;
+
+    /// How many of the uses at these moments there was room for.
+    fn taken(window: Window, moments: impl Iterator<Item = i64>) -> usize {
+        let (bucket, mut runs_out_at) = (Bucket::of(window), None::<i128>);
+        let mut take = |now: i64| {
+            let fits = runs_out_at.is_none_or(|at| at <= bucket.room(now));
+            if fits {
+                let from: i128 = runs_out_at.unwrap_or_default().max(i128::from(now));
+                runs_out_at = Some(from + bucket.share());
+            }
+            fits
+        };
+        moments.filter(|now| take(*now)).count()
+    }
+
+    #[test]
+    fn what_is_promised_is_never_refused_and_no_window_is_overfull() {
+        for (uses, seconds) in [(300, 86_400), (51, 60), (97, 60), (1_000, 3_600), (120, 60), (77, 1)] {
+            let window = Window { uses, length: SignedDuration::from_secs(seconds) };
+            let (promised, span) = window.promised();
+            let span = i64::try_from(span).unwrap() * 1_000;
+            for gap in [0, 1, span / i64::from(promised)] {
+                let spans = (0..20)
+                    .flat_map(|round| (0..i64::from(promised)).map(move |use_| round * span + use_ * gap));
+                assert_eq!(taken(window, spans.clone()), spans.count(), "{uses} in {seconds} s, {gap}");
+            }
+            let step = usize::try_from(seconds).unwrap();
+            let tries = (0..seconds * 1_000).step_by(step);
+            assert!(taken(window, tries) <= usize::try_from(uses).unwrap(), "{uses} in {seconds} s");
+        }
+        let day = Window { uses: 300, length: SignedDuration::from_hours(24) };
+        assert_eq!((day.promised(), day.one_more_every()), ((150, 86_400), Some(576)));
+        let minute = Window { uses: 5, length: SignedDuration::from_mins(1) };
+        assert_eq!((minute.promised(), minute.one_more_every()), ((5, 60), None));
     }
 }

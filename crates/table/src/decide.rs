@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use crate::{
     Key,
+    cause::Cause,
     error::{CommitError, StoreError},
     idempotency::{Claim, StoredAnswer},
     retry::{self, Pace, RESERVE, within_deadline},
     store::Table,
-    transaction::{Cause, Changes},
+    transaction::Changes,
 };
 
 /// How long an operation may take to find an end among others, where its caller has no less time.

@@ -8,11 +8,9 @@ use aws_sdk_dynamodb::{
 use crate::{
     Key,
     error::StoreError,
-    item::{Attributes, key_attributes, number},
-    keys::VERSION,
+    item::{Attributes, key_attributes},
     retry,
     store::Table,
-    transaction::{Changes, Effect},
 };
 
 /// A change of an item in place, under a condition of its own.
@@ -53,14 +51,6 @@ impl Edit {
     pub(crate) fn value(mut self, name: impl Into<String>, value: AttributeValue) -> Self {
         self.values.insert(name.into(), value);
         self
-    }
-
-    /// The edit of this item as a part of a transaction. It counts as one of the item's changes, so that
-    /// nobody who read the item before it stores it over what was made here.
-    pub(crate) fn of(mut self, key: &Key) -> Changes {
-        self.expression.push_str(" ADD #version :one");
-        let edit = self.name("#version", VERSION).value(":one", number(1));
-        Changes::new().operation(key.clone(), None, Effect::Edit(edit))
     }
 }
 

@@ -63,7 +63,7 @@ impl Fence {
 }
 
 #[derive(Deserialize)]
-struct Record {
+struct Stored {
     fate: Fate,
 }
 
@@ -72,7 +72,7 @@ impl Table {
     pub async fn give_up_unless_done(&self, fence: &Fence) -> Result<Fate, StoreError> {
         let (Edited::Made(item) | Edited::Refused(item)) =
             self.edit(&fence.key, fence.edit(self, "void")).await?;
-        let Record { fate } = read(fence.key.kind(), item)?;
+        let Stored { fate } = read(fence.key.kind(), item)?;
         Ok(fate)
     }
 }

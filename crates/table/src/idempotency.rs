@@ -78,7 +78,7 @@ pub enum Begun {
 }
 
 #[derive(Deserialize)]
-struct Record {
+struct Stored {
     request: String,
     expires_at: i64,
     answer: Option<StoredAnswer>,
@@ -155,7 +155,7 @@ impl Table {
     }
 }
 
-fn found(record: &Record, request: &str, now: Timestamp) -> Begun {
+fn found(record: &Stored, request: &str, now: Timestamp) -> Begun {
     if record.request != request && record.expires_at > now.as_second() {
         return Begun::Mismatch;
     }

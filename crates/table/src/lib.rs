@@ -5,6 +5,7 @@
 //! mean: each domain declares its kinds with [`kinds!`].
 
 mod bucket;
+mod cause;
 mod cursor;
 mod decide;
 mod due;
@@ -28,7 +29,9 @@ mod store;
 mod tally;
 mod transaction;
 mod usage;
+mod window;
 
+pub use cause::Cause;
 pub use cursor::{CursorKey, CursorKeys};
 pub use decide::{Attempt, Decision, Keep};
 pub use due::Due;
@@ -42,14 +45,15 @@ pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KE
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use purse::{Balance, Hold, Purse, Reserved, Settled};
 pub use query::{Order, Query};
-pub use rate_limit::{RateLimit, RateLimitState, Window, WindowState};
+pub use rate_limit::{RateLimit, RateLimitState, WindowState};
 pub use retry::{pause, time_left, within_deadline};
 pub use roster::{Listed, Roster};
 pub use sortable::sortable;
 pub use store::{Consistency, Table, TableNames};
 pub use tally::Tally;
-pub use transaction::{Cause, Changes, Condition};
+pub use transaction::{Changes, Condition};
 pub use usage::{Call, Usage};
+pub use window::Window;
 
 use primitives::{Fault, FaultCode};
 

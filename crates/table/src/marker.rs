@@ -54,7 +54,7 @@ pub enum Claimed {
 /// What is read of an item. Its holder is a random text that makes a write conditional on nobody having
 /// followed.
 #[derive(Deserialize)]
-struct Record {
+struct Stored {
     #[serde(default)]
     holder: String,
     lease_until: i64,
@@ -83,7 +83,7 @@ impl Table {
             Edited::Made(item) => (true, item),
             Edited::Refused(item) => (false, item),
         };
-        let record: Record = read(key.kind(), item)?;
+        let record: Stored = read(key.kind(), item)?;
         // Refused, and ours all the same: an attempt before this one was carried out, and its answer was
         // lost.
         if claimed || record.holder == holder {

@@ -3,6 +3,7 @@ use primitives::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cause::Cause,
     edit::Edit,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
@@ -10,7 +11,6 @@ use crate::{
     outbox_part::OutboxPart,
     sortable::sortable,
     store::Table,
-    transaction::Cause,
 };
 
 /// How long a row of the outbox stays after it was published.

@@ -10,27 +10,8 @@ use crate::{
     item::{Attributes, number, text},
     keys::{KIND, Limit, TTL},
     store::Table,
+    window::Window,
 };
-
-/// So many uses in any span of this length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// How many uses.
-    pub uses: u32,
-    /// In how long.
-    pub length: SignedDuration,
-}
-
-/// Up to so many uses of a window are listed one by one: with more, the item would cost more than one unit.
-const MOST_LISTED: u32 = 50;
-
-impl Window {
-    /// Whether its uses are listed: then it is never fuller than full, and no emptier than it could be. One
-    /// of more uses is a [`Bucket`]: never fuller either.
-    fn is_listed(self) -> bool {
-        self.uses <= MOST_LISTED
-    }
-}
 
 /// How often something may be done, for each subject: in every one of these windows, which slide.
 #[derive(Clone, Debug, PartialEq, Eq)]

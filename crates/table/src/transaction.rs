@@ -1,4 +1,4 @@
-use std::{collections::HashMap, net::IpAddr};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
@@ -6,11 +6,12 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
 };
-use events::{ActorRef, Envelope, NewEvent};
+use events::{Envelope, NewEvent};
 use serde::Serialize;
 
 use crate::{
     Item, Key,
+    cause::Cause,
     edit::Edit,
     error::{CommitError, StoreError},
     idempotency::{Claim, StoredAnswer, completion},
@@ -20,29 +21,6 @@ use crate::{
     retry::{self, Pace},
     store::Table,
 };
-
-/// Who and what causes a change: stamped on every event and audit row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cause {
-    /// Who.
-    pub actor: ActorRef,
-    /// Names the request, from the edge to the last consumer.
-    pub correlation_id: String,
-    /// The client's address, where there is a client.
-    pub ip: Option<IpAddr>,
-    /// The country that the client's address is in, where a CDN says so: two letters of ISO 3166.
-    pub country: Option<String>,
-    /// The client's `User-Agent`, shortened.
-    pub user_agent: Option<String>,
-}
-
-impl Cause {
-    /// One of our own functions, in the course of what `correlation_id` names.
-    pub fn system(name: impl Into<String>, correlation_id: impl Into<String>) -> Self {
-        let actor = ActorRef::System(name.into());
-        Self { actor, correlation_id: correlation_id.into(), ip: None, country: None, user_agent: None }
-    }
-}
 
 /// What must be true of an item that a decision read and does not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +57,16 @@ pub(crate) enum Effect {
     Delete,
     Check,
     Edit(Edit),
+}
+
+impl Edit {
+    /// The edit of this item as a part of a transaction. It counts as one of the item's changes, so that
+    /// nobody who read the item before it stores it over what was made here.
+    pub(crate) fn of(mut self, key: &Key) -> Changes {
+        self.expression.push_str(" ADD #version :one");
+        let edit = self.name("#version", VERSION).value(":one", number(1));
+        Changes::new().operation(key.clone(), None, Effect::Edit(edit))
+    }
 }
 
 impl Changes {

@@ -120,11 +120,11 @@ pub(crate) struct Functions {
     slots: BTreeMap<String, Slot>,
     clock: VirtualClock,
     region_arn: String,
-    record: Mutex<Record>,
+    journal: Mutex<Journal>,
 }
 
 #[derive(Default)]
-struct Record {
+struct Journal {
     statistics: BTreeMap<String, FunctionStatistics>,
     invocations: VecDeque<Invocation>,
     running: usize,
@@ -143,14 +143,14 @@ struct Running<'a>(&'a Functions);
 
 impl<'a> Running<'a> {
     fn begin(functions: &'a Functions) -> Self {
-        functions.record().running += 1;
+        functions.journal().running += 1;
         Self(functions)
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.record().running -= 1;
+        self.0.journal().running -= 1;
     }
 }
 
@@ -181,11 +181,11 @@ impl Functions {
             );
         }
         let region_arn = format!("arn:aws:lambda:{region}:{}:function:", crate::template::ACCOUNT);
-        Ok(Self { slots, clock, region_arn, record: Mutex::default() })
+        Ok(Self { slots, clock, region_arn, journal: Mutex::default() })
     }
 
-    fn record(&self) -> std::sync::MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slot(&self, name: &str) -> Result<&Slot, InvokeError> {
@@ -207,19 +207,19 @@ impl Functions {
 
     /// Calls that have not ended.
     pub(crate) fn running(&self) -> usize {
-        self.record().running
+        self.journal().running
     }
 
     /// The last calls, the newest first.
     pub(crate) fn invocations(&self, function: Option<&str>) -> Vec<Invocation> {
-        let record = self.record();
+        let record = self.journal();
         let wanted = |call: &&Invocation| function.is_none_or(|name| call.function == name);
         record.invocations.iter().rev().filter(wanted).cloned().collect()
     }
 
     /// Calls by function.
     pub(crate) fn statistics(&self) -> BTreeMap<String, FunctionStatistics> {
-        self.record().statistics.clone()
+        self.journal().statistics.clone()
     }
 
     /// Forgets the calls, and the functions with all that they remember, as a new deployment does.
@@ -227,7 +227,7 @@ impl Functions {
         for slot in self.slots.values() {
             *slot.instance.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         }
-        let mut record = self.record();
+        let mut record = self.journal();
         record.statistics.clear();
         record.invocations.clear();
     }
@@ -311,7 +311,7 @@ impl Engine {
         if let Some(error) = &error {
             tracing::warn!(function = name, trigger = %trigger, "{error}");
         }
-        self.functions.record().note(Invocation {
+        self.functions.journal().note(Invocation {
             id,
             at,
             function: name.to_owned(),
@@ -337,7 +337,7 @@ pub(crate) struct Answered {
     pub(crate) log: Vec<LogLine>,
 }
 
-impl Record {
+impl Journal {
     fn note(&mut self, call: Invocation) {
         let statistics = self.statistics.entry(call.function.clone()).or_default();
         statistics.invocations += 1;
