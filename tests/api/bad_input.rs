@@ -1,7 +1,7 @@
 //! Bad input gets the right problem document and changes nothing.
 
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::product::Product;
 
@@ -46,14 +46,26 @@ async fn bad_bodies() {
         both.body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
     assert_eq!(pointers, ["/name", "/slug"]);
     assert_eq!(both.text("/title"), "Invalid request");
-    let all = post(json, r#"{"name":1,"slgu":"beta"}"#.to_owned()).await;
-    let codes: Vec<_> = all.body["errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|error| (error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap()))
-        .collect();
-    assert_eq!(codes, [("/slgu", "unknown_field"), ("/slug", "required"), ("/name", "wrong_type")]);
+    let errors = async |body: &str| -> Vec<String> {
+        let answer = post(json, body.to_owned()).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem()),
+            (422, "invalid_request"),
+            "{body}: {answer:?}"
+        );
+        let errors = answer.body["errors"].as_array().unwrap().iter();
+        let text = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
+        errors.map(|error| text(error, "pointer") + " " + &text(error, "code")).collect()
+    };
+    assert_eq!(
+        errors(r#"{"name":1,"slgu":"beta"}"#).await,
+        ["/slgu unknown_field", "/slug required", "/name wrong_type"]
+    );
+    assert_eq!(
+        errors(r#"{"name":"Beta","name":"Gamma","slug":"Beta!"}"#).await,
+        ["/name duplicate_field", "/slug invalid_format"]
+    );
+    assert_eq!(errors(r#"{"name":"Beta","slug":1e999}"#).await, ["/slug out_of_range"]);
 
     let large = format!(r#"{{"name":"{}","slug":"beta"}}"#, "a".repeat(300_000));
     assert_eq!(post(json, large).await.problem(), "body_too_large");
@@ -72,6 +84,24 @@ async fn bad_queries_methods_and_headers() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}: {answer:?}");
         assert!(["invalid_request", "invalid_cursor"].contains(&answer.problem()), "{query}: {answer:?}");
     }
+    for query in ["limit=-1", "limit=0", "limit=101", "limit=99999999999999999999"] {
+        let error = product.get(&format!("{members}?{query}"), &token).await.body["errors"][0].clone();
+        let told =
+            json!({ "pointer": "?limit", "code": "out_of_range", "detail": "use a number from 1 to 100" });
+        assert_eq!(error, told, "{query}");
+    }
+    let platform = json!({ "platform": { "apns": null }, "token": "ada-phone-token-0001" });
+    let platform = product.post_as("/v1/me/devices", &token, &platform).await;
+    assert_eq!(
+        (platform.problem(), platform.text("/errors/0/pointer")),
+        ("invalid_request", "/platform".into())
+    );
+    let language = json!({ "platform": "fcm", "token": "ada-phone-token-0001", "locale": "DE-at" });
+    let language = product.post_as("/v1/me/devices", &token, &language).await;
+    assert_eq!((language.status, language.text("/locale")), (StatusCode::CREATED, "de-AT".into()));
+    let word = json!({ "platform": "fcm", "token": "ada-phone-token-0001", "locale": "german language" });
+    let word = product.post_as("/v1/me/devices", &token, &word).await;
+    assert_eq!((word.problem(), word.text("/errors/0/pointer")), ("invalid_request", "/locale".into()));
     let method = product.send(product.request(Method::DELETE, "/v1/orgs/current").bearer_auth(&token)).await;
     assert_eq!((method.status.as_u16(), method.problem()), (405, "method_not_allowed"));
     assert!(method.headers.contains_key("allow"), "{method:?}");

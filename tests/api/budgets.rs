@@ -49,7 +49,21 @@ impl Measured<'_> {
         body: &serde_json::Value,
     ) -> system_tests::answer::Answer {
         let path = route.strip_prefix("POST ").unwrap();
-        let request = self.product.request(Method::POST, path).bearer_auth(token).json(body);
+        self.change(path, route, function, token, body).await
+    }
+
+    /// A request of a route that is no GET.
+    async fn change(
+        &mut self,
+        path: &str,
+        route: &str,
+        function: &str,
+        token: &str,
+        body: &serde_json::Value,
+    ) -> system_tests::answer::Answer {
+        let method = route.split(' ').next().unwrap().parse::<Method>().unwrap();
+        let request = self.product.request(method, path).bearer_auth(token);
+        let request = if body.is_null() { request } else { request.json(body) };
         let before = self.events().await;
         let answer = self.product.send(request.header("idempotency-key", format!("{body}"))).await;
         assert!(answer.status.is_success(), "{route}: {answer:?}");
@@ -85,7 +99,7 @@ async fn every_route_stays_within_its_budget() {
     let session = measured.post("POST /v1/auth/refresh", "api-auth", "", &body).await;
     let other = session.text("/access_token");
     measured.post("POST /v1/auth/switch-org", "api-auth", &other, &json!({ "org_id": org_id })).await;
-    measured.post("POST /v1/auth/sign-out", "api-auth", &other, &json!({})).await;
+    measured.post("POST /v1/auth/sign-out", "api-auth", &other, &json!(null)).await;
     measured.post("POST /v1/orgs", "api-orgs", &token, &json!({ "name": "Beta", "slug": "beta" })).await;
     let device = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
     let device = measured.post("POST /v1/me/devices", "api-devices", &token, &device).await.text("/id");
@@ -103,19 +117,11 @@ async fn every_route_stays_within_its_budget() {
     ] {
         measured.get(path, &format!("GET {path}"), function, &token).await;
     }
-    product
-        .send(product.request(Method::DELETE, &format!("/v1/me/devices/{device}")).bearer_auth(&token))
-        .await;
-    measured.check("DELETE /v1/me/devices/{device_id}", "api-devices");
-    let other = product.sign_in(ada).await;
-    product
-        .send(
-            product
-                .request(Method::DELETE, &format!("/v1/me/sessions/{}", other.text("/session_id")))
-                .bearer_auth(&token),
-        )
-        .await;
-    measured.check("DELETE /v1/me/sessions/{session_id}", "api-account");
+    let (path, route) = (format!("/v1/me/devices/{device}"), "DELETE /v1/me/devices/{device_id}");
+    measured.change(&path, route, "api-devices", &token, &json!(null)).await;
+    let other = product.sign_in(ada).await.text("/session_id");
+    let (path, route) = (format!("/v1/me/sessions/{other}"), "DELETE /v1/me/sessions/{session_id}");
+    measured.change(&path, route, "api-account", &token, &json!(null)).await;
     product.sign_in(ada).await;
     measured.post("POST /v1/me/sessions/end", "api-account", &token, &json!({ "scope": "others" })).await;
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;

@@ -159,6 +159,52 @@ async fn a_parameter_that_a_route_does_not_take_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_route_makes_of_a_request_s_form_is_in_its_description() {
+    let product = Product::start().await;
+    let (owner, _) = product.owner("ada@example.com", "acme").await;
+    let leaver = product.sign_in("bob@example.com").await.text("/access_token");
+    let contract = contract::contract();
+    for (method, path, operation) in operations(&contract) {
+        let token = if path == "/v1/auth/sign-out" { &leaver } else { &owner };
+        let has_body = operation["requestBody"].is_object();
+        let send = async |headers: &[(&str, &str)], body: &str| {
+            let request = product.request(method.clone(), &path).bearer_auth(token).body(body.to_owned());
+            let request =
+                headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let answer = product.send(request).await;
+            let code = answer.problem_or_empty().to_owned();
+            let named = operation["x-gantry-codes"].as_array().unwrap().iter().any(|one| *one == code);
+            assert!(named || answer.status.is_success(), "{method} {path}: {answer:?}");
+            (answer.status.as_u16(), code, answer.body["errors"][0]["pointer"].clone())
+        };
+        let takes = |component: &str| {
+            let reference = format!("#/components/parameters/{component}");
+            operation["parameters"].as_array().into_iter().flatten().any(|one| one["$ref"] == reference)
+        };
+        let refused = |status: u16, code: &str| (status, code.to_owned(), Value::Null);
+        let (json, body) = (("content-type", "application/json"), if has_body { "{}" } else { "" });
+        if method != Method::GET {
+            let expected = if takes("IfMatch") {
+                refused(400, "malformed_request")
+            } else {
+                refused(412, "version_mismatch")
+            };
+            assert_eq!(send(&[json, ("if-match", "7")], body).await, expected, "{method} {path}");
+        }
+        let compressed = send(&[json, ("content-encoding", "gzip")], body).await;
+        assert_eq!(compressed, refused(415, "unsupported_media_type"), "{method} {path}");
+        if !has_body {
+            for body in ["{}", "null", " ", r#"{"everywhere":true}"#] {
+                let answer = send(&[json], body).await;
+                assert_eq!(answer, (422, "invalid_request".to_owned(), json!("")), "{method} {path} {body}");
+            }
+        }
+        let (_, code, _) = send(&[json, ("idempotency-key", "a b")], body).await;
+        assert_eq!(code == "invalid_idempotency_key", takes("IdempotencyKey"), "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idempotency_key_is_one_word() {
     let product = Product::start().await;
     let (token, _) = product.owner("ada@example.com", "acme").await;
@@ -205,6 +251,9 @@ async fn media_types_are_what_they_say_in_any_case() {
         (&[("content-type", "Application/JSON")][..], 202),
         (&[("content-type", "application/json; charset=UTF-8"), ("content-encoding", "Identity")], 202),
         (&[("content-type", "application/json; charset=iso-8859-1")], 415),
+        (&[("content-type", "application/json; charset=utf-8; charset=latin1")], 415),
+        (&[("content-type", "application/json; charset=utf-8; charset=utf-8")], 415),
+        (&[("content-type", "application/json"), ("content-type", "text/plain")], 415),
         (&[("content-type", "application/json"), ("content-encoding", "gzip")], 415),
         (&[("content-type", "application/json"), ("accept", "Application/Json")], 202),
         (&[("content-type", "application/json"), ("accept", "application/json;q=0")], 406),

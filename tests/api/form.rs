@@ -21,6 +21,14 @@ async fn whoever_asks_for_the_methods_of_a_path_is_told_them() {
         assert_eq!(answer.headers["access-control-allow-origin"], origin.as_str());
         assert!(answer.headers.contains_key("x-correlation-id"));
     }
+    for (method, path) in
+        [(Method::DELETE, "/v1/orgs/current"), (Method::GET, "/v1/orgs"), (Method::HEAD, "/v1/orgs")]
+    {
+        let asked = product.send(product.request(Method::OPTIONS, path)).await;
+        let refused = product.send(product.request(method, path)).await;
+        assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(refused.headers["allow"], asked.headers["allow"], "{path}");
+    }
     let nowhere = product.send(product.request(Method::OPTIONS, "/v1/orgs/none")).await;
     assert_eq!((nowhere.status, nowhere.problem()), (StatusCode::NOT_FOUND, "not_found"));
 }
@@ -68,6 +76,32 @@ async fn what_somebody_has_seen_is_what_he_gets_or_changes() {
     let out = product.send(out.header("if-match", "\"1\"")).await;
     assert_eq!((out.status, out.problem()), (StatusCode::PRECONDITION_FAILED, "version_mismatch"));
     assert_eq!(product.get("/v1/me", &token).await.status, StatusCode::OK, "nothing was done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_body_says_nothing_of_one() {
+    let product = Product::start().await;
+    let token = product.sign_in("ada@example.com").await.text("/access_token");
+    let request = |method: Method, path: &str| product.request(method, path).bearer_auth(&token);
+    for path in ["/v1/me", "/v1/openapi.json", "/v1/orgs/current", "/v1/me/none"] {
+        let whole = product.send(request(Method::GET, path)).await;
+        let head = product.send(request(Method::HEAD, path)).await;
+        assert_eq!((head.status, &head.body), (whole.status, &json!("")), "{path}");
+        for name in ["content-length", "content-type"] {
+            assert_eq!(head.headers[name], whole.headers[name], "{name} of {path}");
+        }
+    }
+    let keys = product.send(request(Method::GET, "/.well-known/jwks.json")).await;
+    let known = request(Method::GET, "/.well-known/jwks.json").header("if-none-match", &keys.headers["etag"]);
+    let asked = request(Method::OPTIONS, "/v1/me");
+    let out = request(Method::POST, "/v1/auth/sign-out");
+    for (request, status) in [(known, 304), (asked, 204), (out, 204)] {
+        let answer = product.send(request).await;
+        assert_eq!(answer.status.as_u16(), status, "{answer:?}");
+        for name in ["content-length", "content-type"] {
+            assert!(!answer.headers.contains_key(name), "{name}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,8 +77,10 @@ impl Product {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Null is no body.
     pub(crate) async fn post_as(&self, path: &str, token: &str, body: &Value) -> Answer {
-        self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
+        let request = self.request(Method::POST, path).bearer_auth(token);
+        self.send(if body.is_null() { request } else { request.json(body) }).await
     }
 
     /// The local page's API.

@@ -235,6 +235,7 @@ fn another_form_is_noticed() {
         path: "/v1/me/notes".to_owned(),
         caller: permissions::Caller::Anybody,
         fresh: false,
+        takes_body: false,
     };
     assert_noticed(&own(&[route]), "GET /v1/me/notes: take a Caller");
 }

@@ -91,3 +91,5 @@ def named_problem(context, response, case):
 
 NAMES = strategies.text(strategies.characters(categories=("Lu", "Ll", "Nd"), max_codepoint=0x24F), min_size=1, max_size=100)
 schemathesis.openapi.format("gantry-name", NAMES)
+LOCALES = strategies.sampled_from(["de", "de-AT", "zh-Hant-TW", "es-419", "sl-rozaj", "en-u-ca-buddhist"])
+schemathesis.openapi.format("gantry-locale", LOCALES)

@@ -2,7 +2,7 @@
 
 use bolero::check;
 use email_client::Name;
-use primitives::{Email, EventId, Limit, MemberId, OrgId, SessionId, Slug, UserId};
+use primitives::{Email, EventId, Limit, Locale, MemberId, OrgId, SessionId, Slug, UserId};
 use stripe_client::SubscriptionId;
 
 use crate::mutation::{Piece, text};
@@ -95,6 +95,18 @@ fn name() {
         };
         assert!(!shown.contains(hidden) && !shown.contains("://"), "{shown:?}");
         assert_eq!(shown, shown.trim());
+    });
+}
+
+#[test]
+fn locale() {
+    check!().with_type::<Vec<Piece>>().for_each(|pieces| {
+        let text = text(&["de", "-", "_", "AT", "Hant", "419", "rozaj", "u-ca-buddhist", "x-y"], pieces);
+        let Ok(locale) = text.parse::<Locale>() else { return };
+        assert_eq!(locale.as_str().parse::<Locale>().as_ref(), Ok(&locale), "its own form is a tag");
+        assert_eq!(text.to_ascii_uppercase().parse::<Locale>().as_ref(), Ok(&locale), "case says nothing");
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        assert!(locale.as_str().len() <= Locale::LONGEST && locale.as_str().bytes().all(is_part), "{locale}");
     });
 }
 

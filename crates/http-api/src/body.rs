@@ -4,16 +4,13 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use primitives::{
-    FieldCode,
-    json::{Strict, refuse_duplicates},
-};
+use primitives::json::{Strict, duplicates};
 use serde::de::DeserializeOwned;
 
 use utoipa::ToSchema;
 
 use crate::{
-    fields::{faults, pointer},
+    fields::{faults, pointer, without_position},
     problem::{FieldError, Problem, not_found},
     refusal::Refusal,
 };
@@ -22,15 +19,13 @@ use crate::{
 pub const BODY_LIMIT: usize = 256 * 1024;
 
 /// The header that names a request, so that it can be sent twice.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// A JSON body, which is what its type says, and what makes the request repeatable.
+/// A JSON body, which is what its type says.
 #[derive(Debug)]
 pub struct Command<T> {
     /// The body.
     pub input: T,
-    pub(crate) key: Option<String>,
-    pub(crate) request: Vec<u8>,
 }
 
 impl<S, T> FromRequest<S> for Command<T>
@@ -41,15 +36,45 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        require_json(&request)?;
+        let (input, _) = read(request, state).await?;
+        Ok(Self { input })
+    }
+}
+
+/// The same of a request that may be sent twice with an `Idempotency-Key`, which the route's description
+/// names. The body comes out of [`Repeatable::once`] alone.
+#[derive(Debug)]
+pub struct Repeatable<T> {
+    pub(crate) input: T,
+    pub(crate) key: Option<String>,
+    pub(crate) request: Vec<u8>,
+}
+
+impl<S, T> FromRequest<S> for Repeatable<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + ToSchema,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let key = idempotency_key(&request)?;
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let mut whole = format!("{} {target}\n", request.method()).into_bytes();
-        let bytes = RawBody::<BODY_LIMIT>::from_request(request, state).await?.0;
-        let input: T = parse(&bytes)?;
+        let (input, bytes) = read(request, state).await?;
         whole.extend_from_slice(&bytes);
         Ok(Self { input, key, request: whole })
     }
+}
+
+async fn read<S, T>(request: Request, state: &S) -> Result<(T, Bytes), Problem>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + ToSchema,
+{
+    require_json(&request)?;
+    let bytes = RawBody::<BODY_LIMIT>::from_request(request, state).await?.0;
+    Ok((parse(&bytes)?, bytes))
 }
 
 /// A body as it came, of at most `LIMIT` bytes.
@@ -60,7 +85,6 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for RawBody<LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        require_plain(&request)?;
         match Limited::new(request.into_body(), LIMIT).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
             Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
@@ -86,19 +110,15 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathParameter<T> {
 }
 
 fn require_json(request: &Request) -> Result<(), Problem> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let json = kind.and_then(|kind| kind.parse::<mime::Mime>().ok()).is_some_and(|kind| {
-        let charset = kind.get_param(mime::CHARSET);
-        kind.essence_str() == "application/json" && charset.is_none_or(|charset| charset == mime::UTF_8)
+    let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let kind = kinds.next().and_then(|value| value.to_str().ok()?.parse::<mime::Mime>().ok());
+    let json = kind.is_some_and(|kind| {
+        let mut charsets = kind.params().filter(|(name, _)| *name == mime::CHARSET);
+        kind.essence_str() == "application/json"
+            && charsets.next().is_none_or(|(_, charset)| charset == mime::UTF_8)
+            && charsets.next().is_none()
     });
-    if json { Ok(()) } else { Err(Refusal::ContentType.into()) }
-}
-
-/// What is compressed would be taken for text that is broken.
-fn require_plain(request: &Request) -> Result<(), Problem> {
-    let mut codings = request.headers().get_all(header::CONTENT_ENCODING).iter();
-    let plain = codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if plain { Ok(()) } else { Err(Refusal::ContentEncoding.into()) }
+    if json && kinds.next().is_none() { Ok(()) } else { Err(Refusal::ContentType.into()) }
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
@@ -114,10 +134,16 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
 fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(Strict(&mut json));
-    let value = read.map_err(|error| unreadable::<T>(bytes, &pointer(error.path()), error.inner()))?;
+    let value = read.map_err(|error| {
+        let place = pointer(error.path(), &error.inner().to_string());
+        unreadable::<T>(bytes, &place, error.inner())
+    })?;
     json.end().map_err(|error| malformed(&error))?;
-    refuse_duplicates(bytes).map_err(|error| duplicates(&error))?;
-    Ok(value)
+    match duplicates(bytes) {
+        Ok(none) if none.is_empty() => Ok(value),
+        Ok(_) => Err(Problem::invalid(faults::<T>(bytes))),
+        Err(error) => Err(unreadable::<T>(bytes, "", &error)),
+    }
 }
 
 fn unreadable<T: DeserializeOwned + ToSchema>(
@@ -125,7 +151,9 @@ fn unreadable<T: DeserializeOwned + ToSchema>(
     pointer: &str,
     error: &serde_json::Error,
 ) -> Problem {
-    if !error.is_data() {
+    // a number that is too large is JSON nevertheless
+    let is_json = error.is_data() || error.to_string().starts_with(TOO_LARGE);
+    if !is_json {
         return malformed(error);
     }
     match faults::<T>(bytes) {
@@ -134,20 +162,9 @@ fn unreadable<T: DeserializeOwned + ToSchema>(
     }
 }
 
-fn duplicates(error: &serde_json::Error) -> Problem {
-    if error.is_data() {
-        let detail = without_position(error);
-        Problem::invalid(vec![FieldError::new("", FieldCode::DuplicateField, &detail)])
-    } else {
-        malformed(error)
-    }
-}
+/// What `serde_json` says of a number that fits into none of Rust's.
+const TOO_LARGE: &str = "number out of range";
 
 fn malformed(error: &serde_json::Error) -> Problem {
     Refusal::MalformedJson(error.to_string()).into()
-}
-
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
 }

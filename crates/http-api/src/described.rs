@@ -18,6 +18,7 @@ pub(crate) struct Described(HashMap<(String, Method), Route>);
 #[derive(Debug)]
 pub(crate) struct Route {
     query: BTreeSet<String>,
+    takes_body: bool,
     takes_if_match: bool,
     media_types: BTreeSet<String>,
 }
@@ -76,6 +77,7 @@ impl Route {
         });
         Self {
             query: parameters().filter_map(|one| named(one, &ParameterIn::Query)).collect(),
+            takes_body: operation.request_body.is_some(),
             takes_if_match: parameters()
                 .filter_map(|one| named(one, &ParameterIn::Header))
                 .any(|name| name.eq_ignore_ascii_case(header::IF_MATCH.as_str())),
@@ -95,6 +97,11 @@ impl Route {
             )
         };
         unknown.iter().take(MOST_ERRORS).map(error).collect()
+    }
+
+    /// Whether a body is read.
+    pub(crate) fn takes_body(&self) -> bool {
+        self.takes_body
     }
 
     /// Whether the state is looked at that a client expects. A route that passed over it would change what

@@ -1,47 +1,15 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use access::Principal;
-use axum::Router;
 use futures::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Method, request::Parts};
+use http::HeaderValue;
 use primitives::{Clock, Ids};
 use table::{Consistency, Table};
-use tower_http::cors::{AllowOrigin, CorsLayer};
-use utoipa_axum::router::OpenApiRouter;
 
-use crate::{described::Described, middleware, problem::Problem};
-
-/// What a page may send.
-const REQUEST_HEADERS: [&str; 7] = [
-    "accept-language",
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "if-match",
-    "if-none-match",
-    "x-correlation-id",
-];
-
-/// What a page may read.
-const ANSWER_HEADERS: [&str; 13] = [
-    "allow",
-    "content-language",
-    "deprecation",
-    "etag",
-    "idempotent-replayed",
-    "link",
-    "location",
-    "ratelimit",
-    "ratelimit-policy",
-    "retry-after",
-    "sunset",
-    "www-authenticate",
-    "x-correlation-id",
-];
+use crate::problem::Problem;
 
 /// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where something is
 /// about to change.
@@ -76,37 +44,6 @@ impl Edge {
         Self(Arc::new(Inner { settings, authenticate, table, clock, ids }))
     }
 
-    /// The routes as the world sees them: with answers for what is not there, headers, CORS and a log line
-    /// for each request. Their description says which parameters they take and which types they answer with;
-    /// nothing else is let through.
-    pub fn wrap(&self, routes: OpenApiRouter) -> Router {
-        let (routes, description) = routes.split_for_parts();
-        let described = Arc::new(Described::read(&description));
-        routes
-            .fallback(async || crate::not_found())
-            .method_not_allowed_fallback(middleware::method_not_allowed)
-            .layer(tower_http::catch_panic::CatchPanicLayer::custom(middleware::panicked))
-            .layer(axum::middleware::from_fn_with_state((self.clone(), described), middleware::around))
-            .layer(self.cors())
-            .layer(axum::middleware::from_fn(middleware::rename_options))
-            .layer(axum::middleware::map_response(middleware::secured))
-    }
-
-    /// What pages of other origins may do. There are no cookies, so an origin is all that is asked for. What
-    /// everybody may read, every page may ask about; the answer itself says so once more.
-    fn cors(&self) -> CorsLayer {
-        let edge = Arc::clone(&self.0);
-        let may_ask = move |origin: &HeaderValue, request: &Parts| {
-            asks_about_public(request) || edge.settings.allowed_origins.contains(origin)
-        };
-        CorsLayer::new()
-            .allow_origin(AllowOrigin::predicate(may_ask))
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
-            .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
-            .max_age(Duration::from_hours(2))
-    }
-
     /// Who the token stands for.
     pub async fn authenticate(&self, token: &str, consistency: Consistency) -> Result<Principal, Problem> {
         (self.0.authenticate)(token.to_owned(), consistency).await
@@ -127,6 +64,11 @@ impl Edge {
         &self.0.ids
     }
 
+    /// Whether pages of this origin may call.
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
+        self.0.settings.allowed_origins.contains(origin)
+    }
+
     /// The client's address.
     pub(crate) fn client_address(&self, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
         address_behind(self.0.settings.trusted_proxy_hops, peer, forwarded_for)
@@ -136,12 +78,6 @@ impl Edge {
     pub(crate) fn client_country(&self, noted: Option<&str>) -> Option<String> {
         country_behind(self.0.settings.trusted_proxy_hops, noted)
     }
-}
-
-/// Whether a page asks before it reads a document that is everybody's ([`crate::Cached`]).
-fn asks_about_public(request: &Parts) -> bool {
-    let path = request.uri.path();
-    request.method == Method::OPTIONS && (path.starts_with("/.well-known/") || path == "/v1/openapi.json")
 }
 
 /// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote about another

@@ -2,11 +2,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use table::{Begun, IdempotencyKey, Keep, Table};
 
-use crate::{answer::Answer, body::Command, problem::Problem, refusal::Refusal};
+use crate::{answer::Answer, body::Repeatable, problem::Problem, refusal::Refusal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-impl<T> Command<T> {
+impl<T> Repeatable<T> {
     /// Carries the command out once for each `Idempotency-Key` of the caller's. `scope` says whose keys they
     /// are: the person's, in this organization or in none ([`access::Principal::scope`]). `answer` makes the
     /// answer from what `work` gives, for the caller and for the record, which `work` hands to

@@ -20,9 +20,10 @@ mod paged;
 mod preconditions;
 mod problem;
 mod refusal;
+mod wrapped;
 
 pub use answer::Answer;
-pub use body::{BODY_LIMIT, Command, PathParameter, RawBody};
+pub use body::{BODY_LIMIT, Command, PathParameter, RawBody, Repeatable};
 pub use cached::Cached;
 pub use caller::{Caller, Client, Fresh, Malformed, Member, Peer};
 pub use edge::{Authenticate, Edge, EdgeSettings};

@@ -1,11 +1,13 @@
 use std::{any::Any, net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
+    body::HttpBody,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
+use primitives::FieldCode;
 use tracing::Instrument;
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     described::{Described, Route},
     edge::Edge,
     limits::Limiter,
-    problem::Problem,
+    problem::{FieldError, Problem},
     refusal::Refusal,
 };
 
@@ -34,7 +36,8 @@ pub(crate) async fn around(
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let refusal = refusal(&request, described.route(&route, &method));
-    let methods = methods(&described, &route, &method);
+    let allow = allow(&described, &route);
+    let methods = methods(allow.as_ref(), &method);
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(edge);
     request.extensions_mut().insert(limiter.clone());
@@ -50,7 +53,11 @@ pub(crate) async fn around(
         response
     };
     let mut response = with_instance(answer.instrument(span).await, &correlation_id);
+    let refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
+    if let Some(allow) = allow.filter(|_| refused) {
+        headers.insert(header::ALLOW, allow);
+    }
     limiter.write_headers(headers);
     if let Ok(value) = HeaderValue::from_str(&correlation_id) {
         headers.insert(CORRELATION_ID, value);
@@ -74,11 +81,16 @@ pub(crate) async fn rename_options(mut request: Request, next: Next) -> Response
     next.run(request).await
 }
 
-/// The answer to whoever asks which methods a path has, and for nothing else.
-fn methods(described: &Described, route: &str, method: &Method) -> Option<Response> {
-    let asks = method.as_str().as_bytes() == OPTIONS_ALONE;
+/// The methods of a path; nothing where there is no such path.
+fn allow(described: &Described, route: &str) -> Option<HeaderValue> {
     let methods = described.methods(route);
-    let allow = HeaderValue::from_str(&methods.join(",")).ok().filter(|_| asks && !methods.is_empty())?;
+    HeaderValue::from_str(&methods.join(",")).ok().filter(|_| !methods.is_empty())
+}
+
+/// The answer to whoever asks which methods a path has, and for nothing else.
+fn methods(allow: Option<&HeaderValue>, method: &Method) -> Option<Response> {
+    let asks = method.as_str().as_bytes() == OPTIONS_ALONE;
+    let allow = allow.filter(|_| asks)?.clone();
     Some((StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response())
 }
 
@@ -106,8 +118,21 @@ fn refusal(request: &Request, route: Option<&Route>) -> Option<Problem> {
     if !unknown.is_empty() {
         return Some(Problem::invalid(unknown));
     }
+    if !is_plain(request.headers()) {
+        return Some(Refusal::ContentEncoding.into());
+    }
+    if !route.takes_body() && !request.body().is_end_stream() {
+        let detail = "this route takes no body; send none";
+        return Some(Problem::invalid(vec![FieldError::new("", FieldCode::UnknownField, detail)]));
+    }
     let expects = changes && request.headers().contains_key(header::IF_MATCH);
     (expects && !route.takes_if_match()).then(|| Refusal::NothingTagged.into())
+}
+
+/// What is compressed would be taken for text that is broken.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn malformed(detail: &str) -> Problem {

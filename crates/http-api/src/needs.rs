@@ -1,14 +1,20 @@
-//! What a route needs of its caller, read from the types of its handler's arguments and written into its
-//! description: so that the description, the tests and the page of permissions cannot say anything else than
-//! the code does.
+//! What a route needs of its caller, and which headers it reads, taken from the types of its handler's
+//! arguments and written into its description: so that the description, the tests and the page of permissions
+//! cannot say anything else than the code does.
 
 use access::{Needed, Open, PROOF_IS_FRESH};
 use axum::{extract::State, handler::Handler, http::HeaderMap};
 use serde_json::{Map, Value, json};
+use utoipa::openapi::{
+    ObjectBuilder, Required,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+    schema::Type,
+};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
     Caller, Client, Command, Fresh, IfMatch, Limiter, Member, Paged, PathParameter, Problem, RawBody,
+    Repeatable, body::IDEMPOTENCY_KEY,
 };
 
 /// The extension of an operation that says what it needs.
@@ -20,6 +26,11 @@ pub trait Needs {
     fn needs() -> Option<Value> {
         None
     }
+
+    /// The headers that it reads, of those that a request may leave out.
+    fn headers() -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl<S> Needs for State<S> {}
@@ -29,8 +40,19 @@ impl Needs for Limiter {}
 impl<T> Needs for PathParameter<T> {}
 impl<const LIMIT: usize> Needs for RawBody<LIMIT> {}
 impl<T> Needs for Command<T> {}
-impl Needs for IfMatch {}
 impl Needs for Paged {}
+
+impl<T> Needs for Repeatable<T> {
+    fn headers() -> Vec<&'static str> {
+        vec![IDEMPOTENCY_KEY]
+    }
+}
+
+impl Needs for IfMatch {
+    fn headers() -> Vec<&'static str> {
+        vec!["If-Match"]
+    }
+}
 
 impl Needs for Caller {
     fn needs() -> Option<Value> {
@@ -55,6 +77,10 @@ impl<T: Needs> Needs for Result<T, Problem> {
     fn needs() -> Option<Value> {
         T::needs()
     }
+
+    fn headers() -> Vec<&'static str> {
+        T::headers()
+    }
 }
 
 impl Needs for ((),) {}
@@ -65,6 +91,10 @@ macro_rules! arguments {
         impl<Way, $($argument: Needs),+> Needs for (Way, $($argument,)+) {
             fn needs() -> Option<Value> {
                 together([$($argument::needs()),+].into_iter().flatten().collect())
+            }
+
+            fn headers() -> Vec<&'static str> {
+                [$($argument::headers()),+].concat()
             }
         }
     };
@@ -88,6 +118,13 @@ arguments!(A B C D);
 arguments!(A B C D E);
 arguments!(A B C D E F);
 
+/// A header among the parameters of an operation; the contract says more, once for all routes.
+fn parameter(name: &str) -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    let header = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
+    header.required(Required::False).schema(Some(text)).build()
+}
+
 /// The route with what its handler needs in its description. For [`routes!`](crate::routes).
 pub fn needing<H, T, S>(_handler: H, route: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
 where
@@ -101,6 +138,8 @@ where
         for operation in operations.into_iter().flatten() {
             let extensions = operation.extensions.get_or_insert_default();
             extensions.insert(NEEDS.to_owned(), needs.clone());
+            let headers = T::headers().into_iter().map(parameter);
+            operation.parameters.get_or_insert_default().extend(headers.map(Into::into));
         }
     }
     (schemas, paths, router)

@@ -5,7 +5,7 @@ use primitives::Expected;
 use crate::{etag::expected, problem::Problem, refusal::Refusal};
 
 /// The state in which a resource must be for the request to be carried out: `If-Match`, and any where there
-/// is none. A route that takes it must say so in its description, since the edge refuses it everywhere else.
+/// is none. It stands in the description of a route that takes it; the edge refuses it everywhere else.
 #[derive(Debug)]
 pub struct IfMatch(pub Expected);
 

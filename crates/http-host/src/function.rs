@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
-use http_api::axum::Router;
+use http::header;
+use http_api::{Response, StatusCode, axum::Router};
 use lambda_host::{Error, Function, Host, LambdaEvent};
 use lambda_http::{Adapter, Request, Service, service_fn};
 use tower::ServiceExt;
@@ -23,7 +24,8 @@ pub fn function(host: &Host, routes: Router) -> Function {
                 let (routes, request) = (routes.clone(), event::request(&payload, version));
                 async move {
                     let answer = routes.oneshot(request?).await;
-                    Ok::<_, Error>(answer.unwrap_or_else(|error: Infallible| match error {}))
+                    let answer = answer.unwrap_or_else(|error: Infallible| match error {});
+                    Ok::<_, Error>(without_content(answer))
                 }
             });
             // the adapter is not `Send`: it must be gone before the first wait
@@ -31,4 +33,13 @@ pub fn function(host: &Host, routes: Router) -> Function {
             Ok(serde_json::to_value(answer.await?)?)
         }
     })
+}
+
+/// An answer that has no content says nothing of one (RFC 9110, section 8.6); axum gives each a length.
+fn without_content(mut answer: Response) -> Response {
+    if matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        answer.headers_mut().remove(header::CONTENT_LENGTH);
+        answer.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    answer
 }

@@ -15,7 +15,7 @@ events::events! {
         email: Email = "ada@example.com",
         /// When the link and its code stop working.
         #[schemars(with = "String")]
-        expires_at: Timestamp = "2026-11-23T10:15:00Z",
+        expires_at: Timestamp = "2026-11-23T10:15:00.275Z",
     }
     /// A person signed in for the first time.
     "user.created" UserCreated Internal {

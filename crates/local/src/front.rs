@@ -83,7 +83,7 @@ impl Front {
             Err(_) => Err(Refusal::IntegrationTimeout),
             Ok(Err(InvokeError::Throttled)) => Err(Refusal::Throttled),
             Ok(Err(_)) => Err(Refusal::BadAnswer),
-            Ok(Ok(answer)) => answer::response(&answer).ok_or(Refusal::BadAnswer),
+            Ok(Ok(answer)) => answer::response(&answer, &parts.method).ok_or(Refusal::BadAnswer),
         }
     }
 }

@@ -68,10 +68,24 @@ impl FieldCode {
             let (code, _) = Self::ALL.into_iter().find(|(known, _)| known.as_str() == code)?;
             Some((code, detail))
         });
-        own.unwrap_or_else(|| (Self::of_serde(text), text))
+        own.unwrap_or_else(|| Self::of_serde(text))
     }
 
-    fn of_serde(text: &str) -> Self {
+    /// What serde says names Rust's types of numbers, of which whoever sent one knows nothing.
+    fn of_serde(text: &str) -> (Self, &str) {
+        const NUMBERS: [&str; 14] = [
+            "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
+            "f64",
+        ];
+        let code = Self::of_words(text);
+        match text.rsplit_once(", expected ") {
+            _ if code == Self::OutOfRange => (code, "the number is too small or too large"),
+            Some((found, kind)) if NUMBERS.contains(&kind) => (code, found),
+            _ => (code, text),
+        }
+    }
+
+    fn of_words(text: &str) -> Self {
         let begins = [
             ("missing field", Self::Required),
             ("unknown field", Self::UnknownField),
@@ -79,6 +93,7 @@ impl FieldCode {
             ("unknown variant", Self::UnknownValue),
             ("invalid type", Self::WrongType),
             ("invalid value", Self::OutOfRange),
+            ("number out of range", Self::OutOfRange),
         ];
         let code = begins.into_iter().find(|(words, _)| text.starts_with(words));
         code.map_or(Self::InvalidFormat, |(_, code)| code)
@@ -114,6 +129,20 @@ mod tests {
         assert_eq!(FieldCode::of(&said("1")).0, FieldCode::WrongType);
         let limit = serde_json::from_str::<Limit>("101").unwrap_err().to_string();
         assert_eq!(FieldCode::of(&limit).0, FieldCode::OutOfRange);
+    }
+
+    #[test]
+    fn whoever_sends_a_number_is_not_told_how_we_keep_it() {
+        let said =
+            |json: &str| serde_json::from_value::<u8>(serde_json::from_str(json).unwrap()).unwrap_err();
+        let out_of_range = (FieldCode::OutOfRange, "the number is too small or too large");
+        for json in ["300", "-1"] {
+            assert_eq!(FieldCode::of(&said(json).to_string()), out_of_range, "{json}");
+        }
+        let text = said("\"x\"").to_string();
+        assert_eq!(FieldCode::of(&text), (FieldCode::WrongType, "invalid type: string \"x\""));
+        let infinite = serde_json::from_str::<f64>("1e999").unwrap_err().to_string();
+        assert_eq!(FieldCode::of(&infinite), out_of_range);
     }
 
     #[test]

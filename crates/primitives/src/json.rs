@@ -12,8 +12,8 @@ mod unique;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Error, Value};
 
-pub use strict::Strict;
-pub use unique::refuse_duplicates;
+pub use strict::{NO_WORD, Strict};
+pub use unique::{duplicates, escaped, refuse_duplicates};
 
 /// Reads a text.
 ///

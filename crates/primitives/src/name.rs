@@ -1,8 +1,4 @@
-use std::{
-    fmt,
-    net::{Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+use std::{fmt, str::FromStr};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::{
@@ -12,6 +8,7 @@ use icu_properties::{
         GeneralCategory, JoiningType, Script, VariationSelector,
     },
 };
+mod link;
 mod wire;
 
 /// A name that somebody chose and others read: one line of 1 to 100 characters, all of which are seen, in one
@@ -66,7 +63,7 @@ impl FromStr for Name {
         if !name.chars().any(shows) {
             return Err(InvalidName::Invisible);
         }
-        if has_link(&name) { Err(InvalidName::Link) } else { Ok(Self(name)) }
+        if link::is_in(&name) { Err(InvalidName::Link) } else { Ok(Self(name)) }
     }
 }
 
@@ -193,64 +190,6 @@ fn shows(c: char) -> bool {
         category(c),
         Of::SpaceSeparator | Of::NonspacingMark | Of::EnclosingMark | Of::SpacingMark | Of::Format
     )
-}
-
-/// Whether readers would take a part of it for an address of the web. Narrow, since many names are domains: a
-/// scheme, `www.`, or a host with a path or a port behind it. It is read as browsers read it, which take wide
-/// letters and the full stops of other scripts for plain ones (UTS #46).
-fn has_link(name: &str) -> bool {
-    const IDEOGRAPHIC_FULL_STOP: char = '\u{3002}';
-    let plain = ComposingNormalizerBorrowed::new_nfkc().normalize(name).to_lowercase();
-    let plain = plain.replace(IDEOGRAPHIC_FULL_STOP, ".");
-    plain.contains("://")
-        || plain.split(' ').any(|word| is_web_host(word) || has_path(word) || has_port(word))
-}
-
-fn is_web_host(word: &str) -> bool {
-    let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
-    word.strip_prefix("www.").is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
-}
-
-fn has_path(word: &str) -> bool {
-    word.match_indices('/').any(|(at, slash)| {
-        let (before, path) = (&word[..at], &word[at + slash.len()..]);
-        let host = before.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix(':').unwrap_or(before);
-        !path.is_empty() && ends_in_host(host)
-    })
-}
-
-/// One digit is no port: it counts something.
-fn has_port(word: &str) -> bool {
-    word.match_indices(':').any(|(at, colon)| {
-        let behind = &word[at + colon.len()..];
-        let rest = behind.trim_start_matches(|c: char| c.is_ascii_digit());
-        (2..=5).contains(&(behind.len() - rest.len()))
-            && !rest.starts_with(char::is_alphanumeric)
-            && ends_in_host(&word[..at])
-    })
-}
-
-fn ends_in_host(text: &str) -> bool {
-    if let Some((_, address)) = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    let in_label = |c: char| c.is_alphanumeric() || c == '-' || is_mark(c);
-    let host = text.rsplit(|c: char| c != '.' && !in_label(c)).next().unwrap_or_default();
-    host.parse::<Ipv4Addr>().is_ok() || is_domain(host)
-}
-
-fn is_domain(host: &str) -> bool {
-    /// What many products have behind a full stop, and no domain.
-    const NO_TOP: &str = "js";
-    let Some((rest, top)) = host.rsplit_once('.') else { return false };
-    let is_top = top.chars().count() >= 2
-        && top != NO_TOP
-        && (top.chars().all(|c| c.is_alphabetic() || is_mark(c)) || top.starts_with("xn--"));
-    is_top && rest.ends_with(|c: char| c.is_alphanumeric() || is_mark(c))
-}
-
-fn is_mark(c: char) -> bool {
-    matches!(category(c), GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark)
 }
 
 #[cfg(test)]
@@ -388,80 +327,6 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_a_name_and_a_link_is_none() {
-        for text in [
-            "Booking.com",
-            "Amazon.com, Inc.",
-            "Yahoo!",
-            "24/7 Support",
-            "AC/DC",
-            "A.B/C",
-            "v1.0/2.0",
-            "Node.js",
-            "Dr. No/Yes",
-            "Acme (acme.io)",
-            "info@acme.io",
-            "Awww.",
-            "www",
-            "Foo Co./Bar",
-            "9:30/Tea",
-            "Acme.com/",
-            "Acme 2.0",
-            "3.5/5 stars",
-            "St. John/Smith",
-            "A.B. Müller",
-            "and/or",
-            "Node.js/React",
-            "1.2.3/4",
-            "192.168.1.1",
-            "999.1.1.1/x",
-            "Booking.com: 24/7",
-            "Dr.No:7",
-            "12:30",
-            "[Acme]/x",
-            "日本。電気",
-        ] {
-            assert!(name(text).is_ok(), "{text}");
-        }
-        for text in [
-            "http://evil.example/login click",
-            "HTTPS://evil.example",
-            "see javascript://x",
-            "www.evil.example",
-            "WWW.Evil.example",
-            "(www.evil.example)",
-            "evil.example/login",
-            "Acme evil.example/login now",
-            "evil.example:8080/x",
-            "bücher.example/x",
-            "xn--bcher-kva.example/x",
-            "AC/evil.example/x",
-            "(evil.example/x)",
-            "a@evil.example/x",
-            "evil\u{3002}com/x",
-            "evil\u{ff0e}com/x",
-            "evil\u{ff61}com/x",
-            "evil\u{2024}com/x",
-            "evil.com\u{ff0f}x",
-            "ＷＷＷ.evil.com",
-            "www。evil.com",
-            "ｅｖｉｌ．ｃｏｍ／ｘ",
-            "http：//evil",
-            "see:evil.com/x",
-            "evil.com:8080",
-            "evil.com:443?x",
-            "192.168.1.1/x",
-            "192.168.1.1:8080",
-            "１９２.168.1.1/x",
-            "[2001:db8::1]/x",
-            "[::1]:8080/x",
-            "उदाहरण.परीक्षा/x",
-        ] {
-            assert_eq!(name(text), Err(InvalidName::Link), "{text}");
-        }
-    }
-
-    #[test]
     fn what_was_never_checked_is_shown_as_far_as_it_is_seen() {
         assert_eq!(visible(" Acme \r\nBcc: eve@example.com"), "Acme Bcc: eve@example.com");
         assert_eq!(visible("A\u{202e}c\u{200b}me\tInc.\u{2028}"), "Acme Inc.");
@@ -469,16 +334,6 @@ mod tests {
     }
 
     proptest::proptest! {
-        #[test]
-        fn a_link_is_found_whatever_is_around_it(
-            before in "([a-z0-9]{0,5} |[(:,=@\"]|)",
-            host in "[a-z0-9ａ-ｚ]{1,8}[.。．｡․][a-wａ-ｚ]{2,6}|[1-9]{1,2}[.。．][0-9][.．][0-9][.｡][1-9]|\\[::[1-9]\\]",
-            behind in "[/／][a-z0-9]|:[0-9]{2,5}|：[1-9]{2,5}[/／]x",
-            after in "( [a-z]{0,5}|)",
-        ) {
-            assert_eq!(name(&format!("{before}{host}{behind}{after}")), Err(InvalidName::Link));
-        }
-
         #[test]
         fn any_text_is_a_name_for_good_or_none(text in "\\PC{0,20}|[a-z\u{200d}\u{200c}\u{fe0f}\u{301}\u{202e}\u{1f3fb}🍳क\u{94d}/.: ]{0,12}") {
             if let Ok(name) = text.parse::<Name>() {

@@ -1,12 +1,12 @@
 use http_api::{
-    Answer, Caller, Command, IfMatch, IntoResponse, Paged, PathParameter, Problem, Problems, Response, State,
-    StatusCode, ToSchema,
+    Answer, Caller, IfMatch, IntoResponse, Paged, PathParameter, Problem, Problems, Repeatable, Response,
+    State, StatusCode, ToSchema,
 };
-use primitives::{DeviceId, FieldCode, Invalid, Page, Text, Time, refused};
+use primitives::{DeviceId, FieldCode, Invalid, Locale, Page, Text, Time};
 use push::events::DevicePlatform;
 use push::{DeviceError, NewDevice, PushToken, Registered};
 use push_client::PushError;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use table::{Item, Keep};
 
 use crate::Api;
@@ -40,26 +40,8 @@ pub(crate) struct RegisterDevice {
     #[schema(inline, example = "2.4.1")]
     app_version: Option<Text<1, 50>>,
     /// The language its owner reads: a BCP 47 tag.
-    #[schema(value_type = Option<String>, min_length = 2, max_length = 35, pattern = "^[\\x00-\\x7f]*$", example = "de-AT")]
+    #[schema(inline, example = "de-AT")]
     locale: Option<Locale>,
-}
-
-/// The name of a language, as apps know it.
-#[derive(Debug)]
-struct Locale(Text<2, 35>);
-
-/// It is no name of a language.
-#[derive(Debug, thiserror::Error)]
-#[error("use a language tag such as de-AT")]
-struct InvalidLocale;
-
-impl Invalid for InvalidLocale {}
-
-impl<'de> Deserialize<'de> for Locale {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(deserializer)?;
-        if text.as_str().is_ascii() { Ok(Self(text)) } else { Err(refused(&InvalidLocale)) }
-    }
 }
 
 impl From<Platform> for DevicePlatform {
@@ -81,7 +63,7 @@ impl RegisterDevice {
         Ok(NewDevice {
             token: token.map_err(|error| Problem::field(TOKEN, &error))?,
             app_version: self.app_version.map(Text::into_string),
-            locale: self.locale.map(|Locale(tag)| tag.into_string()),
+            locale: self.locale.map(Locale::into_string),
         })
     }
 }
@@ -130,7 +112,6 @@ impl Device {
 #[utoipa::path(
     post, path = "/v1/me/devices", tag = "Devices", operation_id = "registerDevice",
     security(("access_token" = [])), request_body = RegisterDevice,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses(
         (status = 201, description = "A new device", body = Device, headers(("ETag"), ("Location"))),
         (status = 200, description = "A device that the caller had already", body = Device),
@@ -145,7 +126,7 @@ impl Device {
 pub(crate) async fn register(
     State(api): State<Api>,
     caller: Caller,
-    command: Command<RegisterDevice>,
+    command: Repeatable<RegisterDevice>,
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     command.once(&table, &scope, registered, |input, keep| register_device(api, caller, input, keep)).await
@@ -218,13 +199,10 @@ pub(crate) async fn list(
 #[utoipa::path(
     delete, path = "/v1/me/devices/{device_id}", tag = "Devices", operation_id = "removeDevice",
     security(("access_token" = [])),
-    params(
-        ("device_id" = DeviceId, Path, description = "The device"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the device, where it must not have changed since"),
-    ),
+    params(("device_id" = DeviceId, Path, description = "The device")),
     responses((status = 204, description = "It is not there"), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "version_mismatch"])),
+        ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 12})),
         ("x-gantry-usage" = json!({"person": 0.2, "events": 1, "answer_bytes": 250})),
     ),

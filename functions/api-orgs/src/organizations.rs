@@ -1,6 +1,6 @@
 use access::{Always, needs::ReadOrganization};
 use http_api::{
-    Answer, Caller, Command, Member, Problem, Problems, Response, State, StatusCode, ToSchema,
+    Answer, Caller, Member, Problem, Problems, Repeatable, Response, State, StatusCode, ToSchema,
     http::HeaderMap,
 };
 use orgs::{Founder, Org, OrgError, api::Organization};
@@ -29,7 +29,6 @@ fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
 #[utoipa::path(
     post, path = "/v1/orgs", tag = "Organizations", operation_id = "createOrganization",
     security(("access_token" = [])), request_body = CreateOrganization,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses((status = 201, description = "Created", body = Organization, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships"])),
@@ -40,7 +39,7 @@ fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
 pub(crate) async fn create(
     State(api): State<Api>,
     caller: Caller,
-    command: Command<CreateOrganization>,
+    command: Repeatable<CreateOrganization>,
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     command.once(&table, &scope, created, |input, keep| establish(api, caller, input, keep)).await

@@ -18,6 +18,8 @@ pub struct Route {
     pub caller: Caller,
     /// Whether the caller must have shown who they are a moment ago.
     pub fresh: bool,
+    /// Whether it reads a body.
+    pub takes_body: bool,
 }
 
 /// Who may come.
@@ -44,6 +46,7 @@ pub fn routes() -> Vec<Route> {
         methods.map(move |(method, operation)| Route {
             method: method.to_uppercase(),
             path: path.clone(),
+            takes_body: operation["requestBody"].is_object(),
             caller: caller(&operation[NEEDS])
                 .unwrap_or_else(|| panic!("{method} {path} is not made with http_api::routes!")),
             fresh: operation[NEEDS]["proof_within_seconds"].is_number(),
@@ -79,7 +82,7 @@ pub(super) fn page() -> String {
         row([format!("`{}`", permission.name())].into_iter().chain(holds).chain([permission.to_string()]))
     });
     let all = routes();
-    let routes = all.iter().map(|Route { method, path, caller, fresh }| {
+    let routes = all.iter().map(|Route { method, path, caller, fresh, .. }| {
         let (who, open) = match caller {
             Caller::Anybody => ("anybody".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Session => ("a session".to_owned(), AccessLevel::ALL.to_vec()),

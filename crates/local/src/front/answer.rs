@@ -1,9 +1,11 @@
 //! A function's answer → HTTP, and what API Gateway answers by itself.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::state::random_id;
@@ -83,8 +85,8 @@ fn mapped(source: &str, request: &HeaderMap, request_id: &str) -> Option<HeaderV
     request.get(source.strip_prefix("method.request.header.")?).cloned()
 }
 
-/// Reads an answer of the proxy integration; `None` if it has another shape.
-pub(super) fn response(answer: &Value) -> Option<Response> {
+/// Reads an answer of the proxy integration to a request with this method; `None` if it has another shape.
+pub(super) fn response(answer: &Value, method: &Method) -> Option<Response> {
     let status = match &answer["statusCode"] {
         Value::Number(number) => number.as_u64()?,
         Value::String(text) => text.parse().ok()?,
@@ -109,10 +111,20 @@ pub(super) fn response(answer: &Value) -> Option<Response> {
             append(name, value)?;
         }
     }
-    response.headers_mut().remove(header::CONTENT_LENGTH);
-    if !response.headers().contains_key(header::CONTENT_TYPE) {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // of unknown length: the length of no body is 0, which would be said (RFC 9110, section 8.6)
+        *response.body_mut() = Body::from_stream(futures::stream::empty::<Result<Vec<u8>, Infallible>>());
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        return Some(response);
     }
+    // the answer to a HEAD has the length of the body that is left out
+    if method != Method::HEAD {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+        .headers_mut()
+        .entry(header::CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("application/json"));
     Some(response)
 }
 
@@ -141,16 +153,30 @@ mod tests {
             json!({"statusCode": "x"}),
             json!({"statusCode": 200, "body": {}}),
         ] {
-            assert!(response(&wrong).is_none(), "{wrong}");
+            assert!(response(&wrong, &Method::GET).is_none(), "{wrong}");
         }
         let answer = json!({
             "statusCode": 201, "headers": {"a": "1", "content-type": "text/plain"},
             "multiValueHeaders": {"Set-Cookie": ["x=1", "y=2"]}, "body": "aGk=", "isBase64Encoded": true,
         });
-        let response = response(&answer).unwrap();
+        let response = response(&answer, &Method::GET).unwrap();
         assert_eq!(response.status(), 201);
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
         assert_eq!(response.headers()["content-type"], "text/plain");
+    }
+
+    #[test]
+    fn what_has_no_body_says_nothing_of_one() {
+        let answer = |status: u16| {
+            let headers = json!({ "content-length": "7" });
+            json!({ "statusCode": status, "headers": headers, "body": "" })
+        };
+        for status in [204, 304] {
+            let response = response(&answer(status), &Method::GET).unwrap();
+            assert!(response.headers().is_empty(), "{status}: {response:?}");
+        }
+        assert_eq!(response(&answer(200), &Method::HEAD).unwrap().headers()["content-length"], "7");
+        assert!(!response(&answer(200), &Method::GET).unwrap().headers().contains_key("content-length"));
     }
 
     #[test]

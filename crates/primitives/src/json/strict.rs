@@ -8,6 +8,9 @@ use serde::{
     },
 };
 
+/// What an object that stands for a word is refused with.
+pub const NO_WORD: &str = "invalid type: map, expected a word";
+
 /// A deserializer, or what leads to one, that gives a struct only an object, and a variant without content
 /// only its name.
 ///
@@ -235,7 +238,7 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for WithContent<A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
-        Err(A::Error::invalid_type(Unexpected::Map, &"a string"))
+        Err(A::Error::invalid_type(Unexpected::Map, &"a word"))
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(mut self, seed: S) -> Result<S::Value, A::Error> {

@@ -124,6 +124,35 @@ fn a_name_stands_once_in_an_object() {
 }
 
 #[test]
+fn each_member_that_is_there_twice_is_pointed_at() {
+    for (text, twice) in [
+        (r#"{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}"#, &[][..]),
+        (r#"{"a": 1, "b": 2, "a": 3, "a": 4}"#, &["/a"]),
+        (
+            r#"{"a": [0, {"b/c": 1, "b/c": [{"~": 1, "\u007e": 2}]}], "a": 1}"#,
+            &["/a/1/b~1c", "/a/1/b~1c/0/~0", "/a"],
+        ),
+    ] {
+        let mut found = duplicates(text.as_bytes()).unwrap();
+        let mut twice = twice.to_vec();
+        found.sort();
+        twice.sort_unstable();
+        assert_eq!(found, twice, "{text}");
+    }
+    let many: Vec<String> = (0..5_000).map(|number| format!("\"n{number}\":1,\"n{number}\":1")).collect();
+    assert_eq!(duplicates(format!("{{{}}}", many.join(",")).as_bytes()).unwrap().len(), 10);
+    for none in ["{", "{} {}", ""] {
+        assert!(duplicates(none.as_bytes()).is_err(), "{none}");
+    }
+}
+
+#[test]
+fn an_object_that_stands_for_a_word_is_refused_as_one() {
+    let error = from_str::<Word>(r#"{"plain": null}"#).unwrap_err().to_string();
+    assert!(error.starts_with(NO_WORD), "{error}");
+}
+
+#[test]
 fn a_part_can_be_left_as_its_text() {
     #[derive(Deserialize)]
     struct Holder {

@@ -1,73 +1,119 @@
-use std::{collections::HashSet, fmt};
+use std::collections::HashSet;
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
+    Deserializer,
+    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
 };
+
+/// So many members are named that are there twice.
+const MOST: usize = 10;
 
 /// Refuses a text in which an object, however deep, has two members of one name.
 ///
 /// # Errors
 /// When it has, or is not JSON.
 pub fn refuse_duplicates(text: &[u8]) -> Result<(), serde_json::Error> {
-    serde_json::from_slice::<Unique>(text).map(|_| ())
+    let Some(twice) = duplicates(text)?.into_iter().next() else { return Ok(()) };
+    let shown: String = twice.chars().take(64).collect();
+    Err(serde_json::Error::custom(format_args!("the member `{shown}` is there twice")))
 }
 
-/// Any JSON in which names are unique; what it holds is of no interest.
-pub(super) struct Unique;
+/// Where an object, however deep, has two members of one name: the pointers (RFC 6901) to the first ten such
+/// members.
+///
+/// # Errors
+/// When the text is not JSON.
+pub fn duplicates(text: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    let (mut path, mut twice) = (String::new(), Vec::new());
+    let mut json = serde_json::Deserializer::from_slice(text);
+    Names { path: &mut path, twice: &mut twice }.deserialize(&mut json)?;
+    json.end()?;
+    Ok(twice)
+}
 
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+/// The name of a member as a part of a pointer (RFC 6901, section 3).
+pub fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Any JSON; only the names in it are of interest.
+struct Names<'n> {
+    /// Where we are.
+    path: &'n mut String,
+    twice: &'n mut Vec<String>,
+}
+
+impl Names<'_> {
+    fn inside(&mut self) -> Names<'_> {
+        Names { path: self.path, twice: self.twice }
     }
 }
 
-impl<'de> Visitor<'de> for Unique {
-    type Value = Self;
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = ();
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let above = self.path.len();
+        for index in 0_u64.. {
+            self.path.push('/');
+            self.path.push_str(&index.to_string());
+            let item = items.next_element_seed(self.inside())?;
+            self.path.truncate(above);
+            if item.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        let above = self.path.len();
         let mut seen = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
-            if seen.contains(&name) {
-                let shown: String = name.chars().take(64).collect();
-                return Err(A::Error::custom(format_args!("the member `{shown}` is there twice")));
+            self.path.push('/');
+            self.path.push_str(&escaped(&name));
+            if !seen.insert(name) && self.twice.len() < MOST && !self.twice.contains(self.path) {
+                self.twice.push(self.path.clone());
             }
-            seen.insert(name);
-            members.next_value::<Self>()?;
+            members.next_value_seed(self.inside())?;
+            self.path.truncate(above);
         }
-        Ok(self)
+        Ok(())
     }
 }

@@ -22,9 +22,10 @@ const ANY: &[&str] = &[
     "rate_limited",
     "request_refused",
     "unavailable",
+    "unsupported_media_type",
 ];
 const WITH_TOKEN: &[&str] = &["missing_token", "invalid_token", "token_expired", "session_ended"];
-const WITH_BODY: &[&str] = &["body_too_large", "incomplete_body", "malformed_json", "unsupported_media_type"];
+const WITH_BODY: &[&str] = &["body_too_large", "incomplete_body", "malformed_json"];
 const WITH_KEY: &[&str] = &["idempotency_key_in_use", "idempotency_key_reused", "invalid_idempotency_key"];
 
 /// Parameters that many routes have, by their name in requests and in the components.
@@ -37,8 +38,8 @@ const PARAMETERS: [(&str, &str); 5] = [
 ];
 
 pub(super) fn apply(contract: &mut Value) {
-    for operation in operations(contract) {
-        complete(operation);
+    for (method, operation) in operations(contract) {
+        complete(method, operation);
     }
     let components = &mut contract["components"];
     components["parameters"] = parameters();
@@ -87,14 +88,15 @@ const RULES: &[(&str, &str)] = &[
     ),
 ];
 
-fn operations(contract: &mut Value) -> impl Iterator<Item = &mut Value> {
+fn operations(contract: &mut Value) -> impl Iterator<Item = (&str, &mut Value)> {
     let paths = contract["paths"].as_object_mut().expect("the contract has paths");
-    let items = paths.values_mut().filter_map(Value::as_object_mut);
-    items.flat_map(Map::values_mut).filter(|operation| operation.is_object())
+    let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::iter_mut);
+    let operations = operations.filter(|(_, operation)| operation.is_object());
+    operations.map(|(method, operation)| (method.as_str(), operation))
 }
 
-fn complete(operation: &mut Value) {
-    let codes: Vec<String> = codes(operation).into_iter().collect();
+fn complete(method: &str, operation: &mut Value) {
+    let codes: Vec<String> = codes(method, operation).into_iter().collect();
     operation["x-gantry-codes"] = json!(codes);
     if let Some(members) = operation.as_object_mut() {
         members.remove(USAGE);
@@ -130,7 +132,7 @@ fn complete(operation: &mut Value) {
 }
 
 /// The codes of the problems that an operation may answer with.
-pub fn codes(operation: &Value) -> BTreeSet<String> {
+pub fn codes(method: &str, operation: &Value) -> BTreeSet<String> {
     let own = operation["x-gantry-codes"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut codes: BTreeSet<&str> = own.chain(ANY.iter().copied()).collect();
     if operation["security"].as_array().is_some_and(|ways| !ways.is_empty()) {
@@ -141,6 +143,10 @@ pub fn codes(operation: &Value) -> BTreeSet<String> {
     }
     if takes(operation, "Idempotency-Key") {
         codes.extend(WITH_KEY);
+    }
+    // Where nothing is looked at that `If-Match` could be about, that it is sent is a mismatch.
+    if method != "get" {
+        codes.insert("version_mismatch");
     }
     if takes(operation, "cursor") {
         codes.insert("invalid_cursor");
