@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod contract;
 pub mod edit_loop;
 pub mod features;
+mod files;
 pub mod fuzz;
 pub mod generate;
 pub mod invoke;

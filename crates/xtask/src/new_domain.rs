@@ -1,14 +1,14 @@
 //! Adds a domain: a crate with one kind of item of an organization, of which there may be only so many, its
 //! tests on the real engine, its permissions, its id, and its place in every list.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
+    files::{read, tidy, write},
     new_function::places::{append, into_list},
-    process::tidy,
 };
 
 /// What to add.
@@ -172,16 +172,8 @@ fn into_rules(domain: &NewDomain, source: &str) -> Result<String> {
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let domain = NewDomain::new(&options.name, &options.item, &options.prefix)?;
     ensure!(!root.join("crates").join(&domain.words).exists(), "crates/{} is already there", domain.words);
-    let read =
-        |file: &str| fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"));
-    // Everything is made before anything is written, so that a refusal leaves nothing behind.
-    let places = domain.into_files(read)?;
-    for (path, text) in domain.files().into_iter().chain(places) {
-        let path = root.join(path);
-        let parent = path.parent().context("a file has a folder")?;
-        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    let places = domain.into_files(|file| read(root, file))?;
+    write(root, domain.files().into_iter().chain(places))?;
     tidy(root);
     println!(
         "{}",
@@ -203,7 +195,7 @@ mod tests {
     #[test]
     fn a_domain_is_in_every_list() {
         let domain = NewDomain::new("projects", "project", "prj").unwrap();
-        let files = domain.into_files(|file| Ok(fs::read_to_string(workspace_root().join(file))?)).unwrap();
+        let files = domain.into_files(|file| read(&workspace_root(), file)).unwrap();
         for (file, part) in [
             ("Cargo.toml", "\nprojects = { path = \"crates/projects\" }\npush = "),
             ("crates/primitives/src/id.rs", "    ProjectId = Project \"prj\";\n}"),

@@ -2,12 +2,12 @@
 
 pub(crate) mod places;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::process::tidy;
+use crate::files::{read, tidy, write};
 
 /// What to add.
 #[derive(Args, Debug)]
@@ -275,26 +275,18 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     let function = NewFunction::new(name, description.clone(), event.clone(), area.clone())?;
     let folder = root.join("functions").join(&function.name);
     ensure!(!folder.exists(), "functions/{} is already there", function.name);
-    let edit = |file: &str, change: &dyn Fn(&str) -> Result<String>| {
-        let path = root.join(file);
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
-        Ok::<_, anyhow::Error>((path, change(&text)?))
-    };
-    // Everything is made before anything is written, so that a refusal leaves nothing behind.
-    let area = function.area().map(|file| root.join(file));
-    let there = area.as_ref().filter(|path| path.exists()).map(fs::read_to_string).transpose()?;
-    let template = fs::read_to_string(root.join("template.yaml")).context("cannot read template.yaml")?;
-    let (template, text) = function.into_templates(&template, there.as_deref())?;
-    let nested = area.zip(text);
-    let template = (root.join("template.yaml"), template);
-    let places = function.places().map(|(file, change)| edit(file, &|text| change(&function, text)));
-    let places = places.collect::<Result<Vec<_>>>()?;
-    let files = function.files().into_iter().map(|(path, text)| (root.join(path), text));
-    for (path, text) in files.chain([template]).chain(nested).chain(places) {
-        let parent = path.parent().context("a file has a folder")?;
-        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    let area = function.area();
+    let there = area.as_deref().filter(|file| root.join(file).exists());
+    let there = there.map(|file| read(root, file)).transpose()?;
+    let (template, text) = function.into_templates(&read(root, "template.yaml")?, there.as_deref())?;
+    let places = function
+        .places()
+        .map(|(file, change)| Ok(((*file).to_owned(), change(&function, &read(root, file)?)?)));
+    let mut files = places.collect::<Result<Vec<_>>>()?;
+    files.push(("template.yaml".to_owned(), template));
+    files.extend(area.zip(text));
+    files.extend(function.files());
+    write(root, files)?;
     tidy(root);
     println!(
         "functions/{name} is there, with its place in {place} and a sample in events/{name}.\n\
@@ -308,6 +300,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::process::workspace_root;
 

@@ -1,79 +1,220 @@
 //! Adds a route to a function: its handler with what it needs and costs, its place among the routes, a sample
 //! event, and its call in the test that holds budgets.
 
+mod parameter;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::process::tidy;
+use crate::files::{read, tidy, write};
+use parameter::Parameter;
 
 /// What to add.
 #[derive(Args, Debug)]
 pub struct Options {
     /// The function, such as `api-orgs`. Its paths in the template must take the route.
     function: String,
-    /// The path of a GET, such as `/v1/orgs/current/notes`.
+    /// Its path, such as `/v1/orgs/current/notes` or `/v1/orgs/current/notes/{note_id}`.
     path: String,
-    /// The permission that a member must hold, as `crates/access` names its type.
-    #[arg(long, default_value = "ReadOrganization")]
-    permission: String,
+    /// `get`, `post`, `put`, `patch` or `delete`.
+    #[arg(long, default_value = "get")]
+    method: String,
+    /// The permission that a member must hold, as `crates/access` names its type. What a GET needs, if none
+    /// is given, is `ReadOrganization`.
+    #[arg(long)]
+    permission: Option<String>,
 }
 
-const HANDLER: &str = include_str!("../scaffold/route/handler.rs.txt");
+/// What a route of a method is made of.
+struct Method {
+    name: &'static str,
+    verb: &'static str,
+    handler: &'static str,
+    takes_body: bool,
+}
+
+macro_rules! handler {
+    ($file:literal) => {
+        include_str!(concat!("../scaffold/route/", $file, ".rs.txt"))
+    };
+}
+
+const METHODS: [Method; 5] = [
+    Method { name: "get", verb: "get", handler: handler!("get"), takes_body: false },
+    Method { name: "post", verb: "create", handler: handler!("create"), takes_body: true },
+    Method { name: "put", verb: "replace", handler: handler!("change"), takes_body: true },
+    Method { name: "patch", verb: "update", handler: handler!("change"), takes_body: true },
+    Method { name: "delete", verb: "remove", handler: handler!("remove"), takes_body: false },
+];
+
 const SAMPLE: &str = include_str!("../scaffold/http/sample.json.txt");
 const CALLS: &str = "tests/api/budgets.rs";
+/// What a body of the scaffold is, as JSON.
+const BODY: &str = r#"{ "name": "Example" }"#;
 
 /// A route that is to be.
 struct Route<'a> {
     function: &'a str,
     path: &'a str,
     permission: &'a str,
+    method: &'static Method,
+    parameter: Option<Parameter>,
+    /// What it is about, in words with `_` between them.
     noun: String,
 }
 
 impl<'a> Route<'a> {
-    fn new(options: &'a Options) -> Result<Self> {
-        let Options { function, path, permission } = options;
-        let plain = |part: &str| {
-            part.starts_with(|first: char| first.is_ascii_lowercase())
-                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    /// `ids` is the source in which the types of ids stand.
+    fn new(options: &'a Options, ids: &str) -> Result<Self> {
+        let Options { function, path, method, permission } = options;
+        let method = METHODS.iter().find(|known| known.name == method);
+        let method = method
+            .with_context(|| format!("--method {:?}: use get, post, put, patch or delete", options.method))?;
+        let permission = match permission {
+            Some(permission) => permission,
+            None if method.name == "get" => "ReadOrganization",
+            None => {
+                anyhow::bail!("say with --permission who may; crates/access/src/permission.rs has them all")
+            }
         };
-        let parts = path.strip_prefix("/v1/").with_context(|| format!("{path:?}: begin with /v1/"))?;
-        ensure!(parts.split('/').all(plain), "{path:?}: use lower-case words with hyphens, and no parameter");
         ensure!(function.starts_with("api-"), "{function:?}: name a function whose name begins with api-");
-        let noun = parts.rsplit('/').next().unwrap_or(parts).replace('-', "_");
-        Ok(Self { function, path, permission, noun })
+        let parts: Vec<&str> = path
+            .strip_prefix("/v1/")
+            .with_context(|| format!("{path:?}: begin with /v1/"))?
+            .split('/')
+            .collect();
+        let (parameters, words): (Vec<&str>, Vec<&str>) =
+            parts.iter().copied().partition(|part| part.starts_with('{'));
+        ensure!(
+            words.iter().all(|word| is_plain(word)) && !words.is_empty() && !parts[0].starts_with('{'),
+            "{path:?}: use lower-case words with hyphens, and parameters as {{noun_id}}"
+        );
+        ensure!(
+            parameters.len() <= 1,
+            "{path:?}: PathParameter reads one parameter; write the others by hand"
+        );
+        let parameter = parameters.first().map(|part| Parameter::read(part, ids)).transpose()?;
+        let last = words[words.len() - 1].replace('-', "_");
+        let noun = match &parameter {
+            Some(parameter) if parts.last().is_some_and(|part| part.starts_with('{')) => {
+                parameter.noun().to_owned()
+            }
+            _ if method.name == "post" => one_of(&last),
+            _ => last,
+        };
+        Ok(Self { function, path, permission, method, parameter, noun })
+    }
+
+    /// The module of the handler: of what is read it has the name.
+    fn module(&self) -> String {
+        let Method { name, verb, .. } = self.method;
+        if *name == "get" { self.noun.clone() } else { format!("{verb}_{}", self.noun) }
+    }
+
+    fn handler(&self) -> &'static str {
+        if self.method.name == "get" { "show" } else { self.method.verb }
     }
 
     fn fill(&self, text: &str, tag: &str) -> String {
-        let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-        let name: String = self.noun.split('_').map(capital).collect();
+        let of = |part: fn(&Parameter) -> String| self.parameter.as_ref().map(part).unwrap_or_default();
         text.replace("@path@", self.path)
-            .replace("@route@", self.path)
             .replace("@permission@", self.permission)
-            .replace("@Noun@", &name)
+            .replace("@method@", self.method.name)
+            .replace("@verb@", self.method.verb)
+            .replace("@Verb@", &capital(self.method.verb))
+            .replace("@Noun@", &camel(&self.noun))
             .replace("@tag@", tag)
+            .replace("@extractor@", &of(|_| "PathParameter, ".to_owned()))
+            .replace("@id@", &of(|one| format!(", {}", one.kind)))
+            .replace("@import@", &of(|one| format!("use primitives::{};\n", one.kind)))
+            .replace("@parameter@", &of(Parameter::described))
+            .replace(
+                "@argument@",
+                &of(|one| format!("    PathParameter(id): PathParameter<{}>,\n", one.kind)),
+            )
+            .replace("@unused@", &of(|one| format!("    PathParameter(_): PathParameter<{}>,\n", one.kind)))
+            .replace("@field@", &of(|one| format!("    /// Its id.\n    id: {},\n", one.kind)))
+            .replace("@value@", &of(|_| ", id".to_owned()))
+    }
+
+    /// The path of a call, with an id that nobody has.
+    fn called(&self) -> String {
+        self.parameter.as_ref().map_or_else(|| self.path.to_owned(), |one| one.in_path(self.path))
+    }
+
+    fn sample(&self) -> String {
+        let text = SAMPLE.replace("\"resource\": \"@route@\"", &format!("\"resource\": \"{}\"", self.path));
+        let method = format!("\"httpMethod\": \"{}\"", self.method.name.to_ascii_uppercase());
+        let text = text.replace("\"httpMethod\": \"GET\"", &method).replace("@route@", &self.called());
+        if !self.method.takes_body {
+            return text;
+        }
+        text.replace("\"body\": null", &format!("\"body\": {}", serde_json::Value::from(BODY)))
+            .replace("{\"Accept\": \"", "{\"Content-Type\": \"application/json\", \"Accept\": \"")
+            .replace("{\"Accept\": [", "{\"Content-Type\": [\"application/json\"], \"Accept\": [")
     }
 
     /// The function's `src/lib.rs` with the module and the route behind the last one.
     fn with_route(&self, library: &str) -> Result<String> {
-        let module = format!("mod {};\n", self.noun);
-        ensure!(!library.contains(&module), "{} has a module {} already", self.function, self.noun);
+        let (name, handler) = (self.module(), self.handler());
+        let module = format!("mod {name};\n");
+        ensure!(!library.contains(&module), "{} has a module {name} already", self.function);
         let at = library.find("\nmod ").context("src/lib.rs has no module")? + 1;
         let with_module = format!("{}{module}{}", &library[..at], &library[at..]);
         let last = with_module.rfind("routes!(").context("src/lib.rs has no route")?;
         let end = last + with_module[last..].find("))").context("the last route does not end")? + 2;
-        let route = format!("\n        .routes(routes!({}::show))", self.noun);
+        let route = format!("\n        .routes(routes!({name}::{handler}))");
         Ok(format!("{}{route}{}", &with_module[..end], &with_module[end..]))
     }
 
-    /// The test of budgets with a call of the route behind the last GET.
+    /// The test of budgets with a call of the route: of what is read as it is behind the last of its kind.
     fn with_call(&self, test: &str) -> Result<String> {
-        let line = format!("        (\"{}\", \"{}\"),\n", self.path, self.function);
-        let at = test.find("    ] {\n").with_context(|| format!("{CALLS} has no list of GETs"))?;
-        Ok(format!("{}{line}{}", &test[..at], &test[at..]))
+        let (function, path, called) = (self.function, self.path, self.called());
+        let route = format!("{} {path}", self.method.name.to_ascii_uppercase());
+        let (mark, call) = match (self.method, &self.parameter) {
+            (Method { name: "get", .. }, None) => {
+                ("    ] {\n", format!("        (\"{path}\", \"{function}\"),\n"))
+            }
+            (Method { name: "get", .. }, Some(_)) => (
+                GETS,
+                format!("    measured.get(\"{called}\", \"{route}\", \"{function}\", &token).await;\n"),
+            ),
+            (method, _) => {
+                let body = if method.takes_body { BODY } else { "null" };
+                let call = format!("\"{called}\", \"{route}\", \"{function}\", &token, &json!({body})");
+                (GETS, format!("    measured.change({call}).await;\n"))
+            }
+        };
+        let at = test.find(mark).with_context(|| format!("{CALLS} has no list of GETs"))?;
+        Ok(format!("{}{call}{}", &test[..at], &test[at..]))
     }
+}
+
+/// Where the list of GETs begins in the test of budgets.
+const GETS: &str = "    for (path, function) in [\n";
+
+fn is_plain(part: &str) -> bool {
+    part.starts_with(|first: char| first.is_ascii_lowercase())
+        && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+/// What one of several is called, as far as it follows a rule.
+fn one_of(several: &str) -> String {
+    match several.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None if several.ends_with("ss") => several.to_owned(),
+        None => several.strip_suffix('s').unwrap_or(several).to_owned(),
+    }
+}
+
+fn capital(word: &str) -> String {
+    word[..1].to_ascii_uppercase() + &word[1..]
+}
+
+fn camel(words: &str) -> String {
+    words.split('_').filter(|word| !word.is_empty()).map(capital).collect()
 }
 
 /// The tag of the function's other routes.
@@ -83,92 +224,33 @@ fn tag(sources: &str) -> Option<&str> {
 
 /// Adds the route to the workspace at `root`.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
-    let route = Route::new(options)?;
-    let folder = root.join("functions").join(route.function).join("src");
-    let read =
-        |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    let (library, calls) = (folder.join("lib.rs"), root.join(CALLS));
+    let route = Route::new(options, &read(root, parameter::IDS)?)?;
+    let folder = format!("functions/{}/src", route.function);
     let mut sources = String::new();
-    for file in fs::read_dir(&folder).with_context(|| format!("there is no function {}", route.function))? {
-        sources += &read(&file?.path())?;
+    for file in fs::read_dir(root.join(&folder)).with_context(|| format!("there is no {folder}"))? {
+        sources += &fs::read_to_string(file?.path()).with_context(|| format!("cannot read {folder}"))?;
     }
     let tag = tag(&sources).context("the function's other routes have no tag")?;
-    // Everything is made before anything is written, so that a refusal leaves nothing behind.
-    let sample = format!("events/{}/{}.json", route.function, route.noun.replace('_', "-"));
+    let (module, library) = (route.module(), format!("{folder}/lib.rs"));
+    let sample = format!("events/{}/{}.json", route.function, module.replace('_', "-"));
+    let handler = format!("{folder}/{module}.rs");
     let files = [
-        (library.clone(), route.with_route(&read(&library)?)?),
-        (calls.clone(), route.with_call(&read(&calls)?)?),
-        (folder.join(format!("{}.rs", route.noun)), route.fill(HANDLER, tag)),
-        (root.join(&sample), route.fill(SAMPLE, tag)),
+        (library.clone(), route.with_route(&read(root, &library)?)?),
+        (CALLS.to_owned(), route.with_call(&read(root, CALLS)?)?),
+        (handler.clone(), route.fill(route.method.handler, tag)),
+        (sample.clone(), route.sample()),
     ];
-    for (path, text) in files {
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    write(root, files)?;
     tidy(root);
     println!(
-        "GET {} is in functions/{}/src/{}.rs, with its call in {CALLS} and a sample in {sample}.\n\
-         Next: write its work and what it costs, and run `cargo xtask generate` and `cargo xtask check`.",
-        route.path, route.function, route.noun,
+        "{} {} is in {handler}, with its call in {CALLS} and a sample in {sample}.\n\
+         Next: write its work and what it costs, and run `cargo xtask generate` and `cargo xtask check`; where it\n\
+         asks of AWS what its function did not ask before, the tests say what its policy lacks.",
+        route.method.name.to_ascii_uppercase(),
+        route.path,
     );
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::process::workspace_root;
-
-    fn options(function: &str, path: &str) -> Options {
-        let permission = "ReadMembers".to_owned();
-        Options { function: function.to_owned(), path: path.to_owned(), permission }
-    }
-
-    #[test]
-    fn a_copy_of_the_repository_gets_a_route_in_each_function() {
-        let root = workspace_root();
-        let copy = tempfile::tempdir().unwrap();
-        let copied = |file: &str| {
-            let to = copy.path().join(file);
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(root.join(file), to).unwrap();
-        };
-        copied(CALLS);
-        for (function, group) in
-            [("api-orgs", "orgs/current"), ("api-billing", "billing"), ("api-auth", "auth")]
-        {
-            for file in fs::read_dir(root.join(format!("functions/{function}/src"))).unwrap() {
-                copied(&format!("functions/{function}/src/{}", file.unwrap().file_name().to_str().unwrap()));
-            }
-            fs::create_dir_all(copy.path().join("events").join(function)).unwrap();
-            let path = format!("/v1/{group}/shared-notes");
-            run(copy.path(), &options(function, &path)).unwrap();
-            let text = |file: String| fs::read_to_string(copy.path().join(file)).unwrap();
-            let library = text(format!("functions/{function}/src/lib.rs"));
-            assert!(library.contains("mod shared_notes;\n"), "{library}");
-            assert!(library.contains(".routes(routes!(shared_notes::show))"), "{library}");
-            let handler = text(format!("functions/{function}/src/shared_notes.rs"));
-            assert!(
-                handler.contains(&format!("get, path = \"{path}\"")) && !handler.contains('@'),
-                "{handler}"
-            );
-            assert!(handler.contains("operation_id = \"getSharedNotes\"") && handler.contains("ReadMembers"));
-            assert!(text(CALLS.to_owned()).contains(&format!("(\"{path}\", \"{function}\"),")));
-            let sample = text(format!("events/{function}/shared-notes.json"));
-            assert!(sample.contains(&path) && !sample.contains('@'), "{sample}");
-            assert!(run(copy.path(), &options(function, &path)).is_err(), "it is there");
-        }
-    }
-
-    #[test]
-    fn what_is_no_route_is_refused() {
-        for (function, path) in [
-            ("queue-mail", "/v1/notes"),
-            ("api-orgs", "/notes"),
-            ("api-orgs", "/v1/Notes"),
-            ("api-orgs", "/v1/notes/"),
-            ("api-orgs", "/v1/notes/{note_id}"),
-        ] {
-            assert!(Route::new(&options(function, path)).is_err(), "{function} {path}");
-        }
-    }
-}
+mod tests;

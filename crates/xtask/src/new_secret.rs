@@ -1,9 +1,11 @@
 //! Adds a key of ours: the secret, its rotation, and what documents and tests say of it.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+
+use crate::files::{read, write};
 
 /// What to add.
 #[derive(Args, Debug)]
@@ -116,17 +118,12 @@ fn into_runbook(secret: &NewSecret, page: &str) -> Result<String> {
 /// Adds the key to the workspace at `root`.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let secret = NewSecret::new(&options.name, &options.purpose)?;
-    let read =
-        |file: &str| fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"));
     ensure!(
-        !read("template.yaml")?.contains(&format!("\n  {}:\n", secret.id)),
+        !read(root, "template.yaml")?.contains(&format!("\n  {}:\n", secret.id)),
         "{} is already there",
         secret.id
     );
-    // Everything is made before anything is written, so that a refusal leaves nothing behind.
-    for (file, text) in secret.into_files(read)? {
-        fs::write(root.join(file), text).with_context(|| format!("cannot write {file}"))?;
-    }
+    write(root, secret.into_files(|file| read(root, file))?)?;
     println!("{}", secret.fill(NEXT));
     Ok(())
 }
@@ -145,7 +142,7 @@ mod tests {
     #[test]
     fn a_key_gets_all_its_places_once() {
         let secret = NewSecret::new("export-link", "links to exports are signed with").unwrap();
-        let files = secret.into_files(|file| Ok(fs::read_to_string(workspace_root().join(file))?)).unwrap();
+        let files = secret.into_files(|file| read(&workspace_root(), file)).unwrap();
         for (file, count) in [
             ("template.yaml", 3),
             ("stacks/upkeep.yaml", 4),

@@ -35,16 +35,6 @@ pub fn cargo(root: &Path) -> Command {
     command
 }
 
-/// What follows on written code: lists are written one entry a line, and how they are broken is rustfmt's;
-/// every other command reads Cargo.lock as it is. What was written is there without either too.
-pub(crate) fn tidy(root: &Path) {
-    for arguments in [["fmt", "--all"].as_slice(), &["update", "--workspace", "--offline", "--quiet"]] {
-        if !cargo(root).args(arguments).status().is_ok_and(|status| status.success()) {
-            eprintln!("`cargo {}` failed; run it yourself", arguments.join(" "));
-        }
-    }
-}
-
 /// Runs a command with its output shown, and fails with what was run when it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
