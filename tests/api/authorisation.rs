@@ -14,13 +14,8 @@ use crate::product::Product;
 /// The hook is for a machine of another, which has a description of its own.
 fn all() -> Vec<Route> {
     let hook = ("POST".to_owned(), "/hooks/stripe".to_owned());
-    let hook = Route {
-        method: hook.0,
-        path: hook.1,
-        caller: Caller::Anybody,
-        fresh: false,
-        takes_body: true,
-    };
+    let hook =
+        Route { method: hook.0, path: hook.1, caller: Caller::Anybody, fresh: false, takes_body: true };
     routes().into_iter().chain([hook]).collect()
 }
 

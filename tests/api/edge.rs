@@ -28,7 +28,9 @@ const SEEN: [&str; 7] = [
 fn operations(contract: &Value) -> Vec<(Method, String, &Value)> {
     let paths = contract["paths"].as_object().unwrap().iter();
     let of_path = |(path, item): (&String, &'_ Value)| {
-        let path = path.replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah");
+        let path = path
+            .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
+            .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah");
         let methods: Vec<Method> =
             item.as_object().unwrap().keys().map(|method| method.to_uppercase().parse().unwrap()).collect();
         methods.into_iter().map(move |method| (method, path.clone())).collect::<Vec<_>>()
