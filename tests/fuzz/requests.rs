@@ -183,7 +183,8 @@ fn fuzzed(base: &Value, request: &Request, token: &str, words: &[&str], fuzz: &F
         (name, text(&["5", "101", "AAAA"], query))
     };
     let parameters: Vec<_> = query.iter().take(usize::from(choice % 3)).map(parameter).collect();
-    let body = mutated(&request.body, words, changes).to_string();
+    let body = mutated(&request.body, words, changes);
+    let body = if body.is_null() { String::new() } else { body.to_string() };
     event(base, request.method, &format!("{}{end}", request.path), &parameters, &headers, &body)
 }
 
