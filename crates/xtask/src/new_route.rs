@@ -8,7 +8,10 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::files::{read, tidy, write};
+use crate::{
+    files::{read, tidy, write},
+    new_function::places::into_list,
+};
 use parameter::Parameter;
 
 /// What to add.
@@ -134,7 +137,7 @@ impl<'a> Route<'a> {
                 "@argument@",
                 &of(|one| format!("    PathParameter(id): PathParameter<{}>,\n", one.kind)),
             )
-            .replace("@unused@", &of(|one| format!("    PathParameter(_): PathParameter<{}>,\n", one.kind)))
+            .replace("@unused@", &of(|one| format!("    _id: PathParameter<{}>,\n", one.kind)))
             .replace("@field@", &of(|one| format!("    /// Its id.\n    id: {},\n", one.kind)))
             .replace("@value@", &of(|_| ", id".to_owned()))
     }
@@ -154,6 +157,22 @@ impl<'a> Route<'a> {
         text.replace("\"body\": null", &format!("\"body\": {}", serde_json::Value::from(BODY)))
             .replace("{\"Accept\": \"", "{\"Content-Type\": \"application/json\", \"Accept\": \"")
             .replace("{\"Accept\": [", "{\"Content-Type\": [\"application/json\"], \"Accept\": [")
+    }
+
+    /// The function's manifest with what its handler is written with.
+    fn with_dependencies(manifest: &str) -> Result<String> {
+        let needed = ["access", "http-api", "primitives", "serde", "table", "utoipa"];
+        needed.into_iter().try_fold(manifest.to_owned(), |manifest, name| {
+            let line = format!("{name} = {{ workspace = true }}");
+            let list =
+                manifest.split("[dependencies]\n").nth(1).context("the manifest has no dependencies")?;
+            let list = list.split("\n\n").next().unwrap_or_default();
+            let is_there = list.lines().any(|other| other.starts_with(&format!("{name} = ")));
+            if is_there {
+                return Ok(manifest);
+            }
+            into_list(&manifest, "[dependencies]", |line| line.contains(" = {"), &line)
+        })
     }
 
     /// The function's `src/lib.rs` with the module and the route behind the last one.
@@ -234,8 +253,10 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     let (module, library) = (route.module(), format!("{folder}/lib.rs"));
     let sample = format!("events/{}/{}.json", route.function, module.replace('_', "-"));
     let handler = format!("{folder}/{module}.rs");
+    let manifest = format!("functions/{}/Cargo.toml", route.function);
     let files = [
         (library.clone(), route.with_route(&read(root, &library)?)?),
+        (manifest.clone(), Route::with_dependencies(&read(root, &manifest)?)?),
         (CALLS.to_owned(), route.with_call(&read(root, CALLS)?)?),
         (handler.clone(), route.fill(route.method.handler, tag)),
         (sample.clone(), route.sample()),

@@ -83,12 +83,13 @@ fn into_alarms(function: &NewFunction, page: &str) -> Result<String> {
 
 /// Into a list of names, however it is broken into lines.
 fn into_names(name: &str, source: &str) -> Result<String> {
-    const HEAD: &str = "const FUNCTIONS: &[&str] = &[";
+    // rustfmt breaks the line behind it where the list is long
+    const HEAD: &str = "const FUNCTIONS: &[&str] =";
     let (before, rest) = source.split_once(HEAD).with_context(|| format!("there is no list `{HEAD}`"))?;
     let (names, rest) = rest.split_once("];").context("the list of functions has no end")?;
     let mut names: Vec<&str> = names.split('"').skip(1).step_by(2).chain([name]).collect();
     names.sort_unstable();
-    Ok(format!("{before}{HEAD}\n    \"{}\",\n];{rest}", names.join("\",\n    \"")))
+    Ok(format!("{before}{HEAD} &[\n    \"{}\",\n];{rest}", names.join("\",\n    \"")))
 }
 
 fn into_map(function: &NewFunction, readme: &str) -> Result<String> {

@@ -14,6 +14,7 @@ fn copy() -> tempfile::TempDir {
         let sources = fs::read_dir(root.join(format!("functions/{function}/src"))).unwrap();
         let names = sources.map(|file| file.unwrap().file_name().into_string().unwrap());
         files.extend(names.map(|name| format!("functions/{function}/src/{name}")));
+        files.push(format!("functions/{function}/Cargo.toml"));
     }
     write(copy.path(), files.into_iter().map(|file| (file.clone(), read(&root, &file).unwrap()))).unwrap();
     copy
@@ -75,7 +76,7 @@ fn each_method_has_its_handler_its_call_and_a_sample() {
             one,
             "remove_notes",
             "remove",
-            &["delete, path = ", "use primitives::DeviceId;", "PathParameter(_): PathParameter<DeviceId>"],
+            &["delete, path = ", "use primitives::DeviceId;", "_id: PathParameter<DeviceId>"],
             format!(r#"change("{id}", "DELETE {one}", "api-devices", &token, &json!(null))"#),
         ),
         (
@@ -104,6 +105,18 @@ fn each_method_has_its_handler_its_call_and_a_sample() {
         assert_eq!(sample["body"].is_string(), ["post", "put", "patch"].contains(&method), "{sample}");
         assert!(sample["resource"] == path && !sample["path"].as_str().unwrap().contains('{'));
     }
+}
+
+#[test]
+fn a_function_depends_on_what_its_handlers_are_written_with() {
+    let manifest = "[package]\nname = \"api-x\"\n\n[dependencies]\naxum = { workspace = true }\nserde = { workspace = true }\n\n[dev-dependencies]\naccess = { workspace = true }\n";
+    let new = Route::with_dependencies(manifest).unwrap();
+    let (dependencies, others) = new.split_once("[dev-dependencies]").unwrap();
+    for name in ["access", "http-api", "primitives", "serde", "table", "utoipa"] {
+        assert_eq!(dependencies.matches(&format!("\n{name} = {{ workspace = true }}\n")).count(), 1, "{new}");
+    }
+    assert_eq!(others, "\naccess = { workspace = true }\n");
+    assert_eq!(Route::with_dependencies(&new).unwrap(), new);
 }
 
 #[test]
