@@ -13,7 +13,8 @@ use crate::{assert_none, assert_noticed, sources::rust_files};
 /// Tools, which nobody builds upon.
 const TOOLS: &[&str] = &["benchmarks", "bare-functions", "local", "test-support", "xtask"];
 
-/// Those that are left, by the first of their files. Nothing may be added: take it out when it is mended.
+/// Those that are left, by the first of their files. Nothing may be added: take it out when it is
+/// mended.
 const LEFT: &[&str] = &[];
 
 type Module = Vec<String>;

@@ -1,13 +1,13 @@
-//! The roles by which GitHub deploys: what CloudFormation needs and no template shows, and what bounds the
-//! roles that it makes.
+//! The roles by which GitHub deploys: what CloudFormation needs and no template shows, and what
+//! bounds the roles that it makes.
 
 use serde_json::{Value, json};
 use system_tests::template::{Template, one_or_many};
 
 use crate::{assert_none, assert_noticed};
 
-/// Rights that no resource can be named for, or whose resource is not the stack's: without one of them a
-/// creation fails late.
+/// Rights that no resource can be named for, or whose resource is not the stack's: without one of
+/// them a creation fails late.
 const ON_EVERYTHING: &[&str] = &[
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>: "scoped
     // to *"

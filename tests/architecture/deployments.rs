@@ -1,4 +1,5 @@
-//! What is deployed where: `samconfig.toml`, the numbers that an account bounds, and the size of the stack.
+//! What is deployed where: `samconfig.toml`, the numbers that an account bounds, and the size of
+//! the stack.
 
 use std::{collections::BTreeMap, fs};
 
@@ -66,7 +67,8 @@ fn environments(config: &Table, template: &Template, edge: &Template) -> Vec<Str
     problems
 }
 
-/// Callers reach the API where the stack makes an address: at the distribution, or at the API's own domain.
+/// Callers reach the API where the stack makes an address: at the distribution, or at the API's own
+/// domain.
 fn address(section: &str, given: &BTreeMap<&str, &str>) -> Option<String> {
     let made = if given.get("Edge") == Some(&"on") { "AppDomainName" } else { "ApiDomainName" };
     let host = given.get("PublicApiUrl").and_then(|url| url.strip_prefix("https://"));
@@ -147,8 +149,8 @@ fn reserved(template: &Template, record: &str) -> Vec<String> {
     problems
 }
 
-/// How many resources SAM makes of a function: itself, role, version, alias, deployment group, and what its
-/// events need.
+/// How many resources SAM makes of a function: itself, role, version, alias, deployment group, and
+/// what its events need.
 fn of_function(function: &Function<'_>) -> usize {
     let sources: usize =
         function.events().map(|(_, kind, _)| if kind.starts_with("Schedule") { 2 } else { 1 }).sum();
@@ -167,8 +169,8 @@ fn expanded(template: &Template) -> (usize, usize) {
     (of_functions, plain.count() - 2 * functions + 3 * apis + 1)
 }
 
-/// A stack today, and when the product has all its functions: the root then has [`MOST_ROUTE_GROUPS`], as
-/// large as those of today; an area grows with all that it has.
+/// A stack today, and when the product has all its functions: the root then has
+/// [`MOST_ROUTE_GROUPS`], as large as those of today; an area grows with all that it has.
 fn sizes(templates: &BTreeMap<String, Template>) -> Vec<(String, usize, usize)> {
     let workers: usize = templates
         .iter()

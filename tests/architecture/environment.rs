@@ -1,5 +1,5 @@
-//! Each function gets the environment variables that it asks for, and no other. The functions themselves say
-//! what they ask for: each is started in the local cloud.
+//! Each function gets the environment variables that it asks for, and no other. The functions
+//! themselves say what they ask for: each is started in the local cloud.
 
 use std::collections::BTreeSet;
 

@@ -9,8 +9,8 @@ use system_tests::{
 
 use crate::{assert_none, assert_noticed, broken};
 
-/// How much longer than its function's timeout a queue hides a message: AWS's advice for event source
-/// mappings.
+/// How much longer than its function's timeout a queue hides a message: AWS's advice for event
+/// source mappings.
 const VISIBILITY_TIMES_TIMEOUT: u64 = 6;
 const DAY: u64 = 24 * 60 * 60;
 
@@ -121,7 +121,8 @@ pub(crate) fn rules(template: &Template, known: &[&str]) -> Vec<String> {
     problems
 }
 
-/// AWS's own events are on the default bus; no function takes them, so they wait where somebody looks.
+/// AWS's own events are on the default bus; no function takes them, so they wait where somebody
+/// looks.
 fn rule_on_aws(template: &Template, rule: &Resource<'_>) -> Option<String> {
     let targets = rule.property("Targets").as_array();
     let is_queue = |event_target: &Value| {

@@ -1,5 +1,5 @@
-//! Every error that a route may answer with is in the registry from which `docs/errors.md` and the list of
-//! codes in `docs/openapi.json` are written.
+//! Every error that a route may answer with is in the registry from which `docs/errors.md` and the
+//! list of codes in `docs/openapi.json` are written.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,5 @@
-//! Generated documents are what the code says, and the catalogue's own examples are what its schemas say.
+//! Generated documents are what the code says, and the catalogue's own examples are what its
+//! schemas say.
 
 use std::fs;
 

@@ -26,7 +26,8 @@ fn in_backticks(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// What is behind a word such as `resource` in `$(resource Table)`; a variable of a loop is no name.
+/// What is behind a word such as `resource` in `$(resource Table)`; a variable of a loop is no
+/// name.
 fn asked_for(page: &str, word: &str) -> BTreeSet<String> {
     let start = format!("$({word} ");
     let asked = page.split(&start).skip(1).filter_map(|rest| rest.split(')').next());

@@ -1,5 +1,5 @@
-//! The kinds of items of all domains together: no two can be mistaken for each other, and each says whose it
-//! is and how it is erased.
+//! The kinds of items of all domains together: no two can be mistaken for each other, and each says
+//! whose it is and how it is erased.
 
 use std::collections::BTreeMap;
 

@@ -1,14 +1,15 @@
-//! Holds code, template and documents together: each rule reads the real ones, and its own tests break them
-//! to see that the rule notices.
+//! Holds code, template and documents together: each rule reads the real ones, and its own tests
+//! break them to see that the rule notices.
 //!
-//! A rule is a function from what it looks at to a list of problems; a problem says what is wrong and what to
-//! do.
+//! A rule is a function from what it looks at to a list of problems; a problem says what is wrong
+//! and what to do.
 
 mod api_form;
 mod circles;
 mod contract;
 mod deploy_role;
 mod deployments;
+mod documented;
 mod environment;
 mod events;
 mod events_and_queues;

@@ -10,8 +10,8 @@ use crate::{assert_none, assert_noticed, broken, sources::rust_files};
 
 /// What `stacks/alarms.yaml` watches of a function, where monitoring is detailed.
 const WATCHED: &[&str] = &["Errors", "Throttles", "Duration", "ConcurrentExecutions"];
-/// What is watched of all functions together: namespace, metric, and the dimension, if there is one. None of
-/// AWS's own is the sum over the account.
+/// What is watched of all functions together: namespace, metric, and the dimension, if there is
+/// one. None of AWS's own is the sum over the account.
 const WATCHED_TOGETHER: &[(&str, &str, Option<&str>)] = &[
     ("AWS/Lambda", "Errors", None),
     ("AWS/Lambda", "Throttles", None),
@@ -19,10 +19,12 @@ const WATCHED_TOGETHER: &[(&str, &str, Option<&str>)] = &[
 ];
 /// The condition that dev may be without, and production never is.
 const MONITORING: &str = "HasMonitoring";
-/// The alarms on which `CodeDeploy` takes a new version back; the last is for functions that answer requests.
+/// The alarms on which `CodeDeploy` takes a new version back; the last is for functions that answer
+/// requests.
 const OF_A_NEW_VERSION: &[&str] = &["NewVersionErrors", "NewVersionSlow", "NewVersionServerErrors"];
 
-/// Each function has its nested stack of alarms, told the function's own numbers, and is rolled back on them.
+/// Each function has its nested stack of alarms, told the function's own numbers, and is rolled
+/// back on them.
 pub(crate) fn functions(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for function in template.functions() {
@@ -113,7 +115,8 @@ fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
     problems
 }
 
-/// The log of each function is in the saved queries, and that of each HTTP function in those about requests.
+/// The log of each function is in the saved queries, and that of each HTTP function in those about
+/// requests.
 pub(crate) fn saved_queries(template: &Template) -> Vec<String> {
     let Some(operations) = template.resource("Operations") else {
         return vec![
@@ -209,8 +212,8 @@ fn watches(alarms: &Template) -> Vec<String> {
     missing.map(|metric| format!("stacks/alarms.yaml: no alarm watches {metric} of AWS/Lambda.")).collect()
 }
 
-/// The alarms of a new version watch that version alone, and have its name: one that changes what it watches
-/// stays on for a while.
+/// The alarms of a new version watch that version alone, and have its name: one that changes what
+/// it watches stays on for a while.
 fn versions(alarms: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for id in OF_A_NEW_VERSION {

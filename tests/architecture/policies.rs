@@ -6,7 +6,8 @@ use system_tests::template::{Template, one_or_many, target};
 
 use crate::{assert_none, assert_noticed, broken, rotation};
 
-/// Actions that no function may have: a scan costs what the table holds, the others change the table itself.
+/// Actions that no function may have: a scan costs what the table holds, the others change the
+/// table itself.
 const FORBIDDEN: &[&str] = &[
     "dynamodb:Scan",
     "dynamodb:PartiQLSelect",
@@ -96,8 +97,8 @@ fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
 const PUBLISHES_SIGNING_KEYS: &str = "api-auth";
 const WRITES: &[&str] = &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 
-/// Whoever writes is bound to the keys of what it writes: who could write the signing keys could sign tokens
-/// for everybody.
+/// Whoever writes is bound to the keys of what it writes: who could write the signing keys could
+/// sign tokens for everybody.
 fn written_keys(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for function in template.functions() {

@@ -1,5 +1,5 @@
-//! What is kept is encrypted and has an end; what comes in comes through the firewall, and with the edge
-//! through CloudFront alone.
+//! What is kept is encrypted and has an end; what comes in comes through the firewall, and with the
+//! edge through CloudFront alone.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use system_tests::{
 
 use crate::{assert_none, assert_noticed, broken};
 
-/// The rules that the web ACL of the API must have; the first belongs to the edge. Two of the others are the
-/// edge's where there is one: they are about the client's address.
+/// The rules that the web ACL of the API must have; the first belongs to the edge. Two of the
+/// others are the edge's where there is one: they are about the client's address.
 const FIREWALL: &[&str] = &[
     "OriginVerified",
     "AdminAddresses",
@@ -26,8 +26,8 @@ const FIREWALL: &[&str] = &[
     "Common",
     "SqlInjection",
 ];
-/// Rules that must leave the signed hook alone: they look into bodies, or count everybody's renewals by
-/// Stripe's dozen addresses.
+/// Rules that must leave the signed hook alone: they look into bodies, or count everybody's
+/// renewals by Stripe's dozen addresses.
 const NOT_FOR_THE_HOOK: &[&str] =
     &["OversizeBody", "RequestsPerAddress", "IpReputation", "KnownBadInputs", "Common", "SqlInjection"];
 /// The edge's rules: all pass the hook by.
@@ -146,8 +146,8 @@ fn rules(acl: &Resource<'_>) -> Vec<Value> {
     listed.iter().map(rule).collect()
 }
 
-/// Each rule is paid for once: with the edge, what is about the client's address stands there alone, and all
-/// else at the API alone; without it everything is at the API.
+/// Each rule is paid for once: with the edge, what is about the client's address stands there
+/// alone, and all else at the API alone; without it everything is at the API.
 fn once(template: &Template, edge: &Template) -> Vec<String> {
     let names = |template: &Template, with_edge: &str| -> Vec<String> {
         let given = [("Environment", "prod"), ("Edge", with_edge), ("WebFirewall", "on")];
@@ -174,8 +174,8 @@ fn once(template: &Template, edge: &Template) -> Vec<String> {
     problems
 }
 
-/// A signed hook holds whatever its sender wrote, and its sender is one for all customers: a 403 for it is a
-/// payment that nobody notices.
+/// A signed hook holds whatever its sender wrote, and its sender is one for all customers: a 403
+/// for it is a payment that nobody notices.
 fn hook(rules: &[Value], exempt: &[&str]) -> Vec<String> {
     let spares = |rule: &Value| {
         let text = rule.to_string();
@@ -188,7 +188,8 @@ fn hook(rules: &[Value], exempt: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Each route of the API is behind the distribution, uncached, over TLS, with the secret that opens the API.
+/// Each route of the API is behind the distribution, uncached, over TLS, with the secret that opens
+/// the API.
 pub(crate) fn edge(template: &Template) -> Vec<String> {
     let Some(distribution) = template.resource("Distribution") else {
         return vec!["template.yaml has no Distribution.".to_owned()];
@@ -244,8 +245,8 @@ pub(crate) fn edge(template: &Template) -> Vec<String> {
     problems
 }
 
-/// Whether a cache policy of ours keeps what nobody asked it to keep for a second at most, and never gives it
-/// to somebody with another token.
+/// Whether a cache policy of ours keeps what nobody asked it to keep for a second at most, and
+/// never gives it to somebody with another token.
 fn tells_apart(template: &Template, id: &str) -> bool {
     let Some(policy) = template.resource(id) else { return false };
     let config = policy.property("CachePolicyConfig");
@@ -259,8 +260,8 @@ fn tells_apart(template: &Template, id: &str) -> bool {
         && headers.is_some_and(|headers| headers.iter().any(|header| header == "Authorization"))
 }
 
-/// What gateway and firewall answer by themselves: problem documents with the headers of all other answers,
-/// which a page may read.
+/// What gateway and firewall answer by themselves: problem documents with the headers of all other
+/// answers, which a page may read.
 pub(crate) fn own_answers(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     let api =

@@ -1,5 +1,5 @@
-//! Our own keys rotate: each is on a schedule, by a function that Secrets Manager may call, and slowly enough
-//! for what they made.
+//! Our own keys rotate: each is on a schedule, by a function that Secrets Manager may call, and
+//! slowly enough for what they made.
 
 use serde_json::Value;
 

@@ -25,7 +25,8 @@ pub(crate) fn routes(template: &Template) -> Vec<(String, String)> {
     routes
 }
 
-/// The function that the API hands a path to: an exact route before a group, a longer group before a shorter.
+/// The function that the API hands a path to: an exact route before a group, a longer group before
+/// a shorter.
 pub(crate) fn function_for<'a>(routes: &'a [(String, String)], path: &str) -> Option<&'a str> {
     let exact = routes.iter().find(|(route, _)| route == path);
     let group = || {

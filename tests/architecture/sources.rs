@@ -1,4 +1,5 @@
-//! What source files must hold to that no lint holds them to: their length, and names that say something.
+//! What source files must hold to that no lint holds them to: their length, and names that say
+//! something.
 
 use std::{
     fs,
@@ -23,8 +24,8 @@ const FORBIDDEN_MARKS: &[&str] =
 const LENIENT_READERS: &[&str] = &["serde_json::from_", "axum::Json"];
 /// Derived readers that go through a buffer of serde's own, which no reader around them sees.
 const BUFFERED: &[&str] = &["serde(untagged", "serde(flatten", "serde(tag"];
-/// Where these are right: the strict readers themselves, commands of operators, which are flat, and rows of
-/// our own table.
+/// Where these are right: the strict readers themselves, commands of operators, which are flat, and
+/// rows of our own table.
 const READERS: &[&str] = &[
     "crates/primitives/src/json",
     "functions/operator/src/lib.rs",
@@ -50,8 +51,8 @@ fn is_shipped(path: &Path) -> bool {
     !within(path, NOT_SHIPPED) && !is_test
 }
 
-/// Only `table` commits by itself: everybody else would have to know when to decide again, how soon and how
-/// long.
+/// Only `table` commits by itself: everybody else would have to know when to decide again, how soon
+/// and how long.
 fn commits(path: &Path, text: &str) -> Vec<String> {
     if !is_shipped(path) || path.starts_with("crates/table/") {
         return Vec::new();
@@ -70,7 +71,8 @@ fn commits(path: &Path, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What customers read names the product as the template's parameter does, so that it has one place.
+/// What customers read names the product as the template's parameter does, so that it has one
+/// place.
 fn names_the_product(path: &Path, text: &str) -> Vec<String> {
     const INTERNAL: &[&str] = &["crates/lambda-host/", "crates/stripe-client/"];
     if !is_shipped(path) || within(path, INTERNAL) {

@@ -60,8 +60,8 @@ fn rights(file: &str, workflow: &Value) -> Vec<String> {
     }
     for (name, job) in workflow["jobs"].as_object().into_iter().flatten() {
         let token = job["permissions"]["id-token"] == "write";
-        // A job that calls a workflow cannot have an environment: the called job has it. One that runs
-        // nothing of ours needs none: what AWS trusts is the environment.
+        // A job that calls a workflow cannot have an environment: the called job has it. One that
+        // runs nothing of ours needs none: what AWS trusts is the environment.
         let runs = job["steps"].as_array().into_iter().flatten().any(|step| step["run"].is_string());
         if token && job["environment"].is_null() && job["uses"].is_null() && runs {
             problems.push(format!(
@@ -80,8 +80,8 @@ fn rights(file: &str, workflow: &Value) -> Vec<String> {
     problems
 }
 
-/// Whatever runs in a job with `id-token: write` can ask for the token: no compiler, no package without its
-/// hash; and no two of them at once.
+/// Whatever runs in a job with `id-token: write` can ask for the token: no compiler, no package
+/// without its hash; and no two of them at once.
 fn tokens(file: &str, workflow: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     let jobs = workflow["jobs"].as_object().into_iter().flatten();

@@ -25,8 +25,8 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "events" => [ground.as_slice(), &["access"]].concat(),
         "table" => [ground.as_slice(), &language, &["sends"]].concat(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
-        // What is stored of people and sessions and what a request is allowed by, which other domains write
-        // parts of and workers read: without what makes tokens.
+        // What is stored of people and sessions and what a request is allowed by, which other
+        // domains write parts of and workers read: without what makes tokens.
         "identity-core" => [ground.as_slice(), &language, &["table"]].concat(),
         "identity" => [ground.as_slice(), &language, &["table", "identity-core"]].concat(),
         domain if DOMAINS.contains(&domain) => {

@@ -45,7 +45,8 @@ impl Deployment {
     }
 }
 
-/// The deployment that the tests share. It ends with the process; one that fails is not tried again.
+/// The deployment that the tests share. It ends with the process; one that fails is not tried
+/// again.
 fn shared() -> &'static Deployment {
     static SHARED: OnceLock<Result<Deployment, String>> = OnceLock::new();
     let deployment = SHARED
@@ -53,8 +54,8 @@ fn shared() -> &'static Deployment {
     deployment.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The deployed product, used from an address of one's own, so that nobody's requests count towards another's
-/// limits.
+/// The deployed product, used from an address of one's own, so that nobody's requests count towards
+/// another's limits.
 pub(crate) struct Product {
     pub(crate) stack: &'static Stack,
     pub(crate) sdk: SdkConfig,
@@ -71,7 +72,8 @@ impl Product {
 
     pub(crate) async fn of(deployment: &'static Deployment) -> Self {
         static VISITORS: AtomicU8 = AtomicU8::new(1);
-        // CloudFront notes the client's address; API Gateway notes ours, which stands for CloudFront's.
+        // CloudFront notes the client's address; API Gateway notes ours, which stands for
+        // CloudFront's.
         let address = format!("192.0.2.{}", VISITORS.fetch_add(1, Ordering::Relaxed));
         let emulator = deployment.emulator.url().to_owned();
         let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "the account's owner");
@@ -147,7 +149,8 @@ impl Product {
         self.eventually(&format!("the mail {subject:?} to {email}"), look).await
     }
 
-    /// A call to a service of the emulated AWS that the tests have no client for, as the account's owner.
+    /// A call to a service of the emulated AWS that the tests have no client for, as the account's
+    /// owner.
     pub(crate) async fn call(&self, service: &str, method: &str, path: &str, body: &Value) -> Answer {
         let url = format!("{}{path}", self.emulator);
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };

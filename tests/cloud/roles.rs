@@ -22,8 +22,8 @@ async fn what_a_role_does_not_allow_is_refused_to_the_function() {
     let both = async { (billing(&ada).await, billing(&bob).await) };
     let (refused, untouched) = product.without("ApiBillingFunctionRole", statement, both).await;
     assert!(refused.status.is_server_error(), "{refused:?}");
-    // A release whose role lacks a right is taken back, and no other version is: what it wrote fulfils the
-    // alarm's condition.
+    // A release whose role lacks a right is taken back, and no other version is: what it wrote
+    // fulfils the alarm's condition.
     let function = product.stack.resource("ApiBillingFunction");
     let failed = async || {
         let lines = product.metrics(function);

@@ -83,8 +83,8 @@ fn hourly() -> Value {
     serde_json::from_str(include_str!("../../events/cron-trial-expiry/hourly.json")).unwrap()
 }
 
-/// The functions run on the machine's clock, so it is the trial that moves: it becomes as old as it is when
-/// the notice is due.
+/// The functions run on the machine's clock, so it is the trial that moves: it becomes as old as it
+/// is when the notice is due.
 async fn age_trial(product: &Product, org_id: &str, notice: TrialNotice) {
     let (table, tenant) = (product.table(), Tenant::trusted(org_id.parse().unwrap()));
     let key = billing::keys::Subscription::key(tenant);

@@ -148,8 +148,8 @@ fn event_pattern() {
         let Ok(pattern) = Pattern::read(&document) else { return };
         let event = mutated(&event, &words, of_event);
         let matches = pattern.matches(&event);
-        // A pattern demands everything that it names: with one more demand that nothing meets, it matches
-        // nothing.
+        // A pattern demands everything that it names: with one more demand that nothing meets, it
+        // matches nothing.
         let mut more = document.clone();
         more["never"] = json!([{ "exists": true }]);
         if event.get("never").is_none() {

@@ -1,5 +1,5 @@
-//! Hostile input for every parser of what comes from outside. Each target has a property that can fail; none
-//! is content with "no panic".
+//! Hostile input for every parser of what comes from outside. Each target has a property that can
+//! fail; none is content with "no panic".
 //!
 //! In `cargo test` each runs for a second from a new seed, which a failure prints.
 //! `cargo xtask fuzz [target] [--minutes 10]` runs longer.
@@ -7,8 +7,8 @@
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
-//! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a rotation or an
-//!   operator
+//! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a
+//!   rotation or an operator
 
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 

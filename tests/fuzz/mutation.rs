@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// What texts are made of beside random characters, in every target: edges of encodings, of numbers, of other
-/// languages' syntax.
+/// What texts are made of beside random characters, in every target: edges of encodings, of
+/// numbers, of other languages' syntax.
 const NASTY: &[&str] = &[
     "",
     " ",
@@ -45,8 +45,8 @@ const NASTY: &[&str] = &[
     "_",
 ];
 
-/// One step of building a text: half of them a word of the target's dictionary or of the common one, half a
-/// random character.
+/// One step of building a text: half of them a word of the target's dictionary or of the common
+/// one, half a random character.
 pub(crate) type Piece = (u8, u8, char);
 
 /// A text of pieces.

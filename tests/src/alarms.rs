@@ -1,5 +1,5 @@
-//! Whether what functions write fulfils the condition of an alarm: name, namespace, dimensions and threshold
-//! are the template's.
+//! Whether what functions write fulfils the condition of an alarm: name, namespace, dimensions and
+//! threshold are the template's.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::template::Template;
 
-/// What CloudWatch makes of the lines in one minute: the sum of a metric with exactly these dimensions
+/// What CloudWatch makes of the lines in one minute: the sum of a metric with exactly these
+/// dimensions
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 fn sum(lines: &[Value], namespace: &str, metric: &str, dimensions: &BTreeMap<String, String>) -> Option<f64> {
     let of_line = |line: &Value| {

@@ -6,9 +6,7 @@ use serde_json::Value;
 /// What a request was answered with.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
     /// The body as JSON; a text where it is none.
     pub body: Value,

@@ -1,5 +1,5 @@
-//! What routes and workers may ask of the table: of routes it stands beside the handler, of workers in
-//! `docs/access-patterns.md`.
+//! What routes and workers may ask of the table: of routes it stands beside the handler, of workers
+//! in `docs/access-patterns.md`.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::documents::contract;
 /// The extension of an operation with its budget.
 pub const BUDGET: &str = "x-gantry-budget";
 
-/// The extension of an operation that says how often it is assumed to be called. It is for the cost model,
-/// and in no contract.
+/// The extension of an operation that says how often it is assumed to be called. It is for the cost
+/// model, and in no contract.
 pub const USAGE: &str = "x-gantry-usage";
 
 const WORKERS: &str = "| Worker | Calls | Read units | Write units |";
@@ -23,9 +23,7 @@ const WORKERS: &str = "| Worker | Calls | Read units | Write units |";
 pub struct Budget {
     /// Calls of the table.
     pub calls: usize,
-    /// Read units.
     pub read_units: f64,
-    /// Write units.
     pub write_units: f64,
 }
 

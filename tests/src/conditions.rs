@@ -9,8 +9,8 @@ use crate::template::{Resource, Template, repository};
 /// Values of parameters, by name.
 pub type Parameters = BTreeMap<String, String>;
 
-/// What `samconfig.toml` overrides for an environment, in all its stacks: each `"Name=value"` of the sections
-/// that begin with the environment's name.
+/// What `samconfig.toml` overrides for an environment, in all its stacks: each `"Name=value"` of
+/// the sections that begin with the environment's name.
 ///
 /// # Panics
 ///
@@ -41,8 +41,8 @@ pub fn has(template: &Template, resource: &Resource<'_>, overrides: &Parameters)
     resource.attribute("Condition").as_str().is_none_or(|name| named(template, name, overrides))
 }
 
-/// A value as an environment has it: each `Fn::If` decided, each parameter's value put in, and without what
-/// is `AWS::NoValue`. Other references stay.
+/// A value as an environment has it: each `Fn::If` decided, each parameter's value put in, and
+/// without what is `AWS::NoValue`. Other references stay.
 ///
 /// # Panics
 ///

@@ -21,7 +21,6 @@ const SCHEMAS: &str = "events/schemas";
 pub struct Document {
     /// Its path in the repository.
     pub path: PathBuf,
-    /// What is in it.
     pub text: String,
 }
 

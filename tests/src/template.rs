@@ -51,7 +51,6 @@ pub struct Resource<'a> {
 
 /// One `AWS::Serverless::Function`, the template's `Globals` taken in.
 pub struct Function<'a> {
-    /// The function as a resource.
     pub resource: Resource<'a>,
     globals: &'a Value,
 }
@@ -81,8 +80,8 @@ impl Template {
         self.document["Parameters"][parameter]["Default"].as_str()
     }
 
-    /// All templates, by their place in the repository: that of the product with its areas in it, and those
-    /// that stand for themselves.
+    /// All templates, by their place in the repository: that of the product with its areas in it,
+    /// and those that stand for themselves.
     ///
     /// # Panics
     ///

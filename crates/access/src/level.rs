@@ -3,8 +3,8 @@ use std::fmt;
 use primitives::{Time, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How much of the product an organization may use. There is no order: `export_only` allows what `suspended`
-/// does not.
+/// How much of the product an organization may use. There is no order: `export_only` allows what
+/// `suspended` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessLevel {
@@ -46,7 +46,8 @@ pub trait Open: Send + Sync + 'static {
     fn at(level: AccessLevel) -> bool;
 }
 
-/// Open at every level: the organization's own record, paying, leaving, and what is the caller's own.
+/// Open at every level: the organization's own record, paying, leaving, and what is the caller's
+/// own.
 #[derive(Clone, Copy, Debug)]
 pub struct Always;
 
@@ -100,8 +101,8 @@ impl Access {
     }
 }
 
-/// How much an organization may use from some moment on, if nothing else happens: so that whoever asks later
-/// needs to know nothing but the time.
+/// How much an organization may use from some moment on, if nothing else happens: so that whoever
+/// asks later needs to know nothing but the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessSchedule {
     level: AccessLevel,

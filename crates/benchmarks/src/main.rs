@@ -1,8 +1,8 @@
 //! Measures the release binaries of the functions: `cargo xtask bench` builds them and runs this.
 //!
-//! Owns what Lambda would be (the Runtime API) and how time, memory and size are taken. What the functions
-//! talk to is the local cloud. Nothing here is shipped, and nothing of it runs in the tests: a busy machine
-//! must not fail a change.
+//! Owns what Lambda would be (the Runtime API) and how time, memory and size are taken. What the
+//! functions talk to is the local cloud. Nothing here is shipped, and nothing of it runs in the
+//! tests: a busy machine must not fail a change.
 
 mod cases;
 mod measure;
@@ -35,8 +35,8 @@ use world::World;
 struct Arguments {
     /// Only these functions; then nothing is written into the documents.
     functions: Vec<String>,
-    /// The folder of the release binaries: the functions', and those of the bare functions that are built
-    /// with the same settings.
+    /// The folder of the release binaries: the functions', and those of the bare functions that are
+    /// built with the same settings.
     #[arg(long)]
     binaries: PathBuf,
     /// The folder of the bare functions' release binaries without our settings.

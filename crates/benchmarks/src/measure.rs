@@ -1,5 +1,5 @@
-//! Starts functions and gives them work: one of ours and its bare counterpart always in turn, so that
-//! whatever else the machine does meets both.
+//! Starts functions and gives them work: one of ours and its bare counterpart always in turn, so
+//! that whatever else the machine does meets both.
 
 use anyhow::Result;
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! Stands in for Lambda's side of the Runtime API
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), for one instance of one function.
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), for one instance of one
+//! function.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
@@ -27,7 +28,6 @@ pub(crate) enum Seen {
     Asked(Instant),
     /// It was given one.
     Given(Instant),
-    /// It answered.
     Answered(Instant, Value),
     /// It failed: in its start or at an event.
     Failed(String),

@@ -11,8 +11,8 @@ impl Sample {
         Self(values)
     }
 
-    /// The value below which this share of the measurements lies: 0.5 is the median. Not a number where
-    /// nothing was measured.
+    /// The value below which this share of the measurements lies: 0.5 is the median. Not a number
+    /// where nothing was measured.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,

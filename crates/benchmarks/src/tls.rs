@@ -1,5 +1,5 @@
-//! TLS in front of the local cloud, since AWS is never called without it: a certificate authority for this
-//! run, and one server.
+//! TLS in front of the local cloud, since AWS is never called without it: a certificate authority
+//! for this run, and one server.
 
 use std::{
     fs,
@@ -59,8 +59,8 @@ impl Authority {
         Ok(Self { folder: folder.to_owned(), acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 
-    /// A file for `SSL_CERT_FILE` with as many roots as a function has in production: those of Amazon for
-    /// ours, and the system's for a bare one; and this run's own.
+    /// A file for `SSL_CERT_FILE` with as many roots as a function has in production: those of
+    /// Amazon for ours, and the system's for a bare one; and this run's own.
     pub(crate) fn trusted_with(&self, roots: &Path, name: &str) -> Result<PathBuf> {
         let file = self.folder.join(name);
         let mut text = fs::read(roots).with_context(|| format!("{} cannot be read", roots.display()))?;
@@ -86,8 +86,8 @@ impl Authority {
     }
 }
 
-/// A function that is ended in the middle of something is no error here, and one that trusts nobody reports
-/// it itself.
+/// A function that is ended in the middle of something is no error here, and one that trusts nobody
+/// reports it itself.
 async fn pass_on(stream: TcpStream, acceptor: TlsAcceptor, upstream: String) {
     let Ok(mut there) = TcpStream::connect(upstream).await else { return };
     let quick = stream.set_nodelay(true).and_then(|()| there.set_nodelay(true));

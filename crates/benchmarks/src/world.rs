@@ -1,5 +1,5 @@
-//! What the measured functions talk to: the local cloud with its embedded `DynamoDB`, and in it one person
-//! with one organization.
+//! What the measured functions talk to: the local cloud with its embedded `DynamoDB`, and in it one
+//! person with one organization.
 
 use std::{
     collections::BTreeMap,
@@ -83,8 +83,8 @@ impl World {
         })
     }
 
-    /// What Lambda tells a function, as the template has it, in the stage `dev`: as in production but with
-    /// endpoints of our own.
+    /// What Lambda tells a function, as the template has it, in the stage `dev`: as in production
+    /// but with endpoints of our own.
     pub(crate) fn environment(&self, function: &str, bare: bool) -> Result<BTreeMap<String, String>> {
         let spec = self.cloud.template().functions.get(function);
         let mut environment =

@@ -27,8 +27,8 @@ pub enum Standing {
 }
 
 impl Account {
-    /// What the organization's use rests on now. The best of trial and subscriptions counts: of what does not
-    /// work any more, that which stood well the longest.
+    /// What the organization's use rests on now. The best of trial and subscriptions counts: of
+    /// what does not work any more, that which stood well the longest.
     pub fn standing(&self, now: Timestamp, rules: &Rules) -> Standing {
         if self.stripe.phase() == Phase::Working {
             return Standing::Subscribed;
@@ -59,9 +59,9 @@ impl Account {
 }
 
 impl SubscriptionRecord {
-    /// Until when a subscription that does not work stood well, its grace included, and what that means.
-    /// Every word can only make it earlier, but for a payment: nobody gets more by cancelling what he does
-    /// not pay.
+    /// Until when a subscription that does not work stood well, its grace included, and what that
+    /// means. Every word can only make it earlier, but for a payment: nobody gets more by
+    /// cancelling what he does not pay.
     fn good_until(&self, rules: &Rules) -> Option<(Timestamp, Standing)> {
         let phase = self.phase();
         if phase == Phase::NotBegun {

@@ -9,7 +9,6 @@ use crate::{Fact, Rules, StripeState, Trial, TrialNotice, keys};
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Whose it is.
     pub org_id: OrgId,
     /// The free trial.
     pub trial: Trial,
@@ -45,8 +44,8 @@ impl Account {
         Tenant::trusted(self.org_id)
     }
 
-    /// When the schedule has to look at the trial next. A trial that led to a subscription gives no notices
-    /// any more.
+    /// When the schedule has to look at the trial next. A trial that led to a subscription gives no
+    /// notices any more.
     pub fn next_notice_at(&self) -> Option<Timestamp> {
         if self.stripe.has_begun() { None } else { self.trial.next_notice_at() }
     }
@@ -68,8 +67,8 @@ impl Account {
         account
     }
 
-    /// What the change to `next` means for whoever checks requests: nothing where it says nothing new about
-    /// the time from now on.
+    /// What the change to `next` means for whoever checks requests: nothing where it says nothing
+    /// new about the time from now on.
     pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
         let schedule = next.schedule(now, rules);
         if schedule == self.schedule(now, rules) {

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::Account;
 
-/// Where an organization stands with its money: what it may use, and the trial and the subscription at Stripe
-/// that say so. What a subscription has is null before there is one.
+/// Where an organization stands with its money: what it may use, and the trial and the subscription
+/// at Stripe that say so. What a subscription has is null before there is one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Subscription {
     /// The organization.
@@ -34,7 +34,8 @@ pub struct Subscription {
     pub current_period_start: Option<Time>,
     /// End of the period paid for.
     pub current_period_end: Option<Time>,
-    /// Whether its invoices are not collected for now, and what becomes of them; null if they are collected.
+    /// Whether its invoices are not collected for now, and what becomes of them; null if they are
+    /// collected.
     pub pause_collection: Option<CollectionPause>,
     /// Whether it ends with the period.
     pub cancel_at_period_end: bool,
@@ -62,8 +63,8 @@ pub struct Trial {
 /// A pause of collecting invoices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CollectionPause {
-    /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which there is no
-    /// service.
+    /// What becomes of the invoices: `keep_as_draft`, `mark_uncollectible`, or `void`, with which
+    /// there is no service.
     #[schema(example = "void")]
     pub behavior: String,
     /// When collection goes on by itself; null if somebody has to resume it.

@@ -7,8 +7,8 @@ use crate::{
     subscription::Phase,
 };
 
-/// So many words of one kind are kept: the first, which decides, and the latest, so that one of them is the
-/// first when we hear late that the subscription worked in between.
+/// So many words of one kind are kept: the first, which decides, and the latest, so that one of
+/// them is the first when we hear late that the subscription worked in between.
 pub(crate) const WORDS: usize = 24;
 
 /// A time in a subscription's life. Within a second what was said last comes last.
@@ -38,9 +38,9 @@ impl From<&Stamp> for Moment {
     }
 }
 
-/// What decides since when a subscription has not been working: when it last worked, and the first words
-/// since then that it does not. No later word of the same kind moves that: a subscription whose seats change
-/// every day has been failing since the first day all the same.
+/// What decides since when a subscription has not been working: when it last worked, and the first
+/// words since then that it does not. No later word of the same kind moves that: a subscription
+/// whose seats change every day has been failing since the first day all the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Episode {
     /// Whether it was ever seen working, failing or paused: what ends without that was an attempt.
@@ -77,9 +77,9 @@ impl Episode {
         self.forget_what_is_over();
     }
 
-    /// Begins anew with a subscription of which words until then may have been forgotten. When the first
-    /// failure after its latest good word was may be among them, so it counts from that word on; without one
-    /// from its creation.
+    /// Begins anew with a subscription of which words until then may have been forgotten. When the
+    /// first failure after its latest good word was may be among them, so it counts from that word
+    /// on; without one from its creation.
     pub(crate) fn begin_anew(&mut self, created: Timestamp, forgotten_until: Option<Timestamp>) {
         self.worked = self.worked.max(Some(Moment { at: created, place: Place::Created }));
         self.forgotten_until = forgotten_until;
@@ -106,8 +106,8 @@ impl Episode {
         self.paused.cut();
     }
 
-    /// Since when payments have been failing: from the first word of it since the subscription worked, or
-    /// since the latest payment where Stripe does not call it working in spite of that.
+    /// Since when payments have been failing: from the first word of it since the subscription
+    /// worked, or since the latest payment where Stripe does not call it working in spite of that.
     pub(crate) fn failing_since(&self) -> Option<Timestamp> {
         let first = self.failing.first()?;
         self.paid_at.max(Some(first))

@@ -25,15 +25,14 @@ pub struct Invoice {
     pub paid_at: Option<Timestamp>,
 }
 
-/// An invoice at one time. The order of the fields is the order of snapshots: once an invoice is settled no
-/// earlier word unsettles it.
+/// An invoice at one time. The order of the fields is the order of snapshots: once an invoice is
+/// settled no earlier word unsettles it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InvoiceSnapshot {
     settled: bool,
     at: Timestamp,
     change: Change,
     event_id: EventId,
-    /// The subscription it is for.
     pub subscription: SubscriptionId,
     /// Where it stands.
     pub status: InvoiceStatus,
@@ -108,8 +107,8 @@ impl Invoice {
         self.snapshot.settled
     }
 
-    /// Whether it is the one with which a subscription is to begin. As long as that is not paid nobody is in
-    /// default.
+    /// Whether it is the one with which a subscription is to begin. As long as that is not paid
+    /// nobody is in default.
     pub(crate) fn is_first(&self) -> bool {
         self.snapshot.billing_reason == Some(BillingReason::SubscriptionCreate)
     }
@@ -120,8 +119,8 @@ impl Invoice {
         [self.first_failed_at, self.overdue_at].into_iter().flatten().filter(move |_| counts)
     }
 
-    /// When money came in for what was due: a period, or what could not be paid at the first attempt. The
-    /// small invoice for another seat, paid at once, settles nothing.
+    /// When money came in for what was due: a period, or what could not be paid at the first
+    /// attempt. The small invoice for another seat, paid at once, settles nothing.
     pub(crate) fn settled_at(&self) -> Option<Timestamp> {
         let was_due = self.snapshot.billing_reason.is_some() || self.failed_attempts > 0;
         self.paid_at.filter(|_| was_due && self.snapshot.amount_paid > 0)

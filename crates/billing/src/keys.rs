@@ -6,8 +6,8 @@ use stripe_client::{CustomerId, EventId};
 use table::{Entry, Index, Indexed, Query, sortable};
 
 table::kinds! {
-    /// What an organization's trial and subscription are. Written by create organization, `hook-stripe`,
-    /// `cron-trial-expiry`; read by `GET /v1/billing/subscription` and the last two.
+    /// What an organization's trial and subscription are. Written by create organization,
+    /// `hook-stripe`, `cron-trial-expiry`; read by `GET /v1/billing/subscription` and the last two.
     "subscription" Subscription(org: Tenant;) "BILL#<org>" "SUBSCRIPTION" {
         store: Main, most_kb: 150, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -20,8 +20,8 @@ table::kinds! {
         store: Main, most_kb: 1, kept: Days(90, "90 days"), owner: Org,
         erased: Stays("ids of Stripe and of the organization alone, for 90 days"),
     }
-    /// An event from Stripe that could not be applied yet, filed under what it waits for. Written and read by
-    /// `hook-stripe`; read by `operator`, through the index.
+    /// An event from Stripe that could not be applied yet, filed under what it waits for. Written
+    /// and read by `hook-stripe`; read by `operator`, through the index.
     "parked_stripe_event" ParkedStripeEvent(waits_for: String; event: EventId)
     "STRIPE_PARKED#<waits_for>" "EVENT#<event>" {
         store: Main, most_kb: 310, kept: Days(365, "365 days"), owner: Org,
@@ -41,7 +41,8 @@ pub(crate) const TRIAL_NOTICE: Entry = Entry {
     sk: "<due_at>#<org>",
 };
 
-/// Events from Stripe that wait or were given up, by when they were put aside: what an operator looks at.
+/// Events from Stripe that wait or were given up, by when they were put aside: what an operator
+/// looks at.
 const PARKED: Entry = Entry {
     name: "parked Stripe event",
     on: "parked_stripe_event",

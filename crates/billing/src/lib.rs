@@ -1,8 +1,8 @@
 //! Trials, subscriptions and what they give access to.
 //!
-//! The rules are pure: [`Account`] is all there is to know about one organization's money, and everything is
-//! decided from it, the time and the [`Rules`]. Stripe is the source of truth for subscriptions;
-//! [`StripeState`] is what its events add up to, in whatever order they come.
+//! The rules are pure: [`Account`] is all there is to know about one organization's money, and
+//! everything is decided from it, the time and the [`Rules`]. Stripe is the source of truth for
+//! subscriptions; [`StripeState`] is what its events add up to, in whatever order they come.
 //!
 //! This crate knows nothing of HTTP, of Lambda, or of other domains.
 

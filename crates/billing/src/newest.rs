@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-/// What is known of one thing out of several. Joining must be commutative, associative and idempotent.
+/// What is known of one thing out of several. Joining must be commutative, associative and
+/// idempotent.
 pub(crate) trait Known {
     /// Names the thing and says where it stands among its kind: the greatest is the newest.
     type Key: Ord;
@@ -13,8 +14,8 @@ pub(crate) trait Known {
 
 /// What is known of the `N` newest things, newest first.
 ///
-/// A join-semilattice: whatever the order and number of additions, the outcome is the same. Dropping the
-/// oldest keeps that so, because what was dropped once has `N` newer ones for ever.
+/// A join-semilattice: whatever the order and number of additions, the outcome is the same.
+/// Dropping the oldest keeps that so, because what was dropped once has `N` newer ones for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Newest<T, const N: usize>(Vec<T>);

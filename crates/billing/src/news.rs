@@ -18,8 +18,8 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// Reads the event, or says why it has to be put aside. Nothing if it is of a kind that has no effect on
-    /// us.
+    /// Reads the event, or says why it has to be put aside. Nothing if it is of a kind that has no
+    /// effect on us.
     pub(crate) fn read(event: &Event, livemode: bool) -> Result<Option<Self>, ParkReason> {
         let content = event.read();
         if matches!(content, Ok(Content::Other)) {
@@ -79,14 +79,14 @@ fn claims<const N: usize>(found: [Option<OrgId>; N]) -> Vec<OrgId> {
     claims
 }
 
-/// Metadata is attached with the account's secret key: by us, or by another program of the company, for which
-/// the name may mean something else.
+/// Metadata is attached with the account's secret key: by us, or by another program of the company,
+/// for which the name may mean something else.
 fn claim(metadata: &Metadata) -> Option<OrgId> {
     org(metadata.get(ORG_ID)?)
 }
 
-/// The reference of a Checkout session that the company made. Into the address of a Payment Link anybody can
-/// put the organization of somebody else.
+/// The reference of a Checkout session that the company made. Into the address of a Payment Link
+/// anybody can put the organization of somebody else.
 fn reference(session: &CheckoutSession) -> Option<OrgId> {
     let text = session.client_reference_id.as_ref()?;
     if session.from_payment_link {

@@ -34,10 +34,11 @@ pub struct NoticeRun {
     pub complete: bool,
 }
 
-/// Gives every trial notice that is due, once each: `trial.ending` with 7, 3 and 1 days left, `trial.ended`
-/// at the end.
+/// Gives every trial notice that is due, once each: `trial.ending` with 7, 3 and 1 days left,
+/// `trial.ended` at the end.
 ///
-/// Runs may overlap, stop half-way and be repeated. One bad account does not keep the others from theirs.
+/// Runs may overlap, stop half-way and be repeated. One bad account does not keep the others from
+/// theirs.
 ///
 /// # Errors
 /// When what is due cannot be found out.

@@ -9,7 +9,6 @@ use crate::{Access, Account, BillingError, Rules, api::Trial, events::TrialStart
 /// An organization's account and what it gives access to at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overview {
-    /// The account.
     pub account: Account,
     /// When this was so.
     pub as_of: Timestamp,
@@ -17,8 +16,8 @@ pub struct Overview {
     pub access: Access,
 }
 
-/// The writes that give a new organization its account and begin its trial: for the transaction that creates
-/// the organization.
+/// The writes that give a new organization its account and begin its trial: for the transaction
+/// that creates the organization.
 pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
     let account = Account::open(org_id, now, rules);
     let started = TrialStarted { trial: Trial::of(&account.trial, now) };

@@ -51,11 +51,9 @@ pub struct ParkedPage {
 /// Which events to decide anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// One.
     Event(EventId),
     /// All that were put aside for this reason.
     Reason(ParkReason),
-    /// All.
     All,
 }
 
@@ -68,8 +66,8 @@ pub struct Replayed {
     pub parked: Vec<(EventId, ParkReason)>,
     /// Dealt with by somebody else meanwhile.
     pub gone: Vec<EventId>,
-    /// Kept without a body, which has to be fetched from Stripe, or not readable at all: the ids that their
-    /// rows' keys name.
+    /// Kept without a body, which has to be fetched from Stripe, or not readable at all: the ids
+    /// that their rows' keys name.
     pub unreadable: Vec<String>,
     /// Could not be applied; the log says why.
     pub failed: Vec<EventId>,
@@ -100,8 +98,8 @@ impl Row {
 }
 
 impl StripeEvents {
-    /// Up to `limit` events that were put aside, the latest first; those behind the place `after` if that is
-    /// given.
+    /// Up to `limit` events that were put aside, the latest first; those behind the place `after`
+    /// if that is given.
     pub async fn parked(
         &self,
         reason: Option<ParkReason>,
@@ -136,8 +134,8 @@ impl StripeEvents {
         }
     }
 
-    /// Decides anew about events that were put aside, the oldest first, each exactly once however many do so.
-    /// One that fails does not keep the others.
+    /// Decides anew about events that were put aside, the oldest first, each exactly once however
+    /// many do so. One that fails does not keep the others.
     pub async fn replay(&self, cause: &Cause, which: &Replay) -> Result<Replayed, BillingError> {
         let mut replayed = Replayed::default();
         // What is put aside again meanwhile comes behind this.

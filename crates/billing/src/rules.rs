@@ -1,8 +1,8 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-/// The numbers of this domain. Each has the product's default; a deployment may set others as JSON. Days are
-/// spans of exactly 24 hours, counted to the second.
+/// The numbers of this domain. Each has the product's default; a deployment may set others as JSON.
+/// Days are spans of exactly 24 hours, counted to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -10,7 +10,8 @@ pub struct Rules {
     pub trial_days: u32,
     /// Full use after the first failed payment.
     pub grace_days: u32,
-    /// Reading only: after the grace, or after a trial or subscription that was not followed by another.
+    /// Reading only: after the grace, or after a trial or subscription that was not followed by
+    /// another.
     pub read_only_days: u32,
     /// Nothing but paying, after reading only. Exporting the data is what remains for good.
     pub suspended_days: u32,

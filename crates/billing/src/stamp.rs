@@ -2,13 +2,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stripe_client::{EventId, SubscriptionChange};
 
-/// Says which of two snapshots of one object is the later one. Fields compare in the order they are written
-/// in.
+/// Says which of two snapshots of one object is the later one. Fields compare in the order they are
+/// written in.
 ///
 /// Stripe's times have whole seconds, and it promises no order of delivery
-/// (<https://docs.stripe.com/webhooks#event-ordering>). Within one second the rank decides; the event id,
-/// which is random, decides only so that every order of delivery ends in the same state: see
-/// [`crate::StripeState::is_doubtful`].
+/// (<https://docs.stripe.com/webhooks#event-ordering>). Within one second the rank decides; the
+/// event id, which is random, decides only so that every order of delivery ends in the same state:
+/// see [`crate::StripeState::is_doubtful`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp {
     /// When the event happened.
@@ -27,7 +27,8 @@ pub enum Rank {
     Created,
     /// Any change.
     Updated,
-    /// Asked of Stripe, at this time of ours, because two changes of one second contradicted each other.
+    /// Asked of Stripe, at this time of ours, because two changes of one second contradicted each
+    /// other.
     Fetched(Timestamp),
     /// The object's last.
     Deleted,

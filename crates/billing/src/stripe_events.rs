@@ -17,11 +17,12 @@ use crate::{
 /// Parked events per query.
 const PAGE: usize = 25;
 
-/// With less time than this left no further event that waited is begun: Stripe comes again for them.
+/// With less time than this left no further event that waited is begun: Stripe comes again for
+/// them.
 pub(crate) const RESERVE: Duration = Duration::from_secs(2);
 
-/// An event that waited and cannot be applied is tried by so many later webhooks of its customer; then it is
-/// for an operator.
+/// An event that waited and cannot be applied is tried by so many later webhooks of its customer;
+/// then it is for an operator.
 const TRIES: u32 = 3;
 
 /// Takes in what Stripe tells, each event exactly once, in any order.
@@ -63,8 +64,8 @@ type Taken = (Received, Option<Remark>);
 /// What people have to look at, once it is so.
 enum Remark {
     Parked(ParkReason),
-    /// One more subscription works, and not as the only one. Somebody pays twice; which is meant only people
-    /// know.
+    /// One more subscription works, and not as the only one. Somebody pays twice; which is meant
+    /// only people know.
     Second {
         org_id: OrgId,
         working: usize,
@@ -82,9 +83,10 @@ impl StripeEvents {
 
     /// Deals with an event whose signature was found right; `body` is what it was read from.
     ///
-    /// The event's marker and its effect are one transaction: after an error there is neither, and Stripe's
-    /// next delivery begins anew. What waited for this event's customer is applied as well, also when the
-    /// event itself is a duplicate, so that a crash in between is made good by the next delivery.
+    /// The event's marker and its effect are one transaction: after an error there is neither, and
+    /// Stripe's next delivery begins anew. What waited for this event's customer is applied as
+    /// well, also when the event itself is a duplicate, so that a crash in between is made good by
+    /// the next delivery.
     pub async fn receive(&self, cause: &Cause, event: &Event, body: &str) -> Result<Received, BillingError> {
         let Some(news) = News::read(event, self.livemode).transpose() else { return Ok(Received::Ignored) };
         let received = self.take_in(cause, &Incoming { event, body, news: &news, parked: None }).await?;
@@ -95,8 +97,8 @@ impl StripeEvents {
         Ok(received)
     }
 
-    /// Applies what waited for this customer. What cannot be applied is noted and left to the next time or an
-    /// operator: it must not keep the others, or later webhooks, from their effect.
+    /// Applies what waited for this customer. What cannot be applied is noted and left to the next
+    /// time or an operator: it must not keep the others, or later webhooks, from their effect.
     pub(crate) async fn take_in_waiting(
         &self,
         cause: &Cause,
@@ -147,8 +149,8 @@ impl StripeEvents {
         }
     }
 
-    /// Decides anew about an event that was put aside, and says whom it is about. Nothing if its body was not
-    /// kept or is no event any more.
+    /// Decides anew about an event that was put aside, and says whom it is about. Nothing if its
+    /// body was not kept or is no event any more.
     pub(crate) async fn take_in_parked(
         &self,
         cause: &Cause,
@@ -240,8 +242,8 @@ impl StripeEvents {
         Ok(Decision::commit(changes, (Received::Applied, remark)))
     }
 
-    /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe does not
-    /// know it any more; the event counts then, and of two the order of their ids decides.
+    /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe
+    /// does not know it any more; the event counts then, and of two the order of their ids decides.
     async fn ask_stripe(
         &self,
         seen: &Subscription,
@@ -265,7 +267,8 @@ impl StripeEvents {
         let marker = ReceivedEvent::applied(incoming.event, self.table.clock().now(), org_id);
         match incoming.parked {
             None => Changes::new().create(&marker),
-            // Whoever deletes the parked event applies it: the marker was there before and decides nothing.
+            // Whoever deletes the parked event applies it: the marker was there before and decides
+            // nothing.
             Some(parked) => Changes::new().delete(parked).overwrite(&marker),
         }
     }
@@ -288,8 +291,8 @@ impl StripeEvents {
             Some(before) => Changes::new().delete(before).overwrite(&marker).create(&parked),
             None => Changes::new().create(&marker).create(&parked),
         };
-        // Whoever makes the customer known looks for what waits for it: an event must not begin to wait after
-        // that.
+        // Whoever makes the customer known looks for what waits for it: an event must not begin to
+        // wait after that.
         let changes = match customer {
             Some(customer) => changes.require(customer_key(customer), Condition::Absent),
             None => changes,
@@ -321,8 +324,8 @@ impl Remark {
     }
 }
 
-/// The organization that an event is about. A known customer decides; what the event names can at most
-/// contradict.
+/// The organization that an event is about. A known customer decides; what the event names can at
+/// most contradict.
 fn whose(news: &News, mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkReason> {
     match (mapping, news.claims.as_slice()) {
         (Some(mapping), claims) if claims.iter().all(|claim| *claim == mapping.org_id) => Ok(mapping.org_id),

@@ -12,8 +12,8 @@ const MARKERS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Time enough to look at what was put aside.
 const PARKED_EVENTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 365);
 
-/// An item holds 400 KB. Events are far smaller; of a larger one the id is kept, by which Stripe gives it for
-/// 30 days.
+/// An item holds 400 KB. Events are far smaller; of a larger one the id is kept, by which Stripe
+/// gives it for 30 days.
 const LARGEST_KEPT_BODY: usize = 300_000;
 
 /// Which organization a customer at Stripe is. Never changes.
@@ -108,11 +108,11 @@ pub enum ParkReason {
     NoCustomer,
     /// We do not know yet which organization the customer is. Applied as soon as we do.
     UnknownCustomer,
-    /// It names an organization that we do not have: another product or environment on the same Stripe
-    /// account.
+    /// It names an organization that we do not have: another product or environment on the same
+    /// Stripe account.
     ForeignOrg,
-    /// It names another organization than the one its customer belongs to, or two at once: one customer pays
-    /// for one organization.
+    /// It names another organization than the one its customer belongs to, or two at once: one
+    /// customer pays for one organization.
     OrgMismatch,
     /// It is about one more working subscription than we keep for an organization.
     TooManySubscriptions,

@@ -11,14 +11,15 @@ use crate::{
     subscriptions::{Subscriptions, WORKING},
 };
 
-/// A year of monthly ones, to be shown, and so that each is told of once. Nothing is decided from them: what
-/// they say of missing payments is kept with their subscription.
+/// A year of monthly ones, to be shown, and so that each is told of once. Nothing is decided from
+/// them: what they say of missing payments is kept with their subscription.
 pub(crate) const INVOICES: usize = 12;
 
 /// All we know from Stripe about one organization.
 ///
-/// A join-semilattice: facts may come in any order and any number of times, and a lost one may come later;
-/// the state depends only on which facts came. It is bounded: see [`Subscriptions`] for what is kept.
+/// A join-semilattice: facts may come in any order and any number of times, and a lost one may come
+/// later; the state depends only on which facts came. It is bounded: see [`Subscriptions`] for what
+/// is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeState {
     customer: Option<Customer>,
@@ -43,11 +44,9 @@ pub enum Fact {
     Invoice(Invoice),
     /// This customer pays.
     Customer {
-        /// The customer.
         id: CustomerId,
         /// When that was so.
         at: Timestamp,
-        /// The event that said it.
         event_id: EventId,
     },
 }
@@ -67,8 +66,8 @@ impl StripeState {
         }
     }
 
-    /// Whether only Stripe can say what to make of this snapshot: see [`Subscriptions::is_doubtful`]. Adding
-    /// the answer with [`crate::Rank::Fetched`] settles it.
+    /// Whether only Stripe can say what to make of this snapshot: see
+    /// [`Subscriptions::is_doubtful`]. Adding the answer with [`crate::Rank::Fetched`] settles it.
     pub fn is_doubtful(&self, fact: &Fact) -> bool {
         matches!(fact, Fact::Subscription(seen, stamp) if self.subscriptions.is_doubtful(seen, stamp))
     }

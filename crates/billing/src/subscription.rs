@@ -19,7 +19,6 @@ pub struct Subscription {
     pub cancel_at_period_end: bool,
     /// When it is going to end, if that is decided.
     pub cancel_at: Option<Timestamp>,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// When the trial that Stripe runs ends or ended.
     pub trial_end: Option<Timestamp>,
@@ -86,8 +85,8 @@ impl Subscription {
         }
     }
 
-    /// Stripe's word for invoices that are cancelled one after the other: the seller is "unable to provide
-    /// services". The other two behaviours are a seller's gift
+    /// Stripe's word for invoices that are cancelled one after the other: the seller is "unable to
+    /// provide services". The other two behaviours are a seller's gift
     /// (docs/decisions/0019-what-a-subscription-gives.md).
     fn is_given_no_service(&self) -> bool {
         self.pause_collection.is_some_and(|pause| pause.behavior == PauseBehavior::Void)

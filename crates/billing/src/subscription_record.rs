@@ -8,7 +8,8 @@ use crate::{
     subscription::{Phase, Subscription},
 };
 
-/// A subscription at one time. What is greater counts: the end is final, and before it the latest word.
+/// A subscription at one time. What is greater counts: the end is final, and before it the latest
+/// word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     over: bool,

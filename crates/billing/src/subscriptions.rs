@@ -9,27 +9,28 @@ use crate::{
     subscription_record::{Snapshot, SubscriptionRecord},
 };
 
-/// How many subscriptions of one organization may work at a time. More than one is a mistake that happens
-/// (two tabs, two administrators); news of one more than this many is put aside, so that none of them is ever
-/// forgotten.
+/// How many subscriptions of one organization may work at a time. More than one is a mistake that
+/// happens (two tabs, two administrators); news of one more than this many is put aside, so that
+/// none of them is ever forgotten.
 pub(crate) const WORKING: usize = 16;
 
 /// How many are kept of those that live and are not paid.
 pub(crate) const UNPAID: usize = 16;
 
-/// How many are kept of those that ended, of attempts that were cancelled, and of those whose invoices alone
-/// are known.
+/// How many are kept of those that ended, of attempts that were cancelled, and of those whose
+/// invoices alone are known.
 pub(crate) const KEPT: usize = 8;
 
 /// The subscriptions of one organization.
 ///
-/// A join-semilattice, and bounded. What works always gets in, whatever there is of the rest, and is never
-/// dropped. Of what lives and is not paid those are kept that stood well the longest: what they give is all
-/// that such subscriptions give. Of what does not live the latest are kept, so that an old word that comes
-/// late does not revive them. About a subscription that may be among the dropped ones Stripe is asked
-/// ([`Subscriptions::is_doubtful`]); since when it is not paid is forgotten, so that counts from its creation
-/// until a word comes that it works. Attempts, of which there may be any number, need no memory: none of
-/// their words can be taken for more than an attempt, so the newest is there to be shown, and that is all.
+/// A join-semilattice, and bounded. What works always gets in, whatever there is of the rest, and
+/// is never dropped. Of what lives and is not paid those are kept that stood well the longest: what
+/// they give is all that such subscriptions give. Of what does not live the latest are kept, so
+/// that an old word that comes late does not revive them. About a subscription that may be among
+/// the dropped ones Stripe is asked ([`Subscriptions::is_doubtful`]); since when it is not paid is
+/// forgotten, so that counts from its creation until a word comes that it works. Attempts, of which
+/// there may be any number, need no memory: none of their words can be taken for more than an
+/// attempt, so the newest is there to be shown, and that is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subscriptions {
     /// By id.
@@ -121,8 +122,8 @@ impl Subscriptions {
         }
     }
 
-    /// Whether this snapshot cannot be added without asking Stripe: the one we have is of the same second and
-    /// says something else, or it may be an old word on a subscription that we dropped.
+    /// Whether this snapshot cannot be added without asking Stripe: the one we have is of the same
+    /// second and says something else, or it may be an old word on a subscription that we dropped.
     pub(crate) fn is_doubtful(&self, subscription: &Subscription, stamp: &Stamp) -> bool {
         if matches!(subscription.phase(), Phase::NotBegun | Phase::Over) {
             return false;

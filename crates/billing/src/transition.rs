@@ -1,6 +1,6 @@
-//! Which domain events a change of the account means. They are about the organization: which of several
-//! subscriptions counts is no news to anybody, and an attempt that never became a subscription has neither
-//! begun nor ended.
+//! Which domain events a change of the account means. They are about the organization: which of
+//! several subscriptions counts is no news to anybody, and an attempt that never became a
+//! subscription has neither begun nor ended.
 
 use ::access::AccessLevel;
 use events::{NewEvent, previous};
@@ -87,8 +87,8 @@ fn invoice_event(
         let news = !known.is_some_and(Invoice::is_paid) && invoice.snapshot.amount_paid > 0;
         return news.then(|| publish.event(&InvoicePaid { invoice: shown() }));
     }
-    // A failure that is heard of after the invoice was settled is no news any more; and whoever tries to
-    // subscribe sees the failure where he tries.
+    // A failure that is heard of after the invoice was settled is no news any more; and whoever
+    // tries to subscribe sees the failure where he tries.
     if invoice.is_settled() || is_an_attempt(after, invoice) {
         return None;
     }

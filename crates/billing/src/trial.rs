@@ -20,11 +20,8 @@ pub struct Trial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialNotice {
-    /// Seven days are left.
     SevenDaysLeft,
-    /// Three days are left.
     ThreeDaysLeft,
-    /// One day is left.
     OneDayLeft,
     /// It is over.
     Ended,
@@ -64,7 +61,8 @@ impl Trial {
         self.outstanding().map(|notice| self.given_at(notice)).next()
     }
 
-    /// The notice to give now. After a pause it is the latest one due; those before it would be stale.
+    /// The notice to give now. After a pause it is the latest one due; those before it would be
+    /// stale.
     pub fn due(&self, now: Timestamp) -> Option<TrialNotice> {
         self.outstanding().take_while(|notice| self.given_at(*notice) <= now).last()
     }
@@ -148,8 +146,8 @@ mod tests {
     }
 
     proptest! {
-        /// However often and whenever the schedule runs: each notice at most once, never early, the end
-        /// always.
+        /// However often and whenever the schedule runs: each notice at most once, never early, the
+        /// end always.
         #[test]
         fn any_schedule_gives_rising_notices(mut hours in prop::collection::vec(0_i64..600, 0..30)) {
             hours.sort_unstable();

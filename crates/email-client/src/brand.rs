@@ -33,7 +33,6 @@ pub enum ColourError {
     /// Another form.
     #[error("write a colour as #rrggbb, such as #1d4ed8")]
     Form,
-    /// Too bright.
     #[error("white on this colour cannot be read (WCAG asks for a contrast of 4.5); use a darker one")]
     TooBright,
 }

@@ -94,7 +94,8 @@ impl Mailer {
 
     /// Sends the mail; says SES's id of it.
     ///
-    /// SES knows no idempotency key: a call that is repeated sends twice. Callers keep a marker around it.
+    /// SES knows no idempotency key: a call that is repeated sends twice. Callers keep a marker
+    /// around it.
     pub async fn send(&self, to: &Email, mail: &Mail, event: EventId) -> Result<String, SendError> {
         let body = Body::builder().html(utf8(&mail.html)?).text(utf8(&mail.text)?).build();
         let message = Message::builder()
@@ -121,8 +122,8 @@ impl Mailer {
     }
 
     /// A mail of ours is written by a program, so no absence note answers it
-    /// (<https://www.rfc-editor.org/rfc/rfc3834>). One that people may do without says how to say so, when
-    /// somebody reads what they write: there is no page that would do it at a click.
+    /// (<https://www.rfc-editor.org/rfc/rfc3834>). One that people may do without says how to say
+    /// so, when somebody reads what they write: there is no page that would do it at a click.
     fn headers(&self, mail: &Mail) -> Result<Vec<MessageHeader>, SendError> {
         let mut headers = vec![header("Auto-Submitted", "auto-generated")?];
         if let Some(address) = self.letterhead.reply_to.as_ref().filter(|_| mail.optional) {
@@ -153,8 +154,8 @@ fn sort(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
     let unverified = error.message().is_some_and(|text| text.contains("not verified"));
     let Failure { verdict, code, detail } = Failure::of(error);
     match (code.as_str(), verdict) {
-        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox that sends
-        // to verified addresses alone.
+        // Not the address is wrong, but our account: a sender that is not verified, or a sandbox
+        // that sends to verified addresses alone.
         ("MessageRejected", _) if unverified => SendError::Refused { code, detail },
         ("MessageRejected" | "BadRequestException", _) => SendError::Rejected { code, detail },
         (_, Verdict::Refused) => SendError::Refused { code, detail },

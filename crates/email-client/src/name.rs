@@ -1,8 +1,8 @@
 use serde::Serialize;
 
-/// A name that a customer chose, fit to be shown in a mail: one line of what is seen of it, by the rule that
-/// new names are checked by ([`primitives::visible`]), at most [`Name::LONGEST`] characters. Nothing in it
-/// can end a header or rearrange the text around it.
+/// A name that a customer chose, fit to be shown in a mail: one line of what is seen of it, by the
+/// rule that new names are checked by ([`primitives::visible`]), at most [`Name::LONGEST`]
+/// characters. Nothing in it can end a header or rearrange the text around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Name(String);

@@ -8,8 +8,8 @@ use crate::Name;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender(String);
 
-/// How many bytes of a text one encoded word holds: four letters for three bytes, at most 75 letters in all
-/// (<https://www.rfc-editor.org/rfc/rfc2047#section-2>).
+/// How many bytes of a text one encoded word holds: four letters for three bytes, at most 75
+/// letters in all (<https://www.rfc-editor.org/rfc/rfc2047#section-2>).
 const BYTES_OF_A_WORD: usize = 45;
 
 impl Sender {
@@ -28,8 +28,8 @@ impl Sender {
     }
 }
 
-/// A display name: a quoted string (<https://www.rfc-editor.org/rfc/rfc5322#section-3.2.4>) or, beyond ASCII,
-/// encoded words.
+/// A display name: a quoted string (<https://www.rfc-editor.org/rfc/rfc5322#section-3.2.4>) or,
+/// beyond ASCII, encoded words.
 fn phrase(name: &str) -> String {
     if name.is_ascii() {
         return format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));

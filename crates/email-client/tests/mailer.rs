@@ -104,7 +104,8 @@ async fn a_broken_service_may_have_taken_the_mail_and_an_unavailable_one_did_not
     assert!(matches!(send(&unavailable).await.unwrap_err(), SendError::Unavailable { .. }));
 }
 
-/// A program wrote it. What people may do without says how to say so, if somebody reads what they write.
+/// A program wrote it. What people may do without says how to say so, if somebody reads what they
+/// write.
 #[tokio::test]
 async fn headers_say_who_wrote_it_and_how_to_get_no_more() {
     let by_program = json!({ "Name": "Auto-Submitted", "Value": "auto-generated" });

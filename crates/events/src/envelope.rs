@@ -10,8 +10,8 @@ use crate::Event;
 /// What the event bus shows as the source of all our events.
 pub const SOURCE: &str = "gantry";
 
-/// So many events of one change have places of their own in the history of their aggregate. A transaction has
-/// room for fewer.
+/// So many events of one change have places of their own in the history of their aggregate. A
+/// transaction has room for fewer.
 const PLACES: u64 = 100;
 
 /// The thing whose history an event belongs to.
@@ -107,9 +107,9 @@ pub struct Envelope {
     pub org_id: Option<OrgId>,
     /// Whose history it belongs to.
     pub aggregate: Aggregate,
-    /// The event's place in the aggregate's history: the version that the change led to, times 100, and the
-    /// place within the change. It rises from event to event, with gaps, so that consumers can put events in
-    /// order.
+    /// The event's place in the aggregate's history: the version that the change led to, times 100,
+    /// and the place within the change. It rises from event to event, with gaps, so that consumers
+    /// can put events in order.
     pub sequence: u64,
     /// Names the request that caused it.
     pub correlation_id: String,
@@ -126,15 +126,13 @@ impl Envelope {
     }
 }
 
-/// An event about to be published: everything that the decision knows. Id, time, actor and correlation id are
-/// added by the transaction that publishes it.
+/// An event about to be published: everything that the decision knows. Id, time, actor and
+/// correlation id are added by the transaction that publishes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
-    /// The name.
     pub kind: &'static str,
     /// The version of `data`'s shape.
     pub version: u16,
-    /// The tenant, where there is one.
     pub org_id: Option<OrgId>,
     /// Whose history it belongs to.
     pub aggregate: Aggregate,
@@ -145,8 +143,8 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// An event in the history of `aggregate_id`, which has this version after the change. The first of the
-    /// change: the transaction counts on for others.
+    /// An event in the history of `aggregate_id`, which has this version after the change. The
+    /// first of the change: the transaction counts on for others.
     ///
     /// # Panics
     /// When the data cannot be written as JSON, which none of the catalogue's shapes allow.

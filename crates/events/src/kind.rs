@@ -8,7 +8,6 @@ use serde_json::Value;
 /// A kind of event, as its domain declares it with [`events!`](crate::events).
 #[derive(Clone, Copy)]
 pub struct EventKind {
-    /// The name.
     pub name: &'static str,
     /// The version of the data's shape.
     pub version: u16,
@@ -30,7 +29,8 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync {
     const KIND: EventKind;
     /// The name: the aggregate, a dot, and what happened in the past tense.
     const NAME: &'static str = Self::KIND.name;
-    /// The version of the data's shape; a change that an old consumer would misread makes a new one.
+    /// The version of the data's shape; a change that an old consumer would misread makes a new
+    /// one.
     const VERSION: u16 = Self::KIND.version;
 }
 
@@ -62,9 +62,9 @@ impl std::fmt::Debug for EventKind {
     }
 }
 
-/// Declares the events of a domain: for each the type of its data, which is an [`Event`](crate::Event), with
-/// an example of every field; and `EVENTS` with all of them. Behind the name may stand the version, where it
-/// is not the first.
+/// Declares the events of a domain: for each the type of its data, which is an
+/// [`Event`](crate::Event), with an example of every field; and `EVENTS` with all of them. Behind
+/// the name may stand the version, where it is not the first.
 ///
 /// ```
 /// events::events! {

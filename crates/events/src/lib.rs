@@ -1,7 +1,7 @@
 //! The envelope of domain events, and the form in which each domain declares its own.
 //!
-//! Owns what every event has: name, version, who may get to know it, what people are told about it. It must
-//! not know what happened, nor how an event is stored or carried.
+//! Owns what every event has: name, version, who may get to know it, what people are told about it.
+//! It must not know what happened, nor how an event is stored or carried.
 
 mod envelope;
 mod kind;

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Makes the schema of a resource, where an event holds it, a reference to the API's own: so there is one.
+/// Makes the schema of a resource, where an event holds it, a reference to the API's own: so there
+/// is one.
 #[macro_export]
 macro_rules! resources {
     ($($resource:ident)*) => {

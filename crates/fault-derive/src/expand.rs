@@ -145,8 +145,8 @@ fn fields_in<'a>(expression: &Expr, fields: &'a Fields) -> Vec<&'a Ident> {
     fields.iter().filter_map(|field| field.ident.as_ref()).filter(|name| found.contains(name)).collect()
 }
 
-/// What the error says, with `…` for what differs each time. One that says nothing else is told by the first
-/// sentence of its documentation.
+/// What the error says, with `…` for what differs each time. One that says nothing else is told by
+/// the first sentence of its documentation.
 fn detail(attributes: &[Attribute]) -> String {
     let error = attributes.iter().find(|attribute| attribute.path().is_ident("error"));
     let first = error

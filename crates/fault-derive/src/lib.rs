@@ -1,5 +1,5 @@
-//! `#[derive(Fault)]`: how an error is answered, said once beside its text. What it means and how it is
-//! written stands at `primitives::Fault`, which is where it is used from.
+//! `#[derive(Fault)]`: how an error is answered, said once beside its text. What it means and how
+//! it is written stands at `primitives::Fault`, which is where it is used from.
 
 mod expand;
 mod rule;

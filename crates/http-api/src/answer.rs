@@ -42,7 +42,8 @@ impl Answer {
         self
     }
 
-    /// The answer to a GET with these headers: 304 where the client has the resource at this version.
+    /// The answer to a GET with these headers: 304 where the client has the resource at this
+    /// version.
     pub fn unless_known(self, request: &HeaderMap) -> Response {
         let known = self.0.version.is_some_and(|version| is_known(request, &etag(version)));
         let mut response = self.into_response();

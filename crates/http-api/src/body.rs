@@ -41,8 +41,8 @@ where
     }
 }
 
-/// The same of a request that may be sent twice with an `Idempotency-Key`, which the route's description
-/// names. The body comes out of [`Repeatable::once`] alone.
+/// The same of a request that may be sent twice with an `Idempotency-Key`, which the route's
+/// description names. The body comes out of [`Repeatable::once`] alone.
 #[derive(Debug)]
 pub struct Repeatable<T> {
     pub(crate) input: T,

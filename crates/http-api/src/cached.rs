@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{etag::is_known, middleware::accepted};
 
-/// A public document that whoever has read it need not read again: it has an `ETag`, and a time to live.
+/// A public document that whoever has read it need not read again: it has an `ETag`, and a time to
+/// live.
 #[derive(Clone, Debug)]
 pub struct Cached {
     media_types: &'static [&'static str],

@@ -10,7 +10,8 @@ use primitives::FieldCode;
 
 use crate::{fields::MOST_ERRORS, problem::FieldError};
 
-/// What the description of the routes says that the edge holds them to, so that the two cannot differ.
+/// What the description of the routes says that the edge holds them to, so that the two cannot
+/// differ.
 #[derive(Debug, Default)]
 pub(crate) struct Described(HashMap<(String, Method), Route>);
 
@@ -104,8 +105,8 @@ impl Route {
         self.takes_body
     }
 
-    /// Whether the state is looked at that a client expects. A route that passed over it would change what
-    /// the client has not seen.
+    /// Whether the state is looked at that a client expects. A route that passed over it would
+    /// change what the client has not seen.
     pub(crate) fn takes_if_match(&self) -> bool {
         self.takes_if_match
     }

@@ -11,8 +11,8 @@ use table::{Consistency, Table};
 
 use crate::problem::Problem;
 
-/// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where something is
-/// about to change.
+/// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where
+/// something is about to change.
 pub type Authenticate =
     Arc<dyn Fn(String, Consistency) -> BoxFuture<'static, Result<Principal, Problem>> + Send + Sync>;
 
@@ -80,8 +80,9 @@ impl Edge {
     }
 }
 
-/// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote about another
-/// of them. What the client itself put into `X-Forwarded-For` stands further left and is never believed.
+/// What API Gateway saw or, behind proxies of our own, the last address that none of them wrote
+/// about another of them. What the client itself put into `X-Forwarded-For` stands further left and
+/// is never believed.
 fn address_behind(proxies: usize, peer: Option<IpAddr>, forwarded_for: &str) -> Option<IpAddr> {
     match proxies {
         0 => peer,
@@ -89,8 +90,8 @@ fn address_behind(proxies: usize, peer: Option<IpAddr>, forwarded_for: &str) -> 
     }
 }
 
-/// The country that a proxy of our own noted. Without one it is the client that claims to be somewhere, and
-/// CloudFront writes `XX` where it does not know.
+/// The country that a proxy of our own noted. Without one it is the client that claims to be
+/// somewhere, and CloudFront writes `XX` where it does not know.
 fn country_behind(proxies: usize, noted: Option<&str>) -> Option<String> {
     let noted = noted.filter(|_| proxies > 0)?;
     let is_country = noted.len() == 2 && noted.bytes().all(|byte| byte.is_ascii_uppercase()) && noted != "XX";

@@ -1,5 +1,5 @@
-//! Requests about a resource as somebody has seen it: `ETag`, `If-None-Match` and `If-Match` (RFC 9110,
-//! section 13). The tag of a resource is its version.
+//! Requests about a resource as somebody has seen it: `ETag`, `If-None-Match` and `If-Match` (RFC
+//! 9110, section 13). The tag of a resource is its version.
 
 use http::{HeaderMap, HeaderName, header};
 use primitives::Expected;
@@ -9,8 +9,8 @@ pub(crate) fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-/// Tags that are not of ours are of nothing that there is; weak ones are compared strongly, and so match
-/// nothing either. What is no list of tags is malformed.
+/// Tags that are not of ours are of nothing that there is; weak ones are compared strongly, and so
+/// match nothing either. What is no list of tags is malformed.
 pub(crate) fn expected(headers: &HeaderMap) -> Option<Expected> {
     let tags = tags(headers, &header::IF_MATCH)?;
     if tags == ["*"] || !headers.contains_key(header::IF_MATCH) {
@@ -53,7 +53,8 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     alone.then_some(tags)
 }
 
-/// The first tag of a list, and what is behind it. A comma may stand in a tag, a quotation mark may not.
+/// The first tag of a list, and what is behind it. A comma may stand in a tag, a quotation mark may
+/// not.
 fn first(list: &str) -> Option<(&str, &str)> {
     if let Some(left) = list.strip_prefix('*') {
         return Some(("*", left));

@@ -1,7 +1,8 @@
 //! Everything that is wrong with a body, at once.
 //!
-//! serde stops at the first fault. A body that is refused is read again, member by member in another order,
-//! until nothing new is found: what a client is told does not depend on the order in which it wrote.
+//! serde stops at the first fault. A body that is refused is read again, member by member in
+//! another order, until nothing new is found: what a client is told does not depend on the order in
+//! which it wrote.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -27,7 +28,8 @@ use crate::problem::FieldError;
 /// Of a request that is wrong at any number of places, so many are named.
 pub(crate) const MOST_ERRORS: usize = 10;
 
-/// All that is wrong with an object, as far as it can be told part by part; nothing where it is no object.
+/// All that is wrong with an object, as far as it can be told part by part; nothing where it is no
+/// object.
 pub(crate) fn faults<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Vec<FieldError> {
     let twice = duplicates(body).unwrap_or_default();
     let mut errors: Vec<FieldError> = twice.iter().map(|at| there_twice(at)).collect();
@@ -106,8 +108,8 @@ fn missing(described: &Object, members: &[Member<'_>]) -> Vec<FieldError> {
     names.map(|name| FieldError::new(&at(name), FieldCode::Required, "it is missing")).collect()
 }
 
-/// What cannot be read as what it is to be. A member that is wrong is put behind all others and the whole is
-/// read again, until the first that is wrong was seen before: then no other is.
+/// What cannot be read as what it is to be. A member that is wrong is put behind all others and the
+/// whole is read again, until the first that is wrong was seen before: then no other is.
 fn wrong<T: DeserializeOwned>(mut members: Vec<Member<'_>>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut seen = 0;
@@ -142,8 +144,8 @@ fn at(name: &str) -> String {
     format!("/{}", escaped(name))
 }
 
-/// The path to an error of serde's as a JSON pointer. An object that stands for a word is wrong itself, and
-/// not what is in it.
+/// The path to an error of serde's as a JSON pointer. An object that stands for a word is wrong
+/// itself, and not what is in it.
 pub(crate) fn pointer(path: &serde_path_to_error::Path, error: &str) -> String {
     use serde_path_to_error::Segment;
     let mut segments: Vec<&Segment> = path.iter().collect();

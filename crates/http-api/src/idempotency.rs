@@ -7,11 +7,11 @@ use crate::{answer::Answer, body::Repeatable, problem::Problem, refusal::Refusal
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl<T> Repeatable<T> {
-    /// Carries the command out once for each `Idempotency-Key` of the caller's. `scope` says whose keys they
-    /// are: the person's, in this organization or in none ([`access::Principal::scope`]). `answer` makes the
-    /// answer from what `work` gives, for the caller and for the record, which `work` hands to
-    /// [`Table::decide_once`]: it is stored in the transaction of the effect. Without the header there is no
-    /// record.
+    /// Carries the command out once for each `Idempotency-Key` of the caller's. `scope` says whose
+    /// keys they are: the person's, in this organization or in none ([`access::Principal::scope`]).
+    /// `answer` makes the answer from what `work` gives, for the caller and for the record, which
+    /// `work` hands to [`Table::decide_once`]: it is stored in the transaction of the effect.
+    /// Without the header there is no record.
     pub async fn once<O, F>(
         self,
         table: &Table,
@@ -34,8 +34,8 @@ impl<T> Repeatable<T> {
                 if outcome.is_err()
                     && let Err(error) = table.release(&claim).await
                 {
-                    // the caller is told what went wrong with the command; the key is free when its lease
-                    // ends
+                    // the caller is told what went wrong with the command; the key is free when its
+                    // lease ends
                     tracing::warn!(error = &error as &dyn std::error::Error, "a key is not released");
                 }
                 Ok(answer(&outcome?).into_response())

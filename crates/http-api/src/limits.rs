@@ -22,15 +22,15 @@ impl Limiter {
         Self { table, used: Arc::default() }
     }
 
-    /// Uses the limit once for `subject`, or refuses with 429. When the limits cannot be read nothing is
-    /// allowed: 503.
+    /// Uses the limit once for `subject`, or refuses with 429. When the limits cannot be read
+    /// nothing is allowed: 503.
     pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
         let state = self.count(limit, subject).await?;
         if state.allowed { Ok(state) } else { Err(Self::refusal(&state, None)) }
     }
 
-    /// Uses the limit once for `subject` and says how it stands: for a caller who decides with more than this
-    /// limit.
+    /// Uses the limit once for `subject` and says how it stands: for a caller who decides with more
+    /// than this limit.
     pub async fn count(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, Problem> {
         let state = self.table.take(limit, subject).await?;
         Ok(self.noted(state))
@@ -61,8 +61,8 @@ impl Limiter {
     }
 }
 
-/// Of each window what holds of it: whoever makes no more than `q` uses in any `w` seconds is never refused;
-/// `r` are left, and one more comes in `t` seconds.
+/// Of each window what holds of it: whoever makes no more than `q` uses in any `w` seconds is never
+/// refused; `r` are left, and one more comes in `t` seconds.
 fn write_headers(used: &[RateLimitState], headers: &mut HeaderMap) {
     let named = used.iter().flat_map(|limit| {
         let named = |(index, state)| (window_name(limit.name, index, state), *state);
@@ -94,8 +94,8 @@ fn said(window: Window) -> String {
     }
 }
 
-/// A limit's first window has its name; the others say their length behind it, as names in the headers must
-/// differ.
+/// A limit's first window has its name; the others say their length behind it, as names in the
+/// headers must differ.
 fn window_name(limit: &str, index: usize, state: &WindowState) -> String {
     match (index, state.window.length.as_secs()) {
         (0, _) => limit.to_owned(),

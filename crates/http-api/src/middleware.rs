@@ -65,8 +65,8 @@ pub(crate) async fn around(
     response
 }
 
-/// What an `OPTIONS` is called that no browser sent before another request: the layer of CORS takes every
-/// `OPTIONS` for one of theirs.
+/// What an `OPTIONS` is called that no browser sent before another request: the layer of CORS takes
+/// every `OPTIONS` for one of theirs.
 const OPTIONS_ALONE: &[u8] = b"OPTIONS-ALONE";
 
 /// Gives such a request another name, outside of that layer.
@@ -139,8 +139,8 @@ fn malformed(detail: &str) -> Problem {
     Refusal::Malformed(detail.to_owned()).into()
 }
 
-/// RFC 9112, section 3.2. Nothing is decided by the host, but whatever stands before us may have read another
-/// one.
+/// RFC 9112, section 3.2. Nothing is decided by the host, but whatever stands before us may have
+/// read another one.
 fn names_a_host(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let Some(host) = hosts.next() else { return true };
@@ -154,8 +154,8 @@ fn names_a_host(headers: &HeaderMap) -> bool {
     is_host && hosts.next().is_none()
 }
 
-/// Answers while there is time to. A request that the runtime cuts off would get an answer that is not ours,
-/// and take its sandbox with it.
+/// Answers while there is time to. A request that the runtime cuts off would get an answer that is
+/// not ours, and take its sandbox with it.
 async fn in_time(response: impl Future<Output = Response>) -> Response {
     let in_time = tokio::time::timeout(table::time_left(), response).await;
     in_time.unwrap_or_else(|_| Problem::from(Refusal::OutOfTime).into_response())

@@ -5,8 +5,8 @@ use utoipa::{
     openapi::{Ref, RefOr, Response},
 };
 
-/// The answers that every route may give beside its own: problem documents. They are described once, in the
-/// contract's components; which codes a route has stands in its `x-gantry-codes`.
+/// The answers that every route may give beside its own: problem documents. They are described
+/// once, in the contract's components; which codes a route has stands in its `x-gantry-codes`.
 #[derive(Debug)]
 pub struct Problems;
 

@@ -13,8 +13,9 @@ use utoipa::{
 
 use crate::problem::{FieldError, Problem};
 
-/// Which page of a list is asked for: `limit` and `cursor` of the query. What the page before gave goes as it
-/// is to [`table::Table::page`], which opens it, also after the keys of cursors have changed.
+/// Which page of a list is asked for: `limit` and `cursor` of the query. What the page before gave
+/// goes as it is to [`table::Table::page`], which opens it, also after the keys of cursors have
+/// changed.
 #[derive(Debug, Deserialize)]
 pub struct Paged {
     /// How many.

@@ -4,8 +4,9 @@ use primitives::Expected;
 
 use crate::{etag::expected, problem::Problem, refusal::Refusal};
 
-/// The state in which a resource must be for the request to be carried out: `If-Match`, and any where there
-/// is none. It stands in the description of a route that takes it; the edge refuses it everywhere else.
+/// The state in which a resource must be for the request to be carried out: `If-Match`, and any
+/// where there is none. It stands in the description of a route that takes it; the edge refuses it
+/// everywhere else.
 #[derive(Debug)]
 pub struct IfMatch(pub Expected);
 

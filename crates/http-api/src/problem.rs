@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::{etag::etag, refusal::Refusal};
 
-/// What `type` begins with; the code follows. A name, not an address: `docs/errors.md` explains the codes.
+/// What `type` begins with; the code follows. A name, not an address: `docs/errors.md` explains the
+/// codes.
 const TYPE: &str = "urn:gantry:problem:";
 
 /// An answer that is not a success.
@@ -139,7 +140,8 @@ impl Problem {
         Refusal::Rule(detail.to_string()).into()
     }
 
-    /// The same as an answer to the access token that came with the request (RFC 6750, section 3.1).
+    /// The same as an answer to the access token that came with the request (RFC 6750, section
+    /// 3.1).
     #[must_use]
     pub(crate) fn about_token(mut self) -> Self {
         self.0.about_token = true;
@@ -186,13 +188,14 @@ pub fn title(code: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// The answer to a route, or an id, that is not there: the same for what never was and for what belongs to
-/// somebody else.
+/// The answer to a route, or an id, that is not there: the same for what never was and for what
+/// belongs to somebody else.
 pub fn not_found() -> Problem {
     Refusal::NotFound.into()
 }
 
-/// How a kind is answered: its status, and the detail where the error's own text is not for the caller.
+/// How a kind is answered: its status, and the detail where the error's own text is not for the
+/// caller.
 pub fn answer(kind: FaultKind) -> (StatusCode, Option<&'static str>) {
     match kind {
         FaultKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, None),

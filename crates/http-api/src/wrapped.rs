@@ -36,9 +36,9 @@ const ANSWER_HEADERS: [&str; 13] = [
 ];
 
 impl Edge {
-    /// The routes as the world sees them: with answers for what is not there, headers, CORS and a log line
-    /// for each request. Their description says which parameters they take and which types they answer with;
-    /// nothing else is let through.
+    /// The routes as the world sees them: with answers for what is not there, headers, CORS and a
+    /// log line for each request. Their description says which parameters they take and which types
+    /// they answer with; nothing else is let through.
     pub fn wrap(&self, routes: OpenApiRouter) -> Router {
         let (routes, description) = routes.split_for_parts();
         let described = Arc::new(Described::read(&description));
@@ -52,8 +52,8 @@ impl Edge {
             .layer(axum::middleware::map_response(middleware::secured))
     }
 
-    /// What pages of other origins may do. There are no cookies, so an origin is all that is asked for. What
-    /// everybody may read, every page may ask about; the answer itself says so once more.
+    /// What pages of other origins may do. There are no cookies, so an origin is all that is asked
+    /// for. What everybody may read, every page may ask about; the answer itself says so once more.
     fn cors(&self) -> CorsLayer {
         let edge = self.clone();
         let may_ask =

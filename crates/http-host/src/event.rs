@@ -1,6 +1,6 @@
 //! The events of API Gateway: of REST APIs
-//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>) and
-//! of HTTP APIs
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>)
+//! and of HTTP APIs
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
 use std::net::IpAddr;
@@ -16,7 +16,8 @@ use lambda_runtime::Error;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
-/// What cannot stand in a path as it is. HTTP APIs give the path decoded, and so may the gateway's console.
+/// What cannot stand in a path as it is. HTTP APIs give the path decoded, and so may the gateway's
+/// console.
 const IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -49,8 +50,8 @@ impl Version {
     }
 }
 
-/// The request that an event tells of. What it holds that no request can is noted in it, and refused by the
-/// edge.
+/// The request that an event tells of. What it holds that no request can is noted in it, and
+/// refused by the edge.
 ///
 /// # Errors
 /// When the event is none of API Gateway's.
@@ -147,8 +148,8 @@ fn body(event: &Value) -> Option<Body> {
     Some(Body::from(text.to_owned()))
 }
 
-/// An event that says which gateway asks, and nothing else: what `lambda_http` needs to give the answer its
-/// form.
+/// An event that says which gateway asks, and nothing else: what `lambda_http` needs to give the
+/// answer its form.
 pub(crate) fn shell(version: Version) -> LambdaRequest {
     match version {
         Version::Rest => LambdaRequest::ApiGatewayV1(ApiGatewayProxyRequest::default()),

@@ -8,11 +8,13 @@ use tower::ServiceExt;
 
 use crate::event;
 
-/// A function behind API Gateway, of a REST API or an HTTP API. `routes` are the edge's wrapped routes.
+/// A function behind API Gateway, of a REST API or an HTTP API. `routes` are the edge's wrapped
+/// routes.
 ///
-/// `lambda_http` gives the answer the form of the gateway that asked. The request it would read itself is put
-/// aside: it parses an URL, where `..` and `\` lead to another route than the one the gateway chose, and a
-/// `Host` brings a path of its own. Ours is made of the event's own path and query.
+/// `lambda_http` gives the answer the form of the gateway that asked. The request it would read
+/// itself is put aside: it parses an URL, where `..` and `\` lead to another route than the one the
+/// gateway chose, and a `Host` brings a path of its own. Ours is made of the event's own path and
+/// query.
 pub fn function(host: &Host, routes: Router) -> Function {
     Function::new(host, move |event| {
         let routes = routes.clone();
@@ -35,7 +37,8 @@ pub fn function(host: &Host, routes: Router) -> Function {
     })
 }
 
-/// An answer that has no content says nothing of one (RFC 9110, section 8.6); axum gives each a length.
+/// An answer that has no content says nothing of one (RFC 9110, section 8.6); axum gives each a
+/// length.
 fn without_content(mut answer: Response) -> Response {
     if matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         answer.headers_mut().remove(header::CONTENT_LENGTH);

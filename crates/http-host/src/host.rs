@@ -14,8 +14,8 @@ pub struct HttpHost {
 }
 
 impl HttpHost {
-    /// Begins to connect to the table by reading the keys that every request is checked with. They are learnt
-    /// from this read once: later ones may be known by the second request.
+    /// Begins to connect to the table by reading the keys that every request is checked with. They
+    /// are learnt from this read once: later ones may be known by the second request.
     pub async fn start(host: &Host) -> Result<Self, ConfigurationError> {
         let authority = Authority::new(host.table()?, host.public_api_url()?);
         let learns = authority.clone();

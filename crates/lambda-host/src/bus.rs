@@ -19,8 +19,8 @@ use crate::{
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>).
 const LARGEST_BATCH: usize = 10;
 
-/// How large all entries of one call may be together, in bytes: below the 1 MB of `PutEvents`, with room for
-/// names and times.
+/// How large all entries of one call may be together, in bytes: below the 1 MB of `PutEvents`, with
+/// room for names and times.
 const LARGEST_BATCH_BYTES: usize = 950_000;
 
 /// How often the entries that a call left behind are published again before the caller is told.
@@ -87,8 +87,8 @@ impl Bus {
         batches
     }
 
-    /// Whether there is time left to publish a batch and to note that it was: cut off by the runtime, all of
-    /// it would come again.
+    /// Whether there is time left to publish a batch and to note that it was: cut off by the
+    /// runtime, all of it would come again.
     pub fn in_time() -> bool {
         time_left() >= LONGEST_BATCH
     }
@@ -112,8 +112,8 @@ impl Bus {
                 Err(error) => {
                     let Failure { verdict, detail, .. } = Failure::of(error);
                     tracing::warn!(?verdict, error = detail, "publishing failed");
-                    // The bus may have all of them: it is left to the caller, who waits longer, to come with
-                    // them again.
+                    // The bus may have all of them: it is left to the caller, who waits longer, to
+                    // come with them again.
                     if verdict == Verdict::Open {
                         break;
                     }

@@ -12,19 +12,19 @@ use crate::{
     environment::{ConfigurationError, Environment, Stage, wrong},
 };
 
-/// How long one attempt to send something is waited for: far longer than the services are slow, since what
-/// may have been taken is not sent again.
+/// How long one attempt to send something is waited for: far longer than the services are slow,
+/// since what may have been taken is not sent again.
 const LONGEST_ATTEMPT_TO_SEND: Duration = Duration::from_secs(12);
 
 /// How long sending something may take, all attempts and the pauses between them together.
 pub const LONGEST_SEND: Duration = Duration::from_secs(16);
 
-/// The SDK's configuration for this environment. Other endpoints than AWS's are for the local stage and for
-/// emulators.
+/// The SDK's configuration for this environment. Other endpoints than AWS's are for the local stage
+/// and for emulators.
 ///
-/// Lambda tells a function its region and its role's credentials in variables, and both hold as long as the
-/// instance lives. So nothing of the SDK's search for them (profiles, web identities, container and instance
-/// metadata) is needed, started or linked.
+/// Lambda tells a function its region and its role's credentials in variables, and both hold as
+/// long as the instance lives. So nothing of the SDK's search for them (profiles, web identities,
+/// container and instance metadata) is needed, started or linked.
 pub(crate) fn sdk_config(
     environment: &Environment,
     http_client: Option<SharedHttpClient>,
@@ -65,8 +65,8 @@ pub(crate) fn patient(config: &SdkConfig) -> SdkConfig {
     config.to_builder().timeout_config(timeouts.build()).build()
 }
 
-/// A client for calls that send something and carry no idempotency key: the SDK repeats none that may have
-/// been taken. All other clients' calls change nothing the second time.
+/// A client for calls that send something and carry no idempotency key: the SDK repeats none that
+/// may have been taken. All other clients' calls change nothing the second time.
 macro_rules! careful {
     ($sdk:ident, $config:expr) => {{
         let builder = $sdk::config::Builder::from(&$crate::clients::patient($config));

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::{function::Function, host::Host};
 
 impl Host {
-    /// A function that people invoke by hand, or a program for them: takes a command, gives an answer. A
-    /// command that cannot be read or carried out as it is gets `{"error": {"code", "detail"}}`, which is no
-    /// failure of the function; a fault of ours is one.
+    /// A function that people invoke by hand, or a program for them: takes a command, gives an
+    /// answer. A command that cannot be read or carried out as it is gets `{"error": {"code",
+    /// "detail"}}`, which is no failure of the function; a fault of ours is one.
     pub fn command<C, T, F, E>(&self, work: impl Fn(C) -> F + Send + Sync + 'static) -> Function
     where
         C: DeserializeOwned + Send,
@@ -20,8 +20,8 @@ impl Host {
     {
         let work = Arc::new(work);
         Function::new(self, move |event| {
-            // A command is told by a member, so serde reads it through a buffer, and an array in it as an
-            // object.
+            // A command is told by a member, so serde reads it through a buffer, and an array in it
+            // as an object.
             let command = match event.payload {
                 payload @ Value::Object(_) => {
                     primitives::json::from_value(payload).map_err(|error| error.to_string())

@@ -11,13 +11,14 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 
 use crate::environment::{ConfigurationError, Environment, wrong};
 
-/// The roots of Amazon Trust Services, all five of them, as it recommends for trust stores of one's own
-/// (<https://www.amazontrust.com/repository/>). Certificates of AWS's endpoints lead to one of them.
+/// The roots of Amazon Trust Services, all five of them, as it recommends for trust stores of one's
+/// own (<https://www.amazontrust.com/repository/>). Certificates of AWS's endpoints lead to one of
+/// them.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// One HTTP client for all of a function's AWS clients. The SDK's own would read and parse the system's some
-/// hundred and forty roots twice for each client, and give each client a pool of its own: that was most of
-/// the processor time of a cold start (docs/benchmarks.md).
+/// One HTTP client for all of a function's AWS clients. The SDK's own would read and parse the
+/// system's some hundred and forty roots twice for each client, and give each client a pool of its
+/// own: that was most of the processor time of a cold start (docs/benchmarks.md).
 pub(crate) fn http_client(environment: &Environment) -> Result<SharedHttpClient, ConfigurationError> {
     let trust_store = match roots(environment)? {
         Roots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
@@ -49,8 +50,9 @@ enum Roots {
     System,
 }
 
-/// Amazon's roots for AWS itself. The system's for everything else: an emulator behind TLS, AWS in China,
-/// whose certificates come from others, and whoever says with `SSL_CERT_FILE` which roots to use.
+/// Amazon's roots for AWS itself. The system's for everything else: an emulator behind TLS, AWS in
+/// China, whose certificates come from others, and whoever says with `SSL_CERT_FILE` which roots to
+/// use.
 fn roots(environment: &Environment) -> Result<Roots, ConfigurationError> {
     let elsewhere = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"]
         .iter()

@@ -18,7 +18,6 @@ pub struct Environment {
 #[derive(Debug, thiserror::Error)]
 #[error("environment variable {variable}: {problem}")]
 pub struct ConfigurationError {
-    /// The variable.
     pub variable: String,
     /// What is wrong with it, and what would be right.
     pub problem: String,
@@ -112,7 +111,8 @@ impl Environment {
         }
     }
 
-    /// Origins, separated by commas: exact ones, never a wildcard; https outside of the local stage.
+    /// Origins, separated by commas: exact ones, never a wildcard; https outside of the local
+    /// stage.
     pub fn origins(&self, name: &str) -> Result<Vec<HeaderValue>, ConfigurationError> {
         let stage = self.stage()?;
         let origins = self.required(name)?.split(',').map(str::trim);

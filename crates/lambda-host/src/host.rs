@@ -21,8 +21,8 @@ use crate::{
     secrets::{self, Rotating},
 };
 
-/// What a function is built from. Clients are made when they are asked for, so that a cold start pays for
-/// what it uses. Cheap to clone.
+/// What a function is built from. Clients are made when they are asked for, so that a cold start
+/// pays for what it uses. Cheap to clone.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
 
@@ -58,7 +58,8 @@ impl Host {
         Self::with(environment, clock.clone(), Ids::random(clock), None)
     }
 
-    /// On this clock, with these ids, and with this HTTP client under all AWS clients where there is one.
+    /// On this clock, with these ids, and with this HTTP client under all AWS clients where there
+    /// is one.
     pub fn with(
         environment: Environment,
         clock: Clock,
@@ -139,8 +140,9 @@ impl Host {
         Ok(self.0.table.get_or_init(|| table).clone())
     }
 
-    /// The table, to which this begins to connect by reading the item `key`, so that the first event need
-    /// not. It may be any that the function's role allows it to read, whether it is there or not.
+    /// The table, to which this begins to connect by reading the item `key`, so that the first
+    /// event need not. It may be any that the function's role allows it to read, whether it is
+    /// there or not.
     pub async fn table_opened_with(&self, key: Key) -> Result<Table, ConfigurationError> {
         let first = move |table: Table| async move {
             let _: Option<IgnoredAny> = table.connect(&key).await;
@@ -148,9 +150,9 @@ impl Host {
         self.table_opened_by(first).await
     }
 
-    /// The table, to which the work `first` connects. While names are looked up and keys are agreed on, the
-    /// rest of the function is built and the runtime asks for the first event. The first call of these
-    /// counts.
+    /// The table, to which the work `first` connects. While names are looked up and keys are agreed
+    /// on, the rest of the function is built and the runtime asks for the first event. The first
+    /// call of these counts.
     pub async fn table_opened_by<F>(
         &self,
         first: impl FnOnce(Table) -> F,
@@ -165,16 +167,16 @@ impl Host {
         Ok(table)
     }
 
-    /// Waits for the connection to the table that was begun. Every invocation does; whoever counts calls does
-    /// so before.
+    /// Waits for the connection to the table that was begun. Every invocation does; whoever counts
+    /// calls does so before.
     pub async fn connected(&self) {
         if let Some(connecting) = self.0.connecting.get() {
             connecting.clone().await;
         }
     }
 
-    /// Something made from the text of the secret that this variable names. Of its versions only the current
-    /// one counts.
+    /// Something made from the text of the secret that this variable names. Of its versions only
+    /// the current one counts.
     pub fn secret_text<T>(
         &self,
         variable: &str,
@@ -183,8 +185,8 @@ impl Host {
         self.rotating(variable, false, move |current, _| make(current))
     }
 
-    /// Something made from each of the keys in the secret that this variable names, which are of the form
-    /// `{"key": "…"}`: the current one and the one before the last rotation.
+    /// Something made from each of the keys in the secret that this variable names, which are of
+    /// the form `{"key": "…"}`: the current one and the one before the last rotation.
     pub fn secret_keys<T>(
         &self,
         variable: &str,
@@ -218,7 +220,8 @@ impl Host {
         self.0.environment.url("PUBLIC_API_URL")
     }
 
-    /// Numbers that a deployment may change, as JSON in this variable; the defaults where it is not set.
+    /// Numbers that a deployment may change, as JSON in this variable; the defaults where it is not
+    /// set.
     pub fn settings<T: Default + serde::de::DeserializeOwned>(
         &self,
         variable: &str,
@@ -235,7 +238,8 @@ impl Host {
         careful!(aws_sdk_sqs, &self.0.config)
     }
 
-    /// A client of push for registering devices: calls that may be repeated, and whose callers wait for them.
+    /// A client of push for registering devices: calls that may be repeated, and whose callers wait
+    /// for them.
     pub fn push_endpoints(&self) -> aws_sdk_sns::Client {
         aws_sdk_sns::Client::new(&self.0.config)
     }
@@ -268,8 +272,9 @@ impl Host {
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = (calls, metrics);
     }
 
-    /// The runtime's deadline (epoch milliseconds) on the clock that waits are measured by. One that has
-    /// passed already was set by nobody: `cargo lambda watch` gives a constant, and a call by hand gives 0.
+    /// The runtime's deadline (epoch milliseconds) on the clock that waits are measured by. One
+    /// that has passed already was set by nobody: `cargo lambda watch` gives a constant, and a call
+    /// by hand gives 0.
     #[expect(
         clippy::disallowed_methods,
         reason = "the runtime's deadline is in wall-clock time, whatever our clock says"

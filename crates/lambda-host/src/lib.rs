@@ -1,10 +1,10 @@
-//! What a function has around its own code: configuration, telemetry, AWS clients, and the shapes of
-//! invocation: queue, table stream, schedule, rotation of a secret, command. HTTP is `http-host`'s, which
-//! builds on this crate: a worker links neither HTTP nor JWT.
+//! What a function has around its own code: configuration, telemetry, AWS clients, and the shapes
+//! of invocation: queue, table stream, schedule, rotation of a secret, command. HTTP is
+//! `http-host`'s, which builds on this crate: a worker links neither HTTP nor JWT.
 //!
-//! The only crate that reads the environment, and with `functions/*` the only one that knows Lambda. A
-//! function is a value ([`Function`]): the same one runs in Lambda, in the local cloud and in tests, always
-//! on the real JSON event.
+//! The only crate that reads the environment, and with `functions/*` the only one that knows
+//! Lambda. A function is a value ([`Function`]): the same one runs in Lambda, in the local cloud
+//! and in tests, always on the real JSON event.
 
 mod bus;
 mod clients;

@@ -3,12 +3,13 @@ use table::Call;
 
 use crate::environment::Stage;
 
-/// What one invocation took, as a line of the log; an answer with 5xx is a metric besides, in the embedded
-/// format
+/// What one invocation took, as a line of the log; an answer with 5xx is a metric besides, in the
+/// embedded format
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 ///
-/// A metric costs as much each month as two gigabytes of the log hold queries about, so there is one only
-/// where an alarm needs it: the rest is asked of the log (the saved query `work by function`).
+/// A metric costs as much each month as two gigabytes of the log hold queries about, so there is
+/// one only where an alarm needs it: the rest is asked of the log (the saved query `work by
+/// function`).
 pub(crate) struct Invocation<'a> {
     pub(crate) function: &'a str,
     pub(crate) version: &'a str,
@@ -43,8 +44,8 @@ impl Invocation<'_> {
         line
     }
 
-    /// For people, of the whole environment; for `CodeDeploy`, of this version alone. What is never written
-    /// is not paid for, so a good version has no metric.
+    /// For people, of the whole environment; for `CodeDeploy`, of this version alone. What is never
+    /// written is not paid for, so a good version has no metric.
     fn count_server_error(&self, line: &mut Value) {
         let metric = |name: &str, unit: &str| json!({ "Name": name, "Unit": unit });
         line["version"] = self.version.into();

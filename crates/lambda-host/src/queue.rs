@@ -17,8 +17,8 @@ const AT_ONCE: usize = 10;
 /// The longest that a failed message is hidden, seconds.
 const LONGEST_HIDDEN: u64 = 3_600;
 
-/// For how long a message is hidden that was not done in time, when it was received for the first time,
-/// seconds.
+/// For how long a message is hidden that was not done in time, when it was received for the first
+/// time, seconds.
 const HIDDEN_AFTER_TIMEOUT: u64 = 5;
 
 /// An event as EventBridge puts it into a queue.
@@ -32,15 +32,16 @@ struct OnTheBus {
 pub struct Intake {
     /// How many messages of a batch are worked on at once.
     pub at_once: Option<usize>,
-    /// URLs of the worker's queues. A message from one of them that failed comes again when its error says so
-    /// (`retry_after`, longer with each receive), or at once when nothing will change (`Invalid`), so that it
-    /// is soon among the dead letters. All others come again when the queue's own time is over.
+    /// URLs of the worker's queues. A message from one of them that failed comes again when its
+    /// error says so (`retry_after`, longer with each receive), or at once when nothing will change
+    /// (`Invalid`), so that it is soon among the dead letters. All others come again when the
+    /// queue's own time is over.
     pub queue_urls: Vec<String>,
 }
 
 impl Host {
-    /// A worker behind a queue whose messages are domain events from the bus. Each message succeeds or fails
-    /// by itself; a failed one comes again, and after too often goes to the dead letters.
+    /// A worker behind a queue whose messages are domain events from the bus. Each message succeeds
+    /// or fails by itself; a failed one comes again, and after too often goes to the dead letters.
     pub fn bus_queue<F, E>(&self, work: impl Fn(Envelope) -> F + Send + Sync + 'static) -> Function
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -103,7 +104,8 @@ impl Host {
     }
 }
 
-/// Works on one message; gives its id back when it failed. A panic is a failure of this message alone.
+/// Works on one message; gives its id back when it failed. A panic is a failure of this message
+/// alone.
 async fn one<T, F, E>(
     message: SqsMessage,
     work: Arc<impl Fn(T) -> F>,
@@ -151,8 +153,8 @@ struct Queues {
     urls: Vec<String>,
 }
 
-/// Says when a failed message comes again. It is no loss if that cannot be said: then the queue's own time
-/// counts.
+/// Says when a failed message comes again. It is no loss if that cannot be said: then the queue's
+/// own time counts.
 async fn hide(queues: Option<&Queues>, message: &SqsMessage, first: Option<u64>) {
     // What is left of the invocation, and a part of the reserve for answering.
     let time = table::time_left().clamp(Duration::from_millis(200), Duration::from_secs(3));
@@ -179,8 +181,8 @@ async fn hide(queues: Option<&Queues>, message: &SqsMessage, first: Option<u64>)
     }
 }
 
-/// Twice as long with each receive, and up to half of that more, so that what failed together does not come
-/// together.
+/// Twice as long with each receive, and up to half of that more, so that what failed together does
+/// not come together.
 fn hidden_for(first: u64, receives: u32, random: u32) -> i32 {
     let growth = 1u64.checked_shl(receives.saturating_sub(1)).unwrap_or(u64::MAX);
     let least = first.saturating_mul(growth).min(LONGEST_HIDDEN);

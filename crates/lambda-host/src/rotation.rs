@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::{function::Function, host::Host};
 
 /// What Secrets Manager asks of a function that rotates a secret
-/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>). Any
-/// of it may come again.
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>).
+/// Any of it may come again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
@@ -16,7 +16,8 @@ pub struct RotationEvent {
     pub step: RotationStep,
     /// The ARN of the secret.
     pub secret_id: String,
-    /// Names the new version of the secret, and so the rotation: it is the same for all of its steps.
+    /// Names the new version of the secret, and so the rotation: it is the same for all of its
+    /// steps.
     #[serde(rename = "ClientRequestToken")]
     pub version_id: String,
 }
@@ -36,8 +37,8 @@ pub enum RotationStep {
 }
 
 impl Host {
-    /// A function that Secrets Manager runs to rotate a secret. An error lets Secrets Manager try again
-    /// later.
+    /// A function that Secrets Manager runs to rotate a secret. An error lets Secrets Manager try
+    /// again later.
     pub fn rotation<F, E>(&self, work: impl Fn(RotationEvent) -> F + Send + Sync + 'static) -> Function
     where
         F: Future<Output = Result<(), E>> + Send + 'static,

@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::{function::Function, host::Host};
 
 impl Host {
-    /// A function that a schedule runs. What it gives is for the log and whoever invokes it by hand; an error
-    /// makes the schedule try again.
+    /// A function that a schedule runs. What it gives is for the log and whoever invokes it by
+    /// hand; an error makes the schedule try again.
     pub fn schedule<T, F, E>(&self, work: impl Fn() -> F + Send + Sync + 'static) -> Function
     where
         T: Serialize,

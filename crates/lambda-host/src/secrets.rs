@@ -7,15 +7,16 @@ use sends::Failure;
 use table::{CursorKey, CursorKeys, StoreError};
 use tokio::sync::Mutex;
 
-/// For how long a secret is used before it is read again, so that a rotation reaches every instance.
+/// For how long a secret is used before it is read again, so that a rotation reaches every
+/// instance.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
 
-/// Something that the secret at hand does not recognise makes us look for a newer one, but no more often than
-/// this.
+/// Something that the secret at hand does not recognise makes us look for a newer one, but no more
+/// often than this.
 const LOOK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
-/// Reads the text of a secret, and of the version before it where there is one; an error says what is wrong,
-/// without the secret itself.
+/// Reads the text of a secret, and of the version before it where there is one; an error says what
+/// is wrong, without the secret itself.
 type Make<T> = dyn Fn(&str, Option<&str>) -> Result<T, String> + Send + Sync;
 
 /// Something made from a secret in Secrets Manager, made anew when the secret has been rotated.
@@ -51,7 +52,6 @@ pub enum SecretError {
     #[error("the secret {arn} cannot be read: {detail}")]
     #[fault(Unavailable, "unavailable", retry_after = 5)]
     Unavailable {
-        /// Which.
         arn: String,
         /// Why.
         detail: String,
@@ -60,7 +60,6 @@ pub enum SecretError {
     #[error("the secret {arn} has no version {stage}")]
     #[fault(Unavailable, "unavailable", retry_after = 5)]
     Missing {
-        /// Which.
         arn: String,
         /// The label.
         stage: String,
@@ -69,7 +68,6 @@ pub enum SecretError {
     #[error("the secret {arn} is not usable: {problem}")]
     #[fault(Unavailable, "unavailable", retry_after = 5)]
     Unusable {
-        /// Which.
         arn: String,
         /// What is wrong with it; never the secret itself.
         problem: String,
@@ -87,8 +85,8 @@ impl<T> Rotating<T> {
         Self { client, clock, arn: arn.into(), make: Box::new(make), overlaps, held: Mutex::new(None) }
     }
 
-    /// The one at hand, which is at most five minutes old. When Secrets Manager does not answer, the one
-    /// before stays in use.
+    /// The one at hand, which is at most five minutes old. When Secrets Manager does not answer,
+    /// the one before stays in use.
     pub async fn get(&self) -> Result<Arc<T>, SecretError> {
         let mut held = self.held.lock().await;
         let now = self.clock.now();
@@ -110,9 +108,9 @@ impl<T> Rotating<T> {
         }
     }
 
-    /// A newer one than `known`, if there is one: for something that `known` does not recognise, since
-    /// another instance may have made it with a newer one. Looks at Secrets Manager at most once a second,
-    /// however many forgeries come in.
+    /// A newer one than `known`, if there is one: for something that `known` does not recognise,
+    /// since another instance may have made it with a newer one. Looks at Secrets Manager at most
+    /// once a second, however many forgeries come in.
     pub async fn newer(&self, known: &Arc<T>) -> Result<Option<Arc<T>>, SecretError> {
         let mut held = self.held.lock().await;
         let Some(held) = &mut *held else { return Ok(None) };
@@ -139,8 +137,8 @@ impl<T> Rotating<T> {
         Ok(())
     }
 
-    /// The version before is read after the current one: should a rotation come in between, both are the one
-    /// that was current, and it is not missed.
+    /// The version before is read after the current one: should a rotation come in between, both
+    /// are the one that was current, and it is not missed.
     async fn make(&self, current: &Secret<String>) -> Result<T, SecretError> {
         let previous = if self.overlaps { self.previous().await? } else { None };
         (self.make)(current.expose(), previous.as_ref().map(|text| text.expose().as_str()))
@@ -192,13 +190,14 @@ fn store_error(error: &SecretError) -> StoreError {
     }
 }
 
-/// Whether no more than `span` lies between the two, in whichever direction: a clock may be set back.
+/// Whether no more than `span` lies between the two, in whichever direction: a clock may be set
+/// back.
 fn within(at: Timestamp, span: SignedDuration, now: Timestamp) -> bool {
     now.duration_since(at).abs() < span
 }
 
-/// What `make` makes of the current key and of the one before. A version before that is no key is passed
-/// over: somebody mistyped it, and has mended it since.
+/// What `make` makes of the current key and of the one before. A version before that is no key is
+/// passed over: somebody mistyped it, and has mended it since.
 pub(crate) fn keys<T>(
     current: &str,
     previous: Option<&str>,
@@ -212,8 +211,8 @@ pub(crate) fn keys<T>(
     Ok(Keys { current: made(current)?, previous })
 }
 
-/// The key in a secret of the form `{"key": "…"}`, as the template has Secrets Manager make them; otherwise
-/// what is wrong with the text.
+/// The key in a secret of the form `{"key": "…"}`, as the template has Secrets Manager make them;
+/// otherwise what is wrong with the text.
 pub fn key(text: &str) -> Result<Secret<String>, String> {
     #[derive(serde::Deserialize)]
     struct Document {

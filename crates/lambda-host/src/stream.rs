@@ -18,7 +18,8 @@ pub enum StreamOutcome {
 }
 
 impl Host {
-    /// A worker behind the table's stream. It gets the records of a batch in order and says how far it came
+    /// A worker behind the table's stream. It gets the records of a batch in order and says how far
+    /// it came
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
     pub fn stream<F>(&self, work: impl Fn(Vec<Record>) -> F + Send + Sync + 'static) -> Function
     where

@@ -6,9 +6,10 @@ use tracing_subscriber::{
 
 use crate::environment::Environment;
 
-/// JSON lines on standard output, one for each event, with the fields of the spans around it: CloudWatch
-/// reads them as they are. Each has a `timestamp` (RFC 3339), or Lambda would overlook its `level` and call
-/// it INFO (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
+/// JSON lines on standard output, one for each event, with the fields of the spans around it:
+/// CloudWatch reads them as they are. Each has a `timestamp` (RFC 3339), or Lambda would overlook
+/// its `level` and call it INFO
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
 /// `LOG_LEVEL` is a level, or levels by module as in `info,table=debug`.
 pub(crate) fn start(environment: &Environment) {
     let lines = tracing_subscriber::fmt::layer()
@@ -23,8 +24,8 @@ pub(crate) fn start(environment: &Environment) {
     }
 }
 
-/// `Targets` and not `EnvFilter`, which can tell spans apart by their fields and links a regular expression
-/// engine for it.
+/// `Targets` and not `EnvFilter`, which can tell spans apart by their fields and links a regular
+/// expression engine for it.
 fn filter(level: Option<&str>) -> Targets {
     let levels = level.and_then(|level| level.parse().ok());
     // a word that is no level would be a module's name, and silence for all others

@@ -1,4 +1,5 @@
-//! The virtual clock: the machine's clock plus an offset that the local page and tests can move forward.
+//! The virtual clock: the machine's clock plus an offset that the local page and tests can move
+//! forward.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -42,7 +43,8 @@ impl VirtualClock {
         }
     }
 
-    /// Goes back to the machine's time. Only for a cloud that is emptied, because it is the one way back.
+    /// Goes back to the machine's time. Only for a cloud that is emptied, because it is the one way
+    /// back.
     pub fn reset(&self) {
         self.offset_milliseconds.store(0, Ordering::SeqCst);
     }

@@ -14,8 +14,8 @@ const OFFSET_FILE: &str = "state.clock";
 pub(crate) const TABLE_FILE: &str = "table.sqlite";
 /// Environment for functions that run outside this process (`cargo lambda watch`).
 pub(crate) const ENVIRONMENT_FILE: &str = "env";
-/// Locked for as long as the process lives, and says who that is. It stays when the state is removed, since a
-/// lock is on a file, not on a name.
+/// Locked for as long as the process lives, and says who that is. It stays when the state is
+/// removed, since a lock is on a file, not on a name.
 const LOCK_FILE: &str = "lock";
 
 /// A folder that is ours.

@@ -1,5 +1,5 @@
-//! What the local cloud needs to know about a Lambda function: a value that takes an event and gives an
-//! answer.
+//! What the local cloud needs to know about a Lambda function: a value that takes an event and
+//! gives an answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ pub type Function = Arc<dyn Fn(LambdaEvent<Value>) -> BoxFuture<'static, Result<
 pub struct Setting {
     /// Environment variables; nothing else of the process's environment may be read.
     pub environment: Environment,
-    /// Milliseconds that the virtual clock is ahead of the machine's; it moves while the function lives.
+    /// Milliseconds that the virtual clock is ahead of the machine's; it moves while the function
+    /// lives.
     pub clock_offset_milliseconds: Arc<AtomicI64>,
 }
 

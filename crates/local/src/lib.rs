@@ -1,11 +1,13 @@
 //! The whole cloud in one process, from `template.yaml`.
 //!
-//! [`Cloud::start`] reads the template and runs it: the REST API, an embedded DynamoDB with its stream, an
-//! event bus, queues with dead letters, schedules on a virtual clock, mail, SMS and push captured, and a
-//! small fake Stripe. Functions are values from a [`Registry`]; only the wire between them and AWS is
-//! imitated, so the real SDK clients and the real event JSON are used throughout.
+//! [`Cloud::start`] reads the template and runs it: the REST API, an embedded DynamoDB with its
+//! stream, an event bus, queues with dead letters, schedules on a virtual clock, mail, SMS and push
+//! captured, and a small fake Stripe. Functions are values from a [`Registry`]; only the wire
+//! between them and AWS is imitated, so the real SDK clients and the real event JSON are used
+//! throughout.
 //!
-//! Many clouds can live in one process, each on ports of its own, which is how the system tests use it.
+//! Many clouds can live in one process, each on ports of its own, which is how the system tests use
+//! it.
 
 #![recursion_limit = "256"]
 

@@ -13,7 +13,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// A condition that is not met is an answer of the table like any other, but dynoxide warns of each.
+/// A condition that is not met is an answer of the table like any other, but dynoxide warns of
+/// each.
 const QUIET: &str = "dynoxide::server=error";
 
 /// Runs the whole product on this machine: no Docker, no account, no key.
@@ -38,8 +39,8 @@ struct Arguments {
     /// The template to run.
     #[arg(long, default_value = "template.yaml")]
     template: PathBuf,
-    /// Which log lines to print, as in `warn,local=debug`. DynamoDB's notes of failed conditions, which are
-    /// normal, come with `dynoxide::server=warn`.
+    /// Which log lines to print, as in `warn,local=debug`. DynamoDB's notes of failed conditions,
+    /// which are normal, come with `dynoxide::server=warn`.
     #[arg(long, default_value = "warn")]
     log: String,
 }

@@ -1,8 +1,9 @@
-//! The pattern language of EventBridge rules, which event source mappings use for their filters too.
+//! The pattern language of EventBridge rules, which event source mappings use for their filters
+//! too.
 //!
-//! See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>. Kinds of
-//! comparison that are not modelled (`cidr`) are refused when the pattern is read, never ignored when it is
-//! matched.
+//! See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>.
+//! Kinds of comparison that are not modelled (`cidr`) are refused when the pattern is read, never
+//! ignored when it is matched.
 
 use serde_json::{Map, Value};
 

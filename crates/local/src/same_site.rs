@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
-/// Refuses requests that a foreign web page makes a browser send: other origins, and other host names that
-/// lead to this machine.
+/// Refuses requests that a foreign web page makes a browser send: other origins, and other host
+/// names that lead to this machine.
 pub(crate) async fn local_api(request: Request, next: Next) -> Response {
     refuse_foreign("the local API answers pages of its own address only", request, next).await
 }

@@ -101,8 +101,8 @@ impl Tables {
         Ok(())
     }
 
-    /// The next stream records of a table after the one with the sequence number `after`, as Lambda gives
-    /// them to functions.
+    /// The next stream records of a table after the one with the sequence number `after`, as Lambda
+    /// gives them to functions.
     pub(crate) fn records(
         &self,
         table: &str,
@@ -127,10 +127,11 @@ impl Tables {
         records.iter().map(|record| serde_json::to_value(record).map_err(|error| wrong(&error))).collect()
     }
 
-    /// Deletes the items whose time to live is over at `now` (epoch seconds) and returns how many there were.
+    /// Deletes the items whose time to live is over at `now` (epoch seconds) and returns how many
+    /// there were.
     ///
-    /// The engine has a sweep of its own, but a database on disk reads the machine's clock and not the
-    /// virtual one.
+    /// The engine has a sweep of its own, but a database on disk reads the machine's clock and not
+    /// the virtual one.
     pub(crate) fn sweep(&self, now: i64) -> Result<usize, TableError> {
         let mut deleted = 0;
         for spec in &self.specs {

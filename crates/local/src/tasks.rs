@@ -15,8 +15,8 @@ const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(3);
 /// How long what was cut off may take to be gone.
 const HALT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Background tasks that end together, in two steps: first what lets new work begin, then what running work
-/// needs.
+/// Background tasks that end together, in two steps: first what lets new work begin, then what
+/// running work needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     /// Sources and the front door.
@@ -81,8 +81,8 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     }
 }
 
-/// Runs one piece of work of its own, so that its panic is an error value and an abort ends it. The task is
-/// aborted when the answer is dropped.
+/// Runs one piece of work of its own, so that its panic is an error value and an abort ends it. The
+/// task is aborted when the answer is dropped.
 #[expect(clippy::disallowed_methods, reason = "the caller awaits it; the task only contains panics")]
 pub(crate) fn contain<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Contained<T> {
     Contained(tokio::spawn(work))

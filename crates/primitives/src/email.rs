@@ -10,9 +10,9 @@ use crate::{
 /// An email address in its one normal form.
 ///
 /// The address is trimmed and lower-cased and its domain is turned into ASCII as UTS 46 tells
-/// (<https://www.unicode.org/reports/tr46/>), so two spellings of one mailbox are one value. Beside the
-/// domain only ASCII is accepted: a look-alike letter in the local part can therefore never name another
-/// person's account. Mails go to this form, never to what somebody typed later.
+/// (<https://www.unicode.org/reports/tr46/>), so two spellings of one mailbox are one value. Beside
+/// the domain only ASCII is accepted: a look-alike letter in the local part can therefore never
+/// name another person's account. Mails go to this form, never to what somebody typed later.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Email(String);
 

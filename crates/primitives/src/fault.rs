@@ -1,7 +1,8 @@
 use std::error::Error;
 
-/// What went wrong, as far as a caller can act on it. The edge turns it into an HTTP status. A queue worker's
-/// message comes again, but for `Invalid`, which no attempt will change: it goes to the dead letters soon.
+/// What went wrong, as far as a caller can act on it. The edge turns it into an HTTP status. A
+/// queue worker's message comes again, but for `Invalid`, which no attempt will change: it goes to
+/// the dead letters soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The input breaks a rule; the same input will fail again.
@@ -24,7 +25,8 @@ pub enum FaultKind {
     Internal,
 }
 
-/// An error that knows how it should be answered. Derived, with the answer beside each variant's text:
+/// An error that knows how it should be answered. Derived, with the answer beside each variant's
+/// text:
 ///
 /// ```
 /// use primitives::Fault;
@@ -50,9 +52,10 @@ pub enum FaultKind {
 /// # pub struct OtherError;
 /// ```
 ///
-/// `transparent` passes on all that the source knows: the field with `#[from]` or `#[source]`, or the only
-/// one. A `retry_after` beside it counts instead of the source's. `status = 415` is for what the kind's
-/// status would not say. Each crate lists its types in `FAULTS`, from which `docs/errors.md` is written.
+/// `transparent` passes on all that the source knows: the field with `#[from]` or `#[source]`, or
+/// the only one. A `retry_after` beside it counts instead of the source's. `status = 415` is for
+/// what the kind's status would not say. Each crate lists its types in `FAULTS`, from which
+/// `docs/errors.md` is written.
 pub trait Fault: Error + Send + Sync + 'static {
     /// The codes that are its own, without those of its sources.
     const CODES: &'static [FaultCode];
@@ -60,7 +63,8 @@ pub trait Fault: Error + Send + Sync + 'static {
     /// How it should be treated.
     fn kind(&self) -> FaultKind;
 
-    /// A stable name for machines in lower snake case, such as `slug_taken`. Part of the API: never renamed.
+    /// A stable name for machines in lower snake case, such as `slug_taken`. Part of the API: never
+    /// renamed.
     fn code(&self) -> &'static str;
 
     /// The number of HTTP's that says it better than its kind's.
@@ -73,11 +77,8 @@ pub trait Fault: Error + Send + Sync + 'static {
 /// What is known of a code without an error at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultCode {
-    /// [`Fault::kind`].
     pub kind: FaultKind,
-    /// [`Fault::status`].
     pub status: Option<u16>,
-    /// [`Fault::code`].
     pub code: &'static str,
     /// The error's text, with `…` for what differs each time.
     pub detail: &'static str,

@@ -1,10 +1,10 @@
 //! Reads JSON that comes from outside as its description says, and no other way.
 //!
-//! The readers that serde derives take more than objects: an array stands for a struct by the order of its
-//! fields, and `{"apns": null}` for the word `"apns"`. A member added in the middle of a type would then
-//! change what such input means, and whatever looks at members by their names, such as a firewall, does not
-//! see it. Of members with one name the last would win. So whatever reads JSON from outside reads it here; a
-//! rule of `tests/architecture` sees to it.
+//! The readers that serde derives take more than objects: an array stands for a struct by the order
+//! of its fields, and `{"apns": null}` for the word `"apns"`. A member added in the middle of a
+//! type would then change what such input means, and whatever looks at members by their names, such
+//! as a firewall, does not see it. Of members with one name the last would win. So whatever reads
+//! JSON from outside reads it here; a rule of `tests/architecture` sees to it.
 
 mod strict;
 mod unique;

@@ -1,5 +1,5 @@
-/// A key that rotates: new things are made with the current one, and what the one before made is still
-/// recognised.
+/// A key that rotates: new things are made with the current one, and what the one before made is
+/// still recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys<K> {
     /// Makes, and recognises.

@@ -14,10 +14,8 @@ pub struct Locale(String);
 /// The text is no tag of a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLocale {
-    /// It is too short.
     #[error("use a language tag such as de-AT")]
     TooShort,
-    /// It is too long.
     #[error("use a language tag of at most {} characters", Locale::LONGEST)]
     TooLong,
     /// It has another form.

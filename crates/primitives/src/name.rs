@@ -11,12 +11,12 @@ use icu_properties::{
 mod link;
 mod wire;
 
-/// A name that somebody chose and others read: one line of 1 to 100 characters, all of which are seen, in one
-/// spelling (NFC).
+/// A name that somebody chose and others read: one line of 1 to 100 characters, all of which are
+/// seen, in one spelling (NFC).
 ///
-/// Nothing in it is without width or turns the direction of the text around it: such names look like others,
-/// like nothing, or hide what they say (UTS #39, UTR #36). Nothing in it is a link that a mail or a
-/// notification would offer to its readers.
+/// Nothing in it is without width or turns the direction of the text around it: such names look
+/// like others, like nothing, or hide what they say (UTS #39, UTR #36). Nothing in it is a link
+/// that a mail or a notification would offer to its readers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name(String);
 
@@ -26,7 +26,6 @@ pub enum InvalidName {
     /// It is empty.
     #[error("use 1 to 100 characters")]
     TooShort,
-    /// It is too long.
     #[error("use 1 to 100 characters")]
     TooLong,
     /// Part of it is not seen.
@@ -80,8 +79,8 @@ struct Seen {
     left_out: bool,
 }
 
-/// The text as one line of what is seen in it: what names are checked by, and what is shown of text that was
-/// never checked.
+/// The text as one line of what is seen in it: what names are checked by, and what is shown of text
+/// that was never checked.
 pub fn visible(text: &str) -> String {
     seen(text).text
 }
@@ -146,8 +145,8 @@ const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const EMOJI_PRESENTATION: char = '\u{fe0f}';
 
-/// Where scripts need the joiners (RFC 5892, appendices A.1 and A.2): behind a virama, and between letters
-/// that are written joined.
+/// Where scripts need the joiners (RFC 5892, appendices A.1 and A.2): behind a virama, and between
+/// letters that are written joined.
 fn joins_letters(before: &[char], after: &[char]) -> bool {
     let class = |c: char| CodePointMapData::<CanonicalCombiningClass>::new().get(c);
     if before.last().is_some_and(|c| class(*c) == CanonicalCombiningClass::Virama) {

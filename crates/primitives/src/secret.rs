@@ -2,7 +2,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-/// A value that must not be printed: its `Debug` form hides it, and its memory is wiped when dropped.
+/// A value that must not be printed: its `Debug` form hides it, and its memory is wiped when
+/// dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret<T: Zeroize>(T);
 

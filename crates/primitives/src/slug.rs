@@ -7,7 +7,8 @@ use crate::{
     schema,
 };
 
-/// The name of an organization in URLs: 3 to 40 of `a-z`, `0-9` and `-`, with a letter or digit at both ends.
+/// The name of an organization in URLs: 3 to 40 of `a-z`, `0-9` and `-`, with a letter or digit at
+/// both ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Slug(String);
@@ -25,9 +26,9 @@ impl Slug {
         &self.0
     }
 
-    /// Whether nobody may have it, since it would speak for the product, or stand where something else is
-    /// looked for. What once was given away cannot be taken back, so the list is longer than what is used
-    /// today.
+    /// Whether nobody may have it, since it would speak for the product, or stand where something
+    /// else is looked for. What once was given away cannot be taken back, so the list is longer
+    /// than what is used today.
     pub fn is_reserved(&self) -> bool {
         RESERVED.iter().any(|words| words.split(' ').any(|word| word == self.0))
     }
@@ -41,8 +42,8 @@ const RESERVED: &[&str] = &[
      marketing moderator news newsletter noc official operator owner partner partners \
      policies policy press pricing privacy sales security staff status support sysadmin \
      system team terms tos trust",
-    // Hosts: of the product's parts, and those that programs look for by name (RFC 2142, RFC 8461, discovery
-    // of mail and proxies).
+    // Hosts: of the product's parts, and those that programs look for by name (RFC 2142, RFC 8461,
+    // discovery of mail and proxies).
     "api apis app apps assets auth autoconfig autodiscover backup blog broadcasthost cdn \
      changelog cloud community console dashboard database demo dev developer developers dns \
      docs documentation download downloads email forum ftp gateway hostmaster http https \

@@ -12,8 +12,8 @@ use crate::{Notification, PushError};
 const TOKEN: &str = "Token";
 const ENABLED: &str = "Enabled";
 
-/// How often the steps of [`PushClient::endpoint`] are begun anew when somebody deletes the endpoint
-/// meanwhile.
+/// How often the steps of [`PushClient::endpoint`] are begun anew when somebody deletes the
+/// endpoint meanwhile.
 const ROUNDS: u32 = 3;
 
 /// Speaks with SNS. Cheap to clone.
@@ -37,11 +37,11 @@ impl PushClient {
         Self { client }
     }
 
-    /// The ARN of the one enabled endpoint for `token` in the platform application: created, or found and put
-    /// right. Calling it again is harmless.
+    /// The ARN of the one enabled endpoint for `token` in the platform application: created, or
+    /// found and put right. Calling it again is harmless.
     ///
-    /// The steps are those that AWS asks for at every start of an app: create, get, and set what differs
-    /// (<https://docs.aws.amazon.com/sns/latest/dg/mobile-platform-endpoint.html>).
+    /// The steps are those that AWS asks for at every start of an app: create, get, and set what
+    /// differs (<https://docs.aws.amazon.com/sns/latest/dg/mobile-platform-endpoint.html>).
     pub async fn endpoint(&self, application: &str, token: &str) -> Result<String, PushError> {
         for _ in 0..ROUNDS {
             let endpoint = self.create(application, token).await?;
@@ -131,8 +131,8 @@ fn text(value: &str) -> Result<MessageAttributeValue, PushError> {
 }
 
 /// SNS tells the endpoint of a known token only in the text of its refusal:
-/// `Invalid parameter: Token Reason: Endpoint <arn> already exists with the same Token, but different
-/// attributes.`
+/// `Invalid parameter: Token Reason: Endpoint <arn> already exists with the same Token, but
+/// different attributes.`
 fn existing<R>(error: &SdkError<CreatePlatformEndpointError, R>) -> Option<String> {
     let message = error.message().filter(|_| error.code() == Some("InvalidParameter"))?;
     let (_, rest) = message.split_once("Endpoint arn:")?;
@@ -143,8 +143,8 @@ fn existing<R>(error: &SdkError<CreatePlatformEndpointError, R>) -> Option<Strin
 fn is_gone<R>(error: &SdkError<PublishError, R>) -> bool {
     match error.code() {
         Some("EndpointDisabled" | "NotFound") => true,
-        // A deleted endpoint: `Invalid parameter: TargetArn Reason: No endpoint found for the target arn
-        // specified`
+        // A deleted endpoint: `Invalid parameter: TargetArn Reason: No endpoint found for the
+        // target arn specified`
         Some("InvalidParameter") => error.message().is_some_and(|text| text.contains("No endpoint found")),
         _ => false,
     }

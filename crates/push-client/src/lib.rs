@@ -1,7 +1,7 @@
 //! Push notifications through SNS: platform endpoints and publishing to them.
 //!
-//! Owns the one client of SNS and the payloads of Apple's and Google's services. It must not know whose a
-//! device is, nor why it is told something.
+//! Owns the one client of SNS and the payloads of Apple's and Google's services. It must not know
+//! whose a device is, nor why it is told something.
 
 mod client;
 mod error;

@@ -5,9 +5,9 @@ use serde_json::json;
 
 /// What a device shows, in the form that SNS hands to each push service.
 ///
-/// Sending is at least once: SNS takes no idempotency key, so a call whose answer was lost is repeated. Every
-/// payload therefore carries the notification's id as its collapse key, by which a device that has the
-/// notification already replaces it instead of showing it twice.
+/// Sending is at least once: SNS takes no idempotency key, so a call whose answer was lost is
+/// repeated. Every payload therefore carries the notification's id as its collapse key, by which a
+/// device that has the notification already replaces it instead of showing it twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     id: EventId,
@@ -15,8 +15,8 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// `data` is for the app, which shows it to nobody. `id` names the notification: repeated sending uses
-    /// the same.
+    /// `data` is for the app, which shows it to nobody. `id` names the notification: repeated
+    /// sending uses the same.
     pub fn new(id: EventId, title: &str, body: &str, data: &BTreeMap<String, String>) -> Self {
         let id_text = id.to_string();
         // https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification

@@ -11,28 +11,28 @@ use crate::{
     keys,
 };
 
-/// How many devices a person may have; one more, and the one that was not seen for the longest time goes.
+/// How many devices a person may have; one more, and the one that was not seen for the longest time
+/// goes.
 pub(crate) const MOST_DEVICES: usize = 20;
 
 const FEW_IN_THE_WAY: Duration = Duration::from_millis(400);
 const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
 
-/// For how long nobody registers a token whose endpoint is being deleted: longer than a call to SNS can take.
-/// What is left of a deletion that died is in nobody's way after it.
+/// For how long nobody registers a token whose endpoint is being deleted: longer than a call to SNS
+/// can take. What is left of a deletion that died is in nobody's way after it.
 const DELETION: SignedDuration = SignedDuration::from_secs(20);
 
-/// How long a token that nobody holds is remembered: longer than any registration lives that saw it.
+/// How long a token that nobody holds is remembered: longer than any registration lives that saw
+/// it.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A device of a person. The push token itself is kept by SNS alone; here is its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// Its id.
     pub device_id: DeviceId,
-    /// Whose it is.
     pub user_id: UserId,
-    /// The session that registered it last: it is told nothing when that has ended. One that does not know it
-    /// is told nothing.
+    /// The session that registered it last: it is told nothing when that has ended. One that does
+    /// not know it is told nothing.
     pub session_id: Option<SessionId>,
     /// The service that reaches it.
     pub platform: DevicePlatform,
@@ -69,15 +69,15 @@ pub(crate) fn roster(user_id: UserId) -> Roster {
 
 /// Which device a token is now: a token is never two people's.
 ///
-/// It outlives the device for a day. Since its version counts on meanwhile, a registration notices whatever
-/// became of the token, and of its endpoint at SNS, after it looked.
+/// It outlives the device for a day. Since its version counts on meanwhile, a registration notices
+/// whatever became of the token, and of its endpoint at SNS, after it looked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenOwner {
     pub(crate) token_hash: String,
     pub(crate) user_id: UserId,
     pub(crate) device_id: DeviceId,
-    /// Set when the device is gone. Until this time the endpoint is being deleted; then anybody may register
-    /// the token.
+    /// Set when the device is gone. Until this time the endpoint is being deleted; then anybody may
+    /// register the token.
     pub(crate) free_from: Option<Timestamp>,
     #[serde(default)]
     pub(crate) version: u64,
@@ -127,7 +127,6 @@ impl TokenOwner {
 pub struct NewDevice {
     /// The token that the service gave to the app.
     pub token: PushToken,
-    /// The version of the app.
     pub app_version: Option<String>,
     /// The language its owner reads, a BCP 47 tag.
     pub locale: Option<String>,
@@ -201,7 +200,8 @@ pub(crate) struct Registration {
     pub(crate) known: Option<(Device, bool)>,
     /// The person's devices.
     pub(crate) listed: Option<Listed>,
-    /// A device to make room for a new one, where the person has too many, and which device its token is.
+    /// A device to make room for a new one, where the person has too many, and which device its
+    /// token is.
     pub(crate) surplus: Option<(Device, Option<TokenOwner>)>,
     pub(crate) new_id: DeviceId,
     pub(crate) now: Timestamp,
@@ -218,7 +218,8 @@ pub(crate) struct Decided {
 }
 
 impl Registration {
-    /// The version that the token's row is at: whether anything became of the token since another look.
+    /// The version that the token's row is at: whether anything became of the token since another
+    /// look.
     pub(crate) fn token_version(&self) -> u64 {
         self.owner.as_ref().map_or(0, Item::version)
     }
@@ -228,8 +229,8 @@ impl Registration {
         self.known.as_ref().is_some_and(|(device, _)| device.user_id == self.user_id)
     }
 
-    /// Whether it came to nothing for the room in the roster alone: others took it, or the device that was to
-    /// make some is gone.
+    /// Whether it came to nothing for the room in the roster alone: others took it, or the device
+    /// that was to make some is gone.
     pub(crate) fn lacks_room(&self, attempt: &Attempt) -> bool {
         self.known.is_none()
             && self.listed.is_some()
@@ -237,15 +238,15 @@ impl Registration {
             && !attempt.failed(&keys::DeviceToken::key(self.token_hash.clone()))
     }
 
-    /// In how long those who want the same room come back. One takes about as long as all that go on at once:
-    /// who comes back sooner finds the others where they were, and is in their way.
+    /// In how long those who want the same room come back. One takes about as long as all that go
+    /// on at once: who comes back sooner finds the others where they were, and is in their way.
     pub(crate) fn crowd(&self, attempt: &Attempt) -> Duration {
         let all_room_is_taken = self.surplus.is_none();
         if all_room_is_taken || attempt.before() > 0 { MANY_IN_THE_WAY } else { FEW_IN_THE_WAY }
     }
 
-    /// The item of a known device is written again even where nothing in it differs: whoever is about to
-    /// remove it because SNS said that it is gone finds that it changed, and leaves it.
+    /// The item of a known device is written again even where nothing in it differs: whoever is
+    /// about to remove it because SNS said that it is gone finds that it changed, and leaves it.
     pub(crate) fn decide(&self, new: &NewDevice, endpoint_arn: &str) -> Decided {
         let own =
             self.known.as_ref().map(|(device, _)| device).filter(|device| device.user_id == self.user_id);

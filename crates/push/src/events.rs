@@ -14,8 +14,8 @@ events::events! {
         /// The service that reaches it.
         platform: DevicePlatform = "apns",
     }
-    /// A device is no longer reached. After its session has ended nothing reaches it any more; this event
-    /// follows when something is about to be sent to it.
+    /// A device is no longer reached. After its session has ended nothing reaches it any more; this
+    /// event follows when something is about to be sent to it.
     "device.removed" DeviceRemoved Internal {
         /// The device.
         device_id: DeviceId = "dev_01kar8h5g0e0vsx4q1v3f6m2ah",

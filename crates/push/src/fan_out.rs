@@ -13,8 +13,8 @@ use crate::{Alert, Delivery, DeliveryQueue, FanOutError, keys};
 /// How many people one delivery is for.
 const PEOPLE_PER_DELIVERY: usize = 25;
 
-/// How many members are read at once: what one batch of messages carries. Nothing larger is ever held in
-/// memory.
+/// How many members are read at once: what one batch of messages carries. Nothing larger is ever
+/// held in memory.
 const MEMBERS_PER_PAGE: usize = 250;
 
 /// No page is begun with less time than this left.
@@ -22,10 +22,10 @@ const TIME_FOR_A_PAGE: Duration = Duration::from_secs(5);
 
 /// Turns events into deliveries.
 ///
-/// A page of members at a time: their deliveries go into the queue, then the place reached is stored. Who
-/// comes after a crash or runs out of time begins at the place stored last, so that a page may be sent twice,
-/// and none is left out. A delivery is named by the people in it: the same page gives the same deliveries,
-/// which are carried out once.
+/// A page of members at a time: their deliveries go into the queue, then the place reached is
+/// stored. Who comes after a crash or runs out of time begins at the place stored last, so that a
+/// page may be sent twice, and none is left out. A delivery is named by the people in it: the same
+/// page gives the same deliveries, which are carried out once.
 #[derive(Clone, Debug)]
 pub struct FanOut {
     table: Table,
@@ -70,7 +70,8 @@ impl Item for Progress {
 }
 
 impl FanOut {
-    /// From the members in this table, whom `members` asks for, into this queue; `told` is what is told.
+    /// From the members in this table, whom `members` asks for, into this queue; `told` is what is
+    /// told.
     pub fn new(
         table: Table,
         members: fn(Tenant) -> Query,
@@ -80,8 +81,9 @@ impl FanOut {
         Self { table, members, told, queue }
     }
 
-    /// Puts deliveries for those members of the event's organization into the queue who may know of it.
-    /// Events that devices are not told about, and events that were fanned out before, are passed over.
+    /// Puts deliveries for those members of the event's organization into the queue who may know of
+    /// it. Events that devices are not told about, and events that were fanned out before, are
+    /// passed over.
     pub async fn run(&self, event: &Envelope) -> Result<(), FanOutError> {
         let (Some(told), Some(org_id)) = (Told::about(self.told, event), event.org_id) else {
             return Ok(());
@@ -124,7 +126,8 @@ impl FanOut {
         }))
     }
 
-    /// Stores the place; gives the place of another worker with the same event, where that was faster.
+    /// Stores the place; gives the place of another worker with the same event, where that was
+    /// faster.
     async fn store(&self, event: &Envelope, progress: Progress) -> Result<Progress, FanOutError> {
         let progress = &progress;
         let store = |attempt: Attempt| async move {

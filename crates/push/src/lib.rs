@@ -1,9 +1,10 @@
 //! The devices that push notifications reach, and the way of a notification to all devices of an
 //! organization.
 //!
-//! Owns devices and their tokens, the fan-out of an event into deliveries, and the deliveries. What devices
-//! show about an event, the event's domain words beside it. It must not know HTTP or Lambda, of members only
-//! which people they are in which role, and of sessions only whether they live.
+//! Owns devices and their tokens, the fan-out of an event into deliveries, and the deliveries. What
+//! devices show about an event, the event's domain words beside it. It must not know HTTP or
+//! Lambda, of members only which people they are in which role, and of sessions only whether they
+//! live.
 
 mod alert;
 mod delivery;

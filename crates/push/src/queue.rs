@@ -24,8 +24,8 @@ impl DeliveryQueue {
         Self { client, url: url.into() }
     }
 
-    /// Puts all deliveries into the queue. When it fails, some of them are in it; sending all of them again
-    /// is harmless, since a delivery that was done is not done again.
+    /// Puts all deliveries into the queue. When it fails, some of them are in it; sending all of
+    /// them again is harmless, since a delivery that was done is not done again.
     pub(crate) async fn send(&self, deliveries: &[Delivery]) -> Result<(), FanOutError> {
         for batch in deliveries.chunks(LARGEST_BATCH) {
             let mut left: Vec<_> = batch.iter().enumerate().map(entry).collect::<Result<_, _>>()?;

@@ -5,8 +5,8 @@ use crate::events::DevicePlatform;
 
 /// The token that a push service gave to an app, in its one spelling.
 ///
-/// Apple's are bytes that apps write in hexadecimal, in lower or upper case; both are the same device.
-/// Firebase's are text, in which case matters.
+/// Apple's are bytes that apps write in hexadecimal, in lower or upper case; both are the same
+/// device. Firebase's are text, in which case matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushToken {
     platform: DevicePlatform,
@@ -16,8 +16,8 @@ pub struct PushToken {
 /// The text is no token of that service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPushToken {
-    /// Apple's are hexadecimal. SNS takes up to 400 digits; Apple says that lengths may change, so the lower
-    /// bound is loose.
+    /// Apple's are hexadecimal. SNS takes up to 400 digits; Apple says that lengths may change, so
+    /// the lower bound is loose.
     #[error("a token of Apple's is 32 to 400 hexadecimal digits, two for each byte")]
     Apns,
     /// Firebase's are graphic ASCII.

@@ -7,9 +7,9 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use hyper_util::client::legacy::Error as HttpError;
 
-/// A call to AWS that failed: one sorter for all services. What a name means to one service alone (a push
-/// token that is refused, a condition that does not hold) its client looks for before it asks for the
-/// verdict.
+/// A call to AWS that failed: one sorter for all services. What a name means to one service alone
+/// (a push token that is refused, a condition that does not hold) its client looks for before it
+/// asks for the verdict.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// What a caller can do about it.
@@ -23,14 +23,15 @@ pub struct Failure {
 /// What a caller can do about a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The service refuses the call, and will again: a name, a right or an argument of ours is wrong.
+    /// The service refuses the call, and will again: a name, a right or an argument of ours is
+    /// wrong.
     Refused,
     /// The service takes no more at the moment: again, and slower.
     Busy,
     /// The service was not reached, or says that it cannot now. It did nothing.
     Away,
-    /// The service may have done it: it timed out, its answer was lost or cannot be read, or it failed while
-    /// it worked on it.
+    /// The service may have done it: it timed out, its answer was lost or cannot be read, or it
+    /// failed while it worked on it.
     Open,
 }
 

@@ -1,10 +1,11 @@
 //! What a failed call to AWS means, and which calls may be made again.
 //!
-//! [`Failure`] sorts the SDK's errors, for all services alike. Calls that send something and carry no
-//! idempotency key (SES's `SendEmail`, SNS's `Publish`, `PutEvents`, SQS's `SendMessage`) need more care:
-//! made again, such a call is a second mail, push or event whenever the first one was taken and only its
-//! answer is missing. So it is made again only after an answer, or a failure, that says that nothing was
-//! taken: [`OnlyIfNotTaken`] makes the SDK's own attempts follow that. This crate must not know what is sent.
+//! [`Failure`] sorts the SDK's errors, for all services alike. Calls that send something and carry
+//! no idempotency key (SES's `SendEmail`, SNS's `Publish`, `PutEvents`, SQS's `SendMessage`) need
+//! more care: made again, such a call is a second mail, push or event whenever the first one was
+//! taken and only its answer is missing. So it is made again only after an answer, or a failure,
+//! that says that nothing was taken: [`OnlyIfNotTaken`] makes the SDK's own attempts follow that.
+//! This crate must not know what is sent.
 
 mod failure;
 
@@ -18,9 +19,9 @@ pub use failure::{Failure, Verdict, verdict};
 
 use failure::{never_connected, says_no};
 
-/// Forbids the SDK to repeat a call that may have been taken. The rest is left to the SDK's own classifiers:
-/// a throttled call, one that the service says it is not available for (503), and one for which there was no
-/// connection, are repeated.
+/// Forbids the SDK to repeat a call that may have been taken. The rest is left to the SDK's own
+/// classifiers: a throttled call, one that the service says it is not available for (503), and one
+/// for which there was no connection, are repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct OnlyIfNotTaken;
 

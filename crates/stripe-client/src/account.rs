@@ -29,7 +29,8 @@ pub enum InvalidAccount {
 }
 
 impl Account {
-    /// Reads the secret that the account is kept in: `{"api_key": "sk_…", "webhook_secrets": ["whsec_…"]}`.
+    /// Reads the secret that the account is kept in: `{"api_key": "sk_…", "webhook_secrets":
+    /// ["whsec_…"]}`.
     pub fn from_secret(text: &str, options: ClientOptions) -> Result<Self, InvalidAccount> {
         #[derive(Deserialize)]
         struct Document {

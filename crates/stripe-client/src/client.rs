@@ -35,8 +35,8 @@ pub struct ClientOptions {
     pub attempt_timeout: Duration,
     /// How many attempts at most, the first included.
     pub attempts: u32,
-    /// The pause before the second attempt; it doubles before each further one, and up to as much is added at
-    /// random.
+    /// The pause before the second attempt; it doubles before each further one, and up to as much
+    /// is added at random.
     pub first_pause: Duration,
 }
 
@@ -52,8 +52,8 @@ impl Default for ClientOptions {
     }
 }
 
-/// Calls Stripe. Cheap to clone; all clones share their connections, the first of which is opened by the
-/// first call.
+/// Calls Stripe. Cheap to clone; all clones share their connections, the first of which is opened
+/// by the first call.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Inner>);
 
@@ -176,8 +176,9 @@ fn is_worth_retrying(status: u16, should_retry: Option<&str>) -> bool {
     }
 }
 
-/// The key under which Stripe takes repetitions of a changing call for one. A caller that can be repeated
-/// itself must give its own; without one a random key still makes the attempts of this call one.
+/// The key under which Stripe takes repetitions of a changing call for one. A caller that can be
+/// repeated itself must give its own; without one a random key still makes the attempts of this
+/// call one.
 fn idempotency_key(method: StripeMethod, strategy: Option<&RequestStrategy>) -> Option<IdempotencyKey> {
     match (method, strategy) {
         (_, Some(RequestStrategy::Idempotent(key))) => Some(key.clone()),

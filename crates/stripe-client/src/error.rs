@@ -3,7 +3,8 @@ use std::{error::Error, fmt::Display};
 use primitives::Fault;
 use stripe_client_core::StripeClientErr;
 
-/// A call to Stripe gave no usable answer. Never holds Stripe's message, which may quote personal data.
+/// A call to Stripe gave no usable answer. Never holds Stripe's message, which may quote personal
+/// data.
 #[derive(Debug, thiserror::Error, Fault)]
 pub enum StripeError {
     /// Stripe answered with an error that the same call would meet again.

@@ -8,8 +8,8 @@ use crate::{
     CheckoutSession, EventId, InvalidStripeId, Invoice, Subscription, UnreadableObject, fields::Fields,
 };
 
-/// The longest name of a kind, and of an API version, that is kept. Stripe's longest is half of it. What is
-/// longer is nothing that Stripe sends: see [`UnreadableObject::TooLong`].
+/// The longest name of a kind, and of an API version, that is kept. Stripe's longest is half of it.
+/// What is longer is nothing that Stripe sends: see [`UnreadableObject::TooLong`].
 const LONGEST_NAME: usize = 128;
 
 /// An event with its object still unread (<https://docs.stripe.com/api/events/object>).
@@ -25,8 +25,8 @@ pub struct Event {
     pub api_version: Option<String>,
     /// Whether it is about real money.
     pub livemode: bool,
-    /// Whether it happened in another account than the one whose endpoint this is: `account` of events of
-    /// connected accounts, `context` of v2 events.
+    /// Whether it happened in another account than the one whose endpoint this is: `account` of
+    /// events of connected accounts, `context` of v2 events.
     pub of_other_account: bool,
     too_long: bool,
     object: Option<Value>,
@@ -79,7 +79,6 @@ pub enum InvoiceChange {
     Overdue,
     /// A payment was tried and failed.
     PaymentFailed,
-    /// It is paid.
     Paid,
 }
 

@@ -3,9 +3,9 @@ use serde_json::{Map, Value};
 
 use crate::{Metadata, UnreadableObject};
 
-/// The members of an object of Stripe's, read leniently: what is needed has to be there, and what may be
-/// missing and cannot be read counts as missing, with a line in the log. One odd field must not cost us the
-/// event.
+/// The members of an object of Stripe's, read leniently: what is needed has to be there, and what
+/// may be missing and cannot be read counts as missing, with a line in the log. One odd field must
+/// not cost us the event.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(&'a Map<String, Value>);
 
@@ -30,7 +30,8 @@ impl<'a> Fields<'a> {
         self.required(name, |value| I::try_from(value.as_str()?.to_owned()).ok())
     }
 
-    /// An id that may be missing, but must be one if it is there: somebody would be overlooked otherwise.
+    /// An id that may be missing, but must be one if it is there: somebody would be overlooked
+    /// otherwise.
     pub(crate) fn id_if_any<I: TryFrom<String>>(
         self,
         name: &'static str,

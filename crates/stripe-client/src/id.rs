@@ -22,8 +22,8 @@ macro_rules! stripe_ids {
     ($($(#[$doc:meta])* $name:ident $what:literal;)*) => {$(
         $(#[$doc])*
         ///
-        /// The prefix is not looked at, as Stripe advises; the characters are, because ids become parts of
-        /// keys and of request paths.
+        /// The prefix is not looked at, as Stripe advises; the characters are, because ids become
+        /// parts of keys and of request paths.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -78,8 +78,8 @@ stripe_ids! {
     CheckoutSessionId "checkout session";
 }
 
-/// Names a price (`price_…`). Older ones were chosen by people and are any text, such as `Gold Plan`: a
-/// price's id is shown and compared, and becomes no part of a key or a path.
+/// Names a price (`price_…`). Older ones were chosen by people and are any text, such as `Gold
+/// Plan`: a price's id is shown and compared, and becomes no part of a key or a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PriceId(String);

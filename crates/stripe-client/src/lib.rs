@@ -1,9 +1,10 @@
-//! Stripe, as far as this product uses it: webhook signatures, lean reading of events, and outgoing calls.
+//! Stripe, as far as this product uses it: webhook signatures, lean reading of events, and outgoing
+//! calls.
 //!
-//! Events are read leniently, field by field, because a webhook endpoint and Stripe's objects move through
-//! API versions at their own pace: full typed objects of one version fail on another. Outgoing calls use
-//! async-stripe's request builders with our own small answer types, over the HTTP client of the AWS SDK, so
-//! that one TLS stack serves both.
+//! Events are read leniently, field by field, because a webhook endpoint and Stripe's objects move
+//! through API versions at their own pace: full typed objects of one version fail on another.
+//! Outgoing calls use async-stripe's request builders with our own small answer types, over the
+//! HTTP client of the AWS SDK, so that one TLS stack serves both.
 //!
 //! This crate knows nothing of organizations, of the table or of what an event means to us.
 

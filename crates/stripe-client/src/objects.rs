@@ -54,7 +54,8 @@ statuses! {
 }
 
 statuses! {
-    /// What Stripe says of an invoice (<https://docs.stripe.com/invoicing/overview#invoice-statuses>).
+    /// What Stripe says of an invoice
+    /// (<https://docs.stripe.com/invoicing/overview#invoice-statuses>).
     InvoiceStatus {
         /// Still being written.
         Draft = "draft",
@@ -104,7 +105,6 @@ pub struct PauseCollection {
 /// A subscription as far as we look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// Its id.
     pub id: SubscriptionId,
     /// Who pays.
     pub customer: CustomerId,
@@ -116,18 +116,18 @@ pub struct Subscription {
     pub cancel_at_period_end: bool,
     /// When it is going to end, if that is decided.
     pub cancel_at: Option<Timestamp>,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// When Stripe's trial ends or ended.
     pub trial_end: Option<Timestamp>,
-    /// Begin of the period paid for: of the item that ends last, where items have periods of their own.
+    /// Begin of the period paid for: of the item that ends last, where items have periods of their
+    /// own.
     pub current_period_start: Option<Timestamp>,
     /// End of the period paid for.
     pub current_period_end: Option<Timestamp>,
     /// Whether its invoices are not collected for now.
     pub pause_collection: Option<PauseCollection>,
-    /// What is subscribed to: the price of the first item that is sold by number. Metered items come after
-    /// it.
+    /// What is subscribed to: the price of the first item that is sold by number. Metered items
+    /// come after it.
     pub price: Option<PriceId>,
     /// How many of it.
     pub quantity: Option<u64>,
@@ -138,7 +138,6 @@ pub struct Subscription {
 /// An invoice as far as we look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// Its id.
     pub id: InvoiceId,
     /// Who pays.
     pub customer: Option<CustomerId>,
@@ -167,13 +166,13 @@ pub struct Invoice {
 /// A finished Checkout session as far as we look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutSession {
-    /// Its id.
     pub id: CheckoutSessionId,
     /// Who pays.
     pub customer: Option<CustomerId>,
     /// What the buyer was called by whoever sent him to Stripe.
     pub client_reference_id: Option<String>,
-    /// Whether it came from a Payment Link, whose address anybody can put a reference of his own into.
+    /// Whether it came from a Payment Link, whose address anybody can put a reference of his own
+    /// into.
     pub from_payment_link: bool,
     /// What was attached to it.
     pub metadata: Metadata,

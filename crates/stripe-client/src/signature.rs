@@ -4,10 +4,12 @@ use aws_lc_rs::{constant_time, hmac};
 use jiff::{SignedDuration, Timestamp};
 use primitives::Secret;
 
-/// How far a signature's time may lie from ours, in either direction: Stripe's default of five minutes.
+/// How far a signature's time may lie from ours, in either direction: Stripe's default of five
+/// minutes.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Longer headers are refused unread. Stripe's are below 300 bytes even while two secrets are valid.
+/// Longer headers are refused unread. Stripe's are below 300 bytes even while two secrets are
+/// valid.
 const LONGEST_HEADER: usize = 4096;
 
 /// The signing secrets (`whsec_…`) of one endpoint: two or more while one is being rotated.
@@ -41,8 +43,8 @@ pub enum SignatureError {
     OutsideTolerance,
 }
 
-/// Checks that `body`, the request's raw bytes, was signed with one of `secrets` within [`TOLERANCE`] of
-/// `now`.
+/// Checks that `body`, the request's raw bytes, was signed with one of `secrets` within
+/// [`TOLERANCE`] of `now`.
 pub fn verify(
     body: &[u8],
     header: &str,
@@ -66,8 +68,8 @@ pub fn verify(
     Ok(())
 }
 
-/// The `Stripe-Signature` header that Stripe would send for `body` at `at`: what the local cloud and tests
-/// sign with.
+/// The `Stripe-Signature` header that Stripe would send for `body` at `at`: what the local cloud
+/// and tests sign with.
 pub fn sign(body: &[u8], secret: &Secret<String>, at: Timestamp) -> String {
     let signed_at = at.as_second().to_string();
     let signature = hex::encode(digest(secret, &signed_at, body));

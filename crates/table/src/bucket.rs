@@ -3,11 +3,12 @@
 
 use crate::window::Window;
 
-/// A window as a bucket that runs out: each use fills a share of it, and one share runs out in a steady time.
+/// A window as a bucket that runs out: each use fills a share of it, and one share runs out in a
+/// steady time.
 ///
-/// All there is to store is when it will have run out. Half of the window's uses may be made at once, and the
-/// other half come back over the window's length: so that no span of that length ever holds more uses than
-/// the window allows, as if they were listed.
+/// All there is to store is when it will have run out. Half of the window's uses may be made at
+/// once, and the other half come back over the window's length: so that no span of that length ever
+/// holds more uses than the window allows, as if they were listed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
     /// How many uses may be made at once.

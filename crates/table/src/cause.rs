@@ -5,7 +5,6 @@ use events::ActorRef;
 /// Who and what causes a change: stamped on every event and audit row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cause {
-    /// Who.
     pub actor: ActorRef,
     /// Names the request, from the edge to the last consumer.
     pub correlation_id: String,

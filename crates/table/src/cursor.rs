@@ -50,14 +50,15 @@ impl CursorKey {
     }
 }
 
-/// Where the keys of cursors are kept. A page that neither begins nor ends at a cursor needs none, and most
-/// lists fit into one page: so they are asked for when a cursor comes in or goes out, and not before.
+/// Where the keys of cursors are kept. A page that neither begins nor ends at a cursor needs none,
+/// and most lists fit into one page: so they are asked for when a cursor comes in or goes out, and
+/// not before.
 pub trait CursorKeys: Send + Sync {
     /// The keys at hand.
     fn at_hand(&self) -> BoxFuture<'_, Result<Arc<Keys<CursorKey>>, StoreError>>;
 
-    /// Newer ones than `known`, if there are any: another instance may know them, and have made a cursor with
-    /// them.
+    /// Newer ones than `known`, if there are any: another instance may know them, and have made a
+    /// cursor with them.
     fn newer<'a>(
         &'a self,
         known: &'a Arc<Keys<CursorKey>>,

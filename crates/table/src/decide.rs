@@ -1,7 +1,8 @@
 //! The one loop in which a command loads, decides and commits.
 //!
-//! Whoever decides on what he read may find that it has changed when he writes. Then he reads and decides
-//! again, after a pause, as long as there is time. Nothing outside of this file does that by itself.
+//! Whoever decides on what he read may find that it has changed when he writes. Then he reads and
+//! decides again, after a pause, as long as there is time. Nothing outside of this file does that
+//! by itself.
 
 use std::{fmt, time::Duration};
 
@@ -46,22 +47,23 @@ impl<O, E> Decision<O, E> {
         Self { step: None, known: Vec::new(), crowd: None }
     }
 
-    /// When the condition on this item does not hold, the operation has this output, or this error: deciding
-    /// again would lead to nothing else. Of several, the one that was said first counts.
+    /// When the condition on this item does not hold, the operation has this output, or this error:
+    /// deciding again would lead to nothing else. Of several, the one that was said first counts.
     pub fn unless(mut self, key: &Key, outcome: Result<O, E>) -> Self {
         self.known.push((key.clone(), outcome));
         self
     }
 
-    /// When the condition on this item does not hold, many want the same of it, and come back within this
-    /// span: about the time in which all of them get what they want.
+    /// When the condition on this item does not hold, many want the same of it, and come back
+    /// within this span: about the time in which all of them get what they want.
     pub fn crowded(mut self, key: &Key, span: Duration) -> Self {
         self.crowd = Some((key.clone(), span));
         self
     }
 }
 
-/// What became of the attempts before, for a decision that can do with less than loading everything again.
+/// What became of the attempts before, for a decision that can do with less than loading everything
+/// again.
 #[derive(Clone, Debug, Default)]
 pub struct Attempt {
     before: u32,
@@ -80,7 +82,8 @@ impl Attempt {
     }
 }
 
-/// What is kept of the answer to a request, for a caller who asks again with the same idempotency key.
+/// What is kept of the answer to a request, for a caller who asks again with the same idempotency
+/// key.
 pub struct Keep<'a, O>(Option<(Claim, Answering<'a, O>)>);
 
 type Answering<'a, O> = Box<dyn Fn(&O) -> StoredAnswer + Send + Sync + 'a>;
@@ -111,12 +114,14 @@ impl<'a, O> Keep<'a, O> {
 }
 
 impl Table {
-    /// Loads, decides and commits, until it is done: `decide` loads what it needs and says what to do.
+    /// Loads, decides and commits, until it is done: `decide` loads what it needs and says what to
+    /// do.
     ///
-    /// Where a condition does not hold, somebody was faster: after a pause, `decide` is asked again. A
-    /// transaction that another one is in the way of, or that the table has no capacity for, is repeated as
-    /// it is (see [`Table::commit`]). All of that takes 5 seconds at most, and less where the invocation ends
-    /// before; then the caller is asked to come back: many at once are no mistake of anybody's.
+    /// Where a condition does not hold, somebody was faster: after a pause, `decide` is asked
+    /// again. A transaction that another one is in the way of, or that the table has no capacity
+    /// for, is repeated as it is (see [`Table::commit`]). All of that takes 5 seconds at most, and
+    /// less where the invocation ends before; then the caller is asked to come back: many at once
+    /// are no mistake of anybody's.
     pub async fn decide<O, E: From<CommitError>, F: Future<Output = Result<Decision<O, E>, E>>>(
         &self,
         cause: &Cause,
@@ -125,8 +130,8 @@ impl Table {
         self.decide_once(cause, &Keep::nothing(), decide).await
     }
 
-    /// The same, for a request that is carried out once: the answer to it is kept in the transaction of its
-    /// changes. Nobody decides again on a request that another has taken over.
+    /// The same, for a request that is carried out once: the answer to it is kept in the
+    /// transaction of its changes. Nobody decides again on a request that another has taken over.
     pub async fn decide_once<O, E: From<CommitError>, F: Future<Output = Result<Decision<O, E>, E>>>(
         &self,
         cause: &Cause,

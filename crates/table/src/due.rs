@@ -16,10 +16,10 @@ use crate::{
 
 /// Something that has to be looked at, as its entry in the index of what is due says it.
 ///
-/// The item itself says whether that is still so: the index is a moment behind, and others may have been
-/// faster. The entry goes, or moves to its next time, with the write that does the work. Where the work is
-/// more than that write, whoever begins it puts the entry off first ([`Table::put_off`]): so that no two do
-/// it at once, and what died half-way is looked at again.
+/// The item itself says whether that is still so: the index is a moment behind, and others may have
+/// been faster. The entry goes, or moves to its next time, with the write that does the work. Where
+/// the work is more than that write, whoever begins it puts the entry off first
+/// ([`Table::put_off`]): so that no two do it at once, and what died half-way is looked at again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Due {
     pk: String,
@@ -50,8 +50,9 @@ impl Table {
         self.first(&query, limit).await
     }
 
-    /// Puts an entry off until then, if nobody did before and its work is not done: says whether the work is
-    /// the caller's now. Whoever hears no answer has it not, and nobody has it until then.
+    /// Puts an entry off until then, if nobody did before and its work is not done: says whether
+    /// the work is the caller's now. Whoever hears no answer has it not, and nobody has it until
+    /// then.
     pub async fn put_off(&self, due: &Due, until: Timestamp) -> Result<bool, StoreError> {
         let put_off = Edit::new("SET #place = :later")
             .when("#place = :seen")

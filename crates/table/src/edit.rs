@@ -57,8 +57,8 @@ impl Edit {
 impl Table {
     /// Makes an edit by itself: half the price of a transaction.
     ///
-    /// An answer that gets lost makes the SDK send the edit again. So the condition, or what the item says
-    /// where it does not hold, must tell whoever made it that it was made.
+    /// An answer that gets lost makes the SDK send the edit again. So the condition, or what the
+    /// item says where it does not hold, must tell whoever made it that it was made.
     pub(crate) async fn edit(&self, key: &Key, edit: Edit) -> Result<Edited, StoreError> {
         self.edit_at(self.name_of(key), key_attributes(key), edit).await
     }

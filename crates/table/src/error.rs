@@ -36,7 +36,6 @@ pub enum StoreError {
     #[error("an item of kind {kind} does not have the expected shape")]
     #[fault(Internal, "internal")]
     Shape {
-        /// The kind.
         kind: &'static str,
         /// What is wrong with it.
         source: serde_dynamo::Error,
@@ -110,8 +109,8 @@ impl CommitError {
         }
     }
 
-    /// Whether loading and deciding again may help. It does not when another has taken over the request
-    /// itself, by its idempotency key.
+    /// Whether loading and deciding again may help. It does not when another has taken over the
+    /// request itself, by its idempotency key.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { failed } if !failed.iter().any(|key| *key.about() == Idempotency::KIND))
     }

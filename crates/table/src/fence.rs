@@ -13,9 +13,9 @@ use crate::{
 
 /// A piece of work that is either done or given up, for good: whoever is first decides.
 ///
-/// The worker's transaction says that it is done; whoever waits no longer says that it is void. Each is
-/// written only where nothing is, so that of the two one holds, whatever clocks say: they only decide how
-/// early somebody gives up, never what became of the work.
+/// The worker's transaction says that it is done; whoever waits no longer says that it is void.
+/// Each is written only where nothing is, so that of the two one holds, whatever clocks say: they
+/// only decide how early somebody gives up, never what became of the work.
 #[derive(Clone, Debug)]
 pub struct Fence {
     key: Key,
@@ -33,13 +33,14 @@ pub enum Fate {
 }
 
 impl Fence {
-    /// The fence in the item at `key`. It must be kept for longer than anybody may still come to it.
+    /// The fence in the item at `key`. It must be kept for longer than anybody may still come to
+    /// it.
     pub fn new(key: Key, kept: SignedDuration) -> Self {
         Self { key, kept }
     }
 
-    /// Where it is stored: the commit fails here when the work was given up, and when it was done before.
-    /// [`Table::give_up_unless_done`] says which.
+    /// Where it is stored: the commit fails here when the work was given up, and when it was done
+    /// before. [`Table::give_up_unless_done`] says which.
     pub fn key(&self) -> &Key {
         &self.key
     }
@@ -68,7 +69,8 @@ struct Stored {
 }
 
 impl Table {
-    /// Gives the work up, unless it is done: whose transaction comes later fails. Doing it twice is no error.
+    /// Gives the work up, unless it is done: whose transaction comes later fails. Doing it twice is
+    /// no error.
     pub async fn give_up_unless_done(&self, fence: &Fence) -> Result<Fate, StoreError> {
         let (Edited::Made(item) | Edited::Refused(item)) =
             self.edit(&fence.key, fence.edit(self, "void")).await?;

@@ -18,7 +18,8 @@ use crate::{
 /// How long an answer is kept for a caller who asks again.
 pub const IDEMPOTENCY_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// After how long a caller that was never answered may be followed by another: longer than any request lives.
+/// After how long a caller that was never answered may be followed by another: longer than any
+/// request lives.
 pub const IDEMPOTENCY_LEASE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What a caller named a request, within its tenant or, outside of any, its person.
@@ -30,8 +31,8 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// `scope` is the tenant's or person's id, `key` the caller's word, `request` all that makes the request
-    /// what it is: method, path and body.
+    /// `scope` is the tenant's or person's id, `key` the caller's word, `request` all that makes
+    /// the request what it is: method, path and body.
     pub fn new(scope: &impl ToString, key: &str, request: &[u8]) -> Self {
         Self { scope: scope.to_string(), key: hash(key.as_bytes()), request: hash(request) }
     }
@@ -133,7 +134,8 @@ impl Table {
         }
     }
 
-    /// Gives the claim back after a failure that changed nothing, so that the caller may try again at once.
+    /// Gives the claim back after a failure that changed nothing, so that the caller may try again
+    /// at once.
     pub async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         let delete = self
             .client
@@ -162,8 +164,8 @@ fn found(record: &Stored, request: &str, now: Timestamp) -> Begun {
     record.answer.clone().map_or(Begun::InFlight, Begun::Replay)
 }
 
-/// The write that stores the answer, in the transaction of the effect: fails if the claim was lost to
-/// another.
+/// The write that stores the answer, in the transaction of the effect: fails if the claim was lost
+/// to another.
 pub(crate) fn completion(
     table: &Table,
     claim: &Claim,

@@ -14,14 +14,14 @@ pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
 /// Something that is stored as one item.
 ///
-/// Its serialized form must not use the names that the table owns: `pk`, `sk`, `kind`, `expires_at`,
-/// `summary`, and those of the indexes' keys.
+/// Its serialized form must not use the names that the table owns: `pk`, `sk`, `kind`,
+/// `expires_at`, `summary`, and those of the indexes' keys.
 pub trait Item: Serialize + DeserializeOwned + Send + Sync {
     /// Where it is stored.
     fn key(&self) -> Key;
 
-    /// How many changes it has seen: 0 for one that was never stored. Implementations keep it in a field
-    /// `version` with `#[serde(default)]`, which reads fill in.
+    /// How many changes it has seen: 0 for one that was never stored. Implementations keep it in a
+    /// field `version` with `#[serde(default)]`, which reads fill in.
     fn version(&self) -> u64;
 
     /// The version that the next stored change leads to: the sequence number of the event about it.

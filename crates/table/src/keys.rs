@@ -36,26 +36,27 @@ crate::kinds! {
     "consumed" Consumed(consumer: &'static str, event: EventId;) "CONSUMED#<consumer>#<event>" "CONSUMED" {
         store: Traffic, most_kb: 4, kept: Days(30, "30 days"), owner: Nobody, erased: Expires,
     }
-    /// An event on its way to the bus. Written by every transaction with an event; `stream-outbox`, which
-    /// reads it from the stream, and `operator` set the expiry.
+    /// An event on its way to the bus. Written by every transaction with an event; `stream-outbox`,
+    /// which reads it from the stream, and `operator` set the expiry.
     "outbox" Outbox(hour: String, shard: String; event: EventId) "OUTBOX#<hour>#<shard>" "<event>" {
         store: Main, most_kb: 8, kept: Until("7 days after publishing; for good until then"),
         owner: Org, erased: Expires,
     }
-    /// One row of an audit log: of an organization or, outside of any, of a person or login. Written by every
-    /// transaction with an event; read by operators (there is no route for it yet).
+    /// One row of an audit log: of an organization or, outside of any, of a person or login.
+    /// Written by every transaction with an event; read by operators (there is no route for it
+    /// yet).
     "audit" Audit(org: String; time: String, event: EventId) "AUDIT#<org>" "<time>#<event>" {
         store: Main, most_kb: 8,
         kept: Until("`AuditRetentionDays`, for good with 0; outside of any organization 90 days"),
         owner: Org, erased: Partition,
     }
-    /// An answer kept for a caller who asks twice: in the scope of a person, under the hash of the caller's
-    /// key. Written and read by the routes that take an `Idempotency-Key`.
+    /// An answer kept for a caller who asks twice: in the scope of a person, under the hash of the
+    /// caller's key. Written and read by the routes that take an `Idempotency-Key`.
     "idempotency" Idempotency(scope: String, hash: String;) "IDEMPOTENCY#<scope>#<hash>" "IDEMPOTENCY" {
         store: Main, most_kb: 16, kept: Days(1, "24 hours"), owner: Person, erased: Expires,
     }
-    /// The recent uses of a limited thing, by the hash of whom it limits. Written and read by the routes that
-    /// are limited.
+    /// The recent uses of a limited thing, by the hash of whom it limits. Written and read by the
+    /// routes that are limited.
     "limit" Limit(limit: &'static str, hash: String;) "LIMIT#<limit>#<hash>" "LIMIT" {
         store: Traffic, most_kb: 2, kept: Days(2, "the limit's longest window and a minute"),
         owner: Nobody, erased: Expires,

@@ -1,6 +1,6 @@
-//! The form of a kind of item: where its items are, how long they stay, whose they are and how they are
-//! erased. Each domain's crate declares its own kinds with [`kinds!`](crate::kinds); a test of the workspace
-//! reads all of them.
+//! The form of a kind of item: where its items are, how long they stay, whose they are and how they
+//! are erased. Each domain's crate declares its own kinds with [`kinds!`](crate::kinds); a test of
+//! the workspace reads all of them.
 
 use std::{
     fmt::{self, Display},
@@ -33,7 +33,6 @@ pub struct Kind {
     pub most_kb: u16,
     /// How long an item stays.
     pub kept: Kept,
-    /// Whose it is.
     pub owner: Owner,
     /// How whoever erases its owner finds it.
     pub erased: Erased,
@@ -62,13 +61,10 @@ pub enum Kept {
 /// Whose data an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// An organization's.
     Org,
-    /// A person's.
     Person,
     /// An address's, whether or not a person has it.
     Address,
-    /// Nobody's.
     Nobody,
 }
 
@@ -111,8 +107,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// The item of this kind with these values: the types of the values are the declaration's to say
-    /// ([`kinds!`](crate::kinds)).
+    /// The item of this kind with these values: the types of the values are the declaration's to
+    /// say ([`kinds!`](crate::kinds)).
     pub fn new(kind: &'static Kind, pk: &[&dyn Display], sk: &[&dyn Display]) -> Self {
         Self { kind, pk: kind.partition(pk), sk: filled(kind.sk, sk) }
     }
@@ -151,7 +147,6 @@ pub struct Entry {
     pub name: &'static str,
     /// The kind of item that has it.
     pub on: &'static str,
-    /// Which index it is in.
     pub indexed: Indexed,
     /// The index's partition key, such as `ORG_ROLE#<org>`.
     pub pk: &'static str,
@@ -162,8 +157,8 @@ pub struct Entry {
 /// Which index a sort of entry is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexed {
-    /// What has to be looked at at some time, by that time: in so many partitions, of which several workers
-    /// can look at one each. Its keys are `<shard>`, and `<due_at>` and an id.
+    /// What has to be looked at at some time, by that time: in so many partitions, of which several
+    /// workers can look at one each. Its keys are `<shard>`, and `<due_at>` and an id.
     Due {
         /// How many partitions.
         shards: u8,
@@ -173,8 +168,8 @@ pub enum Indexed {
 }
 
 impl Entry {
-    /// The entry with these values in the index of lists. What is to be said of the item is all that a reader
-    /// of the list sees of it.
+    /// The entry with these values in the index of lists. What is to be said of the item is all
+    /// that a reader of the list sees of it.
     pub fn listed(&self, pk: &[&dyn Display], sk: &[&dyn Display], summary: String) -> Index {
         let (pk, sk) = self.place(pk, sk);
         Index { pk, sk, summary: Some(summary) }
@@ -221,8 +216,8 @@ pub struct Index {
     pub summary: Option<String>,
 }
 
-/// The pattern with these values in their places. `#` parts a key and is in no value: what it would be in is
-/// percent-encoded, so that no two lists of values give one key.
+/// The pattern with these values in their places. `#` parts a key and is in no value: what it would
+/// be in is percent-encoded, so that no two lists of values give one key.
 fn filled(pattern: &str, values: &[&dyn Display]) -> String {
     let mut key = String::with_capacity(pattern.len() + 32);
     let mut values = values.iter();
@@ -243,8 +238,8 @@ fn filled(pattern: &str, values: &[&dyn Display]) -> String {
     key
 }
 
-/// Declares the kinds of items of a domain: for each a type with `KIND`, `key(…)` for the address of one item
-/// and `all(…)` for a query of those of one partition; and `KINDS` with all of them.
+/// Declares the kinds of items of a domain: for each a type with `KIND`, `key(…)` for the address
+/// of one item and `all(…)` for a query of those of one partition; and `KINDS` with all of them.
 ///
 /// ```
 /// table::kinds! {

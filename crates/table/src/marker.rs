@@ -13,16 +13,16 @@ use crate::{
     store::Table,
 };
 
-/// How long it is remembered that a piece of work was done: longer than any queue keeps a message, dead
-/// letters included.
+/// How long it is remembered that a piece of work was done: longer than any queue keeps a message,
+/// dead letters included.
 pub const MARKERS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
-/// The right to do a piece of work that has an effect outside of the table, where no transaction can guard
-/// it: a mail, a push.
+/// The right to do a piece of work that has an effect outside of the table, where no transaction
+/// can guard it: a mail, a push.
 ///
-/// Whoever holds it does the work, notes its parts as they are done with [`Table::note`], and then calls
-/// [`Table::finish`]. A holder that crashes loses it when the lease ends, and the next one does what was not
-/// noted: at least once, and twice only what was under way at the crash.
+/// Whoever holds it does the work, notes its parts as they are done with [`Table::note`], and then
+/// calls [`Table::finish`]. A holder that crashes loses it when the lease ends, and the next one
+/// does what was not noted: at least once, and twice only what was under way at the crash.
 #[derive(Clone, Debug)]
 pub struct Marker {
     key: Key,
@@ -51,8 +51,8 @@ pub enum Claimed {
     Done,
 }
 
-/// What is read of an item. Its holder is a random text that makes a write conditional on nobody having
-/// followed.
+/// What is read of an item. Its holder is a random text that makes a write conditional on nobody
+/// having followed.
 #[derive(Deserialize)]
 struct Stored {
     #[serde(default)]
@@ -84,8 +84,8 @@ impl Table {
             Edited::Refused(item) => (false, item),
         };
         let record: Stored = read(key.kind(), item)?;
-        // Refused, and ours all the same: an attempt before this one was carried out, and its answer was
-        // lost.
+        // Refused, and ours all the same: an attempt before this one was carried out, and its
+        // answer was lost.
         if claimed || record.holder == holder {
             return Ok(Claimed::Mine(Marker { key: key.clone(), holder, steps: record.steps }));
         }
@@ -95,8 +95,9 @@ impl Table {
         Ok(Claimed::InFlight { until: Timestamp::from_millisecond(record.lease_until).unwrap_or(now) })
     }
 
-    /// Remembers that these parts of the work are done, whatever becomes of the rest. Says whether the marker
-    /// is still this holder's: if not, the lease has ended, another works on it, and this one must stop.
+    /// Remembers that these parts of the work are done, whatever becomes of the rest. Says whether
+    /// the marker is still this holder's: if not, the lease has ended, another works on it, and
+    /// this one must stop.
     pub async fn note(
         &self,
         marker: &mut Marker,
@@ -118,8 +119,8 @@ impl Table {
         self.write_held(&marker, finish).await.map(drop)
     }
 
-    /// The work could not be ended now: others may go on at once. `steps_done` names the parts that need not
-    /// be done again.
+    /// The work could not be ended now: others may go on at once. `steps_done` names the parts that
+    /// need not be done again.
     pub async fn give_up(
         &self,
         marker: Marker,
@@ -136,8 +137,8 @@ impl Table {
         self.write_held(&marker, give_up).await.map(drop)
     }
 
-    /// A holder that was too slow has lost the marker to another, whose word counts then. A write whose
-    /// answer was lost can be repeated: the same holder finds what it wrote itself.
+    /// A holder that was too slow has lost the marker to another, whose word counts then. A write
+    /// whose answer was lost can be repeated: the same holder finds what it wrote itself.
     async fn write_held(&self, marker: &Marker, write: Edit) -> Result<bool, StoreError> {
         let write = write.when("holder = :holder").value(":holder", text(&marker.holder));
         let held = matches!(self.edit(&marker.key, write).await?, Edited::Made(_));

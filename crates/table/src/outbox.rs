@@ -16,8 +16,8 @@ use crate::{
 /// How long a row of the outbox stays after it was published.
 pub const PUBLISHED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// How long an audit row outside of any organization stays: what strangers ask for is written down there, and
-/// the addresses of people who may never become customers.
+/// How long an audit row outside of any organization stays: what strangers ask for is written down
+/// there, and the addresses of people who may never become customers.
 pub const AUDIT_ROWS_OF_NOBODY_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 const ENVELOPE: &str = "envelope";
@@ -75,8 +75,8 @@ struct AuditRow<'a> {
     user_agent: Option<&'a str>,
 }
 
-/// The audit row about an event. `kept` is how long those of organizations stay; for good where it is not
-/// said.
+/// The audit row about an event. `kept` is how long those of organizations stay; for good where it
+/// is not said.
 pub(crate) fn audit_row(
     envelope: &Envelope,
     cause: &Cause,
@@ -110,8 +110,8 @@ fn json(envelope: &Envelope) -> Result<String, StoreError> {
 }
 
 impl Table {
-    /// Of the next `examined` rows of this part, behind the key `after`, those that are not marked as
-    /// published; and behind which key the part goes on, where it does.
+    /// Of the next `examined` rows of this part, behind the key `after`, those that are not marked
+    /// as published; and behind which key the part goes on, where it does.
     pub async fn unpublished(
         &self,
         part: OutboxPart,
@@ -122,8 +122,8 @@ impl Table {
         self.after(&query, examined, after).await
     }
 
-    /// Notes that an event is on the bus: its row may go after [`PUBLISHED_ROWS_ARE_KEPT`]. Harmless when
-    /// repeated: the first time counts.
+    /// Notes that an event is on the bus: its row may go after [`PUBLISHED_ROWS_ARE_KEPT`].
+    /// Harmless when repeated: the first time counts.
     pub async fn mark_published(&self, event: &Envelope) -> Result<(), StoreError> {
         let expires_at = self.clock.now().as_second() + PUBLISHED_ROWS_ARE_KEPT.as_secs();
         let mark = Edit::new("SET #ttl = if_not_exists(#ttl, :ttl)").when("attribute_exists(pk)");

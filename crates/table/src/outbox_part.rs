@@ -2,9 +2,9 @@ use std::{fmt, str::FromStr};
 
 use primitives::{EventId, SignedDuration, Timestamp};
 
-/// One of the partitions that the outbox is spread over: the hour of an event, in UTC, and one of sixteen
-/// shards. Both follow from the event's id, so that a row is found by it; and what was not published in some
-/// hours is a query of each part, without an index and without a scan.
+/// One of the partitions that the outbox is spread over: the hour of an event, in UTC, and one of
+/// sixteen shards. Both follow from the event's id, so that a row is found by it; and what was not
+/// published in some hours is a query of each part, without an index and without a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutboxPart {
     /// When the hour begins.

@@ -16,12 +16,12 @@ use crate::{
 /// How many holds there may be at once: together they stay within two write units.
 const MOST_HOLDS: u64 = 50;
 
-/// An amount that is held before it is used: first so much of it is set aside, and then what was used is
-/// taken and the rest given back.
+/// An amount that is held before it is used: first so much of it is set aside, and then what was
+/// used is taken and the rest given back.
 ///
-/// What is free is stored, since a condition cannot add. Each step is one write of one item. It is a purse of
-/// many calls and few holds: spread over several purses, of which each has a part of the amount, it bears
-/// more at once.
+/// What is free is stored, since a condition cannot add. Each step is one write of one item. It is
+/// a purse of many calls and few holds: spread over several purses, of which each has a part of the
+/// amount, it bears more at once.
 #[derive(Clone, Debug)]
 pub struct Purse {
     key: Key,
@@ -108,7 +108,8 @@ impl Table {
         self.edit(&purse.key, fill).await.map(drop)
     }
 
-    /// Sets an amount aside, under an id that is the caller's own: the same again finds what is there.
+    /// Sets an amount aside, under an id that is the caller's own: the same again finds what is
+    /// there.
     ///
     /// Where there is no room, what others left behind is given back first.
     pub async fn reserve(
@@ -154,13 +155,14 @@ impl Table {
         Ok(any)
     }
 
-    /// Takes what was used of a hold, at most all of it, and gives the rest back: with 0, all. The same again
-    /// finds it done, as long as its time is not over.
+    /// Takes what was used of a hold, at most all of it, and gives the rest back: with 0, all. The
+    /// same again finds it done, as long as its time is not over.
     pub async fn settle(&self, purse: &Purse, hold: &Hold, used: u64) -> Result<Settled, StoreError> {
         let held = Held(hold.amount, hold.until);
         match self.edit(&purse.key, end(&hold.id, held, used.min(hold.amount))).await? {
             Edited::Made(_) => Ok(Settled::InTime),
-            // Before its time nobody but its holder ends a hold: an attempt before this one was carried out.
+            // Before its time nobody but its holder ends a hold: an attempt before this one was
+            // carried out.
             Edited::Refused(_) if self.clock.now().as_second() < hold.until => Ok(Settled::InTime),
             Edited::Refused(_) => Ok(Settled::TooLate),
         }

@@ -29,8 +29,8 @@ impl RateLimit {
         Self { name, windows }
     }
 
-    /// How many uses have to be remembered: older ones decide nothing. Where none does, as many as may come
-    /// between an attempt whose answer is lost and its repetition.
+    /// How many uses have to be remembered: older ones decide nothing. Where none does, as many as
+    /// may come between an attempt whose answer is lost and its repetition.
     fn remembered(&self) -> usize {
         let listed = self.windows.iter().filter(|window| window.is_listed());
         listed.map(|window| place(window.uses)).max().unwrap_or(16)
@@ -44,7 +44,6 @@ impl RateLimit {
 /// What is left in one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowState {
-    /// The window.
     pub window: Window,
     /// How many uses are left now.
     pub remaining: u32,
@@ -55,7 +54,6 @@ pub struct WindowState {
 /// What is left of a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitState {
-    /// The limit's name.
     pub name: &'static str,
     /// Whether this use is within it.
     pub allowed: bool,
@@ -74,8 +72,8 @@ impl RateLimitState {
 /// The attribute that holds the last uses, newest first.
 const USES: &str = "uses";
 
-/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the same: an
-/// attempt whose answer was lost finds its own use when it is repeated.
+/// A use is noted as its time in milliseconds with random digits behind it, so that no two are the
+/// same: an attempt whose answer was lost finds its own use when it is repeated.
 const DIGITS: i128 = 1_000_000_000;
 
 fn noted(milliseconds: i64) -> i128 {
@@ -122,7 +120,8 @@ fn listed(window: Window, uses: &[i128], now: i64) -> (u32, i128) {
     let used = u32::try_from(inside.len()).unwrap_or(u32::MAX);
     // one more is given when the oldest of as many as there may be has left
     let next = inside.get(place(window.uses.min(used)).saturating_sub(1));
-    // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the window.
+    // A use noted at the same moment may be a little ahead of us, but nobody waits longer than the
+    // window.
     (window.uses.saturating_sub(used), next.map_or(0, |time| time - begin))
 }
 
@@ -136,20 +135,21 @@ fn full_until(item: Option<&Attributes>, index: usize) -> Option<i128> {
 }
 
 impl Table {
-    /// Uses the limit once, for `subject`. Exact under any number of parallel callers; an error, never a yes,
-    /// when the table cannot be reached.
+    /// Uses the limit once, for `subject`. Exact under any number of parallel callers; an error,
+    /// never a yes, when the table cannot be reached.
     ///
-    /// One conditional write does it. The item lists the last uses, newest first, so that a window of five
-    /// has room when the fifth use from the front is not there or has left the window. Nobody reads first, so
-    /// nobody collides. Only the bucket of a large window is written in another way where it has run out:
-    /// whoever finds that it has learns it from the refusal, and asks once more.
+    /// One conditional write does it. The item lists the last uses, newest first, so that a window
+    /// of five has room when the fifth use from the front is not there or has left the window.
+    /// Nobody reads first, so nobody collides. Only the bucket of a large window is written in
+    /// another way where it has run out: whoever finds that it has learns it from the refusal, and
+    /// asks once more.
     pub async fn take(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
         self.ask(limit, subject, true).await
     }
 
-    /// Whether `subject` could use the limit now, without a use: for something that only counts when it turns
-    /// out wrong, and may be done only where a wrong one could have been counted. It is the same conditional
-    /// write as a use, so that all who come at once stand in one order.
+    /// Whether `subject` could use the limit now, without a use: for something that only counts
+    /// when it turns out wrong, and may be done only where a wrong one could have been counted. It
+    /// is the same conditional write as a use, so that all who come at once stand in one order.
     pub async fn room(&self, limit: &RateLimit, subject: &str) -> Result<RateLimitState, StoreError> {
         self.ask(limit, subject, false).await
     }
@@ -182,14 +182,16 @@ impl Table {
             if is_ours || is_full {
                 return Ok(stands);
             }
-            // There is room, and some bucket is not as it was taken for. What has not run out now does not do
-            // so before we ask again, since for us it is still the same moment: each is guessed wrong once.
+            // There is room, and some bucket is not as it was taken for. What has not run out now
+            // does not do so before we ask again, since for us it is still the same moment: each is
+            // guessed wrong once.
             seen = Some(item);
         }
     }
 
-    /// Cuts off uses that decide nothing any more, once there are many of them. What is at such a place is
-    /// older than all that count, however many come in meanwhile. Cutting later does no harm.
+    /// Cuts off uses that decide nothing any more, once there are many of them. What is at such a
+    /// place is older than all that count, however many come in meanwhile. Cutting later does no
+    /// harm.
     async fn forget_old_uses(&self, limit: &RateLimit, key: &Key, count: usize) {
         const AT_MOST: usize = 100;
         let remembered = limit.remembered();
@@ -206,8 +208,8 @@ impl Table {
     }
 }
 
-/// The write of one use, or of none, under the condition that there is room for one. Buckets are taken for
-/// such that have not run out, until they were `seen`.
+/// The write of one use, or of none, under the condition that there is room for one. Buckets are
+/// taken for such that have not run out, until they were `seen`.
 fn attempt(limit: &RateLimit, new: Option<i128>, seen: Option<&Attributes>, key: &Key, now: i64) -> Edit {
     let expires_at = now / 1000 + limit.longest().as_secs() + 60;
     let mut parts = Parts::default();
@@ -260,8 +262,8 @@ impl Parts {
         self
     }
 
-    /// Puts the use in front of the list; of one that was seen a moment ago, without those that decide
-    /// nothing any more.
+    /// Puts the use in front of the list; of one that was seen a moment ago, without those that
+    /// decide nothing any more.
     fn uses(&mut self, new: Option<i128>, seen: Option<Vec<i128>>, remembered: usize) {
         let list = |uses: &[i128]| AttributeValue::L(uses.iter().map(|use_| number(*use_)).collect());
         if let Some(use_) = new {

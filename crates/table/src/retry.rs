@@ -15,8 +15,8 @@ pub async fn within_deadline<F: Future>(deadline: Instant, work: F) -> F::Output
     DEADLINE.scope(deadline, work).await
 }
 
-/// How much time is left for the work at hand: until its deadline, less a reserve for answering; 10 seconds
-/// where it has none.
+/// How much time is left for the work at hand: until its deadline, less a reserve for answering; 10
+/// seconds where it has none.
 pub fn time_left() -> Duration {
     const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
     DEADLINE
@@ -29,7 +29,8 @@ pub fn time_left() -> Duration {
 pub(crate) enum Pace {
     /// Others are at the same item: they are done with it in milliseconds.
     Crowded,
-    /// The table has no capacity or does not answer: it gets some in seconds, and less so the more ask.
+    /// The table has no capacity or does not answer: it gets some in seconds, and less so the more
+    /// ask.
     Throttled,
 }
 
@@ -44,15 +45,16 @@ impl Pace {
     }
 }
 
-/// Waits before another call to a service beside the table, which took nothing or only a part. Says no when
-/// the time left is too short. For the table itself [`Table::decide`](crate::Table::decide) waits.
+/// Waits before another call to a service beside the table, which took nothing or only a part. Says
+/// no when the time left is too short. For the table itself [`Table::decide`](crate::Table::decide)
+/// waits.
 pub async fn pause(attempts: u32, left: Duration) -> bool {
     pause_within(Pace::Crowded.longest(attempts), left).await
 }
 
-/// Waits before another attempt at the table. Says no when the time left is too short, which it is not for
-/// the first attempt after a transaction that was in the way: that takes a few milliseconds of what is kept
-/// for answering.
+/// Waits before another attempt at the table. Says no when the time left is too short, which it is
+/// not for the first attempt after a transaction that was in the way: that takes a few milliseconds
+/// of what is kept for answering.
 pub(crate) async fn pause_at(pace: Pace, attempts: u32) -> bool {
     let left = if (pace, attempts) == (Pace::Crowded, 0) { RESERVE } else { time_left() };
     pause_within(pace.longest(attempts), left).await
@@ -70,8 +72,8 @@ pub(crate) async fn pause_within(span: Duration, left: Duration) -> bool {
     true
 }
 
-/// Sends a write of a single item. While a transaction holds the item the write is refused, and nothing has
-/// happened: it is sent again, as the SDK does not.
+/// Sends a write of a single item. While a transaction holds the item the write is refused, and
+/// nothing has happened: it is sent again, as the SDK does not.
 pub(crate) async fn single<T, E, R, F>(mut send: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
 where
     E: ProvideErrorMetadata,

@@ -39,8 +39,8 @@ pub struct TableNames {
     pub traffic: String,
 }
 
-/// The table, as one function uses it: in truth two, of which each kind of item says which is its own
-/// ([`Store`]). Cheap to clone.
+/// The table, as one function uses it: in truth two, of which each kind of item says which is its
+/// own ([`Store`]). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub(crate) client: Client,
@@ -71,8 +71,8 @@ impl Table {
         self.name(key.about().store)
     }
 
-    /// The same, whose audit rows of organizations are deleted after so many days; with 0 they stay for good.
-    /// It holds for rows written from then on.
+    /// The same, whose audit rows of organizations are deleted after so many days; with 0 they stay
+    /// for good. It holds for rows written from then on.
     #[must_use]
     pub fn keeping_audit_rows(mut self, days: u32) -> Self {
         let kept = SignedDuration::from_hours(24 * i64::from(days));
@@ -95,8 +95,8 @@ impl Table {
         &self.ids
     }
 
-    /// Opens a connection by reading an item, so that the first request need not. Whether it worked is found
-    /// out by the first request: it is not waited for longer than a start can bear.
+    /// Opens a connection by reading an item, so that the first request need not. Whether it worked
+    /// is found out by the first request: it is not waited for longer than a start can bear.
     pub async fn connect<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
         let request = self
             .client

@@ -8,9 +8,9 @@ use crate::{
 
 /// A number of things of which only so many may exist, however large that is.
 ///
-/// It is changed only in the transaction that creates or deletes what is counted, whose own condition (that
-/// it is not there yet, that it is still there) is what makes a repetition count once. An item that is not
-/// there stands for nought.
+/// It is changed only in the transaction that creates or deletes what is counted, whose own
+/// condition (that it is not there yet, that it is still there) is what makes a repetition count
+/// once. An item that is not there stands for nought.
 #[derive(Clone, Debug)]
 pub struct Tally {
     key: Key,

@@ -1,2 +1,2 @@
-//! Asks for the features that the whole workspace's dependencies are compiled with, so that `cargo test -p …`
-//! finds them compiled (`cargo xtask features`). There is no code in it.
+//! Asks for the features that the whole workspace's dependencies are compiled with, so that `cargo
+//! test -p …` finds them compiled (`cargo xtask features`). There is no code in it.

@@ -33,12 +33,12 @@ pub struct Options {
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let functions = if options.functions.is_empty() { all(root)? } else { options.functions.clone() };
     let target = target(root)?;
-    // The bare functions are built twice: with what `.cargo/config.toml` sets, as ours are, and as if they
-    // stood in a repository of their own.
+    // The bare functions are built twice: with what `.cargo/config.toml` sets, as ours are, and as
+    // if they stood in a repository of their own.
     let default = target.join("bare");
     if !options.no_build {
-        // Only the functions, as `cargo lambda build` is given them for a deployment: with the tools in the
-        // same build, features that only those ask for would be in the binaries too.
+        // Only the functions, as `cargo lambda build` is given them for a deployment: with the
+        // tools in the same build, features that only those ask for would be in the binaries too.
         run_command(&mut build(root, &functions))?;
         let bare = ["bare-functions".to_owned()];
         run_command(&mut build(root, &bare))?;

@@ -197,8 +197,8 @@ fn obstacle(root: &Path, part: Part, strict: bool) -> Option<(Outcome, String)> 
         let failed = (Outcome::Failed, format!("FAILED  {needed}"));
         return Some(if strict { failed } else { (Outcome::Skipped, format!("skipped {needed}")) });
     }
-    // The database is on GitHub, which a build machine may not reach. Where it can be had, nothing is
-    // skipped.
+    // The database is on GitHub, which a build machine may not reach. Where it can be had, nothing
+    // is skipped.
     let fetch = || tools::command(root, "cargo-deny").args(["--workspace", "fetch", "db"]).output();
     if part == Part::Advisories && !fetch().is_ok_and(|output| output.status.success()) {
         let why =

@@ -1,7 +1,8 @@
 //! The product in an emulated AWS: `cargo xtask cloud`, and what the cloud tests start.
 //!
-//! The template is deployed by the command that the runbook uses, and the functions run as they were built.
-//! What the emulator cannot do is in `tests/cloud/emulator`; `docs/emulated-aws.md` describes the whole.
+//! The template is deployed by the command that the runbook uses, and the functions run as they
+//! were built. What the emulator cannot do is in `tests/cloud/emulator`; `docs/emulated-aws.md`
+//! describes the whole.
 
 mod binaries;
 mod emulator;
@@ -18,8 +19,8 @@ pub use self::{
 };
 use crate::process::{cargo, run as run_command, step};
 
-/// They share two deployed stacks, so they run in one process and not with nextest. Most of their time is
-/// waiting.
+/// They share two deployed stacks, so they run in one process and not with nextest. Most of their
+/// time is waiting.
 const DEPLOYED: &[&str] =
     &["test", "--workspace", "--locked", "--test", "deployed", "--", "--test-threads", "6"];
 /// The table's tests also run on the emulated AWS's engine, which does not tell the capacity that
@@ -66,7 +67,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     deployed?;
     let Some((emulator, stack)) = running else { return Ok(()) };
     println!("{}", guide(&emulator, &stack));
-    // Until Ctrl-C, which ends this process; the emulator and its functions notice, and end as well.
+    // Until Ctrl-C, which ends this process; the emulator and its functions notice, and end as
+    // well.
     loop {
         std::thread::park();
     }

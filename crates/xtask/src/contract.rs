@@ -38,7 +38,8 @@ pub fn check(root: &Path) -> Result<()> {
         .env("GANTRY_API_URL", &product.url))
 }
 
-/// A typed client, compiled: what the description is worth to whoever writes a frontend. Gives the program.
+/// A typed client, compiled: what the description is worth to whoever writes a frontend. Gives the
+/// program.
 fn client(root: &Path, description: &Path) -> Result<PathBuf> {
     // Below the folder of the packages, where the compiler looks for them.
     let folder = tools::npm_folder(root).join("client");
@@ -105,8 +106,8 @@ fn free_ports() -> Result<u16> {
     anyhow::bail!("no four ports in a row are free")
 }
 
-/// Builds the product with the features that the tests have, so that nothing is built twice, and gives its
-/// program.
+/// Builds the product with the features that the tests have, so that nothing is built twice, and
+/// gives its program.
 fn build(root: &Path) -> Result<PathBuf> {
     let output = cargo(root)
         .args(["build", "--workspace", "--locked", "--bins", "--test", "deployed"])

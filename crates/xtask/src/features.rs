@@ -1,10 +1,11 @@
-//! Has every package compiled with the same features, whether it is selected alone or with all others.
+//! Has every package compiled with the same features, whether it is selected alone or with all
+//! others.
 //!
-//! Cargo unifies the features of what is selected. So `cargo test -p billing` after a build of the whole
-//! workspace would compile the AWS SDKs, tokio and more a second time, for the features that nobody in that
-//! selection asks for. The package `workspace-features` asks for them. It is written here, from what `cargo
-//! tree` says, and is a dev-dependency: builds of a function for a deployment select no tests, and so know
-//! nothing of it.
+//! Cargo unifies the features of what is selected. So `cargo test -p billing` after a build of the
+//! whole workspace would compile the AWS SDKs, tokio and more a second time, for the features that
+//! nobody in that selection asks for. The package `workspace-features` asks for them. It is written
+//! here, from what `cargo tree` says, and is a dev-dependency: builds of a function for a
+//! deployment select no tests, and so know nothing of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,11 +31,12 @@ const PACKAGE: &str = "workspace-features";
 const MANIFEST: &str = "crates/workspace-features/Cargo.toml";
 /// What CI and most developers build for; the answer must not depend on who asks.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Whatever is asked for may have dependencies of its own, which then differ. Nothing took more than three
-/// rounds.
+/// Whatever is asked for may have dependencies of its own, which then differ. Nothing took more
+/// than three rounds.
 const MOST_ROUNDS: usize = 8;
 
-/// What the target runs, and all that is compiled: build scripts and macros of the compiler's machine too.
+/// What the target runs, and all that is compiled: build scripts and macros of the compiler's
+/// machine too.
 const ON_TARGET: &str = "normal,dev,no-proc-macro";
 const ALL: &str = "normal,build,dev";
 
@@ -147,7 +149,8 @@ fn resolved(root: &Path, member: Option<&str>, edges: &str) -> Result<Resolved> 
     Ok(read_tree(&output(&mut command)?))
 }
 
-/// Reads lines such as `tokio v1.54.1|default,rt (*)`. Packages of ours have a path, and no features.
+/// Reads lines such as `tokio v1.54.1|default,rt (*)`. Packages of ours have a path, and no
+/// features.
 fn read_tree(text: &str) -> Resolved {
     let mut resolved = Resolved::new();
     for line in text.lines() {
@@ -192,8 +195,8 @@ fn manifest(head: &str, wanted: &Differences) -> Result<String> {
     Ok(text)
 }
 
-/// The version that all later compatible ones are compatible with, so that an update of one changes nothing
-/// here.
+/// The version that all later compatible ones are compatible with, so that an update of one changes
+/// nothing here.
 fn compatible(version: &str) -> String {
     let parts = version.split('.').take(if version.starts_with("0.") { 2 } else { 1 });
     parts.collect::<Vec<_>>().join(".")

@@ -11,8 +11,8 @@ pub(crate) fn read(root: &Path, file: &str) -> Result<String> {
     fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))
 }
 
-/// Writes files, each with the folders that it is in. Whoever adds to the workspace makes everything first
-/// and writes it at once, so that a refusal leaves nothing behind.
+/// Writes files, each with the folders that it is in. Whoever adds to the workspace makes
+/// everything first and writes it at once, so that a refusal leaves nothing behind.
 pub(crate) fn write<F: AsRef<str>>(root: &Path, files: impl IntoIterator<Item = (F, String)>) -> Result<()> {
     for (file, text) in files {
         let (file, path) = (file.as_ref(), root.join(file.as_ref()));
@@ -23,8 +23,9 @@ pub(crate) fn write<F: AsRef<str>>(root: &Path, files: impl IntoIterator<Item = 
     Ok(())
 }
 
-/// What follows on written code: lists are written one entry a line, and how they are broken is rustfmt's;
-/// every other command reads Cargo.lock as it is. What was written is there without either too.
+/// What follows on written code: lists are written one entry a line, and how they are broken is
+/// rustfmt's; every other command reads Cargo.lock as it is. What was written is there without
+/// either too.
 pub(crate) fn tidy(root: &Path) {
     for arguments in [["fmt", "--all"].as_slice(), &["update", "--workspace", "--offline", "--quiet"]] {
         if !cargo(root).args(arguments).status().is_ok_and(|status| status.success()) {

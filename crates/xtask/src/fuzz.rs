@@ -10,7 +10,8 @@ use crate::process::{cargo, run as run_command};
 /// What to fuzz.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Only targets whose name holds this, such as `email` or `requests::`; all of them if none is named.
+    /// Only targets whose name holds this, such as `email` or `requests::`; all of them if none is
+    /// named.
     target: Option<String>,
     /// Minutes that each target runs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_440))]

@@ -18,8 +18,8 @@ pub struct Options {
 /// Writes or checks the documents.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let mut command = cargo(root);
-    // No `--package`: of the whole workspace the dependencies have the features that the tests have compiled
-    // them with.
+    // No `--package`: of the whole workspace the dependencies have the features that the tests have
+    // compiled them with.
     command.args(["run", "--quiet", "--bin", "generate", "--"]);
     if options.check {
         command.arg("--check");

@@ -1,7 +1,8 @@
 //! The project's commands, run as `cargo xtask <command>`.
 //!
-//! Owns how the workspace is checked, generated and extended. It must not know the product: what is generated
-//! comes from `system-tests`, which knows all of it, so that these commands start at once.
+//! Owns how the workspace is checked, generated and extended. It must not know the product: what is
+//! generated comes from `system-tests`, which knows all of it, so that these commands start at
+//! once.
 
 pub mod bench;
 pub mod check;

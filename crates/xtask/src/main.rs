@@ -16,34 +16,34 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything that a change must pass: format, lints, tests, dependencies, templates, secrets, bills of
-    /// materials, cloud.
+    /// Everything that a change must pass: format, lints, tests, dependencies, templates, secrets,
+    /// bills of materials, cloud.
     Check(check::Options),
     /// Deploys the template to an emulated AWS, prints the API's URL, and stays until Ctrl-C.
     Cloud(cloud::Options),
-    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md, docs/errors.md,
-    /// docs/cost.md, events/schemas.
+    /// Writes the documents that come from the code: docs/openapi.json, docs/events.md,
+    /// docs/errors.md, docs/cost.md, events/schemas.
     Generate(generate::Options),
     /// Adds a function: its crate, its place in the template, a sample event.
     NewFunction(new_function::Options),
     /// Adds a domain: its crate with tests, its permissions, its ids.
     NewDomain(new_domain::Options),
-    /// Adds a route to a function: its handler, its place among the routes, a sample event, its call in the
-    /// test of budgets.
+    /// Adds a route to a function: its handler, its place among the routes, a sample event, its
+    /// call in the test of budgets.
     NewRoute(new_route::Options),
     /// Adds a key of ours: its secret, its rotation, its place in documents and tests.
     NewSecret(new_secret::Options),
     /// Sends every sample under events/ to the functions of a running `cargo lambda watch`.
     InvokeAll(invoke::Options),
-    /// Has a stack's `operator` carry out a command, such as finding and publishing events that were not
-    /// published.
+    /// Has a stack's `operator` carry out a command, such as finding and publishing events that
+    /// were not published.
     Operate(operate::Options),
     /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// Measures how long it takes from a changed line in a domain to the answer of its tests.
     EditLoop(edit_loop::Options),
-    /// Has every package compiled with the same features, whether it is selected alone or with all others:
-    /// writes crates/workspace-features.
+    /// Has every package compiled with the same features, whether it is selected alone or with all
+    /// others: writes crates/workspace-features.
     Features(features::Options),
     /// Gives the parsers of outside input hostile input, for longer than the tests do.
     Fuzz(fuzz::Options),

@@ -1,5 +1,5 @@
-//! Mutation testing of the pure rules: changes them, one place at a time, and sees whether a test of their
-//! crate fails.
+//! Mutation testing of the pure rules: changes them, one place at a time, and sees whether a test
+//! of their crate fails.
 
 use std::path::Path;
 
@@ -21,7 +21,8 @@ struct Rules {
 enum Tests {
     /// Those in the library.
     Library,
-    /// All of the package: what it stores is tried by the operations on it, on a database for each test.
+    /// All of the package: what it stores is tried by the operations on it, on a database for each
+    /// test.
     Package,
     /// Those of another package too, which has the operations.
     With(&'static str),
@@ -31,7 +32,8 @@ const fn rules(package: &'static str, tests: Tests, files: &'static [&'static st
     Rules { package, tests, files }
 }
 
-/// The rules. Operations around them call the table; they are held by crash points and races instead.
+/// The rules. Operations around them call the table; they are held by crash points and races
+/// instead.
 const RULES: &[Rules] = &[
     rules("access", Tests::Library, &["level.rs", "lib.rs", "permission.rs"]),
     rules(
@@ -105,8 +107,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         std::fs::create_dir_all(&output)?;
         // What we depend on is compiled once for all of them.
         mutants.env("CARGO_TARGET_DIR", target.join("target"));
-        // In a copy of the workspace, so that what is worked on stays as it is. A mutant that loops for ever
-        // is a mutant that was noticed.
+        // In a copy of the workspace, so that what is worked on stays as it is. A mutant that loops
+        // for ever is a mutant that was noticed.
         mutants.args(["--jobs", "1", "--timeout", "120", "--no-shuffle", "--output"]).arg(&output);
         if run_command(&mut mutants).is_err() {
             survived.push(output.join("mutants.out").join("missed.txt").display().to_string());

@@ -1,5 +1,5 @@
-//! Adds a domain: a crate with one kind of item of an organization, of which there may be only so many, its
-//! tests on the real engine, its permissions, its id, and its place in every list.
+//! Adds a domain: a crate with one kind of item of an organization, of which there may be only so
+//! many, its tests on the real engine, its permissions, its id, and its place in every list.
 
 use std::path::Path;
 

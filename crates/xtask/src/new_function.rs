@@ -20,8 +20,8 @@ pub struct Options {
     /// The event that a `queue-…` function takes, such as `trial.ending`.
     #[arg(long)]
     event: Option<String>,
-    /// The area of a `queue-…` or `cron-…` function: its template is stacks/<area>.yaml, which is made where
-    /// there is none. The function's name without its prefix, if none is given.
+    /// The area of a `queue-…` or `cron-…` function: its template is stacks/<area>.yaml, which is
+    /// made where there is none. The function's name without its prefix, if none is given.
     #[arg(long)]
     area: Option<String>,
 }
@@ -32,7 +32,8 @@ struct Kind {
     library: &'static str,
     sample: &'static str,
     function: &'static str,
-    /// Whether it answers requests, and so stands in template.yaml; workers stand in that of their area.
+    /// Whether it answers requests, and so stands in template.yaml; workers stand in that of their
+    /// area.
     answers_http: bool,
     /// Whether a rule of the bus gives it events.
     takes_events: bool,
@@ -160,7 +161,8 @@ impl NewFunction {
         (!self.kind.answers_http).then(|| format!("stacks/{}.yaml", self.area))
     }
 
-    /// The template with the function in it, and that of its area, if it has one: `area` is what is there.
+    /// The template with the function in it, and that of its area, if it has one: `area` is what is
+    /// there.
     pub fn into_templates(&self, root: &str, area: Option<&str>) -> Result<(String, Option<String>)> {
         let function = self.fill(self.kind.function);
         let logs = self.fill("@Name@Logs");
@@ -244,8 +246,8 @@ fn insert_before(template: &str, section: &str, text: &str) -> Result<String> {
     bail!("template.yaml has no section {section:?} (a line `  # ---- {section}`)")
 }
 
-/// Adds a reference to the end of a list that the template joins, such as the log groups of the saved
-/// queries.
+/// Adds a reference to the end of a list that the template joins, such as the log groups of the
+/// saved queries.
 fn append_to_join(template: &str, parameter: &str, reference: &str) -> Result<String> {
     let lines: Vec<&str> = template.lines().collect();
     let is_reference = |line: &&str| {

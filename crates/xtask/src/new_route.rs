@@ -1,5 +1,5 @@
-//! Adds a route to a function: its handler with what it needs and costs, its place among the routes, a sample
-//! event, and its call in the test that holds budgets.
+//! Adds a route to a function: its handler with what it needs and costs, its place among the
+//! routes, a sample event, and its call in the test that holds budgets.
 
 mod parameter;
 
@@ -24,8 +24,8 @@ pub struct Options {
     /// `get`, `post`, `put`, `patch` or `delete`.
     #[arg(long, default_value = "get")]
     method: String,
-    /// The permission that a member must hold, as `crates/access` names its type. What a GET needs, if none
-    /// is given, is `ReadOrganization`.
+    /// The permission that a member must hold, as `crates/access` names its type. What a GET needs,
+    /// if none is given, is `ReadOrganization`.
     #[arg(long)]
     permission: Option<String>,
 }
@@ -188,7 +188,8 @@ impl<'a> Route<'a> {
         Ok(format!("{}{route}{}", &with_module[..end], &with_module[end..]))
     }
 
-    /// The test of budgets with a call of the route: of what is read as it is behind the last of its kind.
+    /// The test of budgets with a call of the route: of what is read as it is behind the last of
+    /// its kind.
     fn with_call(&self, test: &str) -> Result<String> {
         let (function, path, called) = (self.function, self.path, self.called());
         let route = format!("{} {path}", self.method.name.to_ascii_uppercase());

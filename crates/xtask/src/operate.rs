@@ -1,5 +1,5 @@
-//! Has the function `operator` carry out a command. What commands there are and what they answer is that
-//! function's (`functions/operator`); here they are sent, page by page to the end.
+//! Has the function `operator` carry out a command. What commands there are and what they answer is
+//! that function's (`functions/operator`); here they are sent, page by page to the end.
 
 use std::{fs, path::Path, process::Command};
 
@@ -12,13 +12,13 @@ use crate::process::output;
 /// What to do, and where.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`. Else the AWS command line is
-    /// needed, with credentials.
+    /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`. Else the AWS command
+    /// line is needed, with credentials.
     stack: String,
     /// What it is about: `outbox` or `stripe`.
     subject: String,
-    /// What to do with it: `list` or `republish` the outbox, list the `parked` events of Stripe or `replay`
-    /// them.
+    /// What to do with it: `list` or `republish` the outbox, list the `parked` events of Stripe or
+    /// `replay` them.
     action: String,
     /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`; the outbox needs it.
     #[arg(long)]
@@ -75,8 +75,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     }
 }
 
-/// Where to go on from; an error where the command failed, was refused, or left something that is worth
-/// another attempt.
+/// Where to go on from; an error where the command failed, was refused, or left something that is
+/// worth another attempt.
 fn judge(answer: &Value, command: &Value) -> Result<Option<Value>> {
     if let Some(message) = answer["errorMessage"].as_str() {
         bail!("the function failed: {message}");

@@ -1,4 +1,5 @@
-//! The bill of materials of each function: which crates, in which versions, are in what is deployed.
+//! The bill of materials of each function: which crates, in which versions, are in what is
+//! deployed.
 
 use std::{fs, path::Path};
 
@@ -15,7 +16,8 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// What a function cannot be without: a bill that lacks it was not made from what is deployed.
 const ALWAYS: &[&str] = &["lambda-host", "lambda_runtime", "tokio"];
 
-/// Writes `target/sbom/<function>.cdx.json` for each function, and fails where one is not what it should be.
+/// Writes `target/sbom/<function>.cdx.json` for each function, and fails where one is not what it
+/// should be.
 pub fn write(root: &Path) -> Result<()> {
     let folder = root.join("target").join("sbom");
     if folder.is_dir() {
@@ -39,7 +41,8 @@ pub fn write(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// cargo-cyclonedx writes beside each manifest: the functions' bills are kept, those of tools are not.
+/// cargo-cyclonedx writes beside each manifest: the functions' bills are kept, those of tools are
+/// not.
 fn move_bills(root: &Path, folder: &Path) -> Result<usize> {
     let mut moved = 0;
     let packages =

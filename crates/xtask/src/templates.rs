@@ -1,4 +1,5 @@
-//! What is said of the templates before they are deployed: that they are well formed, and that they are safe.
+//! What is said of the templates before they are deployed: that they are well formed, and that they
+//! are safe.
 
 use std::{
     fs,
@@ -9,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{process::run, tools};
 
-/// Where the secrets scan is wrong: a file that has no place for a remark, and why it holds no secret.
+/// Where the secrets scan is wrong: a file that has no place for a remark, and why it holds no
+/// secret.
 const NO_SECRETS: &[(&str, &str)] = &[(
     "events/api-devices/list-with-forged-token.json",
     "the token is forged: its signature is of nobody's key",
@@ -17,8 +19,8 @@ const NO_SECRETS: &[(&str, &str)] = &[(
 /// What is not ours, or made from what is.
 const NOT_OURS: &[&str] = &["target", ".git", "node_modules"];
 
-/// The templates: each YAML file that has resources, in the root, among the nested ones and beside the
-/// workflows.
+/// The templates: each YAML file that has resources, in the root, among the nested ones and beside
+/// the workflows.
 pub fn all(root: &Path) -> Result<Vec<PathBuf>> {
     let mut templates = Vec::new();
     let beside = ["stacks", ".github"].map(|folder| fs::read_dir(root.join(folder)).into_iter().flatten());
@@ -50,8 +52,8 @@ pub fn lint(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// checkov on what CloudFormation makes of each template. Reasons for exceptions stand at the resources and
-/// in `.checkov.yaml`.
+/// checkov on what CloudFormation makes of each template. Reasons for exceptions stand at the
+/// resources and in `.checkov.yaml`.
 pub fn policies(root: &Path) -> Result<()> {
     let expanded = root.join("target").join("expanded");
     if expanded.is_dir() {
@@ -73,12 +75,12 @@ pub fn policies(root: &Path) -> Result<()> {
         .arg(&expanded))
 }
 
-/// A guess by entropy and by names such as `token`, which push tokens in tests and examples have. Keys of
-/// known forms (AWS, Stripe, private keys, JSON web tokens, …) are looked for everywhere.
+/// A guess by entropy and by names such as `token`, which push tokens in tests and examples have.
+/// Keys of known forms (AWS, Stripe, private keys, JSON web tokens, …) are looked for everywhere.
 const GUESS: &str = "CKV_SECRET_6";
 
-/// checkov's search for secrets in the whole repository, whatever a file is called. In a file that has
-/// comments, a line is passed over with `checkov:skip=<check>: <reason>` on it.
+/// checkov's search for secrets in the whole repository, whatever a file is called. In a file that
+/// has comments, a line is passed over with `checkov:skip=<check>: <reason>` on it.
 pub fn secrets(root: &Path) -> Result<()> {
     let known = NO_SECRETS.iter().map(|(path, _)| *path);
     let skipped = NOT_OURS.iter().copied().chain(known).flat_map(|path| ["--skip-path", path]);

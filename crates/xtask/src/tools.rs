@@ -1,4 +1,5 @@
-//! The tools that are not Rust's own, pinned, in `target/tools`: nothing is installed into the system.
+//! The tools that are not Rust's own, pinned, in `target/tools`: nothing is installed into the
+//! system.
 
 use std::{
     fs,
@@ -11,9 +12,9 @@ use clap::{Args, builder::PossibleValuesParser};
 
 use crate::process::{cargo, run, step};
 
-/// Environments of packages from `PyPI`: those that pin the same library in other versions cannot share one.
-/// `crates/xtask/tools/<name>.in` says what is wanted, `<name>.txt` beside it which files it comes in, each
-/// with its hash; the first lines there are the command that writes it.
+/// Environments of packages from `PyPI`: those that pin the same library in other versions cannot
+/// share one. `crates/xtask/tools/<name>.in` says what is wanted, `<name>.txt` beside it which
+/// files it comes in, each with its hash; the first lines there are the command that writes it.
 const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator", "contract"];
 /// The environment of packages from npm, locked in `tests/contract`.
 const NPM: &str = "npm";
@@ -86,8 +87,8 @@ pub fn install(root: &Path, options: &Options) -> Result<()> {
     all
 }
 
-/// Installs the locked files of an environment, and nothing that would run while it is installed: wheels
-/// only.
+/// Installs the locked files of an environment, and nothing that would run while it is installed:
+/// wheels only.
 fn install_python(root: &Path, name: &str) -> Result<()> {
     let locked = root.join("crates/xtask/tools").join(format!("{name}.txt"));
     let wanted = fs::read_to_string(&locked).with_context(|| format!("cannot read {}", locked.display()))?;

@@ -1,7 +1,8 @@
 //! Does what docs/tutorial.md says, in a copy of the workspace: so the page stays true.
 //!
-//! Three kinds of its code blocks are done, in their order; all others are for reading. A block whose first
-//! line reads ```` ```sh run ```` is a script. One that names a file behind its language, as in
+//! Three kinds of its code blocks are done, in their order; all others are for reading. A block
+//! whose first line reads ```` ```sh run ```` is a script. One that names a file behind its
+//! language, as in
 //! ```` ```rust crates/projects/src/lib.rs ````, is that file. One in `diff` changes files.
 
 use std::{
@@ -64,8 +65,9 @@ fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
     run_command(cargo(copy).args(["update", "--workspace", "--offline", "--quiet"]))
 }
 
-/// The manifest with another version for our own packages: cargo tells packages of two folders apart by it,
-/// and would else take what it compiled of one for the other, since both are compiled in one place.
+/// The manifest with another version for our own packages: cargo tells packages of two folders
+/// apart by it, and would else take what it compiled of one for the other, since both are compiled
+/// in one place.
 fn of_its_own(manifest: &str) -> Result<String> {
     let (before, ours) = manifest.split_once("[workspace.package]").context("packages share a version")?;
     let (version, rest) = ours.split_once("\"\n").context("the version is a line")?;

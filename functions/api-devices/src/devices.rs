@@ -27,8 +27,8 @@ pub(crate) enum Platform {
 pub(crate) struct RegisterDevice {
     /// The service that reaches it.
     platform: Platform,
-    /// The token that the service gave to the app. Apple's is hexadecimal, of 32 to 400 digits; its case does
-    /// not matter.
+    /// The token that the service gave to the app. Apple's is hexadecimal, of 32 to 400 digits; its
+    /// case does not matter.
     #[schema(
         min_length = 8,
         max_length = 2048,
@@ -105,10 +105,11 @@ impl Device {
     }
 }
 
-/// Registers the device that the app runs on, for the caller. Call it at every start of the app, after
-/// signing in, and whenever the token changes: a known token is the same device again, and one of another
-/// person becomes the caller's. The device gets notifications as long as the session lives that registered it
-/// last. Of more than 20, the one goes that did not register for the longest time.
+/// Registers the device that the app runs on, for the caller. Call it at every start of the app,
+/// after signing in, and whenever the token changes: a known token is the same device again, and
+/// one of another person becomes the caller's. The device gets notifications as long as the session
+/// lives that registered it last. Of more than 20, the one goes that did not register for the
+/// longest time.
 #[utoipa::path(
     post, path = "/v1/me/devices", tag = "Devices", operation_id = "registerDevice",
     security(("access_token" = [])), request_body = RegisterDevice,
@@ -194,8 +195,8 @@ pub(crate) async fn list(
     Ok(Answer::ok(&page.map(shown)).into_response())
 }
 
-/// Removes a device of the caller: it gets no more notifications. Signing out does the same for the session's
-/// device. One that is not there needs no removal.
+/// Removes a device of the caller: it gets no more notifications. Signing out does the same for the
+/// session's device. One that is not there needs no removal.
 #[utoipa::path(
     delete, path = "/v1/me/devices/{device_id}", tag = "Devices", operation_id = "removeDevice",
     security(("access_token" = [])),

@@ -50,7 +50,8 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         Account::from_secret(text, options.clone()).map_err(|error| error.to_string())
     })?;
     let (http, read) = tokio::join!(HttpHost::start(host), account.get());
-    // A secret that is not filled in yet must not keep the function from saying so to whoever calls.
+    // A secret that is not filled in yet must not keep the function from saying so to whoever
+    // calls.
     if let Err(error) = read {
         tracing::error!(error = &error as &dyn std::error::Error, "the Stripe secret is not usable");
     }
@@ -92,8 +93,9 @@ struct Receipt {
 
 /// Takes an event from Stripe.
 ///
-/// Signed with the endpoint's secret (`Stripe-Signature`). Every delivery of an event has the same effect as
-/// one; after an answer that is not a success nothing has happened and Stripe delivers again.
+/// Signed with the endpoint's secret (`Stripe-Signature`). Every delivery of an event has the same
+/// effect as one; after an answer that is not a success nothing has happened and Stripe delivers
+/// again.
 #[utoipa::path(
     post, path = "/hooks/stripe", tag = "Hooks", operation_id = "receiveStripeEvent",
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<hex>`")),

@@ -198,7 +198,8 @@ async fn a_kind_without_effect_is_acknowledged_and_leaves_nothing() {
     assert_eq!(world.database.items().await, before);
 }
 
-/// A secret of an endpoint for connected accounts may be among ours by mistake; its events are none of ours.
+/// A secret of an endpoint for connected accounts may be among ours by mistake; its events are none
+/// of ours.
 #[tokio::test]
 async fn events_of_another_account_are_put_aside() {
     let world = World::new().await;
@@ -252,8 +253,8 @@ async fn outcome(world: &World) -> (Account, Vec<String>, [usize; 4]) {
     (world.account().await, told, counts)
 }
 
-/// An invoice waits for its customer; then the customer's subscription comes, and the invoice is applied with
-/// it.
+/// An invoice waits for its customer; then the customer's subscription comes, and the invoice is
+/// applied with it.
 async fn story(world: &World) -> String {
     let invoice = json!({"id": "in_1", "customer": "cus_1", "status": "paid", "created": noon().as_second(),
         "amount_due": 4900, "amount_paid": 4900, "currency": "eur", "attempt_count": 1,

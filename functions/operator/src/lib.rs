@@ -1,10 +1,12 @@
-//! What operators run by hand, where a look into the table or a repair of it must not be typed as single
-//! calls. Nothing invokes it but people, through IAM (`cargo xtask operate`); `CloudTrail` says who.
+//! What operators run by hand, where a look into the table or a repair of it must not be typed as
+//! single calls. Nothing invokes it but people, through IAM (`cargo xtask operate`); `CloudTrail`
+//! says who.
 //!
-//! A command is an object with the member `command`, such as `{"command": "outbox.list", "from": …, "until":
-//! …}`. A new one is a variant of [`Command`], and a function from its members to its answer in the module of
-//! its subject. What a command must be: bounded (a limit, a `next` to go on from, and an end before the
-//! function's time is up), and harmless when it is repeated or runs twice at once.
+//! A command is an object with the member `command`, such as `{"command": "outbox.list", "from": …,
+//! "until": …}`. A new one is a variant of [`Command`], and a function from its members to its
+//! answer in the module of its subject. What a command must be: bounded (a limit, a `next` to go on
+//! from, and an end before the function's time is up), and harmless when it is repeated or runs
+//! twice at once.
 
 mod limit;
 mod outbox;

@@ -1,5 +1,5 @@
-//! Events that were committed and not published: the stream gave up on them, a restored table has them from
-//! before, the bus was gone for too long. Their rows have no expiry.
+//! Events that were committed and not published: the stream gave up on them, a restored table has
+//! them from before, the bus was gone for too long. Their rows have no expiry.
 
 use std::time::Duration;
 
@@ -72,8 +72,8 @@ pub(crate) struct Republished {
     /// Those that the bus refuses for what they are.
     refused: Vec<Problem>,
     unreadable: Vec<Problem>,
-    /// Those that could not be published, or marked, now. They are left for another attempt, and nothing
-    /// behind them was tried.
+    /// Those that could not be published, or marked, now. They are left for another attempt, and
+    /// nothing behind them was tried.
     failed: Vec<EventId>,
     next: Option<String>,
 }
@@ -137,7 +137,8 @@ impl Outbox {
             }
             let sent = self.bus.publish(batch).await;
             let marked = batch.iter().zip(&sent).map(async |(event, sent)| match sent {
-                // The stream may do the same at this moment: consumers tell a repeated event by its id.
+                // The stream may do the same at this moment: consumers tell a repeated event by its
+                // id.
                 Sent::Published => self.table.mark_published(&event.envelope).await.is_ok(),
                 _ => false,
             });

@@ -1,8 +1,8 @@
 //! Sends the mails that events ask for.
 //!
-//! SES knows no idempotency key, so each event is claimed before its mails are sent, each mail is noted when
-//! it is sent, and the event is marked when all are: a repeated event sends nothing. Whom a mail goes to is
-//! what the table says, not what the event does.
+//! SES knows no idempotency key, so each event is claimed before its mails are sent, each mail is
+//! noted when it is sent, and the event is marked when all are: a repeated event sends nothing.
+//! Whom a mail goes to is what the table says, not what the event does.
 
 mod addressees;
 mod error;

@@ -1,4 +1,5 @@
-//! Tells people's devices about an event, and removes the devices that are gone or whose sessions have ended.
+//! Tells people's devices about an event, and removes the devices that are gone or whose sessions
+//! have ended.
 
 use identity_core::live_sessions;
 use lambda_host::{Error, Function, Host};

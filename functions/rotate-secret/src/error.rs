@@ -26,7 +26,6 @@ pub(crate) enum RotationError {
     #[error("version {version_id} is not usable: {problem}")]
     #[fault(Invalid, "not_usable")]
     NotUsable {
-        /// Which.
         version_id: String,
         /// What is wrong with it; never the key itself.
         problem: String,

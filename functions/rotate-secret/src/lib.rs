@@ -1,7 +1,7 @@
 //! Gives the product's own keys new versions, whenever Secrets Manager asks for it.
 //!
-//! A key is random text of the form `{"key": "…"}`, which nobody outside keeps a copy of. Whoever uses one
-//! recognises what the version before made, so nobody notices a rotation.
+//! A key is random text of the form `{"key": "…"}`, which nobody outside keeps a copy of. Whoever
+//! uses one recognises what the version before made, so nobody notices a rotation.
 
 mod error;
 mod rotation;

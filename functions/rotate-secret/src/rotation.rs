@@ -15,8 +15,8 @@ use crate::error::RotationError;
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 
-/// The four steps, each of which may come again, late or after a crash: what there is already decides what is
-/// left to do.
+/// The four steps, each of which may come again, late or after a crash: what there is already
+/// decides what is left to do.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>
 pub(crate) struct Rotation {
     pub(crate) secrets: Client,
@@ -51,7 +51,8 @@ impl Rotation {
         Ok(())
     }
 
-    /// Fills the new version, unless that was done before: a key must not change once it may have been read.
+    /// Fills the new version, unless that was done before: a key must not change once it may have
+    /// been read.
     async fn create(&self, secret_id: &str, version_id: &str) -> Result<(), RotationError> {
         if self.text(secret_id, version_id, PENDING).await?.is_some() {
             return Ok(());
@@ -81,8 +82,8 @@ impl Rotation {
         }
     }
 
-    /// Refuses a secret of another form, such as the one for Stripe: a random key in its place would break
-    /// whoever reads it.
+    /// Refuses a secret of another form, such as the one for Stripe: a random key in its place
+    /// would break whoever reads it.
     async fn require_key(&self, secret_id: &str) -> Result<(), RotationError> {
         let current =
             self.secrets.get_secret_value().secret_id(secret_id).version_stage(CURRENT).send().await;
@@ -91,8 +92,8 @@ impl Rotation {
         lambda_host::key(text.expose()).map(drop).map_err(RotationError::NotAKey)
     }
 
-    /// Reads the new version as the functions will. When a schedule is made, Secrets Manager runs this step
-    /// alone, to see that the function can be called; there is nothing to be read then.
+    /// Reads the new version as the functions will. When a schedule is made, Secrets Manager runs
+    /// this step alone, to see that the function can be called; there is nothing to be read then.
     async fn test(&self, secret_id: &str, version_id: &str) -> Result<(), RotationError> {
         let Some(text) = self.text(secret_id, version_id, PENDING).await? else {
             tracing::info!(secret_id, version_id, "the version has no value yet");
@@ -101,8 +102,8 @@ impl Rotation {
         usable(version_id, &text)
     }
 
-    /// Makes the new version the current one. Secrets Manager labels the one before `AWSPREVIOUS` in the same
-    /// move.
+    /// Makes the new version the current one. Secrets Manager labels the one before `AWSPREVIOUS`
+    /// in the same move.
     async fn finish(
         &self,
         described: &DescribeSecretOutput,

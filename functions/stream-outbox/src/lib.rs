@@ -1,8 +1,9 @@
 //! Publishes what the table's stream shows in the outbox to the event bus.
 //!
-//! At least once: a record is done when its event is on the bus and its row is marked; whatever fails in
-//! between is done again from there, and consumers tell a repeated event by its id. A row that holds no event
-//! cannot be published ever: it is parked with everything that is needed to replay it, and the batch goes on.
+//! At least once: a record is done when its event is on the bus and its row is marked; whatever
+//! fails in between is done again from there, and consumers tell a repeated event by its id. A row
+//! that holds no event cannot be published ever: it is parked with everything that is needed to
+//! replay it, and the batch goes on.
 
 mod publisher;
 

@@ -153,8 +153,8 @@ async fn a_slow_bus_gets_each_event_once() {
     assert_eq!((world.services.calls("PutEvents"), world.published().len()), (1, 5));
 }
 
-/// The bus failed while it worked: it may have the events, so this invocation does not put them again. The
-/// stream brings them.
+/// The bus failed while it worked: it may have the events, so this invocation does not put them
+/// again. The stream brings them.
 #[tokio::test]
 async fn what_the_bus_may_have_taken_is_left_to_the_stream() {
     let world = World::start().await;

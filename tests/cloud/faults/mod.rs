@@ -1,7 +1,7 @@
 //! The deployed product, with faults between its functions and AWS.
 //!
-//! It has a stack of its own, whose functions reach AWS through the proxy. The faults are for all of the
-//! stack, so its tests take turns.
+//! It has a stack of its own, whose functions reach AWS through the proxy. The faults are for all
+//! of the stack, so its tests take turns.
 
 mod api;
 mod events;
@@ -58,8 +58,8 @@ pub(crate) struct Turn {
 /// The queues whose messages come again when a worker fails.
 const QUEUES: [&str; 4] = ["SignInMailQueue", "MailQueue", "PushFanoutQueue", "PushDeliveryQueue"];
 
-/// Waits for the turn, and for the end of what the test before has set off: no other's message meets the
-/// faults of this one. The faults that a failed test left behind are gone.
+/// Waits for the turn, and for the end of what the test before has set off: no other's message
+/// meets the faults of this one. The faults that a failed test left behind are gone.
 pub(crate) async fn turn() -> Turn {
     static TURN: Mutex<()> = Mutex::const_new(());
     static SHARED: OnceLock<Result<Faulty, String>> = OnceLock::new();
@@ -114,8 +114,8 @@ async fn hide_messages_for(product: &Product, queue: &str, seconds: u8) {
     set.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string()).send().await.unwrap();
 }
 
-/// Sends a request as a client does that obeys `Retry-After`. Whatever goes wrong behind the API, the answer
-/// is one of its own, in time, and says that it can be tried again.
+/// Sends a request as a client does that obeys `Retry-After`. Whatever goes wrong behind the API,
+/// the answer is one of its own, in time, and says that it can be tried again.
 pub(crate) async fn persist(product: &Product, request: impl Fn() -> RequestBuilder) -> Answer {
     loop {
         let answer = in_time(product, request()).await;
@@ -133,7 +133,8 @@ pub(crate) async fn until_retry(answer: &Answer) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
-/// Sends a request; the answer must come in time, and must be no other failure of the server's than 503.
+/// Sends a request; the answer must come in time, and must be no other failure of the server's than
+/// 503.
 pub(crate) async fn in_time(product: &Product, request: RequestBuilder) -> Answer {
     let began = Instant::now();
     let answer = product.send(request).await;
@@ -156,8 +157,8 @@ pub(crate) fn keyed(product: &Product, path: &str, token: &str, body: &Value) ->
     request.header("idempotency-key", format!("{path}{body}").replace(' ', "_"))
 }
 
-/// Creates an organization with a device in it, however often it takes, and gives its id and the owner's
-/// token in it.
+/// Creates an organization with a device in it, however often it takes, and gives its id and the
+/// owner's token in it.
 pub(crate) async fn company(product: &Product, token: &str, slug: &str) -> (String, String) {
     let body = json!({ "name": slug, "slug": slug });
     let org = persist(product, || keyed(product, "/v1/orgs", token, &body)).await;

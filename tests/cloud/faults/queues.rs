@@ -60,8 +60,8 @@ async fn write(product: &Product, org_id: OrgId, number: usize) {
     }
 }
 
-/// The event about an organization that is not there is refused, and soon a dead letter; it is a mail when
-/// the organization is there and the letter is sent back.
+/// The event about an organization that is not there is refused, and soon a dead letter; it is a
+/// mail when the organization is there and the letter is sent back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_message_of_ten_goes_to_the_dead_letters_and_is_redriven() {
     let turn = turn().await;

@@ -1,4 +1,5 @@
-//! Writes the documents that come from the code, or with `--check` only compares: `cargo xtask generate`.
+//! Writes the documents that come from the code, or with `--check` only compares: `cargo xtask
+//! generate`.
 
 use std::process::ExitCode;
 

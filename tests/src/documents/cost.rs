@@ -81,7 +81,8 @@ fn months(data: &Data, stacks: &Stacks) -> String {
     text + &under
 }
 
-/// The price of a metric, which is the one thing that stands and is free as long as nothing happens.
+/// The price of a metric, which is the one thing that stands and is free as long as nothing
+/// happens.
 const METRIC: &str = "metric";
 
 fn never_zero(data: &Data, stacks: &Stacks) -> String {
@@ -194,8 +195,8 @@ fn dominates(data: &Data, stacks: &Stacks) -> String {
     text + "\n"
 }
 
-/// The ends of tiers and reservoirs make the only curves; between them cost is a base and a price for each
-/// person.
+/// The ends of tiers and reservoirs make the only curves; between them cost is a base and a price
+/// for each person.
 fn growth(data: &Data, stacks: &Stacks) -> String {
     let mut text = "## How it grows\n\nBeside what is never zero, all is paid by use: twice the people cost twice as much. What one more person costs:\n\n\
                     | From | to | for each further person |\n|---:|---:|---:|\n"

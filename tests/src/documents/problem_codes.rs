@@ -1,5 +1,5 @@
-//! `docs/errors.md`: every code that a problem document can bear, from what each crate lists in `FAULTS` and
-//! from what the template has the gateway and the firewall answer.
+//! `docs/errors.md`: every code that a problem document can bear, from what each crate lists in
+//! `FAULTS` and from what the template has the gateway and the firewall answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,8 +99,8 @@ pub fn misnamed(template: &Template) -> Vec<String> {
     answers.collect()
 }
 
-/// The problem documents in the template, as text, each with its status. Of the two for all other cases the
-/// commonest stands for all.
+/// The problem documents in the template, as text, each with its status. Of the two for all other
+/// cases the commonest stands for all.
 fn gateway_answers(template: &Template) -> Vec<(String, u16)> {
     let api = template.resource("Api").expect("the template has an Api");
     let responses = api.property("GatewayResponses").as_object().into_iter().flatten();

@@ -190,7 +190,8 @@ fn good_until(account: &Account) -> jiff::Timestamp {
     }
 }
 
-/// Whether the fact is money, or Stripe's word that all is well, or the first we hear of a subscription.
+/// Whether the fact is money, or Stripe's word that all is well, or the first we hear of a
+/// subscription.
 fn is_payment(fact: &Fact, account: &Account) -> bool {
     match fact {
         Fact::Subscription(seen, _) => {
@@ -217,7 +218,8 @@ fn last_words<'a>(delivered: impl IntoIterator<Item = &'a Fact>) -> BTreeMap<&'a
 }
 
 proptest! {
-    /// However the words come: as long as the last one heard of any subscription is that it works, it counts.
+    /// However the words come: as long as the last one heard of any subscription is that it works,
+    /// it counts.
     #[test]
     fn an_active_subscription_never_disappears(
         (history, deliveries) in prop_oneof![8 => deliveries(history()), 1 => deliveries(crowd())]
@@ -236,7 +238,8 @@ proptest! {
         }
     }
 
-    /// Once everything was heard, in any order and any number of times, what is so at Stripe is so here.
+    /// Once everything was heard, in any order and any number of times, what is so at Stripe is so
+    /// here.
     #[test]
     fn in_the_end_the_truth_is_known(
         (history, deliveries) in history().prop_flat_map(|history| {
@@ -253,7 +256,8 @@ proptest! {
         prop_assert_eq!(known.stripe.subscription(), in_order.stripe.subscription());
     }
 
-    /// Without a payment nothing gets better: no grace begins again, nobody comes back from `export_only`.
+    /// Without a payment nothing gets better: no grace begins again, nobody comes back from
+    /// `export_only`.
     #[test]
     fn nothing_rises_without_a_payment(
         (history, deliveries) in prop_oneof![8 => deliveries(history()), 1 => deliveries(crowd())],
@@ -276,8 +280,8 @@ proptest! {
 }
 
 proptest! {
-    /// With more that are not paid than are kept, those that work are all known, and the rest gives nothing
-    /// that none of them would give alone.
+    /// With more that are not paid than are kept, those that work are all known, and the rest gives
+    /// nothing that none of them would give alone.
     #[test]
     fn a_crowd_hides_nobody_who_pays_and_gives_nothing(
         (history, deliveries) in crowd().prop_flat_map(|history| {

@@ -110,8 +110,8 @@ fn a_payment_after_which_stripe_still_calls_it_failing_begins_a_new_grace_once()
     assert_eq!(since(vec![paid(0, 20 * DAY), later(30), later(40)]), Some(at(20 * DAY)));
 }
 
-/// Whatever is heard while payments fail: seats, drafts, small invoices paid at once, further failures, being
-/// overdue.
+/// Whatever is heard while payments fail: seats, drafts, small invoices paid at once, further
+/// failures, being overdue.
 #[test]
 fn no_later_word_moves_the_first_one() {
     let mut known = state([updated(0, SubscriptionStatus::Active), failed(DAY, 2 * DAY)]);

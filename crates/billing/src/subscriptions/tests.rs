@@ -58,8 +58,8 @@ fn the_newest_attempt_is_shown_where_nothing_began() {
     assert!(state.has_begun());
 }
 
-/// An old word that comes late does not revive what is known to be over; what may have been forgotten is
-/// asked about.
+/// An old word that comes late does not revive what is known to be over; what may have been
+/// forgotten is asked about.
 #[test]
 fn what_ended_stays_ended() {
     let mut state = StripeState::default();
@@ -109,7 +109,8 @@ fn what_works_always_gets_in() {
     assert_eq!(state.records().count(), WORKING + UNPAID + 1);
 }
 
-/// Of what is not paid those count that stood well the longest: the others give nothing more than they do.
+/// Of what is not paid those count that stood well the longest: the others give nothing more than
+/// they do.
 #[test]
 fn what_is_not_paid_for_the_longest_is_dropped_first() {
     let unpaid = i64::try_from(UNPAID).unwrap();
@@ -136,8 +137,8 @@ fn what_invoices_alone_tell_of_is_dropped_by_its_last_word() {
     assert_eq!(kept, (2 * KEPT..3 * KEPT).map(|number| format!("sub_{number:02}")).collect::<Vec<_>>());
 }
 
-/// How long it was not paid is forgotten with it. What comes back is given no new grace, until it works
-/// again.
+/// How long it was not paid is forgotten with it. What comes back is given no new grace, until it
+/// works again.
 #[test]
 fn a_dropped_one_comes_back_as_never_paid() {
     let mut state = StripeState::default();
@@ -213,7 +214,8 @@ proptest! {
     }
 }
 
-/// The most that an account can hold, with ids as long as Stripe allows: half of what fits into an item.
+/// The most that an account can hold, with ids as long as Stripe allows: half of what fits into an
+/// item.
 #[test]
 fn the_state_is_bounded() {
     let mut state = StripeState::default();

@@ -1,4 +1,5 @@
-//! What billing tells the guard: how much an organization may use, at any time, is what its account says.
+//! What billing tells the guard: how much an organization may use, at any time, is what its account
+//! says.
 
 use access::{AccessLevel, AccessSchedule, Tenant};
 use billing::{Rules, trial_access};

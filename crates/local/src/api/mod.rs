@@ -1,4 +1,5 @@
-//! The JSON API of the local page, below `/_local/api`: what was captured, what waits, and the buttons.
+//! The JSON API of the local page, below `/_local/api`: what was captured, what waits, and the
+//! buttons.
 
 mod actions;
 mod captures;
@@ -68,7 +69,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A request's JSON, read as strictly as the product reads its own; what is none is an error of this API.
+/// A request's JSON, read as strictly as the product reads its own; what is none is an error of
+/// this API.
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -165,7 +167,8 @@ async fn status(Shared(local): Shared<Local>) -> Json<Value> {
     }))
 }
 
-/// How much there is of everything that was captured or waits, so that a reader knows when to look again.
+/// How much there is of everything that was captured or waits, so that a reader knows when to look
+/// again.
 fn counts(engine: &Engine) -> Value {
     let now = engine.clock.now();
     engine.store.read(|state| {

@@ -16,8 +16,8 @@ pub(super) const FUNCTIONS: &str = "/2015-03-31/functions/";
 /// Largest event of a call that is waited for.
 const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 
-/// Answers `POST /2015-03-31/functions/{name}/invocations`. The name is the package's, or an ARN that ends in
-/// it, with or without an alias.
+/// Answers `POST /2015-03-31/functions/{name}/invocations`. The name is the package's, or an ARN
+/// that ends in it, with or without an alias.
 pub(super) async fn respond(
     engine: &Arc<Engine>,
     method: &Method,
@@ -49,8 +49,8 @@ fn function_name(path: &str) -> Option<String> {
     named.split(':').next().map(ToOwned::to_owned)
 }
 
-/// Calls the function: what the service refuses is the outer error, what the function fails with the inner
-/// one.
+/// Calls the function: what the service refuses is the outer error, what the function fails with
+/// the inner one.
 async fn invoke(
     engine: &Arc<Engine>,
     name: &str,

@@ -1,9 +1,9 @@
-//! The AWS services on the wire, as far as the functions use them: SQS, SNS, EventBridge, SES, Secrets
-//! Manager and calls of functions on one endpoint.
+//! The AWS services on the wire, as far as the functions use them: SQS, SNS, EventBridge, SES,
+//! Secrets Manager and calls of functions on one endpoint.
 //!
-//! The real SDK clients talk to it (`AWS_ENDPOINT_URL`). Credentials are not checked; everything else follows
-//! the services' documentation, errors included. An operation that is not here is answered with
-//! `UnknownOperationException` and a log line, never with a guess.
+//! The real SDK clients talk to it (`AWS_ENDPOINT_URL`). Credentials are not checked; everything
+//! else follows the services' documentation, errors included. An operation that is not here is
+//! answered with `UnknownOperationException` and a log line, never with a guess.
 
 mod eventbridge;
 mod lambda;
@@ -73,8 +73,9 @@ pub(crate) fn router(engine: Arc<Engine>) -> axum::Router {
         .with_state(engine)
 }
 
-/// Operations after which nothing is lost, even if the process is killed before the state is written by
-/// itself. What others change happens again: a message that was deleted, or received, comes once more.
+/// Operations after which nothing is lost, even if the process is killed before the state is
+/// written by itself. What others change happens again: a message that was deleted, or received,
+/// comes once more.
 const KEPT: &[&str] = &[
     "SendMessage",
     "SendMessageBatch",

@@ -16,8 +16,8 @@ const CHARACTERS: &str =
 /// Those of them that are neither letters nor digits.
 pub(crate) const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
-/// Gives every secret of the template its first value, unless it has one. `fixed` holds values by ARN that
-/// only make sense locally.
+/// Gives every secret of the template its first value, unless it has one. `fixed` holds values by
+/// ARN that only make sense locally.
 pub(crate) fn prepare(
     state: &mut State,
     template: &Template,
@@ -38,8 +38,8 @@ pub(crate) fn prepare(
     Ok(())
 }
 
-/// The first version's id is the same in every local cloud, so that the samples of `rotate-secret` can name a
-/// version: the steps of a rotation that has come to its end.
+/// The first version's id is the same in every local cloud, so that the samples of `rotate-secret`
+/// can name a version: the steps of a rotation that has come to its end.
 fn first_version(arn: &str) -> String {
     uuid::Uuid::from_bytes(md5::compute(arn).0).to_string()
 }
@@ -61,7 +61,8 @@ pub(crate) fn random_text(length: usize, exclude: &str) -> Result<String, getran
     let characters: Vec<char> =
         CHARACTERS.chars().filter(|character| !exclude.contains(*character)).collect();
     let mut text = String::with_capacity(length);
-    // Bytes at or above the largest multiple of the number of characters would favour the first ones.
+    // Bytes at or above the largest multiple of the number of characters would favour the first
+    // ones.
     let fair = 256 - 256 % characters.len().max(1);
     let mut bytes = [0_u8; 64];
     while text.len() < length && !characters.is_empty() {
@@ -185,8 +186,8 @@ fn describe(engine: &Engine, arn: &str) -> Value {
     })
 }
 
-/// On AWS the steps follow the answer; here they come before it, so that whoever asked need not wait for
-/// them.
+/// On AWS the steps follow the answer; here they come before it, so that whoever asked need not
+/// wait for them.
 async fn rotate(engine: &Engine, arn: &str, request: &Value) -> Answer {
     let version = request["ClientRequestToken"].as_str().map_or_else(random_id, str::to_owned);
     let rotated = engine.rotate(arn, version).await;

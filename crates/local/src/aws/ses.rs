@@ -105,8 +105,8 @@ fn send(engine: &Engine, request: &Value) -> Answer {
     Ok(json!({ "MessageId": id }))
 }
 
-/// SES sends for verified identities only: here for the one that the template's parameter names, which is an
-/// address, or a domain with those below it.
+/// SES sends for verified identities only: here for the one that the template's parameter names,
+/// which is an address, or a domain with those below it.
 fn refuse_unverified(engine: &Engine, from: &str) -> Option<ServiceError> {
     let identity = engine.place.parameters.get("MailIdentity")?;
     let address = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>')).trim();

@@ -1,4 +1,5 @@
-//! SNS, in its query protocol: platform endpoints, and publishing to topics, endpoints and phone numbers.
+//! SNS, in its query protocol: platform endpoints, and publishing to topics, endpoints and phone
+//! numbers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -101,7 +102,8 @@ fn create_endpoint(engine: &Engine, form: &Form) -> Result<Members, ServiceError
             .values()
             .find(|endpoint| endpoint.application_arn == application_arn && endpoint.token == token);
         if let Some(existing) = existing {
-            // The same attributes give the same endpoint, others are refused: the caller has to set them.
+            // The same attributes give the same endpoint, others are refused: the caller has to set
+            // them.
             return if existing.user_data == user_data {
                 Ok(existing.arn.clone())
             } else {

@@ -79,8 +79,8 @@ fn sources_of<'a>(engine: &'a Engine, dead_letters: &'a QueueSpec) -> impl Itera
         .filter(|queue| queue.redrive.as_ref().is_some_and(|redrive| redrive.target_arn == dead_letters.arn))
 }
 
-/// The queue of a request. Only the last part of the URL counts, as clients may reach the endpoint by another
-/// host name.
+/// The queue of a request. Only the last part of the URL counts, as clients may reach the endpoint
+/// by another host name.
 fn queue(engine: &Engine, request: &Value) -> Result<QueueSpec, ServiceError> {
     let url = required(request, "QueueUrl")?;
     let name = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -223,8 +223,8 @@ fn size(message: &NewMessage) -> usize {
     message.body.len() + attributes
 }
 
-/// The digest of attributes as SQS defines it: name, type and value, each with its length, in the order of
-/// the names.
+/// The digest of attributes as SQS defines it: name, type and value, each with its length, in the
+/// order of the names.
 fn attributes_md5(message: &NewMessage) -> String {
     md5_hex(&attribute_bytes(message))
 }

@@ -1,4 +1,5 @@
-//! Waiting until nothing is in flight, and moving the clock through everything that is due on the way.
+//! Waiting until nothing is in flight, and moving the clock through everything that is due on the
+//! way.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,8 +11,8 @@ use super::Engine;
 
 /// How long draining waits at most.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-/// How long draining sleeps at most before it looks again, should a change come without news (a writer from
-/// outside).
+/// How long draining sleeps at most before it looks again, should a change come without news (a
+/// writer from outside).
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What happened while the clock moved.
@@ -25,15 +26,16 @@ pub struct Advance {
     pub schedules_run: u64,
     /// Events that were put on a bus on the way.
     pub events_published: u64,
-    /// Whether the clock moved all the way and everything caused by it is done; false when something kept
-    /// running for 30 seconds, or a reset or the end of the process stopped the clock on its way.
+    /// Whether the clock moved all the way and everything caused by it is done; false when
+    /// something kept running for 30 seconds, or a reset or the end of the process stopped the
+    /// clock on its way.
     pub idle: bool,
 }
 
 impl Engine {
-    /// Whether nothing is running and nothing waits that could run now. Messages which are delayed, or hidden
-    /// after a failure, wait for the clock and do not count; neither do messages in queues that no function
-    /// reads.
+    /// Whether nothing is running and nothing waits that could run now. Messages which are delayed,
+    /// or hidden after a failure, wait for the clock and do not count; neither do messages in
+    /// queues that no function reads.
     pub(crate) fn is_idle(&self) -> bool {
         let now = self.clock.now();
         let quiet = |state: &crate::state::State| {
@@ -42,9 +44,9 @@ impl Engine {
                     .consumed_queues()
                     .all(|name| state.queues.get(name).is_none_or(|queue| !queue.has_visible(now)))
         };
-        // The order matters: work moves from calls to the stream to queues to calls. Looking at the calls
-        // first and last, and at the state twice, nothing can slip past between two looks without one of them
-        // seeing it.
+        // The order matters: work moves from calls to the stream to queues to calls. Looking at the
+        // calls first and last, and at the state twice, nothing can slip past between two looks
+        // without one of them seeing it.
         self.functions.running() == 0
             && self.store.read(quiet)
             && self.streams_are_read()
@@ -81,9 +83,9 @@ impl Engine {
         }
     }
 
-    /// Moves the clock forward by `by`. On the way it stops at every schedule and at every message that
-    /// becomes visible, lets it run and waits for everything it causes, so that things happen in the order in
-    /// which they would have happened.
+    /// Moves the clock forward by `by`. On the way it stops at every schedule and at every message
+    /// that becomes visible, lets it run and waits for everything it causes, so that things happen
+    /// in the order in which they would have happened.
     pub(crate) async fn advance(&self, by: SignedDuration) -> Advance {
         let _gate = self.clock_gate.lock().await;
         let before =
@@ -91,7 +93,8 @@ impl Engine {
         let target = self.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX);
         let mut idle = self.drain().await;
         let mut arrived = false;
-        // Between two stops nothing is half done: here it gives way to the end of the process and to a reset.
+        // Between two stops nothing is half done: here it gives way to the end of the process and
+        // to a reset.
         while idle && !self.stop.is_cancelled() && self.resets_waiting.load(Ordering::SeqCst) == 0 {
             let Some(next) = self.next_due().filter(|next| *next <= target) else {
                 arrived = true;
@@ -120,8 +123,8 @@ impl Engine {
         self.clock.advance_to(moment);
         let offset = self.clock.offset_milliseconds();
         self.store.change(|state| state.clock_offset_milliseconds = offset);
-        // What is written to the table from now on is of this time, so the clock must not fall behind it,
-        // even if the process is killed.
+        // What is written to the table from now on is of this time, so the clock must not fall
+        // behind it, even if the process is killed.
         if let Err(error) = self.store.save_offset(offset) {
             tracing::error!(%error, "the clock could not be saved");
         }

@@ -1,4 +1,5 @@
-//! Calling a function: its instance, its concurrency, its time-out, its panics; and the record of calls.
+//! Calling a function: its instance, its concurrency, its time-out, its panics; and the record of
+//! calls.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,13 +43,13 @@ pub enum InvokeError {
     /// The function panicked.
     #[error("the function panicked: {0}")]
     Panicked(String),
-    /// The local cloud was reset, or stopped, while the function worked. That is no failure of the function.
+    /// The local cloud was reset, or stopped, while the function worked. That is no failure of the
+    /// function.
     #[error("the local cloud was reset or stopped meanwhile")]
     CutOff,
     /// The function could not be made, as when its configuration is wrong.
     #[error("the function {name} could not start: {problem}")]
     NotStarted {
-        /// Its name.
         name: String,
         /// Why.
         problem: String,
@@ -72,9 +73,7 @@ pub struct Invocation {
     pub error: Option<String>,
     /// What the function wrote to its log, from `INFO` up.
     pub log: Vec<LogLine>,
-    /// The event.
     pub event: Value,
-    /// The answer.
     pub answer: Value,
 }
 
@@ -278,7 +277,8 @@ impl Functions {
 }
 
 impl Engine {
-    /// Calls a function and remembers the call. The permit is the caller's share of the concurrency.
+    /// Calls a function and remembers the call. The permit is the caller's share of the
+    /// concurrency.
     pub(crate) async fn invoke(
         &self,
         name: &str,

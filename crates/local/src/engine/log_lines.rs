@@ -1,5 +1,5 @@
-//! What a function writes to its log while it works on a call, so that a failure says why where it is looked
-//! at.
+//! What a function writes to its log while it works on a call, so that a failure says why where it
+//! is looked at.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,8 +32,8 @@ tokio::task_local! {
     static LINES: Gathered;
 }
 
-/// Gives each call of a function what it writes to its log. Without this layer in the subscriber, calls have
-/// no lines.
+/// Gives each call of a function what it writes to its log. Without this layer in the subscriber,
+/// calls have no lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InvocationLog;
 

@@ -1,4 +1,5 @@
-//! What happens between the services: sources call functions, rules fill queues, schedules run, time moves.
+//! What happens between the services: sources call functions, rules fill queues, schedules run,
+//! time moves.
 
 mod bus;
 mod drain;
@@ -51,15 +52,15 @@ pub(crate) struct Engine {
     pub(crate) mail_quota: MailQuota,
     /// Cancelled when nothing new may begin any more.
     pub(crate) stop: CancellationToken,
-    /// Cancelled when what still runs is cut off, and the endpoints that functions talk to close. It comes
-    /// after `stop`.
+    /// Cancelled when what still runs is cut off, and the endpoints that functions talk to close.
+    /// It comes after `stop`.
     pub(crate) halt: CancellationToken,
     /// Functions work in it; a reset ends it.
     world: World,
     /// Resets that wait for the clock's gate, for which a jump of the clock gives way.
     resets_waiting: AtomicUsize,
-    /// Requests and batches that are with functions. They run to their end, whoever waits for them or not, as
-    /// in Lambda.
+    /// Requests and batches that are with functions. They run to their end, whoever waits for them
+    /// or not, as in Lambda.
     pub(crate) calls: TaskTracker,
     /// One per stream source, rung when there may be new records.
     stream_bells: Vec<Notify>,
@@ -144,8 +145,9 @@ impl Engine {
             .change(|state| state.queues.entry(queue.name.clone()).or_default().send(message, queue, now))
     }
 
-    /// Receives messages, and moves those received too often to the dead-letter queue. `with_function` counts
-    /// the batch as being processed in the same step, so that nothing looks idle in between.
+    /// Receives messages, and moves those received too often to the dead-letter queue.
+    /// `with_function` counts the batch as being processed in the same step, so that nothing looks
+    /// idle in between.
     pub(crate) fn receive(
         &self,
         queue: &QueueSpec,
@@ -172,7 +174,8 @@ impl Engine {
         })
     }
 
-    /// Moves the visible messages of a dead-letter queue back to where they came from and returns how many.
+    /// Moves the visible messages of a dead-letter queue back to where they came from and returns
+    /// how many.
     pub(crate) fn redrive(&self, queue: &QueueSpec, destination: Option<&QueueSpec>) -> usize {
         let now = self.clock.now();
         self.store.change(|state| {
@@ -193,16 +196,16 @@ impl Engine {
         })
     }
 
-    /// Empties everything: table, queues, captures, clock; and begins with new functions, as a new deployment
-    /// does. Calls that are running end first, or are cut off, so that nothing of the time before gets into
-    /// the new one.
+    /// Empties everything: table, queues, captures, clock; and begins with new functions, as a new
+    /// deployment does. Calls that are running end first, or are cut off, so that nothing of the
+    /// time before gets into the new one.
     pub(crate) async fn reset(&self) -> anyhow::Result<()> {
         self.resets_waiting.fetch_add(1, Ordering::SeqCst);
         let _gate = self.clock_gate.lock().await;
         self.resets_waiting.fetch_sub(1, Ordering::SeqCst);
         let _ended = self.world.end(RESET_PATIENCE).await;
-        // The table and the rest are in two files. Should the process end between them, the next start
-        // finishes this.
+        // The table and the rest are in two files. Should the process end between them, the next
+        // start finishes this.
         self.store.change(|state| state.is_resetting = true);
         self.store.save()?;
         self.empty()

@@ -16,8 +16,8 @@ impl Engine {
     /// Serves one mapping until the cloud stops.
     pub(crate) async fn poll_queue(self: Arc<Self>, source: QueueSourceSpec) {
         let Some(queue) = self.template.queue_by_arn(&source.queue_arn).cloned() else { return };
-        // Without a limit of its own a mapping scales to a thousand calls; the function's reservation holds
-        // it back.
+        // Without a limit of its own a mapping scales to a thousand calls; the function's
+        // reservation holds it back.
         let limit = Arc::new(Semaphore::new(source.maximum_concurrency.unwrap_or(1_000) as usize));
         let source = Arc::new(source);
         loop {
@@ -38,8 +38,8 @@ impl Engine {
         }
     }
 
-    /// Returns when there is a message to receive, however it came to be: sent, visible again, or by a jump
-    /// of the clock.
+    /// Returns when there is a message to receive, however it came to be: sent, visible again, or
+    /// by a jump of the clock.
     async fn wait_for_message(&self, queue: &QueueSpec) {
         let mut news = self.store.subscribe();
         loop {
@@ -80,8 +80,8 @@ impl Engine {
             let answered = self.invoke_in(visit, &source.function, event, trigger, permit).await;
             let ids: BTreeSet<&str> = wanted.iter().map(|message| message.id.as_str()).collect();
             match answered {
-                // Nobody failed. The messages are visible again after their time, as when a sandbox is
-                // killed.
+                // Nobody failed. The messages are visible again after their time, as when a sandbox
+                // is killed.
                 Err(InvokeError::CutOff) => return,
                 Err(error) => Outcome::all_failed(&ids, &error.to_string()),
                 Ok(answered) if source.partial_failures => {
@@ -131,8 +131,9 @@ impl Outcome {
         self
     }
 
-    /// Reads `batchItemFailures` by Lambda's rules: nothing or an empty list is success; an identifier that
-    /// is empty, missing or not of this batch, and an answer of another shape, fail the whole batch.
+    /// Reads `batchItemFailures` by Lambda's rules: nothing or an empty list is success; an
+    /// identifier that is empty, missing or not of this batch, and an answer of another shape, fail
+    /// the whole batch.
     fn read(answer: &Value, ids: &BTreeSet<&str>) -> Self {
         let failures = match answer {
             Value::Object(answer) => match answer.get("batchItemFailures") {

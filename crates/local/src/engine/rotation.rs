@@ -8,7 +8,8 @@ use crate::state::{CURRENT, PENDING};
 /// The steps, in their order.
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
-/// Why a secret was not rotated. Its new version stays pending, and the next attempt goes on with it.
+/// Why a secret was not rotated. Its new version stays pending, and the next attempt goes on with
+/// it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RotationError {
     /// There is no such secret, or nothing rotates it.
@@ -23,8 +24,8 @@ pub(crate) enum RotationError {
 }
 
 impl Engine {
-    /// Rotates a secret by the function that the template names. Gives the id of the version that is current
-    /// now: `version`, or the one of a rotation that did not come to its end.
+    /// Rotates a secret by the function that the template names. Gives the id of the version that
+    /// is current now: `version`, or the one of a rotation that did not come to its end.
     pub(crate) async fn rotate(&self, arn: &str, version: String) -> Result<String, RotationError> {
         let rotation = self.template.rotations.get(arn).ok_or(RotationError::NotScheduled)?;
         let _one_at_a_time = self.rotation_gate.lock().await;

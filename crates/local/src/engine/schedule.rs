@@ -111,8 +111,8 @@ fn timing(expression: &str, time_zone: &str) -> Result<Timing, String> {
 }
 
 impl Engine {
-    /// Gives every new schedule its next run. One that passed while the cloud was off, or was cut off by its
-    /// end, runs once at the start, as after a machine has slept.
+    /// Gives every new schedule its next run. One that passed while the cloud was off, or was cut
+    /// off by its end, runs once at the start, as after a machine has slept.
     pub(super) fn plan_schedules(&self) {
         let now = self.clock.now();
         self.store.change(|state| {
@@ -156,7 +156,8 @@ impl Engine {
         }
     }
 
-    /// Runs every schedule whose time has come and returns how many ran. The caller holds the clock's gate.
+    /// Runs every schedule whose time has come and returns how many ran. The caller holds the
+    /// clock's gate.
     pub(super) async fn run_due_schedules(&self) -> usize {
         let now = self.clock.now();
         let mut ran = 0;
@@ -169,13 +170,13 @@ impl Engine {
                     .filter(|next| *next <= now)
             });
             let Some(due) = due else { continue };
-            // Planned anew only afterwards: a run that the end of the process cuts off is due at the next
-            // start.
+            // Planned anew only afterwards: a run that the end of the process cuts off is due at
+            // the next start.
             if self.run_schedule(&schedule.spec, due).await == Run::CutOff {
                 return ran;
             }
-            // From when it was due, so that a rate does not drift; a machine that slept runs it once, not
-            // once per missed run.
+            // From when it was due, so that a rate does not drift; a machine that slept runs it
+            // once, not once per missed run.
             let next =
                 schedule.next_after(due).filter(|next| *next > now).or_else(|| schedule.next_after(now));
             self.store.change(|state| {
@@ -189,8 +190,8 @@ impl Engine {
         ran
     }
 
-    /// Calls a schedule's function as an asynchronous call: repeated when it fails, then sent to the failure
-    /// destination.
+    /// Calls a schedule's function as an asynchronous call: repeated when it fails, then sent to
+    /// the failure destination.
     pub(crate) async fn run_schedule(&self, spec: &ScheduleSpec, scheduled_time: Timestamp) -> Run {
         self.schedules_run.fetch_add(1, Ordering::Relaxed);
         if let Some(secret) = &spec.rotates {

@@ -1,5 +1,5 @@
-//! Event source mapping of a table's stream: in order, with a checkpoint, retries, bisect and a queue for
-//! what is given up.
+//! Event source mapping of a table's stream: in order, with a checkpoint, retries, bisect and a
+//! queue for what is given up.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use super::{Engine, InvokeError, Trigger};
 use crate::state::{NewMessage, random_id};
 use crate::template::StreamSourceSpec;
 
-/// How often a stream is looked at when nobody rings; Lambda's own rate. Functions ring, so this is for
-/// writers from outside.
+/// How often a stream is looked at when nobody rings; Lambda's own rate. Functions ring, so this is
+/// for writers from outside.
 const POLL_EVERY: Duration = Duration::from_millis(250);
 /// Records read at once.
 const READ_LIMIT: usize = 1_000;
@@ -72,8 +72,8 @@ impl Engine {
             .all(|source| self.unread(source, 1).is_ok_and(|records| records.is_empty()))
     }
 
-    /// Checkpoints at the end of every stream. A stream outlives its table, so what was in it before must not
-    /// be read again.
+    /// Checkpoints at the end of every stream. A stream outlives its table, so what was in it
+    /// before must not be read again.
     pub(super) fn ends_of_streams(&self) -> Result<BTreeMap<String, String>, crate::table::TableError> {
         let mut ends = BTreeMap::new();
         for source in &self.template.stream_sources {
@@ -103,7 +103,8 @@ impl Engine {
         }
     }
 
-    /// Brings records to the function and moves the checkpoint behind each that is done or given up.
+    /// Brings records to the function and moves the checkpoint behind each that is done or given
+    /// up.
     async fn deliver(&self, visit: &Visit, source: &StreamSourceSpec, records: Vec<Value>) {
         let last = records.last().cloned();
         let wanted: Vec<Value> = records

@@ -1,5 +1,5 @@
-//! The time between two resets. Whoever works for it is a visitor: a reset waits for all of them, and cuts
-//! off who stays too long. The end of the process does the same.
+//! The time between two resets. Whoever works for it is a visitor: a reset waits for all of them,
+//! and cuts off who stays too long. The end of the process does the same.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,14 +35,16 @@ impl World {
         self.over.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Enters. While a reset is on, this waits for the world after it. A visitor must not enter again.
+    /// Enters. While a reset is on, this waits for the world after it. A visitor must not enter
+    /// again.
     pub(crate) async fn enter(&self) -> Visit {
         let gate = Arc::clone(&self.gate).read_owned().await;
         Visit { _gate: gate, over: self.over() }
     }
 
     /// Ends this world: waits until all visitors are gone, and cuts off those who still work after
-    /// `patience`. Nobody enters while the answer is held; when it is dropped, the next world begins.
+    /// `patience`. Nobody enters while the answer is held; when it is dropped, the next world
+    /// begins.
     pub(crate) async fn end(&self, patience: Duration) -> OwnedRwLockWriteGuard<()> {
         let mut gate = pin!(Arc::clone(&self.gate).write_owned());
         let guard = if let Ok(guard) = tokio::time::timeout(patience, &mut gate).await {
@@ -57,8 +59,8 @@ impl World {
 }
 
 impl Visit {
-    /// Works; `None` if the world ended first. The work is dropped where it stands then, as in a sandbox that
-    /// is killed.
+    /// Works; `None` if the world ended first. The work is dropped where it stands then, as in a
+    /// sandbox that is killed.
     pub(crate) async fn work<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             // The end counts first, so that what fails because of it is never taken for a failure.

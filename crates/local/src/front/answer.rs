@@ -85,7 +85,8 @@ fn mapped(source: &str, request: &HeaderMap, request_id: &str) -> Option<HeaderV
     request.get(source.strip_prefix("method.request.header.")?).cloned()
 }
 
-/// Reads an answer of the proxy integration to a request with this method; `None` if it has another shape.
+/// Reads an answer of the proxy integration to a request with this method; `None` if it has another
+/// shape.
 pub(super) fn response(answer: &Value, method: &Method) -> Option<Response> {
     let status = match &answer["statusCode"] {
         Value::Number(number) => number.as_u64()?,
@@ -112,7 +113,8 @@ pub(super) fn response(answer: &Value, method: &Method) -> Option<Response> {
         }
     }
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        // of unknown length: the length of no body is 0, which would be said (RFC 9110, section 8.6)
+        // of unknown length: the length of no body is 0, which would be said (RFC 9110, section
+        // 8.6)
         *response.body_mut() = Body::from_stream(futures::stream::empty::<Result<Vec<u8>, Infallible>>());
         response.headers_mut().remove(header::CONTENT_LENGTH);
         return Some(response);

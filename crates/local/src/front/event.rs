@@ -90,8 +90,8 @@ fn queries(query: &str) -> BTreeMap<String, Vec<String>> {
     lists
 }
 
-/// Header names come with capitals (`Content-Type`), as clients of HTTP/1.1 write them, because functions see
-/// them so in AWS.
+/// Header names come with capitals (`Content-Type`), as clients of HTTP/1.1 write them, because
+/// functions see them so in AWS.
 fn header_lists(headers: &HeaderMap, source: SocketAddr) -> BTreeMap<String, Vec<String>> {
     let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {

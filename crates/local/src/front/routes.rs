@@ -1,5 +1,5 @@
-//! API Gateway's choice of a route: a fixed part beats a parameter, a parameter beats `{proxy+}`, a method
-//! beats `ANY`.
+//! API Gateway's choice of a route: a fixed part beats a parameter, a parameter beats `{proxy+}`, a
+//! method beats `ANY`.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The page at `/_local`: static files, embedded. Everything on it comes from the JSON API beside it, and the
-//! product itself.
+//! The page at `/_local`: static files, embedded. Everything on it comes from the JSON API beside
+//! it, and the product itself.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -68,8 +68,8 @@ fn serve(file: File) -> axum::routing::MethodRouter {
     get(async move |headers: HeaderMap| respond(file, &tag, &headers))
 }
 
-/// Browsers ask every time and get the file only when it is another: the page always fits the program that
-/// runs.
+/// Browsers ask every time and get the file only when it is another: the page always fits the
+/// program that runs.
 fn respond(file: File, tag: &str, request: &HeaderMap) -> Response {
     let known = request.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     let mut response = if known == Some(tag) {

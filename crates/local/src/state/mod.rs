@@ -1,5 +1,5 @@
-//! Everything the local cloud remembers besides the table: one value behind one lock, so that a saved copy is
-//! always consistent.
+//! Everything the local cloud remembers besides the table: one value behind one lock, so that a
+//! saved copy is always consistent.
 
 mod queue;
 mod secret;
@@ -70,7 +70,6 @@ pub struct Mail {
     pub from: String,
     /// Recipients.
     pub to: Vec<String>,
-    /// Subject.
     pub subject: String,
     /// Plain text part.
     pub text: Option<String>,
@@ -89,7 +88,6 @@ pub struct TextMessage {
     pub at: Timestamp,
     /// Phone number, E.164.
     pub to: String,
-    /// Text.
     pub text: String,
 }
 
@@ -119,18 +117,14 @@ pub struct Notification {
     pub id: String,
     /// When it was sent, on the virtual clock.
     pub at: Timestamp,
-    /// Topic.
     pub topic_arn: String,
-    /// Subject.
     pub subject: Option<String>,
-    /// Message.
     pub message: String,
 }
 
 /// An SNS platform endpoint: one app on one device.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlatformEndpoint {
-    /// Endpoint ARN.
     pub arn: String,
     /// Application it belongs to.
     pub application_arn: String,
@@ -149,15 +143,10 @@ pub struct BusEvent {
     pub id: String,
     /// When it was put, on the virtual clock.
     pub at: Timestamp,
-    /// Bus.
     pub bus: String,
-    /// Source.
     pub source: String,
-    /// Detail type.
     pub detail_type: String,
-    /// Detail.
     pub detail: Value,
-    /// Rules that matched.
     pub matched_rules: Vec<String>,
 }
 

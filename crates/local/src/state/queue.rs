@@ -1,4 +1,5 @@
-//! One SQS queue: visibility, receive counts, dead letters, retention. Pure; the caller gives the time.
+//! One SQS queue: visibility, receive counts, dead letters, retention. Pure; the caller gives the
+//! time.
 
 use std::collections::BTreeMap;
 
@@ -20,15 +21,14 @@ pub struct Queue {
     expired_at: Option<Timestamp>,
 }
 
-/// How often messages past their retention are looked for; retention is counted in minutes at least.
+/// How often messages past their retention are looked for; retention is counted in minutes at
+/// least.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 /// A message in a queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
-    /// Message id.
     pub id: String,
-    /// Body.
     pub body: String,
     /// Message attributes in AWS JSON, by name.
     pub attributes: BTreeMap<String, Value>,
@@ -54,7 +54,6 @@ pub struct Message {
 /// A message to be sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NewMessage {
-    /// Body.
     pub body: String,
     /// Message attributes in AWS JSON, by name.
     pub attributes: BTreeMap<String, Value>,
@@ -117,8 +116,8 @@ impl Queue {
         self.insert(message);
     }
 
-    /// Hands out up to `limit` visible messages and hides them. Messages received too often come back as the
-    /// second list, for the dead-letter queue; messages past their retention vanish.
+    /// Hands out up to `limit` visible messages and hides them. Messages received too often come
+    /// back as the second list, for the dead-letter queue; messages past their retention vanish.
     pub fn receive(
         &mut self,
         limit: usize,
@@ -161,13 +160,14 @@ impl Queue {
         self.messages.retain(|_, message| message.sent_at + retention > now);
     }
 
-    /// Removes a message that the holder of `receipt` is done with. A receipt that a later receive replaced
-    /// does nothing.
+    /// Removes a message that the holder of `receipt` is done with. A receipt that a later receive
+    /// replaced does nothing.
     pub fn delete(&mut self, receipt: &str) -> bool {
         self.number_of(receipt).is_some_and(|number| self.messages.remove(&number).is_some())
     }
 
-    /// Changes when the message of `receipt` is visible again; false if the receipt is not in force.
+    /// Changes when the message of `receipt` is visible again; false if the receipt is not in
+    /// force.
     pub fn change_visibility(&mut self, receipt: &str, visibility_seconds: u32, now: Timestamp) -> bool {
         let Some(number) = self.number_of(receipt) else { return false };
         if let Some(message) = self.messages.get_mut(&number) {

@@ -17,7 +17,6 @@ pub(crate) const PENDING: &str = "AWSPENDING";
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Secret {
-    /// Name.
     pub name: String,
     /// The labelled versions, the oldest first. One without a label is gone.
     pub versions: Vec<SecretVersion>,
@@ -28,7 +27,6 @@ pub struct Secret {
 /// One version of a secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SecretVersion {
-    /// Version id.
     pub id: String,
     /// `SecretString`; a rotation begins with a version that has none.
     pub value: Option<String>,
@@ -43,7 +41,6 @@ pub struct SecretVersion {
 pub(crate) enum Refusal {
     /// The version has another value already.
     Exists,
-    /// There is no such version.
     NoVersion,
     /// The label is on another version than the caller thinks.
     LabelElsewhere,
@@ -111,8 +108,8 @@ impl Secret {
         from: Option<&str>,
     ) -> Result<(), Refusal> {
         let owner = self.labelled(label).map(|version| version.id.clone());
-        // A label that is somewhere moves only if the caller says from where; adding it where it is already
-        // changes nothing.
+        // A label that is somewhere moves only if the caller says from where; adding it where it is
+        // already changes nothing.
         if owner.as_deref() != from && owner.as_deref() != to {
             return Err(Refusal::LabelElsewhere);
         }
@@ -131,8 +128,8 @@ impl Secret {
         Ok(())
     }
 
-    /// Gives a version a label, which leaves the one that had it. The version that was current becomes the
-    /// one before.
+    /// Gives a version a label, which leaves the one that had it. The version that was current
+    /// becomes the one before.
     fn label(&mut self, at: usize, label: &str) {
         let id = self.versions[at].id.clone();
         let before = self.labelled(label).map(|version| version.id.clone()).filter(|before| *before != id);

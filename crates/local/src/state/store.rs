@@ -10,8 +10,8 @@ use super::State;
 
 /// How long changes are gathered before the state is written.
 const SAVE_AFTER: Duration = Duration::from_millis(300);
-/// The clock's offset, in milliseconds, beside the state. A jump moves the clock more often than the whole
-/// state can be written.
+/// The clock's offset, in milliseconds, beside the state. A jump moves the clock more often than
+/// the whole state can be written.
 const OFFSET_EXTENSION: &str = "clock";
 
 /// State that tells when it changed.
@@ -48,7 +48,8 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic while the lock is held leaves plain data that is still whole enough for a development tool.
+        // A panic while the lock is held leaves plain data that is still whole enough for a
+        // development tool.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,8 +92,8 @@ impl Store {
         write_whole(&file.with_extension(OFFSET_EXTENSION), milliseconds.to_string().as_bytes())
     }
 
-    /// Waits until all that was changed so far is in the file. A service that has answered has it for good,
-    /// even if the process is killed; many who wait at once share one writing.
+    /// Waits until all that was changed so far is in the file. A service that has answered has it
+    /// for good, even if the process is killed; many who wait at once share one writing.
     pub(crate) async fn settle(&self) {
         if self.file.is_none() {
             return;

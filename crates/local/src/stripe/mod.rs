@@ -1,9 +1,9 @@
-//! A small fake Stripe: customers, subscriptions and invoices with the wire format of API version 2026-09-30,
-//! and signed webhooks.
+//! A small fake Stripe: customers, subscriptions and invoices with the wire format of API version
+//! 2026-09-30, and signed webhooks.
 //!
-//! It knows the four things that a developer wants to see happen: somebody subscribes, a payment fails, a
-//! payment works, somebody cancels. Nothing happens in it by itself: the virtual clock renews no
-//! subscription.
+//! It knows the four things that a developer wants to see happen: somebody subscribes, a payment
+//! fails, a payment works, somebody cancels. Nothing happens in it by itself: the virtual clock
+//! renews no subscription.
 
 mod delivery;
 mod objects;
@@ -23,13 +23,9 @@ pub(crate) use server::router;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StripeState {
-    /// Customers.
     pub customers: BTreeMap<String, Value>,
-    /// Subscriptions.
     pub subscriptions: BTreeMap<String, Value>,
-    /// Invoices.
     pub invoices: BTreeMap<String, Value>,
-    /// Checkout sessions.
     pub checkout_sessions: BTreeMap<String, Value>,
     /// Events sent as webhooks, the oldest first.
     pub events: VecDeque<Value>,

@@ -44,8 +44,8 @@ impl Action {
 impl StripeState {
     /// Lets an action happen for an organization and returns the events that tell of it, in order.
     pub(crate) fn act(&mut self, action: Action, org_id: &str, now: Timestamp) -> Result<Vec<Value>, String> {
-        // Stripe's times are whole seconds. Two actions never share one, as two clicks would not, so that
-        // their order is known.
+        // Stripe's times are whole seconds. Two actions never share one, as two clicks would not,
+        // so that their order is known.
         let now = now.as_second().max(self.last_action + 1);
         self.last_action = now;
         let events = match action {

@@ -1,5 +1,5 @@
-//! Stripe's HTTP API, as far as the functions read from it. Everything else is refused as Stripe refuses it,
-//! so that its libraries can say why.
+//! Stripe's HTTP API, as far as the functions read from it. Everything else is refused as Stripe
+//! refuses it, so that its libraries can say why.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use super::{StripeState, secret};
 use crate::engine::Engine;
 use crate::state::random_id;
 
-/// The router of the endpoint. Each handler reads the body, wanted or not: what is left of one would be taken
-/// for the next request.
+/// The router of the endpoint. Each handler reads the body, wanted or not: what is left of one
+/// would be taken for the next request.
 pub(crate) fn router(engine: Arc<Engine>) -> Router {
     Router::new()
         .route("/v1/{kind}/{id}", get(read))
@@ -71,8 +71,8 @@ async fn unknown(
     refuse_strangers(&engine, &headers).unwrap_or_else(|| unrecognized(&method, &uri))
 }
 
-/// Refuses whoever does not come with the key of the local secret, as Stripe does: as a bearer, or as the
-/// name of basic authentication.
+/// Refuses whoever does not come with the key of the local secret, as Stripe does: as a bearer, or
+/// as the name of basic authentication.
 fn refuse_strangers(engine: &Engine, headers: &HeaderMap) -> Option<Response> {
     let key = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, rest) = value.split_once(' ')?;

@@ -55,8 +55,8 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Resolves every intrinsic function in `value`. `AWS::NoValue` comes back as null and is left out of
-    /// objects and lists.
+    /// Resolves every intrinsic function in `value`. `AWS::NoValue` comes back as null and is left
+    /// out of objects and lists.
     pub(super) fn resolve(&self, value: &Value, at: &str) -> Result<Value, TemplateError> {
         match value {
             Value::Object(object) => {
@@ -289,13 +289,14 @@ impl<'a> Resolver<'a> {
                 self.place.arn("secretsmanager", &format!("secret:{name}"))
             }
             (_, "Name" | "QueueName" | "TopicName") => name,
-            // Attributes of resources that are not run here (roles, log groups …) only have to be distinct.
+            // Attributes of resources that are not run here (roles, log groups …) only have to be
+            // distinct.
             (_, attribute) => format!("arn:aws:local:{}:{ACCOUNT}:{resource}/{attribute}", self.place.region),
         }))
     }
 
-    /// SAM makes resources of its own (`<Function>Role`, `<Api>Stage`, `ServerlessRestApi`); they only need a
-    /// value.
+    /// SAM makes resources of its own (`<Function>Role`, `<Api>Stage`, `ServerlessRestApi`); they
+    /// only need a value.
     fn generated(&self, name: &str, at: &str) -> Result<Value, TemplateError> {
         let known = name.starts_with("ServerlessRestApi")
             || self.resources.keys().any(|logical_id| name.starts_with(logical_id.as_str()));

@@ -1,9 +1,9 @@
-//! Reads `template.yaml` (CloudFormation with the SAM transform) into the plain model that the local cloud
-//! runs.
+//! Reads `template.yaml` (CloudFormation with the SAM transform) into the plain model that the
+//! local cloud runs.
 //!
-//! Only what can be run here is modelled. Everything else a template may hold is either on the explicit list
-//! of ignored resource types ([`read::IGNORED`]) or an error which names the resource, so that nothing is
-//! left out silently.
+//! Only what can be run here is modelled. Everything else a template may hold is either on the
+//! explicit list of ignored resource types ([`read::IGNORED`]) or an error which names the
+//! resource, so that nothing is left out silently.
 
 mod intrinsics;
 mod nested;
@@ -66,8 +66,8 @@ impl TemplateError {
     }
 }
 
-/// Where the local cloud listens and which values the parameters have: what `Ref` and `GetAtt` resolve
-/// against.
+/// Where the local cloud listens and which values the parameters have: what `Ref` and `GetAtt`
+/// resolve against.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// Region in ARNs.
@@ -76,8 +76,8 @@ pub struct Place {
     pub aws_url: String,
     /// Base URL of the API, which stands for the API Gateway's domain.
     pub api_url: String,
-    /// Values for template parameters; others have their defaults. Names the template does not declare are
-    /// ignored.
+    /// Values for template parameters; others have their defaults. Names the template does not
+    /// declare are ignored.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -141,8 +141,8 @@ pub struct FunctionSpec {
     pub on_failure: Option<String>,
     /// How often an asynchronous call is repeated after it failed.
     pub asynchronous_retries: u32,
-    /// The statements of its `Policies`, resolved. Nothing is refused by them here; tests compare them with
-    /// what the function calls.
+    /// The statements of its `Policies`, resolved. Nothing is refused by them here; tests compare
+    /// them with what the function calls.
     pub statements: Vec<Value>,
 }
 
@@ -175,19 +175,14 @@ pub struct GatewayResponse {
 /// An SQS queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueSpec {
-    /// Queue name.
     pub name: String,
-    /// Queue ARN.
     pub arn: String,
     /// Queue URL at the local endpoint.
     pub url: String,
-    /// `VisibilityTimeout`, seconds.
     pub visibility_timeout_seconds: u32,
-    /// `DelaySeconds`.
     pub delay_seconds: u32,
     /// `MessageRetentionPeriod`, seconds.
     pub retention_seconds: u32,
-    /// `RedrivePolicy`.
     pub redrive: Option<RedrivePolicy>,
 }
 
@@ -203,7 +198,6 @@ pub struct RedrivePolicy {
 /// An event source mapping from a queue to a function.
 #[derive(Clone, Debug)]
 pub struct QueueSourceSpec {
-    /// ARN of the queue.
     pub queue_arn: String,
     /// Name of the function.
     pub function: String,
@@ -243,7 +237,6 @@ pub struct StreamSourceSpec {
 /// An EventBridge rule.
 #[derive(Clone, Debug)]
 pub struct RuleSpec {
-    /// Rule name.
     pub name: String,
     /// Name of the bus.
     pub bus: String,
@@ -256,7 +249,6 @@ pub struct RuleSpec {
 /// A DynamoDB table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSpec {
-    /// Table name.
     pub name: String,
     /// `CreateTable` request (AWS JSON) made of the resource's properties.
     pub create: Value,
@@ -269,7 +261,6 @@ pub struct TableSpec {
 /// A schedule (EventBridge Scheduler, or a scheduled rule).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduleSpec {
-    /// Schedule name.
     pub name: String,
     /// `rate(…)` or `cron(…)`.
     pub expression: String,
@@ -288,9 +279,7 @@ pub struct ScheduleSpec {
 /// A Secrets Manager secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretSpec {
-    /// Secret name.
     pub name: String,
-    /// Secret ARN.
     pub arn: String,
     /// How its first value comes to be.
     pub value: SecretValue,
@@ -312,8 +301,8 @@ pub enum SecretValue {
     Literal(String),
     /// `GenerateSecretString`.
     Generated {
-        /// JSON object that the generated text is put into, with its key; `None` makes the text the whole
-        /// secret.
+        /// JSON object that the generated text is put into, with its key; `None` makes the text the
+        /// whole secret.
         template: Option<(String, String)>,
         /// `PasswordLength`.
         length: usize,

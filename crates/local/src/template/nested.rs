@@ -1,8 +1,9 @@
 //! A template with its nested stacks, as the one document that they are together.
 //!
-//! A nested stack that has functions is an area of the product: its resources join those of the template that
-//! nests it, its parameters give way to what they are given, and its outputs to what they stand for. Nested
-//! stacks without functions hold alarms and what people look at; they stay references.
+//! A nested stack that has functions is an area of the product: its resources join those of the
+//! template that nests it, its parameters give way to what they are given, and its outputs to what
+//! they stand for. Nested stacks without functions hold alarms and what people look at; they stay
+//! references.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,8 +17,9 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 /// Names, and what stands for each: parameters, or outputs as `Stack.Outputs.Name`.
 type Meanings = BTreeMap<String, Value>;
 
-/// The template in this file with all its areas, every intrinsic function in its long form. Addresses of
-/// nested templates are as from the file's folder, and what `Globals` say is said in each function.
+/// The template in this file with all its areas, every intrinsic function in its long form.
+/// Addresses of nested templates are as from the file's folder, and what `Globals` say is said in
+/// each function.
 pub fn whole(file: &Path) -> Result<Value, TemplateError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let read = |path: &str| {
@@ -140,7 +142,8 @@ fn members<'a>(template: &'a mut Value, section: &str) -> &'a mut Map<String, Va
     template[section].as_object_mut().expect("it was made an object")
 }
 
-/// A value in which names give way to their meanings, once: a meaning is in the words of another template.
+/// A value in which names give way to their meanings, once: a meaning is in the words of another
+/// template.
 fn replaced(value: Value, meanings: &Meanings) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(|item| replaced(item, meanings)).collect(),
@@ -164,7 +167,8 @@ fn attribute(path: &Value) -> Option<String> {
     Some(format!("{}.{}", path[0].as_str()?, path[1].as_str()?))
 }
 
-/// An `Fn::Sub` in which `${Name}` gives way: to another reference, or to a variable of the `Fn::Sub`.
+/// An `Fn::Sub` in which `${Name}` gives way: to another reference, or to a variable of the
+/// `Fn::Sub`.
 fn substituted(argument: &Value, meanings: &Meanings) -> Value {
     let text = argument.as_str().or_else(|| argument[0].as_str()).unwrap_or_default();
     let mut variables = argument[1].as_object().cloned().unwrap_or_default();

@@ -11,15 +11,16 @@ use super::{
 };
 use crate::pattern::Pattern;
 
-/// Resource types that change nothing for somebody who calls the API, so that the local cloud passes over
-/// them. A type that ends in `::` stands for the whole service.
+/// Resource types that change nothing for somebody who calls the API, so that the local cloud
+/// passes over them. A type that ends in `::` stands for the whole service.
 pub const IGNORED: &[&str] = &[
     "AWS::ApiGateway::",
     "AWS::ApplicationAutoScaling::",
     "AWS::Backup::",
     "AWS::Budgets::",
     "AWS::CertificateManager::",
-    // Those that are left hold alarms and what people look at: areas have joined the template (nested.rs).
+    // Those that are left hold alarms and what people look at: areas have joined the template
+    // (nested.rs).
     "AWS::CloudFormation::Stack",
     "AWS::CloudFront::",
     "AWS::CloudTrail::",
@@ -285,8 +286,8 @@ impl Reader<'_> {
     fn function(&mut self, logical_id: &str, resource: &Value, globals: &Value) -> Result<(), TemplateError> {
         let name = self.resolver.physical_name(logical_id)?;
         let own = resource["Properties"].as_object().cloned().unwrap_or_default();
-        // Deployment settings may use functions which make no sense here, so only what is looked at is
-        // resolved.
+        // Deployment settings may use functions which make no sense here, so only what is looked at
+        // is resolved.
         let mut properties = Map::new();
         for key in [
             "Environment",
@@ -409,8 +410,8 @@ pub(super) fn merged(global: Option<Value>, local: Option<Value>) -> Option<Valu
     }
 }
 
-/// The statements of all policies that are documents; names of managed policies say nothing that could be
-/// looked at.
+/// The statements of all policies that are documents; names of managed policies say nothing that
+/// could be looked at.
 fn statements(policies: &Value) -> Vec<Value> {
     let documents = policies.as_array().into_iter().flatten();
     documents.filter_map(|policy| policy["Statement"].as_array()).flatten().cloned().collect()

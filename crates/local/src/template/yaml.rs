@@ -58,7 +58,8 @@ fn number_to_json(number: &serde_yaml_ng::Number) -> Value {
 fn long_form(tag: &str, value: Value) -> Value {
     match (tag, value) {
         ("Ref" | "Condition", value) => json!({ tag: value }),
-        // The short form writes `Resource.Attribute`; attributes may hold dots, resource names may not.
+        // The short form writes `Resource.Attribute`; attributes may hold dots, resource names may
+        // not.
         ("GetAtt", Value::String(text)) => {
             let (resource, attribute) = text.split_once('.').unwrap_or((&text, ""));
             json!({ "Fn::GetAtt": [resource, attribute] })

@@ -1,5 +1,5 @@
-//! How a cloud ends and begins anew: stopped, killed, reset, started twice. Nothing is lost, and nothing of
-//! before gets into what comes after.
+//! How a cloud ends and begins anew: stopped, killed, reset, started twice. Nothing is lost, and
+//! nothing of before gets into what comes after.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -168,8 +168,8 @@ async fn a_reset_that_was_killed_half_way_is_finished_at_the_next_start() {
     cloud.stop().await.unwrap();
 }
 
-/// The slow function is called, and the reset comes: the call is cut off, and its answer does not come from
-/// the new world.
+/// The slow function is called, and the reset comes: the call is cut off, and its answer does not
+/// come from the new world.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_cuts_off_what_does_not_end_and_makes_the_functions_anew() {
     let product = Product::default();

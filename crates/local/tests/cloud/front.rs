@@ -1,4 +1,5 @@
-//! The front door: what a function gets, what a caller gets, and what the gateway answers by itself.
+//! The front door: what a function gets, what a caller gets, and what the gateway answers by
+//! itself.
 
 use crate::product::{Product, local_api, send};
 use serde_json::{Value, json};

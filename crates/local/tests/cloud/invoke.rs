@@ -1,5 +1,5 @@
-//! Calls of functions by hand: what the AWS command line, `cargo lambda invoke` and `cargo xtask operate`
-//! send.
+//! Calls of functions by hand: what the AWS command line, `cargo lambda invoke` and `cargo xtask
+//! operate` send.
 
 use std::sync::Arc;
 

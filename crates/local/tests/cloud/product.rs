@@ -1,4 +1,5 @@
-//! A small product for the local cloud's own tests: notes that are written, published and worked on.
+//! A small product for the local cloud's own tests: notes that are written, published and worked
+//! on.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -222,11 +223,9 @@ async fn outbox(setting: Setting) -> Result<Function, Error> {
 /// An answer of an HTTP endpoint.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    /// Status.
     pub(crate) status: u16,
     /// Headers by their name in small letters.
     pub(crate) headers: BTreeMap<String, String>,
-    /// Body.
     pub(crate) body: Vec<u8>,
 }
 

@@ -81,7 +81,8 @@ async fn unsigned_hooks_and_unknown_objects_are_refused() {
     }
 }
 
-/// One connection serves one request after the other, also after one that was refused with its body.
+/// One connection serves one request after the other, also after one that was refused with its
+/// body.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_leaves_its_connection_usable() {
     let cloud = Product::default().start().await;

@@ -11,11 +11,11 @@ use serde::{
 /// What an object that stands for a word is refused with.
 pub const NO_WORD: &str = "invalid type: map, expected a word";
 
-/// A deserializer, or what leads to one, that gives a struct only an object, and a variant without content
-/// only its name.
+/// A deserializer, or what leads to one, that gives a struct only an object, and a variant without
+/// content only its name.
 ///
-/// Enums that serde reads through a buffer of its own (`tag`, `untagged`, `flatten`) escape it, so nothing
-/// from outside is read into one.
+/// Enums that serde reads through a buffer of its own (`tag`, `untagged`, `flatten`) escape it, so
+/// nothing from outside is read into one.
 #[derive(Debug)]
 pub struct Strict<T>(pub T);
 

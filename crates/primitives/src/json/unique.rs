@@ -18,8 +18,8 @@ pub fn refuse_duplicates(text: &[u8]) -> Result<(), serde_json::Error> {
     Err(serde_json::Error::custom(format_args!("the member `{shown}` is there twice")))
 }
 
-/// Where an object, however deep, has two members of one name: the pointers (RFC 6901) to the first ten such
-/// members.
+/// Where an object, however deep, has two members of one name: the pointers (RFC 6901) to the first
+/// ten such members.
 ///
 /// # Errors
 /// When the text is not JSON.

@@ -8,9 +8,9 @@ use icu_properties::props::GeneralCategory;
 use super::category;
 
 /// Whether readers would take a part of it for an address of the web. Narrow, since many names are
-/// domains: a scheme, `www.`, `//` and a host, or a host with a path, a query or a port behind it. It is
-/// read as browsers read it, which take wide letters and the full stops of other scripts for plain ones
-/// (UTS #46), and as people do, to whom other strokes are slashes.
+/// domains: a scheme, `www.`, `//` and a host, or a host with a path, a query or a port behind it.
+/// It is read as browsers read it, which take wide letters and the full stops of other scripts for
+/// plain ones (UTS #46), and as people do, to whom other strokes are slashes.
 pub(super) fn is_in(name: &str) -> bool {
     let plain = ComposingNormalizerBorrowed::new_nfkc().normalize(name).to_lowercase();
     let plain: String = plain.chars().map(plain_mark).collect();

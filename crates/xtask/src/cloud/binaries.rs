@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::process::{cargo, run};
 
-/// Builds the functions for this machine as `cargo test --workspace` does, so that nothing is built twice,
-/// and gives name and place of each.
+/// Builds the functions for this machine as `cargo test --workspace` does, so that nothing is built
+/// twice, and gives name and place of each.
 pub(super) fn build(root: &Path) -> Result<Vec<(String, PathBuf)>> {
-    // Naming a test selects the features that the tests are built with. Without it the AWS SDK would be built
-    // again.
+    // Naming a test selects the features that the tests are built with. Without it the AWS SDK
+    // would be built again.
     let arguments = ["build", "--workspace", "--locked", "--bins", "--test", "deployed"];
     let output = cargo(root)
         .args(arguments)
@@ -38,8 +38,8 @@ fn binary(line: &[u8], functions: &Path) -> Option<(String, PathBuf)> {
         .flatten()
 }
 
-/// Puts the template and the functions into a folder of their own, laid out as `CodeUri` wants it, so that
-/// what `cargo lambda build` put into `target/lambda` is neither used nor overwritten.
+/// Puts the template and the functions into a folder of their own, laid out as `CodeUri` wants it,
+/// so that what `cargo lambda build` put into `target/lambda` is neither used nor overwritten.
 pub(super) fn stage(root: &Path, folder: &Path) -> Result<()> {
     for (name, executable) in build(root)? {
         let place = folder.join("target").join("lambda").join(name);

@@ -25,12 +25,13 @@ pub struct Settings {
     pub name: String,
     /// Its port; a free one if none is given.
     pub port: Option<u16>,
-    /// Where the functions find AWS, if not at the emulator itself: a proxy in between that injects faults.
+    /// Where the functions find AWS, if not at the emulator itself: a proxy in between that injects
+    /// faults.
     pub function_endpoint: Option<String>,
 }
 
-/// A running emulated AWS. It ends, with all functions that it runs, when this is dropped or when the process
-/// ends.
+/// A running emulated AWS. It ends, with all functions that it runs, when this is dropped or when
+/// the process ends.
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
@@ -63,8 +64,8 @@ impl Emulator {
             .arg("-B")
             .arg(root.join("tests").join("cloud").join("emulator"))
             .current_dir(&folder)
-            // The functions inherit all of it: they shall see what Lambda gives them, and nothing of this
-            // machine's.
+            // The functions inherit all of it: they shall see what Lambda gives them, and nothing
+            // of this machine's.
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("TMPDIR", &temporary)
@@ -108,8 +109,8 @@ impl Emulator {
         &self.url
     }
 
-    /// What it writes: one line for each call to a service, and what the functions that queues and streams
-    /// call write.
+    /// What it writes: one line for each call to a service, and what the functions that queues and
+    /// streams call write.
     pub fn log(&self) -> PathBuf {
         self.folder.join("emulator.log")
     }

@@ -14,8 +14,8 @@ use crate::{
     tools,
 };
 
-/// The entry of `samconfig.toml` that is deployed: staging is as production will be, and production refuses
-/// an emulator.
+/// The entry of `samconfig.toml` that is deployed: staging is as production will be, and production
+/// refuses an emulator.
 const ENVIRONMENT: &str = "staging";
 /// What `tests/cloud/account.py` puts into the Stripe secret.
 pub const STRIPE_WEBHOOK_SECRET: &str = "whsec_emulated";
@@ -30,8 +30,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Builds the functions, prepares the account as the runbook says, and deploys with the runbook's
-    /// command.
+    /// Builds the functions, prepares the account as the runbook says, and deploys with the
+    /// runbook's command.
     pub fn deploy(root: &Path, emulator: &Emulator) -> Result<Self> {
         let folder = emulator.folder().join("stage");
         fs::create_dir_all(&folder)?;
@@ -44,8 +44,8 @@ impl Stack {
         Ok(Self { endpoint: emulator.url().to_owned(), ..stack })
     }
 
-    /// The URL of the API's stage, without a slash at the end. On AWS the id is in the host name; here it is
-    /// in the path.
+    /// The URL of the API's stage, without a slash at the end. On AWS the id is in the host name;
+    /// here it is in the path.
     pub fn url(&self) -> String {
         let host = self.output("ApiUrl").trim_start_matches("https://");
         let id = host.split('.').next().unwrap_or_default();
@@ -60,8 +60,8 @@ impl Stack {
         self.outputs.get(name).unwrap_or_else(|| panic!("the template has no output {name}"))
     }
 
-    /// The name that a resource got: a table's or a function's name, a queue's URL, a topic's or a secret's
-    /// ARN.
+    /// The name that a resource got: a table's or a function's name, a queue's URL, a topic's or a
+    /// secret's ARN.
     ///
     /// # Panics
     /// Where the template has no such resource.

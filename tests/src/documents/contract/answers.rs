@@ -1,5 +1,5 @@
-//! What holds for the schemas of answers alone: every member is always there, and a word may come that is
-//! younger than the description.
+//! What holds for the schemas of answers alone: every member is always there, and a word may come
+//! that is younger than the description.
 
 use std::collections::BTreeSet;
 

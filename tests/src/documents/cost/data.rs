@@ -141,7 +141,8 @@ impl Data {
         }
     }
 
-    /// Where the profile and the budgets do not speak of the same workers, or contradict each other.
+    /// Where the profile and the budgets do not speak of the same workers, or contradict each
+    /// other.
     pub(super) fn problems(&self) -> Vec<String> {
         let workers = names(&self.workers, &self.usage.workers);
         let events = self.usage.routes.iter().filter_map(|(name, route)| {

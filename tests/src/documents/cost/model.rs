@@ -145,7 +145,8 @@ impl Month {
             self.add("waf_request", requests);
         }
         if stacks.has(DISTRIBUTION) {
-            // The API is behind the same distribution: its requests pass there and meet both web ACLs.
+            // The API is behind the same distribution: its requests pass there and meet both web
+            // ACLs.
             let all = requests + crowd.people * data.usage.edge.requests_of_person;
             self.add("edge_request", all);
             self.add("edge_function", all);
@@ -262,8 +263,8 @@ management_events: 0
     fn a_small_month_is_what_it_is_by_hand() {
         let (data, stacks) = small();
         let month = Month::of(&data, &stacks, 1_000.0);
-        // 1,000 people and 100 organizations: 3,000 + 500 requests, and as many events in half as many
-        // invocations
+        // 1,000 people and 100 organizations: 3,000 + 500 requests, and as many events in half as
+        // many invocations
         let used = |name: &str| month.used.get(name).copied().unwrap_or_default();
         let close = |name: &str, quantity: f64| {
             assert!(

@@ -11,10 +11,11 @@ use crate::{
 
 /// Hours of a month, as AWS counts them.
 pub(super) const HOURS: f64 = 730.0;
-/// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache, five.
+/// Metrics that API Gateway writes for each method when detailed metrics are on: without a cache,
+/// five.
 const DETAILED_METRICS_OF_A_METHOD: f64 = 5.0;
-/// Answers with 5xx (`crates/lambda-host/src/metrics.rs`): of the environment, and of the version of a
-/// function that gives them.
+/// Answers with 5xx (`crates/lambda-host/src/metrics.rs`): of the environment, and of the version
+/// of a function that gives them.
 const METRICS_OF_ALL_ANSWERS: f64 = 1.0;
 const METRICS_OF_ANSWERS: f64 = 1.0;
 /// Lambda's pollers of a queue that has nothing, and the seconds that each waits for a message.
@@ -136,7 +137,8 @@ impl Stacks {
         }
     }
 
-    /// The function that answers a route such as `GET /v1/me`: the exact path, else the longest group.
+    /// The function that answers a route such as `GET /v1/me`: the exact path, else the longest
+    /// group.
     pub(super) fn function_of(&self, route: &str) -> &str {
         let path = route.split_once(' ').map_or(route, |(_, path)| path);
         let fits = |template: &str| {
@@ -150,14 +152,13 @@ impl Stacks {
 
 /// How many stacks are made of a template.
 struct Uses {
-    /// The parameters of each.
     stacks: Vec<Parameters>,
     /// The condition that would have to be true for there to be any.
     off: Option<String>,
 }
 
-/// A template is a stack itself, unless others nest it: then it is as many as they have, each with the values
-/// that it is given.
+/// A template is a stack itself, unless others nest it: then it is as many as they have, each with
+/// the values that it is given.
 fn uses(file: &str, templates: &BTreeMap<String, Template>, overrides: &Parameters) -> Uses {
     let mut uses = Uses { stacks: Vec::new(), off: None };
     for template in templates.values() {
