@@ -10,18 +10,25 @@ use aws_sdk_dynamodb::{
 use jiff::SignedDuration;
 use lambda_host::{Host, SharedHttpClient};
 use local::{
-    Cloud, Options,
+    Cloud, Options, State,
     functions::{Hosts, registry_over},
 };
 use primitives::Secret;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{answer::Answer, template};
-use test_support::{Conflicts, Recorder};
+use test_support::{Conflicts, Recorder, Replicas};
 
-/// The product, in memory, on ports of its own.
+use crate::torn_stream::torn;
+
+/// The longest that a worker waits which found an index behind.
+const COMES_BACK_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// The product, in memory, on ports of its own. Its stream is torn, and what its functions read eventually
+/// through an HTTP client of `test-support` is late, until the product settles.
 pub(crate) struct Product {
     pub(crate) cloud: Cloud,
+    replicas: Replicas,
     hosts: Hosts,
     http: Client,
 }
@@ -37,8 +44,9 @@ impl Product {
         Self::over(move |function| Some(recorder.http_client(function))).await
     }
 
-    /// One whose functions find others at the items that they write, now and then: one write of eight is
-    /// refused once because of another transaction, which the embedded engine never does by itself.
+    /// One whose functions find others at the items that they write, now and then, and replicas behind: one
+    /// write of eight is refused once because of another transaction, and each is missed by the eventual
+    /// reads that come first. The embedded engine does neither by itself.
     pub(crate) async fn crowded() -> Self {
         let conflicts = Conflicts::of(12, 20_261_123);
         Self::over(move |_| Some(conflicts.http_client())).await
@@ -56,9 +64,10 @@ impl Product {
         options: impl FnOnce(Options) -> Options,
     ) -> Self {
         let hosts = Hosts::default();
-        let ephemeral = Options::ephemeral(template::text(), registry_over(&hosts, http_client));
-        let cloud = Cloud::start(options(ephemeral)).await.unwrap();
-        Self { cloud, hosts, http: Client::new() }
+        let functions = torn(registry_over(&hosts, http_client));
+        let cloud = Cloud::start(options(Options::ephemeral(template::text(), functions))).await.unwrap();
+        let replicas = Replicas::of(cloud.database(), cloud.dynamodb_url());
+        Self { cloud, replicas, hosts, http: Client::new() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -92,9 +101,20 @@ impl Product {
         self.post(&format!("/_local/api{path}"), body).await.body
     }
 
-    /// Waits until everything that was set off has happened.
+    /// Waits until everything that was set off has happened and can be seen everywhere.
     pub(crate) async fn settle(&self) {
-        assert!(self.cloud.drain().await, "the product does not come to rest");
+        loop {
+            assert!(self.cloud.drain().await, "the product does not come to rest");
+            self.replicas.settle();
+            let now = self.cloud.clock().now();
+            let hidden =
+                |state: &State| state.queues.values().filter_map(|queue| queue.next_visible_at(now)).min();
+            let comes_back = self.cloud.inspect(hidden).map(|at| at.duration_since(now));
+            match comes_back.filter(|wait| self.replicas.late() > 0 && *wait < COMES_BACK_WITHIN) {
+                Some(wait) => self.cloud.advance(wait).await,
+                None => return,
+            };
+        }
     }
 
     pub(crate) async fn advance(&self, by: SignedDuration) {

@@ -117,9 +117,9 @@ async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
     let refused = answers.iter().filter(|answer| answer.problem_or_empty() == "too_many_memberships").count();
     assert_eq!((created, refused), (2, 18), "{answers:?}");
     assert_eq!(create(68).await.problem(), "too_many_memberships");
+    product.settle().await;
     let me = product.get("/v1/me", &token).await;
     assert_eq!(me.body["organizations"].as_array().unwrap().len(), 50);
-    product.settle().await;
     let events = product.events().await;
     assert_eq!(events.iter().filter(|name| *name == "trial.started").count(), 50);
 }
@@ -143,6 +143,7 @@ async fn fifty_phones_of_one_person_at_once_leave_twenty() {
     };
     let answers: std::collections::BTreeSet<_> = join_all((0..50).map(register)).await.into_iter().collect();
     assert!(answers.iter().all(StatusCode::is_success), "{answers:?}");
+    product.settle().await;
     let devices = product.get("/v1/me/devices?limit=100", &token).await;
     assert_eq!(devices.body["items"].as_array().unwrap().len(), 20);
     assert_eq!(product.local("/push-endpoints").await["items"].as_array().unwrap().len(), 20);

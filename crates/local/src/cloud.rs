@@ -273,6 +273,11 @@ impl Cloud {
         &self.urls.dynamodb
     }
 
+    /// The engine behind that address.
+    pub fn database(&self) -> Database {
+        self.engine.tables.database()
+    }
+
     /// Address of the fake Stripe.
     pub fn stripe_url(&self) -> &str {
         &self.urls.stripe

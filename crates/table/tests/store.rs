@@ -251,6 +251,7 @@ async fn pages_cover_the_list_once_and_cursors_stay_with_their_list() {
             .await
             .unwrap();
     }
+    database.settle();
     let query = kinds::Place::all;
     let three = Limit::try_from(3).unwrap();
     let (mut seen, mut cursor) = (Vec::new(), None);
@@ -305,6 +306,7 @@ async fn a_list_that_fits_into_one_page_needs_no_keys() {
     for person in &people {
         table.commit(&cause(), Changes::new().create(person)).await.unwrap();
     }
+    database.settle();
     let query = kinds::Place::all(org_id);
     let page = async |limit: u32, cursor: Option<&str>| {
         table.page::<Person>(&query, Limit::try_from(limit).unwrap(), cursor, &NoKeys).await
@@ -320,6 +322,7 @@ async fn calls_and_units_are_counted() {
     let table = database.table(&Clock::system());
     let counter = counter();
     table.commit(&cause(), Changes::new().create(&counter)).await.unwrap();
+    database.settle();
     table
         .get_many(&[counter.key(), kinds::Somebody::key(Ids::unguessable())], Consistency::Eventual)
         .await

@@ -13,7 +13,7 @@ use table::{
     keys::{DUE, DUE_PK, DUE_SK, LIST, LIST_PK, LIST_SK, LISTED, PK, SK},
 };
 
-use crate::conflicts::Conflicts;
+use crate::{conflicts::Conflicts, replicas::Replicas};
 
 /// An item as it stands in the table.
 pub type Attributes = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
@@ -49,6 +49,7 @@ pub struct Database {
     /// A client of it.
     pub client: Client,
     crowded: SharedHttpClient,
+    replicas: Option<Replicas>,
     server: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -57,26 +58,39 @@ impl Database {
     ///
     /// # Panics
     /// When the machine gives no port, or the engine refuses the table.
-    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the server is stopped when the value is dropped; which engine is the command line's choice"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "which engine is the command line's choice")]
     pub async fn start() -> Self {
-        if let Ok(url) = std::env::var(OTHER_ENGINE) {
-            let somebody: UserId = Ids::unguessable();
-            let account = somebody.uuid().as_u128() % 1_000_000_000_000;
-            let client = client(&url, &format!("{account:012}"));
-            create_tables(&client).await;
-            return Self { url, client, crowded: crowded(), server: None };
-        }
+        let Ok(url) = std::env::var(OTHER_ENGINE) else { return Self::embedded().await };
+        let somebody: UserId = Ids::unguessable();
+        let account = somebody.uuid().as_u128() % 1_000_000_000_000;
+        let client = client(&url, &format!("{account:012}"));
+        create_tables(&client).await;
+        Self { url, client, crowded: crowded(), replicas: None, server: None }
+    }
+
+    /// Starts it in this process, whatever the command line says.
+    ///
+    /// # Panics
+    /// When the machine gives no port, or the engine refuses the table.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+    #[expect(clippy::disallowed_methods, reason = "the server is stopped when the value is dropped")]
+    pub async fn embedded() -> Self {
         let database = dynoxide::Database::memory().expect("a database in memory");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let replicas = Some(Replicas::of(database.clone(), &url));
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let client = client(&url, "test");
         create_tables(&client).await;
-        Self { url, client, crowded: crowded(), server: Some(server) }
+        Self { url, client, crowded: crowded(), replicas, server: Some(server) }
+    }
+
+    /// Lets eventual reads see everything that was written. Without it they miss it first, as [`Replicas`]
+    /// says.
+    pub fn settle(&self) {
+        if let Some(replicas) = &self.replicas {
+            replicas.settle();
+        }
     }
 
     /// The table, on this clock and with random ids. Others are at its items as well: every fourth write is
@@ -107,20 +121,6 @@ impl Database {
     pub async fn items_in(&self, store: Store) -> Vec<Attributes> {
         let pages = self.client.scan().table_name(name_of(store)).into_paginator().items().send();
         pages.collect::<Result<Vec<_>, _>>().await.expect("the items")
-    }
-
-    /// Takes over everything that another database holds.
-    ///
-    /// # Panics
-    /// When one of them does not answer.
-    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
-    pub async fn copy(&self, other: &Self) {
-        for store in [Store::Main, Store::Traffic] {
-            for item in other.items_in(store).await {
-                let put = self.client.put_item().table_name(name_of(store)).set_item(Some(item));
-                put.send().await.expect("a copied item");
-            }
-        }
     }
 
     /// Deletes an item, as nothing in the product does.

@@ -9,8 +9,9 @@ pub mod kinds;
 mod lost_answers;
 mod meanwhile;
 mod recorder;
+mod replica;
+mod replicas;
 mod services;
-mod stale_reads;
 mod tapped;
 
 pub use conflicts::Conflicts;
@@ -20,5 +21,5 @@ pub use failing::failing;
 pub use lost_answers::LostAnswers;
 pub use meanwhile::meanwhile;
 pub use recorder::{RecordedCall, Recorder};
+pub use replicas::Replicas;
 pub use services::{Publication, Services};
-pub use stale_reads::StaleReads;

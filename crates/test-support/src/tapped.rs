@@ -10,14 +10,25 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 
+use crate::replicas::late_reads_over;
+
 /// An HTTP client, for plain HTTP, each of whose calls goes through `tap`, which makes it with the connector
-/// it is given, or does not.
+/// it is given, or does not. Its eventual reads are late where they are ([`crate::Replicas`]).
 pub(crate) fn tapped<T, F>(tap: T) -> SharedHttpClient
 where
     T: Fn(HttpRequest, SharedHttpConnector) -> F + Send + Sync + 'static,
     F: Future<Output = <HttpConnectorFuture as Future>::Output> + Send + 'static,
 {
-    SharedHttpClient::new(Tapped { inner: Builder::new().build_http(), tap: Arc::new(tap) })
+    tapped_over(late_reads_over(Builder::new().build_http()), tap)
+}
+
+/// The same over another HTTP client.
+pub(crate) fn tapped_over<T, F>(inner: SharedHttpClient, tap: T) -> SharedHttpClient
+where
+    T: Fn(HttpRequest, SharedHttpConnector) -> F + Send + Sync + 'static,
+    F: Future<Output = <HttpConnectorFuture as Future>::Output> + Send + 'static,
+{
+    SharedHttpClient::new(Tapped { inner, tap: Arc::new(tap) })
 }
 
 struct Tapped<I, T> {

@@ -18,7 +18,7 @@ use test_support::{Database, noon};
 use tower::ServiceExt;
 
 struct World {
-    _database: Database,
+    database: Database,
     clock: Clock,
     table: Table,
     router: Router,
@@ -38,10 +38,12 @@ impl World {
         let settings = EdgeSettings { allowed_origins: Vec::new(), trusted_proxy_hops: 0 };
         let edge = Edge::new(settings, sessions(), table.clone());
         let api = Api::new(table.clone(), Rules::default());
-        Self { _database: database, clock, table, router: edge.wrap(routes().with_state(api)) }
+        Self { database, clock, table, router: edge.wrap(routes().with_state(api)) }
     }
 
+    /// What is shown a while after the last change: right after it a reader may see what was before.
     async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
+        self.database.settle();
         let mut request = Request::get(path);
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));

@@ -117,7 +117,9 @@ impl World {
         self.call("DELETE", &format!("/v1/me/devices/{id}"), &[("Authorization", access)], None).await
     }
 
+    /// How many the list shows a while after the last change.
     async fn count(&self, access: &str) -> usize {
+        self.database.settle();
         let answer = self.call("GET", "/v1/me/devices", &[("Authorization", access)], None).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["items"].as_array().unwrap().len()

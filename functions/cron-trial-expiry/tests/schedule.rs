@@ -58,6 +58,7 @@ async fn two_trials_are_due() -> (Database, Services, Crashes, Function) {
         clock.advance(SignedDuration::from_hours(1));
     }
     clock.advance(SignedDuration::from_hours(24 * 7 - 2));
+    database.settle();
     let environment = Environment::new(services.environment(&database));
     let ids = Ids::random(clock.clone());
     let host = Host::with(environment, clock, ids, Some(crashes.http_client())).unwrap();

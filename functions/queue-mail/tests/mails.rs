@@ -66,6 +66,8 @@ impl World {
     async fn commit(&self, changes: Changes) {
         let table = self.database.table(&self.clock);
         table.commit(&Cause::system("test", "test"), changes).await.unwrap();
+        // written to is who became a member a while ago
+        self.database.settle();
     }
 
     async fn invoke(&self, event: &Value) -> Value {

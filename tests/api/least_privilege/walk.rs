@@ -43,6 +43,7 @@ async fn operator_and_stripe(product: &Product) {
         assert_eq!(product.hook(&event).await.text("/outcome"), "parked");
     }
     product.misunderstand_parked_events().await;
+    product.settle().await;
     let listed = product.cloud.invoke("operator", json!({ "command": "stripe.parked" })).await.unwrap();
     let reasons: Vec<_> = listed["events"].as_array().unwrap().iter().map(|event| &event["reason"]).collect();
     assert_eq!(reasons, ["unreadable", "unreadable"], "{listed}");
@@ -56,6 +57,7 @@ async fn operator_and_stripe(product: &Product) {
     session["id"] = json!("evt_operator3");
     session["type"] = json!("checkout.session.completed");
     product.misunderstand_parked_events().await;
+    product.settle().await;
     assert_eq!(product.hook(&session).await.text("/outcome"), "applied");
     let done = replay().await;
     assert_eq!(done["applied"], json!(["evt_operator2"]), "{done}");
@@ -141,6 +143,8 @@ async fn sign_in_and_out(product: &Product) {
     let next = refresh(&next).await;
     product.advance(SignedDuration::from_secs(61)).await;
     assert_eq!(refresh(&session).await.status, StatusCode::UNAUTHORIZED, "used again: the session ends");
+    // for a moment whoever only reads is let in
+    product.settle().await;
     assert_eq!(product.get("/v1/me", &next.text("/access_token")).await.problem(), "session_ended");
     let token = product.sign_in(email).await.text("/access_token");
     let out = product.send(product.request(Method::POST, "/v1/auth/sign-out").bearer_auth(&token)).await;
@@ -210,6 +214,8 @@ async fn devices(product: &Product, ada: &str, bob: &str) {
     for number in 10..=30 {
         register(ada, "fcm", number).await;
     }
+    // a list of several pages, which a late read might not see
+    product.settle().await;
     assert_eq!(product.get("/v1/me/devices?limit=5", ada).await.status, StatusCode::OK);
     product.settle().await;
 }

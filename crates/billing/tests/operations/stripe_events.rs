@@ -254,7 +254,7 @@ async fn one_customer_does_not_pay_for_two_organizations() {
     second["id"] = json!("sub_2");
     let second = event("evt_2", "customer.subscription.created", 1, &second);
     assert_eq!(world.receive(&second).await, Received::Parked(ParkReason::OrgMismatch));
-    let parked = world.stripe_events().parked(None, None, 10).await.unwrap();
+    let parked = world.settled().parked(None, None, 10).await.unwrap();
     let reasons: Vec<_> = parked.events.iter().map(|parked| parked.reason).collect();
     assert_eq!(reasons, [ParkReason::OrgMismatch]);
 }

@@ -84,8 +84,14 @@ impl World {
         }
     }
 
+    /// What an operator works with, a while after the last event.
+    pub(crate) fn settled(&self) -> StripeEvents {
+        self.database.settle();
+        self.stripe_events()
+    }
+
     pub(crate) async fn replay(&self, which: &Replay) -> Replayed {
-        self.stripe_events().replay(&cause(), which).await.unwrap()
+        self.settled().replay(&cause(), which).await.unwrap()
     }
 
     pub(crate) async fn account_of(&self, org_id: OrgId) -> Account {

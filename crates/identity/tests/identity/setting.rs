@@ -114,8 +114,23 @@ impl Setting {
         self.database.events().await.iter().filter(|event| event.kind == kind).count()
     }
 
+    /// Whom the tokens stand for now. Whoever only reads may for a moment be who they were, but is never
+    /// refused by a read that is late.
     pub(crate) async fn who(&self, tokens: &SessionTokens) -> Result<Principal, AuthenticationError> {
-        self.authority.principal(tokens.access_token.expose(), Consistency::Eventual).await
+        let now = self.principal(tokens, Consistency::Strong).await;
+        if now.is_ok() && self.principal(tokens, Consistency::Eventual).await.is_err() {
+            let ended = self.principal(tokens, Consistency::Strong).await;
+            assert!(ended.is_err(), "a late read refused what has not ended meanwhile");
+        }
+        now
+    }
+
+    pub(crate) async fn principal(
+        &self,
+        tokens: &SessionTokens,
+        consistency: Consistency,
+    ) -> Result<Principal, AuthenticationError> {
+        self.authority.principal(tokens.access_token.expose(), consistency).await
     }
 }
 

@@ -10,7 +10,9 @@ use push::events::DevicePlatform;
 use table::{Consistency, CursorKey, Listed};
 use test_support::Moment;
 
+/// What the list shows after a while: right after a change it may be late.
 async fn list(world: &World, user: UserId) -> Vec<Device> {
+    world.database.settle();
     let cursors = Arc::new(Keys::only(CursorKey::from_secret("secret")));
     let live = BTreeSet::from([support::session_of(user)]);
     world.devices.list(&cursors, (user, &live), Limit::try_from(100).unwrap(), None).await.unwrap().items
