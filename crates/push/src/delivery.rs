@@ -64,9 +64,10 @@ impl Delivery {
 /// that dies between telling a device and the mark is followed by one that tells it again: at the boundary to
 /// SNS delivery is at least once, and the collapse id in every notification makes the device show it once.
 ///
-/// A device is told as long as the session lives that registered it, which is looked up strongly each time.
-/// So it does not matter how a session ends: from the next event on its devices hear nothing, and are
-/// removed.
+/// A device is told as long as it is the person's and the session lives that registered it. Both are looked
+/// up strongly each time: a phone may have changed hands a moment ago, and what the one before is told would
+/// be shown to the next. So it does not matter how a session ends: from the next event on its devices hear
+/// nothing, and are removed.
 #[derive(Clone, Debug)]
 pub struct Courier {
     table: Table,
@@ -140,8 +141,9 @@ impl Courier {
     /// The devices of these people, and what failed: whose devices cannot be read keeps none of the others
     /// waiting.
     async fn devices_of(&self, people: &[UserId]) -> (Vec<Device>, Vec<DeviceError>) {
-        let read =
-            |person: UserId| async move { self.table.first(&keys::Device::all(person), MOST_READ).await };
+        let read = |person: UserId| async move {
+            self.table.first(&keys::Device::all(person).strong(), MOST_READ).await
+        };
         let mut people = stream::iter(people.to_vec()).map(read).buffer_unordered(AT_ONCE);
         let (mut devices, mut failures) = (Vec::new(), Vec::new());
         while let Some(of_person) = people.next().await {

@@ -178,6 +178,23 @@ async fn a_delivery_without_time_notes_what_it_did_and_leaves_the_rest() {
 }
 
 #[tokio::test]
+async fn a_phone_that_changed_hands_a_moment_ago_shows_nothing_of_the_one_before() {
+    let world = World::start().await;
+    let (org, ada, bob) = (Ids::unguessable(), Ids::unguessable(), Ids::unguessable());
+    world.join(org, ada).await;
+    world.register(ada, "phone").await.unwrap();
+    let tell = async || {
+        let event = event(org);
+        world.fan_out.run(&event).await.unwrap();
+        world.courier.deliver(world.deliveries().last().unwrap()).await.unwrap();
+        world.services.publications().len()
+    };
+    assert_eq!(tell().await, 1, "a device of a moment ago is told");
+    world.register(bob, "phone").await.unwrap();
+    assert_eq!(tell().await, 1, "now it is Bob's");
+}
+
+#[tokio::test]
 async fn two_events_are_two_notifications() {
     let world = World::start().await;
     let org = Ids::unguessable();

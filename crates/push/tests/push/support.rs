@@ -157,6 +157,12 @@ impl World {
         }
     }
 
+    pub(crate) async fn join(&self, org_id: OrgId, user_id: UserId) {
+        let member_id = self.table.ids().next();
+        let member = MemberItem { org_id, member_id, user_id, role: Role::Owner, version: 0 };
+        self.table.commit(&cause(), Changes::new().create(&member)).await.unwrap();
+    }
+
     /// The messages in the delivery queue.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
         let messages = self.services.messages("push-delivery");
