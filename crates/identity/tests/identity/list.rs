@@ -20,7 +20,9 @@ const NEXT_FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/2010
 const APP: &str = "Acme/2.4.1 (iPhone; iOS 18.1)";
 
 impl Setting {
+    /// What the list shows a while after the last change.
     async fn listed(&self, who: &Principal) -> Vec<Session> {
+        self.database.settle();
         let cursors = Arc::new(Keys::only(CursorKey::from_secret("secret")));
         let page =
             sessions(&self.table, &cursors, &self.policy, who, Default::default(), None).await.unwrap();
