@@ -1,7 +1,6 @@
 //! Eventual reads of a test's database are late, so that whoever relies on one is noticed: here are
 //! operations that do, and what becomes of them.
 
-use events::ActorRef;
 use primitives::{Clock, DeviceId, Ids, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, CommitError, Consistency, Decision, Entry, Index, Indexed, Item, Key, Table};
@@ -58,7 +57,7 @@ impl Item for Thing {
 }
 
 fn cause() -> Cause {
-    Cause { actor: ActorRef::Anonymous, correlation_id: "test".to_owned(), ip: None, user_agent: None }
+    Cause::system("test", "test")
 }
 
 fn thing(user_id: UserId) -> Thing {
