@@ -2,6 +2,7 @@
 
 use access::{AccessLevel, Permission, Role};
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{
@@ -31,6 +32,7 @@ async fn call(product: &Product, route: &Route, token: Option<&str>) -> Answer {
     let path = route
         .path
         .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
+        .replace("{change_id}", "ech_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah");
     let mut request = product.request(route.method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {
@@ -72,6 +74,39 @@ async fn nobody_gets_in_without_a_token_that_stands() {
     for route in all().iter().filter(|route| route.caller == Caller::Anybody) {
         let answer = call(&product, route, None).await;
         assert_ne!(answer.problem_or_empty(), "missing_token", "{route:?}");
+    }
+}
+
+/// What an open screen or a stolen token must not suffice for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
+    let product = Product::start().await;
+    let (token, _) = product.owner("ada@example.com", "acme").await;
+    product.advance(SignedDuration::from_secs(601)).await;
+    let mut asked = 0;
+    for route in all().iter().filter(|route| route.caller != Caller::Anybody && route.fresh) {
+        let answer = call(&product, &route.method, &route.path, Some(&token)).await;
+        assert_eq!(
+            (answer.status, answer.problem()),
+            (StatusCode::UNAUTHORIZED, "step_up_required"),
+            "{route:?}"
+        );
+        assert_eq!(
+            answer.headers["www-authenticate"],
+            "Bearer error=\"insufficient_user_authentication\", max_age=600"
+        );
+        asked += 1;
+    }
+    assert!(asked >= 1);
+    for route in all().iter().filter(|route| !route.fresh && route.method == "GET") {
+        let answer = call(&product, &route.method, &route.path, Some(&token)).await;
+        assert!(answer.status.is_success(), "{route:?}: {answer:?}");
+    }
+    let fresh = product.sign_in("ada@example.com").await.text("/access_token");
+    product.advance(SignedDuration::from_secs(590)).await;
+    for route in all().iter().filter(|route| route.fresh) {
+        let answer = call(&product, &route.method, &route.path, Some(&fresh)).await;
+        assert_ne!(answer.problem_or_empty(), "step_up_required", "{route:?}");
     }
 }
 

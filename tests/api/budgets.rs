@@ -107,6 +107,7 @@ async fn every_route_stays_within_its_budget() {
     for (path, function) in [
         ("/v1/me", "api-account"),
         ("/v1/me/sessions", "api-account"),
+        ("/v1/me/memberships", "api-account"),
         ("/.well-known/jwks.json", "api-auth"),
         ("/.well-known/oauth-authorization-server", "api-auth"),
         ("/v1/openapi.json", "api-auth"),
@@ -123,7 +124,22 @@ async fn every_route_stays_within_its_budget() {
     let (path, route) = (format!("/v1/me/sessions/{other}"), "DELETE /v1/me/sessions/{session_id}");
     measured.change(&path, route, "api-account", &token, &json!(null)).await;
     product.sign_in(ada).await;
+    let body = json!({ "name": "Ada", "locale": "de-AT", "time_zone": "Europe/Vienna" });
+    measured.change("/v1/me", "PATCH /v1/me", "api-account", &token, &body).await;
+    let body = json!({ "email": "ada@example.org" });
+    let change = measured.post("POST /v1/me/email-changes", "api-account", &token, &body).await.text("/id");
+    let (path, route) =
+        (format!("/v1/me/email-changes/{change}"), "DELETE /v1/me/email-changes/{change_id}");
+    measured.change(&path, route, "api-account", &token, &json!(null)).await;
+    product.post_as("/v1/me/email-changes", &token, &body).await;
+    product.settle().await;
+    let body = json!({ "token": product.link("ada@example.org").await });
+    measured.post("POST /v1/auth/email-changes/confirm", "api-auth", "", &body).await;
+    product.settle().await;
+    let undo = json!({ "token": product.link(ada).await });
+    product.sign_in("ada@example.org").await;
     measured.post("POST /v1/me/sessions/end", "api-account", &token, &json!({ "scope": "others" })).await;
+    measured.post("POST /v1/auth/email-changes/undo", "api-auth", "", &undo).await;
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
     measured.check("POST /hooks/stripe", "hook-stripe");
 

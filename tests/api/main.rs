@@ -9,6 +9,7 @@ mod canary;
 mod crashes;
 mod deadlines;
 mod edge;
+mod email_change;
 mod form;
 mod known;
 mod late_reads;

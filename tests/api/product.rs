@@ -193,11 +193,18 @@ impl Product {
         self.hosts.get(function).unwrap()
     }
 
-    /// The link's token and the code in the last mail to this address.
-    pub(crate) async fn proof(&self, email: &str) -> (String, String) {
+    /// The token of the link in the last mail to this address.
+    pub(crate) async fn link(&self, email: &str) -> String {
         let mail = self.mails(email).await.remove(0);
         let text = mail["text"].as_str().unwrap();
-        let token = text.split("token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        text.split("token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The link's token and the code in the last mail to this address.
+    pub(crate) async fn proof(&self, email: &str) -> (String, String) {
+        let token = self.link(email).await;
+        let mail = self.mails(email).await.remove(0);
+        let text = mail["text"].as_str().unwrap();
         let code = text
             .split(|letter: char| !letter.is_ascii_digit())
             .find(|part| part.len() == 6)

@@ -49,9 +49,7 @@ fn codes<'a>(
 ) -> Vec<String> {
     let named: BTreeSet<String> =
         operations.flat_map(|(method, operation)| contract::codes(method, operation)).collect();
-    // the second is for routes that ask for a fresh proof, of which there is none yet
-    let unnamed = known.difference(&named);
-    let unnamed = unnamed.filter(|code| !["method_not_allowed", "step_up_required"].contains(&code.as_str()));
+    let unnamed = known.difference(&named).filter(|code| *code != "method_not_allowed");
     let nowhere = unnamed.map(|code| {
         format!("no operation names the problem {code}; say extensions((\"x-gantry-codes\" = json!([{code:?}]))) where it can happen.")
     });

@@ -82,6 +82,8 @@ fn telling(template: &Template, told: &[&Told], signing_in: &str) -> Vec<String>
                 | Audience::Holding(Permission::ReadBilling)
                 | Audience::Person
                 | Audience::PersonWhen(_)
+                | Audience::NewAddress
+                | Audience::OldAddress
         );
         if !is_found {
             problems.push(format!(

@@ -93,3 +93,5 @@ NAMES = strategies.text(strategies.characters(categories=("Lu", "Ll", "Nd"), max
 schemathesis.openapi.format("gantry-name", NAMES)
 LOCALES = strategies.sampled_from(["de", "de-AT", "zh-Hant-TW", "es-419", "sl-rozaj", "en-u-ca-buddhist"])
 schemathesis.openapi.format("gantry-locale", LOCALES)
+ZONES = strategies.sampled_from(["Europe/Vienna", "UTC", "America/Argentina/Buenos_Aires"])
+schemathesis.openapi.format("gantry-time-zone", ZONES)

@@ -197,12 +197,20 @@ fn is_from(event: &Value, token: &str) -> bool {
 
 #[test]
 fn api_account() {
-    every_request_is_answered("api-account", &["others", "all", "ses_"], |_| {
+    every_request_is_answered("api-account", &["others", "all", "ses_", "UTC", "de-"], |_| {
         vec![
             request("GET", "/v1/me", Value::Null),
             request("GET", "/v1/me/sessions", Value::Null),
             request("DELETE", "/v1/me/sessions/ses_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
             request("POST", "/v1/me/sessions/end", json!({ "scope": "others" })),
+            request(
+                "PATCH",
+                "/v1/me",
+                json!({ "name": "Ada", "locale": "de-AT", "time_zone": "Europe/Vienna", "avatar_media_id": null }),
+            ),
+            request("GET", "/v1/me/memberships", Value::Null),
+            request("POST", "/v1/me/email-changes", json!({ "email": "someone@example.com" })),
+            request("DELETE", "/v1/me/email-changes/ech_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
         ]
     });
 }
@@ -219,6 +227,8 @@ fn api_auth() {
                 json!({ "email": "ada@example.com", "code": "314159" }),
             ),
             open("POST", "/v1/auth/magic-links/verify", proof),
+            open("POST", "/v1/auth/email-changes/confirm", json!({ "token": other.link_token })),
+            open("POST", "/v1/auth/email-changes/undo", json!({ "token": other.link_token })),
             open("POST", "/v1/auth/refresh", json!({ "refresh_token": other.refresh_token })),
             open("GET", "/.well-known/jwks.json", Value::Null),
             request("POST", "/v1/auth/switch-org", json!({ "org_id": other.org_id })),

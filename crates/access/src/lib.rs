@@ -4,9 +4,11 @@
 
 mod level;
 mod permission;
+mod person;
 
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
+pub use person::{Deletion, Person, Profile};
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
@@ -28,6 +30,8 @@ pub struct Principal {
     pub live_sessions: Arc<BTreeSet<SessionId>>,
     /// When the person signed in.
     pub signed_in_at: Timestamp,
+    /// What else is known of the person.
+    pub person: Person,
     /// The person's place in the session's organization, where it is in one.
     pub actor: Option<Actor>,
 }
@@ -225,6 +229,7 @@ mod tests {
             session_id: ids.next(),
             live_sessions: Arc::default(),
             signed_in_at,
+            person: Person::default(),
             actor: None,
         };
         assert_eq!(person.require_fresh(signed_in_at), Ok(()));

@@ -75,13 +75,14 @@ struct Written<'a> {
     readers: String,
 }
 
-/// The mail about an event as its domain words it: of this organization, or about its reader alone.
+/// The mail about an event as its domain words it: of this organization, or about its reader alone. A secret
+/// `token` stands in its link.
 pub fn about(
     told: &Told,
     text: &MailText,
     organization: Option<&Name>,
     data: &Value,
-    app_url: &str,
+    (app_url, token): (&str, Option<&str>),
     brand: &Brand,
 ) -> Result<Mail, TextError> {
     let write = |text: &str| {
@@ -94,7 +95,11 @@ pub fn about(
         title: write(text.title)?,
         paragraphs: text.paragraphs.iter().map(|text| write(text)).collect::<Result<_, _>>()?,
         button: write(text.button)?,
-        link: format!("{app_url}{}", text.path),
+        // what stands behind the `#` is sent to no server, so no log on the way can hold it
+        link: match token {
+            Some(token) => format!("{app_url}{}#token={token}", text.path),
+            None => format!("{app_url}{}", text.path),
+        },
         readers: readers(told.to),
     };
     let subject = write(text.subject)?;

@@ -29,7 +29,11 @@ pub enum Audience {
     Holding(Permission),
     /// The person that the event's data names in `user_id`.
     Person,
-    /// The same, where the data says true at this JSON pointer; else nobody.
+    /// The address that this person asks to have. The mail has a link in it that says yes.
+    NewAddress,
+    /// The address that this person had until now. The mail has a link in it that takes the change back.
+    OldAddress,
+    /// The person, where the data says true at this JSON pointer; else nobody.
     PersonWhen(&'static str),
 }
 
@@ -71,7 +75,7 @@ impl Audience {
         Role::ALL.into_iter().filter(move |role| match self {
             Self::Owners => *role == Role::Owner,
             Self::Holding(permission) => role.holds(permission),
-            Self::Person | Self::PersonWhen(_) => false,
+            Self::Person | Self::PersonWhen(_) | Self::NewAddress | Self::OldAddress => false,
         })
     }
 }

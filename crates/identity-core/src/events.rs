@@ -1,7 +1,7 @@
 //! The events of identity: signing in, people and their sessions.
 
 use events::{Audience, Event, MailText, Told};
-use primitives::{Email, LoginId, SessionId, Timestamp, UserId};
+use primitives::{Email, EmailChangeId, LoginId, MediaId, SessionId, Timestamp, UserId};
 
 use crate::Method;
 
@@ -22,6 +22,58 @@ events::events! {
         /// The person.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The verified address.
+        email: Email = "ada@example.com",
+    }
+    /// A person changed what they say about themselves.
+    "user.updated" UserUpdated Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What others call the person.
+        name: Option<String> = "Ada Lovelace",
+        /// The language that the person reads.
+        locale: Option<String> = "de-AT",
+        /// The name of the person's time zone.
+        time_zone: Option<String> = "Europe/Vienna",
+        /// A picture of the person.
+        avatar_media_id: Option<MediaId> = "med_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// How often the profile was changed: of two events the higher one is the later.
+        profile_version: u64 = 3,
+    }
+    /// A person wants another address, which is asked whether it is theirs.
+    "email.change_requested" EmailChangeRequested Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The change.
+        change_id: EmailChangeId = "ech_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The address that the person asks for.
+        email: Email = "ada@example.org",
+        /// When the link in the mail stops working.
+        #[schemars(with = "String")]
+        expires_at: Timestamp = "2026-11-24T10:00:00Z",
+    }
+    /// A person has another address.
+    "email.changed" EmailChanged Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The change.
+        change_id: EmailChangeId = "ech_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The address before.
+        old_email: Email = "ada@example.com",
+        /// The address from now on.
+        email: Email = "ada@example.org",
+        /// Until when the address before can take the change back.
+        #[schemars(with = "String")]
+        undo_until: Timestamp = "2026-11-30T10:00:00Z",
+    }
+    /// A change of address was taken back by the address before. All sessions of the person have ended.
+    "email.change_undone" EmailChangeUndone Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The change.
+        change_id: EmailChangeId = "ech_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The address that was taken back.
+        refused_email: Email = "ada@example.org",
+        /// The address from now on, again.
         email: Email = "ada@example.com",
     }
     /// A person signed in.
@@ -53,22 +105,81 @@ events::events! {
 }
 
 /// What people are told.
-pub const TOLD: &[Told] = &[Told {
-    event: SessionStarted::KIND,
-    to: Audience::PersonWhen("/new_device"),
-    mail: Some(MailText {
-        subject: "A new sign-in to your account on {{ product }}",
-        preview: "Was it you?",
-        title: "A new sign-in",
-        paragraphs: &[
-            "Somebody signed in to your account with {{ data.device }}{% if data.country %} in {{ data.country }}{% endif %}, \
+pub const TOLD: &[Told] = &[
+    Told {
+        event: SessionStarted::KIND,
+        to: Audience::PersonWhen("/new_device"),
+        mail: Some(MailText {
+            subject: "A new sign-in to your account on {{ product }}",
+            preview: "Was it you?",
+            title: "A new sign-in",
+            paragraphs: &[
+                "Somebody signed in to your account with {{ data.device }}{% if data.country %} in {{ data.country }}{% endif %}, \
              where you did not sign in lately.",
-            "If it was you, there is nothing to do. If not, end that session: it stops working at once.",
-        ],
-        button: "Look at your sessions",
-        path: "/account/sessions",
-        optional: false,
-        until: None,
-    }),
-    push: None,
-}];
+                "If it was you, there is nothing to do. If not, end that session: it stops working at once.",
+            ],
+            button: "Look at your sessions",
+            path: "/account/sessions",
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: EmailChangeRequested::KIND,
+        to: Audience::NewAddress,
+        mail: Some(MailText {
+            subject: "Confirm your new address on {{ product }}",
+            preview: "One more step.",
+            title: "Is this address yours?",
+            paragraphs: &[
+                "Somebody wants to use {{ data.email }} for their account on {{ product }}. If that was you, confirm it: \
+                 from then on you sign in with it.",
+                "If it was not you, ignore this mail: without it nothing changes.",
+            ],
+            button: "Confirm",
+            path: "/account/email/confirm",
+            optional: false,
+            until: Some("/expires_at"),
+        }),
+        push: None,
+    },
+    Told {
+        event: EmailChanged::KIND,
+        to: Audience::OldAddress,
+        mail: Some(MailText {
+            subject: "The address of your account on {{ product }} was changed",
+            preview: "Was it you?",
+            title: "Your address was changed",
+            paragraphs: &[
+                "Your account belongs to {{ data.email }} now. This address does not sign in any more.",
+                "If it was not you, take the change back within 7 days: this address is yours again, and everybody \
+                 who is signed in to your account is signed out.",
+            ],
+            button: "Take it back",
+            path: "/account/email/undo",
+            optional: false,
+            until: Some("/undo_until"),
+        }),
+        push: None,
+    },
+    Told {
+        event: EmailChangeUndone::KIND,
+        to: Audience::Person,
+        mail: Some(MailText {
+            subject: "The address of your account on {{ product }} is as it was",
+            preview: "Everybody was signed out.",
+            title: "Your address is as it was",
+            paragraphs: &[
+                "The change to {{ data.refused_email }} was taken back. Everybody who was signed in to your account has \
+                 been signed out.",
+                "Sign in again, and look at what was done meanwhile.",
+            ],
+            button: "Sign in",
+            path: "",
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+];

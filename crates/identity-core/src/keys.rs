@@ -10,9 +10,16 @@ table::kinds! {
     "user" User(user: UserId;) "USER#<user>" "USER" {
         store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
     }
-    /// Whose an email address is: keeps addresses unique. Written by verify (first sign-in); read by verify.
+    /// Whose an email address is: keeps addresses unique. Written by verify (first sign-in), and by a change of
+    /// address, which keeps the one before for whoever wants it back; read by the same.
     "email_owner" EmailOwner(email: Email;) "EMAIL#<email>" "EMAIL_OWNER" {
-        store: Main, most_kb: 1, kept: ForGood, owner: Address, erased: NamedIn("user"),
+        store: Main, most_kb: 1, kept: Until("a week after its person took another address"),
+        owner: Address, erased: NamedIn("user"),
+    }
+    /// A person's change of address: the one that is under way, or can be undone. Written by request, cancel,
+    /// confirm and undo of a change; read by the same, `queue-mail`.
+    "email_change" EmailChange(user: UserId;) "USER#<user>" "EMAIL_CHANGE" {
+        store: Main, most_kb: 1, kept: Days(7, "a day, or a week once it was made"), owner: Person, erased: Partition,
     }
     /// A session of a person. Written by verify, refresh, switch-org; deleted by sign-out, and by whoever
     /// ends it from the list of sessions; read by that list, refresh, switch-org, verify (a repeated one).

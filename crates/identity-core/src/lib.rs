@@ -5,6 +5,7 @@
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
 mod device;
+mod email_change;
 pub mod events;
 mod key;
 pub mod keys;
@@ -16,8 +17,9 @@ mod session;
 mod user;
 
 pub use device::{Device, KnownDevice};
+pub use email_change::{ChangeState, EmailChange};
 pub use key::{derive, mac, same};
-pub use link::LinkKey;
+pub use link::{ChangeStep, LinkKey};
 pub use live::live_sessions;
 pub use membership::{Membership, memberships};
 pub use policy::Policy;

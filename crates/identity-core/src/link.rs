@@ -1,5 +1,5 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use primitives::{LoginId, Secret};
+use primitives::{EmailChangeId, LoginId, Secret, UserId};
 use uuid::Uuid;
 
 use crate::key::{derive, mac, same};
@@ -13,6 +13,24 @@ pub struct LinkKey(Secret<[u8; 32]>);
 const LINK: &str = "link";
 const BROWSER: &str = "browser";
 const CODE: &str = "code";
+
+/// What a link is for that a mail about a change of address has in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeStep {
+    /// The new address is the person's: sent there.
+    Confirm,
+    /// The change is to be undone: sent to the address before.
+    Undo,
+}
+
+impl ChangeStep {
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm an email change",
+            Self::Undo => "undo an email change",
+        }
+    }
+}
 
 impl LinkKey {
     /// Derives the key from a secret text.
@@ -47,6 +65,23 @@ impl LinkKey {
     /// The login that this token of a browser is for, if the token is ours.
     pub fn open_browser_token(&self, token: &str) -> Option<LoginId> {
         self.open(BROWSER, token)
+    }
+
+    /// The token in the link that takes this step of a change of address.
+    pub fn change_token(&self, step: ChangeStep, user: UserId, change: EmailChangeId) -> String {
+        let ids = [user.uuid().as_bytes().as_slice(), change.uuid().as_bytes()].concat();
+        let mac = mac(&self.0, &[step.purpose().as_bytes(), &ids]);
+        URL_SAFE_NO_PAD.encode([ids.as_slice(), &mac].concat())
+    }
+
+    /// The change that this token takes the step of, if the token is ours.
+    pub fn open_change_token(&self, step: ChangeStep, token: &str) -> Option<(UserId, EmailChangeId)> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (ids, shown) = bytes.split_at_checked(32)?;
+        let (user, change) = ids.split_at(16);
+        let user = UserId::from_uuid(Uuid::from_slice(user).ok()?);
+        let change = EmailChangeId::from_uuid(Uuid::from_slice(change).ok()?);
+        same(shown, &mac(&self.0, &[step.purpose().as_bytes(), ids])).then_some((user, change))
     }
 
     /// Whether this is the login's code.
@@ -86,10 +121,26 @@ mod tests {
         assert!(key.is_code(login, &key.code(login)) && key.code(login).len() == 6);
     }
 
+    #[test]
+    fn a_link_of_a_change_takes_its_own_step_only() {
+        let (key, other) = (LinkKey::from_secret("one"), LinkKey::from_secret("two"));
+        let (user, change) = (Ids::unguessable(), Ids::unguessable());
+        for (step, not) in [(ChangeStep::Confirm, ChangeStep::Undo), (ChangeStep::Undo, ChangeStep::Confirm)]
+        {
+            let token = key.change_token(step, user, change);
+            assert_eq!(key.open_change_token(step, &token), Some((user, change)));
+            assert_eq!(key.open_change_token(not, &token), None);
+            assert_eq!(other.open_change_token(step, &token), None);
+            assert_eq!(key.open_token(&token), None);
+            assert_eq!(key.open_change_token(step, &token[1..]), None);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_is_a_token(text in ".*") {
             prop_assert_eq!(LinkKey::from_secret("one").open_token(&text), None);
+            prop_assert_eq!(LinkKey::from_secret("one").open_change_token(ChangeStep::Undo, &text), None);
         }
     }
 }

@@ -24,6 +24,14 @@ pub struct Policy {
     pub wrong_codes_per_day: u32,
     /// For how long a network from which somebody signed in is known to be theirs, days.
     pub networks_are_known_days: i64,
+    /// Links of mails that are opened from one network address in any minute.
+    pub ceremonies_per_client_per_minute: u32,
+    /// Mails in any hour to an address that a person asks to have.
+    pub address_mails_per_hour: u32,
+    /// How long the link works that confirms a new address, seconds.
+    pub email_change_seconds: i64,
+    /// How long the address before can take a change back, seconds.
+    pub email_undo_seconds: i64,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
@@ -50,6 +58,10 @@ impl Default for Policy {
             wrong_codes_per_hour: 10,
             wrong_codes_per_day: 50,
             networks_are_known_days: 90,
+            ceremonies_per_client_per_minute: 60,
+            address_mails_per_hour: 5,
+            email_change_seconds: DAY.as_secs(),
+            email_undo_seconds: 7 * DAY.as_secs(),
             access_token_seconds: 15 * MINUTE.as_secs(),
             session_seconds: 30 * DAY.as_secs(),
             session_idle_seconds: 7 * DAY.as_secs(),
@@ -79,6 +91,17 @@ impl Policy {
     /// Wrong codes for one address.
     pub fn wrong_codes(&self) -> RateLimit {
         RateLimit::new("code-guess", [(self.wrong_codes_per_hour, HOUR), (self.wrong_codes_per_day, DAY)])
+    }
+
+    /// Links of mails that are opened from one network address. They cannot be guessed; this keeps the work
+    /// that they cause within bounds.
+    pub fn ceremonies_per_client(&self) -> RateLimit {
+        RateLimit::new("ceremony", [(self.ceremonies_per_client_per_minute, MINUTE)])
+    }
+
+    /// Mails to an address that a person asks to have.
+    pub fn address_mails(&self) -> RateLimit {
+        RateLimit::new("mail", [(self.address_mails_per_hour, HOUR)])
     }
 
     /// How long a magic link and its code work.

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use access::{Deletion, Person, Profile};
 use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key, Roster};
@@ -26,6 +27,12 @@ pub struct User {
     pub created_at: Timestamp,
     /// The organization that the person chose last.
     pub last_org_id: Option<OrgId>,
+    /// What the person says about themselves.
+    #[serde(default)]
+    pub profile: Profile,
+    /// That the account is to be erased.
+    #[serde(default)]
+    pub deletion: Option<Deletion>,
     /// The person's sessions: [`sessions_of`].
     live: BTreeMap<SessionId, Life>,
     #[serde(default)]
@@ -61,9 +68,16 @@ impl User {
             email,
             created_at: session.created_at,
             last_org_id: None,
+            profile: Profile::default(),
+            deletion: None,
             live: BTreeMap::from([(session.session_id, Life::of(session))]),
             version: 0,
         }
+    }
+
+    /// What a request gets to know of the person.
+    pub fn person(&self) -> Person {
+        Person { profile: self.profile.clone(), deletion: self.deletion, version: self.version }
     }
 
     /// Whether this is a session of the person's that nobody has ended, and whose last day is not over.
@@ -74,6 +88,11 @@ impl User {
     /// The sessions that [`User::has`].
     pub fn sessions(&self, now: Timestamp) -> BTreeSet<SessionId> {
         self.live.keys().copied().filter(|session_id| self.has(*session_id, now)).collect()
+    }
+
+    /// The sessions on the list, also those whose last day is over.
+    pub fn listed(&self) -> impl Iterator<Item = SessionId> {
+        self.live.keys().copied()
     }
 
     /// Takes all sessions but this one off the list; says whether there were others.
@@ -101,14 +120,29 @@ pub struct EmailOwner {
     pub email: Email,
     /// Whose it is.
     pub user_id: UserId,
+    /// Until when it is kept for the person, who has another one now.
+    #[serde(default)]
+    pub reserved_until: Option<Timestamp>,
     #[serde(default)]
     version: u64,
 }
 
 impl EmailOwner {
-    /// That this address is this person's.
-    pub fn new(email: Email, user_id: UserId) -> Self {
-        Self { email, user_id, version: 0 }
+    /// That this address is this person's; `before` is what was stored of it.
+    pub fn new(email: Email, user_id: UserId, before: Option<&Self>) -> Self {
+        let version = before.map_or(0, |before| before.version);
+        Self { email, user_id, reserved_until: None, version }
+    }
+
+    /// The same, kept for the person until then.
+    #[must_use]
+    pub fn reserved(&self, until: Timestamp) -> Self {
+        Self { reserved_until: Some(until), ..self.clone() }
+    }
+
+    /// Whether it is the person's address, or is kept for the person; else it is anybody's.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.reserved_until.is_none_or(|until| now < until)
     }
 }
 
@@ -119,5 +153,9 @@ impl Item for EmailOwner {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.reserved_until
     }
 }

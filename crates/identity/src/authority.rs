@@ -123,8 +123,8 @@ impl Authority {
         claims: &Claims,
         consistency: Consistency,
     ) -> Result<Principal, AuthenticationError> {
-        let person = keys::User::key(claims.sub);
-        let mut asked = vec![person.clone()];
+        let of_person = keys::User::key(claims.sub);
+        let mut asked = vec![of_person.clone()];
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
         let place = membership
             .map(|(tenant, _)| (keys::Membership::key(claims.sub, tenant), keys::Gate::key(tenant)));
@@ -132,12 +132,13 @@ impl Authority {
             asked.extend([membership.clone(), gate.clone()]);
         }
         let mut found = self.0.table.get_many(&asked, consistency).await?;
-        let user: User = found.take(&person)?.ok_or(AuthenticationError::SessionEnded)?;
+        let user: User = found.take(&of_person)?.ok_or(AuthenticationError::SessionEnded)?;
         let now = self.0.table.clock().now();
         let live_sessions = Arc::new(user.sessions(now));
         if !live_sessions.contains(&claims.sid) {
             return Err(AuthenticationError::SessionEnded);
         }
+        let person = user.person();
         let User { user_id, email, .. } = user;
         let mut principal = Principal {
             user_id,
@@ -145,6 +146,7 @@ impl Authority {
             session_id: claims.sid,
             live_sessions,
             signed_in_at: claims.signed_in_at(),
+            person,
             actor: None,
         };
         if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {

@@ -43,6 +43,31 @@ pub enum IdentityError {
     #[error("there is no such organization among yours")]
     #[fault(NotFound, "not_found")]
     NotAMember,
+    /// The link of a change of address is wrong, too old, or about a change that was given up.
+    #[error("this link does not work (any more)")]
+    #[fault(Conflict, "link_expired", status = 410)]
+    LinkExpired,
+    /// Somebody else has the address, or it is kept for somebody.
+    #[error("this address belongs to another account")]
+    #[fault(Conflict, "email_taken")]
+    EmailTaken,
+    /// It is the person's address already.
+    #[error("this is your address already")]
+    #[fault(Conflict, "conflict")]
+    SameEmail,
+    /// The person's last change of address can still be taken back.
+    #[error(
+        "your address was changed a few days ago; as long as that can be undone there is no other change"
+    )]
+    #[fault(Conflict, "conflict")]
+    ChangedLately,
+    /// The person's profile is not as the caller expects it.
+    #[error("your profile has changed; it stands at version {current}")]
+    #[fault(Conflict, "version_mismatch", status = 412)]
+    VersionMismatch {
+        /// Its version.
+        current: u64,
+    },
     /// The person's record is not there.
     #[error("the record of a signed-in person is missing")]
     #[fault(Internal, "internal")]

@@ -7,9 +7,11 @@
 mod attempt;
 mod authority;
 mod code;
+mod email_change;
 mod error;
 mod history;
 mod login;
+mod profile;
 mod proof;
 mod session;
 mod session_key;
@@ -21,12 +23,18 @@ mod token;
 
 pub use authority::Authority;
 pub use code::{Code, InvalidCode};
+pub use email_change::{
+    Readdressing, cancel_email_change, confirm_email_change, open_change_link, request_email_change,
+    undo_email_change,
+};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
-    LinkKey, Membership, Method, Policy, Session, User, events, keys, live_sessions, memberships,
+    ChangeState, ChangeStep, EmailChange, LinkKey, Membership, Method, Policy, Session, User, events, keys,
+    live_sessions, memberships,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
+pub use profile::update_profile;
 pub use proof::{OpenedProof, Proof, open_proof};
 pub use session::{Issuer, SessionTokens, refresh, sign_out, switch_org};
 pub use session_key::SessionKey;

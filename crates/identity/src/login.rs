@@ -106,7 +106,9 @@ async fn start(
     let now = table.clock().now();
     let owner: Option<EmailOwner> =
         table.get(&keys::EmailOwner::key(login.email.clone()), Consistency::Strong).await?;
-    let earlier = match &owner {
+    let earlier = match owner.as_ref().filter(|owner| owner.holds(now)) {
+        // it is kept for somebody who has another address now, and may want it back
+        Some(owner) if owner.reserved_until.is_some() => return Err(IdentityError::LoginFailed),
         Some(owner) => Some(Earlier::read(table, owner.user_id, &device).await?),
         None => None,
     };
@@ -118,7 +120,7 @@ async fn start(
     let session = session.within(home);
     let place = match user {
         Some(user) => join(user, &session, attempts),
-        None => create_user(&login.email, &session),
+        None => create_user(&login.email, owner.as_ref(), &session),
     };
     login.used = Some(Used { user_id, session_id: session.session_id });
     let tokens = issuer.tokens(&session, policy, now)?;
@@ -133,7 +135,9 @@ const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
 /// The session as one of the person's, in the place of the oldest where there is no room. Whoever is deleted
 /// or suspended meanwhile has no list of sessions that one could join.
 fn join(user: &User, session: &Session, attempts: u32) -> Changes {
-    let (sessions, id, life) = (sessions_of(user.user_id), session.session_id.to_string(), Life::of(session));
+    // an address that was taken away meanwhile lets nobody in
+    let sessions = sessions_of(user.user_id).while_is("email", user.email.as_str());
+    let (id, life) = (session.session_id.to_string(), Life::of(session));
     // many at once want the place of the same one: after that it is one of the few oldest
     let few = 4_usize.saturating_pow(attempts);
     let surplus = user.surplus();
@@ -149,12 +153,13 @@ fn join(user: &User, session: &Session, attempts: u32) -> Changes {
     }
 }
 
-fn create_user(email: &Email, session: &Session) -> Changes {
+/// Somebody new, with an address that is nobody's; `before` is what was stored of it.
+fn create_user(email: &Email, before: Option<&EmailOwner>, session: &Session) -> Changes {
     let user = User::new(email.clone(), session);
-    let owner = EmailOwner::new(email.clone(), user.user_id);
+    let owner = EmailOwner::new(email.clone(), user.user_id, before);
     let event = UserCreated { user_id: user.user_id, email: user.email.clone() };
     let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
-    Changes::new().create(&user).create(&owner).publish(event)
+    Changes::new().create(&user).replace(&owner).publish(event)
 }
 
 /// The organization that a new session begins in: the only one, or the one chosen last.

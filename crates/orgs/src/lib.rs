@@ -11,7 +11,7 @@ mod member;
 mod org;
 
 pub use error::OrgError;
-pub use member::{Member, members};
+pub use member::{Member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
 
 use primitives::{Fault, FaultCode};

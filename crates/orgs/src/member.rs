@@ -1,7 +1,8 @@
 use access::{Permission, Permit, Role, Tenant, needs::ReadMembers};
+use identity_core::Membership;
 use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{CursorKeys, Index, Item, Key, Table};
+use table::{Changes, Consistency, CursorKeys, Index, Item, Key, Table};
 
 use crate::{OrgError, api, keys};
 
@@ -52,6 +53,25 @@ impl Member {
             version,
         }
     }
+}
+
+/// A person's places in their organizations, each as its organization lists it.
+pub async fn places_of(table: &Table, user_id: UserId) -> Result<Vec<Member>, OrgError> {
+    let query = identity_core::keys::Membership::all(user_id).strong();
+    let memberships: Vec<Membership> = table.first(&query, 100).await?;
+    let key = |place: &Membership| keys::Member::key(Tenant::trusted(place.org_id), place.member_id);
+    let keys: Vec<_> = memberships.iter().map(key).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    keys.iter().filter_map(|key| found.take(key).transpose()).collect::<Result<_, _>>().map_err(Into::into)
+}
+
+/// The same members with another address.
+pub fn readdressed(places: Vec<Member>, email: &Email) -> Changes {
+    let other = |member| Member { email: email.clone(), ..member };
+    places.into_iter().map(other).fold(Changes::new(), |changes, member| changes.replace(&member))
 }
 
 /// One page of the members of the actor's organization, oldest first.

@@ -181,6 +181,10 @@ ids! {
     AuditId = Audit "aud";
     /// Names a device that receives push notifications.
     DeviceId = Device "dev";
+    /// Names one change of a person's address.
+    EmailChangeId = EmailChange "ech";
+    /// Names a file that somebody put up.
+    MediaId = Media "med";
     /// Names one request in logs, events and audit rows, where the caller named none.
     RequestId = Request "req";
 }

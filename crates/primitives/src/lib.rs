@@ -20,6 +20,7 @@ mod secret;
 mod slug;
 mod text;
 mod time;
+mod time_zone;
 
 pub use clock::Clock;
 pub use email::{Email, InvalidEmail};
@@ -38,3 +39,4 @@ pub use secret::{Secret, random_secret};
 pub use slug::{InvalidSlug, Slug};
 pub use text::{InvalidText, Text};
 pub use time::Time;
+pub use time_zone::{TimeZone, UnknownTimeZone};

@@ -27,6 +27,7 @@ pub struct Roster {
     key: Key,
     map: &'static str,
     most: usize,
+    guard: Option<(&'static str, AttributeValue)>,
 }
 
 /// A roster as it was read.
@@ -62,7 +63,14 @@ impl Roster {
 
     /// The list that this attribute of an item is. Whoever creates the item creates it as well.
     pub fn within(key: Key, attribute: &'static str, most: usize) -> Self {
-        Self { key, map: attribute, most }
+        Self { key, map: attribute, most, guard: None }
+    }
+
+    /// The same, to which one is added only as long as another attribute of its item says this. Else it is a
+    /// conflict.
+    #[must_use]
+    pub fn while_is(self, attribute: &'static str, value: &str) -> Self {
+        Self { guard: Some((attribute, text(value))), ..self }
     }
 
     /// Where it is stored.
@@ -120,9 +128,17 @@ impl Roster {
             .of(&self.key)
     }
 
+    fn guarded(&self, mut edit: Edit) -> Edit {
+        let Some((attribute, value)) = &self.guard else { return edit };
+        let condition =
+            edit.condition.take().map_or_else(String::new, |condition| format!("({condition}) AND "));
+        let edit = edit.when(format!("{condition}#guard = :guard"));
+        edit.name("#guard", attribute).value(":guard", value.clone())
+    }
+
     fn with(&self, about: &impl Serialize, edit: impl FnOnce(AttributeValue) -> Edit) -> Changes {
         match serde_dynamo::to_attribute_value(about) {
-            Ok(about) => edit(about).name("#map", self.map).of(&self.key),
+            Ok(about) => self.guarded(edit(about)).name("#map", self.map).of(&self.key),
             Err(error) => Changes::failed(StoreError::shape(&self.key, error)),
         }
     }

@@ -114,6 +114,19 @@ impl Changes {
         }
     }
 
+    /// Sets one attribute of an item that is still at the version that was read. A conflict where anything in
+    /// it changed.
+    pub fn set_at(self, key: &Key, attribute: &'static str, value: &impl Serialize, version: u64) -> Self {
+        match serde_dynamo::to_attribute_value(value) {
+            Ok(value) => {
+                let edit = Edit::new("SET #attribute = :value").when("#version = :seen");
+                let edit = edit.name("#attribute", attribute).value(":seen", number(version));
+                self.and(edit.value(":value", value).of(key))
+            }
+            Err(error) => self.and(Self::failed(StoreError::shape(key, error))),
+        }
+    }
+
     /// Deletes an item whatever it says. The condition that makes it right is another operation's of the same
     /// changes.
     pub fn remove(self, key: Key) -> Self {

@@ -1,5 +1,6 @@
 //! HTTP API for the own account: `/v1/me/**`, without what has a function of its own there.
 
+mod email_changes;
 mod me;
 mod sessions;
 
@@ -34,6 +35,10 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(me::show))
+        .routes(routes!(me::update))
+        .routes(routes!(me::memberships))
+        .routes(routes!(email_changes::request))
+        .routes(routes!(email_changes::cancel))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_several))

@@ -1,5 +1,6 @@
 //! HTTP API for signing in: `/v1/auth/**`, the signing keys and the API's description.
 
+mod email_changes;
 mod magic_links;
 mod sessions;
 mod sign_in;
@@ -133,6 +134,8 @@ pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(magic_links::request))
         .routes(routes!(magic_links::verify))
+        .routes(routes!(email_changes::confirm))
+        .routes(routes!(email_changes::undo))
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::switch_org))

@@ -94,6 +94,7 @@ fn sessions() -> Authenticate {
                 session_id,
                 live_sessions: Arc::default(),
                 signed_in_at: noon(),
+                person: access::Person::default(),
                 actor: role.map(actor),
             })
         })

@@ -74,6 +74,7 @@ impl World {
             session_id,
             live_sessions: Arc::default(),
             signed_in_at: noon(),
+            person: access::Person::default(),
             actor: None,
         };
         let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();

@@ -3,7 +3,8 @@
 use access::Tenant;
 use email_client::Name;
 use events::Audience;
-use primitives::{Email, LoginId, OrgId, UserId};
+use identity_core::{ChangeStep, EmailChange};
+use primitives::{Email, EmailChangeId, LoginId, OrgId, UserId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
 
@@ -77,4 +78,21 @@ pub(crate) async fn of_person(table: &Table, user_id: UserId) -> Result<Option<E
     let person: Option<PersonRef> =
         table.get(&identity_core::keys::User::key(user_id), Consistency::Strong).await?;
     Ok(person.map(|person| person.email))
+}
+
+/// The address that this step of a change of address is asked of; nothing where it is not its turn any more.
+pub(crate) async fn of_change(
+    table: &Table,
+    user_id: UserId,
+    change_id: EmailChangeId,
+    step: ChangeStep,
+) -> Result<Option<Email>, StoreError> {
+    let key = identity_core::keys::EmailChange::key(user_id);
+    let change: Option<EmailChange> = table.get(&key, Consistency::Strong).await?;
+    let now = table.clock().now();
+    let change = change.filter(|change| change.change_id == change_id);
+    Ok(change.and_then(|change| match step {
+        ChangeStep::Confirm => change.is_pending(now).then_some(change.new_email),
+        ChangeStep::Undo => change.is_undoable(now).then_some(change.old_email),
+    }))
 }

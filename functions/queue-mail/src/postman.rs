@@ -2,9 +2,9 @@ use std::{mem, time::Duration};
 
 use email_client::{MagicLink, Mail, Mailer, Name, SendError};
 use events::{Audience, Envelope, MailText, Told};
-use identity_core::{LinkKey, events::MagicLinkRequested};
+use identity_core::{ChangeStep, LinkKey, events::MagicLinkRequested};
 use lambda_host::{LONGEST_SEND, Rotating};
-use primitives::{Email, Keys, OrgId, SignedDuration, Timestamp, UserId};
+use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 use table::{Claimed, Marker, Table, keys::Consumed, time_left};
@@ -153,7 +153,7 @@ impl Postman {
             return Ok(None);
         }
         let about = |name: Option<&Name>| {
-            email_client::about(told, text, name, &data, &self.app_url, self.mailer.brand())
+            email_client::about(told, text, name, &data, (&self.app_url, None), self.mailer.brand())
         };
         match told.to {
             Audience::PersonWhen(pointer) if data.pointer(pointer) != Some(&Value::Bool(true)) => Ok(None),
@@ -162,6 +162,18 @@ impl Postman {
                 // who was erased meanwhile needs no news
                 let email = addressees::of_person(&self.table, user_id).await?;
                 Ok(email.map(|email| Ok::<_, MailError>((about(None)?, vec![email]))).transpose()?)
+            }
+            Audience::NewAddress | Audience::OldAddress => {
+                let step =
+                    if told.to == Audience::NewAddress { ChangeStep::Confirm } else { ChangeStep::Undo };
+                let user_id = UserId::deserialize(&data["user_id"]).map_err(malformed)?;
+                let change_id = EmailChangeId::deserialize(&data["change_id"]).map_err(malformed)?;
+                let Some(email) = addressees::of_change(&self.table, user_id, change_id, step).await? else {
+                    return Ok(None);
+                };
+                let token = self.links.get().await?.current.change_token(step, user_id, change_id);
+                let (link, brand) = ((self.app_url.as_str(), Some(token.as_str())), self.mailer.brand());
+                Ok(Some((email_client::about(told, text, None, &data, link, brand)?, vec![email])))
             }
             Audience::Owners | Audience::Holding(_) => {
                 let org_id = tenant(event)?;

@@ -4,16 +4,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use access::{Role, Tenant};
-use identity_core::LinkKey;
+use identity_core::{ChangeState, ChangeStep, EmailChange, LinkKey};
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use table::{Cause, Changes, Index, Item, Key};
+use table::{Cause, Changes, Consistency, Index, Item, Key};
 use test_support::{Crashes, Database, Moment, Services, noon};
 
 const ORG: &str = "org_01kar8h5g0e0vsx4q1v3f6m2ah";
 const USER: &str = "usr_01kar8h5g0e0vsx4q1v3f6m2ah";
+const CHANGE: &str = "ech_01kar8h5g0e0vsx4q1v3f6m2ah";
 const LOGIN: &str = "lgn_01kar8h5g0e0vsx4q1v3f6m2ah";
 
 macro_rules! sample {
@@ -59,7 +60,10 @@ impl World {
             member("tom@example.com", Role::Viewer),
         ];
         let ada = UserItem { user_id: USER.parse().unwrap(), email: "ada@example.com".parse().unwrap() };
-        let changes = Changes::new().create(&login).create(&org).create(&ada);
+        let addresses = ("ada@example.com".parse().unwrap(), "ada@example.org".parse().unwrap());
+        let times = (noon(), noon() + SignedDuration::from_hours(24));
+        let change = EmailChange::new((USER.parse().unwrap(), CHANGE.parse().unwrap()), addresses, times, None);
+        let changes = Changes::new().create(&login).create(&org).create(&ada).create(&change);
         self.commit(members.iter().fold(changes, Changes::create)).await;
     }
 
@@ -139,6 +143,8 @@ async fn every_sample_sends_its_mails_once_however_often_it_comes() {
         (sample!("subscription-activated"), "The subscription of Acme is active", 3),
         (sample!("subscription-canceled"), "The subscription of Acme was canceled", 3),
         (sample!("session-started"), "A new sign-in to your account on Gantry", 1),
+        (sample!("email-change-requested"), "Confirm your new address on Gantry", 1),
+        (sample!("email-change-undone"), "The address of your account on Gantry is as it was", 1),
     ] {
         let world = World::start().await;
         for _ in 0..2 {
@@ -186,6 +192,39 @@ async fn a_sign_in_on_a_new_device_is_told_to_the_person_and_any_other_to_nobody
     assert!(text(&mails[0]).contains("with Firefox on Linux in AT"), "{}", text(&mails[0]));
     assert!(text(&mails[0]).contains("http://localhost:5173/account/sessions"));
     assert!(text(&mails[0]).contains("it is about your account on Gantry"));
+}
+
+/// The new address is asked and the one before is told, each by a link that does its own step: as the table
+/// says, not the event.
+#[tokio::test]
+async fn a_change_of_address_goes_to_the_address_whose_turn_it_is() {
+    let world = World::start().await;
+    let table = world.database.table(&world.clock);
+    let key = LinkKey::from_secret(Services::SECRET_KEY);
+    let token = |step| key.change_token(step, USER.parse().unwrap(), CHANGE.parse().unwrap());
+    let (asked, made) = (sample!("email-change-requested"), sample!("email-changed"));
+    assert_eq!(world.invoke(&made).await, done());
+    assert!(world.services.mails().is_empty(), "nothing was made yet");
+    assert_eq!(world.invoke(&changed(&asked, "ada@example.org", "eve@evil.example")).await, done());
+    assert_eq!(world.recipients(), ["ada@example.org"]);
+    let link = format!("/account/email/confirm#token={}", token(ChangeStep::Confirm));
+    assert!(text(&world.services.mails()[0]).contains(&link));
+
+    let stored = identity_core::keys::EmailChange::key(USER.parse().unwrap());
+    let change: EmailChange = table.get(&stored, Consistency::Strong).await.unwrap().unwrap();
+    let until = noon() + SignedDuration::from_hours(7 * 24);
+    world.commit(Changes::new().replace(&change.at(ChangeState::Made(until)))).await;
+    world.services.clear();
+    let again = |sample: &Value| changed(sample, "evt_01kar8h5g0e0vsx4q1v3f6m2ah", &event_id());
+    assert_eq!(world.invoke(&again(&asked)).await, done());
+    assert!(world.services.mails().is_empty(), "it was confirmed already");
+    let other = changed(&again(&made), CHANGE, "ech_01kar8h5g0e0vsx4q1v3f6m2zz");
+    assert_eq!(world.invoke(&other).await, done());
+    assert!(world.services.mails().is_empty(), "it is another change");
+    assert_eq!(world.invoke(&again(&made)).await, done());
+    assert_eq!(world.recipients(), ["ada@example.com"]);
+    let link = format!("/account/email/undo#token={}", token(ChangeStep::Undo));
+    assert!(text(&world.services.mails()[0]).contains(&link));
 }
 
 #[tokio::test]

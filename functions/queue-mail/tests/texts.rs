@@ -12,9 +12,11 @@ fn every_mail(organization: &str) -> Vec<Mail> {
 /// The mail about an event with this data, where people are told by mail.
 fn about(told: &Told, data: &Value, organization: &str, brand: &Brand) -> Option<Mail> {
     let (text, organization) = (told.mail.as_ref()?, Name::new(organization));
-    let organization =
-        (!matches!(told.to, Audience::Person | Audience::PersonWhen(_))).then_some(&organization);
-    Some(email_client::about(told, text, organization, data, "https://app.example.com", brand).unwrap())
+    let organization = matches!(told.to, Audience::Owners | Audience::Holding(_)).then_some(&organization);
+    Some(
+        email_client::about(told, text, organization, data, ("https://app.example.com", None), brand)
+            .unwrap(),
+    )
 }
 
 fn told() -> impl Iterator<Item = &'static Told> {
@@ -84,7 +86,9 @@ fn a_hostile_name_is_shown_and_does_nothing() {
 
 /// Those about a person name no organization.
 fn is_of_an_organization(name: &str) -> bool {
-    !["magic-link", "session-started"].contains(&name)
+    let of_a_person =
+        ["magic-link", "session-started", "email-change_requested", "email-changed", "email-change_undone"];
+    !of_a_person.contains(&name)
 }
 
 #[test]
@@ -115,8 +119,14 @@ fn days_are_named_as_people_do() {
 fn data_without_what_the_mail_says_of_it_makes_no_mail() {
     let failed = told().find(|told| told.event.name == "invoice.payment_failed").unwrap();
     let (text, brand) = (failed.mail.unwrap(), Brand::new("Gantry", "#1d4ed8".parse().unwrap()));
-    let mail =
-        email_client::about(failed, &text, Some(&Name::new("Acme")), &json!({}), "https://app", &brand);
+    let mail = email_client::about(
+        failed,
+        &text,
+        Some(&Name::new("Acme")),
+        &json!({}),
+        ("https://app", None),
+        &brand,
+    );
     assert_eq!(mail.unwrap_err().to_string(), "the mail about invoice.payment_failed cannot be written");
 }
 
@@ -134,7 +144,7 @@ fn every_mail_is_small_enough_to_be_shown_whole() {
     assert!(every_mail("Acme").iter().all(|mail| mail.html.len() < 20_000));
     assert_eq!(
         every_mail("Acme").iter().map(|mail| &mail.name).collect::<std::collections::HashSet<_>>().len(),
-        9
+        12
     );
     let text = every_mail("Acme").into_iter().next().unwrap().text;
     assert!(text.lines().next().unwrap().starts_with("Sign in"));

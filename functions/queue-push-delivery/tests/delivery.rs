@@ -129,6 +129,7 @@ async fn signing_out_takes_the_sessions_device_from_the_next_event_and_leaves_th
         session_id,
         live_sessions: Arc::default(),
         signed_in_at: noon(),
+        person: access::Person::default(),
         actor: None,
     };
     sign_out(&world.table, &cause(), &person).await.unwrap();

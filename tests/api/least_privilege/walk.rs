@@ -154,9 +154,13 @@ async fn sign_in_and_out(product: &Product) {
 
 /// What somebody does with their own account.
 async fn account(product: &Product, email: &str) {
+    change_address(product, email).await;
     let other = product.sign_in(email).await;
     let token = product.sign_in(email).await.text("/access_token");
-    for path in ["/v1/me/sessions?limit=1", "/v1/me/sessions"] {
+    let profile = json!({ "name": "Carol", "time_zone": "Europe/Vienna" });
+    let update = product.request(Method::PATCH, "/v1/me").bearer_auth(&token).json(&profile);
+    assert_eq!(product.send(update).await.status, StatusCode::OK);
+    for path in ["/v1/me/sessions?limit=1", "/v1/me/sessions", "/v1/me/memberships"] {
         assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
     }
     let path = format!("/v1/me/sessions/{}", other.text("/session_id"));
@@ -165,6 +169,30 @@ async fn account(product: &Product, email: &str) {
     product.sign_in(email).await;
     let ended = product.post_as("/v1/me/sessions/end", &token, &json!({ "scope": "others" })).await;
     assert_eq!(ended.status, StatusCode::NO_CONTENT);
+}
+
+/// Of somebody who belongs to an organization: given up, asked for again, confirmed, and taken back.
+async fn change_address(product: &Product, email: &str) {
+    let (token, _) = product.owner(email, "omega").await;
+    let other = format!("new-{email}");
+    let ask = async |key: &str| {
+        let request = product.request(Method::POST, "/v1/me/email-changes").bearer_auth(&token);
+        let request = request.header("idempotency-key", key).json(&json!({ "email": other }));
+        let asked = product.send(request).await;
+        assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
+        asked.text("/id")
+    };
+    let path = format!("/v1/me/email-changes/{}", ask("one").await);
+    let given_up = product.send(product.request(Method::DELETE, &path).bearer_auth(&token)).await;
+    assert_eq!(given_up.status, StatusCode::NO_CONTENT);
+    ask("two").await;
+    for (step, address) in [("confirm", other.as_str()), ("undo", email)] {
+        product.settle().await;
+        let link = json!({ "token": product.link(address).await });
+        let taken = product.post(&format!("/v1/auth/email-changes/{step}"), &link).await;
+        assert_eq!(taken.status, StatusCode::NO_CONTENT, "{step}: {taken:?}");
+    }
+    product.settle().await;
 }
 
 async fn organizations(product: &Product, token: &str) {

@@ -3,9 +3,11 @@
 
 mod cap;
 mod codes;
+mod email_change;
 mod list;
 mod live;
 mod lost_answers;
+mod profile;
 mod rotation;
 mod sessions;
 mod setting;

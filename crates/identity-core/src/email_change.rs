@@ -1,0 +1,90 @@
+use primitives::{Email, EmailChangeId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use table::{Item, Key};
+
+use crate::keys;
+
+/// A person's change of address: the one that is under way, or can be undone. There is one at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailChange {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its id: the links about it name it.
+    pub change_id: EmailChangeId,
+    /// The address before.
+    pub old_email: Email,
+    /// The address that the person asks for.
+    pub new_email: Email,
+    /// When the person asked.
+    pub requested_at: Timestamp,
+    /// How far it has come.
+    pub state: ChangeState,
+    #[serde(default)]
+    version: u64,
+}
+
+/// How far a change of address has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeState {
+    /// The new address has to say yes until then.
+    Pending(Timestamp),
+    /// It was made, and the address before can take it back until then.
+    Made(Timestamp),
+    /// It was taken back; the record goes then.
+    Undone(Timestamp),
+}
+
+impl Item for EmailChange {
+    fn key(&self) -> Key {
+        keys::EmailChange::key(self.user_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        let (ChangeState::Pending(until) | ChangeState::Made(until) | ChangeState::Undone(until)) =
+            self.state;
+        Some(until)
+    }
+}
+
+impl EmailChange {
+    /// A new one, in the place of `before`.
+    pub fn new(
+        (user_id, change_id): (UserId, EmailChangeId),
+        (old_email, new_email): (Email, Email),
+        (requested_at, until): (Timestamp, Timestamp),
+        before: Option<&Self>,
+    ) -> Self {
+        let version = before.map_or(0, |before| before.version);
+        let state = ChangeState::Pending(until);
+        Self { user_id, change_id, old_email, new_email, requested_at, state, version }
+    }
+
+    /// The same, further on.
+    #[must_use]
+    pub fn at(&self, state: ChangeState) -> Self {
+        Self { state, ..self.clone() }
+    }
+
+    /// Until when the new address can say yes, where it has not.
+    pub fn pending_until(&self) -> Option<Timestamp> {
+        match self.state {
+            ChangeState::Pending(until) => Some(until),
+            ChangeState::Made(_) | ChangeState::Undone(_) => None,
+        }
+    }
+
+    /// Whether the new address can still say yes.
+    pub fn is_pending(&self, now: Timestamp) -> bool {
+        matches!(self.state, ChangeState::Pending(until) if now < until)
+    }
+
+    /// Whether the address before can still take it back.
+    pub fn is_undoable(&self, now: Timestamp) -> bool {
+        matches!(self.state, ChangeState::Made(until) if now < until)
+    }
+}

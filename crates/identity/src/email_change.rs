@@ -1,0 +1,186 @@
+//! A person's change of address: the new one says yes, the one before is told and can take it back.
+
+use access::Principal;
+use events::NewEvent;
+use identity_core::{
+    ChangeState, ChangeStep, EmailChange, EmailOwner, LinkKey, Policy, User,
+    events::{EmailChangeRequested, EmailChangeUndone, EmailChanged},
+    keys,
+};
+use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, Timestamp, UserId};
+use table::{Cause, Changes, Consistency, Decision, Item, Keep, Table};
+
+use crate::{IdentityError, sessions::all_removed};
+
+/// Begins a change of the person's address, in the place of one that is under way: the new address gets a
+/// mail. Whether somebody has it already, whoever asks does not get to know.
+pub async fn request_email_change(
+    table: &Table,
+    policy: &Policy,
+    cause: &Cause,
+    principal: &Principal,
+    email: &Email,
+    keep: &Keep<'_, EmailChange>,
+) -> Result<EmailChange, IdentityError> {
+    let (user_id, change_id) = (principal.user_id, Ids::unguessable());
+    if *email == principal.email {
+        return Err(IdentityError::SameEmail);
+    }
+    let request = |_| async move {
+        let now = table.clock().now();
+        let before: Option<EmailChange> =
+            table.get(&keys::EmailChange::key(user_id), Consistency::Strong).await?;
+        if before.as_ref().is_some_and(|before| before.is_undoable(now)) {
+            return Err(IdentityError::ChangedLately);
+        }
+        let until = now + SignedDuration::from_secs(policy.email_change_seconds);
+        let addresses = (principal.email.clone(), email.clone());
+        let change = EmailChange::new((user_id, change_id), addresses, (now, until), before.as_ref());
+        let event = EmailChangeRequested { user_id, change_id, email: email.clone(), expires_at: until };
+        let event = NewEvent::new(None, &change_id, change.next_version(), &event);
+        Ok(Decision::commit(Changes::new().replace(&change).publish(event), change))
+    };
+    table.decide_once(cause, keep, request).await
+}
+
+/// Gives up a change of address that nobody has confirmed. One that is not there needs no end.
+pub async fn cancel_email_change(
+    table: &Table,
+    cause: &Cause,
+    user_id: UserId,
+    change_id: EmailChangeId,
+) -> Result<(), IdentityError> {
+    let cancel = |_| async move {
+        let change: Option<EmailChange> =
+            table.get(&keys::EmailChange::key(user_id), Consistency::Strong).await?;
+        let change = change.filter(|change| {
+            change.change_id == change_id && matches!(change.state, ChangeState::Pending(_))
+        });
+        let changes = change.map_or_else(Changes::new, |change| Changes::new().delete(&change));
+        Ok(Decision::commit(changes, ()))
+    };
+    table.decide(cause, cancel).await
+}
+
+/// The change that the link of a mail is about: as the keys at hand see it.
+pub fn open_change_link(
+    links: &Keys<LinkKey>,
+    step: ChangeStep,
+    token: &str,
+) -> Option<(UserId, EmailChangeId)> {
+    links.iter().find_map(|key| key.open_change_token(step, token))
+}
+
+/// A step of a change of address that is decided on and not yet stored. Who keeps copies of the address adds
+/// their change to it.
+#[derive(Debug)]
+pub struct Readdressing {
+    /// The person.
+    pub user_id: UserId,
+    /// The address from now on.
+    pub email: Email,
+    /// What identity stores.
+    pub changes: Changes,
+}
+
+/// What is stored of a change and its person.
+async fn load(
+    table: &Table,
+    (user_id, change_id): (UserId, EmailChangeId),
+) -> Result<(EmailChange, User), IdentityError> {
+    let keys = [keys::EmailChange::key(user_id), keys::User::key(user_id)];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let [change, user] = keys;
+    let change: Option<EmailChange> = found.take(&change)?;
+    let change = change.filter(|change| change.change_id == change_id);
+    let user: Option<User> = found.take(&user)?;
+    change.zip(user).ok_or(IdentityError::LinkExpired)
+}
+
+async fn owners(table: &Table, change: &EmailChange) -> Result<[Option<EmailOwner>; 2], IdentityError> {
+    let keys = [&change.old_email, &change.new_email].map(|email| keys::EmailOwner::key(email.clone()));
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    Ok([found.take(&keys[0])?, found.take(&keys[1])?])
+}
+
+/// Decides on the change whose new address says yes; nothing where it was made already. An address that
+/// somebody else has, or that is kept for somebody, stays theirs.
+pub async fn confirm_email_change(
+    table: &Table,
+    policy: &Policy,
+    link: (UserId, EmailChangeId),
+) -> Result<Option<Readdressing>, IdentityError> {
+    let now = table.clock().now();
+    let (change, mut user) = load(table, link).await?;
+    if change.is_undoable(now) {
+        return Ok(None);
+    }
+    if !change.is_pending(now) || user.email != change.old_email {
+        return Err(IdentityError::LinkExpired);
+    }
+    let [old, new] = owners(table, &change).await?;
+    let old = old.filter(|owner| owner.user_id == user.user_id).ok_or(IdentityError::LinkExpired)?;
+    if new.as_ref().is_some_and(|owner| owner.holds(now)) {
+        return Err(IdentityError::EmailTaken);
+    }
+    let until = now + SignedDuration::from_secs(policy.email_undo_seconds);
+    let made = change.at(ChangeState::Made(until));
+    let owner = EmailOwner::new(change.new_email.clone(), user.user_id, new.as_ref());
+    user.email = change.new_email.clone();
+    let event = EmailChanged {
+        user_id: user.user_id,
+        change_id: change.change_id,
+        old_email: change.old_email.clone(),
+        email: change.new_email.clone(),
+        undo_until: until,
+    };
+    let event = NewEvent::new(None, &change.change_id, made.next_version(), &event);
+    let changes = Changes::new().replace(&owner).replace(&old.reserved(until)).replace(&made);
+    let changes = changes.replace(&user).publish(event);
+    Ok(Some(Readdressing { user_id: user.user_id, email: user.email, changes }))
+}
+
+/// Decides on taking a change back; nothing where that was done already. All of the person's sessions end:
+/// whoever made the change may have them.
+pub async fn undo_email_change(
+    table: &Table,
+    link: (UserId, EmailChangeId),
+) -> Result<Option<Readdressing>, IdentityError> {
+    let now = table.clock().now();
+    let (change, user) = load(table, link).await?;
+    match change.state {
+        ChangeState::Undone(until) if now < until => return Ok(None),
+        ChangeState::Made(until) if now < until && user.email == change.new_email => {
+            let undone = change.at(ChangeState::Undone(until));
+            let [old, new] = owners(table, &change).await?;
+            undo(user, &undone, [old, new], now).map(Some)
+        }
+        ChangeState::Pending(_) | ChangeState::Made(_) | ChangeState::Undone(_) => {
+            Err(IdentityError::LinkExpired)
+        }
+    }
+}
+
+fn undo(
+    mut user: User,
+    undone: &EmailChange,
+    [old, new]: [Option<EmailOwner>; 2],
+    now: Timestamp,
+) -> Result<Readdressing, IdentityError> {
+    let is_hers = |owner: &EmailOwner| owner.user_id == user.user_id;
+    let old = old.filter(is_hers).filter(|owner| owner.holds(now)).ok_or(IdentityError::LinkExpired)?;
+    let new = new.filter(is_hers).ok_or(IdentityError::LinkExpired)?;
+    let user_id = user.user_id;
+    let back = EmailOwner::new(undone.old_email.clone(), user_id, Some(&old));
+    let event = EmailChangeUndone {
+        user_id,
+        change_id: undone.change_id,
+        refused_email: undone.new_email.clone(),
+        email: undone.old_email.clone(),
+    };
+    let event = NewEvent::new(None, &undone.change_id, undone.next_version(), &event);
+    user.email = undone.old_email.clone();
+    let sessions = all_removed(user);
+    let changes = Changes::new().replace(&back).delete(&new).replace(undone).publish(event).and(sessions);
+    Ok(Readdressing { user_id, email: undone.old_email.clone(), changes })
+}

@@ -1,0 +1,99 @@
+use http_api::{Client, Command, Limiter, Problem, Problems, State, StatusCode, ToSchema};
+use identity::{ChangeStep, IdentityError, Readdressing};
+use primitives::{EmailChangeId, Text, UserId};
+use serde::Deserialize;
+use table::Decision;
+
+use crate::Api;
+
+/// The link of a mail about a change of address.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmailChangeLink {
+    /// The `token` of the link.
+    #[schema(inline)]
+    token: Text<1, 200>,
+}
+
+/// Says yes to a change of address, from the new one. A change that was made already is made: 204 again.
+#[utoipa::path(
+    post, path = "/v1/auth/email-changes/confirm", tag = "Account", operation_id = "confirmEmailChange",
+    request_body = EmailChangeLink,
+    responses((status = 204, description = "The address is the person's"), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "email_taken", "link_expired"])),
+        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 6, "write_units": 18})),
+        ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
+    ),
+)]
+pub(crate) async fn confirm(
+    State(api): State<Api>,
+    client: Client,
+    limiter: Limiter,
+    command: Command<EmailChangeLink>,
+) -> Result<StatusCode, Problem> {
+    let link = open(&api, &client, &limiter, ChangeStep::Confirm, &command.input).await?;
+    readdress(&api, &client, || identity::confirm_email_change(&api.table, &api.policy, link)).await
+}
+
+/// Takes a change of address back, from the address before: it is the person's again, and all sessions of the
+/// person end. Taken back already: 204 again.
+#[utoipa::path(
+    post, path = "/v1/auth/email-changes/undo", tag = "Account", operation_id = "undoEmailChange",
+    request_body = EmailChangeLink,
+    responses((status = 204, description = "The address before is the person's"), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "link_expired"])),
+        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 6, "write_units": 68})),
+        ("x-gantry-usage" = json!({"person": 0.001, "events": 1, "answer_bytes": 250})),
+    ),
+)]
+pub(crate) async fn undo(
+    State(api): State<Api>,
+    client: Client,
+    limiter: Limiter,
+    command: Command<EmailChangeLink>,
+) -> Result<StatusCode, Problem> {
+    let link = open(&api, &client, &limiter, ChangeStep::Undo, &command.input).await?;
+    readdress(&api, &client, || identity::undo_email_change(&api.table, link)).await
+}
+
+/// The change that the link is about. `queue-mail` may have made it with a key that this instance has not
+/// seen yet.
+async fn open(
+    api: &Api,
+    client: &Client,
+    limiter: &Limiter,
+    step: ChangeStep,
+    link: &EmailChangeLink,
+) -> Result<(UserId, EmailChangeId), Problem> {
+    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
+    let (links, token) = (api.links.get().await?, link.token.as_str());
+    if let Some(link) = identity::open_change_link(&links, step, token) {
+        return Ok(link);
+    }
+    let newer = api.links.newer(&links).await?;
+    let link = newer.and_then(|links| identity::open_change_link(&links, step, token));
+    Ok(link.ok_or(IdentityError::LinkExpired)?)
+}
+
+/// The person and the lists of their organizations are one transaction: this is the place that knows both
+/// domains.
+async fn readdress<F: Future<Output = Result<Option<Readdressing>, IdentityError>>>(
+    api: &Api,
+    client: &Client,
+    decide: impl Fn() -> F,
+) -> Result<StatusCode, Problem> {
+    let decide = &decide;
+    let decide = |_| async move {
+        let Some(Readdressing { user_id, email, changes }) = decide().await? else {
+            return Ok(Decision::done(()));
+        };
+        let places = orgs::places_of(&api.table, user_id).await?;
+        Ok::<_, Problem>(Decision::commit(changes.and(orgs::readdressed(places, &email)), ()))
+    };
+    api.table.decide(&client.cause(), decide).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
