@@ -85,7 +85,7 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
     product.advance(SignedDuration::from_secs(601)).await;
     let mut asked = 0;
     for route in all().iter().filter(|route| route.caller != Caller::Anybody && route.fresh) {
-        let answer = call(&product, &route.method, &route.path, Some(&token)).await;
+        let answer = call(&product, route, Some(&token)).await;
         assert_eq!(
             (answer.status, answer.problem()),
             (StatusCode::UNAUTHORIZED, "step_up_required"),
@@ -99,13 +99,13 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
     }
     assert!(asked >= 1);
     for route in all().iter().filter(|route| !route.fresh && route.method == "GET") {
-        let answer = call(&product, &route.method, &route.path, Some(&token)).await;
+        let answer = call(&product, route, Some(&token)).await;
         assert!(answer.status.is_success(), "{route:?}: {answer:?}");
     }
     let fresh = product.sign_in("ada@example.com").await.text("/access_token");
     product.advance(SignedDuration::from_secs(590)).await;
     for route in all().iter().filter(|route| route.fresh) {
-        let answer = call(&product, &route.method, &route.path, Some(&fresh)).await;
+        let answer = call(&product, route, Some(&fresh)).await;
         assert_ne!(answer.problem_or_empty(), "step_up_required", "{route:?}");
     }
 }

@@ -128,8 +128,7 @@ async fn every_route_stays_within_its_budget() {
     measured.change("/v1/me", "PATCH /v1/me", "api-account", &token, &body).await;
     let body = json!({ "email": "ada@example.org" });
     let change = measured.post("POST /v1/me/email-changes", "api-account", &token, &body).await.text("/id");
-    let (path, route) =
-        (format!("/v1/me/email-changes/{change}"), "DELETE /v1/me/email-changes/{change_id}");
+    let (path, route) = (format!("/v1/me/email-changes/{change}"), "DELETE /v1/me/email-changes/{change_id}");
     measured.change(&path, route, "api-account", &token, &json!(null)).await;
     product.post_as("/v1/me/email-changes", &token, &body).await;
     product.settle().await;
@@ -139,6 +138,9 @@ async fn every_route_stays_within_its_budget() {
     let undo = json!({ "token": product.link(ada).await });
     product.sign_in("ada@example.org").await;
     measured.post("POST /v1/me/sessions/end", "api-account", &token, &json!({ "scope": "others" })).await;
+    let eve = product.sign_in("eve@example.com").await.text("/access_token");
+    measured.change("/v1/me", "DELETE /v1/me", "api-account", &eve, &json!(null)).await;
+    measured.change("/v1/me/restore", "POST /v1/me/restore", "api-account", &eve, &json!(null)).await;
     measured.post("POST /v1/auth/email-changes/undo", "api-auth", "", &undo).await;
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
     measured.check("POST /hooks/stripe", "hook-stripe");

@@ -409,7 +409,7 @@ async fn every_refusal_is_a_problem_that_our_page_can_read() {
         (404, signed(Method::GET, "/v1/auth/none")),
         (404, signed(Method::DELETE, "/v1/me/devices/%ff")),
         (404, signed(Method::DELETE, "/v1/me/devices/..%2f")),
-        (405, signed(Method::DELETE, "/v1/me")),
+        (405, signed(Method::PUT, "/v1/me")),
         (406, signed(Method::GET, "/v1/me").header("accept", "text/html")),
         (
             413,

@@ -8,6 +8,7 @@ mod budgets;
 mod canary;
 mod crashes;
 mod deadlines;
+mod deletion;
 mod edge;
 mod email_change;
 mod form;

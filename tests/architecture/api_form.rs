@@ -14,7 +14,7 @@ use crate::{assert_none, assert_noticed};
 /// What an operation is called for: the verb that its id begins with.
 const VERBS: &[&str] = &[
     "get", "list", "create", "update", "replace", "put", "remove", "delete", "end", "cancel", "confirm",
-    "undo", "register", "request", "verify", "refresh", "switch", "sign", "receive",
+    "undo", "restore", "register", "request", "verify", "refresh", "switch", "sign", "receive",
 ];
 
 /// Names that are written down elsewhere: in RFC 7517, RFC 8414 and `OpenID` Connect.

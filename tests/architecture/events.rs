@@ -11,7 +11,7 @@ use system_tests::{domains, template::Template};
 use crate::{assert_none, assert_noticed, broken};
 
 /// What happened, where the word does not end in `ed`.
-const OTHER_VERBS: &[&str] = &["ending", "overdue", "paid", "past_due"];
+const OTHER_VERBS: &[&str] = &["change_undone", "ending", "overdue", "paid", "past_due"];
 
 fn problems(domains: &[(&str, &[EventKind])]) -> Vec<String> {
     let mut problems = Vec::new();

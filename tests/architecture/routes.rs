@@ -134,6 +134,8 @@ const PUBLIC: &[&str] = &[
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /v1/openapi.json",
+    "POST /v1/auth/email-changes/confirm",
+    "POST /v1/auth/email-changes/undo",
     "POST /v1/auth/magic-links",
     "POST /v1/auth/magic-links/verify",
     "POST /v1/auth/refresh",

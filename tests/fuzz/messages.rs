@@ -14,6 +14,7 @@ use crate::world::{World, samples};
 
 /// The functions that have a target here.
 pub(crate) const FUNCTIONS: &[&str] = &[
+    "cron-account-erasure",
     "cron-trial-expiry",
     "operator",
     "queue-mail",
@@ -116,6 +117,11 @@ fn queue_push_delivery() {
 #[test]
 fn stream_outbox() {
     every_event_is_answered("stream-outbox", "Records", "/dynamodb/SequenceNumber");
+}
+
+#[test]
+fn cron_account_erasure() {
+    every_event_is_answered("cron-account-erasure", "Records", "/");
 }
 
 #[test]

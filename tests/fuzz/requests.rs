@@ -208,6 +208,8 @@ fn api_account() {
                 "/v1/me",
                 json!({ "name": "Ada", "locale": "de-AT", "time_zone": "Europe/Vienna", "avatar_media_id": null }),
             ),
+            request("DELETE", "/v1/me", Value::Null),
+            request("POST", "/v1/me/restore", Value::Null),
             request("GET", "/v1/me/memberships", Value::Null),
             request("POST", "/v1/me/email-changes", json!({ "email": "someone@example.com" })),
             request("DELETE", "/v1/me/email-changes/ech_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),

@@ -16,7 +16,11 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
 
 /// The sorts of entries that the domains have in the index, by the crate that declares them.
 pub fn entries() -> Vec<(&'static str, &'static [Entry])> {
-    vec![("orgs", orgs::keys::ENTRIES), ("billing", billing::keys::ENTRIES)]
+    vec![
+        ("identity-core", identity::keys::ENTRIES),
+        ("orgs", orgs::keys::ENTRIES),
+        ("billing", billing::keys::ENTRIES),
+    ]
 }
 
 /// The events of each domain, by the crate that declares them.

@@ -40,6 +40,12 @@ pub struct Principal {
 pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 impl Principal {
+    /// Refuses to change anything for a person who asked for the account to be erased: it can be looked at
+    /// and restored.
+    pub fn require_staying(&self) -> Result<(), AccessError> {
+        if self.person.deletion.is_none() { Ok(()) } else { Err(AccessError::DeletionPending) }
+    }
+
     /// Refuses what asks for a fresh proof, unless the person showed who they are a moment ago: a token that
     /// somebody else has, or a screen that was left open, does not suffice for it.
     pub fn require_fresh(&self, now: Timestamp) -> Result<(), AccessError> {
@@ -134,6 +140,10 @@ pub enum AccessError {
     #[error("show once more who you are: what you ask for needs a proof of the last {} minutes", PROOF_IS_FRESH.as_mins())]
     #[fault(Unauthenticated, "step_up_required")]
     StepUpRequired,
+    /// The person asked for the account to be erased.
+    #[error("this account is about to be erased; have it restored with POST /v1/me/restore first")]
+    #[fault(Forbidden, "account_deletion_pending")]
+    DeletionPending,
     /// The organization's access level does not allow it.
     #[error("the organization's access is {level}; whoever manages its billing can change that")]
     #[fault(Unpaid, "access_restricted")]

@@ -104,9 +104,26 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Departing(caller) = Departing::from_request_parts(parts, state).await?;
+        if consistency(parts) == Consistency::Strong {
+            caller.principal.require_staying()?;
+        }
+        Ok(caller)
+    }
+}
+
+/// A [`Caller`] who may be about to have the account erased: for the few things that such a person can still
+/// change.
+#[derive(Clone, Debug)]
+pub struct Departing(pub Caller);
+
+impl<S: Sync> FromRequestParts<S> for Departing {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let client = Client::from_request_parts(parts, state).await?;
         let Seen(principal) = Seen::from_request_parts(parts, state).await?;
-        Ok(Self { principal, client })
+        Ok(Self(Caller { principal, client }))
     }
 }
 

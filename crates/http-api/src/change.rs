@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer};
 
-/// What a merge patch (RFC 7396) says of a part that may be empty: nothing, that it is to be empty, or what it
-/// is to be. Say `#[serde(default)]` at the field, and as its schema's `value_type` the part as an option.
+/// What a merge patch (RFC 7396) says of a part that may be empty: nothing, that it is to be empty, or what
+/// it is to be. Say `#[serde(default)]` at the field, and as its schema's `value_type` the part as an option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
     /// It stays as it is.

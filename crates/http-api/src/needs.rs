@@ -13,8 +13,8 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    Caller, Client, Command, Fresh, IfMatch, Limiter, Member, Paged, PathParameter, Problem, RawBody,
-    Repeatable, body::IDEMPOTENCY_KEY,
+    Caller, Client, Command, Departing, Fresh, IfMatch, Limiter, Member, Paged, PathParameter, Problem,
+    RawBody, Repeatable, body::IDEMPOTENCY_KEY,
 };
 
 /// The extension of an operation that says what it needs.
@@ -57,6 +57,12 @@ impl Needs for IfMatch {
 impl Needs for Caller {
     fn needs() -> Option<Value> {
         Some(json!({ "caller": "session" }))
+    }
+}
+
+impl Needs for Departing {
+    fn needs() -> Option<Value> {
+        Caller::needs()
     }
 }
 

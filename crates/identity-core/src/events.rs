@@ -76,6 +76,24 @@ events::events! {
         /// The address from now on, again.
         email: Email = "ada@example.com",
     }
+    /// A person asked for the account to be erased. Until then it can be restored.
+    "user.deletion_requested" UserDeletionRequested Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// When it is erased.
+        #[schemars(with = "String")]
+        erase_at: Timestamp = "2026-11-30T10:00:00Z",
+    }
+    /// A person has the account restored that was to be erased.
+    "user.restored" UserRestored Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A person was erased: the account, sessions, devices and memberships are gone.
+    "user.erased" UserErased Internal {
+        /// Who it was.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
     /// A person signed in.
     "session.started" SessionStarted Internal {
         /// The person.
@@ -122,6 +140,24 @@ pub const TOLD: &[Told] = &[
             path: "/account/sessions",
             optional: false,
             until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: UserDeletionRequested::KIND,
+        to: Audience::Person,
+        mail: Some(MailText {
+            subject: "Your account on {{ product }} is about to be erased",
+            preview: "You have 7 days to change your mind.",
+            title: "Your account will be erased",
+            paragraphs: &[
+                "You asked for the end of your account. In 7 days everything that belongs to it is erased, for good.",
+                "If it was not you, or you change your mind: sign in and have it restored.",
+            ],
+            button: "Keep my account",
+            path: "/account",
+            optional: false,
+            until: Some("/erase_at"),
         }),
         push: None,
     },

@@ -1,17 +1,19 @@
 //! The kinds of items of identity: people, their sessions, and what a request is allowed by.
 
 use access::Tenant;
-use primitives::{Email, LoginId, SessionId, UserId};
+use primitives::{Email, LoginId, SessionId, Timestamp, UserId};
+use table::{Entry, Index, Indexed};
 
 table::kinds! {
     /// A person, and in `live`, a roster, which sessions there are, at most 25. Written by verify, sign-out,
-    /// switch-org, and refresh (when a stolen token ends a session); read by every authenticated request,
-    /// verify, refresh, push delivery.
+    /// switch-org, and refresh (when a stolen token ends a session), by the routes of the own account, and by
+    /// `cron-account-erasure`, which deletes it; read by every authenticated request, verify, refresh, push
+    /// delivery.
     "user" User(user: UserId;) "USER#<user>" "USER" {
         store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
     }
-    /// Whose an email address is: keeps addresses unique. Written by verify (first sign-in), and by a change of
-    /// address, which keeps the one before for whoever wants it back; read by the same.
+    /// Whose an email address is: keeps addresses unique. Written by verify (first sign-in), and by a change
+    /// of address, which keeps the one before for whoever wants it back; read by the same.
     "email_owner" EmailOwner(email: Email;) "EMAIL#<email>" "EMAIL_OWNER" {
         store: Main, most_kb: 1, kept: Until("a week after its person took another address"),
         owner: Address, erased: NamedIn("user"),
@@ -70,4 +72,20 @@ table::kinds! {
     "gate" Gate(org: Tenant;) "GATE#<org>" "GATE" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
+}
+
+/// The sorts of entries that this domain has in the index.
+pub const ENTRIES: &[Entry] = &[ERASURE];
+
+/// People who are to be erased, by when.
+pub const ERASURE: Entry = Entry {
+    name: "erasure",
+    on: "user",
+    indexed: Indexed::Due { shards: 4 },
+    pk: "DUE#ERASURE#<shard>",
+    sk: "<due_at>#<user>",
+};
+
+pub(crate) fn erasure(erase_at: Timestamp, user: UserId) -> Index {
+    ERASURE.due(erase_at, &user)
 }

@@ -6,6 +6,7 @@
 
 mod device;
 mod email_change;
+mod erasure;
 pub mod events;
 mod key;
 pub mod keys;
@@ -18,6 +19,7 @@ mod user;
 
 pub use device::{Device, KnownDevice};
 pub use email_change::{ChangeState, EmailChange};
+pub use erasure::{begin_erasure, end_erasure};
 pub use key::{derive, mac, same};
 pub use link::{ChangeStep, LinkKey};
 pub use live::live_sessions;

@@ -32,6 +32,8 @@ pub struct Policy {
     pub email_change_seconds: i64,
     /// How long the address before can take a change back, seconds.
     pub email_undo_seconds: i64,
+    /// How long a person can have the account restored after asking for its end, seconds.
+    pub deletion_grace_seconds: i64,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
@@ -62,6 +64,7 @@ impl Default for Policy {
             address_mails_per_hour: 5,
             email_change_seconds: DAY.as_secs(),
             email_undo_seconds: 7 * DAY.as_secs(),
+            deletion_grace_seconds: 7 * DAY.as_secs(),
             access_token_seconds: 15 * MINUTE.as_secs(),
             session_seconds: 30 * DAY.as_secs(),
             session_idle_seconds: 7 * DAY.as_secs(),

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use access::{Deletion, Person, Profile};
 use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Item, Key, Roster};
+use table::{Changes, Index, Item, Key, Roster};
 
 use crate::{Session, keys};
 
@@ -58,6 +58,11 @@ impl Item for User {
     fn version(&self) -> u64 {
         self.version
     }
+
+    /// Only those who are to be erased.
+    fn index(&self) -> Option<Index> {
+        self.deletion.map(|deletion| keys::erasure(deletion.erase_at, self.user_id))
+    }
 }
 
 impl User {
@@ -73,6 +78,12 @@ impl User {
             live: BTreeMap::from([(session.session_id, Life::of(session))]),
             version: 0,
         }
+    }
+
+    /// The same, about to be erased or not.
+    #[must_use]
+    pub fn leaving(self, deletion: Option<Deletion>) -> Self {
+        Self { deletion, ..self }
     }
 
     /// What a request gets to know of the person.
@@ -93,6 +104,14 @@ impl User {
     /// The sessions on the list, also those whose last day is over.
     pub fn listed(&self) -> impl Iterator<Item = SessionId> {
         self.live.keys().copied()
+    }
+
+    /// The person as they are to be, without any session: of each nobody hears, since what is told of the
+    /// change says it of all of them.
+    pub fn without_sessions(mut self) -> Changes {
+        let items: Vec<_> = self.listed().map(|session| keys::Session::key(self.user_id, session)).collect();
+        self.live.clear();
+        items.into_iter().fold(Changes::new().replace(&self), Changes::remove)
     }
 
     /// Takes all sessions but this one off the list; says whether there were others.

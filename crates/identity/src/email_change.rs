@@ -7,10 +7,10 @@ use identity_core::{
     events::{EmailChangeRequested, EmailChangeUndone, EmailChanged},
     keys,
 };
-use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, Timestamp, UserId};
+use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, UserId};
 use table::{Cause, Changes, Consistency, Decision, Item, Keep, Table};
 
-use crate::{IdentityError, sessions::all_removed};
+use crate::IdentityError;
 
 /// Begins a change of the person's address, in the place of one that is under way: the new address gets a
 /// mail. Whether somebody has it already, whoever asks does not get to know.
@@ -83,6 +83,17 @@ pub struct Readdressing {
     pub changes: Changes,
 }
 
+/// What comes of a step of a change of address.
+#[derive(Debug)]
+pub enum ChangeOutcome {
+    /// It was taken already.
+    Done,
+    /// Somebody takes a step at this moment: what was read is of before and after it.
+    Again,
+    /// It is decided on.
+    Decided(Readdressing),
+}
+
 /// What is stored of a change and its person.
 async fn load(
     table: &Table,
@@ -103,26 +114,28 @@ async fn owners(table: &Table, change: &EmailChange) -> Result<[Option<EmailOwne
     Ok([found.take(&keys[0])?, found.take(&keys[1])?])
 }
 
-/// Decides on the change whose new address says yes; nothing where it was made already. An address that
-/// somebody else has, or that is kept for somebody, stays theirs.
+/// Decides on the change whose new address says yes. An address that somebody else has, or that is kept for
+/// somebody, stays theirs.
 pub async fn confirm_email_change(
     table: &Table,
     policy: &Policy,
     link: (UserId, EmailChangeId),
-) -> Result<Option<Readdressing>, IdentityError> {
+) -> Result<ChangeOutcome, IdentityError> {
     let now = table.clock().now();
     let (change, mut user) = load(table, link).await?;
     if change.is_undoable(now) {
-        return Ok(None);
+        return Ok(ChangeOutcome::Done);
     }
     if !change.is_pending(now) || user.email != change.old_email {
         return Err(IdentityError::LinkExpired);
     }
     let [old, new] = owners(table, &change).await?;
-    let old = old.filter(|owner| owner.user_id == user.user_id).ok_or(IdentityError::LinkExpired)?;
-    if new.as_ref().is_some_and(|owner| owner.holds(now)) {
+    let is_hers = |owner: &EmailOwner| owner.user_id == user.user_id;
+    let held = new.as_ref().filter(|owner| owner.holds(now));
+    if held.is_some_and(|owner| !is_hers(owner)) {
         return Err(IdentityError::EmailTaken);
     }
+    let Some(old) = old.filter(is_hers).filter(|_| held.is_none()) else { return Ok(ChangeOutcome::Again) };
     let until = now + SignedDuration::from_secs(policy.email_undo_seconds);
     let made = change.at(ChangeState::Made(until));
     let owner = EmailOwner::new(change.new_email.clone(), user.user_id, new.as_ref());
@@ -137,23 +150,23 @@ pub async fn confirm_email_change(
     let event = NewEvent::new(None, &change.change_id, made.next_version(), &event);
     let changes = Changes::new().replace(&owner).replace(&old.reserved(until)).replace(&made);
     let changes = changes.replace(&user).publish(event);
-    Ok(Some(Readdressing { user_id: user.user_id, email: user.email, changes }))
+    Ok(ChangeOutcome::Decided(Readdressing { user_id: user.user_id, email: user.email, changes }))
 }
 
-/// Decides on taking a change back; nothing where that was done already. All of the person's sessions end:
-/// whoever made the change may have them.
+/// Decides on taking a change back. All of the person's sessions end: whoever made the change may have them.
 pub async fn undo_email_change(
     table: &Table,
     link: (UserId, EmailChangeId),
-) -> Result<Option<Readdressing>, IdentityError> {
+) -> Result<ChangeOutcome, IdentityError> {
     let now = table.clock().now();
     let (change, user) = load(table, link).await?;
     match change.state {
-        ChangeState::Undone(until) if now < until => return Ok(None),
+        ChangeState::Undone(until) if now < until => Ok(ChangeOutcome::Done),
         ChangeState::Made(until) if now < until && user.email == change.new_email => {
             let undone = change.at(ChangeState::Undone(until));
             let [old, new] = owners(table, &change).await?;
-            undo(user, &undone, [old, new], now).map(Some)
+            let undone = undo(user, &undone, [old, new]);
+            Ok(undone.map_or(ChangeOutcome::Again, ChangeOutcome::Decided))
         }
         ChangeState::Pending(_) | ChangeState::Made(_) | ChangeState::Undone(_) => {
             Err(IdentityError::LinkExpired)
@@ -161,15 +174,10 @@ pub async fn undo_email_change(
     }
 }
 
-fn undo(
-    mut user: User,
-    undone: &EmailChange,
-    [old, new]: [Option<EmailOwner>; 2],
-    now: Timestamp,
-) -> Result<Readdressing, IdentityError> {
+fn undo(mut user: User, undone: &EmailChange, [old, new]: [Option<EmailOwner>; 2]) -> Option<Readdressing> {
     let is_hers = |owner: &EmailOwner| owner.user_id == user.user_id;
-    let old = old.filter(is_hers).filter(|owner| owner.holds(now)).ok_or(IdentityError::LinkExpired)?;
-    let new = new.filter(is_hers).ok_or(IdentityError::LinkExpired)?;
+    let old = old.filter(is_hers).filter(|owner| owner.reserved_until.is_some())?;
+    let new = new.filter(is_hers)?;
     let user_id = user.user_id;
     let back = EmailOwner::new(undone.old_email.clone(), user_id, Some(&old));
     let event = EmailChangeUndone {
@@ -180,7 +188,7 @@ fn undo(
     };
     let event = NewEvent::new(None, &undone.change_id, undone.next_version(), &event);
     user.email = undone.old_email.clone();
-    let sessions = all_removed(user);
+    let sessions = user.without_sessions();
     let changes = Changes::new().replace(&back).delete(&new).replace(undone).publish(event).and(sessions);
-    Ok(Readdressing { user_id, email: undone.old_email.clone(), changes })
+    Some(Readdressing { user_id, email: undone.old_email.clone(), changes })
 }

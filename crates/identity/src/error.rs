@@ -47,6 +47,10 @@ pub enum IdentityError {
     #[error("this link does not work (any more)")]
     #[fault(Conflict, "link_expired", status = 410)]
     LinkExpired,
+    /// The end of the account has come.
+    #[error("this account is being erased")]
+    #[fault(Conflict, "erased", status = 410)]
+    Erased,
     /// Somebody else has the address, or it is kept for somebody.
     #[error("this address belongs to another account")]
     #[fault(Conflict, "email_taken")]

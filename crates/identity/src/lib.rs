@@ -7,6 +7,7 @@
 mod attempt;
 mod authority;
 mod code;
+mod deletion;
 mod email_change;
 mod error;
 mod history;
@@ -23,9 +24,10 @@ mod token;
 
 pub use authority::Authority;
 pub use code::{Code, InvalidCode};
+pub use deletion::{request_deletion, restore};
 pub use email_change::{
-    Readdressing, cancel_email_change, confirm_email_change, open_change_link, request_email_change,
-    undo_email_change,
+    ChangeOutcome, Readdressing, cancel_email_change, confirm_email_change, open_change_link,
+    request_email_change, undo_email_change,
 };
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};

@@ -119,7 +119,7 @@ async fn start(
     let session = Session::begin((user_id, table.ids().next()), Method::MagicLink, device, policy, now);
     let session = session.within(home);
     let place = match user {
-        Some(user) => join(user, &session, attempts),
+        Some(user) => join(user, &login.email, &session, attempts),
         None => create_user(&login.email, owner.as_ref(), &session),
     };
     login.used = Some(Used { user_id, session_id: session.session_id });
@@ -134,9 +134,10 @@ const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
 
 /// The session as one of the person's, in the place of the oldest where there is no room. Whoever is deleted
 /// or suspended meanwhile has no list of sessions that one could join.
-fn join(user: &User, session: &Session, attempts: u32) -> Changes {
-    // an address that was taken away meanwhile lets nobody in
-    let sessions = sessions_of(user.user_id).while_is("email", user.email.as_str());
+fn join(user: &User, email: &Email, session: &Session, attempts: u32) -> Changes {
+    // an address that was taken away meanwhile lets nobody in: not the person's as it was read is asked for,
+    // which may be newer than whose the address was, but the one that was proved
+    let sessions = sessions_of(user.user_id).while_is("email", email.as_str());
     let (id, life) = (session.session_id.to_string(), Life::of(session));
     // many at once want the place of the same one: after that it is one of the few oldest
     let few = 4_usize.saturating_pow(attempts);

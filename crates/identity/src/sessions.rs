@@ -68,14 +68,6 @@ pub async fn end_sessions(
     table.decide(cause, end).await
 }
 
-/// The person as they are to be, without any session: of each nobody hears, since what is told of the change
-/// says it of all of them.
-pub(crate) fn all_removed(mut user: User) -> Changes {
-    let items: Vec<_> = user.listed().map(|session| keys::Session::key(user.user_id, session)).collect();
-    user.keep_only(None);
-    items.into_iter().fold(Changes::new().replace(&user), Changes::remove)
-}
-
 /// The end of all of the person's sessions but this one, as they were read; none where there are no others.
 pub(crate) fn all_ended(mut user: User, keeps: Option<SessionId>, reason: &str, now: Timestamp) -> Changes {
     // of one that is over nobody needs to hear

@@ -19,6 +19,12 @@ pub enum OrgError {
         /// How many.
         limit: u32,
     },
+    /// The person is the only owner of an organization.
+    #[error(
+        "you are the only owner of an organization; make somebody else an owner of it first, or delete it"
+    )]
+    #[fault(Conflict, "last_owner")]
+    LastOwner,
     /// The organization is not there.
     #[error("there is no such organization")]
     #[fault(NotFound, "not_found")]

@@ -21,6 +21,13 @@ events::events! {
         /// How the person came in.
         via: Via = "creation",
     }
+    /// A person is no member of an organization any more.
+    "member.removed" MemberRemoved Public {
+        /// The member, as the API showed it.
+        member: Member = member(),
+        /// Why.
+        via: Left = "erasure",
+    }
 }
 
 /// How somebody became a member.
@@ -29,6 +36,14 @@ events::events! {
 pub enum Via {
     /// By creating the organization.
     Creation,
+}
+
+/// Why somebody is no member any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// The person had their account erased.
+    Erasure,
 }
 
 fn organization() -> Value {

@@ -14,6 +14,11 @@ table::kinds! {
     "slug_owner" SlugOwner(slug: Slug;) "SLUG#<slug>" "SLUG_OWNER" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("org"),
     }
+    /// Who owns an organization: a roster of memberships, never empty. Written by create organization, and
+    /// when an owner leaves; read before an owner leaves.
+    "owners" Owners(org: Tenant;) "ORG#<org>" "OWNERS" {
+        store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// A person's place in an organization, seen from the organization: a row of its list of members. Written
     /// by create organization; read by the list of members, `queue-mail`, `queue-push-fanout`.
     "member" Member(org: Tenant; member: MemberId) "ORG#<org>" "MEMBER#<member>" {

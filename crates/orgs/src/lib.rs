@@ -7,12 +7,14 @@ pub mod api;
 mod error;
 pub mod events;
 pub mod keys;
+mod leave;
 mod member;
 mod org;
 
 pub use error::OrgError;
+pub use leave::{leave_all, require_other_owners};
 pub use member::{Member, members, places_of, readdressed};
-pub use org::{Founder, NewOrg, Org, create, current, refusals};
+pub use org::{Founder, NewOrg, Org, create, current, owners, refusals};
 
 use primitives::{Fault, FaultCode};
 

@@ -3,7 +3,7 @@ use events::NewEvent;
 use identity_core::Membership;
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Consistency, Item, Key, Table, Tally};
+use table::{Changes, Consistency, Item, Key, Roster, Table, Tally};
 
 use crate::{
     Member, OrgError, api,
@@ -116,6 +116,14 @@ fn memberships(user_id: UserId) -> Tally {
     Tally::new(identity_core::keys::Caps::key(user_id), MOST_MEMBERSHIPS)
 }
 
+/// How many owners one organization may have.
+const MOST_OWNERS: usize = 50;
+
+/// The owners of an organization, by their memberships.
+pub fn owners(org_id: OrgId) -> Roster {
+    Roster::new(keys::Owners::key(Tenant::trusted(org_id)), MOST_OWNERS)
+}
+
 /// Decides on a new organization with its founder as the owner; `access` says how much one may use that is
 /// created at this time. [`refusals`] says what it means if it cannot be stored.
 pub fn create(
@@ -165,6 +173,7 @@ fn establish(
         .create(&org)
         .create(&gate)
         .publish(created(&org))
+        .and(owners(org.org_id).first(&owner.member_id.to_string(), &true))
         .and(join(&org, &owner));
     (NewOrg { org, owner }, changes)
 }

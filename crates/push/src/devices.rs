@@ -243,6 +243,12 @@ impl Devices {
         Ok(page)
     }
 
+    /// All of the person's devices, also those that are told nothing any more.
+    pub async fn all(&self, user_id: UserId) -> Result<Vec<DeviceId>, DeviceError> {
+        let devices: Vec<Device> = self.table.first(&keys::Device::all(user_id).strong(), 100).await?;
+        Ok(devices.into_iter().map(|device| device.device_id).collect())
+    }
+
     /// Removes a device of the person, if it is in the state that is expected: it is told nothing more. One
     /// that is not there needs no removal, so that whoever lost the answer may ask again.
     pub async fn remove(

@@ -10,6 +10,7 @@ mod cursor;
 mod decide;
 mod due;
 mod edit;
+mod erase;
 mod error;
 mod fence;
 mod idempotency;

@@ -5,7 +5,7 @@ use primitives::{Limit, Page, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CursorKeys, Kind, Store, cursor,
+    CursorKeys, Key, Kind, Store, cursor,
     error::StoreError,
     item::{Attributes, read, text},
     keys::{DUE, DUE_PK, DUE_SK, LIST, LIST_PK, LIST_SK, PK, SK, TTL},
@@ -25,7 +25,7 @@ pub enum Order {
 /// Some neighbouring items of one partition.
 #[derive(Clone, Debug)]
 pub struct Query {
-    store: Store,
+    pub(crate) store: Store,
     pk: String,
     range: Range,
     index: Option<Listing>,
@@ -74,6 +74,11 @@ impl Query {
     pub fn all(kind: &'static Kind, values: &[&dyn Display]) -> Self {
         let query = Self::prefix(kind.name, kind.partition(values), kind.prefix());
         Self { store: kind.store, ..query }
+    }
+
+    /// All items of the partition that this one is in, whatever they are.
+    pub fn partition_of(key: &Key) -> Self {
+        Self { store: key.about().store, ..Self::prefix(key.kind(), key.pk(), "") }
     }
 
     /// What has been due in this partition up to now.
@@ -213,7 +218,7 @@ impl Table {
     }
 
     /// The items as they are stored, and where the query stopped before its end.
-    async fn rows(
+    pub(crate) async fn rows(
         &self,
         query: &Query,
         limit: usize,

@@ -1,6 +1,6 @@
 use http_api::{
-    Answer, Caller, Command, Fresh, Limiter, PathParameter, Problem, Problems, Response, State, StatusCode,
-    ToSchema,
+    Answer, Caller, Fresh, Limiter, PathParameter, Problem, Problems, Repeatable, Response, State,
+    StatusCode, ToSchema,
 };
 use primitives::{Email, EmailChangeId, Time};
 use serde::{Deserialize, Serialize};
@@ -29,13 +29,12 @@ pub(crate) struct EmailChange {
     expires_at: Time,
 }
 
-/// Begins a change of address, in the place of one that is under way: the new address gets a mail with a link,
-/// and becomes the person's when it says yes. Then the address before gets a mail too, and can take the change
-/// back for 7 days. The answer does not tell whether somebody else has the address.
+/// Begins a change of address, in the place of one that is under way: the new address gets a mail with a
+/// link, and becomes the person's when it says yes. Then the address before gets a mail too, and can take the
+/// change back for 7 days. The answer does not tell whether somebody else has the address.
 #[utoipa::path(
     post, path = "/v1/me/email-changes", tag = "Account", operation_id = "requestEmailChange",
     security(("access_token" = [])), request_body = RequestEmailChange,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours")),
     responses((status = 202, description = "The new address is asked", body = EmailChange), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict"])),
@@ -49,7 +48,7 @@ pub(crate) async fn request(
     caller: Caller,
     _: Fresh,
     limiter: Limiter,
-    command: Command<RequestEmailChange>,
+    command: Repeatable<RequestEmailChange>,
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     command.once(&table, &scope, requested, |input, keep| begin(api, caller, limiter, input, keep)).await

@@ -1,5 +1,6 @@
 //! HTTP API for the own account: `/v1/me/**`, without what has a function of its own there.
 
+mod deletion;
 mod email_changes;
 mod me;
 mod sessions;
@@ -36,6 +37,8 @@ pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(me::show))
         .routes(routes!(me::update))
+        .routes(routes!(deletion::delete))
+        .routes(routes!(deletion::restore))
         .routes(routes!(me::memberships))
         .routes(routes!(email_changes::request))
         .routes(routes!(email_changes::cancel))

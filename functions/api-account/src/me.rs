@@ -24,6 +24,8 @@ pub(crate) struct Me {
     time_zone: Option<String>,
     /// A picture of the person.
     avatar_media_id: Option<MediaId>,
+    /// That the account is about to be erased; null where it is not.
+    deletion: Option<MyDeletion>,
     /// How often the profile has changed: its `ETag`.
     version: u64,
     /// The session that asks.
@@ -32,6 +34,15 @@ pub(crate) struct Me {
     membership: Option<MyMembership>,
     /// The organizations that the person belongs to: at most 50.
     organizations: Vec<Membership>,
+}
+
+/// The end of an account.
+#[derive(Debug, Serialize, ToSchema)]
+struct MyDeletion {
+    /// When the person asked for it.
+    requested_at: Time,
+    /// When it comes: until then `POST /v1/me/restore` takes it back.
+    erase_at: Time,
 }
 
 /// The session that asks.
@@ -126,6 +137,10 @@ pub(crate) async fn me(api: &Api, principal: Principal) -> Result<Response, Prob
         locale,
         time_zone,
         avatar_media_id,
+        deletion: principal.person.deletion.map(|deletion| MyDeletion {
+            requested_at: deletion.requested_at.into(),
+            erase_at: deletion.erase_at.into(),
+        }),
         version,
         session,
         membership: principal.actor.map(MyMembership::of),
@@ -144,7 +159,7 @@ pub(crate) struct UpdateMe {
     name: Change<Name>,
     /// The language that the person reads: a tag of BCP 47.
     #[serde(default)]
-    #[schema(value_type = Option<Locale>)]
+    #[schema(inline, value_type = Option<Locale>)]
     locale: Change<Locale>,
     /// Where the person is: the name of a time zone in IANA's database.
     #[serde(default)]
@@ -172,10 +187,9 @@ impl UpdateMe {
 #[utoipa::path(
     patch, path = "/v1/me", tag = "Account", operation_id = "updateMe",
     security(("access_token" = [])), request_body = UpdateMe,
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the profile, where it must not have changed since")),
     responses((status = 200, description = "The person", body = Me, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "version_mismatch"])),
+        ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-budget" = json!({"calls": 3, "read_units": 4, "write_units": 6})),
         ("x-gantry-usage" = json!({"person": 0.2, "new_person": 1, "events": 1, "answer_bytes": 1000})),
     ),

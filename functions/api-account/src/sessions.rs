@@ -1,6 +1,6 @@
 use http_api::{
-    Answer, Caller, Command, IntoResponse, Paged, PathParameter, Problem, Problems, Response, State,
-    StatusCode, ToSchema,
+    Answer, Caller, Command, Departing, IntoResponse, Paged, PathParameter, Problem, Problems, Response,
+    State, StatusCode, ToSchema,
 };
 use identity::{Method, Policy, Scope};
 use primitives::{OrgId, Page, SessionId, Time};
@@ -104,7 +104,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn end(
     State(api): State<Api>,
-    caller: Caller,
+    Departing(caller): Departing,
     PathParameter(id): PathParameter<SessionId>,
 ) -> Result<StatusCode, Problem> {
     identity::end_session(&api.table, &caller.cause(), caller.principal.user_id, id).await?;
@@ -143,7 +143,7 @@ pub(crate) enum SessionScope {
 )]
 pub(crate) async fn end_several(
     State(api): State<Api>,
-    caller: Caller,
+    Departing(caller): Departing,
     command: Command<EndSessions>,
 ) -> Result<StatusCode, Problem> {
     let scope = match command.input.scope {

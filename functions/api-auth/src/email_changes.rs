@@ -1,5 +1,5 @@
 use http_api::{Client, Command, Limiter, Problem, Problems, State, StatusCode, ToSchema};
-use identity::{ChangeStep, IdentityError, Readdressing};
+use identity::{ChangeOutcome, ChangeStep, IdentityError, Readdressing};
 use primitives::{EmailChangeId, Text, UserId};
 use serde::Deserialize;
 use table::Decision;
@@ -23,7 +23,7 @@ pub(crate) struct EmailChangeLink {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "email_taken", "link_expired"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 6, "write_units": 18})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 7, "write_units": 19})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
     ),
 )]
@@ -46,7 +46,7 @@ pub(crate) async fn confirm(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "link_expired"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 6, "write_units": 68})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 7, "write_units": 69})),
         ("x-gantry-usage" = json!({"person": 0.001, "events": 1, "answer_bytes": 250})),
     ),
 )]
@@ -81,15 +81,17 @@ async fn open(
 
 /// The person and the lists of their organizations are one transaction: this is the place that knows both
 /// domains.
-async fn readdress<F: Future<Output = Result<Option<Readdressing>, IdentityError>>>(
+async fn readdress<F: Future<Output = Result<ChangeOutcome, IdentityError>>>(
     api: &Api,
     client: &Client,
     decide: impl Fn() -> F,
 ) -> Result<StatusCode, Problem> {
     let decide = &decide;
     let decide = |_| async move {
-        let Some(Readdressing { user_id, email, changes }) = decide().await? else {
-            return Ok(Decision::done(()));
+        let Readdressing { user_id, email, changes } = match decide().await? {
+            ChangeOutcome::Done => return Ok(Decision::done(())),
+            ChangeOutcome::Again => return Ok(Decision::wait()),
+            ChangeOutcome::Decided(readdressing) => readdressing,
         };
         let places = orgs::places_of(&api.table, user_id).await?;
         Ok::<_, Problem>(Decision::commit(changes.and(orgs::readdressed(places, &email)), ()))

@@ -1,5 +1,6 @@
 use http_api::{
-    Answer, Caller, Client, Command, IntoResponse, Problem, Problems, Response, State, StatusCode, ToSchema,
+    Answer, Client, Command, Departing, IntoResponse, Problem, Problems, Response, State, StatusCode,
+    ToSchema,
 };
 use identity::IdentityError;
 use primitives::{OrgId, Text};
@@ -63,10 +64,10 @@ pub(crate) async fn refresh(
 )]
 pub(crate) async fn sign_out(
     State(api): State<Api>,
-    caller: Result<Caller, Problem>,
+    caller: Result<Departing, Problem>,
 ) -> Result<StatusCode, Problem> {
     match caller {
-        Ok(caller) => {
+        Ok(Departing(caller)) => {
             identity::sign_out(&api.table, &caller.cause(), &caller.principal).await?;
             Ok(StatusCode::NO_CONTENT)
         }
@@ -97,7 +98,7 @@ pub(crate) struct SwitchOrg {
 )]
 pub(crate) async fn switch_org(
     State(api): State<Api>,
-    caller: Caller,
+    Departing(caller): Departing,
     command: Command<SwitchOrg>,
 ) -> Result<Response, Problem> {
     let org_id = command.input.org_id;

@@ -22,6 +22,7 @@ pub(crate) async fn everything(product: &Product) {
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
     trials(product).await;
+    erasure(product).await;
     rotations(product).await;
     operator(product).await;
     refused_mails(product).await;
@@ -152,6 +153,31 @@ async fn sign_in_and_out(product: &Product) {
     account(product, email).await;
 }
 
+/// Somebody comes, brings two phones, and has the account erased after a change of mind.
+async fn erasure(product: &Product) {
+    let session = product.sign_in("fred@example.com").await;
+    let token = session.text("/access_token");
+    for platform in ["apns", "fcm"] {
+        let device = json!({ "platform": platform, "token": "fe".repeat(32) });
+        let registered = product.post_as("/v1/me/devices", &token, &device).await;
+        assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
+    }
+    let (_, org_id) = product.owner("gina@example.com", "gina-and-sons").await;
+    known::joins(product, &org_id, &session.text("/user_id"), "fred@example.com").await;
+    let delete = || product.send(product.request(Method::DELETE, "/v1/me").bearer_auth(&token));
+    assert_eq!(delete().await.status, StatusCode::NO_CONTENT);
+    let restore = product.request(Method::POST, "/v1/me/restore").bearer_auth(&token);
+    let restored = product.send(restore).await;
+    assert_eq!(restored.status, StatusCode::OK, "{restored:?}");
+    assert_eq!(delete().await.status, StatusCode::NO_CONTENT);
+    // the index is a moment behind
+    product.settle().await;
+    for hours in [7 * 24 + 1, 1] {
+        product.advance(SignedDuration::from_hours(hours)).await;
+    }
+    assert!(product.events().await.contains(&"user.erased".to_owned()));
+}
+
 /// What somebody does with their own account.
 async fn account(product: &Product, email: &str) {
     change_address(product, email).await;
@@ -160,6 +186,8 @@ async fn account(product: &Product, email: &str) {
     let profile = json!({ "name": "Carol", "time_zone": "Europe/Vienna" });
     let update = product.request(Method::PATCH, "/v1/me").bearer_auth(&token).json(&profile);
     assert_eq!(product.send(update).await.status, StatusCode::OK);
+    // a list of several pages, which a late read might not see
+    product.settle().await;
     for path in ["/v1/me/sessions?limit=1", "/v1/me/sessions", "/v1/me/memberships"] {
         assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
     }

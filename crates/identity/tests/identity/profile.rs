@@ -47,8 +47,8 @@ async fn fifty_changes_at_once_lose_nothing() {
     let setting = Setting::new().await;
     let tokens = setting.signed_in("ada@example.com").await;
     let who = setting.who(&tokens).await.unwrap();
-    let login = setting.login("ada@example.com").await;
     setting.clock.advance(SignedDuration::from_secs(1));
+    let login = setting.login("ada@example.com").await;
     let longer =
         |profile: Profile| Profile { name: Some(profile.name.clone().unwrap_or_default() + "a"), ..profile };
     let changes = join_all((0..50).map(|_| async {

@@ -147,6 +147,9 @@ pub fn codes(method: &str, operation: &Value) -> BTreeSet<String> {
     // Where nothing is looked at that `If-Match` could be about, that it is sent is a mismatch.
     if method != "get" {
         codes.insert("version_mismatch");
+        if operation["security"].as_array().is_some_and(|ways| !ways.is_empty()) {
+            codes.insert("account_deletion_pending");
+        }
     }
     if takes(operation, "cursor") {
         codes.insert("invalid_cursor");

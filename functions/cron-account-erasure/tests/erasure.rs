@@ -1,0 +1,201 @@
+//! The function on the schedule's real event: what is left of a person, and of everybody else.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use access::{AccessSchedule, Deletion, Role, Tenant};
+use identity_core::{Device, EmailOwner, KnownDevice, Membership, Method, Policy, Session, User};
+use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
+use orgs::{Founder, Member};
+use primitives::{Clock, Email, Ids, OrgId, SignedDuration, UserId};
+use push::{Applications, Devices, NewDevice, PushToken, events::DevicePlatform};
+use push_client::PushClient;
+use serde_json::{Value, json};
+use table::{Cause, Changes, Consistency, Keep, Listed, Table};
+use test_support::{Crashes, Database, Moment, Services, noon};
+use uuid::Uuid;
+
+fn sample() -> LambdaEvent<Value> {
+    let sample = include_str!("../../../events/cron-account-erasure/hourly.json");
+    LambdaEvent::new(serde_json::from_str(sample).unwrap(), Context::default())
+}
+
+struct World {
+    database: Database,
+    services: Services,
+    clock: Clock,
+    crashes: Crashes,
+    function: Function,
+    ada: UserId,
+    bob: UserId,
+    org: OrgId,
+}
+
+/// Fixed ids, so that all runs are alike.
+fn user(number: u128) -> UserId {
+    UserId::from_uuid(Uuid::from_u128(number))
+}
+
+impl World {
+    /// Bob owns an organization, and ada is in it, with a session and a phone. She asked for the end of her
+    /// account, and so did bob if `bob_too`; both ends have come.
+    async fn start(role: Role, bob_too: bool) -> Self {
+        let (database, services, crashes) =
+            (Database::start().await, Services::start().await, Crashes::default());
+        let clock = Clock::fixed(noon());
+        let environment = Environment::new(services.environment(&database));
+        let ids = Ids::random(clock.clone());
+        let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).unwrap();
+        let function = cron_account_erasure::function(&host).await.unwrap();
+        host.connected().await;
+        let table = database.table(&clock);
+        let (ada, bob) = (user(1), user(2));
+        let deletion = Deletion { requested_at: noon(), erase_at: noon() + SignedDuration::from_hours(1) };
+        person(&table, bob, "bob@example.com", bob_too.then_some(deletion)).await;
+        person(&table, ada, "ada@example.com", Some(deletion)).await;
+        let org = organization(&table, bob, (ada, role)).await;
+        let phone = Devices::new(table.clone(), PushClient::new(host.push_endpoints()));
+        let token = PushToken::new(DevicePlatform::Fcm, "ada-phone-token-0001").unwrap();
+        let new = NewDevice { token, app_version: None, locale: None };
+        let arn = |kind: &str| format!("arn:aws:sns:eu-central-1:000000000000:app/{kind}/gantry");
+        let applications = Applications { apns: arn("APNS"), fcm: arn("GCM") };
+        let session = (ada, session_id(ada));
+        phone.register(&cause(), &applications, session, &new, &Keep::nothing()).await.unwrap();
+        clock.advance(SignedDuration::from_hours(1));
+        database.settle();
+        Self { database, services, clock, crashes, function, ada, bob, org }
+    }
+
+    /// A run that sees what was written before it.
+    async fn run(&self) -> Value {
+        self.database.settle();
+        self.function.invoke(sample()).await.unwrap()
+    }
+
+    /// The items that name this person, but for what is kept of what happened, and for the tokens of devices,
+    /// which are kept free for a day.
+    async fn left_of(&self, user_id: UserId, email: &str) -> Vec<String> {
+        let name = user_id.to_string();
+        let items = self.database.items().await;
+        let text = items.into_iter().map(|item| format!("{item:?}"));
+        text.filter(|item| (item.contains(&name) || item.contains(email)) && !item.contains("\"OUTBOX#"))
+            .filter(|item| !item.contains("\"AUDIT#") && !item.contains("\"DEVICE_TOKEN#"))
+            .collect()
+    }
+
+    async fn owners(&self) -> usize {
+        let key = orgs::keys::Owners::key(Tenant::trusted(self.org));
+        let listed: Option<Listed> =
+            self.database.table(&self.clock).get(&key, Consistency::Strong).await.unwrap();
+        listed.unwrap().len()
+    }
+
+    async fn told(&self, kind: &str) -> usize {
+        self.database.events().await.iter().filter(|event| event.kind == kind).count()
+    }
+}
+
+fn cause() -> Cause {
+    Cause::system("test", "test")
+}
+
+fn session_id(user_id: UserId) -> primitives::SessionId {
+    primitives::SessionId::from_uuid(user_id.uuid())
+}
+
+async fn person(table: &Table, user_id: UserId, email: &str, deletion: Option<Deletion>) {
+    let email: Email = email.parse().unwrap();
+    let device = Device { name: "Firefox on Linux".to_owned(), country: None };
+    let known = KnownDevice::new(user_id, &device, noon());
+    let ids = (user_id, session_id(user_id));
+    let session = Session::begin(ids, Method::MagicLink, device, &Policy::default(), noon());
+    let user = User::new(email.clone(), &session).leaving(deletion);
+    let owner = EmailOwner::new(email, user_id, None);
+    let changes = Changes::new().create(&user).create(&owner).create(&session).create(&known);
+    table.commit(&cause(), changes).await.unwrap();
+}
+
+async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role)) -> OrgId {
+    let founder = Founder { user_id: owner, email: "bob@example.com".parse().unwrap() };
+    let slug = "acme".parse().unwrap();
+    let access = |_| AccessSchedule::new(access::AccessLevel::Full, []);
+    let (new, changes) = orgs::create(table, &founder, &"Acme".parse().unwrap(), slug, access).unwrap();
+    table.commit(&cause(), changes).await.unwrap();
+    let member_id = Ids::unguessable();
+    let (org_id, email) = (new.org.org_id, "ada@example.com");
+    let membership = Membership {
+        user_id: other,
+        org_id,
+        member_id,
+        role,
+        sessions_valid_after: None,
+        org_name: "Acme".to_owned(),
+        org_slug: "acme".to_owned(),
+        version: 0,
+    };
+    let member: Member = serde_json::from_value(json!({
+        "org_id": org_id, "member_id": member_id, "user_id": other, "email": email, "role": role,
+        "joined_at": noon(), "version": 0,
+    }))
+    .unwrap();
+    let mut changes = Changes::new().create(&membership).create(&member);
+    if role == Role::Owner {
+        changes = changes.and(orgs::owners(org_id).add(&member_id.to_string(), &true));
+    }
+    table.commit(&cause(), changes).await.unwrap();
+    org_id
+}
+
+#[tokio::test]
+async fn nothing_of_a_person_is_left_and_all_of_the_others() {
+    let world = World::start(Role::Owner, false).await;
+    let bobs = world.left_of(world.bob, "bob@example.com").await.len();
+    assert_eq!(world.owners().await, 2);
+    assert_eq!(world.run().await, json!({ "erased": 1, "skipped": 0, "failed": 0, "complete": true }));
+    assert_eq!(world.left_of(world.ada, "ada@example.com").await, [] as [&str; 0]);
+    assert_eq!(world.left_of(world.bob, "bob@example.com").await.len(), bobs);
+    assert_eq!(world.owners().await, 1);
+    assert_eq!((world.told("user.erased").await, world.told("member.removed").await), (1, 1));
+    assert_eq!(world.services.calls("DeleteEndpoint"), 1);
+    assert_eq!(world.run().await["erased"], 0);
+}
+
+/// Two owners go at once: the organization keeps one, whose account waits for somebody else to own it.
+#[tokio::test]
+async fn an_organization_always_has_an_owner() {
+    let world = World::start(Role::Owner, true).await;
+    let run = world.function.invoke(sample()).await;
+    assert!(run.is_err(), "one could not be erased: {run:?}");
+    assert_eq!((world.told("user.erased").await, world.owners().await), (1, 1));
+}
+
+#[tokio::test]
+async fn whoever_has_their_account_restored_is_not_erased() {
+    let world = World::start(Role::Member, false).await;
+    let table = world.database.table(&world.clock);
+    let user: User =
+        table.get(&identity_core::keys::User::key(world.ada), Consistency::Strong).await.unwrap().unwrap();
+    table.commit(&cause(), Changes::new().replace(&user.leaving(None))).await.unwrap();
+    assert_eq!(world.run().await["erased"], 0);
+    assert!(world.left_of(world.ada, "ada@example.com").await.len() > 4);
+}
+
+/// The run after the one that died, when its lease has ended, goes on to the end; nobody is told twice.
+#[tokio::test]
+async fn a_crash_at_any_call_is_healed_by_a_later_run() {
+    for call in 0.. {
+        let mut died = false;
+        for moment in [Moment::Before, Moment::After] {
+            let world = World::start(Role::Member, false).await;
+            let run = world.function.invoke(sample());
+            died |= world.crashes.run(call, moment, run).await.is_none();
+            world.clock.advance(SignedDuration::from_mins(15));
+            world.run().await;
+            let left = world.left_of(world.ada, "ada@example.com").await;
+            assert_eq!(left, [] as [&str; 0], "call {call}, {moment:?}");
+            assert_eq!((world.told("user.erased").await, world.told("member.removed").await), (1, 1));
+        }
+        if !died {
+            assert!(call > 10, "{call}");
+            return;
+        }
+    }
+}
