@@ -1,4 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use primitives::{SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Item, Key};
@@ -52,7 +53,7 @@ impl Device {
     fn hash(&self) -> String {
         let country = self.country.as_deref().unwrap_or_default();
         let text = format!("{country} {}", self.name);
-        digest(&SHA256, text.as_bytes()).as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        URL_SAFE_NO_PAD.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..16])
     }
 }
 

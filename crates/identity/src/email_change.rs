@@ -91,7 +91,7 @@ pub enum ChangeOutcome {
     /// Somebody takes a step at this moment: what was read is of before and after it.
     Again,
     /// It is decided on.
-    Decided(Readdressing),
+    Decided(Box<Readdressing>),
 }
 
 /// What is stored of a change and its person.
@@ -150,7 +150,7 @@ pub async fn confirm_email_change(
     let event = NewEvent::new(None, &change.change_id, made.next_version(), &event);
     let changes = Changes::new().replace(&owner).replace(&old.reserved(until)).replace(&made);
     let changes = changes.replace(&user).publish(event);
-    Ok(ChangeOutcome::Decided(Readdressing { user_id: user.user_id, email: user.email, changes }))
+    Ok(ChangeOutcome::Decided(Box::new(Readdressing { user_id: user.user_id, email: user.email, changes })))
 }
 
 /// Decides on taking a change back. All of the person's sessions end: whoever made the change may have them.
@@ -166,7 +166,7 @@ pub async fn undo_email_change(
             let undone = change.at(ChangeState::Undone(until));
             let [old, new] = owners(table, &change).await?;
             let undone = undo(user, &undone, [old, new]);
-            Ok(undone.map_or(ChangeOutcome::Again, ChangeOutcome::Decided))
+            Ok(undone.map_or(ChangeOutcome::Again, |undone| ChangeOutcome::Decided(Box::new(undone))))
         }
         ChangeState::Pending(_) | ChangeState::Made(_) | ChangeState::Undone(_) => {
             Err(IdentityError::LinkExpired)

@@ -21,12 +21,11 @@ pub async fn update_profile(
     let (user_id, change) = (principal.user_id, &change);
     let key = &keys::User::key(user_id);
     let update = |attempt: Attempt| async move {
-        let person = match attempt.before() {
-            0 => principal.person.clone(),
-            _ => {
-                let user: Option<User> = table.get(key, Consistency::Strong).await?;
-                user.ok_or(IdentityError::MissingUser)?.person()
-            }
+        let person = if attempt.before() == 0 {
+            principal.person.clone()
+        } else {
+            let user: Option<User> = table.get(key, Consistency::Strong).await?;
+            user.ok_or(IdentityError::MissingUser)?.person()
         };
         let before = person.profile;
         if !expected.admits(before.version) {

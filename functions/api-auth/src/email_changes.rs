@@ -91,7 +91,7 @@ async fn readdress<F: Future<Output = Result<ChangeOutcome, IdentityError>>>(
         let Readdressing { user_id, email, changes } = match decide().await? {
             ChangeOutcome::Done => return Ok(Decision::done(())),
             ChangeOutcome::Again => return Ok(Decision::wait()),
-            ChangeOutcome::Decided(readdressing) => readdressing,
+            ChangeOutcome::Decided(readdressing) => *readdressing,
         };
         let places = orgs::places_of(&api.table, user_id).await?;
         Ok::<_, Problem>(Decision::commit(changes.and(orgs::readdressed(places, &email)), ()))

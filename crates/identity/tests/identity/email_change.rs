@@ -30,7 +30,7 @@ impl Setting {
     }
 
     async fn confirm_over(&self, table: &Table, link: Link) -> Result<(), IdentityError> {
-        let confirm = |_| async { made(confirm_email_change(table, &self.policy, link).await?) };
+        let confirm = |_| async { Ok(made(confirm_email_change(table, &self.policy, link).await?)) };
         table.decide(&cause(), confirm).await
     }
 
@@ -39,7 +39,7 @@ impl Setting {
     }
 
     async fn undo_over(&self, table: &Table, link: Link) -> Result<(), IdentityError> {
-        table.decide(&cause(), |_| async { made(undo_email_change(table, link).await?) }).await
+        table.decide(&cause(), |_| async { Ok(made(undo_email_change(table, link).await?)) }).await
     }
 
     async fn undo(&self, link: Link) -> Result<(), IdentityError> {
@@ -60,12 +60,12 @@ impl Setting {
     }
 }
 
-fn made(step: ChangeOutcome) -> Result<Decision<(), IdentityError>, IdentityError> {
-    Ok(match step {
+fn made(step: ChangeOutcome) -> Decision<(), IdentityError> {
+    match step {
         ChangeOutcome::Done => Decision::done(()),
         ChangeOutcome::Again => Decision::wait(),
         ChangeOutcome::Decided(step) => Decision::commit(step.changes, ()),
-    })
+    }
 }
 
 fn expired(outcome: &Result<(), IdentityError>) -> bool {

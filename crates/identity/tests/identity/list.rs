@@ -6,7 +6,7 @@ use access::Principal;
 use futures::future::join_all;
 use identity::{Scope, Session, SessionTokens, end_session, end_sessions, sessions};
 use identity_core::MOST_SESSIONS;
-use primitives::{Ids, Keys, SignedDuration};
+use primitives::{Ids, Keys, Limit, SignedDuration};
 use table::CursorKey;
 use test_support::{Crashes, Moment};
 
@@ -24,8 +24,7 @@ impl Setting {
     async fn listed(&self, who: &Principal) -> Vec<Session> {
         self.database.settle();
         let cursors = Arc::new(Keys::only(CursorKey::from_secret("secret")));
-        let page =
-            sessions(&self.table, &cursors, &self.policy, who, Default::default(), None).await.unwrap();
+        let page = sessions(&self.table, &cursors, &self.policy, who, Limit::default(), None).await.unwrap();
         assert_eq!(page.next_cursor, None);
         page.items
     }
