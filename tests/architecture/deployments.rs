@@ -257,7 +257,7 @@ fn a_stack_that_grew_too_large_is_noticed() {
     let mail = Template::of_file("stacks/mail.yaml").edited(|document| {
         let resources = document["Resources"].as_object_mut().unwrap();
         let queue = resources["MailQueue"].clone();
-        resources.extend((0..40).map(|number| (format!("Queue{number}"), queue.clone())));
+        resources.extend((0..300).map(|number| (format!("Queue{number}"), queue.clone())));
     });
     templates.insert("stacks/mail.yaml".to_owned(), mail);
     assert_noticed(&size(&templates), "stacks/mail.yaml has ");
