@@ -47,7 +47,11 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
             continue;
         };
         let listed = &function.property("DeploymentPreference")["Alarms"];
-        let wanted = if serves_http(&function) { OF_A_NEW_VERSION } else { &OF_A_NEW_VERSION[..2] };
+        let wanted = match (serves_http(&function), is_scheduled(&function)) {
+            (true, _) => OF_A_NEW_VERSION,
+            (false, false) => &OF_A_NEW_VERSION[..2],
+            (false, true) => &OF_A_NEW_VERSION[..1],
+        };
         let output = |alarm: &&str| json!({ "Fn::GetAtt": [alarms.id, format!("Outputs.{alarm}")] });
         if listed != &wanted.iter().map(output).collect::<Value>() {
             problems.push(format!(
@@ -71,6 +75,12 @@ fn serves_http(function: &Function<'_>) -> bool {
     function.events().any(|(_, kind, _)| kind == "Api")
 }
 
+/// Whether a schedule alone calls it: hours apart, so that it is never slow for three minutes.
+fn is_scheduled(function: &Function<'_>) -> bool {
+    let mut kinds = function.events().map(|(_, kind, _)| kind).peekable();
+    kinds.peek().is_some() && kinds.all(|kind| kind == "ScheduleV2")
+}
+
 fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
     let (name, id) = (function.name(), alarms.id);
     let given = alarms.property("Parameters");
@@ -80,6 +90,11 @@ fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
     }
     if (given["AnswersHttp"] == "true") != serves_http(function) {
         problems.push(format!("{id}: say AnswersHttp: 'true' for functions of the API, and for no other."));
+    }
+    if (given["CalledBySchedule"] == "true") != is_scheduled(function) {
+        problems.push(format!(
+            "{id}: say CalledBySchedule: 'true' for functions that a schedule alone calls, and for no other."
+        ));
     }
     let reserved = function.property("ReservedConcurrentExecutions").as_u64().unwrap_or_default();
     let busy = given["BusyPercent"].as_u64().unwrap_or(80);
