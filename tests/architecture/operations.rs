@@ -417,8 +417,10 @@ fn alarms_with_another_function_s_numbers_are_noticed() {
         resources["QueueMailAlarms"]["Properties"]["Parameters"]["SlowMilliseconds"] = 40_000.into();
         resources["QueueMailAlarms"]["Properties"]["Parameters"]["LogGroupName"] =
             json!({"Ref": "ApiOrgsLogs"});
+        resources["QueueMailAlarms"]["Properties"]["Parameters"]["CalledBySchedule"] = "true".into();
     });
     let problems = functions(&template);
+    assert_noticed(&problems, "QueueMailAlarms: say CalledBySchedule: 'true' for functions that a schedule");
     assert_noticed(&problems, "QueueMailAlarms: ReservedConcurrency must be");
     assert_noticed(&problems, "QueueMailAlarms: SlowMilliseconds must be at most half");
     assert_noticed(&problems, "QueueMailAlarms: LogGroupName must be the log group of queue-mail");

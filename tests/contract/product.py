@@ -16,7 +16,9 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure
 
 # What may be wrong with a request although each part of it has the right form.
-BY_STATE = {"invalid_cursor", "idempotency_key_reused"}
+BY_STATE = {"invalid_cursor", "idempotency_key_reused", "link_expired"}
+# What ends the session that asks: whatever came after it would be refused for that alone.
+ENDING = {"/v1/auth/sign-out", "/v1/me/sessions/end"}
 
 
 def call(base, method, path, body=None, token=None):
@@ -51,7 +53,7 @@ class Sessions:
         self.to_be_ended = [sign_in(base, f"leaver-{number}") for number in range(12)]
 
     def token(self, path):
-        if path != "/v1/auth/sign-out":
+        if path not in ENDING:
             return self.owner
         return self.to_be_ended.pop() if len(self.to_be_ended) > 1 else self.to_be_ended[0]
 
@@ -84,8 +86,8 @@ def named_problem(context, response, case):
         raise UnnamedProblem(operation=case.operation.label, title="Unnamed problem", message=f"{response.status_code} {code} is none of {named}")
     generation = case.meta.generation if case.meta else None
     right = generation is not None and generation.mode == GenerationMode.POSITIVE
-    if right and response.status_code == 422 and code not in BY_STATE:
-        message = f"422 {code} to what the contract allows: {response.text}"
+    if right and response.status_code in (410, 422) and code not in BY_STATE:
+        message = f"{response.status_code} {code} to what the contract allows: {response.text}"
         raise UnnamedProblem(operation=case.operation.label, title="Right, and refused", message=message)
 
 
