@@ -24,7 +24,7 @@ fn all() -> Vec<Route> {
 fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
     all().into_iter().filter_map(|route| match route.caller.clone() {
         Caller::Member(permission, open) => Some((route, permission, open)),
-        Caller::Anybody | Caller::Session => None,
+        Caller::Anybody | Caller::Session | Caller::HalfSession | Caller::SessionOrHalf => None,
     })
 }
 
@@ -33,6 +33,7 @@ async fn call(product: &Product, route: &Route, token: Option<&str>) -> Answer {
         .path
         .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{change_id}", "ech_01kar8h5g0e0vsx4q1v3f6m2ah")
+        .replace("{factor_id}", "fac_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah");
     let mut request = product.request(route.method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {

@@ -65,7 +65,8 @@ impl Measured<'_> {
         let request = self.product.request(method, path).bearer_auth(token);
         let request = if body.is_null() { request } else { request.json(body) };
         let before = self.events().await;
-        let answer = self.product.send(request.header("idempotency-key", format!("{body}"))).await;
+        let answer =
+            self.product.send(request.header("idempotency-key", format!("{body}").replace(' ', "+"))).await;
         assert!(answer.status.is_success(), "{route}: {answer:?}");
         self.check(route, function);
         let written = self.events().await - before;
@@ -145,6 +146,8 @@ async fn every_route_stays_within_its_budget() {
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
     measured.check("POST /hooks/stripe", "hook-stripe");
 
+    passwords_and_factors(&mut measured).await;
+
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
     assert_eq!(measured.seen, budgeted, "measure each budgeted route");
@@ -208,4 +211,64 @@ async fn add_members(product: &Product, org_id: &str, count: usize) {
     for batch in requests.chunks(25) {
         client.batch_write_item().request_items(name, batch.to_vec()).send().await.unwrap();
     }
+}
+
+/// Bob, with a password and an authenticator app; and the policies of an organization that he owns.
+async fn passwords_and_factors(measured: &mut Measured<'_>) {
+    let product = measured.product;
+    let (bob, first, second) = ("bob@example.com", "four words nobody guesses", "another four words at last");
+    let body = json!({ "email": bob, "password": first });
+    let asked = measured.post("POST /v1/auth/password/registrations", "api-auth", "", &body).await;
+    let (link, _) = product.proof(bob).await;
+    let body = json!({ "token": link, "browser_token": asked.text("/browser_token") });
+    product.post("/v1/auth/magic-links/verify", &body).await;
+    measured.post("POST /v1/auth/password/resets", "api-auth", "", &json!({ "email": bob })).await;
+    let token = product.proof_of_reset(bob).await;
+    let body = json!({ "token": token, "password": second });
+    measured.post("POST /v1/auth/password/resets/verify", "api-auth", "", &body).await;
+    let body = json!({ "email": bob, "password": second });
+    let session = measured.post("POST /v1/auth/password/verify", "api-auth", "", &body).await;
+    let token = session.text("/tokens/access_token");
+    let org = product.post_as("/v1/orgs", &token, &json!({ "name": "Gamma", "slug": "gamma" })).await;
+    let place = json!({ "org_id": org.text("/id") });
+    let switched = product.post_as("/v1/auth/switch-org", &token, &place).await;
+    let token = switched.text("/tokens/access_token");
+    measured.get("/v1/orgs/current/policies", "GET /v1/orgs/current/policies", "api-orgs", &token).await;
+    let grace_ends_at = product.cloud.clock().now() + jiff::SignedDuration::from_hours(24);
+    let mfa = json!({ "mode": "required", "grace_ends_at": grace_ends_at });
+    assert!(product.require(&token, mfa).await.status.is_success());
+    measured.check("PATCH /v1/orgs/current/policies", "api-orgs");
+
+    let started =
+        measured.post("POST /v1/me/mfa/factors", "api-account", &token, &json!({ "kind": "totp" })).await;
+    let path = format!("/v1/me/mfa/factors/{}", started.text("/id"));
+    let secret = started.text("/secret");
+    let code = json!({ "code": product.app(&secret) });
+    let confirmed = product.post_as(&format!("{path}/confirm"), &token, &code).await;
+    measured.check("POST /v1/me/mfa/factors/{factor_id}/confirm", "api-account");
+    measured.get("/v1/me/mfa", "GET /v1/me/mfa", "api-account", &token).await;
+    let half = async || {
+        let body = json!({ "email": bob, "password": second });
+        product.post("/v1/auth/password/verify", &body).await.text("/challenge/token")
+    };
+    let other = half().await;
+    measured.get("/v1/auth/mfa", "GET /v1/auth/mfa", "api-auth", &other).await;
+    measured.post("POST /v1/auth/complete", "api-auth", &other, &json!(null)).await;
+    let body = json!({ "method": "recovery_code", "code": confirmed.text("/recovery_codes/0") });
+    measured.post("POST /v1/auth/mfa/verify", "api-auth", &half().await, &body).await;
+    let body = json!({ "method": "recovery_code", "code": confirmed.text("/recovery_codes/1") });
+    let token =
+        measured.post("POST /v1/auth/step-up/verify", "api-auth", &token, &body).await.text("/access_token");
+    measured.post("POST /v1/me/mfa/recovery-codes", "api-account", &token, &json!(null)).await;
+    assert!(
+        product.require(&token, json!({ "mode": "off", "grace_ends_at": null })).await.status.is_success()
+    );
+    for path in [path.as_str(), "/v1/me/password"] {
+        product.send(product.request(Method::DELETE, path).bearer_auth(&token)).await;
+        let route = if path == "/v1/me/password" { path } else { "/v1/me/mfa/factors/{factor_id}" };
+        measured.check(&format!("DELETE {route}"), "api-account");
+    }
+    let request = product.request(Method::PUT, "/v1/me/password").bearer_auth(&token);
+    product.send(request.json(&json!({ "password": first }))).await;
+    measured.check("PUT /v1/me/password", "api-account");
 }

@@ -92,6 +92,11 @@ impl Product {
         self.send(if body.is_null() { request } else { request.json(body) }).await
     }
 
+    /// A POST without a body.
+    pub(crate) async fn post_nothing(&self, path: &str, token: &str) -> Answer {
+        self.send(self.request(Method::POST, path).bearer_auth(token)).await
+    }
+
     /// The local page's API.
     pub(crate) async fn local(&self, path: &str) -> Value {
         self.send(self.request(Method::GET, &format!("/_local/api{path}"))).await.body

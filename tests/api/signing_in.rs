@@ -17,7 +17,7 @@ const ADA: &str = "ada@example.com";
 
 impl Product {
     /// Sends from another network address: all of 127/8 is this machine.
-    async fn post_from(&self, host: u8, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_from(&self, host: u8, path: &str, body: &Value) -> Answer {
         let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, host));
         let client = Client::builder().local_address(address).build().unwrap();
         self.send(client.post(format!("{}{path}", self.cloud.api_url())).json(body)).await

@@ -85,7 +85,10 @@ async fn an_organization_is_created_with_owner_trial_and_welcome() {
     let me = product.get("/v1/me", &token).await;
     assert_eq!((me.text("/organizations/0/org_id"), me.text("/session/org_id")), (org_id.clone(), org_id));
     assert_eq!(me.body["membership"]["id"], me.body["organizations"][0]["id"]);
-    assert_eq!(me.body["membership"]["permissions"], json!(["org:read", "members:read", "billing:read"]));
+    assert_eq!(
+        me.body["membership"]["permissions"],
+        json!(["org:read", "policies:read", "policies:write", "members:read", "billing:read"])
+    );
     assert_eq!(me.body["membership"]["access"], billing.body["access"], "the gate says what billing says");
 
     let events = product.events().await;

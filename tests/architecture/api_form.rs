@@ -14,7 +14,8 @@ use crate::{assert_none, assert_noticed};
 /// What an operation is called for: the verb that its id begins with.
 const VERBS: &[&str] = &[
     "get", "list", "create", "update", "replace", "put", "remove", "delete", "end", "cancel", "confirm",
-    "undo", "restore", "register", "request", "verify", "refresh", "switch", "sign", "receive",
+    "undo", "restore", "register", "request", "verify", "refresh", "switch", "sign", "receive", "set",
+    "reset", "start", "complete", "generate",
 ];
 
 /// Names that are written down elsewhere: in RFC 7517, RFC 8414 and `OpenID` Connect.
@@ -170,7 +171,8 @@ fn unions(name: &str, value: &Value) -> Vec<String> {
 /// What is below `/v1/me` is the caller's own.
 fn own(routes: &[permissions::Route]) -> Vec<String> {
     let of_me = routes.iter().filter(|route| route.path == "/v1/me" || route.path.starts_with("/v1/me/"));
-    let asking = of_me.filter(|route| route.caller != permissions::Caller::Session);
+    let of_person = [permissions::Caller::Session, permissions::Caller::SessionOrHalf];
+    let asking = of_me.filter(|route| !of_person.contains(&route.caller));
     asking
         .map(|route| {
             format!(

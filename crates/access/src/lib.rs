@@ -5,10 +5,12 @@
 mod level;
 mod permission;
 mod person;
+mod way;
 
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
+pub use way::{MfaMode, MfaPolicy, Shown, Way};
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
@@ -28,10 +30,12 @@ pub struct Principal {
     pub session_id: SessionId,
     /// The person's sessions that have not ended.
     pub live_sessions: Arc<BTreeSet<SessionId>>,
-    /// When the person signed in.
+    /// When the person last showed who they are: at the sign-in, or later when that was asked for again.
     pub signed_in_at: Timestamp,
     /// What else is known of the person.
     pub person: Person,
+    /// What the person has shown.
+    pub shown: Shown,
     /// The person's place in the session's organization, where it is in one.
     pub actor: Option<Actor>,
 }
@@ -53,9 +57,11 @@ impl Principal {
         if is_fresh { Ok(()) } else { Err(AccessError::StepUpRequired) }
     }
 
-    /// The person as a member of the session's organization.
+    /// The person as a member of the session's organization: refused where that one asks for more than was
+    /// shown.
     pub fn in_org(&self) -> Result<Actor, AccessError> {
-        self.actor.ok_or(AccessError::NoOrganization)
+        let actor = self.actor.ok_or(AccessError::NoOrganization)?;
+        if actor.lacks_factor { Err(AccessError::MfaRequired) } else { Ok(actor) }
     }
 
     /// Whose the names are that a caller gives to requests: the person's, in this organization or in none.
@@ -81,6 +87,8 @@ pub struct Actor {
     pub level: AccessLevel,
     /// When that ends if nothing else happens.
     pub level_until: Option<Timestamp>,
+    /// Whether the organization asks for a second factor that this session has not shown.
+    pub lacks_factor: bool,
 }
 
 impl Actor {
@@ -127,6 +135,10 @@ pub enum AccessError {
     )]
     #[fault(Forbidden, "no_organization")]
     NoOrganization,
+    /// The organization asks for a second factor.
+    #[error("this organization asks for a second factor: show one with POST /v1/auth/step-up/verify")]
+    #[fault(Forbidden, "mfa_required")]
+    MfaRequired,
     /// The role lacks the permission.
     #[error("the role {role} may not {permission}")]
     #[fault(Forbidden, "forbidden")]
@@ -202,6 +214,7 @@ mod tests {
             role,
             level,
             level_until: None,
+            lacks_factor: false,
         }
     }
 
@@ -240,6 +253,7 @@ mod tests {
             live_sessions: Arc::default(),
             signed_in_at,
             person: Person::default(),
+            shown: Shown::default(),
             actor: None,
         };
         assert_eq!(person.require_fresh(signed_in_at), Ok(()));

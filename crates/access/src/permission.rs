@@ -74,6 +74,10 @@ macro_rules! permissions {
 permissions! {
     /// Read the organization's own record.
     ReadOrganization: "org:read", "read the organization", Owner | Admin | Member | Viewer;
+    /// See what is asked of the members.
+    ReadPolicies: "policies:read", "read the policies", Owner | Admin;
+    /// Change what is asked of the members.
+    WritePolicies: "policies:write", "change the policies", Owner | Admin;
     /// List the members.
     ReadMembers: "members:read", "read the members", Owner | Admin | Member | Viewer;
     /// See the state of the subscription.
@@ -111,6 +115,8 @@ mod tests {
     fn who_may_do_what() {
         let table = [
             (Permission::ReadOrganization, "org:read", "read the organization", "owner admin member viewer"),
+            (Permission::ReadPolicies, "policies:read", "read the policies", "owner admin"),
+            (Permission::WritePolicies, "policies:write", "change the policies", "owner admin"),
             (Permission::ReadMembers, "members:read", "read the members", "owner admin member viewer"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
         ];

@@ -11,7 +11,7 @@ mod render;
 mod sender;
 
 pub use brand::{Brand, Colour, ColourError};
-pub use mail::{MagicLink, Mail, TextError, about};
+pub use mail::{MagicLink, Mail, PasswordReset, TextError, about};
 pub use mailer::{Letterhead, Mailer, SendError};
 pub use name::Name;
 pub use sender::Sender;

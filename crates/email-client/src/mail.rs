@@ -54,6 +54,30 @@ impl MagicLink {
     }
 }
 
+/// How to set a new password: a link, which is a secret.
+#[derive(Clone, Serialize)]
+pub struct PasswordReset {
+    /// Where the link leads; it holds the secret.
+    pub link: String,
+    /// For how many minutes it works.
+    pub minutes: u32,
+}
+
+impl fmt::Debug for PasswordReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordReset").field("minutes", &self.minutes).finish_non_exhaustive()
+    }
+}
+
+impl PasswordReset {
+    /// The mail.
+    pub fn mail(&self, brand: &Brand) -> Mail {
+        let subject = format!("A new password for {}", brand.product());
+        let (html, text) = render::both("password-reset", &subject, self, brand);
+        Mail { name: "password-reset".to_owned(), optional: false, subject, html, text }
+    }
+}
+
 /// The event's data lacks what the mail says of it.
 #[derive(Debug, thiserror::Error)]
 #[error("the mail about {event} cannot be written")]

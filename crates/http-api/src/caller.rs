@@ -4,7 +4,7 @@ use access::{Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, header, request::Parts};
-use primitives::SessionId;
+use primitives::{Secret, SessionId};
 use table::{Cause, Consistency};
 
 use crate::{edge::Edge, problem::Problem, refusal::Refusal};
@@ -160,6 +160,69 @@ impl<S: Sync> FromRequestParts<S> for Fresh {
         let edge: Edge = extension(parts)?;
         principal.require_fresh(edge.clock().now())?;
         Ok(Self)
+    }
+}
+
+/// A login that lacks something before it is a session, by its token. What the token is worth, the domain
+/// says.
+#[derive(Clone, Debug)]
+pub struct HalfSession(Secret<String>);
+
+/// What the tokens of such logins begin with.
+const HALF_SESSION_TOKEN: &str = "ghs_";
+
+impl HalfSession {
+    /// The token.
+    pub fn token(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for HalfSession {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let token = bearer(parts).ok_or(Refusal::MissingToken)?;
+        if !token.starts_with(HALF_SESSION_TOKEN) {
+            return Err(Problem::from(Refusal::NoHalfSession).about_token());
+        }
+        Ok(Self(Secret::new(token.to_owned())))
+    }
+}
+
+/// Who sets up how they sign in: a signed-in person, who has shown a moment ago who they are where it is
+/// `FRESH`, or somebody whose login lacks just that.
+#[derive(Clone, Debug)]
+pub enum Enrolling<const FRESH: bool> {
+    /// With a session.
+    Caller(Caller),
+    /// With a half-session.
+    Half(HalfSession, Client),
+}
+
+impl<const FRESH: bool> Enrolling<FRESH> {
+    /// The cause of what they do.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Caller(caller) => caller.cause(),
+            Self::Half(_, client) => client.cause(),
+        }
+    }
+}
+
+impl<const FRESH: bool, S: Sync> FromRequestParts<S> for Enrolling<FRESH> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if bearer(parts).is_some_and(|token| token.starts_with(HALF_SESSION_TOKEN)) {
+            let half = HalfSession::from_request_parts(parts, state).await?;
+            return Ok(Self::Half(half, Client::from_request_parts(parts, state).await?));
+        }
+        let caller = Caller::from_request_parts(parts, state).await?;
+        if FRESH {
+            Fresh::from_request_parts(parts, state).await?;
+        }
+        Ok(Self::Caller(caller))
     }
 }
 

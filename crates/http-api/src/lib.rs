@@ -26,7 +26,7 @@ mod wrapped;
 pub use answer::Answer;
 pub use body::{BODY_LIMIT, Command, PathParameter, RawBody, Repeatable};
 pub use cached::Cached;
-pub use caller::{Caller, Client, Departing, Fresh, Malformed, Member, Peer};
+pub use caller::{Caller, Client, Departing, Enrolling, Fresh, HalfSession, Malformed, Member, Peer};
 pub use change::Change;
 pub use edge::{Authenticate, Edge, EdgeSettings};
 pub use limits::Limiter;

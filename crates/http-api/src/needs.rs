@@ -13,8 +13,8 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    Caller, Client, Command, Departing, Fresh, IfMatch, Limiter, Member, Paged, PathParameter, Problem,
-    RawBody, Repeatable, body::IDEMPOTENCY_KEY,
+    Caller, Client, Command, Departing, Enrolling, Fresh, HalfSession, IfMatch, Limiter, Member, Paged,
+    PathParameter, Problem, RawBody, Repeatable, body::IDEMPOTENCY_KEY,
 };
 
 /// The extension of an operation that says what it needs.
@@ -69,6 +69,22 @@ impl Needs for Departing {
 impl Needs for Fresh {
     fn needs() -> Option<Value> {
         Some(json!({ "caller": "session", "proof_within_seconds": PROOF_IS_FRESH.as_secs() }))
+    }
+}
+
+impl<const FRESH: bool> Needs for Enrolling<FRESH> {
+    fn needs() -> Option<Value> {
+        let mut needs = json!({ "caller": "session_or_half_session" });
+        if FRESH {
+            needs["proof_within_seconds"] = PROOF_IS_FRESH.as_secs().into();
+        }
+        Some(needs)
+    }
+}
+
+impl Needs for HalfSession {
+    fn needs() -> Option<Value> {
+        Some(json!({ "caller": "half_session" }))
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn begin_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Res
             }
         }
         if user.listed().next().is_some() {
-            changes = changes.and(user.without_sessions());
+            changes = changes.and(user.without_sessions(now));
         }
         Ok(Decision::commit(changes, true))
     };

@@ -1,7 +1,9 @@
 //! The events of identity: signing in, people and their sessions.
 
-use events::{Audience, Event, MailText, Told};
-use primitives::{Email, EmailChangeId, LoginId, MediaId, SessionId, Timestamp, UserId};
+use events::{Audience, Event, EventKind, MailText, Told};
+use primitives::{
+    Email, EmailChangeId, FactorId, LoginId, MediaId, PasswordResetId, SessionId, Timestamp, UserId,
+};
 
 use crate::Method;
 
@@ -110,14 +112,89 @@ events::events! {
         /// lately.
         new_device: bool = true,
     }
+    /// Somebody tried to sign in and did not show what it takes. There may be nobody with this address.
+    "login.failed" LoginFailed Internal {
+        /// The address.
+        email: Email = "ada@example.com",
+        /// How: as tokens name it in `amr`.
+        method: String = "pwd",
+    }
+    /// Somebody asked for a new password. The link's secret is not in it: the mail's sender derives it from
+    /// the id. There may be nobody with this address; then no mail is sent.
+    "password_reset.requested" PasswordResetRequested Internal {
+        /// The wish.
+        reset_id: PasswordResetId = "pwr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The address.
+        email: Email = "ada@example.com",
+        /// When the link stops working.
+        #[schemars(with = "String")]
+        expires_at: Timestamp = "2026-11-23T11:00:00Z",
+    }
+    /// A person's password was set or changed.
+    "password.changed" PasswordChanged Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A person's password was taken away.
+    "password.removed" PasswordRemoved Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A person began to set up a second factor.
+    "factor.enrollment_started" FactorEnrollmentStarted Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The factor that is to be.
+        factor_id: FactorId = "fac_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A person has a second factor.
+    "factor.added" FactorAdded Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The factor.
+        factor_id: FactorId = "fac_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What it is: `totp`.
+        factor: String = "totp",
+    }
+    /// A person has a second factor no longer.
+    "factor.removed" FactorRemoved Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The factor.
+        factor_id: FactorId = "fac_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What it was: `totp`.
+        factor: String = "totp",
+    }
+    /// A person has new recovery codes; those from before work no more.
+    "recovery_codes.generated" RecoveryCodesGenerated Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A person signed in with a recovery code, which is used up.
+    "recovery_code.used" RecoveryCodeUsed Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// How many are left.
+        left: u32 = 9,
+    }
+    /// The person of a session showed once more who they are.
+    "session.stepped_up" SessionSteppedUp Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The session.
+        session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// How: as tokens name it in `amr`.
+        method: String = "otp",
+    }
     /// A session ended before its time.
     "session.revoked" SessionRevoked Internal {
         /// The person.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The session.
         session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// Why: `signed_out`; `ended_by_person` from the list of sessions; `too_many_sessions` when it made
-        /// room for a new one; `refresh_token_reused` when an old refresh token came back, a sign of theft.
+        /// Why: `signed_out`; `ended_by_person` from the list of sessions; `credentials_changed` when a
+        /// password did; `too_many_sessions` when it made room for a new one; `refresh_token_reused` when an
+        /// old refresh token came back, a sign of theft.
         reason: String = "signed_out",
     }
 }
@@ -218,4 +295,81 @@ pub const TOLD: &[Told] = &[
         }),
         push: None,
     },
+    changed(
+        PasswordChanged::KIND,
+        &MailText {
+            subject: "Your password for {{ product }} was changed",
+            title: "Your password was changed",
+            paragraphs: &["Your password was set or changed, and all other sessions have ended.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasswordRemoved::KIND,
+        &MailText {
+            subject: "Your password for {{ product }} was removed",
+            title: "Your password was removed",
+            paragraphs: &["Your account has no password any more: you sign in by mail.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        FactorAdded::KIND,
+        &MailText {
+            subject: "An authenticator app was added to your account on {{ product }}",
+            title: "An authenticator app was added",
+            paragraphs: &["From now on you are asked for a code of it whenever you sign in.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        FactorRemoved::KIND,
+        &MailText {
+            subject: "An authenticator app was removed from your account on {{ product }}",
+            title: "An authenticator app was removed",
+            paragraphs: &["You are not asked for its codes any more when you sign in.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        RecoveryCodesGenerated::KIND,
+        &MailText {
+            subject: "New recovery codes for your account on {{ product }}",
+            title: "You have new recovery codes",
+            paragraphs: &["The recovery codes from before work no more.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        RecoveryCodeUsed::KIND,
+        &MailText {
+            subject: "A recovery code of your account on {{ product }} was used",
+            title: "A recovery code was used",
+            paragraphs: &[
+                "Somebody signed in with one of your recovery codes. {{ data.left }} are left\
+                 {% if data.left <= 3 %}: make new ones soon{% endif %}.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
 ];
+
+/// What a person is told whose way to sign in has changed.
+const fn changed(event: EventKind, mail: &MailText) -> Told {
+    Told { event, to: Audience::Person, mail: Some(*mail), push: None }
+}
+
+const NOT_YOU: &str = "If it was you, there is nothing to do. If not, ask for a new password at once: \
+                       that signs everybody out.";
+
+const NOTICE: MailText = MailText {
+    subject: "",
+    preview: "Was it you?",
+    title: "",
+    paragraphs: &[],
+    button: "Look at your account",
+    path: "/account/security",
+    optional: false,
+    until: None,
+};

@@ -1,7 +1,7 @@
 //! The kinds of items of identity: people, their sessions, and what a request is allowed by.
 
 use access::Tenant;
-use primitives::{Email, LoginId, SessionId, Timestamp, UserId};
+use primitives::{Email, HalfSessionId, LoginId, PasswordResetId, SessionId, Timestamp, UserId};
 use table::{Entry, Index, Indexed};
 
 table::kinds! {
@@ -32,6 +32,31 @@ table::kinds! {
     /// another one the person is told. Written and read by verify.
     "known_device" KnownDevice(user: UserId; hash: String) "USER#<user>" "KNOWN_DEVICE#<hash>" {
         store: Main, most_kb: 1, kept: Days(90, "90 days after the last sign-in on it"), owner: Person, erased: Partition,
+    }
+    /// What tells whether somebody knows a person's password. Written by registration (first sign-in), set,
+    /// reset, sign-in (with a hash of today's); read by sign-in, set, reset.
+    "password" Password(user: UserId;) "USER#<user>" "PASSWORD" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// A person's second factors: the seed of the authenticator app, sealed, with the last step that was
+    /// shown, and the hashes of the recovery codes that are left. Written by confirm a factor, make recovery
+    /// codes, the second step of a sign-in, step-up; read by the same and by the list of factors.
+    "second_factors" SecondFactors(user: UserId;) "USER#<user>" "FACTORS" {
+        store: Main, most_kb: 2, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// An authenticator app that is being set up. Written by start a factor; read, and deleted, by confirm.
+    "totp_enrollment" TotpEnrollment(user: UserId;) "USER#<user>" "ENROLLMENT#TOTP" {
+        store: Main, most_kb: 1, kept: Days(1, "10 minutes"), owner: Person, erased: Partition,
+    }
+    /// That somebody asked for a new password for an address. Written by request a reset, deleted by the
+    /// reset; read by the reset, `queue-mail`.
+    "password_reset" PasswordReset(reset: PasswordResetId;) "RESET#<reset>" "RESET" {
+        store: Main, most_kb: 1, kept: Days(1, "an hour"), owner: Address, erased: Expires,
+    }
+    /// A login that lacks a second factor, or one to be set up. Written by every way in that needs more, and
+    /// by what adds the rest; read by the latter.
+    "half_session" HalfSession(user: UserId; half: HalfSessionId) "USER#<user>" "HALF#<half>" {
+        store: Main, most_kb: 1, kept: Days(1, "10 minutes"), owner: Person, erased: Partition,
     }
     /// A person's place in an organization, seen from the person: that there is one for each keeps a person
     /// from joining twice. Written by create organization; read by every request of a member, `GET /v1/me`,

@@ -1,5 +1,5 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use primitives::{EmailChangeId, LoginId, Secret, UserId};
+use primitives::{EmailChangeId, LoginId, PasswordResetId, Secret, UserId};
 use uuid::Uuid;
 
 use crate::key::{derive, mac, same};
@@ -13,6 +13,7 @@ pub struct LinkKey(Secret<[u8; 32]>);
 const LINK: &str = "link";
 const BROWSER: &str = "browser";
 const CODE: &str = "code";
+const RESET: &str = "reset";
 
 /// What a link is for that a mail about a change of address has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl LinkKey {
 
     /// The token in the link that is sent by mail.
     pub fn token(&self, login: LoginId) -> String {
-        self.seal(LINK, login)
+        self.seal(LINK, login.uuid())
     }
 
     /// The 6-digit code that is sent in the same mail.
@@ -54,17 +55,27 @@ impl LinkKey {
 
     /// What the browser that asked for the login keeps, to show that it is the same one.
     pub fn browser_token(&self, login: LoginId) -> String {
-        self.seal(BROWSER, login)
+        self.seal(BROWSER, login.uuid())
     }
 
     /// The login that this token of a link is for, if the token is ours.
     pub fn open_token(&self, token: &str) -> Option<LoginId> {
-        self.open(LINK, token)
+        self.open(LINK, token).map(LoginId::from_uuid)
     }
 
     /// The login that this token of a browser is for, if the token is ours.
     pub fn open_browser_token(&self, token: &str) -> Option<LoginId> {
-        self.open(BROWSER, token)
+        self.open(BROWSER, token).map(LoginId::from_uuid)
+    }
+
+    /// The token in the link to a new password.
+    pub fn reset_token(&self, reset: PasswordResetId) -> String {
+        self.seal(RESET, reset.uuid())
+    }
+
+    /// The wish for a new password that this token is for, if the token is ours.
+    pub fn open_reset_token(&self, token: &str) -> Option<PasswordResetId> {
+        self.open(RESET, token).map(PasswordResetId::from_uuid)
     }
 
     /// The token in the link that takes this step of a change of address.
@@ -89,16 +100,16 @@ impl LinkKey {
         same(self.code(login).as_bytes(), code.as_bytes())
     }
 
-    fn seal(&self, purpose: &str, login: LoginId) -> String {
-        let mac = mac(&self.0, &[purpose.as_bytes(), login.uuid().as_bytes()]);
-        URL_SAFE_NO_PAD.encode([login.uuid().as_bytes().as_slice(), &mac].concat())
+    fn seal(&self, purpose: &str, id: Uuid) -> String {
+        let mac = mac(&self.0, &[purpose.as_bytes(), id.as_bytes()]);
+        URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &mac].concat())
     }
 
-    fn open(&self, purpose: &str, token: &str) -> Option<LoginId> {
+    fn open(&self, purpose: &str, token: &str) -> Option<Uuid> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (id, shown) = bytes.split_at_checked(16)?;
-        let login = LoginId::from_uuid(Uuid::from_slice(id).ok()?);
-        same(shown, &mac(&self.0, &[purpose.as_bytes(), id])).then_some(login)
+        let mac = mac(&self.0, &[purpose.as_bytes(), id]);
+        same(shown, &mac).then(|| Uuid::from_slice(id).ok()).flatten()
     }
 }
 
@@ -118,6 +129,8 @@ mod tests {
         assert_eq!(key.open_token(&key.browser_token(login)), None);
         assert_eq!(key.open_browser_token(&key.token(login)), None);
         assert_eq!(other.open_token(&key.token(login)), None);
+        assert_eq!(key.open_reset_token(&key.token(login)), None);
+        assert_eq!(key.open_token(&key.reset_token(Ids::unguessable())), None);
         assert!(key.is_code(login, &key.code(login)) && key.code(login).len() == 6);
     }
 

@@ -34,6 +34,21 @@ pub struct Policy {
     pub email_undo_seconds: i64,
     /// How long a person can have the account restored after asking for its end, seconds.
     pub deletion_grace_seconds: i64,
+    /// How long the link to a new password works, seconds.
+    pub password_reset_seconds: i64,
+    /// Links to a new password for one address in any hour.
+    pub password_resets_per_hour: u32,
+    /// Wrong passwords for one address from one network in any hour.
+    pub wrong_passwords_per_hour: u32,
+    /// Wrong passwords from one network in any hour, whatever the address.
+    pub wrong_passwords_per_client_per_hour: u32,
+    /// How long an authenticator app may take to be set up, seconds.
+    pub enrollment_seconds: i64,
+    /// Wrong second factors for one person in any hour, from networks that are not known to be the person's
+    /// together, and from each that is.
+    pub wrong_factors_per_hour: u32,
+    /// How long a login that lacks something may be completed, seconds.
+    pub half_session_seconds: i64,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
@@ -65,6 +80,13 @@ impl Default for Policy {
             email_change_seconds: DAY.as_secs(),
             email_undo_seconds: 7 * DAY.as_secs(),
             deletion_grace_seconds: 7 * DAY.as_secs(),
+            password_reset_seconds: HOUR.as_secs(),
+            password_resets_per_hour: 3,
+            wrong_passwords_per_hour: 10,
+            wrong_passwords_per_client_per_hour: 50,
+            enrollment_seconds: 10 * MINUTE.as_secs(),
+            wrong_factors_per_hour: 10,
+            half_session_seconds: 10 * MINUTE.as_secs(),
             access_token_seconds: 15 * MINUTE.as_secs(),
             session_seconds: 30 * DAY.as_secs(),
             session_idle_seconds: 7 * DAY.as_secs(),
@@ -105,6 +127,26 @@ impl Policy {
     /// Mails to an address that a person asks to have.
     pub fn address_mails(&self) -> RateLimit {
         RateLimit::new("mail", [(self.address_mails_per_hour, HOUR)])
+    }
+
+    /// Links to a new password for one address.
+    pub fn password_resets(&self) -> RateLimit {
+        RateLimit::new("password-reset", [(self.password_resets_per_hour, HOUR)])
+    }
+
+    /// Wrong passwords for one address from one network.
+    pub fn wrong_passwords(&self) -> RateLimit {
+        RateLimit::new("failed-login", [(self.wrong_passwords_per_hour, HOUR)])
+    }
+
+    /// Wrong passwords from one network.
+    pub fn wrong_passwords_per_client(&self) -> RateLimit {
+        RateLimit::new("failed-login-client", [(self.wrong_passwords_per_client_per_hour, HOUR)])
+    }
+
+    /// Wrong second factors for one person.
+    pub fn wrong_factors(&self) -> RateLimit {
+        RateLimit::new("code-guess", [(self.wrong_factors_per_hour, HOUR)])
     }
 
     /// How long a magic link and its code work.

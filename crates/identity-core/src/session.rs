@@ -1,3 +1,4 @@
+use access::{Shown, Way};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use primitives::{MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, random_secret};
 use schemars::JsonSchema;
@@ -28,8 +29,10 @@ pub struct Session {
     pub moved_at: Option<Timestamp>,
     /// When the person signed in.
     pub created_at: Timestamp,
-    /// How the person signed in.
-    pub method: Method,
+    /// What the person has shown, then and later.
+    pub shown: Shown,
+    /// When that was shown last.
+    pub shown_at: Timestamp,
     /// What the person signed in on.
     pub device: Device,
     /// When it ends, however much it is used.
@@ -48,6 +51,15 @@ pub struct Session {
 pub enum Method {
     /// By the link or the code of a mail.
     MagicLink,
+    /// By a password.
+    Password,
+}
+
+impl Method {
+    /// How somebody signed in who has shown this.
+    pub fn of(shown: &Shown) -> Self {
+        if shown.has(Way::Password) { Self::Password } else { Self::MagicLink }
+    }
 }
 
 impl Item for Session {
@@ -68,7 +80,7 @@ impl Session {
     /// A new one, outside of any organization.
     pub fn begin(
         (user_id, session_id): (UserId, SessionId),
-        method: Method,
+        shown: Shown,
         device: Device,
         policy: &Policy,
         now: Timestamp,
@@ -82,7 +94,8 @@ impl Session {
             earlier_rotations: Vec::new(),
             moved_at: None,
             created_at: now,
-            method,
+            shown,
+            shown_at: now,
             device,
             valid_until: now + SignedDuration::from_secs(policy.session_seconds),
             org_id: None,
@@ -117,6 +130,16 @@ impl Session {
     pub fn moved(mut self, membership: &Membership, now: Timestamp) -> Self {
         self.moved_at = Some(now);
         self.within(Some(membership))
+    }
+
+    /// The same after the person has shown who they are once more, in this way. As with [`Session::moved`]
+    /// the refresh token stays.
+    #[must_use]
+    pub fn stepped_up(mut self, way: Way, now: Timestamp) -> Self {
+        self.shown = self.shown.and(way);
+        self.shown_at = now;
+        self.moved_at = Some(now);
+        self
     }
 
     /// Whether it is in the organization of this membership.

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::{Deletion, Person, Profile};
+use access::{Deletion, Person, Profile, Way};
 use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key, Roster};
 
-use crate::{Session, keys};
+use crate::{HalfSession, Session, keys};
 
 /// How many sessions a person may have; one more, and the oldest ends.
 pub const MOST_SESSIONS: usize = 25;
@@ -35,6 +35,12 @@ pub struct User {
     pub deletion: Option<Deletion>,
     /// The person's sessions: [`sessions_of`].
     live: BTreeMap<SessionId, Life>,
+    /// The ways to sign in that the person has set up. Mail is not among them: everybody has it.
+    #[serde(default)]
+    ways: BTreeMap<Way, Timestamp>,
+    /// Logins that lack something and are not younger than this lead nowhere.
+    #[serde(default)]
+    half_sessions_after: Option<Timestamp>,
     #[serde(default)]
     version: u64,
 }
@@ -76,6 +82,8 @@ impl User {
             profile: Profile::default(),
             deletion: None,
             live: BTreeMap::from([(session.session_id, Life::of(session))]),
+            ways: BTreeMap::new(),
+            half_sessions_after: None,
             version: 0,
         }
     }
@@ -108,17 +116,59 @@ impl User {
 
     /// The person as they are to be, without any session: of each nobody hears, since what is told of the
     /// change says it of all of them.
-    pub fn without_sessions(mut self) -> Changes {
+    pub fn without_sessions(mut self, now: Timestamp) -> Changes {
         let items: Vec<_> = self.listed().map(|session| keys::Session::key(self.user_id, session)).collect();
         self.live.clear();
+        self.half_sessions_after = Some(now);
         items.into_iter().fold(Changes::new().replace(&self), Changes::remove)
     }
 
-    /// Takes all sessions but this one off the list; says whether there were others.
-    pub fn keep_only(&mut self, session_id: Option<SessionId>) -> bool {
-        let before = self.live.len();
+    /// The same with no other session than this one, and without logins that lack something.
+    #[must_use]
+    pub fn with_only(mut self, session_id: Option<SessionId>, now: Timestamp) -> Self {
         self.live.retain(|live, _| Some(*live) == session_id);
-        self.live.len() != before
+        self.half_sessions_after = Some(now);
+        self
+    }
+
+    /// The ways to sign in that the person has set up beside mail, and since when.
+    pub fn ways(&self) -> &BTreeMap<Way, Timestamp> {
+        &self.ways
+    }
+
+    /// The second factors that the person can show, besides recovery codes, which are for the day without.
+    pub fn has_factor(&self) -> bool {
+        self.ways.contains_key(&Way::Totp)
+    }
+
+    /// The same with this way set up, now.
+    #[must_use]
+    pub fn with_way(mut self, way: Way, now: Timestamp) -> Self {
+        self.ways.insert(way, now);
+        self
+    }
+
+    /// The same without this way.
+    #[must_use]
+    pub fn without_way(mut self, way: Way) -> Self {
+        self.ways.remove(&way);
+        self
+    }
+
+    /// Whether a login that lacks something and began then may still be completed.
+    pub fn admits(&self, half: &HalfSession) -> bool {
+        self.half_sessions_after.is_none_or(|after| after < half.created_at)
+    }
+
+    /// The same with this session too, in the place of the oldest where there is no room; and which that was.
+    #[must_use]
+    pub fn joined_by(mut self, session: &Session) -> (Self, Vec<SessionId>) {
+        let leaves: Vec<_> = self.surplus().into_iter().take(1).collect();
+        for oldest in &leaves {
+            self.live.remove(oldest);
+        }
+        self.live.insert(session.session_id, Life::of(session));
+        (self, leaves)
     }
 
     /// The sessions that are to end when one more begins, the oldest first: none while there is room.
@@ -157,6 +207,11 @@ impl EmailOwner {
     #[must_use]
     pub fn reserved(&self, until: Timestamp) -> Self {
         Self { reserved_until: Some(until), ..self.clone() }
+    }
+
+    /// Whether it is the person's address now.
+    pub fn is_current(&self) -> bool {
+        self.reserved_until.is_none()
     }
 
     /// Whether it is the person's address, or is kept for the person; else it is anybody's.

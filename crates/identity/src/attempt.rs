@@ -1,5 +1,5 @@
 use identity_core::keys;
-use primitives::{Email, LoginId, SessionId, Timestamp, UserId};
+use primitives::{Email, HalfSessionId, LoginId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
@@ -10,14 +10,20 @@ pub(crate) struct Login {
     pub(crate) email: Email,
     pub(crate) valid_until: Timestamp,
     pub(crate) used: Option<Used>,
+    /// The hash of the password that somebody new wants to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
     #[serde(default)]
     pub(crate) version: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Used {
-    pub(crate) user_id: UserId,
-    pub(crate) session_id: SessionId,
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Used {
+    /// Into a session.
+    Session { user_id: UserId, session_id: SessionId },
+    /// Into one that lacks something.
+    Half { user_id: UserId, half_id: HalfSessionId },
 }
 
 impl Item for Login {

@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use access::{AccessLevel, AccessSchedule, Actor, Principal, Role, Tenant};
+use access::{AccessLevel, AccessSchedule, Actor, MfaPolicy, Principal, Role, Shown, Tenant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{User, keys};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -84,6 +84,8 @@ struct Gate {
     sessions_valid_after: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     access: Option<AccessSchedule>,
+    #[serde(default)]
+    mfa: MfaPolicy,
 }
 
 impl Authority {
@@ -139,6 +141,7 @@ impl Authority {
             return Err(AuthenticationError::SessionEnded);
         }
         let person = user.person();
+        let has_factor = user.has_factor();
         let User { user_id, email, .. } = user;
         let mut principal = Principal {
             user_id,
@@ -147,6 +150,7 @@ impl Authority {
             live_sessions,
             signed_in_at: claims.signed_in_at(),
             person,
+            shown: Shown::named(claims.amr.iter().map(String::as_str)),
             actor: None,
         };
         if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {
@@ -168,6 +172,7 @@ impl Authority {
                         role: membership.role,
                         level,
                         level_until: gate.access.and_then(|access| access.until(now)),
+                        lacks_factor: gate.mfa.asks(has_factor, now) && !principal.shown.is_multi_factor(),
                     });
                 }
             }

@@ -165,7 +165,7 @@ pub async fn undo_email_change(
         ChangeState::Made(until) if now < until && user.email == change.new_email => {
             let undone = change.at(ChangeState::Undone(until));
             let [old, new] = owners(table, &change).await?;
-            let undone = undo(user, &undone, [old, new]);
+            let undone = undo(user, &undone, [old, new], now);
             Ok(undone.map_or(ChangeOutcome::Again, |undone| ChangeOutcome::Decided(Box::new(undone))))
         }
         ChangeState::Pending(_) | ChangeState::Made(_) | ChangeState::Undone(_) => {
@@ -174,7 +174,12 @@ pub async fn undo_email_change(
     }
 }
 
-fn undo(mut user: User, undone: &EmailChange, [old, new]: [Option<EmailOwner>; 2]) -> Option<Readdressing> {
+fn undo(
+    mut user: User,
+    undone: &EmailChange,
+    [old, new]: [Option<EmailOwner>; 2],
+    now: Timestamp,
+) -> Option<Readdressing> {
     let is_hers = |owner: &EmailOwner| owner.user_id == user.user_id;
     let old = old.filter(is_hers).filter(|owner| owner.reserved_until.is_some())?;
     let new = new.filter(is_hers)?;
@@ -188,7 +193,7 @@ fn undo(mut user: User, undone: &EmailChange, [old, new]: [Option<EmailOwner>; 2
     };
     let event = NewEvent::new(None, &undone.change_id, undone.next_version(), &event);
     user.email = undone.old_email.clone();
-    let sessions = user.without_sessions();
+    let sessions = user.without_sessions(now);
     let changes = Changes::new().replace(&back).delete(&new).replace(undone).publish(event).and(sessions);
     Some(Readdressing { user_id, email: undone.old_email.clone(), changes })
 }

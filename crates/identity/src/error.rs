@@ -1,6 +1,8 @@
 use primitives::Fault;
 use table::{CommitError, StoreError};
 
+use crate::InvalidPassword;
+
 /// A token or session does not stand for anybody now.
 #[derive(Debug, thiserror::Error, Fault)]
 pub enum AuthenticationError {
@@ -29,6 +31,34 @@ pub enum IdentityError {
     #[error("this link or code does not work (any more); ask for a new one")]
     #[fault(Unauthenticated, "login_failed")]
     LoginFailed,
+    /// The link to a new password is wrong, used or too old.
+    #[error("this link does not work (any more); ask for a new one")]
+    #[fault(Unauthenticated, "reset_failed")]
+    ResetFailed,
+    /// A second factor is wrong, used, or too old.
+    #[error("this does not work (any more); try the next code")]
+    #[fault(Unauthenticated, "mfa_failed")]
+    MfaFailed,
+    /// The login that lacked something is over, completed, or was none.
+    #[error("this sign-in took too long, or was completed; sign in again")]
+    #[fault(Unauthenticated, "session_ended")]
+    HalfSessionEnded,
+    /// There is no such factor being set up, or no longer.
+    #[error("this took too long; begin again to set up the factor")]
+    #[fault(Conflict, "enrollment_expired", status = 410)]
+    EnrollmentExpired,
+    /// An organization of the person's asks for a second factor.
+    #[error("an organization of yours asks for a second factor: set up another one before")]
+    #[fault(Conflict, "last_factor")]
+    LastFactor,
+    /// What was shown is missing among what the person has set up.
+    #[error("you have not set this up")]
+    #[fault(Conflict, "factor_unavailable")]
+    FactorUnavailable,
+    /// The password may not be one. The edge says where it stands.
+    #[error(transparent)]
+    #[fault(Invalid, "invalid_request")]
+    Password(#[from] InvalidPassword),
     /// The link is right but was opened in another browser than the one that asked for it.
     #[error(
         "you asked for this link in another browser; send it again with \"confirm\": true to sign in here"
@@ -84,6 +114,14 @@ pub enum IdentityError {
     #[error(transparent)]
     #[fault(transparent)]
     Commit(#[from] CommitError),
+    /// What is kept of a factor could not be sealed or opened.
+    #[error("what is kept of a second factor cannot be read")]
+    #[fault(Internal, "internal")]
+    Sealing,
+    /// A password could not be hashed.
+    #[error("hashing a password failed")]
+    #[fault(Internal, "internal")]
+    Hashing,
     /// A token could not be made.
     #[error("signing a token failed")]
     #[fault(Internal, "internal")]

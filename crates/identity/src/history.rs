@@ -86,6 +86,16 @@ impl Item for KnownNetwork {
 }
 
 impl KnownNetwork {
+    /// Where it is stored that the owner of this address signed in from this network.
+    pub(crate) fn place(email: &Email, network: &str) -> Key {
+        known_network(email, &hash(network))
+    }
+
+    /// Whether it still counts.
+    pub(crate) fn is_known_at(&self, now: Timestamp) -> bool {
+        now < self.known_until
+    }
+
     /// The owner signed in from `network` now.
     pub(crate) fn of(email: &Email, network: &str, policy: &Policy, now: Timestamp) -> Self {
         let known_until = now + policy.networks_are_known();
@@ -120,10 +130,10 @@ impl LoginHistory {
 /// Reads what is known about an address and the network that a request comes from. One call, whoever asks for
 /// whom.
 pub async fn login_history(table: &Table, email: Email, network: &str) -> Result<LoginHistory, StoreError> {
-    let keys = [keys::RecentLogins::key(email.clone()), known_network(&email, &hash(network))];
+    let keys = [keys::RecentLogins::key(email.clone()), KnownNetwork::place(&email, network)];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let recent = found.take(&keys[0])?.unwrap_or_else(|| RecentLogins::none(email.clone()));
     let known: Option<KnownNetwork> = found.take(&keys[1])?;
     let now = table.clock().now();
-    Ok(LoginHistory { email, recent, knows_network: known.is_some_and(|known| now < known.known_until) })
+    Ok(LoginHistory { email, recent, knows_network: known.is_some_and(|known| known.is_known_at(now)) })
 }

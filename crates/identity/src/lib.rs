@@ -9,9 +9,12 @@ mod authority;
 mod code;
 mod deletion;
 mod email_change;
+mod entry;
 mod error;
 mod history;
 mod login;
+mod mfa;
+mod password;
 mod profile;
 mod proof;
 mod session;
@@ -20,6 +23,7 @@ mod sessions;
 mod signer;
 mod signing;
 mod started;
+mod switch;
 mod token;
 
 pub use authority::Authority;
@@ -29,19 +33,30 @@ pub use email_change::{
     ChangeOutcome, Readdressing, cancel_email_change, confirm_email_change, open_change_link,
     request_email_change, undo_email_change,
 };
+pub use entry::{Challenge, Entrance, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
-    ChangeState, ChangeStep, EmailChange, LinkKey, Membership, Method, Policy, Session, User, events, keys,
-    live_sessions, memberships,
+    ChangeState, ChangeStep, EmailChange, LinkKey, Membership, Method, Policy, Session, ShownHalf, User,
+    events, keys, live_sessions, memberships,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
+pub use mfa::{
+    ConfirmedFactor, Enroller, Factors, InvalidRecoveryCode, RecoveryCode, SealKey, SecondAttempt,
+    SecondProof, StartedFactor, StepUp, challenge, complete_sign_in, confirm_factor, factor_required_by,
+    factors, generate_recovery_codes, remove_factor, start_factor, step_up, verify_second_factor,
+};
+pub use password::{
+    InvalidPassword, Password, PasswordAttempt, RequestedReset, note_failure, password_attempt, register,
+    remove_password, request_reset, reset_password, set_password, sign_in_with_password,
+};
 pub use profile::update_profile;
 pub use proof::{OpenedProof, Proof, open_proof};
-pub use session::{Issuer, SessionTokens, refresh, sign_out, switch_org};
+pub use session::{Issuer, SessionTokens, refresh, sign_out};
 pub use session_key::SessionKey;
 pub use sessions::{Scope, end_session, end_sessions, sessions};
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
+pub use switch::switch_org;
 pub use token::Claims;
 
 use primitives::{Fault, FaultCode};

@@ -1,19 +1,18 @@
-use std::time::Duration;
-
+use access::{Shown, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, EmailOwner, Life, LinkKey, Membership, Method, Policy, Session, User,
+    Device, EmailOwner, HalfSession, LinkKey, PasswordHash, Policy, Session, User,
     events::{MagicLinkRequested, UserCreated},
-    keys, sessions_of,
+    keys,
 };
-use primitives::{Email, Ids, LoginId, OrgId, Secret, Timestamp};
+use primitives::{Ids, LoginId, Secret};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Table};
 
 use crate::{
-    IdentityError, Issuer, LoginHistory, OpenedProof, SessionTokens,
+    Entrance, IdentityError, LoginHistory, OpenedProof, SignedIn,
     attempt::{Login, Used},
-    history::{KnownNetwork, RecentLogins},
-    session::ended,
+    entry::{Comer, Opened, repeated},
+    history::RecentLogins,
     started::Earlier,
 };
 
@@ -35,6 +34,19 @@ pub async fn request_login(
     cause: &Cause,
     history: LoginHistory,
 ) -> Result<RequestedLogin, IdentityError> {
+    begin_login(table, key, policy, cause, history, None).await
+}
+
+/// The same for somebody who wants to have a password, of which this is the hash.
+pub(crate) async fn begin_login(
+    table: &Table,
+    key: &LinkKey,
+    policy: &Policy,
+    cause: &Cause,
+    history: LoginHistory,
+    password: Option<String>,
+) -> Result<RequestedLogin, IdentityError> {
+    let password = &password;
     let LoginHistory { email, recent, .. } = history;
     let login_id: LoginId = Ids::unguessable();
     let (email, recent) = (&email, &recent);
@@ -46,7 +58,14 @@ pub async fn request_login(
         };
         let recent = changed.as_ref().unwrap_or(recent);
         let valid_until = table.clock().now() + policy.login_lifetime();
-        let login = Login { login_id, email: email.clone(), valid_until, used: None, version: 0 };
+        let login = Login {
+            login_id,
+            email: email.clone(),
+            valid_until,
+            used: None,
+            password: password.clone(),
+            version: 0,
+        };
         let event = MagicLinkRequested { login_id, email: email.clone(), expires_at: valid_until };
         let event = NewEvent::new(None, &login_id, login.next_version(), &event);
         let changes = Changes::new().create(&login).replace(&recent.with(login_id, valid_until));
@@ -57,131 +76,108 @@ pub async fn request_login(
     table.decide(cause, request).await
 }
 
-/// Checks what was proved and begins a session, once for each login. `network` is where the request comes
-/// from: it is known to be the person's from then on.
+/// Checks what was proved and lets the person in, once for each login. The network that the request comes
+/// from is known to be the person's from then on.
 ///
-/// The browser that asked for the login may ask again as long as nothing has become of the session, for an
-/// answer that got lost, and gets the same tokens. A wrong code ends here, without a look at any login: so it
-/// takes as long for an address that somebody waits for a code at as for any other.
-pub async fn verify_login(
-    table: &Table,
-    issuer: &Issuer,
-    policy: &Policy,
-    cause: &Cause,
-    network: &str,
-    proof: &OpenedProof,
-) -> Result<SessionTokens, IdentityError> {
+/// The browser that asked for the login may ask again as long as nothing has become of it, for an answer that
+/// got lost, and gets the same tokens. A wrong code ends here, without a look at any login: so it takes as
+/// long for an address that somebody waits for a code at as for any other.
+pub async fn verify_login(entrance: &Entrance<'_>, proof: &OpenedProof) -> Result<SignedIn, IdentityError> {
     let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
     let verify = |attempt: Attempt| async move {
-        let now = table.clock().now();
-        let login: Option<Login> = table.get(&keys::Login::key(login_id), Consistency::Strong).await?;
-        let login = login.ok_or(IdentityError::LoginFailed)?;
+        let (login, owner) = load(entrance.table, login_id, proof).await?;
+        let now = entrance.table.clock().now();
         if now >= login.valid_until || proof.email.as_ref().is_some_and(|email| *email != login.email) {
             return Err(IdentityError::LoginFailed);
         }
         match &login.used {
-            Some(used) if proof.same_browser => {
-                return Ok(Decision::done(repeat(table, issuer, policy, used, now).await?));
+            Some(Used::Session { user_id, session_id }) if proof.same_browser => {
+                let tokens = repeated(entrance, *user_id, *session_id).await?;
+                return Ok(Decision::done(SignedIn::Session(tokens)));
+            }
+            Some(Used::Half { user_id, half_id }) if proof.same_browser => {
+                let key = keys::HalfSession::key(*user_id, *half_id);
+                let half: Option<HalfSession> = entrance.table.get(&key, Consistency::Strong).await?;
+                half.filter(|half| half.used.is_none()).ok_or(IdentityError::LoginFailed)?;
             }
             Some(_) => return Err(IdentityError::LoginFailed),
             None if proof.needs_confirmation => return Err(IdentityError::ConfirmationRequired),
             None => {}
         }
-        let network = KnownNetwork::of(&login.email, network, policy, now);
-        let device = Device::of(cause);
-        start(table, issuer, policy, login, &network, device, attempt.before()).await
+        start(entrance, login, owner, proof.same_browser, attempt.before()).await
     };
-    table.decide(cause, verify).await
+    entrance.table.decide(entrance.cause, verify).await
+}
+
+/// The login, and whose its address is: together where the address is known before.
+async fn load(
+    table: &Table,
+    login_id: LoginId,
+    proof: &OpenedProof,
+) -> Result<(Login, Option<EmailOwner>), IdentityError> {
+    let key = keys::Login::key(login_id);
+    if let Some(email) = &proof.email {
+        let keys = [key, keys::EmailOwner::key(email.clone())];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let login = found.take(&keys[0])?.ok_or(IdentityError::LoginFailed)?;
+        return Ok((login, found.take(&keys[1])?));
+    }
+    let login: Login = table.get(&key, Consistency::Strong).await?.ok_or(IdentityError::LoginFailed)?;
+    let owner = table.get(&keys::EmailOwner::key(login.email.clone()), Consistency::Strong).await?;
+    Ok((login, owner))
 }
 
 async fn start(
-    table: &Table,
-    issuer: &Issuer,
-    policy: &Policy,
+    entrance: &Entrance<'_>,
     mut login: Login,
-    network: &KnownNetwork,
-    device: Device,
+    owner: Option<EmailOwner>,
+    same_browser: bool,
     attempts: u32,
-) -> Result<Decision<SessionTokens, IdentityError>, IdentityError> {
-    let now = table.clock().now();
-    let owner: Option<EmailOwner> =
-        table.get(&keys::EmailOwner::key(login.email.clone()), Consistency::Strong).await?;
-    let earlier = match owner.as_ref().filter(|owner| owner.holds(now)) {
+) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
+    let table = entrance.table;
+    let device = Device::of(entrance.cause);
+    let earlier = match owner.as_ref().filter(|owner| owner.holds(table.clock().now())) {
         // it is kept for somebody who has another address now, and may want it back
         Some(owner) if owner.reserved_until.is_some() => return Err(IdentityError::LoginFailed),
         Some(owner) => Some(Earlier::read(table, owner.user_id, &device).await?),
         None => None,
     };
-    let user = earlier.as_ref().map(|earlier| &earlier.user);
-    let user_id = user.map_or_else(|| table.ids().next(), |user| user.user_id);
-    let memberships: Vec<Membership> = table.first(&keys::Membership::all(user_id).strong(), 100).await?;
-    let home = home(&memberships, user.and_then(|user| user.last_org_id));
-    let session = Session::begin((user_id, table.ids().next()), Method::MagicLink, device, policy, now);
-    let session = session.within(home);
-    let place = match user {
-        Some(user) => join(user, &login.email, &session, attempts),
-        None => create_user(&login.email, owner.as_ref(), &session),
+    let user_id = earlier.as_ref().map_or_else(|| table.ids().next(), |earlier| earlier.user.user_id);
+    let shown = Shown::only(Way::Mail);
+    let comer = match &earlier {
+        Some(earlier) => Comer::known(&earlier.user, earlier.device.as_ref(), shown).proved(&login.email),
+        None => Comer::new(user_id, shown),
     };
-    login.used = Some(Used { user_id, session_id: session.session_id });
-    let tokens = issuer.tokens(&session, policy, now)?;
-    let started = crate::started::started(&session, earlier.as_ref(), now);
-    let changes = place.replace(&login).overwrite(network).and(started);
-    Ok(Decision::commit(changes, tokens).crowded(&keys::User::key(user_id), MANY_IN_THE_WAY))
-}
-
-/// In how long those come back who want the place of the same session.
-const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
-
-/// The session as one of the person's, in the place of the oldest where there is no room. Whoever is deleted
-/// or suspended meanwhile has no list of sessions that one could join.
-fn join(user: &User, email: &Email, session: &Session, attempts: u32) -> Changes {
-    // an address that was taken away meanwhile lets nobody in: not the person's as it was read is asked for,
-    // which may be newer than whose the address was, but the one that was proved
-    let sessions = sessions_of(user.user_id).while_is("email", email.as_str());
-    let (id, life) = (session.session_id.to_string(), Life::of(session));
-    // many at once want the place of the same one: after that it is one of the few oldest
-    let few = 4_usize.saturating_pow(attempts);
-    let surplus = user.surplus();
-    let [random] = primitives::random_secret::<1>();
-    match surplus.get(usize::from(random) % few.min(surplus.len()).max(1)) {
-        Some(oldest) => {
-            let place = sessions.replace(&oldest.to_string(), &id, &life);
-            // of one that is over nobody needs to hear
-            let is_over = !user.has(*oldest, session.created_at);
-            if is_over { place } else { place.and(ended(user.user_id, *oldest, "too_many_sessions")) }
+    let entered = entrance.enter(&comer, attempts).await?;
+    let (used, beside) = match &entered.opened {
+        Opened::Half(half_id) => (Used::Half { user_id, half_id: *half_id }, Changes::new()),
+        Opened::Session(session) => {
+            let created = match earlier {
+                Some(_) => Changes::new(),
+                None => create_user(&login, owner.as_ref(), session, same_browser),
+            };
+            let used = Used::Session { user_id, session_id: session.session_id };
+            (used, created.and(entrance.seen_here(&login.email)))
         }
-        None => sessions.add(&id, &life),
-    }
+    };
+    login.used = Some(used);
+    Ok(entered.with(user_id, Changes::new().replace(&login).and(beside)))
 }
 
-/// Somebody new, with an address that is nobody's; `before` is what was stored of it.
-fn create_user(email: &Email, before: Option<&EmailOwner>, session: &Session) -> Changes {
-    let user = User::new(email.clone(), session);
+/// Somebody new, with the password that was typed in the same browser. One that was typed elsewhere may be a
+/// stranger's, who waits for the owner of the address to confirm it. `before` is what was stored of the
+/// address, which is nobody's.
+fn create_user(login: &Login, before: Option<&EmailOwner>, session: &Session, same_browser: bool) -> Changes {
+    let (email, now) = (&login.email, session.created_at);
+    let mut user = User::new(email.clone(), session);
+    let password = login.password.as_ref().filter(|_| same_browser);
+    let password = password.map(|phc| PasswordHash::new(user.user_id, phc.clone(), now));
+    if password.is_some() {
+        user = user.with_way(Way::Password, now);
+    }
     let owner = EmailOwner::new(email.clone(), user.user_id, before);
     let event = UserCreated { user_id: user.user_id, email: user.email.clone() };
     let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
-    Changes::new().create(&user).replace(&owner).publish(event)
-}
-
-/// The organization that a new session begins in: the only one, or the one chosen last.
-fn home(memberships: &[Membership], last_org_id: Option<OrgId>) -> Option<&Membership> {
-    match memberships {
-        [only] => Some(only),
-        several => several.iter().find(|membership| Some(membership.org_id) == last_org_id),
-    }
-}
-
-async fn repeat(
-    table: &Table,
-    issuer: &Issuer,
-    policy: &Policy,
-    used: &Used,
-    now: Timestamp,
-) -> Result<SessionTokens, IdentityError> {
-    let session: Option<Session> =
-        table.get(&keys::Session::key(used.user_id, used.session_id), Consistency::Strong).await?;
-    match session.filter(Session::is_untouched) {
-        Some(session) => issuer.tokens(&session, policy, now),
-        None => Err(IdentityError::LoginFailed),
-    }
+    let changes = Changes::new().create(&user).replace(&owner).publish(event);
+    password.iter().fold(changes, Changes::create)
 }

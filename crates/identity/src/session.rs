@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use access::{Principal, Tenant};
+use access::Principal;
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::NewEvent;
-use identity_core::{Membership, Policy, Session, User, events::SessionRevoked, keys, same, sessions_of};
+use identity_core::{Policy, Session, User, events::SessionRevoked, keys, same, sessions_of};
 use primitives::{Keys, OrgId, Secret, SessionId, Timestamp, UserId};
-use table::{Cause, Changes, Consistency, Decision, Item, Table};
+use table::{Cause, Changes, Consistency, Decision, Table};
 use uuid::Uuid;
 
 use crate::{
@@ -62,7 +62,9 @@ impl Issuer {
             sid: session.session_id,
             org: session.org_id,
             mbr: session.member_id,
-            auth_time: session.created_at.as_second(),
+            auth_time: session.shown_at.as_second(),
+            acr: session.shown.level().to_owned(),
+            amr: session.shown.methods().into_iter().map(str::to_owned).collect(),
             iat: issued_at,
             nbf: None,
             exp: expires_at,
@@ -195,46 +197,6 @@ pub async fn refresh(
 pub async fn sign_out(table: &Table, cause: &Cause, principal: &Principal) -> Result<(), IdentityError> {
     let Principal { user_id, session_id, .. } = *principal;
     table.decide(cause, |_| async { Ok(end(user_id, session_id, "signed_out", ())) }).await
-}
-
-/// Takes the session into another organization of the person's. Where it is there already, it gives the pair
-/// that it has: the same request again, also many at once, is one.
-pub async fn switch_org(
-    table: &Table,
-    issuer: &Issuer,
-    policy: &Policy,
-    cause: &Cause,
-    principal: &Principal,
-    org_id: OrgId,
-) -> Result<SessionTokens, IdentityError> {
-    let switch = |_| async {
-        let now = table.clock().now();
-        let place = keys::Membership::key(principal.user_id, Tenant::trusted(org_id));
-        let keys = [
-            keys::User::key(principal.user_id),
-            keys::Session::key(principal.user_id, principal.session_id),
-            place,
-        ];
-        let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        let [user, session, place] = keys;
-        let user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
-        let session: Session = found.take(&session)?.ok_or(IdentityError::InvalidRefreshToken)?;
-        let membership: Membership = found.take(&place)?.ok_or(IdentityError::NotAMember)?;
-        if !user.has(session.session_id, now) || !session.is_in_use(policy, now) {
-            return Err(IdentityError::InvalidRefreshToken);
-        }
-        if session.is_within(&membership) {
-            return Ok(Decision::done(issuer.tokens(&session, policy, now)?));
-        }
-        let session = session.moved(&membership, now);
-        let tokens = issuer.tokens(&session, policy, now)?;
-        let mut changes = Changes::new().replace(&session);
-        if user.last_org_id != Some(org_id) {
-            changes = changes.set(&user.key(), "last_org_id", &org_id);
-        }
-        Ok(Decision::commit(changes, tokens))
-    };
-    table.decide(cause, switch).await
 }
 
 /// Ends a session, once: whoever finds it ended has nothing to do. Nothing else may be in the changes.

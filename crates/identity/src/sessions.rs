@@ -68,13 +68,12 @@ pub async fn end_sessions(
     table.decide(cause, end).await
 }
 
-/// The end of all of the person's sessions but this one, as they were read; none where there are no others.
-pub(crate) fn all_ended(mut user: User, keeps: Option<SessionId>, reason: &str, now: Timestamp) -> Changes {
+/// The end of all of the person's sessions but this one, as they were read, and of logins that lack
+/// something.
+pub(crate) fn all_ended(user: User, keeps: Option<SessionId>, reason: &str, now: Timestamp) -> Changes {
     // of one that is over nobody needs to hear
     let heard: Vec<_> = user.sessions(now).into_iter().filter(|session| Some(*session) != keeps).collect();
-    if !user.keep_only(keeps) {
-        return Changes::new();
-    }
+    let user = user.with_only(keeps, now);
     let ended = |changes: Changes, session| changes.and(ended(user.user_id, session, reason));
     heard.into_iter().fold(Changes::new().replace(&user), ended)
 }

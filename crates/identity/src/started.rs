@@ -1,5 +1,5 @@
 use events::NewEvent;
-use identity_core::{Device, KnownDevice, Session, User, events::SessionStarted, keys};
+use identity_core::{Device, KnownDevice, Method, Session, User, events::SessionStarted, keys};
 use primitives::{Timestamp, UserId};
 use table::{Changes, Consistency, Item, Table};
 
@@ -8,7 +8,7 @@ use crate::IdentityError;
 /// What is there of somebody who signs in, and did so before.
 pub(crate) struct Earlier {
     pub(crate) user: User,
-    device: Option<KnownDevice>,
+    pub(crate) device: Option<KnownDevice>,
 }
 
 impl Earlier {
@@ -26,8 +26,12 @@ impl Earlier {
 ///
 /// A new device is one that somebody else may have signed in on: not the one on which the account was made.
 /// Two who sign in on it at once make it known once, and so are one piece of news.
-pub(crate) fn started(session: &Session, earlier: Option<&Earlier>, now: Timestamp) -> Changes {
-    let stored = earlier.and_then(|earlier| earlier.device.as_ref());
+pub(crate) fn started(
+    session: &Session,
+    is_first: bool,
+    stored: Option<&KnownDevice>,
+    now: Timestamp,
+) -> Changes {
     let known = stored.filter(|device| device.is_known(now));
     let changes = match (known, stored) {
         (Some(known), _) => known.seen(now).map_or_else(Changes::new, |seen| Changes::new().overwrite(&seen)),
@@ -38,10 +42,10 @@ pub(crate) fn started(session: &Session, earlier: Option<&Earlier>, now: Timesta
     let event = SessionStarted {
         user_id: session.user_id,
         session_id: session.session_id,
-        method: session.method,
+        method: Method::of(&session.shown),
         device: session.device.name.clone(),
         country: session.device.country.clone(),
-        new_device: earlier.is_some() && known.is_none(),
+        new_device: !is_first && known.is_none(),
     };
     let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
     changes.create(session).publish(event)

@@ -25,8 +25,14 @@ pub struct Claims {
     /// The person's membership there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mbr: Option<MemberId>,
-    /// When the person signed in, epoch seconds.
+    /// When the person last showed who they are, epoch seconds.
     pub auth_time: i64,
+    /// How certain that makes it: `aal1`, or `aal2` with more than one factor.
+    #[serde(default)]
+    pub acr: String,
+    /// What was shown (RFC 8176).
+    #[serde(default)]
+    pub amr: Vec<String>,
     /// When it was made, epoch seconds.
     pub iat: i64,
     /// From when on it works, epoch seconds. We write none, and obey it.

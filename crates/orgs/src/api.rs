@@ -1,7 +1,8 @@
 //! Organizations and members as the API shows them and events tell of them.
 
-use access::Role;
+use access::{MfaMode, MfaPolicy, Role};
 use primitives::{Email, MemberId, OrgId, Slug, Time, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,6 +36,23 @@ pub struct Member {
     pub joined_at: Time,
     /// How often it has changed: its `ETag`.
     pub version: u64,
+}
+
+/// Whether members show a second factor when they sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[schema(as = MfaPolicy)]
+pub struct Mfa {
+    /// Whether it is asked for.
+    pub mode: MfaMode,
+    /// Until when those may come without who have none yet. Null is no grace.
+    #[schemars(with = "Option<String>")]
+    pub grace_ends_at: Option<Time>,
+}
+
+impl From<MfaPolicy> for Mfa {
+    fn from(policy: MfaPolicy) -> Self {
+        Self { mode: policy.mode, grace_ends_at: policy.grace_ends_at.map(Time::from) }
+    }
 }
 
 events::resources! { Organization Member }

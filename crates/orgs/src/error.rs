@@ -1,4 +1,4 @@
-use primitives::Fault;
+use primitives::{Fault, FieldCode, Invalid};
 use table::{CommitError, StoreError};
 
 /// An operation of this domain failed.
@@ -25,6 +25,19 @@ pub enum OrgError {
     )]
     #[fault(Conflict, "last_owner")]
     LastOwner,
+    /// The policy would keep out whoever sets it.
+    #[error(
+        "you would be out with your next request: sign in with a second factor yourself, or set `grace_ends_at`"
+    )]
+    #[fault(Conflict, "would_lock_out")]
+    WouldLockOut,
+    /// The grace of a policy is too long.
+    #[error("grace ends within {days} days")]
+    #[fault(Invalid, "invalid_request")]
+    LongGrace {
+        /// The longest.
+        days: i64,
+    },
     /// The organization is not there.
     #[error("there is no such organization")]
     #[fault(NotFound, "not_found")]
@@ -37,4 +50,14 @@ pub enum OrgError {
     #[error(transparent)]
     #[fault(transparent)]
     Commit(#[from] CommitError),
+}
+
+/// Where it is about one part of a request.
+impl Invalid for OrgError {
+    fn field_code(&self) -> FieldCode {
+        match self {
+            Self::LongGrace { .. } => FieldCode::OutOfRange,
+            _ => FieldCode::InvalidFormat,
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 use access::Permission::ReadMembers;
 use events::{Audience, Event, MailText, PushText, Told};
+use primitives::OrgId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api::{Member, Organization};
+use crate::api::{Member, Mfa, Organization};
 
 events::events! {
     /// An organization came to be.
@@ -27,6 +28,13 @@ events::events! {
         member: Member = member(),
         /// Why.
         via: Left = "erasure",
+    }
+    /// What an organization asks of its members has changed.
+    "organization.policies_updated" OrganizationPoliciesUpdated Internal {
+        /// The organization.
+        org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// A second factor.
+        mfa: Mfa = json!({ "mode": "required", "grace_ends_at": "2026-12-23T10:00:00.000Z" }),
     }
 }
 

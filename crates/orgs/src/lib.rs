@@ -10,11 +10,13 @@ pub mod keys;
 mod leave;
 mod member;
 mod org;
+mod policies;
 
 pub use error::OrgError;
 pub use leave::{leave_all, require_other_owners};
 pub use member::{Member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, owners, refusals};
+pub use policies::{policies, set_mfa_policy};
 
 use primitives::{Fault, FaultCode};
 

@@ -1,4 +1,4 @@
-use access::{AccessSchedule, Permit, Role, Tenant, needs::ReadOrganization};
+use access::{AccessSchedule, MfaPolicy, Permit, Role, Tenant, needs::ReadOrganization};
 use events::NewEvent;
 use identity_core::Membership;
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
@@ -76,6 +76,9 @@ struct Gate {
     sessions_valid_after: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     access: AccessSchedule,
+    /// What is asked of how members sign in.
+    #[serde(default)]
+    mfa: MfaPolicy,
     #[serde(default)]
     version: u64,
 }
@@ -158,7 +161,14 @@ fn establish(
     now: Timestamp,
 ) -> (NewOrg, Changes) {
     let org = Org { org_id: ids.next(), name: name.to_string(), slug, created_at: now, version: 0 };
-    let gate = Gate { org_id: org.org_id, sessions_valid_after: None, deleted_at: None, access, version: 0 };
+    let gate = Gate {
+        org_id: org.org_id,
+        sessions_valid_after: None,
+        deleted_at: None,
+        access,
+        mfa: MfaPolicy::default(),
+        version: 0,
+    };
     let owner = Member {
         org_id: org.org_id,
         member_id: ids.next(),

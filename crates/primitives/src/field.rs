@@ -23,13 +23,15 @@ pub enum FieldCode {
     OutOfRange,
     /// It breaks another rule about how it is written.
     InvalidFormat,
+    /// The password is easy to guess.
+    WeakPassword,
     /// No push service gives such tokens, or the one that is named does not know it.
     InvalidPushToken,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 10] = [
+    pub const ALL: [(Self, &str); 11] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -39,6 +41,7 @@ impl FieldCode {
         (Self::TooLong, "the text has too many characters"),
         (Self::OutOfRange, "the number is too small or too large"),
         (Self::InvalidFormat, "it breaks another rule about how it is written"),
+        (Self::WeakPassword, "the password is easy to guess"),
         (
             Self::InvalidPushToken,
             "no push service gives such tokens, or the one that is named does not know it",
@@ -57,6 +60,7 @@ impl FieldCode {
             Self::TooLong => "too_long",
             Self::OutOfRange => "out_of_range",
             Self::InvalidFormat => "invalid_format",
+            Self::WeakPassword => "weak_password",
             Self::InvalidPushToken => "invalid_push_token",
         }
     }

@@ -172,6 +172,13 @@ ids! {
     MemberId = Member "mbr";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
+    /// Names a login that still lacks something before it is a session.
+    HalfSessionId = HalfSession "hlf";
+    /// Names a wish for a new password. What is in the mail is derived from it, so it is made from the OS's
+    /// randomness.
+    PasswordResetId = PasswordReset "pwr";
+    /// Names a second factor of a person.
+    FactorId = Factor "fac";
     /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's
     /// randomness.
     LoginId = Login "lgn";

@@ -16,6 +16,13 @@ impl From<Timestamp> for Time {
     }
 }
 
+impl Time {
+    /// The moment.
+    pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3}", self.0)

@@ -107,6 +107,7 @@ impl Services {
             ("SESSION_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:session"),
             ("LINK_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:link"),
             ("CURSOR_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:cursor"),
+            ("FACTOR_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:factor"),
             ("MAIL_FROM", "hello@example.com"),
             ("PRODUCT_NAME", "Gantry"),
             ("BRAND_COLOUR", "#1d4ed8"),

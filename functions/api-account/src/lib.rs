@@ -3,14 +3,17 @@
 mod deletion;
 mod email_changes;
 mod me;
+mod mfa;
+mod passwords;
 mod sessions;
 
 use std::sync::Arc;
 
 use http_api::{OpenApiRouter, routes};
 use http_host::HttpHost;
-use identity::Policy;
-use lambda_host::{Error, Function, Host};
+use identity::{Policy, SealKey};
+use lambda_host::{Error, Function, Host, Rotating};
+use primitives::Keys;
 use table::{CursorKeys, Table};
 
 /// What the routes share.
@@ -18,7 +21,10 @@ use table::{CursorKeys, Table};
 pub struct Api {
     table: Table,
     cursors: Arc<dyn CursorKeys>,
+    seals: Arc<Rotating<Keys<SealKey>>>,
     policy: Arc<Policy>,
+    /// What authenticator apps call it.
+    product: String,
 }
 
 /// The function.
@@ -27,7 +33,9 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let api = Api {
         table: http.table(),
         cursors: host.cursor_keys()?,
+        seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SealKey::from_secret)?),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+        product: host.environment().required("PRODUCT_NAME")?.to_owned(),
     };
     http.api(routes().with_state(api))
 }
@@ -42,6 +50,13 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(me::memberships))
         .routes(routes!(email_changes::request))
         .routes(routes!(email_changes::cancel))
+        .routes(routes!(mfa::show))
+        .routes(routes!(mfa::start))
+        .routes(routes!(mfa::confirm))
+        .routes(routes!(mfa::remove))
+        .routes(routes!(mfa::generate_recovery_codes))
+        .routes(routes!(passwords::set))
+        .routes(routes!(passwords::remove))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_several))

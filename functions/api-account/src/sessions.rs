@@ -14,12 +14,15 @@ use crate::Api;
 pub(crate) enum SignInMethod {
     /// By the link or the code of a mail.
     MagicLink,
+    /// By a password.
+    Password,
 }
 
 impl From<Method> for SignInMethod {
     fn from(method: Method) -> Self {
         match method {
             Method::MagicLink => Self::MagicLink,
+            Method::Password => Self::Password,
         }
     }
 }
@@ -57,7 +60,7 @@ impl Session {
             started_at: session.created_at.into(),
             last_seen_at: session.last_seen_at().into(),
             expires_at: session.expires_at(policy).into(),
-            method: session.method.into(),
+            method: Method::of(&session.shown).into(),
             device: session.device.name,
             country: session.device.country,
             org_id: session.org_id,

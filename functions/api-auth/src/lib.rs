@@ -2,6 +2,8 @@
 
 mod email_changes;
 mod magic_links;
+mod mfa;
+mod passwords;
 mod sessions;
 mod sign_in;
 mod well_known;
@@ -13,10 +15,10 @@ use std::{
 
 use http_api::{OpenApiRouter, Problem, routes};
 use http_host::HttpHost;
-use identity::{Issuer, LinkKey, Policy, SessionKey};
+use identity::{Entrance, Issuer, LinkKey, Policy, SealKey, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use primitives::{Keys, Timestamp};
-use table::Table;
+use table::{Cause, Table};
 use tokio::time::timeout;
 
 /// What the routes share.
@@ -26,6 +28,7 @@ pub struct Api {
     links: Arc<Rotating<Keys<LinkKey>>>,
     sessions: Arc<Rotating<Keys<SessionKey>>>,
     issuer: Arc<Mutex<Option<Looked>>>,
+    seals: Arc<Rotating<Keys<SealKey>>>,
     policy: Arc<Policy>,
     public_url: String,
 }
@@ -37,6 +40,11 @@ struct Looked {
 }
 
 impl Api {
+    /// What a way in works with.
+    fn entrance<'a>(&'a self, issuer: &'a Issuer, cause: &'a Cause, network: &'a str) -> Entrance<'a> {
+        Entrance { table: &self.table, issuer, policy: &self.policy, cause, network }
+    }
+
     /// What tokens are made with. The current key is published before anything is signed with it, and looked
     /// after while it signs.
     async fn issuer(&self) -> Result<Arc<Issuer>, Problem> {
@@ -89,6 +97,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         issuer: Arc::new(Mutex::new(looked)),
         links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
+        seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SealKey::from_secret)?),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
         public_url: issuer,
     };
@@ -136,6 +145,14 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(magic_links::verify))
         .routes(routes!(email_changes::confirm))
         .routes(routes!(email_changes::undo))
+        .routes(routes!(passwords::register))
+        .routes(routes!(passwords::verify))
+        .routes(routes!(passwords::request_reset))
+        .routes(routes!(passwords::reset))
+        .routes(routes!(mfa::show))
+        .routes(routes!(mfa::verify))
+        .routes(routes!(mfa::complete))
+        .routes(routes!(mfa::step_up))
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::switch_org))

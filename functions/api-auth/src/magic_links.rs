@@ -1,7 +1,7 @@
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
-use identity::{Code, OpenedProof, Proof};
+use identity::{Code, LoginHistory, OpenedProof, Proof, RequestedLogin};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
@@ -43,24 +43,39 @@ pub(crate) async fn request(
     limiter: Limiter,
     command: Command<RequestMagicLink>,
 ) -> Result<Response, Problem> {
-    let email = command.input.email;
-    let (table, policy, network) = (&api.table, &api.policy, client.address());
-    let history = identity::login_history(table, email.clone(), &network).await?;
-    let is_known = history.knows_network();
-    let from_network = limiter.count(&policy.magic_links_per_client(), &network).await?;
-    if !from_network.allowed && !is_known {
-        return Err(Limiter::refusal(&from_network, None));
-    }
-    // from where the owner has signed in before there is a budget that strangers elsewhere cannot use up
-    let subject = if is_known { format!("{email} {network}") } else { email.to_string() };
-    limiter.take(&policy.magic_links(), &subject).await?;
+    let history = api.may_ask_for_mail(&client, &limiter, command.input.email).await?;
     let links = api.links.get().await?;
-    let login = identity::request_login(table, &links.current, policy, &client.cause(), history).await?;
-    let body = MagicLinkRequested {
-        browser_token: login.browser_token.expose().clone(),
-        expires_in: login.expires_in,
-    };
-    Ok(Answer::new(StatusCode::ACCEPTED, &body).into_response())
+    let (table, policy, cause) = (&api.table, &api.policy, client.cause());
+    let asked = identity::request_login(table, &links.current, policy, &cause, history).await?;
+    Ok(Answer::new(StatusCode::ACCEPTED, &MagicLinkRequested::from(asked)).into_response())
+}
+
+impl Api {
+    /// Uses the limits of mails to an address, and says what is known of the address.
+    pub(crate) async fn may_ask_for_mail(
+        &self,
+        client: &Client,
+        limiter: &Limiter,
+        email: Email,
+    ) -> Result<LoginHistory, Problem> {
+        let (policy, network) = (&self.policy, client.address());
+        let history = identity::login_history(&self.table, email.clone(), &network).await?;
+        let is_known = history.knows_network();
+        let from_network = limiter.count(&policy.magic_links_per_client(), &network).await?;
+        if !from_network.allowed && !is_known {
+            return Err(Limiter::refusal(&from_network, None));
+        }
+        // from where the owner has signed in before there is a budget that strangers elsewhere cannot use up
+        let subject = if is_known { format!("{email} {network}") } else { email.to_string() };
+        limiter.take(&policy.magic_links(), &subject).await?;
+        Ok(history)
+    }
+}
+
+impl From<RequestedLogin> for MagicLinkRequested {
+    fn from(asked: RequestedLogin) -> Self {
+        Self { browser_token: asked.browser_token.expose().clone(), expires_in: asked.expires_in }
+    }
 }
 
 /// What a person shows to sign in: the link's `token`, or `email` and `code`.
@@ -113,8 +128,8 @@ pub(crate) async fn verify(
     }
     let issuer = api.issuer().await?;
     let (cause, network) = (client.cause(), client.address());
-    let tokens = identity::verify_login(&api.table, &issuer, &api.policy, &cause, &network, &opened).await?;
-    Ok(Answer::ok(&SignIn::complete(tokens)).into_response())
+    let signed_in = identity::verify_login(&api.entrance(&issuer, &cause, &network), &opened).await?;
+    Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
 }
 
 /// Counts a wrong code for its address, over all logins and from wherever it comes; of a right one it is

@@ -1,5 +1,6 @@
+use access::Way;
 use http_api::ToSchema;
-use identity::SessionTokens;
+use identity::{Missing, SessionTokens, SignedIn};
 use primitives::{OrgId, SessionId, UserId};
 use serde::Serialize;
 
@@ -9,6 +10,10 @@ use serde::Serialize;
 pub(crate) enum SignInStatus {
     /// There is a session.
     Complete,
+    /// A second factor is to be shown.
+    MfaRequired,
+    /// A second factor is to be set up, and shown: an organization of the person's asks for it.
+    MfaEnrollmentRequired,
 }
 
 /// What came of signing in, or of going to another organization.
@@ -18,11 +23,63 @@ pub(crate) struct SignIn {
     status: SignInStatus,
     /// The session's tokens, once it is complete.
     tokens: Option<Tokens>,
+    /// What is missing, until then.
+    challenge: Option<Challenge>,
 }
 
-impl SignIn {
-    pub(crate) fn complete(tokens: SessionTokens) -> Self {
-        Self { status: SignInStatus::Complete, tokens: Some(tokens.into()) }
+impl From<SignedIn> for SignIn {
+    fn from(signed_in: SignedIn) -> Self {
+        match signed_in {
+            SignedIn::Session(tokens) => {
+                Self { status: SignInStatus::Complete, tokens: Some(tokens.into()), challenge: None }
+            }
+            SignedIn::Half(missing) => {
+                let challenge = Challenge::from(missing);
+                Self { status: challenge.reason, tokens: None, challenge: Some(challenge) }
+            }
+        }
+    }
+}
+
+/// What a sign-in lacks, and how to add it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Challenge {
+    /// Goes with the requests that add what is missing, and with no others: `Authorization: Bearer …`.
+    token: String,
+    /// How long it works, seconds.
+    expires_in: i64,
+    /// What is missing.
+    reason: SignInStatus,
+    /// What can be shown, as `POST /v1/auth/mfa/verify` takes it. Pass over words that you do not know.
+    methods: Vec<Method>,
+}
+
+/// A way to show a second factor.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Method {
+    /// A code of the authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+}
+
+impl From<identity::Challenge> for Challenge {
+    fn from(challenge: identity::Challenge) -> Self {
+        let methods = challenge.methods.into_iter().filter_map(|way| match way {
+            Way::Totp => Some(Method::Totp),
+            Way::RecoveryCode => Some(Method::RecoveryCode),
+            Way::Mail | Way::Password => None,
+        });
+        Self {
+            token: challenge.token.expose().clone(),
+            expires_in: challenge.expires_in,
+            reason: match challenge.missing {
+                Missing::Mfa => SignInStatus::MfaRequired,
+                Missing::MfaEnrollment => SignInStatus::MfaEnrollmentRequired,
+            },
+            methods: methods.collect(),
+        }
     }
 }
 

@@ -73,7 +73,7 @@ fn sessions() -> Authenticate {
     Arc::new(|token, _| {
         Box::pin(async move {
             let role = match token.as_str() {
-                "owner" | "elsewhere" => Some(Role::Owner),
+                "owner" | "elsewhere" | "single-factor" => Some(Role::Owner),
                 "admin" => Some(Role::Admin),
                 "member" => Some(Role::Member),
                 "viewer" => Some(Role::Viewer),
@@ -85,8 +85,16 @@ fn sessions() -> Authenticate {
             let member_id = Ids::unguessable();
             // whoever pays nothing may still look at the bill
             let level = AccessLevel::ExportOnly;
-            let actor =
-                |role| Actor { org_id, member_id, user_id, session_id, role, level, level_until: None };
+            let actor = |role| Actor {
+                org_id,
+                member_id,
+                user_id,
+                session_id,
+                role,
+                level,
+                level_until: None,
+                lacks_factor: token == "single-factor",
+            };
             let email = "ada@example.com".parse().unwrap();
             Ok(Principal {
                 user_id,
@@ -95,6 +103,7 @@ fn sessions() -> Authenticate {
                 live_sessions: Arc::default(),
                 signed_in_at: noon(),
                 person: access::Person::default(),
+                shown: access::Shown::default(),
                 actor: role.map(actor),
             })
         })

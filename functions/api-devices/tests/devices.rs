@@ -6,8 +6,8 @@ use std::sync::Arc;
 use access::{AccessLevel, AccessSchedule, Principal};
 use events::ActorRef;
 use identity::{
-    Issuer, LinkKey, Policy, Proof, SessionKey, login_history, open_proof, publish_signing_key,
-    request_login, switch_org, verify_login,
+    Entrance, Issuer, LinkKey, Policy, Proof, SessionKey, SignedIn, login_history, open_proof,
+    publish_signing_key, request_login, switch_org, verify_login,
 };
 use lambda_host::{Environment, Function, Host, LambdaEvent};
 use orgs::Founder;
@@ -59,7 +59,11 @@ impl World {
         let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
         let proof = open_proof(&table, &Keys::only(links), &proof).await.unwrap();
-        let tokens = verify_login(&table, &issuer, &policy, &cause, "192.0.2.1", &proof).await.unwrap();
+        let entrance =
+            Entrance { table: &table, issuer: &issuer, policy: &policy, cause: &cause, network: "192.0.2.1" };
+        let SignedIn::Session(tokens) = verify_login(&entrance, &proof).await.unwrap() else {
+            panic!("something is missing");
+        };
         let (user_id, session_id) = (tokens.user_id, tokens.session_id);
         let founder = Founder { user_id, email: email.parse().unwrap() };
         let slug = email.split('@').next().unwrap().parse().unwrap();
@@ -75,9 +79,11 @@ impl World {
             live_sessions: Arc::default(),
             signed_in_at: noon(),
             person: access::Person::default(),
+            shown: access::Shown::default(),
             actor: None,
         };
-        let tokens = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
+        let switched = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
+        let SignedIn::Session(tokens) = switched else { panic!("something is missing") };
         tokens.access_token.expose().clone()
     }
 

@@ -2,6 +2,7 @@
 
 mod members;
 mod organizations;
+mod policies;
 
 use std::sync::Arc;
 
@@ -35,5 +36,7 @@ pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(organizations::create))
         .routes(routes!(organizations::current))
+        .routes(routes!(policies::show))
+        .routes(routes!(policies::update))
         .routes(routes!(members::list))
 }

@@ -3,8 +3,8 @@
 use access::Tenant;
 use email_client::Name;
 use events::Audience;
-use identity_core::{ChangeStep, EmailChange};
-use primitives::{Email, EmailChangeId, LoginId, OrgId, UserId};
+use identity_core::{ChangeStep, EmailChange, EmailOwner};
+use primitives::{Email, EmailChangeId, LoginId, OrgId, PasswordResetId, UserId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
 
@@ -33,7 +33,7 @@ struct PersonRef {
     email: Email,
 }
 
-/// What is needed of a login.
+/// What is needed of a login, and of a wish for a new password.
 #[derive(Debug, Deserialize)]
 struct LoginRef {
     email: Email,
@@ -95,4 +95,13 @@ pub(crate) async fn of_change(
         ChangeStep::Confirm => change.is_pending(now).then_some(change.new_email),
         ChangeStep::Undo => change.is_undoable(now).then_some(change.old_email),
     }))
+}
+
+/// Who asked for this new password, if somebody has the address; nothing where nobody did, or has.
+pub(crate) async fn of_reset(table: &Table, reset_id: PasswordResetId) -> Result<Option<Email>, StoreError> {
+    let key = identity_core::keys::PasswordReset::key(reset_id);
+    let Some(reset) = table.get::<LoginRef>(&key, Consistency::Strong).await? else { return Ok(None) };
+    let owner = identity_core::keys::EmailOwner::key(reset.email.clone());
+    let owner: Option<EmailOwner> = table.get(&owner, Consistency::Strong).await?;
+    Ok(owner.filter(EmailOwner::is_current).map(|_| reset.email))
 }

@@ -7,9 +7,12 @@ use std::{
 };
 
 use events::{Envelope, Event};
-use identity_core::events::MagicLinkRequested;
+use identity_core::events::{MagicLinkRequested, PasswordResetRequested};
 use primitives::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, sleep_until};
+
+/// The events whose mails somebody waits for.
+const FOR_SIGNING_IN: [&str; 2] = [MagicLinkRequested::NAME, PasswordResetRequested::NAME];
 
 /// How many workers send sign-in mails at most: `MaximumConcurrency` of their queue.
 pub const SIGN_IN_WORKERS: u32 = 6;
@@ -63,7 +66,7 @@ impl Lanes {
 
     /// The lane of the mails about this event.
     pub(crate) fn of(&self, event: &Envelope) -> &Lane {
-        if event.kind == MagicLinkRequested::NAME { &self.sign_in } else { &self.others }
+        if FOR_SIGNING_IN.contains(&event.kind.as_str()) { &self.sign_in } else { &self.others }
     }
 }
 

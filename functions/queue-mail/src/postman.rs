@@ -1,8 +1,11 @@
 use std::{mem, time::Duration};
 
-use email_client::{MagicLink, Mail, Mailer, Name, SendError};
+use email_client::{MagicLink, Mail, Mailer, Name, PasswordReset, SendError};
 use events::{Audience, Envelope, MailText, Told};
-use identity_core::{ChangeStep, LinkKey, events::MagicLinkRequested};
+use identity_core::{
+    ChangeStep, LinkKey,
+    events::{MagicLinkRequested, PasswordResetRequested},
+};
 use lambda_host::{LONGEST_SEND, Rotating};
 use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use serde::Deserialize;
@@ -145,6 +148,9 @@ impl Postman {
         if let Some(data) = event.data::<MagicLinkRequested>() {
             return self.magic_link(event, data.map_err(malformed)?).await;
         }
+        if let Some(data) = event.data::<PasswordResetRequested>() {
+            return self.password_reset(event, data.map_err(malformed)?).await;
+        }
         let Some(told) = Told::about(TOLD, event) else { return Ok(None) };
         let (told, data) = told.map_err(malformed)?;
         let Some(text) = &told.mail else { return Ok(None) };
@@ -189,25 +195,43 @@ impl Postman {
         event: &Envelope,
         data: MagicLinkRequested,
     ) -> Result<Option<(Mail, Vec<Email>)>, MailError> {
-        let left = data.expires_at.duration_since(self.table.clock().now());
-        if left <= SignedDuration::ZERO {
-            tracing::warn!(event = %event.id, "a magic link ended before its mail was sent");
-            return Ok(None);
-        }
+        let Some(minutes) = self.lifetime(event, data.expires_at) else { return Ok(None) };
         let email = addressees::of_login(&self.table, data.login_id).await?;
         let email = email.ok_or(MailError::Foreign("there is no such login"))?;
         let keys = self.links.get().await?;
         let links = &keys.current;
         let token = links.token(data.login_id);
-        // to the nearest minute: the event is some milliseconds younger than the login that it is about
-        let lifetime = (data.expires_at.duration_since(event.time).as_secs() + 30) / 60;
         let link = MagicLink {
             // what stands behind the `#` is sent to no server, so no log on the way can hold it
             link: format!("{}/auth/verify#token={token}", self.app_url),
             code: links.code(data.login_id),
-            minutes: u32::try_from(lifetime).unwrap_or_default(),
+            minutes,
         };
         Ok(Some((link.mail(self.mailer.brand()), vec![email])))
+    }
+
+    /// A link to a new password, for whoever has the address. Where nobody has, nobody is written to.
+    async fn password_reset(
+        &self,
+        event: &Envelope,
+        data: PasswordResetRequested,
+    ) -> Result<Option<(Mail, Vec<Email>)>, MailError> {
+        let Some(minutes) = self.lifetime(event, data.expires_at) else { return Ok(None) };
+        let Some(email) = addressees::of_reset(&self.table, data.reset_id).await? else { return Ok(None) };
+        let token = self.links.get().await?.current.reset_token(data.reset_id);
+        let reset = PasswordReset { link: format!("{}/auth/reset#token={token}", self.app_url), minutes };
+        Ok(Some((reset.mail(self.mailer.brand()), vec![email])))
+    }
+
+    /// For how many minutes the link works that the event is about; nothing where it is over.
+    fn lifetime(&self, event: &Envelope, expires_at: Timestamp) -> Option<u32> {
+        if expires_at <= self.table.clock().now() {
+            tracing::warn!(event = %event.id, "a link ended before its mail was sent");
+            return None;
+        }
+        // to the nearest minute: the event is some milliseconds younger than what it is about
+        let minutes = (expires_at.duration_since(event.time).as_secs() + 30) / 60;
+        Some(u32::try_from(minutes).unwrap_or_default())
     }
 }
 

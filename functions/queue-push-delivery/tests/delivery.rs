@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::Principal;
 use events::ActorRef;
 use identity::{
-    Issuer, LinkKey, Policy, Proof, SessionKey, SessionTokens, login_history, open_proof,
+    Entrance, Issuer, LinkKey, Policy, Proof, SessionKey, SessionTokens, SignedIn, login_history, open_proof,
     publish_signing_key, request_login, sign_out, verify_login,
 };
 use lambda_host::{Environment, Function, Host, LambdaEvent};
@@ -58,7 +58,13 @@ impl World {
         let login: LoginId = asked.data["login_id"].as_str().unwrap().parse().unwrap();
         let proof = Proof::Link { token: links.token(login), browser_token: None, confirmed: true };
         let proof = open_proof(&self.table, &Keys::only(links), &proof).await.unwrap();
-        verify_login(&self.table, &issuer, &policy, &cause(), "192.0.2.1", &proof).await.unwrap()
+        let (table, cause) = (&self.table, cause());
+        let entrance =
+            Entrance { table, issuer: &issuer, policy: &policy, cause: &cause, network: "192.0.2.1" };
+        match verify_login(&entrance, &proof).await.unwrap() {
+            SignedIn::Session(tokens) => tokens,
+            SignedIn::Half(challenge) => panic!("{challenge:?}"),
+        }
     }
 
     async fn register(&self, session: &SessionTokens, platform: DevicePlatform, token: &str) -> String {
@@ -130,6 +136,7 @@ async fn signing_out_takes_the_sessions_device_from_the_next_event_and_leaves_th
         live_sessions: Arc::default(),
         signed_in_at: noon(),
         person: access::Person::default(),
+        shown: access::Shown::default(),
         actor: None,
     };
     sign_out(&world.table, &cause(), &person).await.unwrap();

@@ -18,6 +18,7 @@ pub(crate) async fn everything(product: &Product) {
     let (ada, acme) = product.owner("ada@example.com", "acme").await;
     let (bob, beta) = product.owner("bob@example.com", "beta").await;
     sign_in_and_out(product).await;
+    passwords_and_factors(product).await;
     organizations(product, &ada).await;
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
@@ -98,6 +99,44 @@ async fn refused_mails(product: &Product) {
         let dead = product.cloud.inspect(|state| state.queues[queue].messages().count());
         assert_eq!(dead, 1, "{queue}");
     }
+}
+
+/// With a password, a wrong one, a new one, an authenticator app and a recovery code; and without them again.
+async fn passwords_and_factors(product: &Product) {
+    let email = "fay@example.com";
+    let (first, second) = ("four words nobody guesses", "another four words at last");
+    product.registered(email, first).await;
+    assert_eq!(product.password(email, second).await.problem(), "login_failed");
+    let token = product.reset_token(email).await;
+    assert_eq!(product.reset(&token, second).await.status, StatusCode::NO_CONTENT);
+    let session = product.password(email, second).await.tokens().text("/access_token");
+    let (secret, codes) = product.set_up(&session).await;
+    let half = product.password(email, second).await.text("/challenge/token");
+    assert_eq!(product.get("/v1/auth/mfa", &half).await.status, StatusCode::OK);
+    assert_eq!(product.post_nothing("/v1/auth/complete", &half).await.text("/status"), "mfa_required");
+    let half = product.password(email, second).await.text("/challenge/token");
+    let session = product.second(&half, "recovery_code", &codes[0]).await.tokens().text("/access_token");
+    product.advance(SignedDuration::from_secs(30)).await;
+    let step = json!({ "method": "totp", "code": product.app(&secret) });
+    let session = product.post_as("/v1/auth/step-up/verify", &session, &step).await.text("/access_token");
+    let (_, org_id) = product.owner("gil@example.com", "gil").await;
+    assert_eq!(
+        product.post_as("/v1/auth/switch-org", &session, &json!({ "org_id": org_id })).await.problem(),
+        "not_found"
+    );
+    let made = product.post_nothing("/v1/me/mfa/recovery-codes", &session).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    let mfa = product.get("/v1/me/mfa", &session).await;
+    let factor = format!("/v1/me/mfa/factors/{}", mfa.text("/factors/0/id"));
+    for path in [factor.as_str(), "/v1/me/password"] {
+        let gone = product.send(product.request(Method::DELETE, path).bearer_auth(&session)).await;
+        assert_eq!(gone.status, StatusCode::NO_CONTENT, "{path}: {gone:?}");
+    }
+    let request = product.request(Method::PUT, "/v1/me/password").bearer_auth(&session);
+    let set = product.send(request.json(&json!({ "password": first }))).await;
+    assert_eq!(set.status, StatusCode::NO_CONTENT, "{set:?}");
+    product.set_up(&session).await;
+    product.settle().await;
 }
 
 async fn rotations(product: &Product) {

@@ -21,6 +21,8 @@ pub use conventions::codes;
 
 /// The name that the routes give to their security.
 const ACCESS_TOKEN: &str = "access_token";
+/// The same for what adds to a login that lacks something.
+const HALF_SESSION: &str = "half_session";
 
 /// The routes that other systems call by agreement with them. They are in no contract of ours.
 pub fn hooks() -> Vec<(&'static str, Description)> {
@@ -58,6 +60,8 @@ pub fn contract() -> Value {
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = contract.components.get_or_insert_default();
     components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(token));
+    let half = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    components.add_security_scheme(HALF_SESSION, SecurityScheme::Http(half));
     components.schemas.insert("Problem".to_owned(), http_api::ProblemDocument::schema());
     components.schemas.insert("FieldError".to_owned(), http_api::FieldError::schema());
     let mut contract = serde_json::to_value(contract).expect("a description is JSON");
@@ -92,7 +96,7 @@ fn sorted(value: &Value) -> Value {
 }
 
 const TAGS: &[(&str, &str)] = &[
-    ("Signing in", "By a mail with a link and a code."),
+    ("Signing in", "By a mail with a link and a code, or by a password; and what is asked for beside."),
     ("Sessions", "What a signed-in person has: tokens, and the organization at hand."),
     ("Account", "The signed-in person: who they are, where they belong, and their sessions."),
     ("Organizations", "The organization that the session is in, and who belongs to it."),

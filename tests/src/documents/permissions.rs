@@ -29,6 +29,10 @@ pub enum Caller {
     Anybody,
     /// Somebody with a session, in an organization or in none.
     Session,
+    /// Somebody whose login lacks something.
+    HalfSession,
+    /// Either of the two.
+    SessionOrHalf,
     /// A member whose role holds the permission, while the access level is one of these.
     Member(Permission, Vec<AccessLevel>),
 }
@@ -61,6 +65,8 @@ fn caller(needs: &Value) -> Option<Caller> {
     match needs["caller"].as_str()? {
         "anybody" => Some(Caller::Anybody),
         "session" => Some(Caller::Session),
+        "half_session" => Some(Caller::HalfSession),
+        "session_or_half_session" => Some(Caller::SessionOrHalf),
         "member" => {
             let permission = Permission::ALL.iter().find(|one| needs["permission"] == one.name())?;
             Some(Caller::Member(*permission, levels(needs["access"].as_str()?)?))
@@ -86,6 +92,8 @@ pub(super) fn page() -> String {
         let (who, open) = match caller {
             Caller::Anybody => ("anybody".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Session => ("a session".to_owned(), AccessLevel::ALL.to_vec()),
+            Caller::HalfSession => ("a half-session".to_owned(), AccessLevel::ALL.to_vec()),
+            Caller::SessionOrHalf => ("a session or a half-session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Member(permission, open) => (format!("`{}`", permission.name()), open.clone()),
         };
         let who = if *fresh { format!("{who}, proved lately") } else { who };

@@ -15,6 +15,7 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         role,
         level: AccessLevel::Full,
         level_until: None,
+        lacks_factor: false,
     };
     actor.permit()
 }

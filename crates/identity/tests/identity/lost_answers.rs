@@ -10,7 +10,7 @@ use primitives::{OrgId, SignedDuration};
 use table::{Consistency, Table};
 use test_support::{Crashes, Moment};
 
-use crate::setting::{Setting, cause, link};
+use crate::setting::{Setting, cause, link, whole};
 
 /// How long somebody waits who got no answer: a client that obeys `Retry-After`, one with a long time-out, a
 /// person.
@@ -24,7 +24,7 @@ impl Setting {
         who: &Principal,
         to: OrgId,
     ) -> Result<SessionTokens, IdentityError> {
-        switch_org(table, &self.issuer, &self.policy, &cause(), who, to).await
+        switch_org(table, &self.issuer, &self.policy, &cause(), who, to).await.map(whole)
     }
 
     /// Whether the pair works, and so does the next one; and nothing was taken for a theft on the way.

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use access::{Principal, Role, Tenant};
 use events::ActorRef;
 use identity::{
-    AuthenticationError, Authority, IdentityError, Issuer, LinkKey, Membership, Policy, Proof, SessionKey,
-    SessionTokens, login_history, open_proof, publish_signing_key, refresh, request_login, verify_login,
+    AuthenticationError, Authority, Entrance, IdentityError, Issuer, LinkKey, Membership, Policy, Proof,
+    SessionKey, SessionTokens, SignedIn, login_history, open_proof, publish_signing_key, refresh,
+    request_login, verify_login,
 };
 use primitives::{Clock, Email, Ids, Keys, LoginId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,9 @@ impl Setting {
         proof: &Proof,
     ) -> Result<SessionTokens, IdentityError> {
         let opened = open_proof(table, &self.links, proof).await?;
-        verify_login(table, issuer, &self.policy, &cause(), NETWORK, &opened).await
+        let (policy, cause, network) = (&self.policy, &cause(), NETWORK);
+        let entrance = Entrance { table, issuer, policy, cause, network };
+        verify_login(&entrance, &opened).await.map(whole)
     }
 
     pub(crate) async fn signed_in(&self, email: &str) -> SessionTokens {
@@ -93,7 +96,9 @@ impl Setting {
         let opened = open_proof(&self.table, &self.links, &confirmed(&token)).await.unwrap();
         let (user_agent, country) = (Some(agent.to_owned()), country.map(str::to_owned));
         let cause = Cause { user_agent, country, ..cause() };
-        verify_login(&self.table, &self.issuer, &self.policy, &cause, NETWORK, &opened).await.unwrap()
+        let (table, issuer, policy) = (&self.table, &self.issuer, &self.policy);
+        let entrance = Entrance { table, issuer, policy, cause: &cause, network: NETWORK };
+        whole(verify_login(&entrance, &opened).await.unwrap())
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<SessionTokens, IdentityError> {
@@ -131,6 +136,14 @@ impl Setting {
         consistency: Consistency,
     ) -> Result<Principal, AuthenticationError> {
         self.authority.principal(tokens.access_token.expose(), consistency).await
+    }
+}
+
+/// The tokens of a session that lacks nothing.
+pub(crate) fn whole(signed_in: SignedIn) -> SessionTokens {
+    match signed_in {
+        SignedIn::Session(tokens) => tokens,
+        SignedIn::Half(challenge) => panic!("{challenge:?}"),
     }
 }
 

@@ -25,12 +25,13 @@ async fn a_token_says_what_rfc_9068_asks_for_and_each_has_a_name_of_its_own() {
     let who = setting.who(&second).await.unwrap();
     let (table, issuer, cause) = (&setting.table, &setting.issuer, crate::setting::cause());
     let switch = identity::switch_org(table, issuer, &setting.policy, &cause, &who, org_id);
-    let third = switch.await.unwrap();
+    let third = crate::setting::whole(switch.await.unwrap());
     let mut names = std::collections::HashSet::new();
     for tokens in [&first, &second, &third] {
         assert_eq!(part(tokens.access_token.expose(), 0)["typ"], "at+jwt");
         let claims = part(tokens.access_token.expose(), 1);
-        for claim in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti", "sid", "auth_time"] {
+        for claim in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti", "sid", "auth_time", "acr", "amr"]
+        {
             assert!(!claims[claim].is_null(), "{claim} in {claims}");
         }
         assert_eq!((&claims["auth_time"], &claims["client_id"]), (&json!(began), &json!("gantry")));

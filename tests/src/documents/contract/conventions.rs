@@ -15,6 +15,7 @@ use crate::{budgets::USAGE, documents::problem_codes};
 /// Codes that any route may answer with, the gateway's and the firewall's among them.
 const ANY: &[&str] = &[
     "forbidden",
+    "mfa_required",
     "internal",
     "invalid_request",
     "malformed_request",

@@ -1,0 +1,150 @@
+use std::collections::BTreeSet;
+
+use primitives::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A way in which a person shows who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// A link or a code that was sent to the verified address.
+    Mail,
+    /// A password.
+    Password,
+    /// A code of an authenticator app (RFC 6238).
+    Totp,
+    /// One of the codes that were written down for the day on which everything else is lost.
+    RecoveryCode,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Mail, Self::Password, Self::Totp, Self::RecoveryCode];
+
+    /// What a token calls it in `amr`: the word of RFC 8176, section 2, where it has one.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Mail => "email",
+            Self::Password => "pwd",
+            Self::Totp => "otp",
+            Self::RecoveryCode => "recovery_code",
+        }
+    }
+
+    /// The way that a token calls this, if it is one.
+    pub fn named(method: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.method() == method)
+    }
+
+    /// Whether it counts beside another way only: it shows that somebody has something, and not which person
+    /// it is.
+    pub fn is_second(self) -> bool {
+        match self {
+            Self::Mail | Self::Password => false,
+            Self::Totp | Self::RecoveryCode => true,
+        }
+    }
+}
+
+/// What a person has shown of who they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Shown(BTreeSet<Way>);
+
+impl Shown {
+    /// This alone.
+    pub fn only(way: Way) -> Self {
+        Self(BTreeSet::from([way]))
+    }
+
+    /// This too.
+    #[must_use]
+    pub fn and(mut self, way: Way) -> Self {
+        self.0.insert(way);
+        self
+    }
+
+    /// Whether this is among it.
+    pub fn has(&self, way: Way) -> bool {
+        self.0.contains(&way)
+    }
+
+    /// What the methods of a token say; those that are unknown say nothing.
+    pub fn named<'a>(methods: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(methods.into_iter().filter_map(Way::named).collect())
+    }
+
+    /// In the words of a token, `mfa` among them where it is that (RFC 8176).
+    pub fn methods(&self) -> Vec<&'static str> {
+        let mfa = self.is_multi_factor().then_some("mfa");
+        self.0.iter().map(|way| way.method()).chain(mfa).collect()
+    }
+
+    /// Whether it is more than one factor.
+    pub fn is_multi_factor(&self) -> bool {
+        self.0.iter().any(|way| way.is_second()) && self.0.iter().any(|way| !way.is_second())
+    }
+
+    /// How certain it is who the person is, as tokens say it in `acr`: `aal1`, or `aal2` with more than one
+    /// factor (the levels of NIST SP 800-63B).
+    pub fn level(&self) -> &'static str {
+        if self.is_multi_factor() { "aal2" } else { "aal1" }
+    }
+}
+
+/// What an organization asks of how its members sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MfaPolicy {
+    /// Whether more than one factor is asked for.
+    pub mode: MfaMode,
+    /// Until when those may come with one who have no second one yet; for good where there is no requirement.
+    pub grace_ends_at: Option<Timestamp>,
+}
+
+/// Whether an organization asks for more than one factor.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MfaMode {
+    /// Nobody is asked, or reminded.
+    Off,
+    /// Everybody decides for themselves, and is reminded.
+    #[default]
+    Optional,
+    /// Everybody needs it.
+    Required,
+}
+
+impl MfaPolicy {
+    /// Whether a person who has a second factor, or has none, must show one now.
+    pub fn asks(&self, has_factor: bool, now: Timestamp) -> bool {
+        self.mode == MfaMode::Required && (has_factor || self.grace_ends_at.is_none_or(|ends| ends <= now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_factors_are_a_first_and_a_second_one() {
+        let shown = |ways: &[Way]| ways.iter().fold(Shown::default(), |shown, way| shown.and(*way));
+        for ways in [&[][..], &[Way::Mail], &[Way::Password, Way::Mail], &[Way::Totp, Way::RecoveryCode]] {
+            assert!(!shown(ways).is_multi_factor(), "{ways:?}");
+            assert_eq!(shown(ways).level(), "aal1");
+        }
+        let both = shown(&[Way::Password, Way::Totp]);
+        assert_eq!((both.methods(), both.level()), (vec!["pwd", "otp", "mfa"], "aal2"));
+        assert_eq!(Shown::named(both.methods()), both, "a token says all of it");
+    }
+
+    #[test]
+    fn a_policy_asks_those_at_once_who_have_a_factor() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let required = MfaPolicy { mode: MfaMode::Required, grace_ends_at: Some(at(100)) };
+        assert!(required.asks(true, at(0)));
+        assert!(!required.asks(false, at(99)) && required.asks(false, at(100)));
+        assert!(!MfaPolicy::default().asks(true, at(1000)));
+    }
+}

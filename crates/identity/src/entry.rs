@@ -1,0 +1,358 @@
+//! The one place that decides what is still missing before somebody who has shown who they are has a session.
+//! Every way in ends here.
+
+use std::time::Duration;
+
+use access::{MfaMode, MfaPolicy, Shown, Tenant, Way};
+use identity_core::{
+    Device, HalfSession, KnownDevice, Life, Membership, Policy, Session, User, keys, sessions_of,
+};
+use primitives::{Email, HalfSessionId, Ids, OrgId, Secret, SessionId, Timestamp, UserId};
+use serde::Deserialize;
+use table::{Cause, Changes, Consistency, Decision, StoreError, Table};
+
+use crate::{IdentityError, Issuer, SessionTokens, history::KnownNetwork, session::ended, started::started};
+
+/// What every way in works with.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrance<'a> {
+    /// Where people are.
+    pub table: &'a Table,
+    /// What makes tokens.
+    pub issuer: &'a Issuer,
+    /// The numbers.
+    pub policy: &'a Policy,
+    /// Who asks.
+    pub cause: &'a Cause,
+    /// Where the request comes from.
+    pub network: &'a str,
+}
+
+/// What comes of showing who one is.
+#[derive(Clone, Debug)]
+pub enum SignedIn {
+    /// A session.
+    Session(SessionTokens),
+    /// Something is missing.
+    Half(Challenge),
+}
+
+/// What is missing, and what it can be added with.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// The token of the half-session: goes with what adds the rest.
+    pub token: Secret<String>,
+    /// How long it works, seconds.
+    pub expires_in: i64,
+    /// What is missing.
+    pub missing: Missing,
+    /// With what it can be added.
+    pub methods: Vec<Way>,
+}
+
+/// What a login lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A second factor is to be shown.
+    Mfa,
+    /// A second factor is to be set up, and shown.
+    MfaEnrollment,
+}
+
+/// What is missing; nothing where what was shown is enough. A person who has a second factor shows it
+/// always; in an organization that asks for one everybody does, from the day on which that is asked.
+pub(crate) fn missing(
+    shown: &Shown,
+    has_factor: bool,
+    organization: MfaPolicy,
+    now: Timestamp,
+) -> Option<Missing> {
+    if shown.is_multi_factor() {
+        None
+    } else if has_factor {
+        Some(Missing::Mfa)
+    } else if organization.asks(false, now) {
+        Some(Missing::MfaEnrollment)
+    } else {
+        None
+    }
+}
+
+/// A login that lacks something, and what its owner is told of it.
+pub(crate) fn begin_half(
+    user: &User,
+    shown: Shown,
+    missing: Missing,
+    tenant: Option<Tenant>,
+    knows_network: bool,
+    policy: &Policy,
+    now: Timestamp,
+) -> (HalfSession, Challenge) {
+    let (mut half, token) = HalfSession::begin(user.user_id, Ids::unguessable(), shown, tenant, policy, now);
+    half.knows_network = knows_network;
+    let expires_in = policy.half_session_seconds;
+    (half, Challenge { token, expires_in, missing, methods: methods(user) })
+}
+
+/// With what a person can add a second factor.
+pub(crate) fn methods(user: &User) -> Vec<Way> {
+    user.ways().keys().copied().filter(|way| way.is_second()).collect()
+}
+
+/// Who comes in.
+#[derive(Clone, Debug)]
+pub(crate) struct Comer<'a> {
+    pub(crate) user_id: UserId,
+    /// The person, unless this is the first time.
+    pub(crate) user: Option<&'a User>,
+    pub(crate) shown: Shown,
+    /// The organization that the person wants to be in, else the one that they were in last.
+    pub(crate) org_id: Option<OrgId>,
+    /// Whether the person was in this network before.
+    pub(crate) knows_network: bool,
+    /// That the person was on this device before.
+    pub(crate) device: Option<&'a KnownDevice>,
+    /// The address that was proved, where one was.
+    email: Option<&'a Email>,
+    /// Whether the person must be as they were read, since what was shown may be void by now.
+    must_be_unchanged: bool,
+}
+
+impl<'a> Comer<'a> {
+    /// Somebody who comes for the first time.
+    pub(crate) fn new(user_id: UserId, shown: Shown) -> Self {
+        let (user, org_id, device) = (None, None, None);
+        let (knows_network, email, must_be_unchanged) = (false, None, false);
+        Self { user_id, user, shown, org_id, knows_network, device, email, must_be_unchanged }
+    }
+
+    /// Somebody who is known.
+    pub(crate) fn known(user: &'a User, device: Option<&'a KnownDevice>, shown: Shown) -> Self {
+        Self { user: Some(user), device, ..Self::new(user.user_id, shown) }
+    }
+
+    /// The same, who has proved this address: one that was taken away meanwhile lets nobody in.
+    pub(crate) fn proved(mut self, email: &'a Email) -> Self {
+        self.email = Some(email);
+        self
+    }
+
+    /// The same, if the person is still as they were read.
+    pub(crate) fn unless_changed(mut self) -> Self {
+        self.must_be_unchanged = true;
+        self
+    }
+
+    /// The session as one of the person's.
+    fn place(&self, session: &Session, attempts: u32) -> Changes {
+        match self.user {
+            None => Changes::new(),
+            Some(user) if self.must_be_unchanged => {
+                let (user, leaves) = user.clone().joined_by(session);
+                let leave = leaves.into_iter().map(|oldest| ended(user.user_id, oldest, "too_many_sessions"));
+                leave.fold(Changes::new().replace(&user), Changes::and)
+            }
+            Some(user) => join(user, self.email, session, attempts),
+        }
+    }
+}
+
+/// What somebody who came in is given, and what has to be stored for it.
+pub(crate) struct Entered {
+    pub(crate) opened: Opened,
+    pub(crate) changes: Changes,
+    pub(crate) signed_in: SignedIn,
+}
+
+/// What was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    Session(Box<Session>),
+    Half(HalfSessionId),
+}
+
+impl Entered {
+    /// The decision to let them in, with these changes beside.
+    pub(crate) fn with(self, user_id: UserId, changes: Changes) -> Decision<SignedIn, IdentityError> {
+        Decision::commit(self.changes.and(changes), self.signed_in)
+            .crowded(&keys::User::key(user_id), MANY_IN_THE_WAY)
+    }
+}
+
+/// In how long those come back who want the place of the same session.
+const MANY_IN_THE_WAY: Duration = Duration::from_millis(1800);
+
+impl Entrance<'_> {
+    /// Lets somebody in, as far as what they have shown goes. The person's item comes with a new one's
+    /// session: see [`Opened`].
+    pub(crate) async fn enter(&self, comer: &Comer<'_>, attempts: u32) -> Result<Entered, IdentityError> {
+        let now = self.table.clock().now();
+        let home = self.home(comer).await?;
+        let policy = home.as_ref().map(|home| home.mfa).unwrap_or_default();
+        let has_factor = comer.user.is_some_and(User::has_factor);
+        if let (Some(missing), Some(user)) = (missing(&comer.shown, has_factor, policy, now), comer.user) {
+            let tenant = home.as_ref().map(|home| Tenant::trusted(home.membership.org_id));
+            let (shown, known) = (comer.shown.clone(), comer.knows_network);
+            let (half, challenge) = begin_half(user, shown, missing, tenant, known, self.policy, now);
+            let opened = Opened::Half(half.half_id);
+            let changes = Changes::new().create(&half);
+            return Ok(Entered { opened, changes, signed_in: SignedIn::Half(challenge) });
+        }
+        let membership = home.as_ref().map(|home| &home.membership);
+        let session_id = self.table.ids().next();
+        let device = Device::of(self.cause);
+        let session =
+            Session::begin((comer.user_id, session_id), comer.shown.clone(), device, self.policy, now);
+        let session = session.within(membership);
+        let tokens = self.issuer.tokens(&session, self.policy, now)?;
+        let changes =
+            comer.place(&session, attempts).and(started(&session, comer.user.is_none(), comer.device, now));
+        let opened = Opened::Session(Box::new(session));
+        Ok(Entered { opened, changes, signed_in: SignedIn::Session(tokens) })
+    }
+
+    /// That the person was in this network, for those who come in whole.
+    pub(crate) fn seen_here(&self, email: &Email) -> Changes {
+        let now = self.table.clock().now();
+        Changes::new().overwrite(&KnownNetwork::of(email, self.network, self.policy, now))
+    }
+
+    /// The organization that the session begins in: the one that is wanted, else the one chosen last, else
+    /// the only one.
+    async fn home(&self, comer: &Comer<'_>) -> Result<Option<Home>, StoreError> {
+        let Some(user) = comer.user else { return Ok(None) };
+        if let Some(org_id) = comer.org_id.or(user.last_org_id)
+            && let Some(home) = self.place_of(user.user_id, org_id).await?
+        {
+            return Ok(Some(home));
+        }
+        let all = keys::Membership::all(user.user_id).strong();
+        let memberships: Vec<Membership> = self.table.first(&all, 2).await?;
+        let [only] = memberships.as_slice() else { return Ok(None) };
+        let gate = keys::Gate::key(Tenant::trusted(only.org_id));
+        let gate: Option<Gate> = self.table.get(&gate, Consistency::Strong).await?;
+        Ok(Some(Home { membership: only.clone(), mfa: gate.unwrap_or_default().mfa }))
+    }
+
+    async fn place_of(&self, user_id: UserId, org_id: OrgId) -> Result<Option<Home>, StoreError> {
+        let tenant = Tenant::trusted(org_id);
+        let keys = [keys::Membership::key(user_id, tenant), keys::Gate::key(tenant)];
+        let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
+        let gate: Option<Gate> = found.take(&keys[1])?;
+        let membership: Option<Membership> = found.take(&keys[0])?;
+        Ok(membership.map(|membership| Home { membership, mfa: gate.unwrap_or_default().mfa }))
+    }
+}
+
+/// The organization that a session begins in, and what it asks for.
+struct Home {
+    membership: Membership,
+    mfa: MfaPolicy,
+}
+
+/// What of an organization decides who comes in.
+#[derive(Default, Deserialize)]
+pub(crate) struct Gate {
+    #[serde(default)]
+    mfa: MfaPolicy,
+}
+
+impl Gate {
+    /// Whether the organization asks for a second factor, now or from some day on.
+    pub(crate) fn requires_factor(&self) -> bool {
+        self.mfa.mode == MfaMode::Required
+    }
+
+    /// What a session lacks to be in the organization.
+    pub(crate) fn asks(&self, user: &User, session: &Session, now: Timestamp) -> Option<Missing> {
+        let asks = self.mfa.asks(user.has_factor(), now) && !session.shown.is_multi_factor();
+        asks.then(|| if user.has_factor() { Missing::Mfa } else { Missing::MfaEnrollment })
+    }
+}
+
+/// The session as one of the person's, in the place of the oldest where there is no room. Whoever is deleted
+/// or suspended meanwhile has no list of sessions that one could join.
+fn join(user: &User, email: Option<&Email>, session: &Session, attempts: u32) -> Changes {
+    // not the person's address as it was read is asked for, which may be newer than whose the address was, but
+    // the one that was proved
+    let sessions = sessions_of(user.user_id);
+    let sessions = match email {
+        Some(email) => sessions.while_is("email", email.as_str()),
+        None => sessions,
+    };
+    let (id, life) = (session.session_id.to_string(), Life::of(session));
+    // many at once want the place of the same one: after that it is one of the few oldest
+    let few = 4_usize.saturating_pow(attempts);
+    let surplus = user.surplus();
+    let [random] = primitives::random_secret::<1>();
+    match surplus.get(usize::from(random) % few.min(surplus.len()).max(1)) {
+        Some(oldest) => {
+            let place = sessions.replace(&oldest.to_string(), &id, &life);
+            // of one that is over nobody needs to hear
+            let is_over = !user.has(*oldest, session.created_at);
+            if is_over { place } else { place.and(ended(user.user_id, *oldest, "too_many_sessions")) }
+        }
+        None => sessions.add(&id, &life),
+    }
+}
+
+/// The tokens of a session that nothing has become of since, for an answer that was lost.
+pub(crate) async fn repeated(
+    entrance: &Entrance<'_>,
+    user_id: UserId,
+    session_id: SessionId,
+) -> Result<SessionTokens, IdentityError> {
+    let key = keys::Session::key(user_id, session_id);
+    let session: Option<Session> = entrance.table.get(&key, Consistency::Strong).await?;
+    match session.filter(Session::is_untouched) {
+        Some(session) => entrance.issuer.tokens(&session, entrance.policy, entrance.table.clock().now()),
+        None => Err(IdentityError::LoginFailed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a person can show first, and what then.
+    const FIRST: [Way; 2] = [Way::Mail, Way::Password];
+
+    #[test]
+    fn nobody_comes_in_with_less_than_is_asked_for() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let policy = |mode, grace_ends_at| MfaPolicy { mode, grace_ends_at };
+        let policies = [
+            (policy(MfaMode::Off, None), false),
+            (policy(MfaMode::Optional, None), false),
+            (policy(MfaMode::Required, Some(at(101))), false),
+            (policy(MfaMode::Required, Some(at(100))), true),
+            (policy(MfaMode::Required, None), true),
+        ];
+        for first in FIRST {
+            for second in [None, Some(Way::Totp), Some(Way::RecoveryCode)] {
+                let shown = second.into_iter().fold(Shown::only(first), Shown::and);
+                for has_factor in [false, true] {
+                    for (policy, asks) in policies {
+                        let case = format!("{shown:?} {has_factor} {policy:?}");
+                        let expected = match (second, has_factor, asks) {
+                            (Some(_), ..) | (None, false, false) => None,
+                            (None, true, _) => Some(Missing::Mfa),
+                            (None, false, true) => Some(Missing::MfaEnrollment),
+                        };
+                        assert_eq!(missing(&shown, has_factor, policy, at(100)), expected, "{case}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn second_factors_alone_open_nothing() {
+        for shown in [Shown::default(), Shown::only(Way::Totp), Shown::only(Way::RecoveryCode)] {
+            assert_eq!(
+                missing(&shown, true, MfaPolicy::default(), Timestamp::UNIX_EPOCH),
+                Some(Missing::Mfa)
+            );
+        }
+    }
+}

@@ -1,0 +1,306 @@
+use access::{Principal, Way};
+use events::NewEvent;
+use identity_core::{
+    Device, HalfSession, KnownDevice, Session, ShownHalf, User,
+    events::{RecoveryCodeUsed, SessionSteppedUp},
+    keys,
+};
+use primitives::{Keys, Timestamp, UserId};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Table};
+
+use super::{recovery::RecoveryCode, seal::SealKey, stored::SecondFactors};
+use crate::{
+    Challenge, Code, Entrance, IdentityError, Missing, SessionTokens, SignedIn,
+    entry::{Comer, Opened, methods, repeated},
+};
+
+/// What a person shows as a second factor.
+#[derive(Clone, Debug)]
+pub enum SecondProof {
+    /// A code of the authenticator app.
+    Totp(Code),
+    /// One of the recovery codes.
+    Recovery(RecoveryCode),
+}
+
+impl SecondProof {
+    fn way(&self) -> Way {
+        match self {
+            Self::Totp(_) => Way::Totp,
+            Self::Recovery(_) => Way::RecoveryCode,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Totp(code) => code.as_str().as_bytes(),
+            Self::Recovery(code) => code.bytes(),
+        }
+    }
+}
+
+impl SecondFactors {
+    /// What has to be stored when this is shown, if it is right: it is used up by that.
+    fn shown(
+        &self,
+        user: &User,
+        proof: &SecondProof,
+        seals: &Keys<SealKey>,
+        now: Timestamp,
+    ) -> Result<Option<Changes>, IdentityError> {
+        let mut left = self.clone();
+        match proof {
+            SecondProof::Totp(code) => {
+                let factor = self.totp.as_ref().filter(|_| user.ways().contains_key(&Way::Totp));
+                let shown = factor.map(|factor| factor.shown(user.user_id, code, seals, now)).transpose()?;
+                left.totp = shown.flatten();
+                Ok(left.totp.is_some().then(|| Changes::new().replace(&left)))
+            }
+            SecondProof::Recovery(code) => {
+                let Some(codes) = self.recovery.as_ref().and_then(|codes| codes.shown(code)) else {
+                    return Ok(None);
+                };
+                let number = u32::try_from(codes.left()).unwrap_or_default();
+                let event = RecoveryCodeUsed { user_id: user.user_id, left: number };
+                let event = NewEvent::new(None, &codes.factor_id, self.next_version(), &event);
+                left.recovery = Some(codes);
+                Ok(Some(Changes::new().replace(&left).publish(event)))
+            }
+        }
+    }
+}
+
+/// A login that lacks something, with all that decides whether it may be completed.
+struct Loaded {
+    half: HalfSession,
+    user: User,
+    device: Option<KnownDevice>,
+    stored: SecondFactors,
+}
+
+/// Reads it by its token, and whether the person was on this device before: one call.
+async fn load(table: &Table, cause: &Cause, shown: &ShownHalf) -> Result<Loaded, IdentityError> {
+    load_at(table, cause, shown, Consistency::Strong).await
+}
+
+async fn load_at(
+    table: &Table,
+    cause: &Cause,
+    shown: &ShownHalf,
+    consistency: Consistency,
+) -> Result<Loaded, IdentityError> {
+    let user_id = shown.user_id;
+    let device = KnownDevice::key_of(user_id, &Device::of(cause));
+    let keys = [shown.key(), keys::User::key(user_id), keys::SecondFactors::key(user_id), device];
+    let mut found = table.get_many(&keys, consistency).await?;
+    let half: HalfSession = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
+    let user: User = found.take(&keys[1])?.ok_or(IdentityError::HalfSessionEnded)?;
+    if !half.is_shown_by(shown, table.clock().now()) || !user.admits(&half) {
+        return Err(IdentityError::HalfSessionEnded);
+    }
+    let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
+    Ok(Loaded { half, user, device: found.take(&keys[3])?, stored })
+}
+
+/// A second factor that somebody showed for a login, judged and not yet used up.
+#[derive(Debug)]
+pub struct SecondAttempt {
+    shown: ShownHalf,
+    proof: SecondProof,
+    is_right: bool,
+    knows_network: bool,
+}
+
+impl SecondAttempt {
+    /// Judges what was shown: one call. [`IdentityError::HalfSessionEnded`] where there is nothing to show it
+    /// for, which says nothing about it.
+    pub async fn judge(
+        table: &Table,
+        cause: &Cause,
+        seals: &Keys<SealKey>,
+        token: &str,
+        proof: SecondProof,
+    ) -> Result<Self, IdentityError> {
+        let shown = ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
+        let Loaded { half, user, stored, .. } = load(table, cause, &shown).await?;
+        let now = table.clock().now();
+        let is_right = match &half.used {
+            Some(used) if used.is_repeated_by(proof.bytes(), now) => true,
+            Some(_) => return Err(IdentityError::HalfSessionEnded),
+            None => stored.shown(&user, &proof, seals, now)?.is_some(),
+        };
+        Ok(Self { shown, proof, is_right, knows_network: half.knows_network })
+    }
+
+    /// Whether it is right.
+    pub fn is_right(&self) -> bool {
+        self.is_right
+    }
+
+    /// Whom wrong ones are counted for: the person; in a network that is known to be theirs, for that alone,
+    /// so that nobody elsewhere can use it up.
+    pub fn subject(&self, network: &str) -> String {
+        let user_id = self.shown.user_id;
+        if self.knows_network { format!("{user_id} {network}") } else { user_id.to_string() }
+    }
+}
+
+/// Completes a login by a second factor, which is used up. The same once more within some seconds gives the
+/// same tokens: the answer was lost.
+pub async fn verify_second_factor(
+    entrance: &Entrance<'_>,
+    seals: &Keys<SealKey>,
+    attempt: &SecondAttempt,
+) -> Result<SignedIn, IdentityError> {
+    let SecondAttempt { shown, proof, .. } = attempt;
+    let verify = |before: Attempt| async move {
+        let Loaded { half, user, device, stored } = load(entrance.table, entrance.cause, shown).await?;
+        let now = entrance.table.clock().now();
+        if let Some(used) = &half.used {
+            if !used.is_repeated_by(proof.bytes(), now) {
+                return Err(IdentityError::HalfSessionEnded);
+            }
+            let tokens = repeated(entrance, user.user_id, used.session_id).await;
+            let tokens = tokens.map_err(|_| IdentityError::HalfSessionEnded)?;
+            return Ok(Decision::done(SignedIn::Session(tokens)));
+        }
+        let changes = stored.shown(&user, proof, seals, now)?.ok_or(IdentityError::MfaFailed)?;
+        let half = half.with(proof.way());
+        complete(entrance, half, (&user, device.as_ref()), proof.bytes(), changes, before).await
+    };
+    entrance.table.decide(entrance.cause, verify).await
+}
+
+/// Asks again what is missing, after a factor was set up: the session, or what is missing still.
+pub async fn complete_sign_in(entrance: &Entrance<'_>, token: &str) -> Result<SignedIn, IdentityError> {
+    let shown = &ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
+    let decide = |before: Attempt| async move {
+        let Loaded { half, user, device, .. } = load(entrance.table, entrance.cause, shown).await?;
+        if half.used.is_some() {
+            return Err(IdentityError::HalfSessionEnded);
+        }
+        complete(entrance, half, (&user, device.as_ref()), &[], Changes::new(), before).await
+    };
+    entrance.table.decide(entrance.cause, decide).await
+}
+
+/// The session of a login that lacks nothing any more; else a half-session in the place of this one.
+async fn complete(
+    entrance: &Entrance<'_>,
+    half: HalfSession,
+    (user, device): (&User, Option<&KnownDevice>),
+    proof: &[u8],
+    changes: Changes,
+    before: Attempt,
+) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
+    let mut comer = Comer::known(user, device, half.shown.clone()).unless_changed();
+    comer.org_id = half.org_id;
+    comer.knows_network = half.knows_network;
+    let entered = entrance.enter(&comer, before.before()).await?;
+    let changes = match &entered.opened {
+        Opened::Session(session) => {
+            let used = half.used_for(session.session_id, proof, entrance.table.clock().now());
+            changes.replace(&used).and(entrance.seen_here(&user.email))
+        }
+        Opened::Half(_) => changes.delete(&half),
+    };
+    Ok(entered.with(user.user_id, changes))
+}
+
+/// What a login lacks, and with what it can be added.
+pub async fn challenge(table: &Table, cause: &Cause, token: &str) -> Result<Challenge, IdentityError> {
+    let shown = ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
+    // what was stored a moment ago may only not have arrived there yet
+    let loaded = match load_at(table, cause, &shown, Consistency::Eventual).await {
+        Err(IdentityError::HalfSessionEnded) => load(table, cause, &shown).await,
+        loaded => loaded,
+    };
+    let Loaded { half, user, stored, .. } = loaded?;
+    if half.used.is_some() {
+        return Err(IdentityError::HalfSessionEnded);
+    }
+    let now = table.clock().now();
+    let mut methods = methods(&user);
+    methods.extend(stored.recovery.filter(|codes| codes.left() > 0).map(|_| Way::RecoveryCode));
+    Ok(Challenge {
+        token: primitives::Secret::new(token.to_owned()),
+        expires_in: half.valid_until.duration_since(now).as_secs(),
+        missing: if user.has_factor() { Missing::Mfa } else { Missing::MfaEnrollment },
+        methods,
+    })
+}
+
+/// The person of a session who shows once more who they are.
+#[derive(Debug)]
+pub struct StepUp {
+    proof: SecondProof,
+    is_right: bool,
+    user_id: UserId,
+}
+
+impl StepUp {
+    /// Judges what was shown: one call.
+    pub async fn judge(
+        table: &Table,
+        seals: &Keys<SealKey>,
+        principal: &Principal,
+        proof: SecondProof,
+    ) -> Result<Self, IdentityError> {
+        let (_, user, stored) = of_session(table, principal).await?;
+        let shown = stored.shown(&user, &proof, seals, table.clock().now())?;
+        Ok(Self { proof, is_right: shown.is_some(), user_id: user.user_id })
+    }
+
+    /// Whether it is right.
+    pub fn is_right(&self) -> bool {
+        self.is_right
+    }
+
+    /// Whom wrong ones are counted for. Whoever has a session of the person's is no stranger.
+    pub fn subject(&self, network: &str) -> String {
+        format!("{} {network}", self.user_id)
+    }
+}
+
+async fn of_session(
+    table: &Table,
+    principal: &Principal,
+) -> Result<(Session, User, SecondFactors), IdentityError> {
+    let user_id = principal.user_id;
+    let session = keys::Session::key(user_id, principal.session_id);
+    let keys = [session, keys::User::key(user_id), keys::SecondFactors::key(user_id)];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
+    let user: User = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
+    if !user.has(principal.session_id, table.clock().now()) {
+        return Err(IdentityError::InvalidRefreshToken);
+    }
+    let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
+    Ok((session, user, stored))
+}
+
+/// Says in the session's tokens that the person has shown who they are, now and in this way. The refresh
+/// token stays.
+pub async fn step_up(
+    entrance: &Entrance<'_>,
+    seals: &Keys<SealKey>,
+    principal: &Principal,
+    step: &StepUp,
+) -> Result<SessionTokens, IdentityError> {
+    let decide = |_| async move {
+        let (session, user, stored) = of_session(entrance.table, principal).await?;
+        let now = entrance.table.clock().now();
+        let used = stored.shown(&user, &step.proof, seals, now)?.ok_or(IdentityError::MfaFailed)?;
+        let way = step.proof.way();
+        let session = session.stepped_up(way, now);
+        let tokens = entrance.issuer.tokens(&session, entrance.policy, now)?;
+        let event = SessionSteppedUp {
+            user_id: user.user_id,
+            session_id: session.session_id,
+            method: way.method().to_owned(),
+        };
+        let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
+        Ok(Decision::commit(used.replace(&session).publish(event), tokens))
+    };
+    entrance.table.decide(entrance.cause, decide).await
+}

@@ -1,0 +1,268 @@
+use access::{Principal, Shown, Way};
+use events::NewEvent;
+use identity_core::{
+    Device, EmailOwner, KnownDevice, LinkKey, PasswordHash, PasswordReset, Policy, User,
+    events::{LoginFailed, PasswordChanged, PasswordRemoved, PasswordResetRequested},
+    keys,
+};
+use primitives::{Email, Ids, LoginId, PasswordResetId, SessionId, Timestamp, UserId};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, StoreError, Table};
+
+use super::{
+    InvalidPassword, Password,
+    hash::{hash, is_outdated, verify},
+};
+use crate::{
+    Entrance, IdentityError, LoginHistory, RequestedLogin, SignedIn,
+    entry::{Comer, Opened},
+    history::KnownNetwork,
+    login::begin_login,
+    sessions::all_ended,
+};
+
+/// What there is to judge a password by.
+#[derive(Debug)]
+pub struct PasswordAttempt {
+    email: Email,
+    user: Option<User>,
+    hash: Option<PasswordHash>,
+    device: Option<KnownDevice>,
+    knows_network: bool,
+}
+
+impl PasswordAttempt {
+    /// Whether the address's owner signed in from this network lately.
+    pub fn knows_network(&self) -> bool {
+        self.knows_network
+    }
+
+    /// Whether this is the password. It takes as long where there is none.
+    pub async fn is_right(&self, password: &Password) -> Result<bool, IdentityError> {
+        verify(password, self.hash.as_ref().map(|hash| hash.phc.clone())).await
+    }
+}
+
+/// Reads what there is to judge a password by: two calls, whoever has this address, or nobody.
+pub async fn password_attempt(
+    table: &Table,
+    cause: &Cause,
+    email: Email,
+    network: &str,
+) -> Result<PasswordAttempt, StoreError> {
+    let keys = [keys::EmailOwner::key(email.clone()), KnownNetwork::place(&email, network)];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let owner: Option<EmailOwner> = found.take(&keys[0])?;
+    let known: Option<KnownNetwork> = found.take(&keys[1])?;
+    let now = table.clock().now();
+    // nobody's keys are asked for where nobody has the address, so that it takes as long
+    let owner = owner.filter(EmailOwner::is_current);
+    let user_id = owner.map_or_else(Ids::unguessable, |owner| owner.user_id);
+    let keys = of_person(user_id).into_iter().chain([KnownDevice::key_of(user_id, &Device::of(cause))]);
+    let keys: Vec<_> = keys.collect();
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let (user, hash, device) = (found.take(&keys[0])?, found.take(&keys[1])?, found.take(&keys[2])?);
+    let knows_network = known.is_some_and(|known| known.is_known_at(now));
+    Ok(PasswordAttempt { email, user, hash, device, knows_network })
+}
+
+fn of_person(user_id: UserId) -> [Key; 2] {
+    [keys::User::key(user_id), keys::Password::key(user_id)]
+}
+
+async fn person(table: &Table, user_id: UserId) -> Result<(Option<User>, Option<PasswordHash>), StoreError> {
+    let keys = of_person(user_id);
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    Ok((found.take(&keys[0])?, found.take(&keys[1])?))
+}
+
+/// Lets somebody in whose password is right. A password that changes meanwhile lets nobody in any more.
+pub async fn sign_in_with_password(
+    entrance: &Entrance<'_>,
+    attempt: &PasswordAttempt,
+    password: &Password,
+) -> Result<SignedIn, IdentityError> {
+    let (Some(user), Some(judged)) = (&attempt.user, &attempt.hash) else {
+        return Err(IdentityError::LoginFailed);
+    };
+    let stronger = if is_outdated(&judged.phc) { Some(hash(password).await?) } else { None };
+    let stronger = stronger.as_ref();
+    let enter = |before: Attempt| async move {
+        let changed = match before.before() {
+            0 => None,
+            // the person has changed meanwhile, and perhaps the password
+            _ => Some(person(entrance.table, user.user_id).await?),
+        };
+        let (user, hash) = match &changed {
+            None => (user, judged),
+            Some((Some(user), Some(hash))) if hash.set_at == judged.set_at && user.email == attempt.email => {
+                (user, hash)
+            }
+            Some(_) => return Err(IdentityError::LoginFailed),
+        };
+        let shown = Shown::only(Way::Password);
+        let mut comer = Comer::known(user, attempt.device.as_ref(), shown).unless_changed();
+        comer.knows_network = attempt.knows_network;
+        let entered = entrance.enter(&comer, before.before()).await?;
+        let mut beside = match entered.opened {
+            Opened::Session(_) => entrance.seen_here(&attempt.email),
+            Opened::Half(_) => Changes::new(),
+        };
+        if let Some(phc) = stronger {
+            beside = beside.replace(&hash.clone().rehashed(phc.clone()));
+        }
+        Ok(entered.with(user.user_id, beside))
+    };
+    entrance.table.decide(entrance.cause, enter).await
+}
+
+/// Notes that somebody tried to sign in and did not show what it takes.
+pub async fn note_failure(
+    table: &Table,
+    cause: &Cause,
+    email: &Email,
+    way: Way,
+) -> Result<(), IdentityError> {
+    let id: LoginId = Ids::unguessable();
+    let event = LoginFailed { email: email.clone(), method: way.method().to_owned() };
+    let event = &NewEvent::new(None, &id, 1, &event);
+    let note = |_| async move { Ok(Decision::commit(Changes::new().publish(event.clone()), ())) };
+    table.decide(cause, note).await
+}
+
+/// Begins the first login of somebody who wants to have a password: with the link in the mail, opened in the
+/// browser that asked, the person is there and has it. Opened elsewhere, or by somebody who is there already,
+/// it is a sign-in, and the password is forgotten: whoever typed it may not be who reads the mail.
+pub async fn register(
+    table: &Table,
+    key: &LinkKey,
+    policy: &Policy,
+    cause: &Cause,
+    history: LoginHistory,
+    password: &Password,
+) -> Result<RequestedLogin, IdentityError> {
+    refuse_weak(password, &history.email)?;
+    let phc = hash(password).await?;
+    begin_login(table, key, policy, cause, history, Some(phc)).await
+}
+
+fn refuse_weak(password: &Password, email: &Email) -> Result<(), InvalidPassword> {
+    password.withstands(&[email.as_str()])
+}
+
+/// What is said to whoever asks for a new password.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestedReset {
+    /// How long the link works, seconds.
+    pub expires_in: i64,
+}
+
+/// Has a mail sent by which a new password can be set. The same work and the same answer whether or not
+/// somebody has this address; the mail is sent only where somebody has.
+pub async fn request_reset(
+    table: &Table,
+    policy: &Policy,
+    cause: &Cause,
+    email: Email,
+) -> Result<RequestedReset, IdentityError> {
+    let reset_id: PasswordResetId = Ids::unguessable();
+    let now = table.clock().now();
+    let reset = PasswordReset::new(reset_id, email.clone(), policy, now);
+    let event = PasswordResetRequested { reset_id, email, expires_at: reset.valid_until };
+    let event = NewEvent::new(None, &reset_id, reset.next_version(), &event);
+    let (reset, event) = (&reset, &event);
+    let asked = RequestedReset { expires_in: policy.password_reset_seconds };
+    let ask =
+        |_| async move { Ok(Decision::commit(Changes::new().create(reset).publish(event.clone()), asked)) };
+    table.decide(cause, ask).await
+}
+
+/// Sets a new password by the link of a mail, once: every session ends, and so do logins that lack something
+/// and older links. Nobody is signed in by it.
+pub async fn reset_password(
+    table: &Table,
+    cause: &Cause,
+    reset_id: PasswordResetId,
+    password: &Password,
+) -> Result<(), IdentityError> {
+    let key = keys::PasswordReset::key(reset_id);
+    let reset: Option<PasswordReset> = table.get(&key, Consistency::Strong).await?;
+    let reset = reset.filter(|reset| table.clock().now() < reset.valid_until);
+    let reset = &reset.ok_or(IdentityError::ResetFailed)?;
+    refuse_weak(password, &reset.email)?;
+    let phc = &hash(password).await?;
+    let decide = |_| async move {
+        let owner = keys::EmailOwner::key(reset.email.clone());
+        let owner: Option<EmailOwner> = table.get(&owner, Consistency::Strong).await?;
+        let owner = owner.filter(EmailOwner::is_current).ok_or(IdentityError::ResetFailed)?;
+        let (user, hash) = person(table, owner.user_id).await?;
+        let user = user.ok_or(IdentityError::MissingUser)?;
+        // a password that was set since is not undone by an older link
+        let is_late = user.ways().get(&Way::Password).is_some_and(|set_at| reset.created_at <= *set_at);
+        if is_late || user.email != reset.email {
+            return Err(IdentityError::ResetFailed);
+        }
+        let changes = change(user, hash, phc.clone(), None, table.clock().now()).delete(reset);
+        Ok(Decision::commit(changes, ()).unless(&reset.key(), Err(IdentityError::ResetFailed)))
+    };
+    table.decide(cause, decide).await
+}
+
+/// Sets the password of a signed-in person. All other sessions end.
+pub async fn set_password(
+    table: &Table,
+    cause: &Cause,
+    principal: &Principal,
+    password: &Password,
+) -> Result<(), IdentityError> {
+    refuse_weak(password, &principal.email)?;
+    let phc = &hash(password).await?;
+    let decide = |_| async move {
+        let (user, hash) = person(table, principal.user_id).await?;
+        let user = user.ok_or(IdentityError::MissingUser)?;
+        let now = table.clock().now();
+        Ok(Decision::commit(change(user, hash, phc.clone(), Some(principal.session_id), now), ()))
+    };
+    table.decide(cause, decide).await
+}
+
+/// Takes a person's password away. One that is gone is gone.
+pub async fn remove_password(
+    table: &Table,
+    cause: &Cause,
+    principal: &Principal,
+) -> Result<(), IdentityError> {
+    let decide = |_| async move {
+        let (user, hash) = person(table, principal.user_id).await?;
+        let user = user.ok_or(IdentityError::MissingUser)?;
+        let Some(hash) = hash else { return Ok(Decision::done(())) };
+        let now = table.clock().now();
+        let event = PasswordRemoved { user_id: user.user_id };
+        let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
+        let user = user.without_way(Way::Password);
+        let ended = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now);
+        Ok(Decision::commit(ended.delete(&hash).publish(event), ()))
+    };
+    table.decide(cause, decide).await
+}
+
+/// All that a new password means.
+fn change(
+    user: User,
+    former: Option<PasswordHash>,
+    phc: String,
+    kept: Option<SessionId>,
+    now: Timestamp,
+) -> Changes {
+    let user_id = user.user_id;
+    let hash = match former {
+        Some(former) => former.replaced(phc, now),
+        None => PasswordHash::new(user_id, phc, now),
+    };
+    let event = PasswordChanged { user_id };
+    let event = NewEvent::new(None, &user_id, user.next_version(), &event);
+    let user = user.with_way(Way::Password, now);
+    all_ended(user, kept, CREDENTIALS_CHANGED, now).replace(&hash).publish(event)
+}
+
+/// Why sessions end that began with what is no longer so.
+const CREDENTIALS_CHANGED: &str = "credentials_changed";

@@ -1,0 +1,230 @@
+use http_api::{
+    Answer, Caller, Command, Enrolling, Fresh, IntoResponse, Limiter, PathParameter, Problem, Problems,
+    Response, State, StatusCode, ToSchema,
+};
+use identity::{Code, Enroller, IdentityError, ShownHalf};
+use primitives::{FactorId, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::Api;
+
+/// What the person can show beside a mail or a password.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Mfa {
+    /// The second factors.
+    factors: Vec<Factor>,
+    /// How many recovery codes are left. Make new ones when few are.
+    recovery_codes_left: usize,
+}
+
+/// A second factor.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Factor {
+    /// The factor.
+    id: FactorId,
+    /// What it is.
+    kind: FactorKind,
+    /// Since when.
+    confirmed_at: Time,
+}
+
+/// What a second factor is. Pass over words that you do not know.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FactorKind {
+    /// An authenticator app (RFC 6238).
+    Totp,
+}
+
+fn enroller<const FRESH: bool>(enrolling: &Enrolling<FRESH>) -> Result<Enroller, Problem> {
+    match enrolling {
+        Enrolling::Caller(caller) => Ok(Enroller::principal(&caller.principal)),
+        Enrolling::Half(half, _) => {
+            let shown = ShownHalf::read(half.token()).ok_or(IdentityError::HalfSessionEnded)?;
+            Ok(Enroller::Half(shown))
+        }
+    }
+}
+
+/// What the person can show beside a mail or a password.
+#[utoipa::path(
+    get, path = "/v1/me/mfa", tag = "Account", operation_id = "getMfa",
+    security(("access_token" = [])),
+    responses((status = 200, description = "The second factors", body = Mfa), Problems),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 0.2, "events": 0, "answer_bytes": 500})),
+    ),
+)]
+pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
+    let user_id = caller.principal.user_id;
+    let factors = identity::factors(&api.table, user_id).await?;
+    let totp = factors.totp.map(|(id, confirmed_at)| Factor {
+        id,
+        kind: FactorKind::Totp,
+        confirmed_at: confirmed_at.into(),
+    });
+    let mfa = Mfa { factors: totp.into_iter().collect(), recovery_codes_left: factors.recovery_codes_left };
+    Ok(Answer::ok(&mfa).into_response())
+}
+
+/// What to set up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartFactor {
+    /// What it is.
+    kind: FactorKind,
+}
+
+/// What an authenticator app is set up with. It is shown once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FactorEnrollment {
+    /// The factor that is to be.
+    id: FactorId,
+    /// For an app that cannot scan: base 32.
+    secret: String,
+    /// For a QR code: a key URI.
+    otpauth_uri: String,
+    /// How long it may take, seconds.
+    expires_in: i64,
+}
+
+/// Begins to set up an authenticator app. Nothing is asked of it until a code of it was shown to
+/// `POST /v1/me/mfa/factors/{factor_id}/confirm`; one that the person has stays until then.
+#[utoipa::path(
+    post, path = "/v1/me/mfa/factors", tag = "Account", operation_id = "startFactor",
+    security(("access_token" = []), ("half_session" = [])), request_body = StartFactor,
+    responses(
+        (status = 201, description = "What to set up the app with", body = FactorEnrollment, headers(("Location"))),
+        Problems,
+    ),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "mfa_failed", "session_ended", "step_up_required"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 8, "write_units": 10})),
+        ("x-gantry-usage" = json!({"person": 0.05, "events": 1, "answer_bytes": 500})),
+    ),
+)]
+pub(crate) async fn start(
+    State(api): State<Api>,
+    enrolling: Enrolling<true>,
+    command: Command<StartFactor>,
+) -> Result<Response, Problem> {
+    let FactorKind::Totp = command.input.kind;
+    let (seals, cause) = (api.seals.get().await?, enrolling.cause());
+    let (seconds, enroller) = (api.policy.enrollment_seconds, enroller(&enrolling)?);
+    let started =
+        identity::start_factor(&api.table, &seals, seconds, &cause, &enroller, &api.product).await?;
+    let body = FactorEnrollment {
+        id: started.factor_id,
+        secret: started.secret.expose().clone(),
+        otpauth_uri: started.otpauth_uri.expose().clone(),
+        expires_in: started.expires_in,
+    };
+    Ok(Answer::new(StatusCode::CREATED, &body).at("/v1/me/mfa".to_owned()).into_response())
+}
+
+/// A code of the app.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmFactor {
+    /// Six digits.
+    #[schema(value_type = String, max_length = 100, example = "314159")]
+    code: Code,
+}
+
+/// A factor that works from now on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FactorConfirmed {
+    /// The factor.
+    factor: Factor,
+    /// Recovery codes, shown once, with the first factor; empty where the person has some.
+    recovery_codes: Vec<String>,
+}
+
+/// Sets up the app by a code of it. It is asked for at each sign-in from now on. With the first factor come
+/// ten recovery codes.
+#[utoipa::path(
+    post, path = "/v1/me/mfa/factors/{factor_id}/confirm", tag = "Account", operation_id = "confirmFactor",
+    security(("access_token" = []), ("half_session" = [])), request_body = ConfirmFactor,
+    params(("factor_id" = FactorId, Path, description = "The factor")),
+    responses((status = 200, description = "The factor, and how to do without", body = FactorConfirmed), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "enrollment_expired", "mfa_failed", "session_ended"])),
+        ("x-gantry-limits" = json!(["code-guess"])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 9, "write_units": 24})),
+        ("x-gantry-usage" = json!({"person": 0.05, "events": 2, "answer_bytes": 700})),
+    ),
+)]
+pub(crate) async fn confirm(
+    State(api): State<Api>,
+    enrolling: Enrolling<false>,
+    PathParameter(id): PathParameter<FactorId>,
+    limiter: Limiter,
+    command: Command<ConfirmFactor>,
+) -> Result<Response, Problem> {
+    let (seals, cause, enroller) = (api.seals.get().await?, enrolling.cause(), enroller(&enrolling)?);
+    let confirmed =
+        identity::confirm_factor(&api.table, &seals, &cause, &enroller, id, &command.input.code).await;
+    if matches!(confirmed, Err(IdentityError::MfaFailed)) {
+        limiter.take(&api.policy.wrong_factors(), &id.to_string()).await?;
+    }
+    let confirmed = confirmed?;
+    let factor = Factor {
+        id: confirmed.factor_id,
+        kind: FactorKind::Totp,
+        confirmed_at: confirmed.confirmed_at.into(),
+    };
+    let body = FactorConfirmed { factor, recovery_codes: confirmed.recovery_codes };
+    Ok(Answer::ok(&body).into_response())
+}
+
+/// Takes a factor away, and with the last one the recovery codes. One that is gone is gone: 204 again.
+#[utoipa::path(
+    delete, path = "/v1/me/mfa/factors/{factor_id}", tag = "Account", operation_id = "removeFactor",
+    security(("access_token" = [])),
+    params(("factor_id" = FactorId, Path, description = "The factor")),
+    responses((status = 204, description = "It is not there"), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "last_factor", "step_up_required"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 18})),
+        ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
+    ),
+)]
+pub(crate) async fn remove(
+    State(api): State<Api>,
+    caller: Caller,
+    _: Fresh,
+    PathParameter(id): PathParameter<FactorId>,
+) -> Result<StatusCode, Problem> {
+    let (table, cause, principal) = (&api.table, caller.cause(), &caller.principal);
+    let is_required = !identity::factor_required_by(table, principal.user_id).await?.is_empty();
+    identity::remove_factor(table, &cause, principal, id, is_required).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// New recovery codes. They are shown once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecoveryCodes {
+    /// Ten of them. Each works once.
+    recovery_codes: Vec<String>,
+}
+
+/// Makes ten new recovery codes; those from before work no more.
+#[utoipa::path(
+    post, path = "/v1/me/mfa/recovery-codes", tag = "Account", operation_id = "generateRecoveryCodes",
+    security(("access_token" = [])),
+    responses((status = 201, description = "The codes", body = RecoveryCodes), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "factor_unavailable", "step_up_required"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 8, "write_units": 12})),
+        ("x-gantry-usage" = json!({"person": 0.02, "events": 1, "answer_bytes": 500})),
+    ),
+)]
+pub(crate) async fn generate_recovery_codes(
+    State(api): State<Api>,
+    caller: Caller,
+    _: Fresh,
+) -> Result<Response, Problem> {
+    let made = identity::generate_recovery_codes(&api.table, &caller.cause(), &caller.principal).await?;
+    Ok(Answer::new(StatusCode::CREATED, &RecoveryCodes { recovery_codes: made }).into_response())
+}

@@ -1,0 +1,163 @@
+use http_api::{
+    Answer, Caller, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State,
+    ToSchema,
+};
+use identity::{Code, IdentityError, RecoveryCode, SecondAttempt, SecondProof, StepUp};
+use serde::Deserialize;
+
+use crate::{
+    Api,
+    sign_in::{Challenge, SignIn, Tokens},
+};
+
+/// What a sign-in lacks, and how to add it.
+#[utoipa::path(
+    get, path = "/v1/auth/mfa", tag = "Signing in", operation_id = "getMfaChallenge",
+    security(("half_session" = [])),
+    responses((status = 200, description = "What is missing", body = Challenge), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["session_ended"])),
+        ("x-gantry-budget" = json!({"calls": 1, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 0.5, "events": 0, "answer_bytes": 500})),
+    ),
+)]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    half: HalfSession,
+    client: Client,
+) -> Result<Response, Problem> {
+    let challenge = identity::challenge(&api.table, &client.cause(), half.token()).await?;
+    Ok(Answer::ok(&Challenge::from(challenge)).into_response())
+}
+
+/// A second factor.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecondFactor {
+    /// What is shown.
+    #[schema(value_type = String, example = "totp")]
+    method: Shown,
+    /// The code: six digits of the authenticator app, or a recovery code.
+    #[schema(max_length = 100, example = "314159")]
+    code: String,
+}
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Shown {
+    Totp,
+    RecoveryCode,
+}
+
+impl SecondFactor {
+    fn proof(self) -> Result<SecondProof, Problem> {
+        match self.method {
+            Shown::Totp => {
+                let code: Result<Code, _> = self.code.parse();
+                code.map(SecondProof::Totp).map_err(|error| Problem::field("/code", &error))
+            }
+            Shown::RecoveryCode => {
+                let code: Result<RecoveryCode, _> = self.code.parse();
+                code.map(SecondProof::Recovery).map_err(|error| Problem::field("/code", &error))
+            }
+        }
+    }
+}
+
+/// Completes a sign-in with a second factor. Each code works once; the same request once more within ten
+/// seconds gives the same tokens.
+#[utoipa::path(
+    post, path = "/v1/auth/mfa/verify", tag = "Signing in", operation_id = "verifyMfa",
+    security(("half_session" = [])), request_body = SecondFactor,
+    responses((status = 200, description = "Signed in", body = SignIn), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["mfa_failed", "session_ended"])),
+        ("x-gantry-limits" = json!(["code-guess"])),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 12, "write_units": 22})),
+        ("x-gantry-usage" = json!({"person": 0.5, "events": 1, "answer_bytes": 1400})),
+    ),
+)]
+pub(crate) async fn verify(
+    State(api): State<Api>,
+    half: HalfSession,
+    client: Client,
+    limiter: Limiter,
+    command: Command<SecondFactor>,
+) -> Result<Response, Problem> {
+    let proof = command.input.proof()?;
+    let seals = api.seals.get().await?;
+    let (cause, network) = (client.cause(), client.address());
+    let attempt = SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?;
+    count(&api, &limiter, &attempt.subject(&network), attempt.is_right()).await?;
+    let issuer = api.issuer().await?;
+    let entrance = api.entrance(&issuer, &cause, &network);
+    let signed_in = identity::verify_second_factor(&entrance, &seals, &attempt).await?;
+    Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
+}
+
+/// Counts a wrong factor, or asks for a right one whether a wrong one could have been counted: as with the
+/// codes of mails, no more of many guesses at once are answered than of the same one after another.
+async fn count(api: &Api, limiter: &Limiter, subject: &str, is_right: bool) -> Result<(), Problem> {
+    let limit = api.policy.wrong_factors();
+    let state =
+        if is_right { limiter.room(&limit, subject).await? } else { limiter.count(&limit, subject).await? };
+    match (state.allowed, is_right) {
+        (false, _) => Err(Limiter::refusal(&state, None)),
+        (true, false) => Err(IdentityError::MfaFailed.into()),
+        (true, true) => Ok(()),
+    }
+}
+
+/// Asks again what is missing, after a second factor was set up: a session, if nothing is.
+#[utoipa::path(
+    post, path = "/v1/auth/complete", tag = "Signing in", operation_id = "completeSignIn",
+    security(("half_session" = [])),
+    responses((status = 200, description = "Signed in, or what is missing", body = SignIn), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "session_ended"])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 8, "write_units": 16})),
+        ("x-gantry-usage" = json!({"person": 0.05, "events": 1, "answer_bytes": 1400})),
+    ),
+)]
+pub(crate) async fn complete(
+    State(api): State<Api>,
+    half: HalfSession,
+    client: Client,
+) -> Result<Response, Problem> {
+    let (cause, network) = (client.cause(), client.address());
+    let issuer = api.issuer().await?;
+    let entrance = api.entrance(&issuer, &cause, &network);
+    let signed_in = identity::complete_sign_in(&entrance, half.token()).await?;
+    Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
+}
+
+/// Shows once more who one is, for what asks for it (RFC 9470): tokens of the same session that say so. The
+/// refresh token stays.
+#[utoipa::path(
+    post, path = "/v1/auth/step-up/verify", tag = "Sessions", operation_id = "verifyStepUp",
+    security(("access_token" = [])), request_body = SecondFactor,
+    responses((status = 200, description = "The session's tokens", body = Tokens), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "mfa_failed"])),
+        ("x-gantry-limits" = json!(["code-guess"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 18})),
+        ("x-gantry-usage" = json!({"person": 0.2, "events": 1, "answer_bytes": 1400})),
+    ),
+)]
+pub(crate) async fn step_up(
+    State(api): State<Api>,
+    caller: Caller,
+    limiter: Limiter,
+    command: Command<SecondFactor>,
+) -> Result<Response, Problem> {
+    let proof = command.input.proof()?;
+    let seals = api.seals.get().await?;
+    let step = StepUp::judge(&api.table, &seals, &caller.principal, proof).await?;
+    let (cause, network) = (caller.cause(), caller.client.address());
+    count(&api, &limiter, &step.subject(&network), step.is_right()).await?;
+    let issuer = api.issuer().await?;
+    let entrance = api.entrance(&issuer, &cause, &network);
+    let tokens = identity::step_up(&entrance, &seals, &caller.principal, &step).await?;
+    Ok(Answer::ok(&Tokens::from(tokens)).into_response())
+}

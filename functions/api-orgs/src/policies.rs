@@ -1,0 +1,98 @@
+use access::{
+    Always, Full, MfaMode, MfaPolicy,
+    needs::{ReadPolicies, WritePolicies},
+};
+use http_api::{
+    Answer, Caller, Command, Fresh, IntoResponse, Member, Problem, Problems, Response, State, ToSchema,
+};
+use orgs::{OrgError, api::Mfa};
+use primitives::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::Api;
+
+/// What the organization asks of its members.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Policies {
+    /// A second factor.
+    mfa: Mfa,
+}
+
+impl From<MfaPolicy> for Policies {
+    fn from(mfa: MfaPolicy) -> Self {
+        Self { mfa: mfa.into() }
+    }
+}
+
+/// What the organization asks of its members.
+#[utoipa::path(
+    get, path = "/v1/orgs/current/policies", tag = "Organizations", operation_id = "getPolicies",
+    security(("access_token" = [])),
+    responses((status = 200, description = "The policies", body = Policies), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["not_found"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"organization": 5, "events": 0, "answer_bytes": 300})),
+    ),
+)]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    member: Member<ReadPolicies, Always>,
+) -> Result<Response, Problem> {
+    let mfa = orgs::policies(&api.table, member.permit.tenant()).await?;
+    Ok(Answer::ok(&Policies::from(mfa)).into_response())
+}
+
+/// What is to change. What is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdatePolicies {
+    /// A second factor.
+    mfa: Option<UpdateMfaPolicy>,
+}
+
+/// Whether members are to show a second factor.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateMfaPolicy {
+    /// Whether it is asked for.
+    mode: MfaMode,
+    /// Until when those may come without who have none yet: at most 90 days from now. Null is no grace.
+    grace_ends_at: Option<Time>,
+}
+
+impl From<UpdateMfaPolicy> for MfaPolicy {
+    fn from(update: UpdateMfaPolicy) -> Self {
+        Self { mode: update.mode, grace_ends_at: update.grace_ends_at.map(Time::timestamp) }
+    }
+}
+
+/// Changes what the organization asks of its members, from their next request on.
+#[utoipa::path(
+    patch, path = "/v1/orgs/current/policies", tag = "Organizations", operation_id = "updatePolicies",
+    security(("access_token" = [])), request_body = UpdatePolicies,
+    responses((status = 200, description = "The policies", body = Policies), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "would_lock_out"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 4, "write_units": 8})),
+        ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 300})),
+    ),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    member: Member<WritePolicies, Full>,
+    caller: Caller,
+    _: Fresh,
+    command: Command<UpdatePolicies>,
+) -> Result<Response, Problem> {
+    let (table, permit) = (&api.table, &member.permit);
+    let Some(mfa) = command.input.mfa else {
+        return Ok(Answer::ok(&Policies::from(orgs::policies(table, permit.tenant()).await?)).into_response());
+    };
+    let set = orgs::set_mfa_policy(table, &member.cause(), permit, &caller.principal, mfa.into()).await;
+    let mfa = set.map_err(|error| match error {
+        OrgError::LongGrace { .. } => Problem::field("/mfa/grace_ends_at", &error),
+        error => error.into(),
+    })?;
+    Ok(Answer::ok(&Policies::from(mfa)).into_response())
+}
