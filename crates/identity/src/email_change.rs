@@ -7,7 +7,7 @@ use identity_core::{
     events::{EmailChangeRequested, EmailChangeUndone, EmailChanged},
     keys,
 };
-use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, UserId};
+use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, Timestamp, UserId};
 use table::{Cause, Changes, Consistency, Decision, Item, Keep, Table};
 
 use crate::IdentityError;
