@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use access::{AccessSchedule, Deletion, Role, Tenant};
-use identity_core::{Device, EmailOwner, KnownDevice, Membership, Method, Policy, Session, User};
+use identity_core::{Device, EmailOwner, KnownDevice, Membership, Policy, Session, User};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use orgs::{Founder, Member};
 use primitives::{Clock, Email, Ids, OrgId, SignedDuration, UserId};
@@ -106,7 +106,8 @@ async fn person(table: &Table, user_id: UserId, email: &str, deletion: Option<De
     let device = Device { name: "Firefox on Linux".to_owned(), country: None };
     let known = KnownDevice::new(user_id, &device, noon());
     let ids = (user_id, session_id(user_id));
-    let session = Session::begin(ids, Method::MagicLink, device, &Policy::default(), noon());
+    let session =
+        Session::begin(ids, access::Shown::only(access::Way::Mail), device, &Policy::default(), noon());
     let user = User::new(email.clone(), &session).leaving(deletion);
     let owner = EmailOwner::new(email, user_id, None);
     let changes = Changes::new().create(&user).create(&owner).create(&session).create(&known);
