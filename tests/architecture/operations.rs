@@ -47,11 +47,7 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
             continue;
         };
         let listed = &function.property("DeploymentPreference")["Alarms"];
-        let wanted = match (serves_http(&function), is_scheduled(&function)) {
-            (true, _) => OF_A_NEW_VERSION,
-            (false, false) => &OF_A_NEW_VERSION[..2],
-            (false, true) => &OF_A_NEW_VERSION[..1],
-        };
+        let wanted = if serves_http(&function) { OF_A_NEW_VERSION } else { &OF_A_NEW_VERSION[..1] };
         let output = |alarm: &&str| json!({ "Fn::GetAtt": [alarms.id, format!("Outputs.{alarm}")] });
         if listed != &wanted.iter().map(output).collect::<Value>() {
             problems.push(format!(
@@ -75,12 +71,6 @@ fn serves_http(function: &Function<'_>) -> bool {
     function.events().any(|(_, kind, _)| kind == "Api")
 }
 
-/// Whether a schedule alone calls it: hours apart, so that it is never slow for three minutes.
-fn is_scheduled(function: &Function<'_>) -> bool {
-    let mut kinds = function.events().map(|(_, kind, _)| kind).peekable();
-    kinds.peek().is_some() && kinds.all(|kind| kind == "ScheduleV2")
-}
-
 fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
     let (name, id) = (function.name(), alarms.id);
     let given = alarms.property("Parameters");
@@ -90,11 +80,6 @@ fn told(function: &Function<'_>, alarms: &Resource<'_>) -> Vec<String> {
     }
     if (given["AnswersHttp"] == "true") != serves_http(function) {
         problems.push(format!("{id}: say AnswersHttp: 'true' for functions of the API, and for no other."));
-    }
-    if (given["CalledBySchedule"] == "true") != is_scheduled(function) {
-        problems.push(format!(
-            "{id}: say CalledBySchedule: 'true' for functions that a schedule alone calls, and for no other."
-        ));
     }
     let reserved = function.property("ReservedConcurrentExecutions").as_u64().unwrap_or_default();
     let busy = given["BusyPercent"].as_u64().unwrap_or(80);
@@ -417,14 +402,12 @@ fn alarms_with_another_function_s_numbers_are_noticed() {
         resources["QueueMailAlarms"]["Properties"]["Parameters"]["SlowMilliseconds"] = 40_000.into();
         resources["QueueMailAlarms"]["Properties"]["Parameters"]["LogGroupName"] =
             json!({"Ref": "ApiOrgsLogs"});
-        resources["QueueMailAlarms"]["Properties"]["Parameters"]["CalledBySchedule"] = "true".into();
     });
     let problems = functions(&template);
-    assert_noticed(&problems, "QueueMailAlarms: say CalledBySchedule: 'true' for functions that a schedule");
     assert_noticed(&problems, "QueueMailAlarms: ReservedConcurrency must be");
     assert_noticed(&problems, "QueueMailAlarms: SlowMilliseconds must be at most half");
     assert_noticed(&problems, "QueueMailAlarms: LogGroupName must be the log group of queue-mail");
-    assert_noticed(&problems, "queue-mail: list NewVersionErrors, NewVersionSlow of QueueMailAlarms");
+    assert_noticed(&problems, "queue-mail: list NewVersionErrors of QueueMailAlarms");
     let template = broken(|document| {
         let resources = &mut document["Resources"];
         resources["QueuePushDeliveryAlarms"]["Properties"]["Parameters"]["BusyPercent"] = Value::Null;
