@@ -75,7 +75,7 @@ impl SecondFactor {
         ("x-gantry-codes" = json!(["mfa_failed", "session_ended"])),
         ("x-gantry-limits" = json!(["code-guess"])),
         ("x-gantry-budget" = json!({"calls": 6, "read_units": 12, "write_units": 22})),
-        ("x-gantry-usage" = json!({"person": 0.5, "events": 1, "answer_bytes": 1400})),
+        ("x-gantry-usage" = json!({"person": 0.5, "events": 2, "answer_bytes": 1400})),
     ),
 )]
 pub(crate) async fn verify(
@@ -142,7 +142,7 @@ pub(crate) async fn complete(
         ("x-gantry-codes" = json!(["conflict", "mfa_failed"])),
         ("x-gantry-limits" = json!(["code-guess"])),
         ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 18})),
-        ("x-gantry-usage" = json!({"person": 0.2, "events": 1, "answer_bytes": 1400})),
+        ("x-gantry-usage" = json!({"person": 0.2, "events": 2, "answer_bytes": 1400})),
     ),
 )]
 pub(crate) async fn step_up(
