@@ -99,7 +99,8 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
         asked += 1;
     }
     assert!(asked >= 1);
-    for route in all().iter().filter(|route| !route.fresh && route.method == "GET") {
+    let reads = |route: &&Route| !route.fresh && route.method == "GET" && route.caller != Caller::HalfSession;
+    for route in all().iter().filter(reads) {
         let answer = call(&product, route, Some(&token)).await;
         assert!(answer.status.is_success(), "{route:?}: {answer:?}");
     }
@@ -108,6 +109,24 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
     for route in all().iter().filter(|route| route.fresh) {
         let answer = call(&product, route, Some(&fresh)).await;
         assert_ne!(answer.problem_or_empty(), "step_up_required", "{route:?}");
+    }
+}
+
+/// What a login gives that lacks something opens the routes that add it, and no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_half_session_is_no_session() {
+    let product = Product::start().await;
+    let (session, ..) = product.with_app().await;
+    let half = product.half().await;
+    for route in all() {
+        let answer = call(&product, &route, Some(&half)).await;
+        let refused = answer.problem_or_empty() == "invalid_token";
+        let is_for_sessions = matches!(route.caller, Caller::Session | Caller::Member(..));
+        assert_eq!(refused, is_for_sessions, "{route:?}: {answer:?}");
+    }
+    for route in all().iter().filter(|route| route.caller == Caller::HalfSession) {
+        let answer = call(&product, route, Some(&session)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{route:?}: {answer:?}");
     }
 }
 

@@ -196,6 +196,20 @@ async fn verifying_a_login() {
     Case { prepare, ahead: SignedDuration::ZERO, wait: LATE_BUT_IN_TIME }.check().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn completing_a_login_with_a_second_factor() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let (_, secret, _) = product.with_app().await;
+            let bearer = format!("Bearer {}", product.half().await);
+            let body = json!({ "method": "totp", "code": product.app(&secret) }).to_string();
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            ("api-auth", request("POST", "/v1/auth/mfa/verify", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+}
+
 /// Within the time that a link works, and long after any client has stopped waiting.
 const LATE_BUT_IN_TIME: SignedDuration = SignedDuration::from_mins(2);
 

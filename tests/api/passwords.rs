@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use jiff::SignedDuration;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
 
@@ -212,6 +212,22 @@ async fn three_resets_an_hour_and_a_link_for_an_hour() {
     product.advance(SignedDuration::from_mins(60)).await;
     assert_eq!(product.reset(&token, OTHER).await.problem(), "reset_failed");
     assert_eq!(ask().await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_s_own_name_is_no_password() {
+    let product = Product::start().await;
+    let token = product.registered(ADA, GOOD).await.text("/access_token");
+    let name = json!({ "name": "Wilhelmina Featherstonehaugh" });
+    let patch = product.request(Method::PATCH, "/v1/me").bearer_auth(&token).json(&name);
+    assert_eq!(product.send(patch).await.status, StatusCode::OK);
+    let body = json!({ "password": "wilhelmina featherstonehaugh1" });
+    let put = product.request(Method::PUT, "/v1/me/password").bearer_auth(&token).json(&body);
+    let refused = product.send(put).await;
+    let by_reset = product.reset(&product.reset_token(ADA).await, "wilhelmina featherstonehaugh1").await;
+    for refused in [refused, by_reset] {
+        assert_eq!(refused.text("/errors/0/code"), "weak_password", "{refused:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

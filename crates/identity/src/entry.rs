@@ -273,8 +273,7 @@ impl Gate {
 /// The session as one of the person's, in the place of the oldest where there is no room. Whoever is deleted
 /// or suspended meanwhile has no list of sessions that one could join.
 fn join(user: &User, email: Option<&Email>, session: &Session, attempts: u32) -> Changes {
-    // not the person's address as it was read is asked for, which may be newer than whose the address was, but
-    // the one that was proved
+    // asked for is the address that was proved, not the person's as it was read, which may be newer
     let sessions = sessions_of(user.user_id);
     let sessions = match email {
         Some(email) => sessions.while_is("email", email.as_str()),

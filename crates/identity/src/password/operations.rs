@@ -149,6 +149,11 @@ fn refuse_weak(password: &Password, email: &Email) -> Result<(), InvalidPassword
     password.withstands(&[email.as_str()])
 }
 
+/// The same, once it is known whose it is to be.
+fn refuse_own_name(password: &Password, user: &User) -> Result<(), InvalidPassword> {
+    user.profile.name.as_ref().map_or(Ok(()), |name| password.withstands(&[user.email.as_str(), name]))
+}
+
 /// What is said to whoever asks for a new password.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestedReset {
@@ -201,6 +206,7 @@ pub async fn reset_password(
         if is_late || user.email != reset.email {
             return Err(IdentityError::ResetFailed);
         }
+        refuse_own_name(password, &user)?;
         let changes = change(user, hash, phc.clone(), None, table.clock().now()).delete(reset);
         Ok(Decision::commit(changes, ()).unless(&reset.key(), Err(IdentityError::ResetFailed)))
     };
@@ -219,6 +225,7 @@ pub async fn set_password(
     let decide = |_| async move {
         let (user, hash) = person(table, principal.user_id).await?;
         let user = user.ok_or(IdentityError::MissingUser)?;
+        refuse_own_name(password, &user)?;
         let now = table.clock().now();
         Ok(Decision::commit(change(user, hash, phc.clone(), Some(principal.session_id), now), ()))
     };

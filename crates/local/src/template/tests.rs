@@ -51,7 +51,7 @@ fn the_products_own_template_is_read_whole() {
     assert!(push.starts_with("http://127.0.0.1:3001/000000000000/"), "{push}");
     let of =
         |function: &str| template.schedules.iter().filter(|schedule| schedule.function == function).count();
-    assert_eq!((of("cron-trial-expiry"), of("rotate-secret"), template.rotations.len()), (1, 3, 3));
+    assert_eq!((of("cron-trial-expiry"), of("rotate-secret"), template.rotations.len()), (1, 4, 4));
 }
 
 #[test]
