@@ -195,7 +195,7 @@ impl<S: Sync> FromRequestParts<S> for HalfSession {
 #[derive(Clone, Debug)]
 pub enum Enrolling<const FRESH: bool> {
     /// With a session.
-    Caller(Caller),
+    Caller(Box<Caller>),
     /// With a half-session.
     Half(HalfSession, Client),
 }
@@ -222,7 +222,7 @@ impl<const FRESH: bool, S: Sync> FromRequestParts<S> for Enrolling<FRESH> {
         if FRESH {
             Fresh::from_request_parts(parts, state).await?;
         }
-        Ok(Self::Caller(caller))
+        Ok(Self::Caller(Box::new(caller)))
     }
 }
 
