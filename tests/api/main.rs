@@ -17,6 +17,7 @@ mod late_reads;
 mod least_privilege;
 mod lost_answers;
 mod mail_burst;
+mod mail_feedback;
 mod passwords;
 mod product;
 mod races;

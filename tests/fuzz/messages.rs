@@ -18,6 +18,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-trial-expiry",
     "operator",
     "queue-mail",
+    "queue-mail-feedback",
     "queue-push-delivery",
     "queue-push-fanout",
     "rotate-secret",
@@ -137,4 +138,9 @@ fn operator() {
 #[test]
 fn rotate_secret() {
     every_event_is_answered("rotate-secret", "Records", "/");
+}
+
+#[test]
+fn queue_mail_feedback() {
+    every_event_is_answered("queue-mail-feedback", "Records", "/messageId");
 }

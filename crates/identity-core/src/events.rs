@@ -2,10 +2,11 @@
 
 use events::{Audience, Event, EventKind, MailText, Told};
 use primitives::{
-    Email, EmailChangeId, FactorId, LoginId, MediaId, PasswordResetId, SessionId, Timestamp, UserId,
+    Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasswordResetId, SessionId,
+    Timestamp, UserId,
 };
 
-use crate::Method;
+use crate::{Method, SuppressionReason};
 
 events::events! {
     /// Somebody asked for a magic link. The link's secret is not in it: the mail's sender derives it from the
@@ -185,6 +186,25 @@ events::events! {
         session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// How: as tokens name it in `amr`.
         method: String = "otp",
+    }
+    /// Nobody writes to an address from now on: mails do not reach it, or their owner does not want them.
+    "mail_suppression.added" MailSuppressionAdded Internal {
+        /// What is known of the address.
+        suppression_id: MailSuppressionId = "msp_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// Whose address it is, where it is somebody's.
+        user_id: Option<UserId> = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// Why.
+        reason: SuppressionReason = "bounced",
+        /// Until when.
+        #[schemars(with = "String")]
+        until: Timestamp = "2027-02-21T10:00:00Z",
+    }
+    /// Somebody of us had mails sent to an address again.
+    "mail_suppression.lifted" MailSuppressionLifted Internal {
+        /// What was known of the address.
+        suppression_id: MailSuppressionId = "msp_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// Why, in that person's words.
+        reason: String = "their mail server works again",
     }
     /// A session ended before its time.
     "session.revoked" SessionRevoked Internal {

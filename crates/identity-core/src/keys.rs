@@ -2,7 +2,9 @@
 
 use access::Tenant;
 use primitives::{Email, HalfSessionId, LoginId, PasswordResetId, SessionId, Timestamp, UserId};
-use table::{Entry, Index, Indexed};
+use table::{Entry, Index, Indexed, Query, sortable};
+
+use crate::AddressHash;
 
 table::kinds! {
     /// A person, and in `live`, a roster, which sessions there are, at most 25. Written by verify, sign-out,
@@ -92,6 +94,13 @@ table::kinds! {
     "signing_keys" SigningKeys(;) "SIGNING_KEYS" "SIGNING_KEYS" {
         store: Main, most_kb: 4, kept: ForGood, owner: Nobody, erased: Stays("no person is in it"),
     }
+    /// What is known of an address that mails did not reach, or whose owner does not want them, by the
+    /// address's hash: until it has lapsed, nobody writes to it. Written by `queue-mail-feedback`, and by
+    /// `operator`, which lifts it; read by the same, through the index too, and by `queue-mail`.
+    "mail_suppression" MailSuppression(address: AddressHash;) "MAIL_SUPPRESSION#<address>" "MAIL_SUPPRESSION" {
+        store: Main, most_kb: 1, kept: Days(365, "until it lapses, a year at most; 30 days once it is lifted"),
+        owner: Address, erased: Stays("a hash, which keeps mails from whoever refuses them"),
+    }
     /// All that a request has to know of its organization. Written by create organization, and by what
     /// changes the access level: Stripe's events; read by every request of a member.
     "gate" Gate(org: Tenant;) "GATE#<org>" "GATE" {
@@ -100,7 +109,7 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[ERASURE];
+pub const ENTRIES: &[Entry] = &[ERASURE, SUPPRESSED];
 
 /// People who are to be erased, by when.
 pub const ERASURE: Entry = Entry {
@@ -110,6 +119,24 @@ pub const ERASURE: Entry = Entry {
     pk: "DUE#ERASURE#<shard>",
     sk: "<due_at>#<user>",
 };
+
+/// Addresses that nobody writes to, by when the mail was sent that led to it: what an operator looks at.
+const SUPPRESSED: Entry = Entry {
+    name: "suppressed address",
+    on: "mail_suppression",
+    indexed: Indexed::List,
+    pk: "MAIL_SUPPRESSION",
+    sk: "<since>#<address>",
+};
+
+pub(crate) fn suppressed(since: Timestamp, address: &AddressHash, summary: String) -> Index {
+    SUPPRESSED.listed(&[], &[&sortable(since), address], summary)
+}
+
+/// Asks for the addresses that nobody writes to, up to this place in their list.
+pub(crate) fn suppressed_up_to(place: &str) -> Query {
+    Query::list_up_to(SUPPRESSED.on, SUPPRESSED.pk, place)
+}
 
 pub(crate) fn erasure(erase_at: Timestamp, user: UserId) -> Index {
     ERASURE.due(erase_at, &user)

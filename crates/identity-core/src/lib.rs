@@ -4,6 +4,7 @@
 //! What workers need of identity: whether a session still lives, the link in a mail. It must not know the
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
+mod address_hash;
 mod device;
 mod email_change;
 mod erasure;
@@ -17,8 +18,10 @@ mod membership;
 mod password;
 mod policy;
 mod session;
+mod suppression;
 mod user;
 
+pub use address_hash::{AddressHash, InvalidAddressHash, SuppressionReason};
 pub use device::{Device, KnownDevice};
 pub use email_change::{ChangeState, EmailChange};
 pub use erasure::{begin_erasure, end_erasure};
@@ -30,4 +33,8 @@ pub use membership::{Membership, memberships};
 pub use password::{PasswordHash, PasswordReset};
 pub use policy::Policy;
 pub use session::{Method, Session};
+pub use suppression::{
+    ListedSuppression, MailSuppression, Suppressed, lift_suppression, list_suppressed, mail_suppression,
+    note_undelivered, suppressed,
+};
 pub use user::{EmailOwner, Life, MOST_SESSIONS, User, sessions_of};

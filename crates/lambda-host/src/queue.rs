@@ -60,7 +60,7 @@ impl Host {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Fault,
     {
-        self.messages(intake, move |message: OnTheBus| {
+        self.queue_with(intake, move |message: OnTheBus| {
             let correlation_id = message.detail.correlation_id.clone();
             let (event, kind) = (message.detail.id, message.detail.kind.clone());
             let span = tracing::info_span!("event", correlation_id, %event, kind);
@@ -75,10 +75,15 @@ impl Host {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Fault,
     {
-        self.messages(Intake::default(), work)
+        self.queue_with(Intake::default(), work)
     }
 
-    fn messages<T, F, E>(&self, intake: Intake, work: impl Fn(T) -> F + Send + Sync + 'static) -> Function
+    /// The same with its own way of taking messages.
+    pub fn queue_with<T, F, E>(
+        &self,
+        intake: Intake,
+        work: impl Fn(T) -> F + Send + Sync + 'static,
+    ) -> Function
     where
         T: DeserializeOwned + Send + 'static,
         F: Future<Output = Result<(), E>> + Send + 'static,

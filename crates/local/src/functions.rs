@@ -25,6 +25,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("hook-stripe", |host| Box::pin(hook_stripe::function(host))),
     ("operator", |host| Box::pin(operator::function(host))),
     ("queue-mail", |host| Box::pin(queue_mail::function(host))),
+    ("queue-mail-feedback", |host| Box::pin(queue_mail_feedback::function(host))),
     ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),
     ("queue-push-fanout", |host| Box::pin(queue_push_fanout::function(host))),
     ("rotate-secret", |host| Box::pin(rotate_secret::function(host))),

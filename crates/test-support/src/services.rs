@@ -115,6 +115,7 @@ impl Services {
             ("MAIL_SEND_RATE", "1000"),
             ("MAIL_QUEUE_URL", "http://queues.example.com/mail"),
             ("SIGN_IN_MAIL_QUEUE_URL", "http://queues.example.com/sign-in-mail"),
+            ("MAIL_FEEDBACK_QUEUE_URL", "http://queues.example.com/MailFeedbackQueue"),
             ("PUSH_PLATFORM_APPLICATION_APNS", "arn:aws:sns:eu-central-1:000000000000:app/APNS/gantry"),
             ("PUSH_PLATFORM_APPLICATION_FCM", "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry"),
             ("PUSH_DELIVERY_QUEUE_URL", "http://queues.example.com/push-delivery"),

@@ -15,10 +15,10 @@ pub struct Options {
     /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`. Else the AWS command
     /// line is needed, with credentials.
     stack: String,
-    /// What it is about: `outbox` or `stripe`.
+    /// What it is about: `outbox`, `stripe` or `mail`.
     subject: String,
     /// What to do with it: `list` or `republish` the outbox, list the `parked` events of Stripe or
-    /// `replay` them.
+    /// `replay` them, list the addresses that are `suppressed` or `lift` that of one.
     action: String,
     /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`; the outbox needs it.
     #[arg(long)]
@@ -32,9 +32,15 @@ pub struct Options {
     /// Only the event of this id.
     #[arg(long)]
     event_id: Option<String>,
-    /// Only what was put aside for this reason.
+    /// Only what was put aside for this reason; why mails go to an address again.
     #[arg(long)]
     reason: Option<String>,
+    /// Only this address.
+    #[arg(long)]
+    email: Option<String>,
+    /// Only the address that the list of suppressed ones calls so.
+    #[arg(long)]
+    address: Option<String>,
     /// Where `cargo dev` plays AWS.
     #[arg(long, default_value = "http://127.0.0.1:3001")]
     local_url: String,
@@ -49,6 +55,8 @@ impl Options {
             ("limit", self.limit.map(Value::from)),
             ("event_id", self.event_id.as_deref().map(Value::from)),
             ("reason", self.reason.as_deref().map(Value::from)),
+            ("email", self.email.as_deref().map(Value::from)),
+            ("address", self.address.as_deref().map(Value::from)),
         ] {
             if let Some(value) = value {
                 command[name] = value;
@@ -131,6 +139,8 @@ mod tests {
             limit: Some(10),
             event_id: None,
             reason: None,
+            email: None,
+            address: None,
             local_url: String::new(),
         };
         let wanted = json!({ "command": "outbox.list", "from": "2026-11-24T09:00:00Z", "limit": 10 });

@@ -9,6 +9,7 @@
 //! twice at once.
 
 mod limit;
+mod mail;
 mod outbox;
 mod stripe;
 
@@ -16,6 +17,7 @@ use lambda_host::{Error, Function, Host};
 use primitives::Fault;
 use serde::{Deserialize, Serialize};
 
+use mail::{MailAnswer, MailCommandError};
 use outbox::{Outbox, OutboxAnswer, OutboxError, Span};
 use stripe::{Listing, Stripe, StripeAnswer, StripeCommandError, Which};
 
@@ -35,6 +37,12 @@ enum Command {
     /// Decides about them anew.
     #[serde(rename = "stripe.replay")]
     StripeReplay(Which),
+    /// Which addresses nobody writes to, and why.
+    #[serde(rename = "mail.suppressed")]
+    MailSuppressed(mail::Listing),
+    /// Has mails sent to one of them again.
+    #[serde(rename = "mail.lift")]
+    MailLift(mail::Lifting),
 }
 
 /// What a command answers.
@@ -43,6 +51,7 @@ enum Command {
 enum Answer {
     Outbox(OutboxAnswer),
     Stripe(StripeAnswer),
+    Mail(MailAnswer),
 }
 
 /// A command that was not carried out.
@@ -53,6 +62,8 @@ enum CommandError {
     Outbox(#[from] OutboxError),
     #[fault(transparent)]
     Stripe(#[from] StripeCommandError),
+    #[fault(transparent)]
+    Mail(#[from] MailCommandError),
 }
 
 /// The function.
@@ -63,9 +74,9 @@ enum CommandError {
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let table = host.table()?;
     let outbox = Outbox { table: table.clone(), bus: host.event_bus()? };
-    let stripe = Stripe::new(host, table)?;
+    let stripe = Stripe::new(host, table.clone())?;
     Ok(host.command(move |command: Command| {
-        let (outbox, stripe) = (outbox.clone(), stripe.clone());
+        let (table, outbox, stripe) = (table.clone(), outbox.clone(), stripe.clone());
         async move {
             tracing::info!(?command, "a command");
             let answer = match command {
@@ -75,6 +86,8 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
                 }
                 Command::StripeParked(listing) => Answer::Stripe(stripe.parked(listing).await?),
                 Command::StripeReplay(which) => Answer::Stripe(stripe.replay(which).await?),
+                Command::MailSuppressed(listing) => Answer::Mail(mail::suppressed(&table, listing).await?),
+                Command::MailLift(lifting) => Answer::Mail(mail::lift(&table, lifting).await?),
             };
             Ok::<_, CommandError>(answer)
         }

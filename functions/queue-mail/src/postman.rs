@@ -56,7 +56,8 @@ impl Postman {
         if lane.is_closed(self.table.clock().now()) {
             return Err(throttled());
         }
-        let Some((mail, people)) = self.write(event).await? else { return Ok(()) };
+        let Some((mail, mut people)) = self.write(event).await? else { return Ok(()) };
+        self.leave_out_suppressed(event, &mut people).await?;
         let key = Consumed::key(CONSUMER, event.id);
         let mut marker = match self.table.claim(&key, LEASE).await? {
             Claimed::Done => return Ok(()),
@@ -97,6 +98,16 @@ impl Postman {
         }
         turns.end().await;
         error.map_or(Ok(()), Err)
+    }
+
+    /// Leaves those in peace whom mails do not reach, or who do not want any. What came of the others matters
+    /// to the event alone, so that nothing is noted of them: asked again, the answer may be another one.
+    async fn leave_out_suppressed(&self, event: &Envelope, people: &mut Vec<Email>) -> Result<(), MailError> {
+        for (email, said) in identity_core::suppressed(&self.table, people).await? {
+            tracing::warn!(code = "mail_held", event = %event.id, reason = ?said.reason, "an address is suppressed");
+            people.retain(|person| *person != email);
+        }
+        Ok(())
     }
 
     /// Sends one mail, and says what is left to do about it.

@@ -438,7 +438,7 @@ async fn a_crash_at_any_call_is_healed_by_the_next_delivery() {
         let world = World::start().await;
         world.crashes.count(world.invoke(&sample)).await.1
     };
-    assert_eq!(calls, 10, "name, two roles; claim; three mails and two notes between; end");
+    assert_eq!(calls, 11, "name, two roles; suppressed; claim; three mails and two notes between; end");
     for call in 0..calls {
         for moment in [Moment::Before, Moment::After] {
             let world = World::start().await;

@@ -28,6 +28,29 @@ pub(crate) async fn everything(product: &Product) {
     operator(product).await;
     refused_mails(product).await;
     operator_and_stripe(product).await;
+    undelivered_mails(product).await;
+}
+
+/// A mail comes back, the next one is held, and an operator has mails sent to the address again. What is told
+/// of mails and cannot be read is left in the queue.
+async fn undelivered_mails(product: &Product) {
+    let email = "bounce@simulator.amazonses.com";
+    for _ in 0..2 {
+        product.post("/v1/auth/magic-links", &json!({ "email": email })).await;
+        product.settle().await;
+    }
+    assert_eq!(product.mails(email).await.len(), 1);
+    let operator = async |command| product.cloud.invoke("operator", command).await.unwrap();
+    let listed = operator(json!({ "command": "mail.suppressed" })).await;
+    assert!(!listed["suppressed"].as_array().unwrap().is_empty(), "{listed}");
+    let one = operator(json!({ "command": "mail.suppressed", "email": email })).await;
+    assert_eq!(one["suppressed"]["reason"], "bounced", "{one}");
+    let lifted = operator(json!({ "command": "mail.lift", "email": email, "reason": "a walk" })).await;
+    assert_eq!(lifted["lifted"], true);
+    let poison = json!({ "messageId": "poison", "body": "{}", "receiptHandle": "none",
+        "eventSourceARN": "arn:aws:sqs:eu-central-1:000000000000:MailFeedbackQueue" });
+    let answer = product.cloud.invoke("queue-mail-feedback", json!({ "Records": [poison] })).await.unwrap();
+    assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "poison");
 }
 
 /// Two events that an older version did not understand: one can be applied now, the other has to wait for its

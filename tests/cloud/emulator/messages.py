@@ -1,9 +1,9 @@
-"""Pushes, and dead letters."""
+"""Pushes, what SES tells of mails, and dead letters."""
 
 import json
 import time
 
-from ministack.services import lambda_svc, sns, sqs
+from ministack.services import lambda_svc, ses_v2, sns, sqs
 
 # ---- SNS: pushes ---------------------------------------------------------------------------------------
 # AWS names an endpoint `endpoint/APNS/…`, delivers a push to the phone, and refuses one to a disabled endpoint.
@@ -35,6 +35,45 @@ def publish_or_push(parameters):
 
 
 sns._create_platform_endpoint, sns._publish = create_named_endpoint, publish_or_push
+
+
+# ---- SES: what becomes of mails ------------------------------------------------------------------------
+# AWS tells the destinations of a configuration set of them. MiniStack keeps the destinations and tells nobody. Here
+# mails to the mailbox simulator come back to the topics among them.
+handle_mail = ses_v2.handle_request
+
+
+def fate(address):
+    mailbox, _, domain = address.lower().partition("@")
+    if domain != "simulator.amazonses.com":
+        return None
+    recipient = {"emailAddress": address}
+    if mailbox.split("+")[0] == "bounce":
+        failed = {**recipient, "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
+        return "Bounce", {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [failed]}
+    if mailbox.split("+")[0] == "complaint":
+        return "Complaint", {"complainedRecipients": [recipient], "complaintFeedbackType": "abuse"}
+    return None
+
+
+async def handle_mail_and_tell(method, path, headers, body, query_params):
+    answer = await handle_mail(method, path, headers, body, query_params)
+    if method != "POST" or not path.rstrip("/").endswith("/outbound-emails") or answer[0] != 200:
+        return answer
+    request, mail_id = json.loads(body), json.loads(answer[2])["MessageId"]
+    to, now = request["Destination"].get("ToAddresses", []), time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    known = ses_v2._config_sets.get(request.get("ConfigurationSetName")) or {}
+    for kind, detail in filter(None, map(fate, to)):
+        mail = {"timestamp": now, "messageId": mail_id, "source": request["FromEmailAddress"], "destination": to}
+        told = json.dumps({"eventType": kind, "mail": mail, kind.lower(): {**detail, "timestamp": now}})
+        for destination in (known.get("EventDestinations") or {}).values():
+            topic = (destination.get("SnsDestination") or {}).get("TopicArn")
+            if topic and kind.upper() in destination["MatchingEventTypes"]:
+                sns.publish_internal(topic, told, "Amazon SES Email Event Notification")
+    return answer
+
+
+ses_v2.handle_request = handle_mail_and_tell
 
 
 # ---- SQS: redrive --------------------------------------------------------------------------------------

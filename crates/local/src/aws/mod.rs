@@ -6,6 +6,7 @@
 //! answered with `UnknownOperationException` and a log line, never with a guess.
 
 mod eventbridge;
+mod feedback;
 mod lambda;
 mod secrets;
 mod ses;

@@ -1,4 +1,5 @@
-//! SES version 2: `SendEmail`. Mails are kept for the local page and sent nowhere.
+//! SES version 2: `SendEmail`. Mails are kept for the local page and sent nowhere; of those to SES's mailbox
+//! simulator is told what became of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -100,8 +101,9 @@ fn send(engine: &Engine, request: &Value) -> Answer {
             .with_status(StatusCode::TOO_MANY_REQUESTS));
     }
     mail.to = to;
-    let id = mail.id.clone();
+    let (id, from, to) = (mail.id.clone(), mail.from.clone(), mail.to.clone());
     engine.store.change(|state| capture(&mut state.mails, mail));
+    super::feedback::tell(engine, text(request, "ConfigurationSetName"), &id, &from, &to);
     Ok(json!({ "MessageId": id }))
 }
 

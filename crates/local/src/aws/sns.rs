@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{ServiceError, response};
 use crate::engine::Engine;
-use crate::state::{Notification, PlatformEndpoint, Push, TextMessage, capture, random_id};
+use crate::state::{PlatformEndpoint, Push, TextMessage, capture, random_id};
 
 /// Largest message, bytes.
 const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -190,14 +190,8 @@ fn publish(engine: &Engine, form: &Form) -> Result<Members, ServiceError> {
         if !engine.template.topics.iter().any(|topic| topic == target) {
             return Err(not_found("Topic"));
         }
-        let notification = Notification {
-            id: id.clone(),
-            at,
-            topic_arn: target.to_owned(),
-            subject: form.get("Subject").cloned(),
-            message: message.to_owned(),
-        };
-        engine.store.change(|state| capture(&mut state.notifications, notification));
+        let id = engine.publish(target, form.get("Subject").cloned(), message);
+        return Ok(vec![("MessageId", Member::Text(id))]);
     }
     Ok(vec![("MessageId", Member::Text(id))])
 }

@@ -9,6 +9,7 @@ mod queue_source;
 mod rotation;
 mod schedule;
 mod stream_source;
+mod topics;
 mod world;
 
 use std::sync::Arc;

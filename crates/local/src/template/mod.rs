@@ -120,6 +120,10 @@ pub struct Template {
     pub schedules: Vec<ScheduleSpec>,
     /// ARNs of the SNS topics.
     pub topics: Vec<String>,
+    /// Topic → queue.
+    pub subscriptions: Vec<SubscriptionSpec>,
+    /// SES → topic.
+    pub mail_destinations: Vec<MailDestinationSpec>,
     /// Secrets by ARN.
     pub secrets: BTreeMap<String, SecretSpec>,
     /// Rotations by the ARN of their secret.
@@ -256,6 +260,25 @@ pub struct TableSpec {
     pub ttl_attribute: Option<String>,
     /// Whether the table has a stream.
     pub stream: bool,
+}
+
+/// That a queue gets what is published to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionSpec {
+    pub topic_arn: String,
+    pub queue_arn: String,
+    /// `RawMessageDelivery`: without SNS's envelope.
+    pub raw: bool,
+}
+
+/// That SES tells a topic what becomes of mails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailDestinationSpec {
+    /// The configuration set that they are sent with.
+    pub configuration_set: String,
+    pub topic_arn: String,
+    /// What it is told of: `bounce`, `complaint`.
+    pub kinds: Vec<String>,
 }
 
 /// A schedule (EventBridge Scheduler, or a scheduled rule).

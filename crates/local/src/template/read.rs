@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{Resolver, text_of};
 use super::{
-    FunctionSpec, GatewayResponse, Place, QueueSpec, RedrivePolicy, RotationSpec, RuleSpec, ScheduleSpec,
-    SecretSpec, SecretValue, TableSpec, Template, TemplateError, sources,
+    FunctionSpec, GatewayResponse, MailDestinationSpec, Place, QueueSpec, RedrivePolicy, RotationSpec,
+    RuleSpec, ScheduleSpec, SecretSpec, SecretValue, SubscriptionSpec, TableSpec, Template, TemplateError,
+    sources,
 };
 use crate::pattern::Pattern;
 
@@ -36,8 +37,7 @@ pub const IGNORED: &[&str] = &[
     "AWS::Logs::",
     "AWS::Route53::",
     "AWS::S3::",
-    "AWS::SES::",
-    "AWS::SNS::Subscription",
+    "AWS::SES::ConfigurationSet",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
     "AWS::SSM::Parameter",
@@ -114,6 +114,8 @@ impl Reader<'_> {
                 self.template.topics.push(self.place.arn("sns", &name));
                 Ok(())
             }
+            "AWS::SNS::Subscription" => self.subscription(logical_id, &properties),
+            "AWS::SES::ConfigurationSetEventDestination" => self.mail_destination(logical_id, &properties),
             "AWS::SecretsManager::Secret" => {
                 self.secret(name, &properties);
                 Ok(())
@@ -212,6 +214,33 @@ impl Reader<'_> {
         // The property takes a name or an ARN.
         let bus = bus.rsplit('/').next().unwrap_or(bus).to_owned();
         self.template.rules.push(RuleSpec { name, bus, pattern, targets });
+        Ok(())
+    }
+
+    /// Those of queues; others are told outside of this machine.
+    fn subscription(&mut self, logical_id: &str, properties: &Value) -> Result<(), TemplateError> {
+        if properties["Protocol"] == "sqs" {
+            self.template.subscriptions.push(SubscriptionSpec {
+                topic_arn: required(properties, "TopicArn", logical_id)?,
+                queue_arn: required(properties, "Endpoint", logical_id)?,
+                raw: properties["RawMessageDelivery"] == json!(true),
+            });
+        }
+        Ok(())
+    }
+
+    fn mail_destination(&mut self, logical_id: &str, properties: &Value) -> Result<(), TemplateError> {
+        let destination = &properties["EventDestination"];
+        let at = format!("{logical_id}.EventDestination.SnsDestination");
+        let kinds = destination["MatchingEventTypes"].as_array().into_iter().flatten();
+        let spec = MailDestinationSpec {
+            configuration_set: required(properties, "ConfigurationSetName", logical_id)?,
+            topic_arn: required(&destination["SnsDestination"], "TopicARN", &at)?,
+            kinds: kinds.filter_map(|kind| kind.as_str().map(str::to_owned)).collect(),
+        };
+        if destination["Enabled"] != json!(false) {
+            self.template.mail_destinations.push(spec);
+        }
         Ok(())
     }
 
@@ -360,7 +389,10 @@ impl Reader<'_> {
             .stream_sources
             .iter()
             .filter_map(|source| Some((source.function.as_str(), source.on_failure.as_deref()?)));
-        for (at, arn) in dead_letters.chain(rules).chain(sources).chain(failures).chain(streams) {
+        let topics =
+            template.subscriptions.iter().map(|one| (one.topic_arn.as_str(), one.queue_arn.as_str()));
+        for (at, arn) in dead_letters.chain(rules).chain(sources).chain(failures).chain(streams).chain(topics)
+        {
             if template.queue_by_arn(arn).is_none() {
                 return Err(TemplateError::invalid(at, format!("{arn} is not a queue of the template")));
             }
