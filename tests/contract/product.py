@@ -16,7 +16,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure
 
 # What may be wrong with a request although each part of it has the right form.
-BY_STATE = {"invalid_cursor", "idempotency_key_reused", "link_expired"}
+BY_STATE = {"enrollment_expired", "idempotency_key_reused", "invalid_cursor", "link_expired"}
 # What ends the session that asks: whatever came after it would be refused for that alone.
 ENDING = {"/v1/auth/sign-out", "/v1/me/sessions/end"}
 
@@ -95,5 +95,8 @@ NAMES = strategies.text(strategies.characters(categories=("Lu", "Ll", "Nd"), max
 schemathesis.openapi.format("gantry-name", NAMES)
 LOCALES = strategies.sampled_from(["de", "de-AT", "zh-Hant-TW", "es-419", "sl-rozaj", "en-u-ca-buddhist"])
 schemathesis.openapi.format("gantry-locale", LOCALES)
+# Of any text nobody can say whether it is easy to guess.
+PASSWORDS = strategies.sampled_from(["four words nobody guesses", "vR7#kq2!mZp9", "träge Möwe 9 Kilo Zimt"])
+schemathesis.openapi.format("password", PASSWORDS)
 ZONES = strategies.sampled_from(["Europe/Vienna", "UTC", "America/Argentina/Buenos_Aires"])
 schemathesis.openapi.format("gantry-time-zone", ZONES)

@@ -128,7 +128,12 @@ pub(crate) async fn start(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmFactor {
     /// Six digits.
-    #[schema(value_type = String, max_length = 100, example = "314159")]
+    #[schema(
+        value_type = String,
+        max_length = 100,
+        example = "314159",
+        pattern = r"^(?:[ \t\n\r\u00a0\u200b\u202f\u3000\u2010-\u2015\u2212-]*[0-9\uff10-\uff19]){6}[ \t\n\r\u00a0\u200b\u202f\u3000\u2010-\u2015\u2212-]*$"
+    )]
     code: Code,
 }
 

@@ -87,6 +87,13 @@ const RULES: &[(&str, &str)] = &[
         {"title": "By code", "required": ["email", "code"], "properties": {"token": {"type": "null"}, "email": {"type": "string"}, "code": {"type": "string"}}}
     ]}"#,
     ),
+    (
+        "SecondFactor",
+        r#"{"anyOf": [
+        {"title": "Of the app", "properties": {"method": {"const": "totp"}, "code": {"pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}}},
+        {"title": "Written down", "properties": {"method": {"const": "recovery_code"}, "code": {"pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}}}
+    ]}"#,
+    ),
 ];
 
 fn operations(contract: &mut Value) -> impl Iterator<Item = (&str, &mut Value)> {
