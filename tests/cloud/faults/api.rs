@@ -140,6 +140,17 @@ fn failures() -> [(&'static str, Value); 4] {
     ]
 }
 
+/// Has the functions started that are called while something fails: a cold start of a program that is not
+/// optimized, on a machine that is busy, would be measured as the failure's.
+pub(crate) async fn wake(product: &Product, tokens: [&str; 2]) {
+    let read = |path: &'static str, token| product.get(path, token);
+    let paths = ["/v1/me", "/v1/orgs/current", "/.well-known/jwks.json"];
+    let all = paths.into_iter().flat_map(|path| tokens.map(|token| read(path, token)));
+    for answer in join_all(all).await {
+        assert!(!answer.status.is_server_error(), "{answer:?}");
+    }
+}
+
 /// While a failure lasts every answer is 503; afterwards the same request does what it asks, once.
 pub(crate) async fn the_table_fails_in_every_way(turn: &Turn, token: &str) {
     let product = &turn.product;

@@ -20,6 +20,7 @@ async fn a_minute_without_the_bus_and_failures_of_the_table_meanwhile() {
     let sign_in = async |email: &str| turn.product.sign_in(email).await.text("/access_token");
     let minute = sign_in("ada@minute.example").await;
     let (failing, away) = (sign_in("ada@failing.example").await, sign_in("ada@away.example").await);
+    api::wake(&turn.product, [&failing, &away]).await;
     let table = async {
         api::the_table_fails_in_every_way(&turn, &failing).await;
         api::everything_is_away_for_half_a_minute(&turn, &away).await;
