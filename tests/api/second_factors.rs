@@ -75,7 +75,7 @@ async fn a_code_of_the_app_is_asked_for_whichever_way_somebody_comes() {
     let proof = json!({ "token": link, "browser_token": asked.text("/browser_token") });
     let by_mail = product.post("/v1/auth/magic-links/verify", &proof).await;
     assert_eq!(by_mail.text("/status"), "mfa_required");
-    assert_eq!(by_mail.body["challenge"]["methods"], json!(["totp"]));
+    assert_eq!(by_mail.body["challenge"]["methods"], json!(["totp", "recovery_code"]));
     // the answer was lost: the same browser is asked again
     let again = product.post("/v1/auth/magic-links/verify", &proof).await;
     assert_eq!(again.text("/status"), "mfa_required");

@@ -42,8 +42,11 @@ impl Limiter {
         Ok(self.noted(state))
     }
 
+    /// Of a limit that was asked more than once the last answer counts.
     fn noted(&self, state: RateLimitState) -> RateLimitState {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(state.clone());
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.retain(|known| known.name != state.name);
+        used.push(state.clone());
         state
     }
 

@@ -94,9 +94,11 @@ pub(crate) fn begin_half(
     (half, Challenge { token, expires_in, missing, methods: methods(user) })
 }
 
-/// With what a person can add a second factor.
+/// With what a person can add a second factor. Recovery codes come with the first one.
 pub(crate) fn methods(user: &User) -> Vec<Way> {
-    user.ways().keys().copied().filter(|way| way.is_second()).collect()
+    let second: Vec<Way> = user.ways().keys().copied().filter(|way| way.is_second()).collect();
+    let written = (!second.is_empty()).then_some(Way::RecoveryCode);
+    second.into_iter().chain(written).collect()
 }
 
 /// Who comes in.

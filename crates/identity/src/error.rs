@@ -27,8 +27,8 @@ pub enum AuthenticationError {
 /// An operation of this domain failed.
 #[derive(Debug, thiserror::Error, Fault)]
 pub enum IdentityError {
-    /// The link or code is wrong, used or too old. Which of them is nobody's business.
-    #[error("this link or code does not work (any more); ask for a new one")]
+    /// The link, code or password is wrong, used or too old. Which of them is nobody's business.
+    #[error("this does not sign anybody in (any more); ask for a new link")]
     #[fault(Unauthenticated, "login_failed")]
     LoginFailed,
     /// The link to a new password is wrong, used or too old.

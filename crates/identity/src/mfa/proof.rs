@@ -221,7 +221,8 @@ pub async fn challenge(table: &Table, cause: &Cause, token: &str) -> Result<Chal
     }
     let now = table.clock().now();
     let mut methods = methods(&user);
-    methods.extend(stored.recovery.filter(|codes| codes.left() > 0).map(|_| Way::RecoveryCode));
+    let has_codes = stored.recovery.is_some_and(|codes| codes.left() > 0);
+    methods.retain(|way| *way != Way::RecoveryCode || has_codes);
     Ok(Challenge {
         token: primitives::Secret::new(token.to_owned()),
         expires_in: half.valid_until.duration_since(now).as_secs(),
