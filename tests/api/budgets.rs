@@ -255,11 +255,18 @@ async fn passwords_and_factors(measured: &mut Measured<'_>) {
     let other = half().await;
     measured.get("/v1/auth/mfa", "GET /v1/auth/mfa", "api-auth", &other).await;
     measured.post("POST /v1/auth/complete", "api-auth", &other, &json!(null)).await;
-    let body = json!({ "method": "recovery_code", "code": confirmed.text("/recovery_codes/0") });
+    let code = confirmed.text("/recovery_codes/0");
+    let body = json!({ "method": "recovery_code", "code": code, "remember_browser": true });
     measured.post("POST /v1/auth/mfa/verify", "api-auth", &half().await, &body).await;
     let body = json!({ "method": "recovery_code", "code": confirmed.text("/recovery_codes/1") });
     let token =
         measured.post("POST /v1/auth/step-up/verify", "api-auth", &token, &body).await.text("/access_token");
+    let browsers = "/v1/me/trusted-browsers";
+    let listed = product.get(browsers, &token).await;
+    measured.check("GET /v1/me/trusted-browsers", "api-account");
+    let path_of_browser = format!("{browsers}/{}", listed.text("/items/0/id"));
+    product.send(product.request(Method::DELETE, &path_of_browser).bearer_auth(&token)).await;
+    measured.check("DELETE /v1/me/trusted-browsers/{browser_id}", "api-account");
     measured.post("POST /v1/me/mfa/recovery-codes", "api-account", &token, &json!(null)).await;
     assert!(
         product.require(&token, json!({ "mode": "off", "grace_ends_at": null })).await.status.is_success()

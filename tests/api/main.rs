@@ -31,3 +31,4 @@ mod starts;
 mod stored;
 mod story;
 mod torn_stream;
+mod trusted_browsers;

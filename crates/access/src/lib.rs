@@ -53,7 +53,7 @@ impl Principal {
     /// Refuses what asks for a fresh proof, unless the person showed who they are a moment ago: a token that
     /// somebody else has, or a screen that was left open, does not suffice for it.
     pub fn require_fresh(&self, now: Timestamp) -> Result<(), AccessError> {
-        let is_fresh = now.duration_since(self.signed_in_at) <= PROOF_IS_FRESH;
+        let is_fresh = now.duration_since(self.signed_in_at) <= PROOF_IS_FRESH && self.shown.is_whole();
         if is_fresh { Ok(()) } else { Err(AccessError::StepUpRequired) }
     }
 
@@ -257,6 +257,9 @@ mod tests {
             actor: None,
         };
         assert_eq!(person.require_fresh(signed_in_at), Ok(()));
+        let shown = Shown::only(Way::Password).and(Way::TrustedBrowser);
+        let remembered = Principal { shown, ..person.clone() };
+        assert!(remembered.require_fresh(signed_in_at).is_err(), "a browser is no proof");
         assert_eq!(person.require_fresh(signed_in_at + PROOF_IS_FRESH), Ok(()));
         let late = person.require_fresh(signed_in_at + PROOF_IS_FRESH + SignedDuration::from_millis(1));
         let refused = late.unwrap_err();

@@ -10,6 +10,8 @@ pub struct Person {
     pub deletion: Option<Deletion>,
     /// How many changes the person's item has seen.
     pub version: u64,
+    /// When the person last changed how they sign in.
+    pub credentials_changed_at: Option<Timestamp>,
 }
 
 /// What a person says about themselves.
@@ -35,4 +37,11 @@ pub struct Deletion {
     pub requested_at: Timestamp,
     /// Until then the person can have it restored; from then on it is erased.
     pub erase_at: Timestamp,
+}
+
+impl Person {
+    /// Whether what was trusted then is trusted still: no change of credentials came after it.
+    pub fn trusts(&self, at: Timestamp) -> bool {
+        self.credentials_changed_at.is_none_or(|changed| changed < at)
+    }
 }

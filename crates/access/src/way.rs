@@ -15,11 +15,15 @@ pub enum Way {
     Totp,
     /// One of the codes that were written down for the day on which everything else is lost.
     RecoveryCode,
+    /// A browser that is remembered from an earlier second factor. It is none itself: whoever comes in with
+    /// it has shown one factor, and a sign of another one.
+    TrustedBrowser,
 }
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Mail, Self::Password, Self::Totp, Self::RecoveryCode];
+    pub const ALL: [Self; 5] =
+        [Self::Mail, Self::Password, Self::Totp, Self::RecoveryCode, Self::TrustedBrowser];
 
     /// What a token calls it in `amr`: the word of RFC 8176, section 2, where it has one.
     pub fn method(self) -> &'static str {
@@ -28,6 +32,7 @@ impl Way {
             Self::Password => "pwd",
             Self::Totp => "otp",
             Self::RecoveryCode => "recovery_code",
+            Self::TrustedBrowser => "trusted_browser",
         }
     }
 
@@ -40,7 +45,7 @@ impl Way {
     /// it is.
     pub fn is_second(self) -> bool {
         match self {
-            Self::Mail | Self::Password => false,
+            Self::Mail | Self::Password | Self::TrustedBrowser => false,
             Self::Totp | Self::RecoveryCode => true,
         }
     }
@@ -82,7 +87,14 @@ impl Shown {
 
     /// Whether it is more than one factor.
     pub fn is_multi_factor(&self) -> bool {
-        self.0.iter().any(|way| way.is_second()) && self.0.iter().any(|way| !way.is_second())
+        let is_first = |way: &Way| !way.is_second() && *way != Way::TrustedBrowser;
+        self.0.iter().any(|way| way.is_second()) && self.0.iter().any(is_first)
+    }
+
+    /// Whether all of it was shown at this sign-in, or later: where a browser is remembered instead of a
+    /// second factor, what asks for a fresh proof asks for that factor.
+    pub fn is_whole(&self) -> bool {
+        self.is_multi_factor() || !self.has(Way::TrustedBrowser)
     }
 
     /// How certain it is who the person is, as tokens say it in `acr`: `aal1`, or `aal2` with more than one
@@ -117,6 +129,11 @@ pub enum MfaMode {
 }
 
 impl MfaPolicy {
+    /// Whether everybody needs one, now or from some day on.
+    pub fn is_required(&self) -> bool {
+        self.mode == MfaMode::Required
+    }
+
     /// Whether a person who has a second factor, or has none, must show one now.
     pub fn asks(&self, has_factor: bool, now: Timestamp) -> bool {
         self.mode == MfaMode::Required && (has_factor || self.grace_ends_at.is_none_or(|ends| ends <= now))
@@ -137,6 +154,10 @@ mod tests {
         let both = shown(&[Way::Password, Way::Totp]);
         assert_eq!((both.methods(), both.level()), (vec!["pwd", "otp", "mfa"], "aal2"));
         assert_eq!(Shown::named(both.methods()), both, "a token says all of it");
+        let remembered = shown(&[Way::Password, Way::TrustedBrowser]);
+        assert_eq!((remembered.methods(), remembered.level()), (vec!["pwd", "trusted_browser"], "aal1"));
+        assert!(!remembered.is_whole() && remembered.and(Way::Totp).is_whole());
+        assert!(!shown(&[Way::Totp, Way::TrustedBrowser]).is_multi_factor());
     }
 
     #[test]

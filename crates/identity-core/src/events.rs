@@ -3,7 +3,7 @@
 use events::{Audience, Event, EventKind, MailText, Told};
 use primitives::{
     Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasswordResetId, SessionId,
-    Timestamp, UserId,
+    Timestamp, TrustedBrowserId, UserId,
 };
 
 use crate::{Method, SuppressionReason};
@@ -177,6 +177,20 @@ events::events! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// How many are left.
         left: u32 = 9,
+    }
+    /// A browser is remembered: the person is not asked for a second factor in it for a while.
+    "trusted_browser.added" TrustedBrowserAdded Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The browser.
+        browser_id: TrustedBrowserId = "tbr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A browser is forgotten: the person is asked for a second factor in it again.
+    "trusted_browser.removed" TrustedBrowserRemoved Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The browser.
+        browser_id: TrustedBrowserId = "tbr_01kar8h5g0e0vsx4q1v3f6m2ah",
     }
     /// The person of a session showed once more who they are.
     "session.stepped_up" SessionSteppedUp Internal {

@@ -50,6 +50,14 @@ table::kinds! {
     "totp_enrollment" TotpEnrollment(user: UserId;) "USER#<user>" "ENROLLMENT#TOTP" {
         store: Main, most_kb: 1, kept: Days(1, "10 minutes"), owner: Person, erased: Partition,
     }
+    /// The browsers in which a person is not asked for a second factor, by the hashes of their tokens: a
+    /// roster of at most 10. Written by the second step of a sign-in, by a sign-in in one of them, and when
+    /// one is removed; read by the same and by their list. A change of credentials, of which the person's
+    /// item has the time, voids all.
+    "trusted_browsers" TrustedBrowsers(user: UserId;) "USER#<user>" "BROWSERS" {
+        store: Main, most_kb: 4, kept: Days(30, "30 days after the last one was remembered"), owner: Person,
+        erased: Partition,
+    }
     /// That somebody asked for a new password for an address. Written by request a reset, deleted by the
     /// reset; read by the reset, `queue-mail`.
     "password_reset" PasswordReset(reset: PasswordResetId;) "RESET#<reset>" "RESET" {

@@ -5,6 +5,7 @@
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
 mod address_hash;
+mod browser;
 mod device;
 mod email_change;
 mod erasure;
@@ -22,6 +23,7 @@ mod suppression;
 mod user;
 
 pub use address_hash::{AddressHash, InvalidAddressHash, SuppressionReason};
+pub use browser::{MOST_TRUSTED_BROWSERS, NewBrowser, ShownBrowser, TrustedBrowser, TrustedBrowsers};
 pub use device::{Device, KnownDevice};
 pub use email_change::{ChangeState, EmailChange};
 pub use erasure::{begin_erasure, end_erasure};

@@ -49,6 +49,8 @@ pub struct Policy {
     pub wrong_factors_per_hour: u32,
     /// How long a login that lacks something may be completed, seconds.
     pub half_session_seconds: i64,
+    /// How long a browser is remembered in which a second factor was shown, seconds.
+    pub trusted_browser_seconds: i64,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
@@ -87,6 +89,7 @@ impl Default for Policy {
             enrollment_seconds: 10 * MINUTE.as_secs(),
             wrong_factors_per_hour: 10,
             half_session_seconds: 10 * MINUTE.as_secs(),
+            trusted_browser_seconds: 30 * DAY.as_secs(),
             access_token_seconds: 15 * MINUTE.as_secs(),
             session_seconds: 30 * DAY.as_secs(),
             session_idle_seconds: 7 * DAY.as_secs(),

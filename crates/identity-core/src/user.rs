@@ -41,6 +41,9 @@ pub struct User {
     /// Logins that lack something and are not younger than this lead nowhere.
     #[serde(default)]
     half_sessions_after: Option<Timestamp>,
+    /// When the person last changed how they sign in: browsers that were remembered up to then are forgotten.
+    #[serde(default)]
+    credentials_changed_at: Option<Timestamp>,
     #[serde(default)]
     version: u64,
 }
@@ -84,6 +87,7 @@ impl User {
             live: BTreeMap::from([(session.session_id, Life::of(session))]),
             ways: BTreeMap::new(),
             half_sessions_after: None,
+            credentials_changed_at: None,
             version: 0,
         }
     }
@@ -96,7 +100,12 @@ impl User {
 
     /// What a request gets to know of the person.
     pub fn person(&self) -> Person {
-        Person { profile: self.profile.clone(), deletion: self.deletion, version: self.version }
+        Person {
+            profile: self.profile.clone(),
+            deletion: self.deletion,
+            version: self.version,
+            credentials_changed_at: self.credentials_changed_at,
+        }
     }
 
     /// Whether this is a session of the person's that nobody has ended, and whose last day is not over.
@@ -120,6 +129,7 @@ impl User {
         let items: Vec<_> = self.listed().map(|session| keys::Session::key(self.user_id, session)).collect();
         self.live.clear();
         self.half_sessions_after = Some(now);
+        self.credentials_changed_at = Some(now);
         items.into_iter().fold(Changes::new().replace(&self), Changes::remove)
     }
 
@@ -128,7 +138,7 @@ impl User {
     pub fn with_only(mut self, session_id: Option<SessionId>, now: Timestamp) -> Self {
         self.live.retain(|live, _| Some(*live) == session_id);
         self.half_sessions_after = Some(now);
-        self
+        self.with_changed_credentials(now)
     }
 
     /// The ways to sign in that the person has set up beside mail, and since when.
@@ -145,14 +155,26 @@ impl User {
     #[must_use]
     pub fn with_way(mut self, way: Way, now: Timestamp) -> Self {
         self.ways.insert(way, now);
+        self.with_changed_credentials(now)
+    }
+
+    /// The same without this way, from now on.
+    #[must_use]
+    pub fn without_way(mut self, way: Way, now: Timestamp) -> Self {
+        self.ways.remove(&way);
+        self.with_changed_credentials(now)
+    }
+
+    /// The same who has changed how they sign in: no browser is remembered from before.
+    #[must_use]
+    pub fn with_changed_credentials(mut self, now: Timestamp) -> Self {
+        self.credentials_changed_at = Some(now);
         self
     }
 
-    /// The same without this way.
-    #[must_use]
-    pub fn without_way(mut self, way: Way) -> Self {
-        self.ways.remove(&way);
-        self
+    /// Whether what was trusted then is trusted still.
+    pub fn trusts(&self, at: Timestamp) -> bool {
+        self.person().trusts(at)
     }
 
     /// Whether a login that lacks something and began then may still be completed.

@@ -149,7 +149,7 @@ pub async fn confirm_email_change(
     };
     let event = NewEvent::new(None, &change.change_id, made.next_version(), &event);
     let changes = Changes::new().replace(&owner).replace(&old.reserved(until)).replace(&made);
-    let changes = changes.replace(&user).publish(event);
+    let changes = changes.replace(&user.clone().with_changed_credentials(now)).publish(event);
     Ok(ChangeOutcome::Decided(Box::new(Readdressing { user_id: user.user_id, email: user.email, changes })))
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use access::{MfaMode, MfaPolicy, Shown, Tenant, Way};
 use identity_core::{
-    Device, HalfSession, KnownDevice, Life, Membership, Policy, Session, User, keys, sessions_of,
+    Device, HalfSession, KnownDevice, Life, Membership, Policy, Session, ShownBrowser, User, keys,
+    sessions_of,
 };
 use primitives::{Email, HalfSessionId, Ids, OrgId, Secret, SessionId, Timestamp, UserId};
 use serde::Deserialize;
@@ -114,6 +115,8 @@ pub(crate) struct Comer<'a> {
     pub(crate) knows_network: bool,
     /// That the person was on this device before.
     pub(crate) device: Option<&'a KnownDevice>,
+    /// The browser that the person comes in, if it says that it is remembered.
+    pub(crate) browser: Option<&'a ShownBrowser>,
     /// The address that was proved, where one was.
     email: Option<&'a Email>,
     /// Whether the person must be as they were read, since what was shown may be void by now.
@@ -124,8 +127,8 @@ impl<'a> Comer<'a> {
     /// Somebody who comes for the first time.
     pub(crate) fn new(user_id: UserId, shown: Shown) -> Self {
         let (user, org_id, device) = (None, None, None);
-        let (knows_network, email, must_be_unchanged) = (false, None, false);
-        Self { user_id, user, shown, org_id, knows_network, device, email, must_be_unchanged }
+        let (knows_network, browser, email, must_be_unchanged) = (false, None, None, false);
+        Self { user_id, user, shown, org_id, knows_network, device, browser, email, must_be_unchanged }
     }
 
     /// Somebody who is known.
@@ -143,6 +146,23 @@ impl<'a> Comer<'a> {
     pub(crate) fn unless_changed(mut self) -> Self {
         self.must_be_unchanged = true;
         self
+    }
+
+    /// The same, who comes in this browser.
+    pub(crate) fn within(mut self, browser: Option<&'a ShownBrowser>) -> Self {
+        self.browser = browser;
+        self
+    }
+
+    /// The same, whose browser is remembered: whoever changes how they sign in at this moment has none.
+    fn remembered(mut self) -> Self {
+        self.shown = self.shown.and(Way::TrustedBrowser);
+        self.unless_changed()
+    }
+
+    /// Whether this is the address that was proved, where one was.
+    pub(crate) fn has_proved(&self, email: &Email) -> bool {
+        self.email.is_none_or(|proved| proved == email)
     }
 
     /// The session as one of the person's.
@@ -192,7 +212,16 @@ impl Entrance<'_> {
         let home = self.home(comer).await?;
         let policy = home.as_ref().map(|home| home.mfa).unwrap_or_default();
         let has_factor = comer.user.is_some_and(User::has_factor);
-        if let (Some(missing), Some(user)) = (missing(&comer.shown, has_factor, policy, now), comer.user) {
+        let mut lacks = missing(&comer.shown, has_factor, policy, now);
+        let (mut comer, mut seen) = (comer.clone(), Changes::new());
+        // not where the organization itself asks everybody for a second factor
+        if lacks == Some(Missing::Mfa)
+            && !policy.is_required()
+            && let Some(remembered) = self.remembered(&comer).await?
+        {
+            (lacks, seen, comer) = (None, remembered, comer.remembered());
+        }
+        if let (Some(missing), Some(user)) = (lacks, comer.user) {
             let tenant = home.as_ref().map(|home| Tenant::trusted(home.membership.org_id));
             let (shown, known) = (comer.shown.clone(), comer.knows_network);
             let (half, challenge) = begin_half(user, shown, missing, tenant, known, self.policy, now);
@@ -207,8 +236,12 @@ impl Entrance<'_> {
             Session::begin((comer.user_id, session_id), comer.shown.clone(), device, self.policy, now);
         let session = session.within(membership);
         let tokens = self.issuer.tokens(&session, self.policy, now)?;
-        let changes =
-            comer.place(&session, attempts).and(started(&session, comer.user.is_none(), comer.device, now));
+        let changes = seen.and(comer.place(&session, attempts)).and(started(
+            &session,
+            comer.user.is_none(),
+            comer.device,
+            now,
+        ));
         let opened = Opened::Session(Box::new(session));
         Ok(Entered { opened, changes, signed_in: SignedIn::Session(tokens) })
     }

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod authority;
+mod browsers;
 mod code;
 mod deletion;
 mod email_change;
@@ -27,6 +28,7 @@ mod switch;
 mod token;
 
 pub use authority::Authority;
+pub use browsers::{remove_trusted_browser, trusted_browsers};
 pub use code::{Code, InvalidCode};
 pub use deletion::{request_deletion, restore};
 pub use email_change::{
@@ -37,8 +39,8 @@ pub use entry::{Challenge, Entrance, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
-    ChangeState, ChangeStep, EmailChange, LinkKey, Membership, Method, Policy, Session, ShownHalf, User,
-    events, keys, live_sessions, memberships,
+    ChangeState, ChangeStep, EmailChange, LinkKey, Membership, Method, Policy, Session, ShownBrowser,
+    ShownHalf, TrustedBrowser, User, events, keys, live_sessions, memberships,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use mfa::{

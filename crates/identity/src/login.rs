@@ -1,7 +1,7 @@
 use access::{Shown, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, EmailOwner, HalfSession, LinkKey, PasswordHash, Policy, Session, User,
+    Device, EmailOwner, HalfSession, LinkKey, PasswordHash, Policy, Session, ShownBrowser, User,
     events::{MagicLinkRequested, UserCreated},
     keys,
 };
@@ -82,7 +82,11 @@ pub(crate) async fn begin_login(
 /// The browser that asked for the login may ask again as long as nothing has become of it, for an answer that
 /// got lost, and gets the same tokens. A wrong code ends here, without a look at any login: so it takes as
 /// long for an address that somebody waits for a code at as for any other.
-pub async fn verify_login(entrance: &Entrance<'_>, proof: &OpenedProof) -> Result<SignedIn, IdentityError> {
+pub async fn verify_login(
+    entrance: &Entrance<'_>,
+    proof: &OpenedProof,
+    browser: Option<&ShownBrowser>,
+) -> Result<SignedIn, IdentityError> {
     let login_id = proof.login_id.ok_or(IdentityError::LoginFailed)?;
     let verify = |attempt: Attempt| async move {
         let (login, owner) = load(entrance.table, login_id, proof).await?;
@@ -104,7 +108,7 @@ pub async fn verify_login(entrance: &Entrance<'_>, proof: &OpenedProof) -> Resul
             None if proof.needs_confirmation => return Err(IdentityError::ConfirmationRequired),
             None => {}
         }
-        start(entrance, login, owner, proof.same_browser, attempt.before()).await
+        start(entrance, login, owner, (proof.same_browser, browser), attempt.before()).await
     };
     entrance.table.decide(entrance.cause, verify).await
 }
@@ -131,7 +135,7 @@ async fn start(
     entrance: &Entrance<'_>,
     mut login: Login,
     owner: Option<EmailOwner>,
-    same_browser: bool,
+    (same_browser, browser): (bool, Option<&ShownBrowser>),
     attempts: u32,
 ) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
     let table = entrance.table;
@@ -145,7 +149,9 @@ async fn start(
     let user_id = earlier.as_ref().map_or_else(|| table.ids().next(), |earlier| earlier.user.user_id);
     let shown = Shown::only(Way::Mail);
     let comer = match &earlier {
-        Some(earlier) => Comer::known(&earlier.user, earlier.device.as_ref(), shown).proved(&login.email),
+        Some(earlier) => {
+            Comer::known(&earlier.user, earlier.device.as_ref(), shown).proved(&login.email).within(browser)
+        }
         None => Comer::new(user_id, shown),
     };
     let entered = entrance.enter(&comer, attempts).await?;

@@ -31,6 +31,8 @@ pub struct SessionTokens {
     pub user_id: UserId,
     /// The organization that the session is in.
     pub org_id: Option<OrgId>,
+    /// What the browser is remembered by from now on, if that was asked for.
+    pub browser_token: Option<Secret<String>>,
 }
 
 /// What tokens are made with: the keys at hand, and since when the world knows of each.
@@ -77,6 +79,7 @@ impl Issuer {
             session_id: session.session_id,
             user_id: session.user_id,
             org_id: session.org_id,
+            browser_token: None,
         })
     }
 }

@@ -179,6 +179,8 @@ ids! {
     PasswordResetId = PasswordReset "pwr";
     /// Names a second factor of a person.
     FactorId = Factor "fac";
+    /// Names a browser in which a person is not asked for a second factor.
+    TrustedBrowserId = TrustedBrowser "tbr";
     /// Names what is known of an address that mails do not reach.
     MailSuppressionId = MailSuppression "msp";
     /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's

@@ -6,6 +6,7 @@ mod me;
 mod mfa;
 mod passwords;
 mod sessions;
+mod trusted_browsers;
 
 use std::sync::Arc;
 
@@ -60,4 +61,6 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_several))
+        .routes(routes!(trusted_browsers::list))
+        .routes(routes!(trusted_browsers::remove))
 }

@@ -221,7 +221,7 @@ pub(crate) struct RecoveryCodes {
     responses((status = 201, description = "The codes", body = RecoveryCodes), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "factor_unavailable", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 8, "write_units": 12})),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 8, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.02, "events": 1, "answer_bytes": 500})),
     ),
 )]

@@ -1,7 +1,7 @@
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
-use identity::{Code, LoginHistory, OpenedProof, Proof, RequestedLogin};
+use identity::{Code, LoginHistory, OpenedProof, Proof, RequestedLogin, ShownBrowser};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,9 @@ pub(crate) struct VerifyMagicLink {
     /// What the browser was given when it asked for the link.
     #[schema(inline)]
     browser_token: Option<Text<1, 200>>,
+    /// The `browser_token` of an earlier sign-in in this browser. One that is forgotten is passed over.
+    #[schema(inline)]
+    trusted_browser_token: Option<Text<1, 200>>,
     /// The person wants to sign in here with a link that another browser asked for.
     #[serde(default)]
     confirm: bool,
@@ -121,6 +124,8 @@ pub(crate) async fn verify(
     limiter: Limiter,
     command: Command<VerifyMagicLink>,
 ) -> Result<Response, Problem> {
+    let browser = command.input.trusted_browser_token.as_ref();
+    let browser = browser.and_then(|token| ShownBrowser::read(token.as_str()));
     let proof = proof(command.input)?;
     let opened = open(&api, &proof).await?;
     if let Proof::Code { email, .. } = &proof {
@@ -128,7 +133,8 @@ pub(crate) async fn verify(
     }
     let issuer = api.issuer().await?;
     let (cause, network) = (client.cause(), client.address());
-    let signed_in = identity::verify_login(&api.entrance(&issuer, &cause, &network), &opened).await?;
+    let entrance = api.entrance(&issuer, &cause, &network);
+    let signed_in = identity::verify_login(&entrance, &opened, browser.as_ref()).await?;
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
 }
 
@@ -166,7 +172,7 @@ async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
 }
 
 fn proof(input: VerifyMagicLink) -> Result<Proof, Problem> {
-    let VerifyMagicLink { token, email, code, browser_token, confirm } = input;
+    let VerifyMagicLink { token, email, code, browser_token, confirm, .. } = input;
     let browser_token = browser_token.map(Text::into_string);
     match (token, email, code) {
         (Some(token), None, None) => {

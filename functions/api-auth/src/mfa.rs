@@ -65,17 +65,33 @@ impl SecondFactor {
     }
 }
 
+/// A second factor that completes a sign-in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyMfa {
+    /// What is shown.
+    #[schema(value_type = String, example = "totp")]
+    method: Shown,
+    /// The code: six digits of the authenticator app, or a recovery code.
+    #[schema(max_length = 100, example = "314159")]
+    code: String,
+    /// No second factor is asked for in this browser for 30 days, unless an organization asks everybody for
+    /// one.
+    #[serde(default)]
+    remember_browser: bool,
+}
+
 /// Completes a sign-in with a second factor. Each code works once; the same request once more within ten
 /// seconds gives the same tokens.
 #[utoipa::path(
     post, path = "/v1/auth/mfa/verify", tag = "Signing in", operation_id = "verifyMfa",
-    security(("half_session" = [])), request_body = SecondFactor,
+    security(("half_session" = [])), request_body = VerifyMfa,
     responses((status = 200, description = "Signed in", body = SignIn), Problems),
     extensions(
         ("x-gantry-codes" = json!(["mfa_failed", "session_ended"])),
         ("x-gantry-limits" = json!(["code-guess"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 12, "write_units": 22})),
-        ("x-gantry-usage" = json!({"person": 0.5, "events": 2, "answer_bytes": 1400})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 14, "write_units": 28})),
+        ("x-gantry-usage" = json!({"person": 0.5, "events": 3, "answer_bytes": 1400})),
     ),
 )]
 pub(crate) async fn verify(
@@ -83,16 +99,17 @@ pub(crate) async fn verify(
     half: HalfSession,
     client: Client,
     limiter: Limiter,
-    command: Command<SecondFactor>,
+    command: Command<VerifyMfa>,
 ) -> Result<Response, Problem> {
-    let proof = command.input.proof()?;
+    let VerifyMfa { method, code, remember_browser } = command.input;
+    let proof = SecondFactor { method, code }.proof()?;
     let seals = api.seals.get().await?;
     let (cause, network) = (client.cause(), client.address());
     let attempt = SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?;
     count(&api, &limiter, &attempt.subject(&network), attempt.is_right()).await?;
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);
-    let signed_in = identity::verify_second_factor(&entrance, &seals, &attempt).await?;
+    let signed_in = identity::verify_second_factor(&entrance, &seals, &attempt, remember_browser).await?;
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
 }
 

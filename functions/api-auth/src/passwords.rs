@@ -2,7 +2,7 @@ use access::Way;
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
-use identity::{IdentityError, Password};
+use identity::{IdentityError, Password, ShownBrowser};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,9 @@ pub(crate) struct SignInWithPassword {
     /// The password.
     #[schema(value_type = String, format = "password", min_length = 8, max_length = 256)]
     password: Password,
+    /// The `browser_token` of an earlier sign-in in this browser. One that is forgotten is passed over.
+    #[schema(inline)]
+    browser_token: Option<Text<1, 200>>,
 }
 
 /// Signs in with a password. An address that nobody has is answered like a wrong password.
@@ -76,7 +79,8 @@ pub(crate) async fn verify(
     limiter: Limiter,
     command: Command<SignInWithPassword>,
 ) -> Result<Response, Problem> {
-    let SignInWithPassword { email, password } = command.input;
+    let SignInWithPassword { email, password, browser_token } = command.input;
+    let browser = browser_token.and_then(|token| ShownBrowser::read(token.as_str()));
     let (policy, cause, network) = (&api.policy, client.cause(), client.address());
     let attempt = identity::password_attempt(&api.table, &cause, email.clone(), &network).await?;
     let (of_network, of_address) = (policy.wrong_passwords_per_client(), policy.wrong_passwords());
@@ -101,7 +105,7 @@ pub(crate) async fn verify(
     refuse_beyond(&limiter.room(&of_address, &subject).await?)?;
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);
-    let signed_in = identity::sign_in_with_password(&entrance, &attempt, &password).await?;
+    let signed_in = identity::sign_in_with_password(&entrance, &attempt, &password, browser.as_ref()).await?;
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
 }
 

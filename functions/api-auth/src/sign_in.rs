@@ -25,17 +25,27 @@ pub(crate) struct SignIn {
     tokens: Option<Tokens>,
     /// What is missing, until then.
     challenge: Option<Challenge>,
+    /// What this browser is remembered by, where `remember_browser` was asked for: it is shown once. Send it
+    /// along at the next sign-in here, and no second factor is asked for.
+    browser_token: Option<String>,
 }
 
 impl From<SignedIn> for SignIn {
     fn from(signed_in: SignedIn) -> Self {
         match signed_in {
             SignedIn::Session(tokens) => {
-                Self { status: SignInStatus::Complete, tokens: Some(tokens.into()), challenge: None }
+                let browser_token = tokens.browser_token.as_ref().map(|token| token.expose().clone());
+                let (status, challenge) = (SignInStatus::Complete, None);
+                Self { status, tokens: Some(tokens.into()), challenge, browser_token }
             }
             SignedIn::Half(missing) => {
                 let challenge = Challenge::from(missing);
-                Self { status: challenge.reason, tokens: None, challenge: Some(challenge) }
+                Self {
+                    status: challenge.reason,
+                    tokens: None,
+                    challenge: Some(challenge),
+                    browser_token: None,
+                }
             }
         }
     }
@@ -69,7 +79,7 @@ impl From<identity::Challenge> for Challenge {
         let methods = challenge.methods.into_iter().filter_map(|way| match way {
             Way::Totp => Some(Method::Totp),
             Way::RecoveryCode => Some(Method::RecoveryCode),
-            Way::Mail | Way::Password => None,
+            Way::Mail | Way::Password | Way::TrustedBrowser => None,
         });
         Self {
             token: challenge.token.expose().clone(),

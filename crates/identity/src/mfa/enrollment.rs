@@ -209,7 +209,8 @@ pub async fn generate_recovery_codes(
         let (codes, written) = RecoveryCodes::generate(stored.recovery.as_ref(), now);
         let event = generated(user.user_id, &codes, &stored);
         stored.recovery = Some(codes);
-        Ok(Decision::commit(Changes::new().replace(&stored).publish(event), written))
+        let changes = Changes::new().replace(&user.with_changed_credentials(now)).replace(&stored);
+        Ok(Decision::commit(changes.publish(event), written))
     };
     table.decide(cause, generate).await
 }
@@ -234,7 +235,10 @@ pub async fn remove_factor(
         }
         let event = FactorRemoved { user_id: user.user_id, factor_id, factor: "totp".to_owned() };
         let event = NewEvent::new(None, &factor_id, 3, &event);
-        let changes = Changes::new().replace(&user.without_way(Way::Totp)).delete(&stored).publish(event);
+        let changes = Changes::new()
+            .replace(&user.without_way(Way::Totp, table.clock().now()))
+            .delete(&stored)
+            .publish(event);
         Ok(Decision::commit(changes, ()))
     };
     table.decide(cause, remove).await

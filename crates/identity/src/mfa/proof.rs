@@ -1,7 +1,7 @@
 use access::{Principal, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, HalfSession, KnownDevice, Session, ShownHalf, User,
+    Device, HalfSession, KnownDevice, NewBrowser, Session, ShownHalf, TrustedBrowsers, User,
     events::{RecoveryCodeUsed, SessionSteppedUp},
     keys,
 };
@@ -76,6 +76,7 @@ struct Loaded {
     user: User,
     device: Option<KnownDevice>,
     stored: SecondFactors,
+    browsers: Option<TrustedBrowsers>,
 }
 
 /// Reads it by its token, and whether the person was on this device before: one call.
@@ -91,7 +92,12 @@ async fn load_at(
 ) -> Result<Loaded, IdentityError> {
     let user_id = shown.user_id;
     let device = KnownDevice::key_of(user_id, &Device::of(cause));
-    let keys = [shown.key(), keys::User::key(user_id), keys::SecondFactors::key(user_id), device];
+    let browsers = keys::TrustedBrowsers::key(user_id);
+    let mut keys = vec![shown.key(), keys::User::key(user_id), keys::SecondFactors::key(user_id), device];
+    if matches!(consistency, Consistency::Strong) {
+        // whoever only looks at what is missing changes nothing about them
+        keys.push(browsers.clone());
+    }
     let mut found = table.get_many(&keys, consistency).await?;
     let half: HalfSession = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
     let user: User = found.take(&keys[1])?.ok_or(IdentityError::HalfSessionEnded)?;
@@ -99,7 +105,7 @@ async fn load_at(
         return Err(IdentityError::HalfSessionEnded);
     }
     let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
-    Ok(Loaded { half, user, device: found.take(&keys[3])?, stored })
+    Ok(Loaded { half, user, device: found.take(&keys[3])?, stored, browsers: found.take(&browsers)? })
 }
 
 /// A second factor that somebody showed for a login, judged and not yet used up.
@@ -147,14 +153,19 @@ impl SecondAttempt {
 
 /// Completes a login by a second factor, which is used up. The same once more within some seconds gives the
 /// same tokens: the answer was lost.
+///
+/// With `remember` the browser is remembered, and its token is in the answer, once.
 pub async fn verify_second_factor(
     entrance: &Entrance<'_>,
     seals: &Keys<SealKey>,
     attempt: &SecondAttempt,
+    remember: bool,
 ) -> Result<SignedIn, IdentityError> {
     let SecondAttempt { shown, proof, .. } = attempt;
+    let new = &remember.then(|| NewBrowser::new(entrance.table.ids().next()));
     let verify = |before: Attempt| async move {
-        let Loaded { half, user, device, stored } = load(entrance.table, entrance.cause, shown).await?;
+        let Loaded { half, user, device, stored, browsers } =
+            load(entrance.table, entrance.cause, shown).await?;
         let now = entrance.table.clock().now();
         if let Some(used) = &half.used {
             if !used.is_repeated_by(proof.bytes(), now) {
@@ -166,7 +177,8 @@ pub async fn verify_second_factor(
         }
         let changes = stored.shown(&user, proof, seals, now)?.ok_or(IdentityError::MfaFailed)?;
         let half = half.with(proof.way());
-        complete(entrance, half, (&user, device.as_ref()), proof.bytes(), changes, before).await
+        let new = new.as_ref().map(|new| (new, browsers));
+        complete(entrance, half, (&user, device.as_ref()), proof.bytes(), (changes, new), before).await
     };
     entrance.table.decide(entrance.cause, verify).await
 }
@@ -179,7 +191,7 @@ pub async fn complete_sign_in(entrance: &Entrance<'_>, token: &str) -> Result<Si
         if half.used.is_some() {
             return Err(IdentityError::HalfSessionEnded);
         }
-        complete(entrance, half, (&user, device.as_ref()), &[], Changes::new(), before).await
+        complete(entrance, half, (&user, device.as_ref()), &[], (Changes::new(), None), before).await
     };
     entrance.table.decide(entrance.cause, decide).await
 }
@@ -190,13 +202,18 @@ async fn complete(
     half: HalfSession,
     (user, device): (&User, Option<&KnownDevice>),
     proof: &[u8],
-    changes: Changes,
+    (changes, new): (Changes, Option<(&NewBrowser, Option<TrustedBrowsers>)>),
     before: Attempt,
 ) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
     let mut comer = Comer::known(user, device, half.shown.clone()).unless_changed();
     comer.org_id = half.org_id;
     comer.knows_network = half.knows_network;
-    let entered = entrance.enter(&comer, before.before()).await?;
+    let mut entered = entrance.enter(&comer, before.before()).await?;
+    let mut changes = changes;
+    if let (SignedIn::Session(tokens), Some((new, browsers))) = (&mut entered.signed_in, new) {
+        tokens.browser_token = Some(new.token(user.user_id));
+        changes = changes.and(entrance.remember(user, browsers, new));
+    }
     let changes = match &entered.opened {
         Opened::Session(session) => {
             let used = half.used_for(session.session_id, proof, entrance.table.clock().now());

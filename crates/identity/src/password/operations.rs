@@ -1,7 +1,7 @@
 use access::{Principal, Shown, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, EmailOwner, KnownDevice, LinkKey, PasswordHash, PasswordReset, Policy, User,
+    Device, EmailOwner, KnownDevice, LinkKey, PasswordHash, PasswordReset, Policy, ShownBrowser, User,
     events::{LoginFailed, PasswordChanged, PasswordRemoved, PasswordResetRequested},
     keys,
 };
@@ -80,6 +80,7 @@ pub async fn sign_in_with_password(
     entrance: &Entrance<'_>,
     attempt: &PasswordAttempt,
     password: &Password,
+    browser: Option<&ShownBrowser>,
 ) -> Result<SignedIn, IdentityError> {
     let (Some(user), Some(judged)) = (&attempt.user, &attempt.hash) else {
         return Err(IdentityError::LoginFailed);
@@ -100,7 +101,7 @@ pub async fn sign_in_with_password(
             Some(_) => return Err(IdentityError::LoginFailed),
         };
         let shown = Shown::only(Way::Password);
-        let mut comer = Comer::known(user, attempt.device.as_ref(), shown).unless_changed();
+        let mut comer = Comer::known(user, attempt.device.as_ref(), shown).unless_changed().within(browser);
         comer.knows_network = attempt.knows_network;
         let entered = entrance.enter(&comer, before.before()).await?;
         let mut beside = match entered.opened {
@@ -245,7 +246,7 @@ pub async fn remove_password(
         let now = table.clock().now();
         let event = PasswordRemoved { user_id: user.user_id };
         let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
-        let user = user.without_way(Way::Password);
+        let user = user.without_way(Way::Password, table.clock().now());
         let ended = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now);
         Ok(Decision::commit(ended.delete(&hash).publish(event), ()))
     };

@@ -77,7 +77,7 @@ impl Setting {
         let opened = open_proof(table, &self.links, proof).await?;
         let (policy, cause, network) = (&self.policy, &cause(), NETWORK);
         let entrance = Entrance { table, issuer, policy, cause, network };
-        verify_login(&entrance, &opened).await.map(whole)
+        verify_login(&entrance, &opened, None).await.map(whole)
     }
 
     pub(crate) async fn signed_in(&self, email: &str) -> SessionTokens {
@@ -98,7 +98,7 @@ impl Setting {
         let cause = Cause { user_agent, country, ..cause() };
         let (table, issuer, policy) = (&self.table, &self.issuer, &self.policy);
         let entrance = Entrance { table, issuer, policy, cause: &cause, network: NETWORK };
-        whole(verify_login(&entrance, &opened).await.unwrap())
+        whole(verify_login(&entrance, &opened, None).await.unwrap())
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<SessionTokens, IdentityError> {
