@@ -34,6 +34,7 @@ async fn call(product: &Product, route: &Route, token: Option<&str>) -> Answer {
         .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{change_id}", "ech_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{factor_id}", "fac_01kar8h5g0e0vsx4q1v3f6m2ah")
+        .replace("{passkey_id}", "pky_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah");
     let mut request = product.request(route.method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {

@@ -10,7 +10,10 @@ use system_tests::{
 };
 use table::Call;
 
-use crate::product::Product;
+use crate::{
+    passkeys::{Device, proof},
+    product::Product,
+};
 
 fn units(calls: &[Call], writes: bool) -> f64 {
     calls.iter().filter(|call| call.writes == writes).map(|call| call.units).sum()
@@ -31,6 +34,12 @@ impl Measured<'_> {
         let fits = calls.len() <= budget.calls && read <= budget.read_units && write <= budget.write_units;
         assert!(fits, "{route} used {read} read and {write} write units in {calls:#?}, over {budget:?}");
         self.seen.push(route.to_owned());
+    }
+
+    /// Checks a route that was measured in another way before.
+    fn again(&mut self, route: &str, function: &str) {
+        self.check(route, function);
+        self.seen.pop();
     }
 
     async fn get(&mut self, path: &str, route: &str, function: &str, token: &str) {
@@ -148,6 +157,7 @@ async fn every_route_stays_within_its_budget() {
     measured.check("POST /hooks/stripe", "hook-stripe");
 
     passwords_and_factors(&mut measured).await;
+    passkeys(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
@@ -279,4 +289,47 @@ async fn passwords_and_factors(measured: &mut Measured<'_>) {
     let request = product.request(Method::PUT, "/v1/me/password").bearer_auth(&token);
     product.send(request.json(&json!({ "password": first }))).await;
     measured.check("PUT /v1/me/password", "api-account");
+}
+
+/// Carl, with a passkey; and the routes of second factors once more, with it.
+async fn passkeys(measured: &mut Measured<'_>) {
+    let product = measured.product;
+    let carl = "carl@example.com";
+    let token = product.registered(carl, "four words nobody guesses").await.text("/access_token");
+    let mut device = Device::new(product);
+    let options = measured.post("POST /v1/me/passkeys/options", "api-account", &token, &json!(null)).await;
+    let credential = device.create(&options.body["public_key"]).await;
+    let ceremony = options.text("/ceremony_token");
+    let body = json!({ "ceremony_token": ceremony, "credential": credential, "name": "Key" });
+    let added = product.post_as("/v1/me/passkeys", &token, &body).await.text("/id");
+    measured.check("POST /v1/me/passkeys", "api-account");
+    measured.get("/v1/me/passkeys", "GET /v1/me/passkeys", "api-account", &token).await;
+    let route = "POST /v1/auth/passkeys/options";
+    let options = measured.post(route, "api-auth", "", &json!({ "email": carl })).await;
+    let credential = device.get(&options.body["public_key"]).await;
+    product.post("/v1/auth/passkeys/verify", &proof(&options, &credential)).await;
+    measured.check("POST /v1/auth/passkeys/verify", "api-auth");
+    let (secret, _) = product.set_up(&token).await;
+    assert!(!secret.is_empty());
+    let body = json!({ "email": carl, "password": "four words nobody guesses" });
+    let half = product.post("/v1/auth/password/verify", &body).await.text("/challenge/token");
+    let route = "POST /v1/auth/mfa/passkeys/options";
+    let options = measured.post(route, "api-auth", &half, &json!(null)).await;
+    let second = async |options: &system_tests::answer::Answer, path: &str, token: &str| {
+        let credential = device.clone().get(&options.body["public_key"]).await;
+        let mut body = proof(options, &credential);
+        body["method"] = json!("passkey");
+        product.post_as(path, token, &body).await
+    };
+    second(&options, "/v1/auth/mfa/verify", &half).await;
+    measured.again("POST /v1/auth/mfa/verify", "api-auth");
+    let options = product.post_nothing("/v1/auth/mfa/passkeys/options", &token).await;
+    measured.again(route, "api-auth");
+    second(&options, "/v1/auth/step-up/verify", &token).await;
+    measured.again("POST /v1/auth/step-up/verify", "api-auth");
+    let (path, route) = (format!("/v1/me/passkeys/{added}"), "/v1/me/passkeys/{passkey_id}");
+    let name = json!({ "name": "Old key" });
+    measured.change(&path, &format!("PATCH {route}"), "api-account", &token, &name).await;
+    product.send(product.request(Method::DELETE, &path).bearer_auth(&token)).await;
+    measured.check(&format!("DELETE {route}"), "api-account");
 }

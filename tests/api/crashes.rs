@@ -10,7 +10,11 @@ use primitives::{Clock, Secret};
 use serde_json::{Value, json};
 use test_support::{Crashes, Moment};
 
-use crate::{product::Product, stored};
+use crate::{
+    passkeys::{Device, proof},
+    product::Product,
+    stored,
+};
 
 /// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run to
 /// run and are left out, and so are the table's own notes about requests.
@@ -215,6 +219,57 @@ const LATE_BUT_IN_TIME: SignedDuration = SignedDuration::from_mins(2);
 
 /// Longer than any client waits for an answer: whoever asks again so late is no thief.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// At once, as a browser does that hears nothing.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_in_with_a_passkey() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let (mut device, _) = product.with_passkey("ada@example.com").await;
+            let options = product.passkey_options(None).await;
+            let credential = device.get(&options.body["public_key"]).await;
+            let body = proof(&options, &credential).to_string();
+            let headers = [("content-type", "application/json")];
+            ("api-auth", request("POST", "/v1/auth/passkeys/verify", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn adding_a_passkey() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let token = product.sign_in("ada@example.com").await.text("/access_token");
+            let options = product.post_nothing("/v1/me/passkeys/options", &token).await;
+            let credential = Device::new(product).create(&options.body["public_key"]).await;
+            let mut body = proof(&options, &credential);
+            body["name"] = json!("Key");
+            let bearer = format!("Bearer {token}");
+            let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+            ("api-account", request("POST", "/v1/me/passkeys", &headers, &body.to_string()))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn removing_a_passkey() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let (mut device, token) = product.with_passkey("ada@example.com").await;
+            product.sign_in_by(&mut device, None).await;
+            product.settle().await;
+            let id = product.get("/v1/me/passkeys", &token).await.text("/items/0/id");
+            let bearer = format!("Bearer {token}");
+            let path = format!("/v1/me/passkeys/{id}");
+            ("api-account", request("DELETE", &path, &[("authorization", &bearer)], ""))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refreshing_a_session() {

@@ -31,6 +31,7 @@ fn operations(contract: &Value) -> Vec<(Method, String, &Value)> {
         let path = path
             .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
             .replace("{factor_id}", "fac_01kar8h5g0e0vsx4q1v3f6m2ah")
+            .replace("{passkey_id}", "pky_01kar8h5g0e0vsx4q1v3f6m2ah")
             .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah");
         let methods: Vec<Method> =
             item.as_object().unwrap().keys().map(|method| method.to_uppercase().parse().unwrap()).collect();

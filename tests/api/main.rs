@@ -18,6 +18,8 @@ mod least_privilege;
 mod lost_answers;
 mod mail_burst;
 mod mail_feedback;
+mod passkey_proofs;
+mod passkeys;
 mod passwords;
 mod product;
 mod races;

@@ -15,7 +15,7 @@ use crate::{assert_none, assert_noticed};
 const VERBS: &[&str] = &[
     "get", "list", "create", "update", "replace", "put", "remove", "delete", "end", "cancel", "confirm",
     "undo", "restore", "register", "request", "verify", "refresh", "switch", "sign", "receive", "set",
-    "reset", "start", "complete", "generate",
+    "reset", "start", "complete", "generate", "add",
 ];
 
 /// Names that are written down elsewhere: in RFC 7517, RFC 8414 and `OpenID` Connect.

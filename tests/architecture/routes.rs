@@ -138,6 +138,8 @@ const PUBLIC: &[&str] = &[
     "POST /v1/auth/email-changes/undo",
     "POST /v1/auth/magic-links",
     "POST /v1/auth/magic-links/verify",
+    "POST /v1/auth/passkeys/options",
+    "POST /v1/auth/passkeys/verify",
     "POST /v1/auth/password/registrations",
     "POST /v1/auth/password/resets",
     "POST /v1/auth/password/resets/verify",

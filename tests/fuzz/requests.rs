@@ -213,8 +213,28 @@ fn api_account() {
             request("GET", "/v1/me/memberships", Value::Null),
             request("POST", "/v1/me/email-changes", json!({ "email": "someone@example.com" })),
             request("DELETE", "/v1/me/email-changes/ech_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
+            request("POST", "/v1/me/passkeys/options", Value::Null),
+            request("POST", "/v1/me/passkeys", new_passkey()),
+            request("PATCH", "/v1/me/passkeys/pky_01kar8h5g0e0vsx4q1v3f6m2ah", json!({ "name": "Key" })),
+            request("DELETE", "/v1/me/passkeys/pky_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
         ]
     });
+}
+
+/// A proof as a browser writes it.
+fn passkey() -> Value {
+    json!({ "ceremony_token": "AAAA", "credential": {
+        "id": "AQID", "rawId": "AQID", "type": "public-key", "clientExtensionResults": {},
+        "response": { "clientDataJSON": "e30", "authenticatorData": "AA", "signature": "AA", "userHandle": null },
+    }})
+}
+
+/// A new credential as a browser writes it.
+fn new_passkey() -> Value {
+    let mut sent = passkey();
+    sent["name"] = json!("Key");
+    sent["credential"]["response"] = json!({ "clientDataJSON": "e30", "attestationObject": "oA" });
+    sent
 }
 
 #[test]
@@ -233,6 +253,8 @@ fn api_auth() {
             open("POST", "/v1/auth/email-changes/undo", json!({ "token": other.link_token })),
             open("POST", "/v1/auth/refresh", json!({ "refresh_token": other.refresh_token })),
             open("GET", "/.well-known/jwks.json", Value::Null),
+            open("POST", "/v1/auth/passkeys/options", json!({ "email": "someone@example.com" })),
+            open("POST", "/v1/auth/passkeys/verify", passkey()),
             request("POST", "/v1/auth/switch-org", json!({ "org_id": other.org_id })),
             Request { with_token: false, ..request("POST", "/v1/auth/sign-out", Value::Null) },
         ]

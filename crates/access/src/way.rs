@@ -11,6 +11,8 @@ pub enum Way {
     Mail,
     /// A password.
     Password,
+    /// A passkey (Web Authentication), whose device has verified the person.
+    Passkey,
     /// A code of an authenticator app (RFC 6238).
     Totp,
     /// One of the codes that were written down for the day on which everything else is lost.
@@ -22,14 +24,15 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Mail, Self::Password, Self::Totp, Self::RecoveryCode, Self::TrustedBrowser];
+    pub const ALL: [Self; 6] =
+        [Self::Mail, Self::Password, Self::Passkey, Self::Totp, Self::RecoveryCode, Self::TrustedBrowser];
 
     /// What a token calls it in `amr`: the word of RFC 8176, section 2, where it has one.
     pub fn method(self) -> &'static str {
         match self {
             Self::Mail => "email",
             Self::Password => "pwd",
+            Self::Passkey => "pop",
             Self::Totp => "otp",
             Self::RecoveryCode => "recovery_code",
             Self::TrustedBrowser => "trusted_browser",
@@ -45,9 +48,15 @@ impl Way {
     /// it is.
     pub fn is_second(self) -> bool {
         match self {
-            Self::Mail | Self::Password | Self::TrustedBrowser => false,
+            Self::Mail | Self::Password | Self::Passkey | Self::TrustedBrowser => false,
             Self::Totp | Self::RecoveryCode => true,
         }
+    }
+
+    /// Whether it is more than one factor by itself: something that the person has, which asks for something
+    /// that the person knows or is.
+    pub fn is_two_factors(self) -> bool {
+        self == Self::Passkey
     }
 }
 
@@ -87,8 +96,9 @@ impl Shown {
 
     /// Whether it is more than one factor.
     pub fn is_multi_factor(&self) -> bool {
-        let is_first = |way: &Way| !way.is_second() && *way != Way::TrustedBrowser;
-        self.0.iter().any(|way| way.is_second()) && self.0.iter().any(is_first)
+        let has = |is: fn(Way) -> bool| self.0.iter().any(|way| is(*way));
+        let has_first = has(|way| !way.is_second() && way != Way::TrustedBrowser);
+        has(Way::is_two_factors) || (has(Way::is_second) && has_first)
     }
 
     /// Whether all of it was shown at this sign-in, or later: where a browser is remembered instead of a
@@ -158,6 +168,8 @@ mod tests {
         assert_eq!((remembered.methods(), remembered.level()), (vec!["pwd", "trusted_browser"], "aal1"));
         assert!(!remembered.is_whole() && remembered.and(Way::Totp).is_whole());
         assert!(!shown(&[Way::Totp, Way::TrustedBrowser]).is_multi_factor());
+        let passkey = shown(&[Way::Passkey]);
+        assert_eq!((passkey.methods(), passkey.level()), (vec!["pop", "mfa"], "aal2"), "both in one");
     }
 
     #[test]

@@ -1,10 +1,18 @@
 use std::collections::BTreeSet;
 
+use access::Way;
 use events::NewEvent;
-use primitives::UserId;
+use primitives::{PasskeyId, UserId};
+use serde::Deserialize;
 use table::{Cause, Changes, CommitError, Consistency, Decision, Item, Query, Table};
 
-use crate::{EmailChange, EmailOwner, User, events::UserErased, keys};
+use crate::{EmailChange, EmailOwner, MOST_PASSKEYS, User, events::UserErased, keys};
+
+/// A passkey, as far as whoever erases it has to know.
+#[derive(Deserialize)]
+struct Named {
+    passkey_id: PasskeyId,
+}
 
 async fn user(table: &Table, user_id: UserId) -> Result<Option<User>, CommitError> {
     Ok(table.get(&keys::User::key(user_id), Consistency::Strong).await?)
@@ -43,6 +51,13 @@ pub async fn begin_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Res
 /// part. The person's own item goes last, so that whatever stops on the way is begun again.
 pub async fn end_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Result<(), CommitError> {
     let Some(person) = user(table, user_id).await? else { return Ok(()) };
+    if person.ways().contains_key(&Way::Passkey) {
+        let passkeys: Vec<Named> = table.first(&keys::Passkey::all(user_id).strong(), MOST_PASSKEYS).await?;
+        for passkey in passkeys {
+            let owner = keys::PasskeyOwner::key(passkey.passkey_id);
+            table.erase(Query::partition_of(&owner), None).await?;
+        }
+    }
     table.erase(keys::KnownNetwork::all(person.email), None).await?;
     let item = keys::User::key(user_id);
     table.erase(Query::partition_of(&item), Some(&item)).await?;

@@ -2,8 +2,8 @@
 
 use events::{Audience, Event, EventKind, MailText, Told};
 use primitives::{
-    Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasswordResetId, SessionId,
-    Timestamp, TrustedBrowserId, UserId,
+    Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasskeyId, PasswordResetId,
+    SessionId, Timestamp, TrustedBrowserId, UserId,
 };
 
 use crate::{Method, SuppressionReason};
@@ -140,6 +140,43 @@ events::events! {
     "password.removed" PasswordRemoved Internal {
         /// The person.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A person has one more passkey.
+    "passkey.added" PasskeyAdded Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The passkey.
+        passkey_id: PasskeyId = "pky_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What the person calls it.
+        name: String = "My laptop",
+    }
+    /// A person calls a passkey something else.
+    "passkey.updated" PasskeyUpdated Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The passkey.
+        passkey_id: PasskeyId = "pky_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What the person calls it now.
+        name: String = "My laptop",
+    }
+    /// A person has a passkey no longer.
+    "passkey.removed" PasskeyRemoved Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The passkey.
+        passkey_id: PasskeyId = "pky_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What the person called it.
+        name: String = "My laptop",
+    }
+    /// A passkey was shown with a counter that is behind the last one: there may be a copy of it. Nobody was
+    /// let in.
+    "passkey.counter_reversed" PasskeyCounterReversed Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The passkey.
+        passkey_id: PasskeyId = "pky_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What the person calls it.
+        name: String = "My laptop",
     }
     /// A person began to set up a second factor.
     "factor.enrollment_started" FactorEnrollmentStarted Internal {
@@ -344,6 +381,43 @@ pub const TOLD: &[Told] = &[
             subject: "Your password for {{ product }} was removed",
             title: "Your password was removed",
             paragraphs: &["Your account has no password any more: you sign in by mail.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasskeyAdded::KIND,
+        &MailText {
+            subject: "A passkey was added to your account on {{ product }}",
+            title: "A passkey was added",
+            paragraphs: &[
+                "You can sign in with the passkey \u{201c}{{ data.name }}\u{201d} from now on.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasskeyRemoved::KIND,
+        &MailText {
+            subject: "A passkey was removed from your account on {{ product }}",
+            title: "A passkey was removed",
+            paragraphs: &[
+                "The passkey \u{201c}{{ data.name }}\u{201d} does not sign in any more, and all other sessions have ended.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasskeyCounterReversed::KIND,
+        &MailText {
+            subject: "A passkey of your account on {{ product }} may have been copied",
+            title: "A passkey may have been copied",
+            paragraphs: &[
+                "Somebody tried to sign in with the passkey \u{201c}{{ data.name }}\u{201d}, which does not go on where it \
+                 stopped: as if there were two of it. Nobody was let in.",
+                "If this comes again, remove the passkey and add a new one.",
+            ],
             ..NOTICE
         },
     ),

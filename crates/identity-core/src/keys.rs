@@ -1,7 +1,7 @@
 //! The kinds of items of identity: people, their sessions, and what a request is allowed by.
 
 use access::Tenant;
-use primitives::{Email, HalfSessionId, LoginId, PasswordResetId, SessionId, Timestamp, UserId};
+use primitives::{Email, HalfSessionId, LoginId, PasskeyId, PasswordResetId, SessionId, Timestamp, UserId};
 use table::{Entry, Index, Indexed, Query, sortable};
 
 use crate::AddressHash;
@@ -57,6 +57,21 @@ table::kinds! {
     "trusted_browsers" TrustedBrowsers(user: UserId;) "USER#<user>" "BROWSERS" {
         store: Main, most_kb: 4, kept: Days(30, "30 days after the last one was remembered"), owner: Person,
         erased: Partition,
+    }
+    /// A passkey of a person: its public key, its counter and what the person calls it. Written by add,
+    /// rename and remove a passkey, by sign-in, and by a second step with it; read by the same and by the
+    /// list.
+    "passkey" Passkey(user: UserId; passkey: PasskeyId) "USER#<user>" "PASSKEY#<passkey>" {
+        store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// Whose a passkey is: keeps credentials unique. Written by add and remove a passkey; read by add.
+    "passkey_owner" PasskeyOwner(passkey: PasskeyId;) "PASSKEY#<passkey>" "PASSKEY_OWNER" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: NamedIn("passkey"),
+    }
+    /// That a challenge was answered, by its hash, and by which session. Written and read by sign-in with a
+    /// passkey, by a second step with it, and by add a passkey.
+    "spent_challenge" SpentChallenge(hash: String;) "SPENT#<hash>" "SPENT" {
+        store: Main, most_kb: 1, kept: Days(1, "15 minutes"), owner: Person, erased: Expires,
     }
     /// That somebody asked for a new password for an address. Written by request a reset, deleted by the
     /// reset; read by the reset, `queue-mail`.

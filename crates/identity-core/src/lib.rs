@@ -39,4 +39,4 @@ pub use suppression::{
     ListedSuppression, MailSuppression, Suppressed, lift_suppression, list_suppressed, mail_suppression,
     note_undelivered, suppressed,
 };
-pub use user::{EmailOwner, Life, MOST_SESSIONS, User, sessions_of};
+pub use user::{EmailOwner, Life, MOST_PASSKEYS, MOST_SESSIONS, User, sessions_of};

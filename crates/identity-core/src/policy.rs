@@ -42,6 +42,8 @@ pub struct Policy {
     pub wrong_passwords_per_hour: u32,
     /// Wrong passwords from one network in any hour, whatever the address.
     pub wrong_passwords_per_client_per_hour: u32,
+    /// How long the challenge of a passkey works, seconds.
+    pub passkey_challenge_seconds: i64,
     /// How long an authenticator app may take to be set up, seconds.
     pub enrollment_seconds: i64,
     /// Wrong second factors for one person in any hour, from networks that are not known to be the person's
@@ -86,6 +88,7 @@ impl Default for Policy {
             password_resets_per_hour: 3,
             wrong_passwords_per_hour: 10,
             wrong_passwords_per_client_per_hour: 50,
+            passkey_challenge_seconds: 5 * MINUTE.as_secs(),
             enrollment_seconds: 10 * MINUTE.as_secs(),
             wrong_factors_per_hour: 10,
             half_session_seconds: 10 * MINUTE.as_secs(),

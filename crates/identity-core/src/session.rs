@@ -53,12 +53,20 @@ pub enum Method {
     MagicLink,
     /// By a password.
     Password,
+    /// By a passkey.
+    Passkey,
 }
 
 impl Method {
     /// How somebody signed in who has shown this.
     pub fn of(shown: &Shown) -> Self {
-        if shown.has(Way::Password) { Self::Password } else { Self::MagicLink }
+        if shown.has(Way::Password) {
+            Self::Password
+        } else if shown.has(Way::Passkey) && !shown.has(Way::Mail) {
+            Self::Passkey
+        } else {
+            Self::MagicLink
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use crate::{HalfSession, Session, keys};
 /// How many sessions a person may have; one more, and the oldest ends.
 pub const MOST_SESSIONS: usize = 25;
 
+/// How many passkeys a person may have.
+pub const MOST_PASSKEYS: usize = 10;
+
 /// The sessions that a person has, as a part of the person's item: what is not in it has ended, however it
 /// did.
 pub fn sessions_of(user_id: UserId) -> Roster {
@@ -146,9 +149,16 @@ impl User {
         &self.ways
     }
 
-    /// The second factors that the person can show, besides recovery codes, which are for the day without.
+    /// Whether there is a second factor that the person can show, besides recovery codes, which are for the
+    /// day without.
     pub fn has_factor(&self) -> bool {
-        self.ways.contains_key(&Way::Totp)
+        self.ways.keys().any(|way| way.is_second() || way.is_two_factors())
+    }
+
+    /// Whether the person wants to be asked for one whoever else asks for it. A passkey is a better way in
+    /// for whoever has one at hand, and closes no other: nobody who loses it is shut out.
+    pub fn wants_factor(&self) -> bool {
+        self.ways.keys().any(|way| way.is_second())
     }
 
     /// The same with this way set up, now.

@@ -60,22 +60,36 @@ pub enum Missing {
     MfaEnrollment,
 }
 
-/// What is missing; nothing where what was shown is enough. A person who has a second factor shows it
+/// The second factors of a person, as far as it matters what they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Enrolled {
+    /// Whether there is one to be shown.
+    pub(crate) has_one: bool,
+    /// Whether the person wants to be asked for it always.
+    pub(crate) is_asked: bool,
+}
+
+impl Enrolled {
+    fn of(user: Option<&User>) -> Self {
+        let (has_one, is_asked) =
+            user.map_or((false, false), |user| (user.has_factor(), user.wants_factor()));
+        Self { has_one, is_asked }
+    }
+}
+
+/// What is missing; nothing where what was shown is enough. A person who has set up a second factor shows one
 /// always; in an organization that asks for one everybody does, from the day on which that is asked.
 pub(crate) fn missing(
     shown: &Shown,
-    has_factor: bool,
+    enrolled: Enrolled,
     organization: MfaPolicy,
     now: Timestamp,
 ) -> Option<Missing> {
-    if shown.is_multi_factor() {
-        None
-    } else if has_factor {
-        Some(Missing::Mfa)
-    } else if organization.asks(false, now) {
-        Some(Missing::MfaEnrollment)
-    } else {
-        None
+    let is_asked = enrolled.is_asked || organization.asks(enrolled.has_one, now);
+    match (shown.is_multi_factor() || !is_asked, enrolled.has_one) {
+        (true, _) => None,
+        (false, true) => Some(Missing::Mfa),
+        (false, false) => Some(Missing::MfaEnrollment),
     }
 }
 
@@ -95,11 +109,11 @@ pub(crate) fn begin_half(
     (half, Challenge { token, expires_in, missing, methods: methods(user) })
 }
 
-/// With what a person can add a second factor. Recovery codes come with the first one.
+/// With what a person can add a second factor. Recovery codes come with an
+/// authenticator app.
 pub(crate) fn methods(user: &User) -> Vec<Way> {
-    let second: Vec<Way> = user.ways().keys().copied().filter(|way| way.is_second()).collect();
-    let written = (!second.is_empty()).then_some(Way::RecoveryCode);
-    second.into_iter().chain(written).collect()
+    let ways = user.ways().keys().copied().filter(|way| way.is_second() || way.is_two_factors());
+    ways.chain(user.wants_factor().then_some(Way::RecoveryCode)).collect()
 }
 
 /// Who comes in.
@@ -211,8 +225,7 @@ impl Entrance<'_> {
         let now = self.table.clock().now();
         let home = self.home(comer).await?;
         let policy = home.as_ref().map(|home| home.mfa).unwrap_or_default();
-        let has_factor = comer.user.is_some_and(User::has_factor);
-        let mut lacks = missing(&comer.shown, has_factor, policy, now);
+        let mut lacks = missing(&comer.shown, Enrolled::of(comer.user), policy, now);
         let (mut comer, mut seen) = (comer.clone(), Changes::new());
         // not where the organization itself asks everybody for a second factor
         if lacks == Some(Missing::Mfa)
@@ -348,8 +361,8 @@ pub(crate) async fn repeated(
 mod tests {
     use super::*;
 
-    /// What a person can show first, and what then.
-    const FIRST: [Way; 2] = [Way::Mail, Way::Password];
+    /// What a person can show first.
+    const FIRST: [Way; 3] = [Way::Mail, Way::Password, Way::Passkey];
 
     #[test]
     fn nobody_comes_in_with_less_than_is_asked_for() {
@@ -363,17 +376,21 @@ mod tests {
             (policy(MfaMode::Required, None), true),
         ];
         for first in FIRST {
-            for second in [None, Some(Way::Totp), Some(Way::RecoveryCode)] {
+            for second in [None, Some(Way::Totp), Some(Way::RecoveryCode), Some(Way::Passkey)] {
                 let shown = second.into_iter().fold(Shown::only(first), Shown::and);
-                for has_factor in [false, true] {
-                    for (policy, asks) in policies {
-                        let case = format!("{shown:?} {has_factor} {policy:?}");
-                        let expected = match (second, has_factor, asks) {
-                            (Some(_), ..) | (None, false, false) => None,
-                            (None, true, _) => Some(Missing::Mfa),
-                            (None, false, true) => Some(Missing::MfaEnrollment),
+                let is_enough = second.is_some() || first == Way::Passkey;
+                // nothing, a passkey alone, an authenticator app
+                for (has_one, is_asked) in [(false, false), (true, false), (true, true)] {
+                    for (policy, asks_at_once) in policies {
+                        let case = format!("{shown:?} {has_one} {is_asked} {policy:?}");
+                        let asks = asks_at_once || (has_one && policy.mode == MfaMode::Required);
+                        let expected = match (is_enough || !(is_asked || asks), has_one) {
+                            (true, _) => None,
+                            (false, true) => Some(Missing::Mfa),
+                            (false, false) => Some(Missing::MfaEnrollment),
                         };
-                        assert_eq!(missing(&shown, has_factor, policy, at(100)), expected, "{case}");
+                        let enrolled = Enrolled { has_one, is_asked };
+                        assert_eq!(missing(&shown, enrolled, policy, at(100)), expected, "{case}");
                     }
                 }
             }
@@ -384,7 +401,12 @@ mod tests {
     fn second_factors_alone_open_nothing() {
         for shown in [Shown::default(), Shown::only(Way::Totp), Shown::only(Way::RecoveryCode)] {
             assert_eq!(
-                missing(&shown, true, MfaPolicy::default(), Timestamp::UNIX_EPOCH),
+                missing(
+                    &shown,
+                    Enrolled { has_one: true, is_asked: true },
+                    MfaPolicy::default(),
+                    Timestamp::UNIX_EPOCH
+                ),
                 Some(Missing::Mfa)
             );
         }

@@ -1,7 +1,8 @@
+use identity_core::{MOST_PASSKEYS, events::PasskeyCounterReversed};
 use primitives::Fault;
 use table::{CommitError, StoreError};
 
-use crate::InvalidPassword;
+use crate::{InvalidCredential, InvalidPassword};
 
 /// A token or session does not stand for anybody now.
 #[derive(Debug, thiserror::Error, Fault)]
@@ -51,6 +52,26 @@ pub enum IdentityError {
     #[error("an organization of yours asks for a second factor: set up another one before")]
     #[fault(Conflict, "last_factor")]
     LastFactor,
+    /// What a browser made is no passkey that was asked for. The edge says where it stands.
+    #[error(transparent)]
+    #[fault(Invalid, "invalid_request")]
+    Credential(#[from] InvalidCredential),
+    /// The person has the most that there may be.
+    #[error("you have {MOST_PASSKEYS} passkeys, which is the most: remove one that you do not use")]
+    #[fault(Conflict, "too_many_passkeys")]
+    TooManyPasskeys,
+    /// A proof with a passkey is wrong, used or too old.
+    #[error("this passkey does not sign in; try again, or sign in another way")]
+    #[fault(Unauthenticated, "login_failed")]
+    PasskeyRefused,
+    /// There is no such passkey, or it is somebody else's.
+    #[error("there is no such passkey among yours")]
+    #[fault(NotFound, "not_found")]
+    NoSuchPasskey,
+    /// The counter of a passkey went back. It is written down, and nobody is told.
+    #[error("this passkey does not sign in; try again, or sign in another way")]
+    #[fault(Unauthenticated, "login_failed")]
+    CounterReversed(Box<PasskeyCounterReversed>),
     /// What was shown is missing among what the person has set up.
     #[error("you have not set this up")]
     #[fault(Conflict, "factor_unavailable")]

@@ -15,6 +15,7 @@ mod error;
 mod history;
 mod login;
 mod mfa;
+mod passkeys;
 mod password;
 mod profile;
 mod proof;
@@ -47,6 +48,12 @@ pub use mfa::{
     ConfirmedFactor, Enroller, Factors, InvalidRecoveryCode, RecoveryCode, SealKey, SecondAttempt,
     SecondProof, StartedFactor, StepUp, challenge, complete_sign_in, confirm_factor, factor_required_by,
     factors, generate_recovery_codes, remove_factor, start_factor, step_up, verify_second_factor,
+};
+pub use passkeys::{
+    Assertion, Attestation, InvalidCredential, InvalidRelyingParty, OpenedCeremony, PasskeyOptions,
+    PasskeyProof, RelyingParty, ShownPasskey, add_passkey, open_ceremony, passkeys, remove_passkey,
+    rename_passkey, sign_in_with_passkey, start_passkey_registration, start_passkey_sign_in,
+    start_second_passkey,
 };
 pub use password::{
     InvalidPassword, Password, PasswordAttempt, RequestedReset, note_failure, password_attempt, register,

@@ -10,6 +10,9 @@ use crate::{
     session::{end, ended},
 };
 
+/// Why sessions end that began with what is no longer so.
+pub(crate) const CREDENTIALS_CHANGED: &str = "credentials_changed";
+
 /// Why a session ended that its person ended from the list.
 const BY_PERSON: &str = "ended_by_person";
 

@@ -25,13 +25,15 @@ pub enum FieldCode {
     InvalidFormat,
     /// The password is easy to guess.
     WeakPassword,
+    /// What is to prove something does not prove it.
+    InvalidProof,
     /// No push service gives such tokens, or the one that is named does not know it.
     InvalidPushToken,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 11] = [
+    pub const ALL: [(Self, &str); 12] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -42,6 +44,7 @@ impl FieldCode {
         (Self::OutOfRange, "the number is too small or too large"),
         (Self::InvalidFormat, "it breaks another rule about how it is written"),
         (Self::WeakPassword, "the password is easy to guess"),
+        (Self::InvalidProof, "what is to prove something does not prove it"),
         (
             Self::InvalidPushToken,
             "no push service gives such tokens, or the one that is named does not know it",
@@ -61,6 +64,7 @@ impl FieldCode {
             Self::OutOfRange => "out_of_range",
             Self::InvalidFormat => "invalid_format",
             Self::WeakPassword => "weak_password",
+            Self::InvalidProof => "invalid_proof",
             Self::InvalidPushToken => "invalid_push_token",
         }
     }

@@ -183,6 +183,8 @@ ids! {
     TrustedBrowserId = TrustedBrowser "tbr";
     /// Names what is known of an address that mails do not reach.
     MailSuppressionId = MailSuppression "msp";
+    /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it shows.
+    PasskeyId = Passkey "pky";
     /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's
     /// randomness.
     LoginId = Login "lgn";

@@ -50,7 +50,7 @@ pub use rate_limit::{RateLimit, RateLimitState, WindowState};
 pub use retry::{pause, time_left, within_deadline};
 pub use roster::{Listed, Roster};
 pub use sortable::sortable;
-pub use store::{Consistency, Table, TableNames};
+pub use store::{Consistency, Found, Table, TableNames};
 pub use tally::Tally;
 pub use transaction::{Changes, Condition};
 pub use usage::{Call, Usage};

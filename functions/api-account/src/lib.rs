@@ -4,6 +4,7 @@ mod deletion;
 mod email_changes;
 mod me;
 mod mfa;
+mod passkeys;
 mod passwords;
 mod sessions;
 mod trusted_browsers;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use http_api::{OpenApiRouter, routes};
 use http_host::HttpHost;
-use identity::{Policy, SealKey};
+use identity::{Policy, RelyingParty, SealKey};
 use lambda_host::{Error, Function, Host, Rotating};
 use primitives::Keys;
 use table::{CursorKeys, Table};
@@ -23,6 +24,7 @@ pub struct Api {
     table: Table,
     cursors: Arc<dyn CursorKeys>,
     seals: Arc<Rotating<Keys<SealKey>>>,
+    relying_party: Arc<RelyingParty>,
     policy: Arc<Policy>,
     /// What authenticator apps call it.
     product: String,
@@ -31,12 +33,18 @@ pub struct Api {
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let http = HttpHost::start(host).await?;
+    let environment = host.environment();
+    let policy: Policy = host.settings("IDENTITY_POLICY")?;
+    let product = environment.required("PRODUCT_NAME")?.to_owned();
+    let (app_url, domain) = (environment.url("APP_URL")?, environment.optional("PASSKEY_DOMAIN"));
+    let relying_party = RelyingParty::new(&app_url, domain, &product, policy.passkey_challenge_seconds)?;
     let api = Api {
         table: http.table(),
         cursors: host.cursor_keys()?,
         seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SealKey::from_secret)?),
-        policy: Arc::new(host.settings("IDENTITY_POLICY")?),
-        product: host.environment().required("PRODUCT_NAME")?.to_owned(),
+        relying_party: Arc::new(relying_party),
+        policy: Arc::new(policy),
+        product,
     };
     http.api(routes().with_state(api))
 }
@@ -56,6 +64,11 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(mfa::confirm))
         .routes(routes!(mfa::remove))
         .routes(routes!(mfa::generate_recovery_codes))
+        .routes(routes!(passkeys::start))
+        .routes(routes!(passkeys::add))
+        .routes(routes!(passkeys::list))
+        .routes(routes!(passkeys::update))
+        .routes(routes!(passkeys::remove))
         .routes(routes!(passwords::set))
         .routes(routes!(passwords::remove))
         .routes(routes!(sessions::list))

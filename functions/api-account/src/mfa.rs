@@ -36,7 +36,7 @@ pub(crate) enum FactorKind {
     Totp,
 }
 
-fn enroller<const FRESH: bool>(enrolling: &Enrolling<FRESH>) -> Result<Enroller, Problem> {
+pub(crate) fn enroller<const FRESH: bool>(enrolling: &Enrolling<FRESH>) -> Result<Enroller, Problem> {
     match enrolling {
         Enrolling::Caller(caller) => Ok(Enroller::principal(&caller.principal)),
         Enrolling::Half(half, _) => {

@@ -16,6 +16,8 @@ pub(crate) enum SignInMethod {
     MagicLink,
     /// By a password.
     Password,
+    /// By a passkey.
+    Passkey,
 }
 
 impl From<Method> for SignInMethod {
@@ -23,6 +25,7 @@ impl From<Method> for SignInMethod {
         match method {
             Method::MagicLink => Self::MagicLink,
             Method::Password => Self::Password,
+            Method::Passkey => Self::Passkey,
         }
     }
 }

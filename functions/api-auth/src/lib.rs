@@ -3,6 +3,7 @@
 mod email_changes;
 mod magic_links;
 mod mfa;
+mod passkeys;
 mod passwords;
 mod sessions;
 mod sign_in;
@@ -15,7 +16,7 @@ use std::{
 
 use http_api::{OpenApiRouter, Problem, routes};
 use http_host::HttpHost;
-use identity::{Entrance, Issuer, LinkKey, Policy, SealKey, SessionKey};
+use identity::{Entrance, Issuer, LinkKey, Policy, RelyingParty, SealKey, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use primitives::{Keys, Timestamp};
 use table::{Cause, Table};
@@ -29,6 +30,7 @@ pub struct Api {
     sessions: Arc<Rotating<Keys<SessionKey>>>,
     issuer: Arc<Mutex<Option<Looked>>>,
     seals: Arc<Rotating<Keys<SealKey>>>,
+    relying_party: Arc<RelyingParty>,
     policy: Arc<Policy>,
     public_url: String,
 }
@@ -92,13 +94,23 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         host.secret_keys("SESSION_SECRET_ARN", move |secret| SessionKey::from_secret(secret, issuer.clone()))?
     };
     let looked = publish_first(&table, &sessions).await?;
+    let policy: Policy = host.settings("IDENTITY_POLICY")?;
+    let environment = host.environment();
+    let relying_party = RelyingParty::new(
+        &environment.url("APP_URL")?,
+        environment.optional("PASSKEY_DOMAIN"),
+        // nobody is told: that is for those who add one
+        "",
+        policy.passkey_challenge_seconds,
+    )?;
     let api = Api {
         table,
         issuer: Arc::new(Mutex::new(looked)),
         links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
         seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SealKey::from_secret)?),
-        policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+        relying_party: Arc::new(relying_party),
+        policy: Arc::new(policy),
         public_url: issuer,
     };
     http.api(routes().with_state(api))
@@ -149,6 +161,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(passwords::verify))
         .routes(routes!(passwords::request_reset))
         .routes(routes!(passwords::reset))
+        .routes(routes!(passkeys::start))
+        .routes(routes!(passkeys::verify))
+        .routes(routes!(passkeys::start_second))
         .routes(routes!(mfa::show))
         .routes(routes!(mfa::verify))
         .routes(routes!(mfa::complete))

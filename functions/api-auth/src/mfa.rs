@@ -1,8 +1,13 @@
+use std::sync::Arc;
+
 use http_api::{
     Answer, Caller, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State,
     ToSchema,
 };
-use identity::{Code, IdentityError, RecoveryCode, SecondAttempt, SecondProof, StepUp};
+use identity::{
+    Assertion, Code, IdentityError, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof, StepUp,
+};
+use primitives::Text;
 use serde::Deserialize;
 
 use crate::{
@@ -39,7 +44,13 @@ pub(crate) struct SecondFactor {
     method: Shown,
     /// The code: six digits of the authenticator app, or a recovery code.
     #[schema(max_length = 100, example = "314159")]
-    code: String,
+    code: Option<String>,
+    /// For a passkey, in the place of a code: the token of the ceremony.
+    #[schema(inline)]
+    ceremony_token: Option<Text<1, 2000>>,
+    /// For a passkey, beside it: what `navigator.credentials.get()` gave, as its `toJSON()` writes it.
+    #[schema(value_type = Option<Object>)]
+    credential: Option<Assertion>,
 }
 
 /// What can be shown.
@@ -48,18 +59,30 @@ pub(crate) struct SecondFactor {
 enum Shown {
     Totp,
     RecoveryCode,
+    Passkey,
 }
 
 impl SecondFactor {
-    fn proof(self) -> Result<SecondProof, Problem> {
-        match self.method {
-            Shown::Totp => {
-                let code: Result<Code, _> = self.code.parse();
+    async fn proof(self, api: &Api) -> Result<SecondProof, Problem> {
+        match (self.method, self.code, self.ceremony_token, self.credential) {
+            (Shown::Totp, Some(code), None, None) => {
+                let code: Result<Code, _> = code.parse();
                 code.map(SecondProof::Totp).map_err(|error| Problem::field("/code", &error))
             }
-            Shown::RecoveryCode => {
-                let code: Result<RecoveryCode, _> = self.code.parse();
+            (Shown::RecoveryCode, Some(code), None, None) => {
+                let code: Result<RecoveryCode, _> = code.parse();
                 code.map(SecondProof::Recovery).map_err(|error| Problem::field("/code", &error))
+            }
+            (Shown::Passkey, None, Some(token), Some(shown)) => {
+                let ceremony = api.ceremony(token.as_str()).await?.ok_or(IdentityError::MfaFailed)?;
+                let relying_party = Arc::clone(&api.relying_party);
+                Ok(SecondProof::Passkey(Box::new(PasskeyProof { relying_party, ceremony, shown })))
+            }
+            (Shown::Passkey, ..) => Err(Problem::broken_rule(
+                "with a passkey send `ceremony_token` and `credential`, and no `code`",
+            )),
+            (Shown::Totp | Shown::RecoveryCode, ..) => {
+                Err(Problem::broken_rule("send a `code`, and nothing else"))
             }
         }
     }
@@ -74,7 +97,13 @@ pub(crate) struct VerifyMfa {
     method: Shown,
     /// The code: six digits of the authenticator app, or a recovery code.
     #[schema(max_length = 100, example = "314159")]
-    code: String,
+    code: Option<String>,
+    /// For a passkey, in the place of a code: the token of the ceremony.
+    #[schema(inline)]
+    ceremony_token: Option<Text<1, 2000>>,
+    /// For a passkey, beside it: what `navigator.credentials.get()` gave, as its `toJSON()` writes it.
+    #[schema(value_type = Option<Object>)]
+    credential: Option<Assertion>,
     /// No second factor is asked for in this browser for 30 days, unless an organization asks everybody for
     /// one.
     #[serde(default)]
@@ -90,7 +119,7 @@ pub(crate) struct VerifyMfa {
     extensions(
         ("x-gantry-codes" = json!(["mfa_failed", "session_ended"])),
         ("x-gantry-limits" = json!(["code-guess"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 14, "write_units": 28})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 18, "write_units": 28})),
         ("x-gantry-usage" = json!({"person": 0.5, "events": 3, "answer_bytes": 1400})),
     ),
 )]
@@ -101,8 +130,8 @@ pub(crate) async fn verify(
     limiter: Limiter,
     command: Command<VerifyMfa>,
 ) -> Result<Response, Problem> {
-    let VerifyMfa { method, code, remember_browser } = command.input;
-    let proof = SecondFactor { method, code }.proof()?;
+    let VerifyMfa { method, code, ceremony_token, credential, remember_browser } = command.input;
+    let proof = SecondFactor { method, code, ceremony_token, credential }.proof(&api).await?;
     let seals = api.seals.get().await?;
     let (cause, network) = (client.cause(), client.address());
     let attempt = SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?;
@@ -158,7 +187,7 @@ pub(crate) async fn complete(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "mfa_failed"])),
         ("x-gantry-limits" = json!(["code-guess"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 18})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 14, "write_units": 18})),
         ("x-gantry-usage" = json!({"person": 0.2, "events": 2, "answer_bytes": 1400})),
     ),
 )]
@@ -168,10 +197,10 @@ pub(crate) async fn step_up(
     limiter: Limiter,
     command: Command<SecondFactor>,
 ) -> Result<Response, Problem> {
-    let proof = command.input.proof()?;
+    let proof = command.input.proof(&api).await?;
     let seals = api.seals.get().await?;
-    let step = StepUp::judge(&api.table, &seals, &caller.principal, proof).await?;
     let (cause, network) = (caller.cause(), caller.client.address());
+    let step = StepUp::judge(&api.table, &cause, &seals, &caller.principal, proof).await?;
     count(&api, &limiter, &step.subject(&network), step.is_right()).await?;
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);

@@ -72,6 +72,8 @@ pub(crate) enum Method {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A passkey: `POST /v1/auth/mfa/passkeys/options` begins it.
+    Passkey,
 }
 
 impl From<identity::Challenge> for Challenge {
@@ -79,6 +81,7 @@ impl From<identity::Challenge> for Challenge {
         let methods = challenge.methods.into_iter().filter_map(|way| match way {
             Way::Totp => Some(Method::Totp),
             Way::RecoveryCode => Some(Method::RecoveryCode),
+            Way::Passkey => Some(Method::Passkey),
             Way::Mail | Way::Password | Way::TrustedBrowser => None,
         });
         Self {

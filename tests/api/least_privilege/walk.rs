@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     known,
+    passkeys::{Device, proof},
     product::Product,
     rotation::rotated,
     samples::{know_the_samples, samples},
@@ -19,6 +20,7 @@ pub(crate) async fn everything(product: &Product) {
     let (bob, beta) = product.owner("bob@example.com", "beta").await;
     sign_in_and_out(product).await;
     passwords_and_factors(product).await;
+    passkeys(product).await;
     organizations(product, &ada).await;
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
@@ -162,6 +164,27 @@ async fn passwords_and_factors(product: &Product) {
     product.settle().await;
 }
 
+/// Two passkeys: one is used, named and removed, and one erased with its person.
+async fn passkeys(product: &Product) {
+    let email = "pia@example.com";
+    let (mut device, token) = product.with_passkey(email).await;
+    let session = product.sign_in_by(&mut device, Some(email)).await.tokens();
+    let options = product.post_nothing("/v1/auth/mfa/passkeys/options", &token).await;
+    let mut body = proof(&options, &device.get(&options.body["public_key"]).await);
+    body["method"] = json!("passkey");
+    let stepped = product.post_as("/v1/auth/step-up/verify", &session.text("/access_token"), &body).await;
+    assert_eq!(stepped.problem(), "mfa_failed", "of another session");
+    product.settle().await;
+    let id = product.get("/v1/me/passkeys", &token).await.text("/items/0/id");
+    let path = format!("/v1/me/passkeys/{id}");
+    let rename = product.request(Method::PATCH, &path).bearer_auth(&token).json(&json!({ "name": "Key" }));
+    assert_eq!(product.send(rename).await.status, StatusCode::OK);
+    let remove = product.request(Method::DELETE, &path).bearer_auth(&token);
+    assert_eq!(product.send(remove).await.status, StatusCode::NO_CONTENT);
+    let added = product.add_passkey(&mut Device::new(product), &token, "Key").await;
+    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
+}
+
 async fn rotations(product: &Product) {
     for secret in rotated() {
         let rotated = product.local_post(&format!("/secrets/{secret}/rotate"), &json!({})).await;
@@ -219,6 +242,8 @@ async fn sign_in_and_out(product: &Product) {
 async fn erasure(product: &Product) {
     let session = product.sign_in("fred@example.com").await;
     let token = session.text("/access_token");
+    let added = product.add_passkey(&mut Device::new(product), &token, "Key").await;
+    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
     for platform in ["apns", "fcm"] {
         let device = json!({ "platform": platform, "token": "fe".repeat(32) });
         let registered = product.post_as("/v1/me/devices", &token, &device).await;

@@ -66,7 +66,7 @@ pub fn contract() -> Value {
     components.schemas.insert("FieldError".to_owned(), http_api::FieldError::schema());
     let mut contract = serde_json::to_value(contract).expect("a description is JSON");
     conventions::apply(&mut contract);
-    contract
+    sorted(&contract)
 }
 
 /// The whole description as it is written: in the order in which people read it.
@@ -83,7 +83,7 @@ fn indented(part: &Value) -> String {
 }
 
 /// By name, whichever features `serde_json` is built with.
-fn sorted(value: &Value) -> Value {
+pub(super) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let members: BTreeMap<&String, Value> =

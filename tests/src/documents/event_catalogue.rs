@@ -8,7 +8,7 @@ use std::{
 use events::{Envelope, EventKind, Reach};
 use serde_json::{Value, json};
 
-use super::Document;
+use super::{Document, contract};
 use crate::{
     domains,
     template::{Template, target},
@@ -27,7 +27,7 @@ pub(super) fn schemas(folder: &Path) -> Vec<Document> {
 
 fn document(folder: &Path, name: &str, schema: &Value) -> Document {
     let path: PathBuf = folder.join(format!("{name}.json"));
-    Document { path, text: format!("{schema:#}\n") }
+    Document { path, text: format!("{:#}\n", contract::sorted(schema)) }
 }
 
 /// The page that lists the events for people.
@@ -79,7 +79,7 @@ fn section(page: &mut String, event: &EventKind, consumers: &[&str]) {
         Reach::Public => "**Public**",
         Reach::Internal => "Internal",
     };
-    let schema = json!((event.schema)());
+    let schema = contract::sorted(&json!((event.schema)()));
     let told = if consumers.is_empty() { "nobody yet".to_owned() } else { consumers.join(", ") };
     let mut text = format!(
         "\n### `{name}`\n\n{}\n\n{reach}, version {version} ([schema](../events/schemas/{name}.v{version}.json)). Consumed by: {told}.\n\n",
@@ -89,7 +89,7 @@ fn section(page: &mut String, event: &EventKind, consumers: &[&str]) {
     if fields.is_some_and(|fields| !fields.is_empty()) {
         text.push_str("| `data` | example | |\n|---|---|---|\n");
     }
-    let example = (event.example)();
+    let example = contract::sorted(&(event.example)());
     for (field, shape) in fields.into_iter().flatten() {
         let meaning = shape["description"].as_str().unwrap_or_default().replace('\n', " ");
         // Writing into a string cannot fail.

@@ -34,7 +34,7 @@ impl Enroller {
         Self::Session(principal.user_id, principal.session_id)
     }
 
-    fn user_id(&self) -> UserId {
+    pub(crate) fn user_id(&self) -> UserId {
         match self {
             Self::Session(user_id, _) => *user_id,
             Self::Half(shown) => shown.user_id,
@@ -230,15 +230,17 @@ pub async fn remove_factor(
         if stored.totp.as_ref().is_none_or(|totp| totp.factor_id != factor_id) {
             return Ok(Decision::done(()));
         }
-        if is_required {
+        let user = user.without_way(Way::Totp, table.clock().now());
+        if is_required && !user.has_factor() {
             return Err(IdentityError::LastFactor);
         }
         let event = FactorRemoved { user_id: user.user_id, factor_id, factor: "totp".to_owned() };
         let event = NewEvent::new(None, &factor_id, 3, &event);
-        let changes = Changes::new()
-            .replace(&user.without_way(Way::Totp, table.clock().now()))
-            .delete(&stored)
-            .publish(event);
+        // recovery codes are for the day without a factor that there is
+        let mut left = stored.clone();
+        left.totp = None;
+        let changes = Changes::new().replace(&user).publish(event);
+        let changes = if user.has_factor() { changes.replace(&left) } else { changes.delete(&stored) };
         Ok(Decision::commit(changes, ()))
     };
     table.decide(cause, remove).await

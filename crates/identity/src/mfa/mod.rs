@@ -16,3 +16,5 @@ pub use proof::{
 };
 pub use recovery::{InvalidRecoveryCode, RecoveryCode};
 pub use seal::SealKey;
+
+pub(crate) use stored::SecondFactors;

@@ -6,12 +6,13 @@ use identity_core::{
     keys,
 };
 use primitives::{Keys, Timestamp, UserId};
-use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Table};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
 
 use super::{recovery::RecoveryCode, seal::SealKey, stored::SecondFactors};
 use crate::{
     Challenge, Code, Entrance, IdentityError, Missing, SessionTokens, SignedIn,
     entry::{Comer, Opened, methods, repeated},
+    passkeys::{PasskeyProof, Purpose, Shelf, noting_reversal},
 };
 
 /// What a person shows as a second factor.
@@ -21,6 +22,8 @@ pub enum SecondProof {
     Totp(Code),
     /// One of the recovery codes.
     Recovery(RecoveryCode),
+    /// A passkey.
+    Passkey(Box<PasskeyProof>),
 }
 
 impl SecondProof {
@@ -28,6 +31,7 @@ impl SecondProof {
         match self {
             Self::Totp(_) => Way::Totp,
             Self::Recovery(_) => Way::RecoveryCode,
+            Self::Passkey(_) => Way::Passkey,
         }
     }
 
@@ -35,11 +39,45 @@ impl SecondProof {
         match self {
             Self::Totp(code) => code.as_str().as_bytes(),
             Self::Recovery(code) => code.bytes(),
+            Self::Passkey(proof) => &proof.shown.signature,
+        }
+    }
+
+    /// Where else it stands what it is judged by.
+    fn keys(&self, user_id: UserId) -> Vec<Key> {
+        match self {
+            Self::Totp(_) | Self::Recovery(_) => Vec::new(),
+            Self::Passkey(proof) => proof.keys(user_id).to_vec(),
+        }
+    }
+
+    /// What a counter that went back is answered with, after it is written down.
+    async fn noting_reversal<T>(
+        &self,
+        table: &Table,
+        cause: &Cause,
+        outcome: Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        match self {
+            Self::Totp(_) | Self::Recovery(_) => outcome,
+            Self::Passkey(proof) => {
+                let PasskeyProof { ceremony, shown, .. } = proof.as_ref();
+                noting_reversal(table, cause, ceremony, shown, outcome, IdentityError::MfaFailed).await
+            }
         }
     }
 }
 
-impl SecondFactors {
+/// What a second factor is judged by.
+struct Stored {
+    factors: SecondFactors,
+    /// What belongs to a passkey that is shown.
+    shelf: Shelf,
+    /// What such a passkey is shown for.
+    purpose: Purpose,
+}
+
+impl Stored {
     /// What has to be stored when this is shown, if it is right: it is used up by that.
     fn shown(
         &self,
@@ -48,21 +86,22 @@ impl SecondFactors {
         seals: &Keys<SealKey>,
         now: Timestamp,
     ) -> Result<Option<Changes>, IdentityError> {
-        let mut left = self.clone();
+        let mut left = self.factors.clone();
         match proof {
+            SecondProof::Passkey(proof) => proof.used(user, &self.shelf, self.purpose, now),
             SecondProof::Totp(code) => {
-                let factor = self.totp.as_ref().filter(|_| user.ways().contains_key(&Way::Totp));
+                let factor = left.totp.as_ref().filter(|_| user.ways().contains_key(&Way::Totp));
                 let shown = factor.map(|factor| factor.shown(user.user_id, code, seals, now)).transpose()?;
                 left.totp = shown.flatten();
                 Ok(left.totp.is_some().then(|| Changes::new().replace(&left)))
             }
             SecondProof::Recovery(code) => {
-                let Some(codes) = self.recovery.as_ref().and_then(|codes| codes.shown(code)) else {
+                let Some(codes) = left.recovery.as_ref().and_then(|codes| codes.shown(code)) else {
                     return Ok(None);
                 };
                 let number = u32::try_from(codes.left()).unwrap_or_default();
                 let event = RecoveryCodeUsed { user_id: user.user_id, left: number };
-                let event = NewEvent::new(None, &codes.factor_id, self.next_version(), &event);
+                let event = NewEvent::new(None, &codes.factor_id, left.next_version(), &event);
                 left.recovery = Some(codes);
                 Ok(Some(Changes::new().replace(&left).publish(event)))
             }
@@ -75,19 +114,25 @@ struct Loaded {
     half: HalfSession,
     user: User,
     device: Option<KnownDevice>,
-    stored: SecondFactors,
+    stored: Stored,
     browsers: Option<TrustedBrowsers>,
 }
 
 /// Reads it by its token, and whether the person was on this device before: one call.
-async fn load(table: &Table, cause: &Cause, shown: &ShownHalf) -> Result<Loaded, IdentityError> {
-    load_at(table, cause, shown, Consistency::Strong).await
+async fn load(
+    table: &Table,
+    cause: &Cause,
+    shown: &ShownHalf,
+    proof: Option<&SecondProof>,
+) -> Result<Loaded, IdentityError> {
+    load_at(table, cause, shown, proof, Consistency::Strong).await
 }
 
 async fn load_at(
     table: &Table,
     cause: &Cause,
     shown: &ShownHalf,
+    proof: Option<&SecondProof>,
     consistency: Consistency,
 ) -> Result<Loaded, IdentityError> {
     let user_id = shown.user_id;
@@ -98,13 +143,19 @@ async fn load_at(
         // whoever only looks at what is missing changes nothing about them
         keys.push(browsers.clone());
     }
+    let of_proof = proof.map(|proof| proof.keys(user_id)).unwrap_or_default();
+    keys.extend(of_proof.iter().cloned());
     let mut found = table.get_many(&keys, consistency).await?;
     let half: HalfSession = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
     let user: User = found.take(&keys[1])?.ok_or(IdentityError::HalfSessionEnded)?;
     if !half.is_shown_by(shown, table.clock().now()) || !user.admits(&half) {
         return Err(IdentityError::HalfSessionEnded);
     }
-    let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
+    let stored = Stored {
+        factors: found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id)),
+        shelf: Shelf::take(&mut found, &of_proof)?,
+        purpose: Purpose::Complete(user_id, shown.half_id),
+    };
     Ok(Loaded { half, user, device: found.take(&keys[3])?, stored, browsers: found.take(&browsers)? })
 }
 
@@ -128,12 +179,15 @@ impl SecondAttempt {
         proof: SecondProof,
     ) -> Result<Self, IdentityError> {
         let shown = ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
-        let Loaded { half, user, stored, .. } = load(table, cause, &shown).await?;
+        let Loaded { half, user, stored, .. } = load(table, cause, &shown, Some(&proof)).await?;
         let now = table.clock().now();
         let is_right = match &half.used {
             Some(used) if used.is_repeated_by(proof.bytes(), now) => true,
             Some(_) => return Err(IdentityError::HalfSessionEnded),
-            None => stored.shown(&user, &proof, seals, now)?.is_some(),
+            None => {
+                let judged = stored.shown(&user, &proof, seals, now);
+                proof.noting_reversal(table, cause, judged).await?.is_some()
+            }
         };
         Ok(Self { shown, proof, is_right, knows_network: half.knows_network })
     }
@@ -165,7 +219,7 @@ pub async fn verify_second_factor(
     let new = &remember.then(|| NewBrowser::new(entrance.table.ids().next()));
     let verify = |before: Attempt| async move {
         let Loaded { half, user, device, stored, browsers } =
-            load(entrance.table, entrance.cause, shown).await?;
+            load(entrance.table, entrance.cause, shown, Some(proof)).await?;
         let now = entrance.table.clock().now();
         if let Some(used) = &half.used {
             if !used.is_repeated_by(proof.bytes(), now) {
@@ -180,14 +234,15 @@ pub async fn verify_second_factor(
         let new = new.as_ref().map(|new| (new, browsers));
         complete(entrance, half, (&user, device.as_ref()), proof.bytes(), (changes, new), before).await
     };
-    entrance.table.decide(entrance.cause, verify).await
+    let verified = entrance.table.decide(entrance.cause, verify).await;
+    proof.noting_reversal(entrance.table, entrance.cause, verified).await
 }
 
 /// Asks again what is missing, after a factor was set up: the session, or what is missing still.
 pub async fn complete_sign_in(entrance: &Entrance<'_>, token: &str) -> Result<SignedIn, IdentityError> {
     let shown = &ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
     let decide = |before: Attempt| async move {
-        let Loaded { half, user, device, .. } = load(entrance.table, entrance.cause, shown).await?;
+        let Loaded { half, user, device, .. } = load(entrance.table, entrance.cause, shown, None).await?;
         if half.used.is_some() {
             return Err(IdentityError::HalfSessionEnded);
         }
@@ -228,8 +283,8 @@ async fn complete(
 pub async fn challenge(table: &Table, cause: &Cause, token: &str) -> Result<Challenge, IdentityError> {
     let shown = ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
     // what was stored a moment ago may only not have arrived there yet
-    let loaded = match load_at(table, cause, &shown, Consistency::Eventual).await {
-        Err(IdentityError::HalfSessionEnded) => load(table, cause, &shown).await,
+    let loaded = match load_at(table, cause, &shown, None, Consistency::Eventual).await {
+        Err(IdentityError::HalfSessionEnded) => load(table, cause, &shown, None).await,
         loaded => loaded,
     };
     let Loaded { half, user, stored, .. } = loaded?;
@@ -238,8 +293,9 @@ pub async fn challenge(table: &Table, cause: &Cause, token: &str) -> Result<Chal
     }
     let now = table.clock().now();
     let mut methods = methods(&user);
-    let has_codes = stored.recovery.is_some_and(|codes| codes.left() > 0);
-    methods.retain(|way| *way != Way::RecoveryCode || has_codes);
+    let has_codes = stored.factors.recovery.is_some_and(|codes| codes.left() > 0);
+    methods.retain(|way| *way != Way::RecoveryCode);
+    methods.extend(has_codes.then_some(Way::RecoveryCode));
     Ok(Challenge {
         token: primitives::Secret::new(token.to_owned()),
         expires_in: half.valid_until.duration_since(now).as_secs(),
@@ -260,12 +316,14 @@ impl StepUp {
     /// Judges what was shown: one call.
     pub async fn judge(
         table: &Table,
+        cause: &Cause,
         seals: &Keys<SealKey>,
         principal: &Principal,
         proof: SecondProof,
     ) -> Result<Self, IdentityError> {
-        let (_, user, stored) = of_session(table, principal).await?;
-        let shown = stored.shown(&user, &proof, seals, table.clock().now())?;
+        let (_, user, stored) = of_session(table, principal, &proof).await?;
+        let judged = stored.shown(&user, &proof, seals, table.clock().now());
+        let shown = proof.noting_reversal(table, cause, judged).await?;
         Ok(Self { proof, is_right: shown.is_some(), user_id: user.user_id })
     }
 
@@ -283,17 +341,24 @@ impl StepUp {
 async fn of_session(
     table: &Table,
     principal: &Principal,
-) -> Result<(Session, User, SecondFactors), IdentityError> {
+    proof: &SecondProof,
+) -> Result<(Session, User, Stored), IdentityError> {
     let user_id = principal.user_id;
     let session = keys::Session::key(user_id, principal.session_id);
+    let of_proof = proof.keys(user_id);
     let keys = [session, keys::User::key(user_id), keys::SecondFactors::key(user_id)];
+    let keys = [keys.as_slice(), &of_proof].concat();
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
     let user: User = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
     if !user.has(principal.session_id, table.clock().now()) {
         return Err(IdentityError::InvalidRefreshToken);
     }
-    let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
+    let stored = Stored {
+        factors: found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id)),
+        shelf: Shelf::take(&mut found, &of_proof)?,
+        purpose: Purpose::StepUp(user_id, principal.session_id),
+    };
     Ok((session, user, stored))
 }
 
@@ -306,7 +371,7 @@ pub async fn step_up(
     step: &StepUp,
 ) -> Result<SessionTokens, IdentityError> {
     let decide = |_| async move {
-        let (session, user, stored) = of_session(entrance.table, principal).await?;
+        let (session, user, stored) = of_session(entrance.table, principal, &step.proof).await?;
         let now = entrance.table.clock().now();
         let used = stored.shown(&user, &step.proof, seals, now)?.ok_or(IdentityError::MfaFailed)?;
         let way = step.proof.way();
@@ -320,5 +385,6 @@ pub async fn step_up(
         let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
         Ok(Decision::commit(used.replace(&session).publish(event), tokens))
     };
-    entrance.table.decide(entrance.cause, decide).await
+    let stepped = entrance.table.decide(entrance.cause, decide).await;
+    step.proof.noting_reversal(entrance.table, entrance.cause, stepped).await
 }

@@ -17,7 +17,7 @@ use crate::{
     entry::{Comer, Opened},
     history::KnownNetwork,
     login::begin_login,
-    sessions::all_ended,
+    sessions::{CREDENTIALS_CHANGED, all_ended},
 };
 
 /// What there is to judge a password by.
@@ -271,6 +271,3 @@ fn change(
     let user = user.with_way(Way::Password, now);
     all_ended(user, kept, CREDENTIALS_CHANGED, now).replace(&hash).publish(event)
 }
-
-/// Why sessions end that began with what is no longer so.
-const CREDENTIALS_CHANGED: &str = "credentials_changed";
