@@ -240,7 +240,7 @@ async fn sign_in_and_out(product: &Product) {
 
 /// Somebody comes, brings two phones, and has the account erased after a change of mind.
 async fn erasure(product: &Product) {
-    // so long before that no notice of its trial comes in the hour of the erasure, and finds the devices first
+    // so long before that no notice of its trial comes in the hour of the erasure and finds the devices first
     let (_, org_id) = product.owner("gina@example.com", "gina-and-sons").await;
     product.advance(SignedDuration::from_hours(2)).await;
     let session = product.sign_in("fred@example.com").await;
