@@ -51,6 +51,8 @@ enum Part {
     Sbom,
     /// The API's description, read by programs of others and compared with the running product
     Contract,
+    /// Somebody signs in on the local page, in headless Chromium
+    Browser,
     /// The template, deployed to an emulated AWS and walked through
     Cloud,
 }
@@ -69,6 +71,7 @@ const ALL: &[Part] = &[
     Part::Workflows,
     Part::Sbom,
     Part::Contract,
+    Part::Browser,
     Part::Cloud,
 ];
 
@@ -97,6 +100,7 @@ impl Part {
             Self::Contract => {
                 "contract (openapi-spec-validator, redocly, openapi-typescript, tsc, schemathesis)"
             }
+            Self::Browser => "browser (the local page in headless Chromium)",
             Self::Cloud => "cloud (emulated AWS)",
         }
     }
@@ -114,6 +118,7 @@ impl Part {
             Self::Contract => {
                 &["node", "openapi-spec-validator", "openapi-typescript", "redocly", "schemathesis", "tsc"]
             }
+            Self::Browser => &["node", "playwright-core"],
             Self::Cloud => &["ministack", "sam"],
         }
     }
@@ -155,6 +160,7 @@ impl Part {
             ])),
             Self::Sbom => sbom::write(root),
             Self::Contract => contract::check(root),
+            Self::Browser => contract::browser(root),
             Self::Cloud => cloud::check(root),
         }
     }
@@ -196,6 +202,11 @@ fn obstacle(root: &Path, part: Part, strict: bool) -> Option<(Outcome, String)> 
             format!("{}: {} not installed; run `cargo xtask tools`", part.title(), missing.join(", "));
         let failed = (Outcome::Failed, format!("FAILED  {needed}"));
         return Some(if strict { failed } else { (Outcome::Skipped, format!("skipped {needed}")) });
+    }
+    // A browser is a program of the system: `.ci/run` installs it where it may.
+    if part == Part::Browser && tools::find(root, "chromium").is_none() {
+        let why = "NOT CHECKED: there is no chromium here; install your system's package";
+        return Some((Outcome::Skipped, format!("skipped {}: {why}", part.title())));
     }
     // The database is on GitHub, which a build machine may not reach. Where it can be had, nothing
     // is skipped.

@@ -38,6 +38,16 @@ pub fn check(root: &Path) -> Result<()> {
         .env("GANTRY_API_URL", &product.url))
 }
 
+/// Signs people in on the local page, as a browser does.
+pub fn browser(root: &Path) -> Result<()> {
+    // Below the folder of the packages, where node looks for them.
+    let walk = tools::npm_folder(root).join("browser.mjs");
+    fs::copy(root.join("tests/browser/walk.mjs"), &walk).context("cannot copy walk.mjs")?;
+    let chromium = tools::find(root, "chromium").context("chromium is not installed")?;
+    let product = Product::start(root)?;
+    run(Command::new("node").arg(walk).env("GANTRY_API_URL", &product.url).env("CHROMIUM", chromium))
+}
+
 /// A typed client, compiled: what the description is worth to whoever writes a frontend. Gives the
 /// program.
 fn client(root: &Path, description: &Path) -> Result<PathBuf> {

@@ -119,7 +119,7 @@ fn install_npm(root: &Path) -> Result<()> {
         return Ok(());
     }
     if find(root, "npm").is_none() {
-        println!("npm is not installed: `cargo xtask check contract` will be skipped");
+        println!("npm is not installed: `cargo xtask check contract browser` will be skipped");
         return Ok(());
     }
     fs::create_dir_all(&place).context("cannot create target/tools")?;

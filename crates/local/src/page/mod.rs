@@ -34,12 +34,14 @@ macro_rules! files {
 
 /// The files below `/_local/page`.
 const FILES: &[(&str, File)] = files! {
+    "account.js": SCRIPT,
     "api.js": SCRIPT,
     "app.js": SCRIPT,
     "clock.js": SCRIPT,
     "diagram.js": SCRIPT,
     "dom.js": SCRIPT,
     "events.js": SCRIPT,
+    "flow.js": SCRIPT,
     "functions.js": SCRIPT,
     "icon.svg": IMAGE,
     "mails.js": SCRIPT,
@@ -47,9 +49,11 @@ const FILES: &[(&str, File)] = files! {
     "overview.js": SCRIPT,
     "page.css": STYLE,
     "page.js": SCRIPT,
+    "passkeys.js": SCRIPT,
     "pushes.js": SCRIPT,
     "queues.js": SCRIPT,
     "schedules.js": SCRIPT,
+    "sign_in.js": SCRIPT,
     "story.js": SCRIPT,
     "stripe.js": SCRIPT,
     "table.js": SCRIPT,

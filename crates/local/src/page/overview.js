@@ -28,6 +28,7 @@ function beginning({ api, aws, dynamodb, stripe }) {
     ["Watch its trial end", `curl -s ${api}/_local/api/clock ${json} -d '{"advance":"15d"}'`],
   ];
   return h("section", { "aria-labelledby": "beginning" },
+    h("p", { class: "tools start" }, h("a", { class: "button", href: "/_local/app/sign-in", target: "_blank" }, "Sign in as somebody")),
     h("h2", { id: "beginning" }, "From a terminal"),
     h("ol", { class: "lines" }, lines.map(([what, line]) =>
       h("li", null, h("p", null, what), h("div", { class: "code" }, copy(line), h("pre", { tabindex: "0", role: "region", "aria-label": what, memo: line }, line))))),

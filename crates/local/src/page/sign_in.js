@@ -1,0 +1,79 @@
+// Signing in: by mail, with a password or a passkey, and what a login may lack.
+
+import { h } from "./dom.js";
+import { call, flow } from "./flow.js";
+import { usePasskey } from "./passkeys.js";
+import { enroll } from "./account.js";
+
+const field = (name, label, properties) => h("label", { class: "grow" }, label, h("input", { name, ...properties }));
+const submit = (value, label, kind) => h("button", { type: "submit", value, class: kind, disabled: flow.isBusy }, label);
+
+/** The first page: who somebody is. */
+export function start(title) {
+  if (flow.asked) return sent(title);
+  return [
+    title("Sign in"),
+    h("form", { key: "start", class: "sheet", onsubmit: chosen },
+      field("email", "Email", { type: "email", autocomplete: "username webauthn", required: true }),
+      h("p", { class: "tools start" }, submit("link", "Send me a link", "primary")),
+      field("password", "Password, for those who have one or want one", { type: "password", autocomplete: "current-password" }),
+      h("p", { class: "tools start" },
+        submit("password", "Sign in"), submit("register", "New here"), submit("forgot", "Forgot it", "quiet"))),
+    h("p", { class: "tools start" },
+      h("button", { type: "button", disabled: flow.isBusy, onclick: () => usePasskey("/v1/auth/passkeys", {}) }, "Use a passkey")),
+  ];
+}
+
+async function chosen(event) {
+  event.preventDefault();
+  const { email, password } = Object.fromEntries(new FormData(event.target));
+  const ways = {
+    link: ["/v1/auth/magic-links", { email }],
+    password: ["/v1/auth/password/verify", { email, password }],
+    register: ["/v1/auth/password/registrations", { email, password }],
+    forgot: ["/v1/auth/password/resets", { email }],
+  };
+  const [path, body] = ways[event.submitter.value];
+  const exchange = await call("POST", path, { body });
+  if (exchange.ok && exchange.status === 202) {
+    flow.asked = { email, hasCode: event.submitter.value !== "forgot" };
+    flow.changed(true);
+  }
+}
+
+function sent(title) {
+  const verify = (event) => {
+    event.preventDefault();
+    const { code } = Object.fromEntries(new FormData(event.target));
+    call("POST", "/v1/auth/magic-links/verify", { body: { email: flow.asked.email, code, browser_token: flow.browserToken } });
+  };
+  return [
+    title("Look into your mails"),
+    h("p", null, "A link is on its way to ", h("b", null, flow.asked.email), ". Here it is among ", h("a", { href: "/_local#/mails", target: "_blank" }, "the local mails"), "."),
+    flow.asked.hasCode && h("form", { key: "code", class: "filters", onsubmit: verify },
+      field("code", "Or type the mail's code", { inputmode: "numeric", autocomplete: "one-time-code", required: true }),
+      submit("code", "Sign in", "primary")),
+  ];
+}
+
+/** What a login lacks. */
+export function challenge(title) {
+  const { token, reason, methods } = flow.challenge;
+  if (reason === "mfa_enrollment_required") {
+    return [title("Set up a second factor"), h("p", null, "An organization of yours asks for one."), enroll(token)];
+  }
+  const verify = (event) => {
+    event.preventDefault();
+    call("POST", "/v1/auth/mfa/verify", { token, body: Object.fromEntries(new FormData(event.target)) });
+  };
+  const codes = methods.filter((method) => method === "totp" || method === "recovery_code");
+  return [
+    title("Show a second factor"),
+    codes.length > 0 && h("form", { key: "second", class: "filters", onsubmit: verify },
+      h("label", null, "What", h("select", { name: "method" },
+        codes.map((method) => h("option", { value: method }, method === "totp" ? "Code of the app" : "Recovery code")))),
+      field("code", "Code", { autocomplete: "one-time-code", required: true }),
+      submit("code", "Go on", "primary")),
+    methods.includes("passkey") && h("button", { type: "button", disabled: flow.isBusy, onclick: () => usePasskey("/v1/auth/mfa/passkeys", { token }) }, "Use a passkey"),
+  ];
+}

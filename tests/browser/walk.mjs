@@ -1,0 +1,131 @@
+// Signs people in on the local page, in headless Chromium, by every method that the page has.
+// `GANTRY_API_URL` is where the product runs, `CHROMIUM` the browser.
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { chromium } from "playwright-core";
+
+const api = process.env.GANTRY_API_URL;
+const PASSWORD = "four words nobody guesses";
+const ANOTHER = "another four words at last";
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+
+/** A browser of one's own, with nothing kept in it; whatever breaks in a page breaks the walk. */
+async function person() {
+  const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(15_000);
+  page.on("pageerror", (error) => {
+    throw error;
+  });
+  return page;
+}
+
+/** The newest mail to somebody about this. */
+async function mail(to, subject) {
+  for (let turn = 0; turn < 100; turn += 1) {
+    const answer = await fetch(`${api}/_local/api/mails?to=${encodeURIComponent(to)}`);
+    const found = (await answer.json()).items.find((one) => one.subject.includes(subject));
+    if (found) return found.text;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no mail to ${to} about ${subject}`);
+}
+
+const link = (text) => /https?:\/\/\S+#token=\S+/.exec(text)[0];
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+const heading = (page, text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
+
+async function startSignIn(page, email, password) {
+  await page.goto(`${api}/_local/app/sign-in`);
+  await page.getByLabel("Email").fill(email);
+  if (password) await page.getByLabel("Password").fill(password);
+}
+
+async function openLink(page, text) {
+  await page.goto("about:blank");
+  await page.goto(link(text));
+}
+
+/** What an authenticator app shows (RFC 6238). */
+function totp(secret) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac("sha1", key).update(counter).digest();
+  const code = hash.readUInt32BE(hash[19] & 15) & 0x7fffffff;
+  return String(code % 1_000_000).padStart(6, "0");
+}
+
+async function byMail() {
+  const page = await person();
+  await startSignIn(page, "mail@browser.example");
+  await button(page, "Send me a link").click();
+  await heading(page, "Look into your mails");
+  await openLink(page, await mail("mail@browser.example", "Sign in"));
+  assert.equal(new URL(page.url()).hash, "", "the token is out of the address bar");
+  await button(page, "Yes, sign in here").click();
+  await heading(page, "Welcome, mail@browser.example");
+}
+
+async function byCode() {
+  const page = await person();
+  await startSignIn(page, "code@browser.example");
+  await button(page, "Send me a link").click();
+  const code = /^\s*(\d{6})\s*$/m.exec(await mail("code@browser.example", "Sign in"))[1];
+  await page.getByLabel("Or type the mail's code").fill(code);
+  await button(page, "Sign in").click();
+  await heading(page, "Welcome, code@browser.example");
+}
+
+/** Registers, sets up an authenticator app, signs in with both, and forgets the password. */
+async function byPassword() {
+  const email = "password@browser.example";
+  const page = await person();
+  await startSignIn(page, email, "password");
+  await button(page, "New here").click();
+  await page.getByRole("alert").waitFor();
+  await startSignIn(page, email, PASSWORD);
+  await button(page, "New here").click();
+  await heading(page, "Look into your mails");
+  await openLink(page, await mail(email, "Sign in"));
+  await button(page, "Yes, sign in here").click();
+  await heading(page, `Welcome, ${email}`);
+
+  await button(page, "Set up an authenticator app").click();
+  await page.getByLabel("The app's code").fill(totp(await page.locator("#totp-secret").textContent()));
+  await button(page, "Confirm").click();
+  const codes = (await page.locator("#recovery-codes").textContent()).split("\n");
+  assert.equal(codes.length, 10);
+
+  await startSignIn(page, email, "not this password");
+  await button(page, "Sign in").click();
+  await page.getByRole("alert").waitFor();
+  await startSignIn(page, email, PASSWORD);
+  await button(page, "Sign in").click();
+  await heading(page, "Show a second factor");
+  await page.getByLabel("What").selectOption("recovery_code");
+  await page.getByLabel("Code", { exact: true }).fill(codes[0]);
+  await button(page, "Go on").click();
+  await heading(page, `Welcome, ${email}`);
+  await page.getByText("An authenticator app, and 9 recovery codes.").waitFor();
+
+  await startSignIn(page, email);
+  await button(page, "Forgot it").click();
+  await heading(page, "Look into your mails");
+  await openLink(page, await mail(email, "new password"));
+  await page.getByLabel("Password").fill(ANOTHER);
+  await button(page, "Set it").click();
+  await heading(page, "Your password is set");
+  await startSignIn(page, email, ANOTHER);
+  await button(page, "Sign in").click();
+  await heading(page, "Show a second factor");
+}
+
+for (const walk of [byMail, byCode, byPassword]) {
+  await walk();
+  console.log(`signed in: ${walk.name}`);
+}
+await browser.close();
