@@ -124,7 +124,35 @@ async function byPassword() {
   await heading(page, "Show a second factor");
 }
 
-for (const walk of [byMail, byCode, byPassword]) {
+/** Adds a passkey, signs in with it, and shows it as the second factor of a password. */
+async function byPasskey() {
+  const email = "passkey@browser.example";
+  const page = await person();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("WebAuthn.enable");
+  const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true };
+  const authenticator = { ...options, isUserVerified: true, automaticPresenceSimulation: true };
+  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: authenticator });
+  await startSignIn(page, email, PASSWORD);
+  await button(page, "New here").click();
+  await openLink(page, await mail(email, "Sign in"));
+  await button(page, "Yes, sign in here").click();
+  await heading(page, `Welcome, ${email}`);
+  await button(page, "Add a passkey").click();
+  await page.getByText("This browser").waitFor();
+
+  await startSignIn(page, email);
+  await button(page, "Use a passkey").click();
+  await heading(page, `Welcome, ${email}`);
+
+  await startSignIn(page, email, PASSWORD);
+  await button(page, "Sign in").click();
+  await heading(page, "Show a second factor");
+  await button(page, "Use a passkey").click();
+  await heading(page, `Welcome, ${email}`);
+}
+
+for (const walk of [byMail, byCode, byPassword, byPasskey]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }
