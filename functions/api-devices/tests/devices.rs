@@ -61,7 +61,7 @@ impl World {
         let proof = open_proof(&table, &Keys::only(links), &proof).await.unwrap();
         let entrance =
             Entrance { table: &table, issuer: &issuer, policy: &policy, cause: &cause, network: "192.0.2.1" };
-        let SignedIn::Session(tokens) = verify_login(&entrance, &proof).await.unwrap() else {
+        let SignedIn::Session(tokens) = verify_login(&entrance, &proof, None).await.unwrap() else {
             panic!("something is missing");
         };
         let (user_id, session_id) = (tokens.user_id, tokens.session_id);

@@ -61,7 +61,7 @@ impl World {
         let (table, cause) = (&self.table, cause());
         let entrance =
             Entrance { table, issuer: &issuer, policy: &policy, cause: &cause, network: "192.0.2.1" };
-        match verify_login(&entrance, &proof).await.unwrap() {
+        match verify_login(&entrance, &proof, None).await.unwrap() {
             SignedIn::Session(tokens) => tokens,
             SignedIn::Half(challenge) => panic!("{challenge:?}"),
         }
