@@ -112,8 +112,16 @@ fn sessions() -> Authenticate {
 
 const PATH: &str = "/v1/billing/subscription";
 
+/// Snapshots with their names in order, whatever order a dependency has serde_json keep them in.
+fn sorted() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_sort_maps(true);
+    settings.bind_to_scope()
+}
+
 #[tokio::test]
 async fn a_trial() {
+    let _sorted = sorted();
     let world = World::new().await;
     world.table.usage().take();
     let (status, body) = world.get(PATH, "owner").await;
@@ -127,6 +135,7 @@ async fn a_trial() {
 
 #[tokio::test]
 async fn a_subscription_whose_payment_failed() {
+    let _sorted = sorted();
     let world = World::new().await;
     let created = noon().as_second();
     let subscription = |status: &str| {
