@@ -124,7 +124,7 @@ async function byPassword() {
   await heading(page, "Show a second factor");
 }
 
-/** Adds a passkey, signs in with it, and shows it as the second factor of a password. */
+/** Adds a passkey, signs in with it, and shows it as a second factor beside a password. */
 async function byPasskey() {
   const email = "passkey@browser.example";
   const page = await person();
@@ -145,6 +145,11 @@ async function byPasskey() {
   await button(page, "Use a passkey").click();
   await heading(page, `Welcome, ${email}`);
 
+  // who has an app is asked for a second factor, and may show the passkey instead
+  await button(page, "Set up an authenticator app").click();
+  await page.getByLabel("The app's code").fill(totp(await page.locator("#totp-secret").textContent()));
+  await button(page, "Confirm").click();
+  await page.locator("#recovery-codes").waitFor();
   await startSignIn(page, email, PASSWORD);
   await button(page, "Sign in").click();
   await heading(page, "Show a second factor");

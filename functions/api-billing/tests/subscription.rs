@@ -112,7 +112,7 @@ fn sessions() -> Authenticate {
 
 const PATH: &str = "/v1/billing/subscription";
 
-/// Snapshots with their names in order, whatever order a dependency has serde_json keep them in.
+/// Snapshots with their names in order, whatever order a dependency has `serde_json` keep them in.
 fn sorted() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.set_sort_maps(true);
