@@ -87,14 +87,16 @@ const RULES: &[(&str, &str)] = &[
         {"title": "By code", "required": ["email", "code"], "properties": {"token": {"type": "null"}, "email": {"type": "string"}, "code": {"type": "string"}}}
     ]}"#,
     ),
-    (
-        "SecondFactor",
-        r#"{"anyOf": [
-        {"title": "Of the app", "properties": {"method": {"const": "totp"}, "code": {"pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}}},
-        {"title": "Written down", "properties": {"method": {"const": "recovery_code"}, "code": {"pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}}}
-    ]}"#,
-    ),
+    ("SecondFactor", SECOND_FACTOR),
+    ("VerifyMfa", SECOND_FACTOR),
 ];
+
+/// A second factor is a code, or what a browser made of a passkey.
+const SECOND_FACTOR: &str = r#"{"anyOf": [
+    {"title": "Of the app", "required": ["code"], "properties": {"method": {"const": "totp"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
+    {"title": "Written down", "required": ["code"], "properties": {"method": {"const": "recovery_code"}, "code": {"type": "string", "pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
+    {"title": "A passkey", "required": ["ceremony_token", "credential"], "properties": {"method": {"const": "passkey"}, "code": {"type": "null"}, "ceremony_token": {"type": "string"}, "credential": {"type": "object"}}}
+]}"#;
 
 fn operations(contract: &mut Value) -> impl Iterator<Item = (&str, &mut Value)> {
     let paths = contract["paths"].as_object_mut().expect("the contract has paths");
