@@ -147,11 +147,12 @@ What was given up for it, and what brings it back:
 | Not there | Instead | Back by |
 |---|---|---|
 | alarms of each function on errors, throttles, slowness and a reservation that is nearly used up | one on the errors and one on the throttles of all functions of the account, one on answers with 5xx, one on the API's p99; each new version is watched by itself as before | `Monitoring=detailed` |
+| a dashboard of the stack | CloudWatch's own dashboards of Lambda, API Gateway, DynamoDB and SQS, the alarms and the saved queries | `Monitoring=detailed` |
 | metrics of each route at the gateway | those of the API and its stage, which are free; the saved query `answers by route` | `Monitoring=detailed` |
 | metrics of calls and units of the table, cold starts, and time, by function | a line of the log for each invocation, and the saved query `work by function` | – |
 | the common rules and known bad inputs at the edge | the same rules at the API. The frontend's files are read from a bucket, and no input reaches anything | [0012](decisions/0012-the-firewall-in-two-places.md) |
 | rules against bots on the frontend's files | the rule on requests from one address | `BotControl=on` of `edge.yaml` |
-| in `dev`: alarms for people, dashboard, firewall | the alarms on which a new version is taken back, logs and saved queries; the functions' own limits | `Monitoring=basic`, `WebFirewall=on` |
+| in `dev`: alarms for people, firewall | the alarms on which a new version is taken back, logs and saved queries; the functions' own limits | `Monitoring=basic`, `WebFirewall=on` |
 
 ";
 
