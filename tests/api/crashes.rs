@@ -202,16 +202,23 @@ async fn verifying_a_login() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn completing_a_login_with_a_second_factor() {
-    let prepare: Prepare = |product| {
-        Box::pin(async move {
-            let (_, secret, _) = product.with_app().await;
-            let bearer = format!("Bearer {}", product.half().await);
-            let body = json!({ "method": "totp", "code": product.app(&secret) }).to_string();
-            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-            ("api-auth", request("POST", "/v1/auth/mfa/verify", &headers, &body))
-        })
-    };
+    let prepare: Prepare = |product| Box::pin(second_factor(product, false));
     Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn remembering_a_browser() {
+    let prepare: Prepare = |product| Box::pin(second_factor(product, true));
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+}
+
+async fn second_factor(product: &Product, remember_browser: bool) -> (&'static str, Value) {
+    let (_, secret, _) = product.with_app().await;
+    let bearer = format!("Bearer {}", product.half().await);
+    let code = product.app(&secret);
+    let body = json!({ "method": "totp", "code": code, "remember_browser": remember_browser }).to_string();
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    ("api-auth", request("POST", "/v1/auth/mfa/verify", &headers, &body))
 }
 
 /// Within the time that a link works, and long after any client has stopped waiting.
