@@ -217,7 +217,7 @@ async fn what_belongs_to_another_tenant_is_not_there() {
 }
 
 /// Changes a role behind the API's back, as a change of membership will.
-async fn set_role(product: &Product, org_id: &str, user_id: &str, role: Option<&str>) {
+pub(crate) async fn set_role(product: &Product, org_id: &str, user_id: &str, role: Option<&str>) {
     let membership = (format!("USER#{user_id}"), format!("MEMBERSHIP#{org_id}"));
     set(product, membership, "role", role.map(|role| AttributeValue::S(role.to_owned()))).await;
 }

@@ -129,8 +129,16 @@ async fn every_route_stays_within_its_budget() {
     ] {
         measured.get(path, &format!("GET {path}"), function, &token).await;
     }
+    assert_eq!(product.introspect(&token, &token).await.body["active"], true);
+    measured.check("POST /v1/auth/introspect", "api-auth");
     let (path, route) = (format!("/v1/me/devices/{device}"), "DELETE /v1/me/devices/{device_id}");
     measured.change(&path, route, "api-devices", &token, &json!(null)).await;
+    // the second time, in the place of one that there is
+    product.device_link(&token).await;
+    let made = measured.post("POST /v1/me/device-links", "api-account", &token, &json!(null)).await;
+    let link = made.text("/qr_uri").split_once("#token=").unwrap().1.to_owned();
+    let body = json!({ "token": link, "device_name": "Phone" });
+    measured.post("POST /v1/auth/device-links/verify", "api-auth", "", &body).await;
     let other = product.sign_in(ada).await.text("/session_id");
     let (path, route) = (format!("/v1/me/sessions/{other}"), "DELETE /v1/me/sessions/{session_id}");
     measured.change(&path, route, "api-account", &token, &json!(null)).await;

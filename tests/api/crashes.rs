@@ -231,6 +231,20 @@ const LATE: SignedDuration = SignedDuration::from_mins(5);
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_in_by_a_code_on_a_screen() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let token = product.sign_in("ada@example.com").await.text("/access_token");
+            let body =
+                json!({ "token": product.device_link(&token).await, "device_name": "Phone" }).to_string();
+            let headers = [("content-type", "application/json")];
+            ("api-auth", request("POST", "/v1/auth/device-links/verify", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signing_in_with_a_passkey() {
     let prepare: Prepare = |product| {
         Box::pin(async move {

@@ -13,9 +13,34 @@ use crate::{assert_none, assert_noticed};
 
 /// What an operation is called for: the verb that its id begins with.
 const VERBS: &[&str] = &[
-    "get", "list", "create", "update", "replace", "put", "remove", "delete", "end", "cancel", "confirm",
-    "undo", "restore", "register", "request", "verify", "refresh", "switch", "sign", "receive", "set",
-    "reset", "start", "complete", "generate", "add",
+    "get",
+    "list",
+    "create",
+    "update",
+    "replace",
+    "put",
+    "remove",
+    "delete",
+    "end",
+    "cancel",
+    "confirm",
+    "undo",
+    "restore",
+    "register",
+    "request",
+    "verify",
+    "refresh",
+    "switch",
+    "sign",
+    "receive",
+    "set",
+    "reset",
+    "start",
+    "complete",
+    "generate",
+    "add",
+    "redeem",
+    "introspect",
 ];
 
 /// Names that are written down elsewhere: in RFC 7517, RFC 8414 and `OpenID` Connect.
@@ -100,7 +125,7 @@ fn schemas(contract: &Value) -> Vec<String> {
             problems
                 .push(format!("the schema {name}: say #[serde(deny_unknown_fields)]; requests are closed."));
         }
-        let answered = told.contains(name) && !["Problem", "FieldError"].contains(&name.as_str());
+        let answered = told.contains(name) && !answers::PARTIAL.contains(&name.as_str());
         for (property, of) in properties.into_iter().flatten() {
             let at = format!("{name}.{property}");
             if !is_snake_case(property) {

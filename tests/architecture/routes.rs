@@ -134,6 +134,7 @@ const PUBLIC: &[&str] = &[
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /v1/openapi.json",
+    "POST /v1/auth/device-links/verify",
     "POST /v1/auth/email-changes/confirm",
     "POST /v1/auth/email-changes/undo",
     "POST /v1/auth/magic-links",

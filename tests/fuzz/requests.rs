@@ -255,6 +255,12 @@ fn api_auth() {
             open("GET", "/.well-known/jwks.json", Value::Null),
             open("POST", "/v1/auth/passkeys/options", json!({ "email": "someone@example.com" })),
             open("POST", "/v1/auth/passkeys/verify", passkey()),
+            open(
+                "POST",
+                "/v1/auth/device-links/verify",
+                json!({ "token": format!("gdl_{}", "A".repeat(86)), "device_name": "Ada's phone", "platform": "ios" }),
+            ),
+            request("POST", "/v1/auth/introspect", Value::Null),
             request("POST", "/v1/auth/switch-org", json!({ "org_id": other.org_id })),
             Request { with_token: false, ..request("POST", "/v1/auth/sign-out", Value::Null) },
         ]

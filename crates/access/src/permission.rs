@@ -80,6 +80,8 @@ permissions! {
     WritePolicies: "policies:write", "change the policies", Owner | Admin;
     /// List the members.
     ReadMembers: "members:read", "read the members", Owner | Admin | Member | Viewer;
+    /// Ask whether a member's access token is good.
+    ReadTokens: "tokens:read", "ask about tokens", Owner | Admin;
     /// See the state of the subscription.
     ReadBilling: "billing:read", "read the subscription", Owner | Admin;
 }
@@ -118,6 +120,7 @@ mod tests {
             (Permission::ReadPolicies, "policies:read", "read the policies", "owner admin"),
             (Permission::WritePolicies, "policies:write", "change the policies", "owner admin"),
             (Permission::ReadMembers, "members:read", "read the members", "owner admin member viewer"),
+            (Permission::ReadTokens, "tokens:read", "ask about tokens", "owner admin"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
         ];
         assert_eq!(Permission::ALL, table.map(|(permission, ..)| permission));

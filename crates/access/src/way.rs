@@ -20,12 +20,22 @@ pub enum Way {
     /// A browser that is remembered from an earlier second factor. It is none itself: whoever comes in with
     /// it has shown one factor, and a sign of another one.
     TrustedBrowser,
+    /// A code on the screen of a session, by which another device is signed in. It is a first factor, and no
+    /// proof that it is the person who holds the device.
+    DeviceLink,
 }
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Mail, Self::Password, Self::Passkey, Self::Totp, Self::RecoveryCode, Self::TrustedBrowser];
+    pub const ALL: [Self; 7] = [
+        Self::Mail,
+        Self::Password,
+        Self::Passkey,
+        Self::Totp,
+        Self::RecoveryCode,
+        Self::TrustedBrowser,
+        Self::DeviceLink,
+    ];
 
     /// What a token calls it in `amr`: the word of RFC 8176, section 2, where it has one.
     pub fn method(self) -> &'static str {
@@ -36,6 +46,7 @@ impl Way {
             Self::Totp => "otp",
             Self::RecoveryCode => "recovery_code",
             Self::TrustedBrowser => "trusted_browser",
+            Self::DeviceLink => "device_link",
         }
     }
 
@@ -48,7 +59,7 @@ impl Way {
     /// it is.
     pub fn is_second(self) -> bool {
         match self {
-            Self::Mail | Self::Password | Self::Passkey | Self::TrustedBrowser => false,
+            Self::Mail | Self::Password | Self::Passkey | Self::TrustedBrowser | Self::DeviceLink => false,
             Self::Totp | Self::RecoveryCode => true,
         }
     }
@@ -102,9 +113,11 @@ impl Shown {
     }
 
     /// Whether all of it was shown at this sign-in, or later: where a browser is remembered instead of a
-    /// second factor, what asks for a fresh proof asks for that factor.
+    /// second factor, what asks for a fresh proof asks for that factor; and where a device was signed in by
+    /// another one, for any proof that is the person's own.
     pub fn is_whole(&self) -> bool {
-        self.is_multi_factor() || !self.has(Way::TrustedBrowser)
+        let is_handed_on = self.0.iter().all(|way| *way == Way::DeviceLink) && !self.0.is_empty();
+        self.is_multi_factor() || !(self.has(Way::TrustedBrowser) || is_handed_on)
     }
 
     /// How certain it is who the person is, as tokens say it in `acr`: `aal1`, or `aal2` with more than one
@@ -168,6 +181,10 @@ mod tests {
         assert_eq!((remembered.methods(), remembered.level()), (vec!["pwd", "trusted_browser"], "aal1"));
         assert!(!remembered.is_whole() && remembered.and(Way::Totp).is_whole());
         assert!(!shown(&[Way::Totp, Way::TrustedBrowser]).is_multi_factor());
+        let linked = shown(&[Way::DeviceLink]);
+        assert_eq!((linked.methods(), linked.level()), (vec!["device_link"], "aal1"));
+        assert!(!linked.is_whole() && linked.clone().and(Way::Password).is_whole());
+        assert_eq!(linked.and(Way::Totp).level(), "aal2");
         let passkey = shown(&[Way::Passkey]);
         assert_eq!((passkey.methods(), passkey.level()), (vec!["pop", "mfa"], "aal2"), "both in one");
     }

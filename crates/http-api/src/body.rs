@@ -131,7 +131,7 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(Strict(&mut json));
     let value = read.map_err(|error| {

@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    Caller, Client, Command, Departing, Enrolling, Fresh, HalfSession, IfMatch, Limiter, Member, Paged,
+    Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, Limiter, Member, Paged,
     PathParameter, Problem, RawBody, Repeatable, body::IDEMPOTENCY_KEY,
 };
 
@@ -40,6 +40,7 @@ impl Needs for Limiter {}
 impl<T> Needs for PathParameter<T> {}
 impl<const LIMIT: usize> Needs for RawBody<LIMIT> {}
 impl<T> Needs for Command<T> {}
+impl<T> Needs for Form<T> {}
 impl Needs for Paged {}
 
 impl<T> Needs for Repeatable<T> {

@@ -29,6 +29,9 @@ pub(crate) enum Refusal {
     #[error("send JSON in UTF-8, with `Content-Type: application/json`")]
     #[fault(Invalid, "unsupported_media_type", status = 415)]
     ContentType,
+    #[error("send a form in UTF-8, with `Content-Type: application/x-www-form-urlencoded`")]
+    #[fault(Invalid, "unsupported_media_type", status = 415)]
+    FormType,
     #[error("send the body as it is, without a `Content-Encoding`")]
     #[fault(Invalid, "unsupported_media_type", status = 415)]
     ContentEncoding,

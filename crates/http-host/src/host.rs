@@ -33,6 +33,11 @@ impl HttpHost {
         self.table.clone()
     }
 
+    /// Who a token stands for.
+    pub fn authority(&self) -> Authority {
+        self.authority.clone()
+    }
+
     /// A function that serves these routes, wrapped by the edge.
     pub fn api(&self, routes: OpenApiRouter) -> Result<Function, Error> {
         Ok(crate::function(&self.host, self.edge()?.wrap(routes)))

@@ -2,8 +2,8 @@
 
 use events::{Audience, Event, EventKind, MailText, Told};
 use primitives::{
-    Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasskeyId, PasswordResetId,
-    SessionId, Timestamp, TrustedBrowserId, UserId,
+    DeviceLinkId, Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasskeyId,
+    PasswordResetId, SessionId, Timestamp, TrustedBrowserId, UserId,
 };
 
 use crate::{Method, SuppressionReason};
@@ -214,6 +214,23 @@ events::events! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// How many are left.
         left: u32 = 9,
+    }
+    /// A code is on a screen of a person's by which another device can be signed in, once and soon.
+    "device_link.created" DeviceLinkCreated Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The link.
+        link_id: DeviceLinkId = "dlk_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// The code on a screen was shown by another device, which has a session now or is asked for a second
+    /// factor.
+    "device_link.redeemed" DeviceLinkRedeemed Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The link.
+        link_id: DeviceLinkId = "dlk_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What the device calls itself.
+        device: String = "Ada's phone on iOS",
     }
     /// A browser is remembered: the person is not asked for a second factor in it for a while.
     "trusted_browser.added" TrustedBrowserAdded Internal {

@@ -83,6 +83,11 @@ table::kinds! {
     "half_session" HalfSession(user: UserId; half: HalfSessionId) "USER#<user>" "HALF#<half>" {
         store: Main, most_kb: 1, kept: Days(1, "10 minutes"), owner: Person, erased: Partition,
     }
+    /// A code on the screen of a session by which another device is signed in. Written by make a device link,
+    /// and by its use; read by the same.
+    "device_link" DeviceLink(user: UserId;) "USER#<user>" "DEVICE_LINK" {
+        store: Main, most_kb: 1, kept: Days(1, "5 minutes"), owner: Person, erased: Partition,
+    }
     /// A person's place in an organization, seen from the person: that there is one for each keeps a person
     /// from joining twice. Written by create organization; read by every request of a member, `GET /v1/me`,
     /// verify, switch-org.

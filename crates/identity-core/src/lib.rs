@@ -5,8 +5,10 @@
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
 mod address_hash;
+mod bearer;
 mod browser;
 mod device;
+mod device_link;
 mod email_change;
 mod erasure;
 pub mod events;
@@ -23,11 +25,13 @@ mod suppression;
 mod user;
 
 pub use address_hash::{AddressHash, InvalidAddressHash, SuppressionReason};
-pub use browser::{MOST_TRUSTED_BROWSERS, NewBrowser, ShownBrowser, TrustedBrowser, TrustedBrowsers};
+pub use bearer::{Bearer, Borne, HALF_SESSION_TOKEN};
+pub use browser::{MOST_TRUSTED_BROWSERS, ShownBrowser, TrustedBrowser, TrustedBrowsers};
 pub use device::{Device, KnownDevice};
+pub use device_link::{DeviceLink, ShownLink};
 pub use email_change::{ChangeState, EmailChange};
 pub use erasure::{begin_erasure, end_erasure};
-pub use half::{HALF_SESSION_TOKEN, HalfSession, ShownHalf, Used};
+pub use half::{HalfSession, ShownHalf, Used};
 pub use key::{derive, mac, same};
 pub use link::{ChangeStep, LinkKey};
 pub use live::live_sessions;

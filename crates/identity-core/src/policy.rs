@@ -53,6 +53,8 @@ pub struct Policy {
     pub half_session_seconds: i64,
     /// How long a browser is remembered in which a second factor was shown, seconds.
     pub trusted_browser_seconds: i64,
+    /// How long a code on a screen signs another device in, seconds.
+    pub device_link_seconds: i64,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
@@ -93,6 +95,7 @@ impl Default for Policy {
             wrong_factors_per_hour: 10,
             half_session_seconds: 10 * MINUTE.as_secs(),
             trusted_browser_seconds: 30 * DAY.as_secs(),
+            device_link_seconds: 5 * MINUTE.as_secs(),
             access_token_seconds: 15 * MINUTE.as_secs(),
             session_seconds: 30 * DAY.as_secs(),
             session_idle_seconds: 7 * DAY.as_secs(),

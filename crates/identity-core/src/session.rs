@@ -55,12 +55,16 @@ pub enum Method {
     Password,
     /// By a passkey.
     Passkey,
+    /// By a code on the screen of another device.
+    DeviceLink,
 }
 
 impl Method {
     /// How somebody signed in who has shown this.
     pub fn of(shown: &Shown) -> Self {
-        if shown.has(Way::Password) {
+        if shown.has(Way::DeviceLink) {
+            Self::DeviceLink
+        } else if shown.has(Way::Password) {
             Self::Password
         } else if shown.has(Way::Passkey) && !shown.has(Way::Mail) {
             Self::Passkey

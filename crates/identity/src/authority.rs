@@ -46,6 +46,15 @@ impl std::fmt::Debug for Published {
     }
 }
 
+/// A token that is good, and who it stands for.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// What it says.
+    pub claims: Claims,
+    /// Who it stands for, now.
+    pub principal: Principal,
+}
+
 /// How long published keys are used without another look.
 const KEYS_ARE_FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// A token with an unknown key makes us look, so that a new key works from its first token on; but forgeries
@@ -118,6 +127,21 @@ impl Authority {
             return self.principal_of(&claims, Consistency::Strong).await;
         }
         found
+    }
+
+    /// The same of a token that somebody else was shown: with what it says, and nothing where it is not good.
+    /// One call.
+    pub async fn live(&self, token: &str) -> Result<Option<Live>, AuthenticationError> {
+        let live = async {
+            let claims = self.claims(token).await?;
+            let principal = self.principal_of(&claims, Consistency::Strong).await?;
+            Ok(Live { claims, principal })
+        };
+        match live.await {
+            Ok(live) => Ok(Some(live)),
+            Err(AuthenticationError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
     }
 
     async fn principal_of(

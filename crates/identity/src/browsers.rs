@@ -3,7 +3,7 @@
 use access::Principal;
 use events::NewEvent;
 use identity_core::{
-    Device, NewBrowser, TrustedBrowser, TrustedBrowsers, User,
+    Device, ShownBrowser, TrustedBrowser, TrustedBrowsers, User,
     events::{TrustedBrowserAdded, TrustedBrowserRemoved},
     keys,
 };
@@ -31,13 +31,13 @@ impl Entrance<'_> {
         &self,
         user: &User,
         browsers: Option<TrustedBrowsers>,
-        new: &NewBrowser,
+        new: &ShownBrowser,
     ) -> Changes {
         let (now, device) = (self.table.clock().now(), Device::of(self.cause));
         let browsers = browsers.unwrap_or_else(|| TrustedBrowsers::none(user.user_id));
         let browsers = browsers.with(user, new, device, self.policy, now);
-        let event = TrustedBrowserAdded { user_id: user.user_id, browser_id: new.browser_id };
-        Changes::new().replace(&browsers).publish(NewEvent::new(None, &new.browser_id, 1, &event))
+        let event = TrustedBrowserAdded { user_id: user.user_id, browser_id: new.id };
+        Changes::new().replace(&browsers).publish(NewEvent::new(None, &new.id, 1, &event))
     }
 }
 

@@ -131,6 +131,8 @@ pub(crate) struct Comer<'a> {
     pub(crate) device: Option<&'a KnownDevice>,
     /// The browser that the person comes in, if it says that it is remembered.
     pub(crate) browser: Option<&'a ShownBrowser>,
+    /// What the person comes on, where that was said; else the request tells.
+    on: Option<&'a Device>,
     /// The address that was proved, where one was.
     email: Option<&'a Email>,
     /// Whether the person must be as they were read, since what was shown may be void by now.
@@ -140,9 +142,9 @@ pub(crate) struct Comer<'a> {
 impl<'a> Comer<'a> {
     /// Somebody who comes for the first time.
     pub(crate) fn new(user_id: UserId, shown: Shown) -> Self {
-        let (user, org_id, device) = (None, None, None);
+        let (user, org_id, device, on) = (None, None, None, None);
         let (knows_network, browser, email, must_be_unchanged) = (false, None, None, false);
-        Self { user_id, user, shown, org_id, knows_network, device, browser, email, must_be_unchanged }
+        Self { user_id, user, shown, org_id, knows_network, device, browser, on, email, must_be_unchanged }
     }
 
     /// Somebody who is known.
@@ -165,6 +167,12 @@ impl<'a> Comer<'a> {
     /// The same, who comes in this browser.
     pub(crate) fn within(mut self, browser: Option<&'a ShownBrowser>) -> Self {
         self.browser = browser;
+        self
+    }
+
+    /// The same, who comes on this device.
+    pub(crate) fn on(mut self, device: impl Into<Option<&'a Device>>) -> Self {
+        self.on = device.into();
         self
     }
 
@@ -237,14 +245,15 @@ impl Entrance<'_> {
         if let (Some(missing), Some(user)) = (lacks, comer.user) {
             let tenant = home.as_ref().map(|home| Tenant::trusted(home.membership.org_id));
             let (shown, known) = (comer.shown.clone(), comer.knows_network);
-            let (half, challenge) = begin_half(user, shown, missing, tenant, known, self.policy, now);
+            let (mut half, challenge) = begin_half(user, shown, missing, tenant, known, self.policy, now);
+            half.device = comer.on.cloned();
             let opened = Opened::Half(half.half_id);
             let changes = Changes::new().create(&half);
             return Ok(Entered { opened, changes, signed_in: SignedIn::Half(challenge) });
         }
         let membership = home.as_ref().map(|home| &home.membership);
         let session_id = self.table.ids().next();
-        let device = Device::of(self.cause);
+        let device = comer.on.cloned().unwrap_or_else(|| Device::of(self.cause));
         let session =
             Session::begin((comer.user_id, session_id), comer.shown.clone(), device, self.policy, now);
         let session = session.within(membership);
@@ -362,7 +371,7 @@ mod tests {
     use super::*;
 
     /// What a person can show first.
-    const FIRST: [Way; 3] = [Way::Mail, Way::Password, Way::Passkey];
+    const FIRST: [Way; 4] = [Way::Mail, Way::Password, Way::Passkey, Way::DeviceLink];
 
     #[test]
     fn nobody_comes_in_with_less_than_is_asked_for() {

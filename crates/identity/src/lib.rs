@@ -9,6 +9,7 @@ mod authority;
 mod browsers;
 mod code;
 mod deletion;
+mod device_link;
 mod email_change;
 mod entry;
 mod error;
@@ -28,10 +29,11 @@ mod started;
 mod switch;
 mod token;
 
-pub use authority::Authority;
+pub use authority::{Authority, Live};
 pub use browsers::{remove_trusted_browser, trusted_browsers};
 pub use code::{Code, InvalidCode};
 pub use deletion::{request_deletion, restore};
+pub use device_link::{StartedLink, redeem_device_link, start_device_link};
 pub use email_change::{
     ChangeOutcome, Readdressing, cancel_email_change, confirm_email_change, open_change_link,
     request_email_change, undo_email_change,

@@ -1,3 +1,4 @@
+use access::Way;
 use events::NewEvent;
 use identity_core::{Device, KnownDevice, Method, Session, User, events::SessionStarted, keys};
 use primitives::{Timestamp, UserId};
@@ -26,6 +27,9 @@ impl Earlier {
 ///
 /// A new device is one that somebody else may have signed in on: not the one on which the account was made.
 /// Two who sign in on it at once make it known once, and so are one piece of news.
+///
+/// What was signed in by a code on a screen is always new, and makes nothing known: it is called what whoever
+/// held it has typed.
 pub(crate) fn started(
     session: &Session,
     is_first: bool,
@@ -33,7 +37,9 @@ pub(crate) fn started(
     now: Timestamp,
 ) -> Changes {
     let known = stored.filter(|device| device.is_known(now));
+    let is_linked = session.shown.has(Way::DeviceLink);
     let changes = match (known, stored) {
+        _ if is_linked => Changes::new(),
         (Some(known), _) => known.seen(now).map_or_else(Changes::new, |seen| Changes::new().overwrite(&seen)),
         // it is too old to count, and not deleted yet
         (None, Some(old)) => old.seen(now).map_or_else(Changes::new, |seen| Changes::new().replace(&seen)),
@@ -45,7 +51,7 @@ pub(crate) fn started(
         method: Method::of(&session.shown),
         device: session.device.name.clone(),
         country: session.device.country.clone(),
-        new_device: !is_first && known.is_none(),
+        new_device: is_linked || (!is_first && known.is_none()),
     };
     let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
     changes.create(session).publish(event)

@@ -181,6 +181,8 @@ ids! {
     FactorId = Factor "fac";
     /// Names a browser in which a person is not asked for a second factor.
     TrustedBrowserId = TrustedBrowser "tbr";
+    /// Names a code on a screen by which another device is signed in.
+    DeviceLinkId = DeviceLink "dlk";
     /// Names what is known of an address that mails do not reach.
     MailSuppressionId = MailSuppression "msp";
     /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it shows.

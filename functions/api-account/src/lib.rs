@@ -1,6 +1,7 @@
 //! HTTP API for the own account: `/v1/me/**`, without what has a function of its own there.
 
 mod deletion;
+mod device_links;
 mod email_changes;
 mod me;
 mod mfa;
@@ -28,6 +29,8 @@ pub struct Api {
     policy: Arc<Policy>,
     /// What authenticator apps call it.
     product: String,
+    /// Where the app is.
+    app_url: String,
 }
 
 /// The function.
@@ -45,6 +48,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         relying_party: Arc::new(relying_party),
         policy: Arc::new(policy),
         product,
+        app_url,
     };
     http.api(routes().with_state(api))
 }
@@ -71,6 +75,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(passkeys::remove))
         .routes(routes!(passwords::set))
         .routes(routes!(passwords::remove))
+        .routes(routes!(device_links::create))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_several))

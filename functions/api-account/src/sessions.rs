@@ -18,6 +18,8 @@ pub(crate) enum SignInMethod {
     Password,
     /// By a passkey.
     Passkey,
+    /// By a code on the screen of another device.
+    DeviceLink,
 }
 
 impl From<Method> for SignInMethod {
@@ -26,6 +28,7 @@ impl From<Method> for SignInMethod {
             Method::MagicLink => Self::MagicLink,
             Method::Password => Self::Password,
             Method::Passkey => Self::Passkey,
+            Method::DeviceLink => Self::DeviceLink,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! HTTP API for signing in: `/v1/auth/**`, the signing keys and the API's description.
 
+mod device_links;
 mod email_changes;
+mod introspection;
 mod magic_links;
 mod mfa;
 mod passkeys;
@@ -16,7 +18,7 @@ use std::{
 
 use http_api::{OpenApiRouter, Problem, routes};
 use http_host::HttpHost;
-use identity::{Entrance, Issuer, LinkKey, Policy, RelyingParty, SealKey, SessionKey};
+use identity::{Authority, Entrance, Issuer, LinkKey, Policy, RelyingParty, SealKey, SessionKey};
 use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use primitives::{Keys, Timestamp};
 use table::{Cause, Table};
@@ -26,6 +28,7 @@ use tokio::time::timeout;
 #[derive(Clone)]
 pub struct Api {
     table: Table,
+    authority: Authority,
     links: Arc<Rotating<Keys<LinkKey>>>,
     sessions: Arc<Rotating<Keys<SessionKey>>>,
     issuer: Arc<Mutex<Option<Looked>>>,
@@ -105,6 +108,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     )?;
     let api = Api {
         table,
+        authority: http.authority(),
         issuer: Arc::new(Mutex::new(looked)),
         links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
         sessions: Arc::new(sessions),
@@ -164,6 +168,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(passkeys::start))
         .routes(routes!(passkeys::verify))
         .routes(routes!(passkeys::start_second))
+        .routes(routes!(device_links::redeem))
         .routes(routes!(mfa::show))
         .routes(routes!(mfa::verify))
         .routes(routes!(mfa::complete))
@@ -171,6 +176,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::switch_org))
+        .routes(routes!(introspection::introspect))
         .routes(routes!(well_known::signing_keys))
         .routes(routes!(well_known::authorization_server))
         .routes(routes!(well_known::description))

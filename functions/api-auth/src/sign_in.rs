@@ -82,7 +82,7 @@ impl From<identity::Challenge> for Challenge {
             Way::Totp => Some(Method::Totp),
             Way::RecoveryCode => Some(Method::RecoveryCode),
             Way::Passkey => Some(Method::Passkey),
-            Way::Mail | Way::Password | Way::TrustedBrowser => None,
+            Way::Mail | Way::Password | Way::TrustedBrowser | Way::DeviceLink => None,
         });
         Self {
             token: challenge.token.expose().clone(),

@@ -72,13 +72,20 @@ pub(crate) struct AuthorizationServer {
     /// The keys that access tokens are checked with.
     #[schema(format = "uri", example = "https://api.example.com/.well-known/jwks.json")]
     jwks_uri: String,
+    /// Where services ask whether a token is good now (RFC 7662).
+    #[schema(format = "uri", example = "https://api.example.com/v1/auth/introspect")]
+    introspection_endpoint: String,
+    /// With what they show who they are there: the access token of a member who may.
+    introspection_endpoint_auth_methods_supported: [&'static str; 1],
+    /// What access tokens are signed with, as they name it in `alg`. No registered member says so of them.
+    access_token_signing_alg_values_supported: [&'static str; 1],
     /// None: people sign in at this API itself, and there is no authorization endpoint.
     response_types_supported: [&'static str; 0],
     /// None, for the same reason: without this member clients would assume some.
     grant_types_supported: [&'static str; 0],
 }
 
-/// What there is of an authorization server: its name and its keys.
+/// What there is of an authorization server: its name, its keys, and where tokens are asked about.
 #[utoipa::path(
     get, path = "/.well-known/oauth-authorization-server", tag = "Well-known",
     operation_id = "getAuthorizationServer",
@@ -97,6 +104,9 @@ pub(crate) async fn authorization_server(State(api): State<Api>, headers: Header
     let issuer = api.public_url;
     let metadata = AuthorizationServer {
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        introspection_endpoint: format!("{issuer}/v1/auth/introspect"),
+        introspection_endpoint_auth_methods_supported: ["Bearer"],
+        access_token_signing_alg_values_supported: ["EdDSA"],
         issuer,
         response_types_supported: [],
         grant_types_supported: [],

@@ -21,6 +21,7 @@ pub(crate) async fn everything(product: &Product) {
     sign_in_and_out(product).await;
     passwords_and_factors(product).await;
     passkeys(product).await;
+    device_links(product).await;
     organizations(product, &ada).await;
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
@@ -162,6 +163,13 @@ async fn passwords_and_factors(product: &Product) {
     assert_eq!(set.status, StatusCode::NO_CONTENT, "{set:?}");
     product.set_up(&session).await;
     product.settle().await;
+}
+
+/// A phone is signed in by a code on a screen.
+async fn device_links(product: &Product) {
+    let token = product.sign_in("dan@example.com").await.text("/access_token");
+    let link = product.device_link(&token).await;
+    assert_eq!(product.redeem(&link).await.text("/status"), "complete");
 }
 
 /// Two passkeys: one is used, named and removed, and one erased with its person.
@@ -325,6 +333,7 @@ async fn organizations(product: &Product, token: &str) {
     ] {
         assert_eq!(create(key, slug).await.status, status);
     }
+    assert_eq!(product.introspect(token, token).await.body["active"], true);
     for path in ["/v1/orgs/current", "/v1/orgs/current/members?limit=1", "/v1/billing/subscription"] {
         assert_eq!(product.get(path, token).await.status, StatusCode::OK, "{path}");
     }

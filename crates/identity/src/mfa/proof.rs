@@ -1,7 +1,7 @@
 use access::{Principal, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, HalfSession, KnownDevice, NewBrowser, Session, ShownHalf, TrustedBrowsers, User,
+    Device, HalfSession, KnownDevice, Session, ShownBrowser, ShownHalf, TrustedBrowsers, User,
     events::{RecoveryCodeUsed, SessionSteppedUp},
     keys,
 };
@@ -154,7 +154,7 @@ async fn load_at(
     let stored = Stored {
         factors: found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id)),
         shelf: Shelf::take(&mut found, &of_proof)?,
-        purpose: Purpose::Complete(user_id, shown.half_id),
+        purpose: Purpose::Complete(user_id, shown.id),
     };
     Ok(Loaded { half, user, device: found.take(&keys[3])?, stored, browsers: found.take(&browsers)? })
 }
@@ -216,7 +216,7 @@ pub async fn verify_second_factor(
     remember: bool,
 ) -> Result<SignedIn, IdentityError> {
     let SecondAttempt { shown, proof, .. } = attempt;
-    let new = &remember.then(|| NewBrowser::new(entrance.table.ids().next()));
+    let new = &remember.then(|| ShownBrowser::new(shown.user_id, entrance.table.ids().next()));
     let verify = |before: Attempt| async move {
         let Loaded { half, user, device, stored, browsers } =
             load(entrance.table, entrance.cause, shown, Some(proof)).await?;
@@ -257,16 +257,16 @@ async fn complete(
     half: HalfSession,
     (user, device): (&User, Option<&KnownDevice>),
     proof: &[u8],
-    (changes, new): (Changes, Option<(&NewBrowser, Option<TrustedBrowsers>)>),
+    (changes, new): (Changes, Option<(&ShownBrowser, Option<TrustedBrowsers>)>),
     before: Attempt,
 ) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
-    let mut comer = Comer::known(user, device, half.shown.clone()).unless_changed();
+    let mut comer = Comer::known(user, device, half.shown.clone()).unless_changed().on(half.device.as_ref());
     comer.org_id = half.org_id;
     comer.knows_network = half.knows_network;
     let mut entered = entrance.enter(&comer, before.before()).await?;
     let mut changes = changes;
     if let (SignedIn::Session(tokens), Some((new, browsers))) = (&mut entered.signed_in, new) {
-        tokens.browser_token = Some(new.token(user.user_id));
+        tokens.browser_token = Some(new.token());
         changes = changes.and(entrance.remember(user, browsers, new));
     }
     let changes = match &entered.opened {

@@ -54,7 +54,7 @@ impl From<Passkey> for ShownPasskey {
 fn purpose(who: &Enroller) -> Purpose {
     match who {
         Enroller::Session(user_id, session_id) => Purpose::Add(*user_id, *session_id),
-        Enroller::Half(shown) => Purpose::AddInHalf(shown.user_id, shown.half_id),
+        Enroller::Half(shown) => Purpose::AddInHalf(shown.user_id, shown.id),
     }
 }
 

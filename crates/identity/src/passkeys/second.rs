@@ -84,7 +84,7 @@ pub async fn start_second_passkey(
         Enroller::Session(user_id, session_id) => (Purpose::StepUp(*user_id, *session_id), *user_id),
         Enroller::Half(shown) => {
             half(table, shown).await?;
-            (Purpose::Complete(shown.user_id, shown.half_id), shown.user_id)
+            (Purpose::Complete(shown.user_id, shown.id), shown.user_id)
         }
     };
     let passkeys = of_person(table, user_id, Consistency::Strong).await?;

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// Problems leave members out, and say so.
-const PROBLEMS: [&str; 2] = ["Problem", "FieldError"];
+/// They leave members out, and say so: problems, and what RFC 7662 says of a token that is not good.
+pub const PARTIAL: [&str; 4] = ["Problem", "FieldError", "TokenIntrospection", "ActiveToken"];
 
 /// Completes the schemas of answers.
 pub(super) fn apply(contract: &mut Value) {
     let answers = of_answers(contract);
     let words = enums(contract);
     let schemas = contract["components"]["schemas"].as_object_mut().expect("the contract has schemas");
-    for name in answers.iter().filter(|name| !PROBLEMS.contains(&name.as_str())) {
+    for name in answers.iter().filter(|name| !PARTIAL.contains(&name.as_str())) {
         let schema = &mut schemas[name];
         let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { continue };
         properties.values_mut().for_each(|property| open(property, &words));
