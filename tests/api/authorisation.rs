@@ -95,7 +95,7 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
         );
         assert_eq!(
             answer.headers["www-authenticate"],
-            "Bearer error=\"insufficient_user_authentication\", max_age=600"
+            "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=600"
         );
         asked += 1;
     }

@@ -157,6 +157,14 @@ async fn every_route_stays_within_its_budget() {
     let undo = json!({ "token": product.link(ada).await });
     product.sign_in("ada@example.org").await;
     measured.post("POST /v1/me/sessions/end", "api-account", &token, &json!({ "scope": "others" })).await;
+    let asked = product.post_as("/v1/auth/step-up", &token, &json!({ "method": "magic_link" })).await;
+    assert_eq!(asked.body["expires_in"], 900, "{asked:?}");
+    measured.again("POST /v1/auth/step-up", "api-auth");
+    product.settle().await;
+    let (_, code) = product.proof("ada@example.org").await;
+    let body = json!({ "method": "magic_link", "code": code });
+    assert!(product.post_as("/v1/auth/step-up/verify", &token, &body).await.status.is_success());
+    measured.again("POST /v1/auth/step-up/verify", "api-auth");
     let eve = product.sign_in("eve@example.com").await.text("/access_token");
     measured.change("/v1/me", "DELETE /v1/me", "api-account", &eve, &json!(null)).await;
     measured.change("/v1/me/restore", "POST /v1/me/restore", "api-account", &eve, &json!(null)).await;
@@ -276,6 +284,7 @@ async fn passwords_and_factors(measured: &mut Measured<'_>) {
     let code = confirmed.text("/recovery_codes/0");
     let body = json!({ "method": "recovery_code", "code": code, "remember_browser": true });
     measured.post("POST /v1/auth/mfa/verify", "api-auth", &half().await, &body).await;
+    measured.post("POST /v1/auth/step-up", "api-auth", &token, &json!({})).await;
     let body = json!({ "method": "recovery_code", "code": confirmed.text("/recovery_codes/1") });
     let token =
         measured.post("POST /v1/auth/step-up/verify", "api-auth", &token, &body).await.text("/access_token");

@@ -32,6 +32,7 @@ mod samples;
 mod second_factors;
 mod signing_in;
 mod starts;
+mod step_up;
 mod stored;
 mod story;
 mod torn_stream;

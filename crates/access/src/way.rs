@@ -120,6 +120,11 @@ impl Shown {
         self.is_multi_factor() || !(self.has(Way::TrustedBrowser) || is_handed_on)
     }
 
+    /// How certain a fresh proof has to make it, so that it stands for no less than this.
+    pub fn asked_level(&self) -> &'static str {
+        if self.has(Way::TrustedBrowser) { "aal2" } else { self.level() }
+    }
+
     /// How certain it is who the person is, as tokens say it in `acr`: `aal1`, or `aal2` with more than one
     /// factor (the levels of NIST SP 800-63B).
     pub fn level(&self) -> &'static str {
@@ -179,6 +184,7 @@ mod tests {
         assert_eq!(Shown::named(both.methods()), both, "a token says all of it");
         let remembered = shown(&[Way::Password, Way::TrustedBrowser]);
         assert_eq!((remembered.methods(), remembered.level()), (vec!["pwd", "trusted_browser"], "aal1"));
+        assert_eq!((remembered.asked_level(), both.asked_level()), ("aal2", "aal2"));
         assert!(!remembered.is_whole() && remembered.and(Way::Totp).is_whole());
         assert!(!shown(&[Way::Totp, Way::TrustedBrowser]).is_multi_factor());
         let linked = shown(&[Way::DeviceLink]);

@@ -158,7 +158,8 @@ impl<S: Sync> FromRequestParts<S> for Fresh {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Seen(principal) = Seen::from_request_parts(parts, state).await?;
         let edge: Edge = extension(parts)?;
-        principal.require_fresh(edge.clock().now())?;
+        let fresh = principal.require_fresh(edge.clock().now());
+        fresh.map_err(|error| Problem::from(error).asking(principal.shown.asked_level()))?;
         Ok(Self)
     }
 }

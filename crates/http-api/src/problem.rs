@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use access::{AccessError, AccessLevel, PROOF_IS_FRESH};
+use access::{AccessLevel, PROOF_IS_FRESH};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use primitives::{Fault, FaultKind, FieldCode, Invalid};
@@ -50,6 +50,9 @@ pub struct ProblemDocument {
     /// Whether it is about an access token that was sent.
     #[serde(skip)]
     about_token: bool,
+    /// How certain it must be who the caller is, where a proof of that is asked for.
+    #[serde(skip)]
+    level: Option<&'static str>,
     /// The version at which the resource stands.
     #[serde(skip)]
     current: Option<u64>,
@@ -102,6 +105,7 @@ impl Problem {
             access: None,
             retry_after: None,
             about_token: false,
+            level: None,
             current: None,
             cause: None,
         }))
@@ -148,6 +152,13 @@ impl Problem {
         self
     }
 
+    /// The same with how certain it must be who the caller is: a value of `acr`.
+    #[must_use]
+    pub(crate) fn asking(mut self, level: &'static str) -> Self {
+        self.0.level = Some(level);
+        self
+    }
+
     /// The code.
     pub fn code(&self) -> &'static str {
         self.0.code
@@ -158,16 +169,23 @@ impl Problem {
         self.0.status
     }
 
-    /// What a 401 asks for (RFC 6750, section 3; RFC 9470, section 3).
-    fn challenge(&self) -> HeaderValue {
-        if self.0.code == AccessError::StepUpRequired.code() {
-            let wanted = "Bearer error=\"insufficient_user_authentication\", max_age=";
-            if let Ok(challenge) = HeaderValue::try_from(format!("{wanted}{}", PROOF_IS_FRESH.as_secs())) {
-                return challenge;
+    /// What a 401 asks for (RFC 6750, section 3; RFC 9470, section 3); and a 403 that a second factor mends.
+    fn challenge(&self) -> Option<HeaderValue> {
+        let level = |level: &str| format!(", acr_values=\"{level}\"");
+        let error = match (self.0.code, self.0.status) {
+            ("step_up_required", _) => {
+                let of_level = self.0.level.map(level).unwrap_or_default();
+                let age = PROOF_IS_FRESH.as_secs();
+                format!(" error=\"insufficient_user_authentication\"{of_level}, max_age={age}")
             }
-        }
-        let challenge = if self.0.about_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-        HeaderValue::from_static(challenge)
+            ("mfa_required", _) => {
+                format!(" error=\"insufficient_user_authentication\"{}", level("aal2"))
+            }
+            (_, StatusCode::UNAUTHORIZED) if self.0.about_token => " error=\"invalid_token\"".to_owned(),
+            (_, StatusCode::UNAUTHORIZED) => String::new(),
+            _ => return None,
+        };
+        HeaderValue::try_from(format!("Bearer{error}")).ok()
     }
 
     pub(crate) fn instance(mut self, correlation_id: &str) -> Self {
@@ -260,8 +278,8 @@ impl IntoResponse for Problem {
         if let Some(etag) = self.0.current.and_then(|version| etag(version).parse().ok()) {
             headers.insert(header::ETAG, etag);
         }
-        if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, self.challenge());
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response.extensions_mut().insert(self);
         response
@@ -270,13 +288,14 @@ impl IntoResponse for Problem {
 
 #[cfg(test)]
 mod tests {
+    use access::AccessError;
+
     use super::*;
 
     #[test]
     fn a_401_says_what_it_asks_for() {
         let challenge = |problem: Problem| {
             let answer = problem.into_response();
-            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
             answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().to_owned()
         };
         assert_eq!(challenge(Refusal::MissingToken.into()), "Bearer");
@@ -287,6 +306,14 @@ mod tests {
         assert_eq!(
             challenge(AccessError::StepUpRequired.into()),
             "Bearer error=\"insufficient_user_authentication\", max_age=600"
+        );
+        assert_eq!(
+            challenge(Problem::from(AccessError::StepUpRequired).asking("aal2")),
+            "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=600"
+        );
+        assert_eq!(
+            challenge(AccessError::MfaRequired.into()),
+            "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\""
         );
     }
 }

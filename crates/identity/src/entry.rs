@@ -320,6 +320,11 @@ impl Gate {
         self.mfa.mode == MfaMode::Required
     }
 
+    /// Whether somebody who shows this would come in.
+    pub(crate) fn lets_in(&self, user: &User, shown: &Shown, now: Timestamp) -> bool {
+        missing(shown, Enrolled::of(Some(user)), self.mfa, now).is_none()
+    }
+
     /// What a session lacks to be in the organization.
     pub(crate) fn asks(&self, user: &User, session: &Session, now: Timestamp) -> Option<Missing> {
         let asks = self.mfa.asks(user.has_factor(), now) && !session.shown.is_multi_factor();

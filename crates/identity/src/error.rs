@@ -40,6 +40,10 @@ pub enum IdentityError {
     #[error("this does not work (any more); try the next code")]
     #[fault(Unauthenticated, "mfa_failed")]
     MfaFailed,
+    /// What was shown is right or wrong, and not enough in any case.
+    #[error("you have to show a second factor, or a passkey")]
+    #[fault(Forbidden, "mfa_required")]
+    FactorNeeded,
     /// The login that lacked something is over, completed, or was none.
     #[error("this sign-in took too long, or was completed; sign in again")]
     #[fault(Unauthenticated, "session_ended")]

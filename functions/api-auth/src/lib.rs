@@ -9,6 +9,7 @@ mod passkeys;
 mod passwords;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod well_known;
 
 use std::{
@@ -172,7 +173,8 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(mfa::show))
         .routes(routes!(mfa::verify))
         .routes(routes!(mfa::complete))
-        .routes(routes!(mfa::step_up))
+        .routes(routes!(step_up::start))
+        .routes(routes!(step_up::verify))
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::switch_org))

@@ -160,7 +160,7 @@ async fn count(api: &Api, limiter: &Limiter, email: &Email, opened: &OpenedProof
 
 /// Opens the proof, with newer keys where there are some: `queue-mail` and other instances may have made
 /// parts of it with a key that this one has not seen yet. Only then it is judged.
-async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
+pub(crate) async fn open(api: &Api, proof: &Proof) -> Result<OpenedProof, Problem> {
     let links = api.links.get().await?;
     let opened = identity::open_proof(&api.table, &links, proof).await?;
     if opened.has_foreign_parts()

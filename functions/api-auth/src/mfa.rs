@@ -1,18 +1,16 @@
 use std::sync::Arc;
 
 use http_api::{
-    Answer, Caller, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State,
-    ToSchema,
+    Answer, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
-use identity::{
-    Assertion, Code, IdentityError, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof, StepUp,
-};
+use identity::{Assertion, Code, IdentityError, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof};
 use primitives::Text;
 use serde::Deserialize;
+use table::RateLimit;
 
 use crate::{
     Api,
-    sign_in::{Challenge, SignIn, Tokens},
+    sign_in::{Challenge, SignIn},
 };
 
 /// What a sign-in lacks, and how to add it.
@@ -36,34 +34,25 @@ pub(crate) async fn show(
 }
 
 /// A second factor.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(crate) struct SecondFactor {
-    /// What is shown.
-    #[schema(value_type = String, example = "totp")]
-    method: Shown,
-    /// The code: six digits of the authenticator app, or a recovery code.
-    #[schema(max_length = 100, example = "314159")]
-    code: Option<String>,
-    /// For a passkey, in the place of a code: the token of the ceremony.
-    #[schema(inline)]
-    ceremony_token: Option<Text<1, 2000>>,
-    /// For a passkey, beside it: what `navigator.credentials.get()` gave, as its `toJSON()` writes it.
-    #[schema(value_type = Option<Object>)]
-    credential: Option<Assertion>,
+    pub(crate) method: Shown,
+    pub(crate) code: Option<String>,
+    pub(crate) ceremony_token: Option<Text<1, 2000>>,
+    pub(crate) credential: Option<Assertion>,
 }
 
 /// What can be shown.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Shown {
+pub(crate) enum Shown {
     Totp,
     RecoveryCode,
     Passkey,
 }
 
 impl SecondFactor {
-    async fn proof(self, api: &Api) -> Result<SecondProof, Problem> {
+    pub(crate) async fn proof(self, api: &Api) -> Result<SecondProof, Problem> {
         match (self.method, self.code, self.ceremony_token, self.credential) {
             (Shown::Totp, Some(code), None, None) => {
                 let code: Result<Code, _> = code.parse();
@@ -135,7 +124,8 @@ pub(crate) async fn verify(
     let seals = api.seals.get().await?;
     let (cause, network) = (client.cause(), client.address());
     let attempt = SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?;
-    count(&api, &limiter, &attempt.subject(&network), attempt.is_right()).await?;
+    let (limit, subject) = (api.policy.wrong_factors(), attempt.subject(&network));
+    count(&limiter, &limit, &subject, attempt.is_right()).await?;
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);
     let signed_in = identity::verify_second_factor(&entrance, &seals, &attempt, remember_browser).await?;
@@ -144,10 +134,14 @@ pub(crate) async fn verify(
 
 /// Counts a wrong factor, or asks for a right one whether a wrong one could have been counted: as with the
 /// codes of mails, no more of many guesses at once are answered than of the same one after another.
-async fn count(api: &Api, limiter: &Limiter, subject: &str, is_right: bool) -> Result<(), Problem> {
-    let limit = api.policy.wrong_factors();
+pub(crate) async fn count(
+    limiter: &Limiter,
+    limit: &RateLimit,
+    subject: &str,
+    is_right: bool,
+) -> Result<(), Problem> {
     let state =
-        if is_right { limiter.room(&limit, subject).await? } else { limiter.count(&limit, subject).await? };
+        if is_right { limiter.room(limit, subject).await? } else { limiter.count(limit, subject).await? };
     match (state.allowed, is_right) {
         (false, _) => Err(Limiter::refusal(&state, None)),
         (true, false) => Err(IdentityError::MfaFailed.into()),
@@ -176,34 +170,4 @@ pub(crate) async fn complete(
     let entrance = api.entrance(&issuer, &cause, &network);
     let signed_in = identity::complete_sign_in(&entrance, half.token()).await?;
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
-}
-
-/// Shows once more who one is, for what asks for it (RFC 9470): tokens of the same session that say so. The
-/// refresh token stays.
-#[utoipa::path(
-    post, path = "/v1/auth/step-up/verify", tag = "Sessions", operation_id = "verifyStepUp",
-    security(("access_token" = [])), request_body = SecondFactor,
-    responses((status = 200, description = "The session's tokens", body = Tokens), Problems),
-    extensions(
-        ("x-gantry-codes" = json!(["conflict", "mfa_failed"])),
-        ("x-gantry-limits" = json!(["code-guess"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 14, "write_units": 18})),
-        ("x-gantry-usage" = json!({"person": 0.2, "events": 2, "answer_bytes": 1400})),
-    ),
-)]
-pub(crate) async fn step_up(
-    State(api): State<Api>,
-    caller: Caller,
-    limiter: Limiter,
-    command: Command<SecondFactor>,
-) -> Result<Response, Problem> {
-    let proof = command.input.proof(&api).await?;
-    let seals = api.seals.get().await?;
-    let (cause, network) = (caller.cause(), caller.client.address());
-    let step = StepUp::judge(&api.table, &cause, &seals, &caller.principal, proof).await?;
-    count(&api, &limiter, &step.subject(&network), step.is_right()).await?;
-    let issuer = api.issuer().await?;
-    let entrance = api.entrance(&issuer, &cause, &network);
-    let tokens = identity::step_up(&entrance, &seals, &caller.principal, &step).await?;
-    Ok(Answer::ok(&Tokens::from(tokens)).into_response())
 }

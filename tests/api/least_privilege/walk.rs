@@ -170,6 +170,11 @@ async fn device_links(product: &Product) {
     let token = product.sign_in("dan@example.com").await.text("/access_token");
     let link = product.device_link(&token).await;
     assert_eq!(product.redeem(&link).await.text("/status"), "complete");
+    product.post_as("/v1/auth/step-up", &token, &json!({ "method": "magic_link" })).await;
+    product.settle().await;
+    let body = json!({ "method": "magic_link", "code": product.proof("dan@example.com").await.1 });
+    let stepped = product.post_as("/v1/auth/step-up/verify", &token, &body).await;
+    assert_eq!(stepped.status, StatusCode::OK, "{stepped:?}");
 }
 
 /// Two passkeys: one is used, named and removed, and one erased with its person.

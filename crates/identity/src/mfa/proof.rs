@@ -2,8 +2,7 @@ use access::{Principal, Way};
 use events::NewEvent;
 use identity_core::{
     Device, HalfSession, KnownDevice, Session, ShownBrowser, ShownHalf, TrustedBrowsers, User,
-    events::{RecoveryCodeUsed, SessionSteppedUp},
-    keys,
+    events::RecoveryCodeUsed, keys,
 };
 use primitives::{Keys, Timestamp, UserId};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
@@ -13,6 +12,7 @@ use crate::{
     Challenge, Code, Entrance, IdentityError, Missing, SessionTokens, SignedIn,
     entry::{Comer, Opened, methods, repeated},
     passkeys::{PasskeyProof, Purpose, Shelf, noting_reversal},
+    step_up::stepped_up,
 };
 
 /// What a person shows as a second factor.
@@ -374,16 +374,8 @@ pub async fn step_up(
         let (session, user, stored) = of_session(entrance.table, principal, &step.proof).await?;
         let now = entrance.table.clock().now();
         let used = stored.shown(&user, &step.proof, seals, now)?.ok_or(IdentityError::MfaFailed)?;
-        let way = step.proof.way();
-        let session = session.stepped_up(way, now);
-        let tokens = entrance.issuer.tokens(&session, entrance.policy, now)?;
-        let event = SessionSteppedUp {
-            user_id: user.user_id,
-            session_id: session.session_id,
-            method: way.method().to_owned(),
-        };
-        let event = NewEvent::new(None, &session.session_id, session.next_version(), &event);
-        Ok(Decision::commit(used.replace(&session).publish(event), tokens))
+        let (stepped, tokens) = stepped_up(entrance, session, step.proof.way(), now)?;
+        Ok(Decision::commit(used.and(stepped), tokens))
     };
     let stepped = entrance.table.decide(entrance.cause, decide).await;
     step.proof.noting_reversal(entrance.table, entrance.cause, stepped).await

@@ -4,6 +4,7 @@ mod hash;
 mod operations;
 mod rules;
 
+pub(crate) use hash::verify;
 pub use operations::{
     PasswordAttempt, RequestedReset, note_failure, password_attempt, register, remove_password,
     request_reset, reset_password, set_password, sign_in_with_password,

@@ -87,8 +87,8 @@ const RULES: &[(&str, &str)] = &[
         {"title": "By code", "required": ["email", "code"], "properties": {"token": {"type": "null"}, "email": {"type": "string"}, "code": {"type": "string"}}}
     ]}"#,
     ),
-    ("SecondFactor", SECOND_FACTOR),
     ("VerifyMfa", SECOND_FACTOR),
+    ("VerifyStepUp", STEP_UP),
 ];
 
 /// A second factor is a code, or what a browser made of a passkey.
@@ -96,6 +96,16 @@ const SECOND_FACTOR: &str = r#"{"anyOf": [
     {"title": "Of the app", "required": ["code"], "properties": {"method": {"const": "totp"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
     {"title": "Written down", "required": ["code"], "properties": {"method": {"const": "recovery_code"}, "code": {"type": "string", "pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
     {"title": "A passkey", "required": ["ceremony_token", "credential"], "properties": {"method": {"const": "passkey"}, "code": {"type": "null"}, "ceremony_token": {"type": "string"}, "credential": {"type": "object"}}}
+]}"#;
+
+/// The same, or what signs people in.
+const STEP_UP: &str = r#"{"anyOf": [
+    {"title": "Of the app", "required": ["code"], "properties": {"method": {"const": "totp"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "null"}}},
+    {"title": "Written down", "required": ["code"], "properties": {"method": {"const": "recovery_code"}, "code": {"type": "string", "pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "null"}}},
+    {"title": "A passkey", "required": ["ceremony_token", "credential"], "properties": {"method": {"const": "passkey"}, "code": {"type": "null"}, "ceremony_token": {"type": "string"}, "credential": {"type": "object"}, "password": {"type": "null"}, "token": {"type": "null"}}},
+    {"title": "A password", "required": ["password"], "properties": {"method": {"const": "password"}, "code": {"type": "null"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "string"}, "token": {"type": "null"}}},
+    {"title": "The code of a mail", "required": ["code"], "properties": {"method": {"const": "magic_link"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "null"}}},
+    {"title": "The link of a mail", "required": ["token"], "properties": {"method": {"const": "magic_link"}, "code": {"type": "null"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "string"}}}
 ]}"#;
 
 fn operations(contract: &mut Value) -> impl Iterator<Item = (&str, &mut Value)> {
@@ -269,7 +279,7 @@ fn headers() -> Value {
             "description": "When another attempt makes sense, in seconds.",
             "schema": { "type": "integer", "minimum": 0 },
         },
-        "WWWAuthenticate": text("With 401: `Bearer`, `error=\"invalid_token\"` where a token was sent that does not work (any more), and `error=\"insufficient_user_authentication\", max_age=600` with `step_up_required` (RFC 9470): the person is to show once more who they are."),
+        "WWWAuthenticate": text("With 401: `Bearer`, `error=\"invalid_token\"` where a token was sent that does not work (any more), and `error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=600` with `step_up_required` (RFC 9470): the person is to show once more who they are, so that it is as certain as that. With 403 `mfa_required` too: `acr_values=\"aal2\"`, a second factor."),
         "Allow": text("With 405: the methods of this path."),
         "ETag": text("Names this state of the document: of a resource its `version`, in quotation marks."),
         "Location": text("The path of what was made."),

@@ -1,0 +1,231 @@
+use access::{Principal, Way};
+use http_api::{
+    Answer, Caller, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
+};
+use identity::{
+    Assertion, Code, FirstProof, FirstStepUp, Password, Proof, SecondProof, StepUp as SecondStepUp,
+};
+use primitives::Text;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Api, magic_links,
+    mfa::{SecondFactor, Shown, count},
+    sign_in::Tokens,
+};
+
+/// What to begin.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartStepUp {
+    /// What has to be sent before it can be shown. Without it nothing is sent.
+    method: Option<SentMeans>,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SentMeans {
+    /// A mail with a link and a code.
+    MagicLink,
+}
+
+/// With what the person can show once more who they are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StepUp {
+    /// What can be shown, as `POST /v1/auth/step-up/verify` takes it. Pass over words that you do not know.
+    methods: Vec<Means>,
+    /// How long what was sent works, seconds; null where nothing was.
+    expires_in: Option<i64>,
+}
+
+/// A way to show once more who one is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Means {
+    /// A code of the authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+    /// A passkey: `POST /v1/auth/mfa/passkeys/options` begins it.
+    Passkey,
+    /// The password.
+    Password,
+    /// The link or the code of a mail: `POST /v1/auth/step-up` sends it.
+    MagicLink,
+}
+
+impl Means {
+    fn of(way: Way) -> Option<Self> {
+        match way {
+            Way::Totp => Some(Self::Totp),
+            Way::RecoveryCode => Some(Self::RecoveryCode),
+            Way::Passkey => Some(Self::Passkey),
+            Way::Password => Some(Self::Password),
+            Way::Mail => Some(Self::MagicLink),
+            Way::TrustedBrowser | Way::DeviceLink => None,
+        }
+    }
+}
+
+/// Says with what the person can show once more who they are, and has a mail sent where that is wanted. Who
+/// has a second factor, or is asked for one by the organization, shows that.
+#[utoipa::path(
+    post, path = "/v1/auth/step-up", tag = "Sessions", operation_id = "startStepUp",
+    security(("access_token" = [])), request_body = StartStepUp,
+    responses((status = 200, description = "What can be shown", body = StepUp), Problems),
+    extensions(
+        ("x-gantry-limits" = json!(["magic-link-client", "magic-link"])),
+        ("x-gantry-budget" = json!({"calls": 8, "read_units": 8, "write_units": 12})),
+        ("x-gantry-usage" = json!({"person": 0.1, "events": 1, "answer_bytes": 350})),
+    ),
+)]
+pub(crate) async fn start(
+    State(api): State<Api>,
+    caller: Caller,
+    limiter: Limiter,
+    command: Command<StartStepUp>,
+) -> Result<Response, Problem> {
+    let ways = identity::step_up_methods(&api.table, &caller.principal).await?;
+    let expires_in = match command.input.method {
+        None => None,
+        Some(SentMeans::MagicLink) if !ways.contains(&Way::Mail) => {
+            return Err(identity::IdentityError::FactorNeeded.into());
+        }
+        Some(SentMeans::MagicLink) => {
+            let email = caller.principal.email.clone();
+            let history = api.may_ask_for_mail(&caller.client, &limiter, email).await?;
+            let (links, cause) = (api.links.get().await?, caller.cause());
+            let asked =
+                identity::request_login(&api.table, &links.current, &api.policy, &cause, history).await?;
+            Some(asked.expires_in)
+        }
+    };
+    let methods = ways.into_iter().filter_map(Means::of).collect();
+    Ok(Answer::ok(&StepUp { methods, expires_in }).into_response())
+}
+
+/// What a person shows once more: a second factor, or what signs them in where none is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyStepUp {
+    /// What is shown.
+    #[schema(value_type = String, example = "totp")]
+    method: Means,
+    /// The code: six digits of the authenticator app or of a mail, or a recovery code.
+    #[schema(max_length = 100, example = "314159")]
+    code: Option<String>,
+    /// For a passkey, in the place of a code: the token of the ceremony.
+    #[schema(inline)]
+    ceremony_token: Option<Text<1, 2000>>,
+    /// For a passkey, beside it: what `navigator.credentials.get()` gave, as its `toJSON()` writes it.
+    #[schema(value_type = Option<Object>)]
+    credential: Option<Assertion>,
+    /// The password, for that alone.
+    #[schema(value_type = Option<String>, format = "password", min_length = 8, max_length = 256)]
+    password: Option<Password>,
+    /// The `token` of the link in a mail, in the place of its code.
+    #[schema(inline)]
+    token: Option<Text<1, 200>>,
+}
+
+/// What was shown.
+enum Proved {
+    Second(SecondProof),
+    First(FirstProof),
+}
+
+impl VerifyStepUp {
+    async fn proof(self, api: &Api, principal: &Principal) -> Result<Proved, Problem> {
+        let Self { method, code, ceremony_token, credential, password, token } = self;
+        let second = match method {
+            Means::Totp => Some(Shown::Totp),
+            Means::RecoveryCode => Some(Shown::RecoveryCode),
+            Means::Passkey => Some(Shown::Passkey),
+            Means::Password | Means::MagicLink => None,
+        };
+        match (second, password, token) {
+            (Some(method), None, None) => {
+                let proof = SecondFactor { method, code, ceremony_token, credential }.proof(api).await?;
+                Ok(Proved::Second(proof))
+            }
+            (None, password, token) if ceremony_token.is_none() && credential.is_none() => {
+                first(api, principal, method, (code, password, token)).await.map(Proved::First)
+            }
+            _ => Err(Problem::broken_rule("send what belongs to the method, and nothing else")),
+        }
+    }
+}
+
+async fn first(
+    api: &Api,
+    principal: &Principal,
+    method: Means,
+    parts: (Option<String>, Option<Password>, Option<Text<1, 200>>),
+) -> Result<FirstProof, Problem> {
+    let proof = match (method, parts) {
+        (Means::Password, (None, Some(password), None)) => return Ok(FirstProof::Password(password)),
+        (Means::MagicLink, (Some(code), None, None)) => {
+            let code: Result<Code, _> = code.parse();
+            let code = code.map_err(|error| Problem::field("/code", &error))?;
+            Proof::Code { email: principal.email.clone(), code, browser_token: None }
+        }
+        // the session is what shows that it is the same person, wherever the mail was opened
+        (Means::MagicLink, (None, None, Some(token))) => {
+            Proof::Link { token: token.into_string(), browser_token: None, confirmed: true }
+        }
+        _ => {
+            return Err(Problem::broken_rule(
+                "send `password` with a password, and `code` or `token` with what a mail has",
+            ));
+        }
+    };
+    Ok(FirstProof::Mail(magic_links::open(api, &proof).await?))
+}
+
+/// Shows once more who one is, for what asks for it (RFC 9470): tokens of the same session that say so. The
+/// refresh token stays. A password or a mail is enough where no second factor is asked for: else 403
+/// `mfa_required`.
+#[utoipa::path(
+    post, path = "/v1/auth/step-up/verify", tag = "Sessions", operation_id = "verifyStepUp",
+    security(("access_token" = [])), request_body = VerifyStepUp,
+    responses((status = 200, description = "The session's tokens", body = Tokens), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "mfa_failed"])),
+        ("x-gantry-limits" = json!(["code-guess", "failed-login"])),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 18, "write_units": 18})),
+        ("x-gantry-usage" = json!({"person": 0.2, "events": 2, "answer_bytes": 1400})),
+    ),
+)]
+pub(crate) async fn verify(
+    State(api): State<Api>,
+    caller: Caller,
+    limiter: Limiter,
+    command: Command<VerifyStepUp>,
+) -> Result<Response, Problem> {
+    let (principal, policy) = (&caller.principal, &api.policy);
+    let (cause, network) = (caller.cause(), caller.client.address());
+    let tokens = match command.input.proof(&api, principal).await? {
+        Proved::Second(proof) => {
+            let seals = api.seals.get().await?;
+            let step = SecondStepUp::judge(&api.table, &cause, &seals, principal, proof).await?;
+            count(&limiter, &policy.wrong_factors(), &step.subject(&network), step.is_right()).await?;
+            let issuer = api.issuer().await?;
+            let entrance = api.entrance(&issuer, &cause, &network);
+            identity::step_up(&entrance, &seals, principal, &step).await?
+        }
+        Proved::First(proof) => {
+            // counted with what is guessed at the sign-in, so that a session adds no guesses
+            let (limit, subject) = match proof.way() {
+                Way::Password => (policy.wrong_passwords(), format!("{} {network}", principal.email)),
+                _ => (policy.wrong_codes(), principal.email.to_string()),
+            };
+            let step = FirstStepUp::judge(&api.table, principal, proof).await?;
+            count(&limiter, &limit, &subject, step.is_right()).await?;
+            let issuer = api.issuer().await?;
+            let entrance = api.entrance(&issuer, &cause, &network);
+            identity::step_up_first(&entrance, principal, &step).await?
+        }
+    };
+    Ok(Answer::ok(&Tokens::from(tokens)).into_response())
+}

@@ -1,0 +1,113 @@
+//! Showing once more who one is, with what there is: for those who have nothing else a password or a mail.
+
+use jiff::SignedDuration;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use system_tests::answer::Answer;
+
+use crate::product::Product;
+
+const ADA: &str = "ada@example.com";
+const GOOD: &str = "four words nobody guesses";
+
+impl Product {
+    async fn start_step_up(&self, token: &str, body: Value) -> Answer {
+        let answer = self.post_as("/v1/auth/step-up", token, &body).await;
+        self.settle().await;
+        answer
+    }
+
+    async fn step_up(&self, token: &str, body: Value) -> Answer {
+        self.post_as("/v1/auth/step-up/verify", token, &body).await
+    }
+
+    /// The link's token and the code of a mail that was sent for it.
+    async fn sent(&self, token: &str) -> (String, String) {
+        let started = self.start_step_up(token, json!({ "method": "magic_link" })).await;
+        assert_eq!(
+            (started.status, &started.body["expires_in"]),
+            (StatusCode::OK, &json!(900)),
+            "{started:?}"
+        );
+        self.proof(ADA).await
+    }
+
+    async fn set_password(&self, token: &str) -> Answer {
+        let request = self.request(Method::PUT, "/v1/me/password").bearer_auth(token);
+        self.send(request.json(&json!({ "password": GOOD }))).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_nothing_else_shows_a_mail_or_a_password() {
+    let product = Product::start().await;
+    let session = product.sign_in(ADA).await;
+    let token = session.text("/access_token");
+    product.advance(SignedDuration::from_mins(11)).await;
+    let refused = product.set_password(&token).await;
+    assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "step_up_required"));
+    let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal1\", max_age=600";
+    assert_eq!(refused.headers["www-authenticate"], challenge);
+    let methods = product.start_step_up(&token, json!({})).await;
+    assert_eq!(methods.body, json!({ "methods": ["magic_link"], "expires_in": null }), "nothing is sent");
+    assert_eq!(product.mails(ADA).await.len(), 1);
+    let (_, code) = product.sent(&token).await;
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let wrong = product.step_up(&token, json!({ "method": "magic_link", "code": wrong })).await;
+    assert_eq!((wrong.status, wrong.problem()), (StatusCode::UNAUTHORIZED, "mfa_failed"));
+    let by_code = json!({ "method": "magic_link", "code": code });
+    let stepped = product.step_up(&token, by_code.clone()).await;
+    assert_eq!(stepped.text("/session_id"), session.text("/session_id"), "{stepped:?}");
+    assert_eq!(stepped.text("/refresh_token"), session.text("/refresh_token"));
+    assert_eq!(product.set_password(&stepped.text("/access_token")).await.status, StatusCode::NO_CONTENT);
+    // the code is used up, for this and for a sign-in
+    assert_eq!(product.step_up(&token, by_code).await.problem(), "mfa_failed");
+    let sign_in = json!({ "email": ADA, "code": code });
+    assert_eq!(product.post("/v1/auth/magic-links/verify", &sign_in).await.problem(), "login_failed");
+    // by the link; of somebody else's mail it shows nothing
+    let (link, _) = product.sent(&token).await;
+    product.post("/v1/auth/magic-links", &json!({ "email": "bob@example.com" })).await;
+    product.settle().await;
+    let of_bob = product.link("bob@example.com").await;
+    let of_bob = product.step_up(&token, json!({ "method": "magic_link", "token": of_bob })).await;
+    assert_eq!(of_bob.problem(), "mfa_failed");
+    let by_link = product.step_up(&token, json!({ "method": "magic_link", "token": link })).await;
+    let token = by_link.text("/access_token");
+    // by the password, also on a device that was signed in by another one
+    let phone = product.redeem(&product.device_link(&token).await).await.tokens().text("/access_token");
+    assert_eq!(product.post_nothing("/v1/me/device-links", &phone).await.problem(), "step_up_required");
+    let methods = product.start_step_up(&phone, json!({})).await;
+    assert_eq!(methods.body["methods"], json!(["password", "magic_link"]));
+    let wrong =
+        product.step_up(&phone, json!({ "method": "password", "password": "not these four words" })).await;
+    assert_eq!(wrong.problem(), "mfa_failed");
+    let phone = product.step_up(&phone, json!({ "method": "password", "password": GOOD })).await;
+    product.device_link(&phone.text("/access_token")).await;
+    for mixed in [
+        json!({ "method": "password", "code": "314159" }),
+        json!({ "method": "magic_link", "password": GOOD }),
+        json!({ "method": "totp", "code": "314159", "password": GOOD }),
+        json!({ "method": "magic_link", "code": "314159", "token": "x" }),
+        json!({ "method": "magic_link" }),
+    ] {
+        let refused = product.step_up(&token, mixed.clone()).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{mixed}: {refused:?}");
+    }
+    // a second factor is what counts from the moment on at which there is one
+    let (secret, _) = product.set_up(&token).await;
+    let methods = product.start_step_up(&token, json!({})).await;
+    assert_eq!(methods.body["methods"], json!(["totp", "recovery_code"]));
+    let mail = product.start_step_up(&token, json!({ "method": "magic_link" })).await;
+    let password = product.step_up(&token, json!({ "method": "password", "password": GOOD })).await;
+    for refused in [mail, password] {
+        assert_eq!((refused.status, refused.problem()), (StatusCode::FORBIDDEN, "mfa_required"));
+        let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\"";
+        assert_eq!(refused.headers["www-authenticate"], challenge);
+    }
+    product.advance(SignedDuration::from_secs(30)).await;
+    let stepped = product.step_up(&token, json!({ "method": "totp", "code": product.app(&secret) })).await;
+    assert_eq!(stepped.status, StatusCode::OK, "{stepped:?}");
+    product.settle().await;
+    let events = product.events().await;
+    assert_eq!(events.iter().filter(|event| *event == "session.stepped_up").count(), 4);
+}
