@@ -12,3 +12,4 @@ mod rotation;
 mod sessions;
 mod setting;
 mod tokens;
+mod wycheproof;

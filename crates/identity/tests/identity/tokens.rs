@@ -9,7 +9,7 @@ use table::{Cause, Changes, Consistency, Item, Key};
 
 use crate::setting::{ISSUER, Setting};
 
-fn part(token: &str, index: usize) -> Value {
+pub(crate) fn part(token: &str, index: usize) -> Value {
     let text = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
 }
@@ -58,21 +58,32 @@ async fn a_token_does_not_outlive_its_session() {
 }
 
 /// A key of ours that signs whatever it is told: it is published as if it were the product's own.
-struct Forger(Ed25519KeyPair);
+pub(crate) struct Forger(Ed25519KeyPair);
 
 impl Forger {
-    async fn new(setting: &Setting) -> Self {
-        let pair = Ed25519KeyPair::generate().unwrap();
-        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let keys = vec![json!({ "kid": "forger", "x": x, "added_at": setting.clock.now() })];
+    pub(crate) async fn new(setting: &Setting) -> Self {
+        let forger = Self::unpublished();
+        let keys = vec![json!({ "kid": "forger", "x": forger.public(), "added_at": setting.clock.now() })];
         let changes = Changes::new().overwrite(&Published { keys });
         setting.table.commit(&Cause::system("test", "test"), changes).await.unwrap();
-        Self(pair)
+        forger
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let message = format!("{}.{}", encode(header), encode(claims));
+    /// One whose key nobody knows.
+    pub(crate) fn unpublished() -> Self {
+        Self(Ed25519KeyPair::generate().unwrap())
+    }
+
+    pub(crate) fn public(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.public_key().as_ref())
+    }
+
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+
+    pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.0.sign(message.as_bytes()).as_ref());
         format!("{message}.{signature}")
     }
