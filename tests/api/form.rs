@@ -48,6 +48,23 @@ async fn what_somebody_has_seen_is_what_he_gets_or_changes() {
     assert_eq!((known.status, &known.body), (StatusCode::NOT_MODIFIED, &json!("")));
     assert_eq!(current("if-none-match", "\"2\"").await.status, StatusCode::OK);
 
+    let policies = product.get("/v1/orgs/current/policies", &token).await;
+    assert_eq!(
+        (&policies.body["version"], &policies.headers["etag"]),
+        (&json!(0), &"\"0\"".parse().unwrap())
+    );
+    let set = |expected: &str, mode: &str| {
+        let request = product.request(Method::PATCH, "/v1/orgs/current/policies").bearer_auth(&token);
+        let request = request.header("if-match", expected);
+        product.send(request.json(&json!({ "mfa": { "mode": mode, "grace_ends_at": null } })))
+    };
+    let at_once = futures::future::join_all((0..10).map(|_| set("\"0\"", "off"))).await;
+    assert_eq!(at_once.iter().filter(|answer| answer.status == StatusCode::OK).count(), 1, "{at_once:?}");
+    let old = set("\"0\"", "optional").await;
+    assert_eq!((old.status, old.problem()), (StatusCode::PRECONDITION_FAILED, "version_mismatch"));
+    assert_eq!(old.headers["etag"], "\"1\"");
+    assert_eq!(set("\"1\"", "optional").await.body["version"], 2);
+
     let body = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
     let device = product.post_as("/v1/me/devices", &token, &body).await;
     let path = device.headers["location"].to_str().unwrap().to_owned();

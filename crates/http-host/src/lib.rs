@@ -6,6 +6,8 @@
 mod event;
 mod function;
 mod host;
+mod passkeys;
 
 pub use function::function;
 pub use host::HttpHost;
+pub use passkeys::PasskeyOptions;

@@ -38,6 +38,13 @@ pub enum OrgError {
         /// The longest.
         days: i64,
     },
+    /// What is to be changed is not as the caller expects it.
+    #[error("this has changed; it stands at version {current}")]
+    #[fault(Conflict, "version_mismatch", status = 412)]
+    VersionMismatch {
+        /// Its version.
+        current: u64,
+    },
     /// The organization is not there.
     #[error("there is no such organization")]
     #[fault(NotFound, "not_found")]

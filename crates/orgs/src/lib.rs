@@ -16,7 +16,7 @@ pub use error::OrgError;
 pub use leave::{leave_all, require_other_owners};
 pub use member::{Member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, owners, refusals};
-pub use policies::{policies, set_mfa_policy};
+pub use policies::{Policies, policies, set_mfa_policy};
 
 use primitives::{Fault, FaultCode};
 

@@ -2,25 +2,12 @@ use http_api::{
     Answer, Caller, Command, Enrolling, Fresh, IntoResponse, Limiter, Paged, PathParameter, Problem,
     Problems, Response, State, StatusCode, ToSchema,
 };
+use http_host::PasskeyOptions;
 use identity::{Attestation, IdentityError, InvalidCredential, OpenedCeremony};
 use primitives::{Name, Page, PasskeyId, Text, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{Api, mfa::enroller};
-
-/// What a browser needs to use a passkey.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PasskeyOptions {
-    /// Goes back with what the browser answers.
-    ceremony_token: String,
-    /// What the browser is asked, in the JSON of Web Authentication, Level 3: the argument of
-    /// `PublicKeyCredential.parseRequestOptionsFromJSON`, or of `parseCreationOptionsFromJSON` for a new one.
-    #[schema(value_type = Object)]
-    public_key: Value,
-    /// How long it may take, seconds.
-    expires_in: i64,
-}
 
 /// Begins to add a passkey. The browser is asked for one that it finds without a name, on a device that
 /// verifies the person.
@@ -48,12 +35,7 @@ pub(crate) async fn start(
     limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
     let (table, relying_party, seals) = (&api.table, &api.relying_party, api.seals.get().await?);
     let options = identity::start_passkey_registration(table, relying_party, &seals, &who, principal).await?;
-    let options = PasskeyOptions {
-        ceremony_token: options.ceremony_token.expose().clone(),
-        public_key: options.public_key,
-        expires_in: options.expires_in,
-    };
-    Ok(Answer::ok(&options).into_response())
+    Ok(Answer::ok(&PasskeyOptions::from(options)).into_response())
 }
 
 /// What the browser answered.

@@ -1,35 +1,12 @@
 use http_api::{
     Answer, Client, Command, Enrolling, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
+use http_host::PasskeyOptions;
 use identity::{Assertion, Enroller, IdentityError, OpenedCeremony, ShownHalf};
 use primitives::{Email, Text};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::{Api, sign_in::SignIn};
-
-/// What a browser needs to use a passkey.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PasskeyOptions {
-    /// Goes back with what the browser answers.
-    ceremony_token: String,
-    /// What the browser is asked, in the JSON of Web Authentication, Level 3: the argument of
-    /// `PublicKeyCredential.parseRequestOptionsFromJSON`, or of `parseCreationOptionsFromJSON` for a new one.
-    #[schema(value_type = Object)]
-    public_key: Value,
-    /// How long it may take, seconds.
-    expires_in: i64,
-}
-
-impl From<identity::PasskeyOptions> for PasskeyOptions {
-    fn from(options: identity::PasskeyOptions) -> Self {
-        Self {
-            ceremony_token: options.ceremony_token.expose().clone(),
-            public_key: options.public_key,
-            expires_in: options.expires_in,
-        }
-    }
-}
 
 /// Who wants to sign in.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -3,7 +3,8 @@ use access::{
     needs::{ReadPolicies, WritePolicies},
 };
 use http_api::{
-    Answer, Caller, Command, Fresh, IntoResponse, Member, Problem, Problems, Response, State, ToSchema,
+    Answer, Caller, Command, Fresh, IfMatch, IntoResponse, Member, Problem, Problems, Response, State,
+    ToSchema,
 };
 use orgs::{OrgError, api::Mfa};
 use primitives::Time;
@@ -16,19 +17,20 @@ use crate::Api;
 pub(crate) struct Policies {
     /// A second factor.
     mfa: Mfa,
+    /// How often it was changed.
+    version: u64,
 }
 
-impl From<MfaPolicy> for Policies {
-    fn from(mfa: MfaPolicy) -> Self {
-        Self { mfa: mfa.into() }
-    }
+fn shown(policies: orgs::Policies) -> Response {
+    let orgs::Policies { mfa, version } = policies;
+    Answer::ok(&Policies { mfa: mfa.into(), version }).tagged(version).into_response()
 }
 
 /// What the organization asks of its members.
 #[utoipa::path(
     get, path = "/v1/orgs/current/policies", tag = "Organizations", operation_id = "getPolicies",
     security(("access_token" = [])),
-    responses((status = 200, description = "The policies", body = Policies), Problems),
+    responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["not_found"])),
         ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
@@ -39,8 +41,7 @@ pub(crate) async fn show(
     State(api): State<Api>,
     member: Member<ReadPolicies, Always>,
 ) -> Result<Response, Problem> {
-    let mfa = orgs::policies(&api.table, member.permit.tenant()).await?;
-    Ok(Answer::ok(&Policies::from(mfa)).into_response())
+    Ok(shown(orgs::policies(&api.table, member.permit.tenant()).await?))
 }
 
 /// What is to change. What is left out stays.
@@ -71,7 +72,7 @@ impl From<UpdateMfaPolicy> for MfaPolicy {
 #[utoipa::path(
     patch, path = "/v1/orgs/current/policies", tag = "Organizations", operation_id = "updatePolicies",
     security(("access_token" = [])), request_body = UpdatePolicies,
-    responses((status = 200, description = "The policies", body = Policies), Problems),
+    responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "would_lock_out"])),
         ("x-gantry-budget" = json!({"calls": 3, "read_units": 4, "write_units": 8})),
@@ -83,16 +84,16 @@ pub(crate) async fn update(
     member: Member<WritePolicies, Full>,
     caller: Caller,
     _: Fresh,
+    IfMatch(expected): IfMatch,
     command: Command<UpdatePolicies>,
 ) -> Result<Response, Problem> {
-    let (table, permit) = (&api.table, &member.permit);
-    let Some(mfa) = command.input.mfa else {
-        return Ok(Answer::ok(&Policies::from(orgs::policies(table, permit.tenant()).await?)).into_response());
-    };
-    let set = orgs::set_mfa_policy(table, &member.cause(), permit, &caller.principal, mfa.into()).await;
-    let mfa = set.map_err(|error| match error {
+    let (table, permit, cause) = (&api.table, &member.permit, member.cause());
+    let wanted = command.input.mfa.map(MfaPolicy::from);
+    let set = orgs::set_mfa_policy(table, &cause, permit, &caller.principal, &expected, wanted).await;
+    let policies = set.map_err(|error| match error {
         OrgError::LongGrace { .. } => Problem::field("/mfa/grace_ends_at", &error),
+        OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
         error => error.into(),
     })?;
-    Ok(Answer::ok(&Policies::from(mfa)).into_response())
+    Ok(shown(policies))
 }
