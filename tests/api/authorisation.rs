@@ -31,6 +31,8 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 async fn call(product: &Product, route: &Route, token: Option<&str>) -> Answer {
     let path = route
         .path
+        .replace("{provider}", "local")
+        .replace("{account_id}", "cac_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{change_id}", "ech_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{factor_id}", "fac_01kar8h5g0e0vsx4q1v3f6m2ah")

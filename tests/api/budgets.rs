@@ -11,6 +11,7 @@ use system_tests::{
 use table::Call;
 
 use crate::{
+    oauth,
     passkeys::{Device, proof},
     product::Product,
 };
@@ -174,6 +175,7 @@ async fn every_route_stays_within_its_budget() {
 
     passwords_and_factors(&mut measured).await;
     passkeys(&mut measured).await;
+    accounts_elsewhere(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
@@ -238,6 +240,34 @@ async fn add_members(product: &Product, org_id: &str, count: usize) {
     for batch in requests.chunks(25) {
         client.batch_write_item().request_items(name, batch.to_vec()).send().await.unwrap();
     }
+}
+
+/// Hal, who comes by an identity provider and connects another account.
+async fn accounts_elsewhere(measured: &mut Measured<'_>) {
+    let product = measured.product;
+    let (hal, work) = (oauth::known("hal@example.com"), oauth::known("hal@work.example"));
+    // somebody new, and then somebody known
+    for _ in 0..2 {
+        let first = product.with_account(hal).await;
+        measured.check("POST /v1/auth/oauth/{provider}/verify", "api-sso");
+        assert!(first.status.is_success(), "{first:?}");
+        measured.seen.pop();
+    }
+    measured.seen.push("POST /v1/auth/oauth/{provider}/verify".to_owned());
+    let start = product.request(Method::POST, "/v1/auth/oauth/local/authorizations");
+    assert!(product.send(start).await.status.is_success());
+    measured.check("POST /v1/auth/oauth/{provider}/authorizations", "api-sso");
+    let token = product.with_account(hal).await.text("/tokens/access_token");
+    let path = "/v1/me/connected-accounts/local/authorizations";
+    let sent = product.post_nothing(path, &token).await;
+    measured.check("POST /v1/me/connected-accounts/{provider}/authorizations", "api-sso");
+    let back = product.there(&sent, work).await;
+    let connected = product.post_as("/v1/me/connected-accounts/local/verify", &token, &back).await;
+    measured.check("POST /v1/me/connected-accounts/{provider}/verify", "api-sso");
+    measured.get("/v1/me/connected-accounts", "GET /v1/me/connected-accounts", "api-sso", &token).await;
+    let path = format!("/v1/me/connected-accounts/{}", connected.text("/id"));
+    product.send(product.request(Method::DELETE, &path).bearer_auth(&token)).await;
+    measured.check("DELETE /v1/me/connected-accounts/{account_id}", "api-sso");
 }
 
 /// Bob, with a password and an authenticator app; and the policies of an organization that he owns.

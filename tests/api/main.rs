@@ -20,6 +20,7 @@ mod least_privilege;
 mod lost_answers;
 mod mail_burst;
 mod mail_feedback;
+mod oauth;
 mod passkey_proofs;
 mod passkeys;
 mod passwords;

@@ -41,10 +41,14 @@ const VERBS: &[&str] = &[
     "add",
     "redeem",
     "introspect",
+    "link",
 ];
 
 /// Names that are written down elsewhere: in RFC 7517, RFC 8414 and `OpenID` Connect.
 const OF_OTHERS: &[&str] = &["auth_time"];
+
+/// What a deployment's configuration names, and nothing of ours has as its id.
+const BY_CONFIGURATION: &str = "{provider}";
 
 fn is_snake_case(name: &str) -> bool {
     let letters =
@@ -68,7 +72,7 @@ fn operations(contract: &Value) -> Vec<String> {
         let plain = |part: &&str| {
             let kebab = part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             let parameter = part.strip_prefix('{').and_then(|part| part.strip_suffix("_id}"));
-            (kebab && !part.is_empty()) || parameter.is_some_and(is_snake_case)
+            (kebab && !part.is_empty()) || *part == BY_CONFIGURATION || parameter.is_some_and(is_snake_case)
         };
         if path.starts_with("/v1/") && path != "/v1/openapi.json" && !parts.iter().all(plain) {
             problems.push(format!(

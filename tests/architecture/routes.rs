@@ -139,6 +139,8 @@ const PUBLIC: &[&str] = &[
     "POST /v1/auth/email-changes/undo",
     "POST /v1/auth/magic-links",
     "POST /v1/auth/magic-links/verify",
+    "POST /v1/auth/oauth/{provider}/authorizations",
+    "POST /v1/auth/oauth/{provider}/verify",
     "POST /v1/auth/passkeys/options",
     "POST /v1/auth/passkeys/verify",
     "POST /v1/auth/password/registrations",

@@ -9,7 +9,7 @@ use system_tests::template::repository;
 use crate::{assert_none, assert_noticed};
 
 const DOMAINS: &[&str] = &["identity", "orgs", "billing", "push"];
-const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client"];
+const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client", "oidc-client"];
 /// What is not shipped, and so may use everything.
 const TOOLS: &[&str] =
     &["local", "test-support", "xtask", "system-tests", "benchmarks", "bare-functions", "workspace-features"];
@@ -20,6 +20,9 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
     let language = ["events", "access"];
     Some(match package {
         "fault-derive" | "sends" => Vec::new(),
+        // Whoever calls what somebody else has named calls it through this one.
+        "guarded-http" => ground.to_vec(),
+        "oidc-client" => [ground.as_slice(), &["guarded-http"]].concat(),
         "primitives" => vec!["fault-derive"],
         "access" => ground.to_vec(),
         "events" => [ground.as_slice(), &["access"]].concat(),
@@ -35,9 +38,12 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
         "lambda-host" => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
         // The one domain it knows: every edge asks identity who a token stands for.
-        "http-host" => [ground.as_slice(), &["identity", "table", "http-api", "lambda-host"]].concat(),
+        "http-host" => {
+            [ground.as_slice(), &["access", "identity", "table", "http-api", "lambda-host"]].concat()
+        }
         function if is_function(function) => {
-            let around = ["table", "http-api", "http-host", "lambda-host", "identity-core", "sends"];
+            let around =
+                ["table", "http-api", "http-host", "lambda-host", "identity-core", "sends", "guarded-http"];
             [DOMAINS, CLIENTS, &ground, &language, &around].concat()
         }
         _ => return None,

@@ -157,7 +157,22 @@ async function byPasskey() {
   await heading(page, `Welcome, ${email}`);
 }
 
-for (const walk of [byMail, byCode, byPassword, byPasskey]) {
+/** Comes with an account at the local identity provider, for the first time and again. */
+async function byAccount() {
+  const email = "account@browser.example";
+  const page = await person();
+  for (const _ of ["the first time", "again"]) {
+    await startSignIn(page, "");
+    await button(page, "Use the local identity provider").click();
+    await heading(page, "Who are you?");
+    await page.getByLabel("Address").fill(email);
+    await button(page, "Sign in").click();
+    await heading(page, `Welcome, ${email}`);
+    assert.equal(new URL(page.url()).search, "", "the code is out of the address bar");
+  }
+}
+
+for (const walk of [byMail, byCode, byPassword, byPasskey, byAccount]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }

@@ -14,7 +14,7 @@ use crate::world::{Person, World, sample, stripe_events};
 
 /// The functions that have a target here.
 pub(crate) const FUNCTIONS: &[&str] =
-    &["api-account", "api-auth", "api-billing", "api-devices", "api-orgs", "hook-stripe"];
+    &["api-account", "api-auth", "api-billing", "api-devices", "api-orgs", "api-sso", "hook-stripe"];
 
 /// A request that is right, to be made nearly right.
 struct Request {
@@ -339,4 +339,19 @@ fn hook_stripe() {
         .with_type::<(u8, Vec<Change>, u8)>()
         .for_each(|(which, changes, choice)| call(*which, changes, *choice));
     seen.report("hook-stripe");
+}
+
+#[test]
+fn api_sso() {
+    every_request_is_answered("api-sso", &["local", "AAAA"], |_| {
+        let proof = json!({ "code": "a-code", "state": "AAAA", "iss": "http://localhost/_local/oidc", "browser_token": "AAAA" });
+        let account = "/v1/me/connected-accounts/cac_01kar8h5g0e0vsx4q1v3f6m2ah";
+        vec![
+            open("POST", "/v1/auth/oauth/local/authorizations", Value::Null),
+            open("POST", "/v1/auth/oauth/local/verify", proof.clone()),
+            request("GET", "/v1/me/connected-accounts", Value::Null),
+            request("POST", "/v1/me/connected-accounts/local/verify", proof),
+            request("DELETE", account, Value::Null),
+        ]
+    });
 }

@@ -13,6 +13,8 @@ pub enum Way {
     Password,
     /// A passkey (Web Authentication), whose device has verified the person.
     Passkey,
+    /// An account at an identity provider.
+    ConnectedAccount,
     /// A code of an authenticator app (RFC 6238).
     Totp,
     /// One of the codes that were written down for the day on which everything else is lost.
@@ -27,10 +29,11 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Mail,
         Self::Password,
         Self::Passkey,
+        Self::ConnectedAccount,
         Self::Totp,
         Self::RecoveryCode,
         Self::TrustedBrowser,
@@ -43,6 +46,7 @@ impl Way {
             Self::Mail => "email",
             Self::Password => "pwd",
             Self::Passkey => "pop",
+            Self::ConnectedAccount => "connected_account",
             Self::Totp => "otp",
             Self::RecoveryCode => "recovery_code",
             Self::TrustedBrowser => "trusted_browser",
@@ -59,7 +63,12 @@ impl Way {
     /// it is.
     pub fn is_second(self) -> bool {
         match self {
-            Self::Mail | Self::Password | Self::Passkey | Self::TrustedBrowser | Self::DeviceLink => false,
+            Self::Mail
+            | Self::Password
+            | Self::Passkey
+            | Self::ConnectedAccount
+            | Self::TrustedBrowser
+            | Self::DeviceLink => false,
             Self::Totp | Self::RecoveryCode => true,
         }
     }

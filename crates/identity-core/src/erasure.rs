@@ -6,7 +6,7 @@ use primitives::{PasskeyId, UserId};
 use serde::Deserialize;
 use table::{Cause, Changes, CommitError, Consistency, Decision, Item, Query, Table};
 
-use crate::{EmailChange, EmailOwner, MOST_PASSKEYS, User, events::UserErased, keys};
+use crate::{ConnectedAccounts, EmailChange, EmailOwner, MOST_PASSKEYS, User, events::UserErased, keys};
 
 /// A passkey, as far as whoever erases it has to know.
 #[derive(Deserialize)]
@@ -18,8 +18,9 @@ async fn user(table: &Table, user_id: UserId) -> Result<Option<User>, CommitErro
     Ok(table.get(&keys::User::key(user_id), Consistency::Strong).await?)
 }
 
-/// Shuts everybody out of an account whose end has come: its sessions end, and its addresses are anybody's.
-/// Says whether the end has come. From then on nothing of the person is added, and it cannot be restored.
+/// Shuts everybody out of an account whose end has come: its sessions end, its addresses are anybody's, and
+/// no account elsewhere signs in to it. Says whether the end has come. From then on nothing of the person is
+/// added, and it cannot be restored.
 pub async fn begin_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Result<bool, CommitError> {
     let begin = |_| async move {
         let now = table.clock().now();
@@ -38,6 +39,12 @@ pub async fn begin_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Res
             if let Some(owner) = owner.filter(|owner| owner.user_id == user_id) {
                 changes = changes.delete(&owner);
             }
+        }
+        let connected: Option<ConnectedAccounts> =
+            table.get(&keys::ConnectedAccounts::key(user_id), Consistency::Strong).await?;
+        if let Some(connected) = connected {
+            let owners = connected.accounts.iter().map(|account| keys::OAuthOwner::key(account.hash.clone()));
+            changes = owners.fold(changes.delete(&connected), Changes::remove);
         }
         if user.listed().next().is_some() {
             changes = changes.and(user.without_sessions(now));

@@ -2,8 +2,8 @@
 
 use events::{Audience, Event, EventKind, MailText, Told};
 use primitives::{
-    DeviceLinkId, Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId, PasskeyId,
-    PasswordResetId, SessionId, Timestamp, TrustedBrowserId, UserId,
+    ConnectedAccountId, DeviceLinkId, Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId,
+    PasskeyId, PasswordResetId, SessionId, Timestamp, TrustedBrowserId, UserId,
 };
 
 use crate::{Method, SuppressionReason};
@@ -202,6 +202,26 @@ events::events! {
         factor_id: FactorId = "fac_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// What it was: `totp`.
         factor: String = "totp",
+    }
+    /// A person signs in with an account at an identity provider from now on too.
+    "connected_account.added" ConnectedAccountAdded Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The account.
+        account_id: ConnectedAccountId = "cac_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The provider.
+        provider: String = "google",
+        /// Whether the person was there before, and connected it; else it came with the person.
+        connected: bool = true,
+    }
+    /// A person signs in with an account at an identity provider no longer.
+    "connected_account.removed" ConnectedAccountRemoved Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The account.
+        account_id: ConnectedAccountId = "cac_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The provider.
+        provider: String = "google",
     }
     /// A person has new recovery codes; those from before work no more.
     "recovery_codes.generated" RecoveryCodesGenerated Internal {
@@ -453,6 +473,33 @@ pub const TOLD: &[Told] = &[
             subject: "An authenticator app was removed from your account on {{ product }}",
             title: "An authenticator app was removed",
             paragraphs: &["You are not asked for its codes any more when you sign in.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    Told {
+        to: Audience::PersonWhen("/connected"),
+        ..changed(
+            ConnectedAccountAdded::KIND,
+            &MailText {
+                subject: "An account was connected to yours on {{ product }}",
+                title: "An account was connected to yours",
+                paragraphs: &[
+                    "From now on whoever signs in with that account at {{ data.provider }} is signed in to yours.",
+                    "If it was you, there is nothing to do. If not, remove it at once: that signs everybody else out.",
+                ],
+                ..NOTICE
+            },
+        )
+    },
+    changed(
+        ConnectedAccountRemoved::KIND,
+        &MailText {
+            subject: "A connected account was removed from yours on {{ product }}",
+            title: "A connected account was removed",
+            paragraphs: &[
+                "Nobody signs in with that account at {{ data.provider }} any more, and all other sessions have ended.",
+                NOT_YOU,
+            ],
             ..NOTICE
         },
     ),

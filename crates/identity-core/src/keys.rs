@@ -73,6 +73,22 @@ table::kinds! {
     "spent_challenge" SpentChallenge(hash: String;) "SPENT#<hash>" "SPENT" {
         store: Main, most_kb: 1, kept: Days(1, "15 minutes"), owner: Person, erased: Expires,
     }
+    /// The accounts at identity providers that a person signs in with, at most 10. Written by `api-sso`: the
+    /// first sign-in, connect, remove; read by the same and by the list of them.
+    "connected_accounts" ConnectedAccounts(user: UserId;) "USER#<user>" "CONNECTED_ACCOUNTS" {
+        store: Main, most_kb: 8, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// Whose an account at an identity provider is, by the hash of issuer and subject: keeps one from being
+    /// two people's. Written by the first sign-in with it, and by connect; deleted by remove; read by
+    /// sign-in.
+    "oauth_owner" OAuthOwner(hash: String;) "OAUTH#<hash>" "OAUTH_OWNER" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: NamedIn("connected_accounts"),
+    }
+    /// That somebody came back from an identity provider, and what became of it: once for each time that
+    /// somebody was sent there. Written by verify and by connect; read by the same.
+    "oauth_attempt" OAuthAttempt(login: LoginId;) "SPENT#<login>" "OAUTH_ATTEMPT" {
+        store: Main, most_kb: 1, kept: Days(1, "20 minutes"), owner: Person, erased: Expires,
+    }
     /// That somebody asked for a new password for an address. Written by request a reset, deleted by the
     /// reset; read by the reset, `queue-mail`.
     "password_reset" PasswordReset(reset: PasswordResetId;) "RESET#<reset>" "RESET" {

@@ -7,6 +7,7 @@
 mod address_hash;
 mod bearer;
 mod browser;
+mod connected;
 mod device;
 mod device_link;
 mod email_change;
@@ -27,6 +28,7 @@ mod user;
 pub use address_hash::{AddressHash, InvalidAddressHash, SuppressionReason};
 pub use bearer::{Bearer, Borne, HALF_SESSION_TOKEN};
 pub use browser::{MOST_TRUSTED_BROWSERS, ShownBrowser, TrustedBrowser, TrustedBrowsers};
+pub use connected::{ConnectedAccount, ConnectedAccounts, MOST_CONNECTED_ACCOUNTS, OAuthOwner};
 pub use device::{Device, KnownDevice};
 pub use device_link::{DeviceLink, ShownLink};
 pub use email_change::{ChangeState, EmailChange};

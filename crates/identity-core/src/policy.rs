@@ -49,6 +49,8 @@ pub struct Policy {
     /// Wrong second factors for one person in any hour, from networks that are not known to be the person's
     /// together, and from each that is.
     pub wrong_factors_per_hour: u32,
+    /// How long somebody may take at an identity provider, seconds.
+    pub authorization_seconds: i64,
     /// How long a login that lacks something may be completed, seconds.
     pub half_session_seconds: i64,
     /// How long a browser is remembered in which a second factor was shown, seconds.
@@ -93,6 +95,7 @@ impl Default for Policy {
             passkey_challenge_seconds: 5 * MINUTE.as_secs(),
             enrollment_seconds: 10 * MINUTE.as_secs(),
             wrong_factors_per_hour: 10,
+            authorization_seconds: 10 * MINUTE.as_secs(),
             half_session_seconds: 10 * MINUTE.as_secs(),
             trusted_browser_seconds: 30 * DAY.as_secs(),
             device_link_seconds: 5 * MINUTE.as_secs(),

@@ -57,6 +57,8 @@ pub enum Method {
     Passkey,
     /// By a code on the screen of another device.
     DeviceLink,
+    /// With an account at an identity provider.
+    ConnectedAccount,
 }
 
 impl Method {
@@ -64,6 +66,8 @@ impl Method {
     pub fn of(shown: &Shown) -> Self {
         if shown.has(Way::DeviceLink) {
             Self::DeviceLink
+        } else if shown.has(Way::ConnectedAccount) {
+            Self::ConnectedAccount
         } else if shown.has(Way::Password) {
             Self::Password
         } else if shown.has(Way::Passkey) && !shown.has(Way::Mail) {

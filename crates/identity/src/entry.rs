@@ -376,7 +376,7 @@ mod tests {
     use super::*;
 
     /// What a person can show first.
-    const FIRST: [Way; 4] = [Way::Mail, Way::Password, Way::Passkey, Way::DeviceLink];
+    const FIRST: [Way; 5] = [Way::Mail, Way::Password, Way::Passkey, Way::ConnectedAccount, Way::DeviceLink];
 
     #[test]
     fn nobody_comes_in_with_less_than_is_asked_for() {

@@ -84,6 +84,19 @@ pub enum IdentityError {
     #[error(transparent)]
     #[fault(Invalid, "invalid_request")]
     Password(#[from] InvalidPassword),
+    /// The account elsewhere is nobody's here, and what it says of its address is not enough to make
+    /// somebody of it.
+    #[error("sign in in another way, and then connect this account to yours")]
+    #[fault(Conflict, "account_link_required")]
+    AccountLinkRequired,
+    /// The account elsewhere signs in another person.
+    #[error("this account is connected to another person")]
+    #[fault(Conflict, "account_linked_elsewhere")]
+    AccountLinkedElsewhere,
+    /// The person has as many as there may be.
+    #[error("you have connected as many accounts as one can; remove one before")]
+    #[fault(Conflict, "too_many_connected_accounts")]
+    TooManyConnectedAccounts,
     /// The link is right but was opened in another browser than the one that asked for it.
     #[error(
         "you asked for this link in another browser; send it again with \"confirm\": true to sign in here"

@@ -16,10 +16,12 @@ mod error;
 mod history;
 mod login;
 mod mfa;
+mod oauth;
 mod passkeys;
 mod password;
 mod profile;
 mod proof;
+mod sealed;
 mod session;
 mod session_key;
 mod sessions;
@@ -43,14 +45,18 @@ pub use entry::{Challenge, Entrance, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
-    ChangeState, ChangeStep, EmailChange, LinkKey, Membership, Method, Policy, Session, ShownBrowser,
-    ShownHalf, TrustedBrowser, User, events, keys, live_sessions, memberships,
+    ChangeState, ChangeStep, ConnectedAccount, EmailChange, LinkKey, Membership, Method, Policy, Session,
+    ShownBrowser, ShownHalf, TrustedBrowser, User, events, keys, live_sessions, memberships,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use mfa::{
     ConfirmedFactor, Enroller, Factors, InvalidRecoveryCode, RecoveryCode, SealKey, SecondAttempt,
     SecondProof, StartedFactor, StepUp, challenge, complete_sign_in, confirm_factor, factor_required_by,
     factors, generate_recovery_codes, remove_factor, start_factor, step_up, verify_second_factor,
+};
+pub use oauth::{
+    External, OAuthKey, OpenedOAuth, Purpose, StartedOAuth, connected_accounts, link_account, linked_before,
+    open_oauth, remove_connected_account, repeated_oauth, sign_in_with_oauth, start_oauth,
 };
 pub use passkeys::{
     Assertion, Attestation, InvalidCredential, InvalidRelyingParty, OpenedCeremony, PasskeyOptions,

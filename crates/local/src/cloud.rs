@@ -19,6 +19,7 @@ use crate::engine::{Advance, Engine, Functions, Invocation, InvokeError, Parts};
 use crate::folder::{self, Folder, STATE_FILE, TABLE_FILE};
 use crate::front::Front;
 use crate::function::{Environment, Registry};
+use crate::issuer;
 use crate::page;
 use crate::same_site;
 use crate::state::{State, Store};
@@ -359,11 +360,14 @@ impl Drop for Cloud {
 fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<String, String> {
     // There is no frontend here, so the links of mails lead to the page that stands in for it.
     let app_url = format!("{}/_local/app", urls.api);
+    let entry = json!({ "issuer": issuer::address(&urls.api), "client_id": issuer::CLIENT_ID });
+    let providers = json!({ issuer::PROVIDER: entry }).to_string();
     let local = [
         ("Environment", "local"),
         ("PublicApiUrl", &urls.api),
         ("AppUrl", &app_url),
         ("AllowedOrigins", &urls.api),
+        ("OAuthProviders", &providers),
         ("MailFrom", "hello@gantry.example"),
         ("MailIdentity", "gantry.example"),
         // nobody limits mails that are sent nowhere
@@ -422,6 +426,9 @@ fn prepare_secrets(store: &Store, template: &Template, now: jiff::Timestamp) -> 
             });
             fixed.insert(arn.clone(), value);
         }
+        if let Some(arn) = function.environment.get(issuer::SECRET) {
+            fixed.insert(arn.clone(), json!({ issuer::PROVIDER: random(32)? }));
+        }
     }
     store
         .change(|state| aws::prepare_secrets(state, template, &fixed, now))
@@ -467,7 +474,10 @@ fn open_tables(folder: Option<&Folder>, store: &Store, template: &Template) -> R
 fn serve(engine: &Arc<Engine>, tasks: &Tasks, listeners: Listeners, urls: &Urls) {
     let front = Front::new(Arc::clone(engine));
     let local = Local { engine: Arc::clone(engine), front: front.clone(), urls: urls.clone() };
-    tasks.serve_front(listeners.api, front.router(page::router(), api::router(local)));
+    tasks.serve_front(
+        listeners.api,
+        front.router(page::router(), api::router(local), issuer::of_cloud(engine, &urls.api)),
+    );
     tasks.serve_functions(listeners.aws, aws::router(Arc::clone(engine)).layer(from_fn(same_site::services)));
     tasks.serve_functions(
         listeners.stripe,

@@ -38,11 +38,12 @@ impl Front {
     }
 
     /// The router; what is not below `/_local` goes to the functions.
-    pub(crate) fn router(self, page: Router, local_api: Router) -> Router {
+    pub(crate) fn router(self, page: Router, local_api: Router, issuer: Router) -> Router {
         Router::new()
             .fallback(handle)
             .with_state(self)
             .nest("/_local/api", local_api)
+            .nest("/_local/oidc", issuer)
             .nest("/_local", page)
             // A nested root answers without the slash only.
             .route("/_local/", get(async || Redirect::temporary("/_local")))

@@ -20,6 +20,7 @@ mod folder;
 mod front;
 mod function;
 pub mod functions;
+mod issuer;
 mod page;
 mod pattern;
 mod same_site;

@@ -36,6 +36,9 @@ struct Arguments {
     /// How many mails SES takes in a second; all of them where it is not given.
     #[arg(long)]
     mails_per_second: Option<u32>,
+    /// A parameter of the template, over its local value, as in `OAuthProviders={}`; several by repeating it.
+    #[arg(long = "parameter", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
     /// The template to run.
     #[arg(long, default_value = "template.yaml")]
     template: PathBuf,
@@ -85,6 +88,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         state: (!arguments.ephemeral).then_some(arguments.state),
         reset: arguments.reset,
         mails_per_second: arguments.mails_per_second,
+        parameters: arguments.parameters.into_iter().collect(),
         progress: |what, took| eprintln!("  {:>6.1} ms  {what}", took.as_secs_f64() * 1_000.0),
         ..Options::ephemeral(template.to_string(), local::functions::registry(&Hosts::default()))
     };
@@ -96,6 +100,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     end.await;
     eprintln!("\nstopping");
     cloud.stop().await.context("the state could not be saved")
+}
+
+fn parameter(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write it as Name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Waits for whatever asks a process to end: Ctrl-C, a plain `kill`, the terminal's closing.

@@ -187,6 +187,8 @@ ids! {
     MailSuppressionId = MailSuppression "msp";
     /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it shows.
     PasskeyId = Passkey "pky";
+    /// Names an account elsewhere that a person signs in with.
+    ConnectedAccountId = ConnectedAccount "cac";
     /// Names one attempt to log in. Handed to the browser that began it, so it is made from the OS's
     /// randomness.
     LoginId = Login "lgn";

@@ -47,6 +47,15 @@ impl<O, E> Decision<O, E> {
         Self { step: None, known: Vec::new(), crowd: None }
     }
 
+    /// The same, with another output made of each.
+    pub fn map<P>(self, make: impl Fn(O) -> P) -> Decision<P, E> {
+        Decision {
+            step: self.step.map(|(changes, output)| (changes, make(output))),
+            known: self.known.into_iter().map(|(key, outcome)| (key, outcome.map(&make))).collect(),
+            crowd: self.crowd,
+        }
+    }
+
     /// When the condition on this item does not hold, the operation has this output, or this error:
     /// deciding again would lead to nothing else. Of several, the one that was said first counts.
     pub fn unless(mut self, key: &Key, outcome: Result<O, E>) -> Self {

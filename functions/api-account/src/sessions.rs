@@ -20,6 +20,8 @@ pub(crate) enum SignInMethod {
     Passkey,
     /// By a code on the screen of another device.
     DeviceLink,
+    /// With an account at an identity provider.
+    ConnectedAccount,
 }
 
 impl From<Method> for SignInMethod {
@@ -29,6 +31,7 @@ impl From<Method> for SignInMethod {
             Method::Password => Self::Password,
             Method::Passkey => Self::Passkey,
             Method::DeviceLink => Self::DeviceLink,
+            Method::ConnectedAccount => Self::ConnectedAccount,
         }
     }
 }

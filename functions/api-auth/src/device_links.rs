@@ -1,10 +1,11 @@
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
+use http_host::SignIn;
 use primitives::{Name, Text};
 use serde::Deserialize;
 
-use crate::{Api, sign_in::SignIn};
+use crate::Api;
 
 /// What another device shows to be signed in.
 #[derive(Debug, Deserialize, ToSchema)]

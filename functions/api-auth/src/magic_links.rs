@@ -1,11 +1,12 @@
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
+use http_host::SignIn;
 use identity::{Code, LoginHistory, OpenedProof, Proof, RequestedLogin, ShownBrowser};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, sign_in::SignIn};
+use crate::Api;
 
 /// Who wants to sign in.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -3,15 +3,13 @@ use std::sync::Arc;
 use http_api::{
     Answer, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
+use http_host::{Challenge, SignIn};
 use identity::{Assertion, Code, IdentityError, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof};
 use primitives::Text;
 use serde::Deserialize;
 use table::RateLimit;
 
-use crate::{
-    Api,
-    sign_in::{Challenge, SignIn},
-};
+use crate::Api;
 
 /// What a sign-in lacks, and how to add it.
 #[utoipa::path(

@@ -1,12 +1,12 @@
 use http_api::{
     Answer, Client, Command, Enrolling, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
-use http_host::PasskeyOptions;
+use http_host::{PasskeyOptions, SignIn};
 use identity::{Assertion, Enroller, IdentityError, OpenedCeremony, ShownHalf};
 use primitives::{Email, Text};
 use serde::Deserialize;
 
-use crate::{Api, sign_in::SignIn};
+use crate::Api;
 
 /// Who wants to sign in.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -2,11 +2,12 @@ use access::Way;
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
+use http_host::SignIn;
 use identity::{IdentityError, Password, ShownBrowser};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, magic_links::MagicLinkRequested, sign_in::SignIn};
+use crate::{Api, magic_links::MagicLinkRequested};
 
 /// Who wants to sign in with a password from now on.
 #[derive(Debug, Deserialize, ToSchema)]

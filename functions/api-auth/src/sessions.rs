@@ -2,14 +2,12 @@ use http_api::{
     Answer, Client, Command, Departing, IntoResponse, Problem, Problems, Response, State, StatusCode,
     ToSchema,
 };
+use http_host::{SignIn, Tokens};
 use identity::IdentityError;
 use primitives::{OrgId, Text};
 use serde::Deserialize;
 
-use crate::{
-    Api,
-    sign_in::{SignIn, Tokens},
-};
+use crate::Api;
 
 /// The token to replace.
 #[derive(Debug, Deserialize, ToSchema)]

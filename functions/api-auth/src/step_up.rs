@@ -2,6 +2,7 @@ use access::{Principal, Way};
 use http_api::{
     Answer, Caller, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
+use http_host::Tokens;
 use identity::{
     Assertion, Code, FirstProof, FirstStepUp, Password, Proof, SecondProof, StepUp as SecondStepUp,
 };
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Api, magic_links,
     mfa::{SecondFactor, Shown, count},
-    sign_in::Tokens,
 };
 
 /// What to begin.
@@ -63,7 +63,7 @@ impl Means {
             Way::Passkey => Some(Self::Passkey),
             Way::Password => Some(Self::Password),
             Way::Mail => Some(Self::MagicLink),
-            Way::TrustedBrowser | Way::DeviceLink => None,
+            Way::ConnectedAccount | Way::TrustedBrowser | Way::DeviceLink => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    known,
+    known, oauth,
     passkeys::{Device, proof},
     product::Product,
     rotation::rotated,
@@ -22,6 +22,7 @@ pub(crate) async fn everything(product: &Product) {
     passwords_and_factors(product).await;
     passkeys(product).await;
     device_links(product).await;
+    accounts_elsewhere(product).await;
     organizations(product, &ada).await;
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
@@ -127,6 +128,19 @@ async fn refused_mails(product: &Product) {
     }
 }
 
+/// Somebody new by an identity provider, again, with one more account, and without it.
+async fn accounts_elsewhere(product: &Product) {
+    let first = product.with_account(oauth::known("hal@example.com")).await.tokens().text("/access_token");
+    product.with_account(oauth::known("hal@example.com")).await;
+    let connected = product.connect(&first, oauth::known("hal@work.example")).await;
+    assert_eq!(connected.status, StatusCode::CREATED, "{connected:?}");
+    product.get("/v1/me/connected-accounts", &first).await;
+    let path = format!("/v1/me/connected-accounts/{}", connected.text("/id"));
+    let gone = product.send(product.request(Method::DELETE, &path).bearer_auth(&first)).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{gone:?}");
+    product.settle().await;
+}
+
 /// With a password, a wrong one, a new one, an authenticator app and a recovery code; and without them again.
 async fn passwords_and_factors(product: &Product) {
     let email = "fay@example.com";
@@ -203,6 +217,10 @@ async fn rotations(product: &Product) {
         let rotated = product.local_post(&format!("/secrets/{secret}/rotate"), &json!({})).await;
         assert!(rotated["version"].is_string(), "{rotated}");
     }
+    // whoever signs first with the new key publishes it
+    product.advance(SignedDuration::from_mins(6)).await;
+    let signed_in = product.with_account(oauth::known("hal@example.com")).await;
+    assert_eq!(signed_in.status, StatusCode::OK, "{signed_in:?}");
 }
 
 async fn deliver_samples(product: &Product) {

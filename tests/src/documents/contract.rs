@@ -37,6 +37,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
         ("api-orgs", api_orgs::routes().into_openapi()),
+        ("api-sso", api_sso::routes().into_openapi()),
     ]
 }
 

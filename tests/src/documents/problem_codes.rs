@@ -12,10 +12,12 @@ use crate::template::Template;
 pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("access", access::FAULTS),
     ("billing", billing::FAULTS),
+    ("guarded-http", guarded_http::FAULTS),
     ("hook-stripe", hook_stripe::FAULTS),
     ("http-api", http_api::FAULTS),
     ("identity", identity::FAULTS),
     ("lambda-host", lambda_host::FAULTS),
+    ("oidc-client", oidc_client::FAULTS),
     ("orgs", orgs::FAULTS),
     ("push", push::FAULTS),
     ("push-client", push_client::FAULTS),

@@ -1,9 +1,7 @@
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{derive, mac};
-use primitives::{Email, Keys, Secret, UserId, random_secret};
+use primitives::{Email, Keys, Secret, UserId};
 
-use crate::IdentityError;
+use crate::{IdentityError, sealed};
 
 /// Encrypts what must be read again, such as the seed of an authenticator app, and cannot be hashed
 /// (AES-256-GCM). What it sealed for one person opens for no other.
@@ -26,20 +24,20 @@ impl SealKey {
 
     /// The bytes, so that only [`open`] can read them: base64url.
     pub(crate) fn seal(&self, user_id: UserId, bytes: &[u8]) -> Result<String, IdentityError> {
-        seal(&self.factors, user_id.uuid().as_bytes(), bytes)
+        sealed::seal(&self.factors, user_id.uuid().as_bytes(), bytes)
     }
 
-    fn open(&self, user_id: UserId, sealed: &str) -> Option<Secret<Vec<u8>>> {
-        unseal(&self.factors, user_id.uuid().as_bytes(), sealed)
+    fn open(&self, user_id: UserId, text: &str) -> Option<Secret<Vec<u8>>> {
+        sealed::open(&self.factors, user_id.uuid().as_bytes(), text)
     }
 
     /// What is in the challenge of a passkey, so that only [`SealKey::open_ceremony`] can read it.
     pub(crate) fn seal_ceremony(&self, bytes: &[u8]) -> Result<String, IdentityError> {
-        seal(&self.ceremonies, b"", bytes)
+        sealed::seal(&self.ceremonies, b"", bytes)
     }
 
-    pub(crate) fn open_ceremony(&self, sealed: &str) -> Option<Secret<Vec<u8>>> {
-        unseal(&self.ceremonies, b"", sealed)
+    pub(crate) fn open_ceremony(&self, text: &str) -> Option<Secret<Vec<u8>>> {
+        sealed::open(&self.ceremonies, b"", text)
     }
 
     /// What looks as if it were random, and is always the same for this address.
@@ -48,36 +46,13 @@ impl SealKey {
     }
 }
 
-fn cipher(key: &Secret<[u8; 32]>) -> Result<LessSafeKey, IdentityError> {
-    let key = UnboundKey::new(&AES_256_GCM, key.expose()).map_err(|_| IdentityError::Sealing)?;
-    Ok(LessSafeKey::new(key))
-}
-
-fn seal(key: &Secret<[u8; 32]>, about: &[u8], bytes: &[u8]) -> Result<String, IdentityError> {
-    let nonce: [u8; NONCE_LEN] = random_secret();
-    let mut sealed = bytes.to_vec();
-    cipher(key)?
-        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut sealed)
-        .map_err(|_| IdentityError::Sealing)?;
-    Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
-}
-
-fn unseal(key: &Secret<[u8; 32]>, about: &[u8], sealed: &str) -> Option<Secret<Vec<u8>>> {
-    let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
-    let mut sealed = sealed.to_vec();
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let opened = cipher(key).ok()?.open_in_place(nonce, Aad::from(about), &mut sealed).ok()?;
-    Some(Secret::new(opened.to_vec()))
-}
-
 /// What one of these keys sealed for this person.
 pub(crate) fn open(
     keys: &Keys<SealKey>,
     user_id: UserId,
-    sealed: &str,
+    text: &str,
 ) -> Result<Secret<Vec<u8>>, IdentityError> {
-    keys.iter().find_map(|key| key.open(user_id, sealed)).ok_or(IdentityError::Sealing)
+    keys.iter().find_map(|key| key.open(user_id, text)).ok_or(IdentityError::Sealing)
 }
 
 #[cfg(test)]

@@ -10,8 +10,12 @@ import { copy, json, page } from "./widgets.js";
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 const place = location.pathname.replace("/_local/app", "") || "/";
 
-// The token is a secret: it must not stay in the address bar and in the history.
-if (token) history.replaceState(null, "", location.pathname);
+// What an identity provider sends somebody back with.
+const back = Object.fromEntries(new URLSearchParams(location.search));
+const provider = /^\/auth\/oauth\/([^/]+)$/.exec(place)?.[1];
+
+// The token and the code are secrets: they must not stay in the address bar and in the history.
+if (token || back.code) history.replaceState(null, "", location.pathname);
 // Another mail's link, opened in this tab, changes nothing but what stands behind the `#`.
 addEventListener("hashchange", () => location.reload());
 
@@ -38,6 +42,11 @@ const LINKS = {
     done: "Your address is as it was",
   },
 };
+
+function comeBack() {
+  const { code, state, iss } = back;
+  call("POST", `/v1/auth/oauth/${provider}/verify`, { body: { code, state, iss, browser_token: flow.browserToken } });
+}
 
 const title = (text) => h("h1", { tabindex: "-1" }, text);
 const home = () => h("p", null, h("a", { class: "button", href: "/_local" }, "Back to the local page"));
@@ -106,6 +115,8 @@ function content() {
   if (flow.challenge) return [challenge(title), problem()];
   if (place === "/sign-in" || place === "/") return [start(title), problem()];
   if (place === "/auth/reset") return flow.exchange?.ok ? done("Your password is set") : reset();
+  if (provider && back.code && !flow.exchange) return title("One moment");
+  if (provider) return [start(title), problem()];
   const known = LINKS[place];
   if (!known) return elsewhere();
   return flow.exchange?.ok && known.done ? done(known.done) : link(known);
@@ -127,3 +138,4 @@ flow.changed = (isNewPage) => {
   if (isNewPage) document.querySelector("h1").focus();
 };
 draw();
+if (provider && back.code) comeBack();

@@ -20,8 +20,14 @@ export function start(title) {
       h("p", { class: "tools start" },
         submit("password", "Sign in"), submit("register", "New here"), submit("forgot", "Forgot it", "quiet"))),
     h("p", { class: "tools start" },
-      h("button", { type: "button", disabled: flow.isBusy, onclick: () => usePasskey("/v1/auth/passkeys", {}) }, "Use a passkey")),
+      h("button", { type: "button", disabled: flow.isBusy, onclick: () => usePasskey("/v1/auth/passkeys", {}) }, "Use a passkey"),
+      h("button", { type: "button", disabled: flow.isBusy, onclick: goAway }, "Use the local identity provider")),
   ];
+}
+
+async function goAway() {
+  const exchange = await call("POST", "/v1/auth/oauth/local/authorizations");
+  if (exchange.ok) location.assign(exchange.answer.authorize_url);
 }
 
 async function chosen(event) {

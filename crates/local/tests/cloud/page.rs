@@ -110,12 +110,18 @@ fn the_scripts_ask_only_for_what_the_product_has() {
     let mut asked = 0;
     for method in ["get", "post", "put"] {
         let called = |by: &str| literals_after(&format!("{by}(\"{}\", \"", method.to_uppercase()));
+        let start = format!("{method}, path = \"");
+        let has = |path: &str| {
+            let templates = routes.split(&start).skip(1).filter_map(|rest| rest.split('"').next());
+            templates.map(|template| template.split('/')).any(|template| {
+                let is_one = |(part, text): (&str, &str)| part == text || part.starts_with('{');
+                template.clone().count() == path.split('/').count()
+                    && template.zip(path.split('/')).all(is_one)
+            })
+        };
         for path in called("product").into_iter().chain(called("call")) {
             asked += 1;
-            assert!(
-                routes.contains(&format!("{method}, path = \"{path}\"")),
-                "no function has {method} {path}"
-            );
+            assert!(has(&path), "no function has {method} {path}");
         }
     }
     assert!(asked > 10, "only {asked} paths were found in the scripts");

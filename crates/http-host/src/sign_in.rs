@@ -7,7 +7,7 @@ use serde::Serialize;
 /// How far a sign-in has come.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum SignInStatus {
+pub enum SignInStatus {
     /// There is a session.
     Complete,
     /// A second factor is to be shown.
@@ -18,7 +18,7 @@ pub(crate) enum SignInStatus {
 
 /// What came of signing in, or of going to another organization.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SignIn {
+pub struct SignIn {
     /// How far it has come. With a word that you do not know there is no session (yet).
     status: SignInStatus,
     /// The session's tokens, once it is complete.
@@ -53,7 +53,7 @@ impl From<SignedIn> for SignIn {
 
 /// What a sign-in lacks, and how to add it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Challenge {
+pub struct Challenge {
     /// Goes with the requests that add what is missing, and with no others: `Authorization: Bearer …`.
     token: String,
     /// How long it works, seconds.
@@ -67,7 +67,7 @@ pub(crate) struct Challenge {
 /// A way to show a second factor.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Method {
+pub enum Method {
     /// A code of the authenticator app.
     Totp,
     /// A recovery code.
@@ -82,7 +82,7 @@ impl From<identity::Challenge> for Challenge {
             Way::Totp => Some(Method::Totp),
             Way::RecoveryCode => Some(Method::RecoveryCode),
             Way::Passkey => Some(Method::Passkey),
-            Way::Mail | Way::Password | Way::TrustedBrowser | Way::DeviceLink => None,
+            Way::Mail | Way::Password | Way::ConnectedAccount | Way::TrustedBrowser | Way::DeviceLink => None,
         });
         Self {
             token: challenge.token.expose().clone(),
@@ -98,7 +98,7 @@ impl From<identity::Challenge> for Challenge {
 
 /// The tokens of a session.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Tokens {
+pub struct Tokens {
     /// Goes with every request: `Authorization: Bearer …`.
     access_token: String,
     /// Always `Bearer`.

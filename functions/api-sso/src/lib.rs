@@ -1,0 +1,69 @@
+//! HTTP API for accounts at identity providers: `/v1/auth/oauth/**`, `/v1/me/connected-accounts/**`.
+//!
+//! A function of its own, so that a provider that is slow keeps nobody from signing in in another way.
+
+mod connected_accounts;
+mod oauth;
+mod providers;
+
+use std::sync::Arc;
+
+use guarded_http::Reach;
+use http_api::{OpenApiRouter, routes};
+use http_host::{HttpHost, Issuers};
+use identity::{OAuthKey, Policy};
+use lambda_host::{Error, Function, Host, Rotating, Stage};
+use oidc_client::{ClientSecrets, OidcClient, Providers};
+use primitives::Keys;
+use table::Table;
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    table: Table,
+    issuers: Arc<Issuers>,
+    keys: Arc<Rotating<Keys<OAuthKey>>>,
+    providers: Arc<Providers>,
+    /// Where there are providers.
+    secrets: Option<Arc<Rotating<ClientSecrets>>>,
+    client: Arc<OidcClient>,
+    policy: Arc<Policy>,
+    /// Where providers send people back.
+    app_url: String,
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let http = HttpHost::start(host).await?;
+    let table = http.table();
+    let providers: Providers = host.settings("OAUTH_PROVIDERS")?;
+    let reach = if host.stage() == Stage::Local { Reach::PublicAndLoopback } else { Reach::Public };
+    let product = host.environment().required("PRODUCT_NAME")?;
+    let client = OidcClient::new(&providers, reach, host.clock().clone(), product);
+    let secrets = match host.environment().optional("OAUTH_SECRET_ARN") {
+        Some(_) => Some(Arc::new(host.secret_text("OAUTH_SECRET_ARN", ClientSecrets::read)?)),
+        None => None,
+    };
+    let api = Api {
+        issuers: Arc::new(Issuers::start(host, table.clone()).await?),
+        table,
+        keys: Arc::new(host.secret_keys("LINK_SECRET_ARN", OAuthKey::from_secret)?),
+        providers: Arc::new(providers),
+        secrets,
+        client: Arc::new(client),
+        policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+        app_url: host.environment().url("APP_URL")?,
+    };
+    http.api(routes().with_state(api))
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(oauth::start))
+        .routes(routes!(oauth::verify))
+        .routes(routes!(connected_accounts::list))
+        .routes(routes!(connected_accounts::start))
+        .routes(routes!(connected_accounts::link))
+        .routes(routes!(connected_accounts::remove))
+}

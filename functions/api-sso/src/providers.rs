@@ -1,0 +1,172 @@
+use std::sync::Arc;
+
+use http_api::{Problem, StatusCode, ToSchema, not_found};
+use identity::{External, IdentityError, OpenedOAuth, Purpose, ShownBrowser, open_oauth, start_oauth};
+use oidc_client::{Authorization as Sent, OidcError, Provider, Redemption};
+use primitives::Text;
+use serde::{Deserialize, Serialize};
+
+use crate::Api;
+
+/// Where to send somebody.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Authorization {
+    /// Open it in the browser. The provider sends the person back to `/auth/oauth/{provider}` of the app,
+    /// with `code`, `state` and perhaps `iss` in the query; or with `error`, when the person did not want
+    /// to.
+    authorize_url: String,
+    /// Keep it in the browser, and send it along when the person is back: it shows that it is the same one.
+    browser_token: String,
+    /// How long that may take, seconds.
+    expires_in: i64,
+}
+
+/// What somebody comes back with who wants to connect an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyAuthorization {
+    /// `code` of the query.
+    #[schema(inline)]
+    pub(crate) code: Text<1, 2048>,
+    /// `state` of the query.
+    #[schema(inline)]
+    state: Text<1, 400>,
+    /// `iss` of the query, where there is one.
+    #[schema(inline)]
+    iss: Option<Text<1, 400>>,
+    /// What the browser was given when it was sent away.
+    #[schema(inline)]
+    browser_token: Text<1, 100>,
+}
+
+/// What somebody comes back with who wants to sign in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyOAuth {
+    /// `code` of the query.
+    #[schema(inline)]
+    code: Text<1, 2048>,
+    /// `state` of the query.
+    #[schema(inline)]
+    state: Text<1, 400>,
+    /// `iss` of the query, where there is one.
+    #[schema(inline)]
+    iss: Option<Text<1, 400>>,
+    /// What the browser was given when it was sent away.
+    #[schema(inline)]
+    browser_token: Text<1, 100>,
+    /// The `browser_token` of an earlier sign-in in this browser. One that is forgotten is passed over.
+    #[schema(inline)]
+    trusted_browser_token: Option<Text<1, 200>>,
+}
+
+impl VerifyOAuth {
+    /// What the provider sent back, and the browser that says it is remembered.
+    pub(crate) fn parts(self) -> (VerifyAuthorization, Option<ShownBrowser>) {
+        let Self { code, state, iss, browser_token, trusted_browser_token } = self;
+        let browser = trusted_browser_token.and_then(|token| ShownBrowser::read(token.as_str()));
+        (VerifyAuthorization { code, state, iss, browser_token }, browser)
+    }
+}
+
+impl Api {
+    /// The provider of this name; one that nobody has configured is not there.
+    pub(crate) fn provider(&self, name: &str) -> Result<&Provider, Problem> {
+        self.providers.get(name).ok_or_else(not_found)
+    }
+
+    fn redirect_uri(&self, provider: &Provider) -> String {
+        format!("{}/auth/oauth/{}", self.app_url, provider.key())
+    }
+
+    /// Sends somebody to a provider. Nothing is written.
+    pub(crate) async fn authorize(
+        &self,
+        provider: &Provider,
+        purpose: Purpose,
+    ) -> Result<Authorization, Problem> {
+        let (keys, now) = (self.keys.get().await?, self.table.clock().now());
+        let started = start_oauth(&keys.current, provider.key(), purpose, &self.policy, now)?;
+        let redirect_uri = self.redirect_uri(provider);
+        let sent = Sent {
+            redirect_uri: &redirect_uri,
+            state: started.state.expose(),
+            nonce: started.nonce.expose(),
+            code_verifier: started.code_verifier.expose(),
+        };
+        Ok(Authorization {
+            authorize_url: self.client.authorize_url(provider, sent).await?,
+            browser_token: started.browser_token.expose().clone(),
+            expires_in: started.expires_in,
+        })
+    }
+
+    /// The attempt that somebody comes back with, in the browser in which it began.
+    pub(crate) async fn opened(
+        &self,
+        provider: &Provider,
+        input: &VerifyAuthorization,
+    ) -> Result<OpenedOAuth, Problem> {
+        let (state, browser_token) = (input.state.as_str(), input.browser_token.as_str());
+        let now = self.table.clock().now();
+        let keys = self.keys.get().await?;
+        let mut opened = open_oauth(&keys, provider.key(), state, browser_token, now);
+        // another instance may have made it with a newer key
+        if opened.is_none()
+            && let Some(newer) = self.keys.newer(&keys).await?
+        {
+            opened = open_oauth(&newer, provider.key(), state, browser_token, now);
+        }
+        opened.ok_or_else(|| IdentityError::LoginFailed.into())
+    }
+
+    /// Whom the provider names for the code.
+    pub(crate) async fn redeem(
+        &self,
+        provider: &Provider,
+        opened: &OpenedOAuth,
+        input: &VerifyAuthorization,
+    ) -> Result<External, OidcError> {
+        let secrets = match &self.secrets {
+            Some(secrets) => secrets.get().await.map_err(|error| OidcError::Unusable {
+                provider: provider.key().to_owned(),
+                problem: error.to_string(),
+            })?,
+            None => Arc::default(),
+        };
+        let redirect_uri = self.redirect_uri(provider);
+        let redemption = Redemption {
+            sent: Sent {
+                redirect_uri: &redirect_uri,
+                state: input.state.as_str(),
+                nonce: opened.nonce.expose(),
+                code_verifier: opened.code_verifier.expose(),
+            },
+            code: input.code.as_str(),
+            iss: input.iss.as_ref().map(Text::as_str),
+        };
+        let person = self.client.redeem(provider, &secrets, redemption).await;
+        if let Err(error) = &person {
+            match error {
+                OidcError::Refused(why) => {
+                    tracing::info!(provider = provider.key(), why, "an identity provider proves nobody");
+                }
+                error => {
+                    tracing::warn!(provider = provider.key(), %error, "an identity provider cannot be used");
+                }
+            }
+        }
+        let person = person?;
+        Ok(External {
+            issuer: person.issuer,
+            subject: person.subject,
+            email: person.email,
+            email_verified: person.email_verified,
+        })
+    }
+}
+
+/// Whether somebody else may have been faster with the same.
+pub(crate) fn is_refusal(problem: &Problem) -> bool {
+    problem.status() == StatusCode::UNAUTHORIZED
+}
