@@ -32,6 +32,7 @@ pub fn check(root: &Path) -> Result<()> {
     let client = client(root, &description)?;
     let product = Product::start(root)?;
     run(Command::new("node").arg(client).env("GANTRY_API_URL", &product.url))?;
+    sign_in(root, &product)?;
     run(tools::command(root, "schemathesis")
         .args(["--config-file", "tests/contract/schemathesis.toml", "run", "--url", &product.url])
         .arg(&description)
@@ -66,18 +67,32 @@ fn client(root: &Path, description: &Path) -> Result<PathBuf> {
     Ok(folder.join("walk.js"))
 }
 
+/// A sign-in through a certified identity provider of others.
+fn sign_in(root: &Path, product: &Product) -> Result<()> {
+    let folder = tools::npm_folder(root).join("client");
+    let program = folder.join("sign-in.mjs");
+    fs::copy(root.join(FOLDER).join("sign-in.mjs"), &program).context("cannot copy sign-in.mjs")?;
+    let addresses = [("GANTRY_API_URL", &product.url), ("OIDC_ISSUER", &product.issuer)];
+    run(Command::new("node").arg(program).envs(addresses))
+}
+
 /// The product as `cargo dev` runs it, in memory, on ports of its own. Ends when it is dropped.
 struct Product {
     process: Child,
     url: String,
+    /// Where it expects an identity provider of others.
+    issuer: String,
     /// Kept open: whoever writes into a pipe that nobody reads breaks.
     output: BufReader<ChildStdout>,
 }
 
 impl Product {
     fn start(root: &Path) -> Result<Self> {
-        let port = free_ports()?.to_string();
-        let arguments = ["--ephemeral", "--log", "error", "--port", &port];
+        let first = free_ports()?;
+        let (port, issuer) = (first.to_string(), format!("http://127.0.0.1:{}", first + 4));
+        let providers = serde_json::json!({ "certified": { "issuer": issuer, "client_id": "gantry" } });
+        let providers = format!("OAuthProviders={providers}");
+        let arguments = ["--ephemeral", "--log", "error", "--port", &port, "--parameter", &providers];
         let mut process = Command::new(build(root)?)
             .args(arguments)
             .current_dir(root)
@@ -85,8 +100,8 @@ impl Product {
             .spawn()
             .context("cannot start the product")?;
         let output = process.stdout.take().context("the product has no output")?;
-        let mut product =
-            Self { process, url: format!("http://localhost:{port}"), output: BufReader::new(output) };
+        let url = format!("http://localhost:{port}");
+        let mut product = Self { process, url, issuer, output: BufReader::new(output) };
         // It greets when it is up, and ends without a word when it is not.
         let mut greeting = String::new();
         let read = product.output.read_line(&mut greeting).context("the product cannot be heard")?;
@@ -103,17 +118,17 @@ impl Drop for Product {
     }
 }
 
-/// The first of four ports in a row that are free.
+/// The first of five ports in a row that are free.
 fn free_ports() -> Result<u16> {
     for _ in 0..100 {
         let first = TcpListener::bind(("127.0.0.1", 0))?;
         let port = first.local_addr()?.port();
-        let next = (1..4).map(|step| TcpListener::bind(("127.0.0.1", port.saturating_add(step))));
+        let next = (1..5).map(|step| TcpListener::bind(("127.0.0.1", port.saturating_add(step))));
         if next.collect::<Result<Vec<_>, _>>().is_ok() {
             return Ok(port);
         }
     }
-    anyhow::bail!("no four ports in a row are free")
+    anyhow::bail!("no five ports in a row are free")
 }
 
 /// Builds the product with the features that the tests have, so that nothing is built twice, and
@@ -145,7 +160,7 @@ mod tests {
     #[test]
     fn ports_are_free_in_a_row() {
         let port = free_ports().unwrap();
-        for step in 0..4 {
+        for step in 0..5 {
             assert!(TcpListener::bind(("127.0.0.1", port + step)).is_ok());
         }
     }
