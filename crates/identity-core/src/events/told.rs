@@ -1,0 +1,248 @@
+//! What people are told of what happens to their account.
+
+use events::{Audience, Event, EventKind, MailText, Told};
+
+use super::{
+    ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangeRequested, EmailChangeUndone, EmailChanged,
+    FactorAdded, FactorRemoved, PasskeyAdded, PasskeyCounterReversed, PasskeyRemoved, PasswordChanged,
+    PasswordRemoved, RecoveryCodeUsed, RecoveryCodesGenerated, SessionStarted, UserDeletionRequested,
+};
+
+/// What people are told.
+pub const TOLD: &[Told] = &[
+    Told {
+        event: SessionStarted::KIND,
+        to: Audience::PersonWhen("/new_device"),
+        mail: Some(MailText {
+            subject: "A new sign-in to your account on {{ product }}",
+            preview: "Was it you?",
+            title: "A new sign-in",
+            paragraphs: &[
+                "Somebody signed in to your account with {{ data.device }}{% if data.country %} in {{ data.country }}{% endif %}, \
+             where you did not sign in lately.",
+                "If it was you, there is nothing to do. If not, end that session: it stops working at once.",
+            ],
+            button: "Look at your sessions",
+            path: "/account/sessions",
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: UserDeletionRequested::KIND,
+        to: Audience::Person,
+        mail: Some(MailText {
+            subject: "Your account on {{ product }} is about to be erased",
+            preview: "You have 7 days to change your mind.",
+            title: "Your account will be erased",
+            paragraphs: &[
+                "You asked for the end of your account. In 7 days everything that belongs to it is erased, for good.",
+                "If it was not you, or you change your mind: sign in and have it restored.",
+            ],
+            button: "Keep my account",
+            path: "/account",
+            optional: false,
+            until: Some("/erase_at"),
+        }),
+        push: None,
+    },
+    Told {
+        event: EmailChangeRequested::KIND,
+        to: Audience::NewAddress,
+        mail: Some(MailText {
+            subject: "Confirm your new address on {{ product }}",
+            preview: "One more step.",
+            title: "Is this address yours?",
+            paragraphs: &[
+                "Somebody wants to use {{ data.email }} for their account on {{ product }}. If that was you, confirm it: \
+                 from then on you sign in with it.",
+                "If it was not you, ignore this mail: without it nothing changes.",
+            ],
+            button: "Confirm",
+            path: "/account/email/confirm",
+            optional: false,
+            until: Some("/expires_at"),
+        }),
+        push: None,
+    },
+    Told {
+        event: EmailChanged::KIND,
+        to: Audience::OldAddress,
+        mail: Some(MailText {
+            subject: "The address of your account on {{ product }} was changed",
+            preview: "Was it you?",
+            title: "Your address was changed",
+            paragraphs: &[
+                "Your account belongs to {{ data.email }} now. This address does not sign in any more.",
+                "If it was not you, take the change back within 7 days: this address is yours again, and everybody \
+                 who is signed in to your account is signed out.",
+            ],
+            button: "Take it back",
+            path: "/account/email/undo",
+            optional: false,
+            until: Some("/undo_until"),
+        }),
+        push: None,
+    },
+    Told {
+        event: EmailChangeUndone::KIND,
+        to: Audience::Person,
+        mail: Some(MailText {
+            subject: "The address of your account on {{ product }} is as it was",
+            preview: "Everybody was signed out.",
+            title: "Your address is as it was",
+            paragraphs: &[
+                "The change to {{ data.refused_email }} was taken back. Everybody who was signed in to your account has \
+                 been signed out.",
+                "Sign in again, and look at what was done meanwhile.",
+            ],
+            button: "Sign in",
+            path: "",
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+    changed(
+        PasswordChanged::KIND,
+        &MailText {
+            subject: "Your password for {{ product }} was changed",
+            title: "Your password was changed",
+            paragraphs: &["Your password was set or changed, and all other sessions have ended.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasswordRemoved::KIND,
+        &MailText {
+            subject: "Your password for {{ product }} was removed",
+            title: "Your password was removed",
+            paragraphs: &["Your account has no password any more: you sign in by mail.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasskeyAdded::KIND,
+        &MailText {
+            subject: "A passkey was added to your account on {{ product }}",
+            title: "A passkey was added",
+            paragraphs: &[
+                "You can sign in with the passkey \u{201c}{{ data.name }}\u{201d} from now on.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasskeyRemoved::KIND,
+        &MailText {
+            subject: "A passkey was removed from your account on {{ product }}",
+            title: "A passkey was removed",
+            paragraphs: &[
+                "The passkey \u{201c}{{ data.name }}\u{201d} does not sign in any more, and all other sessions have ended.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PasskeyCounterReversed::KIND,
+        &MailText {
+            subject: "A passkey of your account on {{ product }} may have been copied",
+            title: "A passkey may have been copied",
+            paragraphs: &[
+                "Somebody tried to sign in with the passkey \u{201c}{{ data.name }}\u{201d}, which does not go on where it \
+                 stopped: as if there were two of it. Nobody was let in.",
+                "If this comes again, remove the passkey and add a new one.",
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        FactorAdded::KIND,
+        &MailText {
+            subject: "An authenticator app was added to your account on {{ product }}",
+            title: "An authenticator app was added",
+            paragraphs: &["From now on you are asked for a code of it whenever you sign in.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        FactorRemoved::KIND,
+        &MailText {
+            subject: "An authenticator app was removed from your account on {{ product }}",
+            title: "An authenticator app was removed",
+            paragraphs: &["You are not asked for its codes any more when you sign in.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    Told {
+        to: Audience::PersonWhen("/connected"),
+        ..changed(
+            ConnectedAccountAdded::KIND,
+            &MailText {
+                subject: "An account was connected to yours on {{ product }}",
+                title: "An account was connected to yours",
+                paragraphs: &[
+                    "From now on whoever signs in with that account at {{ data.provider }} is signed in to yours.",
+                    "If it was you, there is nothing to do. If not, remove it at once: that signs everybody else out.",
+                ],
+                ..NOTICE
+            },
+        )
+    },
+    changed(
+        ConnectedAccountRemoved::KIND,
+        &MailText {
+            subject: "A connected account was removed from yours on {{ product }}",
+            title: "A connected account was removed",
+            paragraphs: &[
+                "Nobody signs in with that account at {{ data.provider }} any more, and all other sessions have ended.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        RecoveryCodesGenerated::KIND,
+        &MailText {
+            subject: "New recovery codes for your account on {{ product }}",
+            title: "You have new recovery codes",
+            paragraphs: &["The recovery codes from before work no more.", NOT_YOU],
+            ..NOTICE
+        },
+    ),
+    changed(
+        RecoveryCodeUsed::KIND,
+        &MailText {
+            subject: "A recovery code of your account on {{ product }} was used",
+            title: "A recovery code was used",
+            paragraphs: &[
+                "Somebody signed in with one of your recovery codes. {{ data.left }} are left\
+                 {% if data.left <= 3 %}: make new ones soon{% endif %}.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+];
+
+/// What a person is told whose way to sign in has changed.
+const fn changed(event: EventKind, mail: &MailText) -> Told {
+    Told { event, to: Audience::Person, mail: Some(*mail), push: None }
+}
+
+const NOT_YOU: &str = "If it was you, there is nothing to do. If not, ask for a new password at once: \
+                       that signs everybody out.";
+
+const NOTICE: MailText = MailText {
+    subject: "",
+    preview: "Was it you?",
+    title: "",
+    paragraphs: &[],
+    button: "Look at your account",
+    path: "/account/security",
+    optional: false,
+    until: None,
+};
