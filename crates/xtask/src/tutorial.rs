@@ -83,6 +83,8 @@ fn take(copy: &Path, root: &Path, step: &Step<'_>) -> Result<()> {
                 .current_dir(copy)
                 // What both depend on is compiled once; programs lie apart.
                 .env("CARGO_BUILD_BUILD_DIR", root.join("target"))
+                // Its steps compile the same again and again.
+                .env("CARGO_INCREMENTAL", "1")
                 .env_remove("CARGO_TARGET_DIR"),
         ),
         Step::Write(file, text) => {
