@@ -1,7 +1,7 @@
 //! The description of the API stands on its own: what it refers to is in it, and each problem that there is
 //! belongs to a route.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -69,6 +69,32 @@ fn every_reference_leads_somewhere() {
     assert_none(&references(&contract::contract()));
     let written = std::fs::read_to_string(repository().join("docs/openapi.json")).unwrap();
     assert_none(&references(&serde_json::from_str(&written).unwrap()));
+}
+
+/// What is wrong with the names of schemas: of two functions' schemas with one name the contract would have
+/// one.
+fn shared_names(groups: &[(&str, Value)]) -> Vec<String> {
+    let mut seen: BTreeMap<&String, (&str, &Value)> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (function, group) in groups {
+        for (name, schema) in group["components"]["schemas"].as_object().into_iter().flatten() {
+            let (first, other) = *seen.entry(name).or_insert((*function, schema));
+            if other != schema {
+                problems.push(format!("{first} and {function} call two things {name}; call one otherwise."));
+            }
+        }
+    }
+    problems
+}
+
+#[test]
+fn a_name_is_one_schemas() {
+    let read = |group| serde_json::to_value(group).unwrap();
+    let mut groups: Vec<_> =
+        contract::groups().into_iter().map(|(name, group)| (name, read(group))).collect();
+    assert_none(&shared_names(&groups));
+    groups[0].1["components"]["schemas"]["Tokens"] = json!({ "type": "string" });
+    assert_noticed(&shared_names(&groups), "call two things Tokens");
 }
 
 #[test]

@@ -10,6 +10,7 @@ import re
 import time
 import urllib.request
 
+import jwt
 import schemathesis
 from hypothesis import strategies
 from schemathesis import GenerationMode
@@ -43,6 +44,27 @@ def sign_in(base, name):
     return call(base, "POST", "/v1/auth/magic-links/verify", proof)["tokens"]["access_token"]
 
 
+def read_by_a_service(base, token):
+    """Checks a token as PyJWT does for a service that knows the issuer's address; a changed one is refused."""
+    issuer = call(base, "GET", "/.well-known/oauth-authorization-server")
+    keys, algorithms = jwt.PyJWKClient(issuer["jwks_uri"]), issuer["access_token_signing_alg_values_supported"]
+
+    def claims(token):
+        key = keys.get_signing_key_from_jwt(token)
+        return jwt.decode_complete(token, key, algorithms=algorithms, audience=issuer["issuer"], issuer=issuer["issuer"])
+
+    good = claims(token)
+    assert good["header"]["typ"] == "at+jwt" and good["payload"]["iss"] == base, good
+    assert good["payload"]["sub"] == call(base, "GET", "/v1/me", token=token)["id"], good
+    head, _, signature = token.split(".")
+    body = jwt.utils.base64url_encode(json.dumps({**good["payload"], "acr": "aal3"}).encode()).decode()
+    try:
+        claims(f"{head}.{body}.{signature}")
+    except jwt.InvalidSignatureError:
+        return
+    raise AssertionError("a forged token was taken")
+
+
 class Sessions:
     """The owner's session, and some that may be ended."""
 
@@ -50,6 +72,7 @@ class Sessions:
         token = sign_in(base, "owner")
         org = call(base, "POST", "/v1/orgs", {"name": "Contract", "slug": "contract"}, token)
         self.owner = call(base, "POST", "/v1/auth/switch-org", {"org_id": org["id"]}, token)["tokens"]["access_token"]
+        read_by_a_service(base, self.owner)
         self.to_be_ended = [sign_in(base, f"leaver-{number}") for number in range(12)]
 
     def token(self, path):

@@ -1,6 +1,7 @@
 // A client that knows of the API nothing but the types that openapi-typescript makes of its description. It compiles
 // under --strict, and walks through the running product.
 
+import { createRemoteJWKSet, jwtVerify } from "jose";
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
@@ -64,6 +65,26 @@ const members = must(await api.GET("/v1/orgs/current/members", { params: { query
 // An open enum: what is not known today is a text.
 const role: components["schemas"]["Role"] | string | undefined = members.items[0]?.role;
 if (me.membership?.org_id !== org.id || role !== "owner" || members.next_cursor !== null) throw new Error("the founder is no owner");
+
+// What a service of a customer's does with the token: it knows the issuer's address and nothing else.
+const issuer = must(await api.GET("/.well-known/oauth-authorization-server"));
+const keys = createRemoteJWKSet(new URL(issuer.jwks_uri));
+const algorithms = issuer.access_token_signing_alg_values_supported;
+const expected = { algorithms, issuer: issuer.issuer, audience: issuer.issuer, typ: "at+jwt" };
+const { payload } = await jwtVerify(token, keys, expected);
+if (issuer.issuer !== url || payload.sub !== me.id || payload["org"] !== org.id) throw new Error("the token is about somebody else");
+const [head, , signature] = token.split(".");
+const raised = [head, btoa(JSON.stringify({ ...payload, acr: "aal3" })).replace(/=/g, ""), signature].join(".");
+const forged = await jwtVerify(raised, keys, expected).then(() => "taken", (error) => error.code);
+if (forged !== "ERR_JWS_SIGNATURE_VERIFICATION_FAILED") throw new Error(`a forged token is ${forged}`);
+const about = must(
+  await api.POST("/v1/auth/introspect", {
+    body: { token },
+    bodySerializer: (body) => new URLSearchParams({ token: body?.token ?? "" }),
+    headers: { "Content-Type": "application/x-www-form-urlencoded" },
+  }),
+);
+if (!about.active || about.sub !== me.id || !about.scope?.includes("org:read")) throw new Error("a good token is not active");
 
 const device = must(
   await api.POST("/v1/me/devices", { body: { platform: "apns", token: "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad" } }),

@@ -17,13 +17,13 @@ pub(crate) struct RedeemDeviceLink {
     /// What the device is called in the list of sessions, and in the mail that tells of it.
     device_name: Name,
     /// What the device runs.
-    platform: Option<Platform>,
+    platform: Option<DevicePlatform>,
 }
 
 /// What a device runs.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Platform {
+pub(crate) enum DevicePlatform {
     /// iOS or iPadOS.
     Ios,
     /// Android.
@@ -35,8 +35,8 @@ impl RedeemDeviceLink {
     fn name(&self) -> String {
         let name = self.device_name.as_str();
         match self.platform {
-            Some(Platform::Ios) => format!("{name} on iOS"),
-            Some(Platform::Android) => format!("{name} on Android"),
+            Some(DevicePlatform::Ios) => format!("{name} on iOS"),
+            Some(DevicePlatform::Android) => format!("{name} on Android"),
             None => name.to_owned(),
         }
     }

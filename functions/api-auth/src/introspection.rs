@@ -24,47 +24,69 @@ pub(crate) struct IntrospectToken {
 pub(crate) struct TokenIntrospection {
     /// Whether it is good now.
     active: bool,
-    #[serde(flatten)]
-    token: Option<ActiveToken>,
-}
-
-/// What a good token says, and what its person may do at this moment.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ActiveToken {
     /// What the member may do, as the role is now: permissions with blanks between them.
-    #[schema(example = "org:read members:read")]
-    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "org:read members:read")]
+    scope: Option<String>,
     /// The client that it was made for.
-    client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    client_id: Option<String>,
     /// Always `Bearer`.
-    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token_type: Option<&'static str>,
     /// When it stops working, epoch seconds.
-    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    exp: Option<i64>,
     /// When it was made, epoch seconds.
-    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    iat: Option<i64>,
     /// The person.
-    sub: UserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    sub: Option<UserId>,
     /// Who it is for.
-    aud: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    aud: Option<String>,
     /// Who made it.
-    iss: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    iss: Option<String>,
     /// Names it.
-    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    jti: Option<String>,
     /// The session.
-    sid: SessionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    sid: Option<SessionId>,
     /// The organization that the session is in.
-    org: OrgId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    org: Option<OrgId>,
     /// The person's membership there.
-    mbr: MemberId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    mbr: Option<MemberId>,
     /// When the person last showed who they are, epoch seconds.
-    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    auth_time: Option<i64>,
     /// How certain that makes it: `aal1`, or `aal2` with more than one factor.
-    acr: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    acr: Option<String>,
     /// What was shown.
-    amr: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    amr: Option<Vec<String>>,
 }
 
-impl ActiveToken {
+impl TokenIntrospection {
     /// Of a token that is good in this organization.
     fn within(org_id: OrgId, live: Live) -> Option<Self> {
         let actor = live.principal.in_org().ok().filter(|actor| actor.org_id == org_id)?;
@@ -72,21 +94,22 @@ impl ActiveToken {
         let held: Vec<_> = held.map(|permission| permission.name()).collect();
         let claims = live.claims;
         Some(Self {
-            scope: held.join(" "),
-            client_id: claims.client_id,
-            token_type: "Bearer",
-            exp: claims.exp,
-            iat: claims.iat,
-            sub: claims.sub,
-            aud: claims.aud,
-            iss: claims.iss,
-            jti: claims.jti,
-            sid: claims.sid,
-            org: actor.org_id,
-            mbr: actor.member_id,
-            auth_time: claims.auth_time,
-            acr: claims.acr,
-            amr: claims.amr,
+            active: true,
+            scope: Some(held.join(" ")),
+            client_id: Some(claims.client_id),
+            token_type: Some("Bearer"),
+            exp: Some(claims.exp),
+            iat: Some(claims.iat),
+            sub: Some(claims.sub),
+            aud: Some(claims.aud),
+            iss: Some(claims.iss),
+            jti: Some(claims.jti),
+            sid: Some(claims.sid),
+            org: Some(actor.org_id),
+            mbr: Some(actor.member_id),
+            auth_time: Some(claims.auth_time),
+            acr: Some(claims.acr),
+            amr: Some(claims.amr),
         })
     }
 }
@@ -109,6 +132,6 @@ pub(crate) async fn introspect(
     Form(input): Form<IntrospectToken>,
 ) -> Result<Response, Problem> {
     let live = api.authority.live(input.token.as_str()).await?;
-    let token = live.and_then(|live| ActiveToken::within(member.permit.org_id, live));
-    Ok(Answer::ok(&TokenIntrospection { active: token.is_some(), token }).into_response())
+    let said = live.and_then(|live| TokenIntrospection::within(member.permit.org_id, live));
+    Ok(Answer::ok(&said.unwrap_or_default()).into_response())
 }

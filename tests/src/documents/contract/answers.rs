@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const SCHEMAS: &str = "#/components/schemas/";
 
 /// They leave members out, and say so: problems, and what RFC 7662 says of a token that is not good.
-pub const PARTIAL: [&str; 4] = ["Problem", "FieldError", "TokenIntrospection", "ActiveToken"];
+pub const PARTIAL: [&str; 3] = ["Problem", "FieldError", "TokenIntrospection"];
 
 /// Completes the schemas of answers.
 pub(super) fn apply(contract: &mut Value) {
