@@ -176,6 +176,7 @@ async fn every_route_stays_within_its_budget() {
     passwords_and_factors(&mut measured).await;
     passkeys(&mut measured).await;
     accounts_elsewhere(&mut measured).await;
+    phones(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
@@ -379,4 +380,35 @@ async fn passkeys(measured: &mut Measured<'_>) {
     measured.change(&path, &format!("PATCH {route}"), "api-account", &token, &name).await;
     product.send(product.request(Method::DELETE, &path).bearer_auth(&token)).await;
     measured.check(&format!("DELETE {route}"), "api-account");
+}
+
+/// Dora, with a phone; and the routes of second factors once more, with codes that go there.
+async fn phones(measured: &mut Measured<'_>) {
+    let product = measured.product;
+    let (dora, number) = ("dora@example.com", "+436641234567");
+    let token = product.registered(dora, "four words nobody guesses").await.text("/access_token");
+    let body = json!({ "number": number });
+    measured.change("/v1/me/phone", "PUT /v1/me/phone", "api-account", &token, &body).await;
+    let body = json!({ "code": product.texted(number).await });
+    measured.post("POST /v1/me/phone/verify", "api-account", &token, &body).await;
+    let started = product.post_as("/v1/me/mfa/factors", &token, &json!({ "kind": "sms" })).await;
+    measured.again("POST /v1/me/mfa/factors", "api-account");
+    product.settle().await;
+    let path = format!("/v1/me/mfa/factors/{}/confirm", started.text("/id"));
+    product.post_as(&path, &token, &json!({ "code": product.texted(number).await })).await;
+    measured.again("POST /v1/me/mfa/factors/{factor_id}/confirm", "api-account");
+    let half = product.password(dora, "four words nobody guesses").await.text("/challenge/token");
+    measured.post("POST /v1/auth/mfa/codes", "api-auth", &half, &json!(null)).await;
+    let code = product.texted(number).await;
+    let body = json!({ "method": "sms", "code": code, "remember_browser": true });
+    let shown = product.post_as("/v1/auth/mfa/verify", &half, &body).await;
+    assert_eq!(shown.text("/status"), "complete", "{shown:?}");
+    measured.again("POST /v1/auth/mfa/verify", "api-auth");
+    product.advance(jiff::SignedDuration::from_mins(5)).await;
+    assert!(
+        product.set_phone(&token, "+436647654321").await.status == reqwest::StatusCode::TOO_MANY_REQUESTS
+    );
+    let gone = product.send(product.request(Method::DELETE, "/v1/me/phone").bearer_auth(&token)).await;
+    assert!(gone.status.is_success(), "{gone:?}");
+    measured.check("DELETE /v1/me/phone", "api-account");
 }

@@ -221,6 +221,38 @@ async fn second_factor(product: &Product, remember_browser: bool) -> (&'static s
     ("api-auth", request("POST", "/v1/auth/mfa/verify", &headers, &body))
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifying_a_phone() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let token = product.sign_in("ada@example.com").await.text("/access_token");
+            product.set_phone(&token, "+436641234567").await;
+            let body = json!({ "code": product.texted("+436641234567").await }).to_string();
+            let bearer = format!("Bearer {token}");
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            ("api-account", request("POST", "/v1/me/phone/verify", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn completing_a_login_with_a_code_of_the_phone() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            product.with_sms().await;
+            let half = product.half().await;
+            product.send_code(&half).await;
+            let code = product.texted("+436641234567").await;
+            let body = json!({ "method": "sms", "code": code }).to_string();
+            let bearer = format!("Bearer {half}");
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            ("api-auth", request("POST", "/v1/auth/mfa/verify", &headers, &body))
+        })
+    };
+    Case { prepare, ahead: SignedDuration::ZERO, wait: SignedDuration::from_secs(2) }.check().await;
+}
+
 /// Within the time that a link works, and long after any client has stopped waiting.
 const LATE_BUT_IN_TIME: SignedDuration = SignedDuration::from_mins(2);
 

@@ -24,6 +24,7 @@ mod oauth;
 mod passkey_proofs;
 mod passkeys;
 mod passwords;
+mod phone;
 mod product;
 mod races;
 mod reset;

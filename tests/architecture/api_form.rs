@@ -24,6 +24,7 @@ const VERBS: &[&str] = &[
     "end",
     "cancel",
     "confirm",
+    "send",
     "undo",
     "restore",
     "register",

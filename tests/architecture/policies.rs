@@ -32,7 +32,11 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
         if statements.is_empty() {
             problems.push(format!("{name}: has no Policies; state what it needs, action by action."));
         }
+        let statements_of_topics = statements.iter().any(|one| denies_topics(one));
         for statement in statements {
+            if statement["Effect"] == "Allow" && is_to_phones(statement) && statements_of_topics {
+                continue;
+            }
             if statement["Effect"].is_null() {
                 problems.push(format!(
                     "{name}: {statement} is no statement; name the actions and resources instead."
@@ -56,6 +60,18 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
         }
     }
     problems
+}
+
+/// A message to a phone is about no resource: its statement can name none.
+fn is_to_phones(statement: &Value) -> bool {
+    statement["Action"] == "sns:Publish" && statement["Resource"] == "*"
+}
+
+/// Takes out of such a statement all that is a resource.
+fn denies_topics(statement: &Value) -> bool {
+    statement["Effect"] == "Deny"
+        && statement["Action"] == "sns:Publish"
+        && statement["Resource"]["Fn::Sub"] == "arn:${AWS::Partition}:sns:*:*:*"
 }
 
 fn allowed(name: &str, statement: &Value, problems: &mut Vec<String>) {
@@ -261,6 +277,12 @@ fn a_wildcard_resource_is_noticed() {
     let problems = functions(&template);
     assert_noticed(&problems, "is not a resource of this stack");
     assert_noticed(&problems, "DynamoDB actions are for the tables");
+}
+
+#[test]
+fn who_writes_to_phones_and_may_publish_to_topics_is_noticed() {
+    let template = with_statement(json!({"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}));
+    assert_noticed(&functions(&template), "api-orgs: \"*\" is not a resource of this stack");
 }
 
 #[test]

@@ -124,6 +124,46 @@ async function byPassword() {
   await heading(page, "Show a second factor");
 }
 
+/** The code of the newest SMS, once there are so many. */
+async function texted(count) {
+  for (let turn = 0; turn < 100; turn += 1) {
+    const { items } = await (await fetch(`${api}/_local/api/messages`)).json();
+    if (items.length >= count) return items[0].text.slice(0, 6);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`there are no ${count} SMS`);
+}
+
+/** Adds a phone, makes it a second factor, and signs in with a code that is sent there. */
+async function bySms() {
+  const email = "sms@browser.example";
+  const page = await person();
+  const confirm = async (count) => {
+    await page.getByLabel("The code of the SMS").fill(await texted(count));
+    await button(page, "Confirm").click();
+  };
+  await startSignIn(page, email, PASSWORD);
+  await button(page, "New here").click();
+  await openLink(page, await mail(email, "Sign in"));
+  await button(page, "Yes, sign in here").click();
+  await heading(page, `Welcome, ${email}`);
+  await page.getByLabel("Phone number").fill("+43 664 1234567");
+  await button(page, "Send a code").click();
+  await confirm(1);
+  await page.getByText("+436641234567").waitFor();
+  await button(page, "Use it as a second factor").click();
+  await confirm(2);
+  await page.locator("#recovery-codes").waitFor();
+
+  await startSignIn(page, email, PASSWORD);
+  await button(page, "Sign in").click();
+  await heading(page, "Show a second factor");
+  await button(page, "Send me a code").click();
+  await page.getByLabel("Code", { exact: true }).fill(await texted(3));
+  await button(page, "Go on").click();
+  await heading(page, `Welcome, ${email}`);
+}
+
 /** Adds a passkey, signs in with it, and shows it as a second factor beside a password. */
 async function byPasskey() {
   const email = "passkey@browser.example";
@@ -172,7 +212,7 @@ async function byAccount() {
   }
 }
 
-for (const walk of [byMail, byCode, byPassword, byPasskey, byAccount]) {
+for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }

@@ -126,3 +126,6 @@ PASSWORDS = strategies.sampled_from(["four words nobody guesses", "vR7#kq2!mZp9"
 schemathesis.openapi.format("password", PASSWORDS)
 ZONES = strategies.sampled_from(["Europe/Vienna", "UTC", "America/Argentina/Buenos_Aires"])
 schemathesis.openapi.format("gantry-time-zone", ZONES)
+# Which texts are numbers of mobile phones, and of which countries, is too much for a schema.
+PHONES = strategies.sampled_from(["+43 664 1234567", "+491511 2345678", "+33 6 12 34 56 78", "+44 7400 123456"])
+schemathesis.openapi.format("gantry-phone-number", PHONES)

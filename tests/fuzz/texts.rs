@@ -34,6 +34,23 @@ fn email() {
 }
 
 #[test]
+fn phone_number() {
+    let words = [
+        "+43", "664", "1234567", " ", "(0)", "-", "+", "0043", ";ext=5", "tel:", "CALL", "\u{a0}", "１",
+        "+1876",
+    ];
+    let countries: identity::Countries = "AT,DE,FR,GB".parse().unwrap();
+    check!().with_type::<Vec<Piece>>().for_each(|pieces| {
+        let text = text(&words, pieces);
+        let Ok(number) = identity::mobile_number(&text, &countries) else { return };
+        assert_eq!(identity::mobile_number(number.as_str(), &countries), Ok(number.clone()), "{text}");
+        assert_eq!(number.as_str().parse::<primitives::PhoneNumber>().as_ref(), Ok(&number));
+        assert!(["+43", "+49", "+33", "+44"].iter().any(|code| number.as_str().starts_with(code)), "{text}");
+        assert!(!format!("{number:?}").contains(number.block()));
+    });
+}
+
+#[test]
 fn slug() {
     check!().with_type::<Vec<Piece>>().for_each(|pieces| {
         let text = text(&["acme", "-", "a", "9", "inc", "admin"], pieces);

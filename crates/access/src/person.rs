@@ -1,4 +1,4 @@
-use primitives::{MediaId, Timestamp};
+use primitives::{MediaId, PhoneNumber, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What is known of a person beside who it is, as it was read with the request's session.
@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub struct Person {
     /// What the person says about themselves.
     pub profile: Profile,
+    /// The number of the person's phone, which was verified.
+    pub phone: Option<PhoneNumber>,
     /// That the account is to be erased.
     pub deletion: Option<Deletion>,
     /// How many changes the person's item has seen.

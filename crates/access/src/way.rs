@@ -17,6 +17,9 @@ pub enum Way {
     ConnectedAccount,
     /// A code of an authenticator app (RFC 6238).
     Totp,
+    /// A code that was sent to the person's phone. Numbers go to other people, and codes to whoever can read
+    /// along: it is the weakest of those that count beside another way.
+    Sms,
     /// One of the codes that were written down for the day on which everything else is lost.
     RecoveryCode,
     /// A browser that is remembered from an earlier second factor. It is none itself: whoever comes in with
@@ -29,12 +32,13 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Mail,
         Self::Password,
         Self::Passkey,
         Self::ConnectedAccount,
         Self::Totp,
+        Self::Sms,
         Self::RecoveryCode,
         Self::TrustedBrowser,
         Self::DeviceLink,
@@ -48,6 +52,7 @@ impl Way {
             Self::Passkey => "pop",
             Self::ConnectedAccount => "connected_account",
             Self::Totp => "otp",
+            Self::Sms => "sms",
             Self::RecoveryCode => "recovery_code",
             Self::TrustedBrowser => "trusted_browser",
             Self::DeviceLink => "device_link",
@@ -69,7 +74,7 @@ impl Way {
             | Self::ConnectedAccount
             | Self::TrustedBrowser
             | Self::DeviceLink => false,
-            Self::Totp | Self::RecoveryCode => true,
+            Self::Totp | Self::Sms | Self::RecoveryCode => true,
         }
     }
 
@@ -184,13 +189,17 @@ mod tests {
     #[test]
     fn two_factors_are_a_first_and_a_second_one() {
         let shown = |ways: &[Way]| ways.iter().fold(Shown::default(), |shown, way| shown.and(*way));
-        for ways in [&[][..], &[Way::Mail], &[Way::Password, Way::Mail], &[Way::Totp, Way::RecoveryCode]] {
+        let one =
+            [&[][..], &[Way::Mail], &[Way::Password, Way::Mail], &[Way::Totp, Way::RecoveryCode, Way::Sms]];
+        for ways in one {
             assert!(!shown(ways).is_multi_factor(), "{ways:?}");
             assert_eq!(shown(ways).level(), "aal1");
         }
         let both = shown(&[Way::Password, Way::Totp]);
         assert_eq!((both.methods(), both.level()), (vec!["pwd", "otp", "mfa"], "aal2"));
         assert_eq!(Shown::named(both.methods()), both, "a token says all of it");
+        let both = shown(&[Way::Mail, Way::Sms]);
+        assert_eq!((both.methods(), both.level()), (vec!["email", "sms", "mfa"], "aal2"));
         let remembered = shown(&[Way::Password, Way::TrustedBrowser]);
         assert_eq!((remembered.methods(), remembered.level()), (vec!["pwd", "trusted_browser"], "aal1"));
         assert_eq!((remembered.asked_level(), both.asked_level()), ("aal2", "aal2"));

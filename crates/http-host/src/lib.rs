@@ -10,9 +10,11 @@ mod host;
 mod issuers;
 mod passkeys;
 mod sign_in;
+mod sms;
 
 pub use function::function;
 pub use host::HttpHost;
 pub use issuers::Issuers;
 pub use passkeys::PasskeyOptions;
 pub use sign_in::{Challenge, Method, SignIn, SignInStatus, Tokens};
+pub use sms::{admit_sms, is_right_sms};

@@ -70,6 +70,8 @@ pub struct Challenge {
 pub enum Method {
     /// A code of the authenticator app.
     Totp,
+    /// A code that is sent to the person's phone: `POST /v1/auth/mfa/codes` has it sent.
+    Sms,
     /// A recovery code.
     RecoveryCode,
     /// A passkey: `POST /v1/auth/mfa/passkeys/options` begins it.
@@ -80,6 +82,7 @@ impl From<identity::Challenge> for Challenge {
     fn from(challenge: identity::Challenge) -> Self {
         let methods = challenge.methods.into_iter().filter_map(|way| match way {
             Way::Totp => Some(Method::Totp),
+            Way::Sms => Some(Method::Sms),
             Way::RecoveryCode => Some(Method::RecoveryCode),
             Way::Passkey => Some(Method::Passkey),
             Way::Mail | Way::Password | Way::ConnectedAccount | Way::TrustedBrowser | Way::DeviceLink => None,

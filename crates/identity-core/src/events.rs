@@ -4,7 +4,7 @@ mod told;
 
 use primitives::{
     ConnectedAccountId, DeviceLinkId, Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId,
-    PasskeyId, PasswordResetId, SessionId, Timestamp, TrustedBrowserId, UserId,
+    PasskeyId, PasswordResetId, SessionId, SmsCodeId, Timestamp, TrustedBrowserId, UserId,
 };
 
 pub use told::TOLD;
@@ -181,6 +181,35 @@ events::events! {
         /// What the person calls it.
         name: String = "My laptop",
     }
+    /// A code is to be sent to a phone. Neither the code nor the number is in it: the sender derives the one
+    /// from the id, and reads the other where the code is stored.
+    "sms_code.requested" SmsCodeRequested Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The code.
+        code_id: SmsCodeId = "smc_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// What it is for: `PHONE` for a new number, else the second factor, the half-session or the session.
+        place: String = "PHONE",
+        /// When it stops working.
+        #[schemars(with = "String")]
+        expires_at: Timestamp = "2026-11-23T12:10:00Z",
+    }
+    /// A person has shown that the number of a phone is theirs, in the place of the one before.
+    "phone.verified" PhoneVerified Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The number, masked.
+        number: String = "••••67",
+        /// Whether codes go to it as a second factor.
+        is_factor: bool = true,
+    }
+    /// A person has no phone any more.
+    "phone.removed" PhoneRemoved Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The number, masked.
+        number: String = "••••67",
+    }
     /// A person began to set up a second factor.
     "factor.enrollment_started" FactorEnrollmentStarted Internal {
         /// The person.
@@ -194,7 +223,7 @@ events::events! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The factor.
         factor_id: FactorId = "fac_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// What it is: `totp`.
+        /// What it is: `totp` or `sms`.
         factor: String = "totp",
     }
     /// A person has a second factor no longer.
@@ -203,7 +232,7 @@ events::events! {
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The factor.
         factor_id: FactorId = "fac_01kar8h5g0e0vsx4q1v3f6m2ah",
-        /// What it was: `totp`.
+        /// What it was: `totp` or `sms`.
         factor: String = "totp",
     }
     /// A person signs in with an account at an identity provider from now on too.

@@ -7,10 +7,10 @@ use table::{Entry, Index, Indexed, Query, sortable};
 use crate::AddressHash;
 
 table::kinds! {
-    /// A person, and in `live`, a roster, which sessions there are, at most 25. Written by verify, sign-out,
-    /// switch-org, and refresh (when a stolen token ends a session), by the routes of the own account, and by
-    /// `cron-account-erasure`, which deletes it; read by every authenticated request, verify, refresh, push
-    /// delivery.
+    /// A person with the number of a phone, and in `live`, a roster, which sessions there are, at most 25.
+    /// Written by verify, sign-out, switch-org, and refresh (when a stolen token ends a session), by the
+    /// routes of the own account, and by `cron-account-erasure`, which deletes it; read by every
+    /// authenticated request, verify, refresh, push delivery.
     "user" User(user: UserId;) "USER#<user>" "USER" {
         store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
     }
@@ -41,13 +41,21 @@ table::kinds! {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
     /// A person's second factors: the seed of the authenticator app, sealed, with the last step that was
-    /// shown, and the hashes of the recovery codes that are left. Written by confirm a factor, make recovery
-    /// codes, the second step of a sign-in, step-up; read by the same and by the list of factors.
+    /// shown, whether codes go to the phone, and the hashes of the recovery codes that are left. Written by
+    /// confirm and remove a factor, make recovery codes, remove the phone, the second step of a sign-in,
+    /// step-up; read by the same and by the list of factors.
     "second_factors" SecondFactors(user: UserId;) "USER#<user>" "FACTORS" {
         store: Main, most_kb: 2, kept: ForGood, owner: Person, erased: Partition,
     }
     /// An authenticator app that is being set up. Written by start a factor; read, and deleted, by confirm.
     "totp_enrollment" TotpEnrollment(user: UserId;) "USER#<user>" "ENROLLMENT#TOTP" {
+        store: Main, most_kb: 1, kept: Days(1, "10 minutes"), owner: Person, erased: Partition,
+    }
+    /// A code that was sent to a phone: for a number that is to be the person's (`PHONE`), for a second
+    /// factor that is being set up, for a half-session or for a session. The digits are derived from its id.
+    /// Written by set a phone, start a factor, send a code; read and ended by what takes the code; read by
+    /// `queue-mail`.
+    "sms_code" SmsCode(user: UserId; place: String) "USER#<user>" "SMS_CODE#<place>" {
         store: Main, most_kb: 1, kept: Days(1, "10 minutes"), owner: Person, erased: Partition,
     }
     /// The browsers in which a person is not asked for a second factor, by the hashes of their tokens: a

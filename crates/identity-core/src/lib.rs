@@ -20,6 +20,7 @@ mod link;
 mod live;
 mod membership;
 mod password;
+mod phone;
 mod policy;
 mod session;
 mod suppression;
@@ -39,6 +40,7 @@ pub use link::{ChangeStep, LinkKey};
 pub use live::live_sessions;
 pub use membership::{Membership, memberships};
 pub use password::{PasswordHash, PasswordReset};
+pub use phone::{Phone, SmsCode, SmsPlace};
 pub use policy::Policy;
 pub use session::{Method, Session};
 pub use suppression::{

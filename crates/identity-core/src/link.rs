@@ -1,5 +1,5 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use primitives::{EmailChangeId, LoginId, PasswordResetId, Secret, UserId};
+use primitives::{EmailChangeId, LoginId, PasswordResetId, Secret, SmsCodeId, UserId};
 use uuid::Uuid;
 
 use crate::key::{derive, mac, same};
@@ -14,6 +14,7 @@ const LINK: &str = "link";
 const BROWSER: &str = "browser";
 const CODE: &str = "code";
 const RESET: &str = "reset";
+const SMS_CODE: &str = "sms code";
 
 /// What a link is for that a mail about a change of address has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,21 @@ impl LinkKey {
 
     /// The 6-digit code that is sent in the same mail.
     pub fn code(&self, login: LoginId) -> String {
-        let mac = mac(&self.0, &[CODE.as_bytes(), login.uuid().as_bytes()]);
+        self.digits(CODE, login.uuid())
+    }
+
+    /// The 6-digit code that is sent to a phone.
+    pub fn sms_code(&self, code: SmsCodeId) -> String {
+        self.digits(SMS_CODE, code.uuid())
+    }
+
+    /// Whether these are the digits of this code.
+    pub fn is_sms_code(&self, code: SmsCodeId, digits: &str) -> bool {
+        same(self.sms_code(code).as_bytes(), digits.as_bytes())
+    }
+
+    fn digits(&self, purpose: &str, id: Uuid) -> String {
+        let mac = mac(&self.0, &[purpose.as_bytes(), id.as_bytes()]);
         let mut number = [0; 16];
         number.copy_from_slice(&mac[..16]);
         // 2^128 is so much more than 10^6 that no code is likelier than another
@@ -132,6 +147,9 @@ mod tests {
         assert_eq!(key.open_reset_token(&key.token(login)), None);
         assert_eq!(key.open_token(&key.reset_token(Ids::unguessable())), None);
         assert!(key.is_code(login, &key.code(login)) && key.code(login).len() == 6);
+        let code = SmsCodeId::from_uuid(login.uuid());
+        assert!(key.is_sms_code(code, &key.sms_code(code)) && key.sms_code(code).len() == 6);
+        assert_ne!(key.sms_code(code), key.code(login), "a code of a mail is none of a phone");
     }
 
     #[test]

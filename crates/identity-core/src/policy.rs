@@ -57,6 +57,21 @@ pub struct Policy {
     pub trusted_browser_seconds: i64,
     /// How long a code on a screen signs another device in, seconds.
     pub device_link_seconds: i64,
+    /// How long a code works that is sent to a phone, seconds.
+    pub sms_code_seconds: i64,
+    /// How often somebody may try one, right or wrong.
+    pub sms_code_tries: u32,
+    /// Codes to phones for one person in any hour: so many for whoever is signed in or comes from a network
+    /// that is known to be theirs, and as many for all others. And to one new number.
+    pub sms_codes_per_hour: u32,
+    /// The same in any day.
+    pub sms_codes_per_day: u32,
+    /// Codes to new numbers of one block of ten thousand in any hour.
+    pub sms_codes_per_block_per_hour: u32,
+    /// The same in any day.
+    pub sms_codes_per_block_per_day: u32,
+    /// SMS of the deployment in any day: half of them to new numbers, half to those that were verified.
+    pub sms_per_day: u32,
     /// How long an access token works, seconds. Above 20 minutes, one may end early when its key rotates.
     pub access_token_seconds: i64,
     /// How long a session lasts at most, seconds.
@@ -99,6 +114,13 @@ impl Default for Policy {
             half_session_seconds: 10 * MINUTE.as_secs(),
             trusted_browser_seconds: 30 * DAY.as_secs(),
             device_link_seconds: 5 * MINUTE.as_secs(),
+            sms_code_seconds: 10 * MINUTE.as_secs(),
+            sms_code_tries: 5,
+            sms_codes_per_hour: 3,
+            sms_codes_per_day: 10,
+            sms_codes_per_block_per_hour: 20,
+            sms_codes_per_block_per_day: 50,
+            sms_per_day: 1000,
             access_token_seconds: 15 * MINUTE.as_secs(),
             session_seconds: 30 * DAY.as_secs(),
             session_idle_seconds: 7 * DAY.as_secs(),
@@ -159,6 +181,28 @@ impl Policy {
     /// Wrong second factors for one person.
     pub fn wrong_factors(&self) -> RateLimit {
         RateLimit::new("code-guess", [(self.wrong_factors_per_hour, HOUR)])
+    }
+
+    /// Codes to phones for one person, and to one new number.
+    pub fn sms_codes(&self) -> RateLimit {
+        RateLimit::new("sms", [(self.sms_codes_per_hour, HOUR), (self.sms_codes_per_day, DAY)])
+    }
+
+    /// Codes to new numbers of one block.
+    pub fn sms_codes_per_block(&self) -> RateLimit {
+        let windows = [(self.sms_codes_per_block_per_hour, HOUR), (self.sms_codes_per_block_per_day, DAY)];
+        RateLimit::new("sms-block", windows)
+    }
+
+    /// SMS of the whole deployment, of one of two sorts.
+    pub fn sms_a_day(&self) -> RateLimit {
+        RateLimit::new("sms-day", [(self.sms_per_day / 2, DAY)])
+    }
+
+    /// How often one code of a phone may be tried.
+    pub fn sms_code_tries(&self) -> RateLimit {
+        let lifetime = SignedDuration::from_secs(self.sms_code_seconds);
+        RateLimit::new("sms-code", [(self.sms_code_tries, lifetime)])
     }
 
     /// How long a magic link and its code work.

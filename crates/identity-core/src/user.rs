@@ -5,7 +5,7 @@ use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key, Roster};
 
-use crate::{HalfSession, Session, keys};
+use crate::{HalfSession, Phone, Session, keys};
 
 /// How many sessions a person may have; one more, and the oldest ends.
 pub const MOST_SESSIONS: usize = 25;
@@ -33,6 +33,9 @@ pub struct User {
     /// What the person says about themselves.
     #[serde(default)]
     pub profile: Profile,
+    /// The person's phone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
     /// That the account is to be erased.
     #[serde(default)]
     pub deletion: Option<Deletion>,
@@ -86,6 +89,7 @@ impl User {
             created_at: session.created_at,
             last_org_id: None,
             profile: Profile::default(),
+            phone: None,
             deletion: None,
             live: BTreeMap::from([(session.session_id, Life::of(session))]),
             ways: BTreeMap::new(),
@@ -105,6 +109,7 @@ impl User {
     pub fn person(&self) -> Person {
         Person {
             profile: self.profile.clone(),
+            phone: self.phone.as_ref().map(|phone| phone.number.clone()),
             deletion: self.deletion,
             version: self.version,
             credentials_changed_at: self.credentials_changed_at,
@@ -172,6 +177,13 @@ impl User {
     #[must_use]
     pub fn without_way(mut self, way: Way, now: Timestamp) -> Self {
         self.ways.remove(&way);
+        self.with_changed_credentials(now)
+    }
+
+    /// The same with this phone, or none, from now on.
+    #[must_use]
+    pub fn with_phone(mut self, phone: Option<Phone>, now: Timestamp) -> Self {
+        self.phone = phone;
         self.with_changed_credentials(now)
     }
 

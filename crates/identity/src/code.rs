@@ -9,7 +9,7 @@ pub struct Code(String);
 
 /// It is no code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("use the six digits in the mail")]
+#[error("use the six digits of the code")]
 pub struct InvalidCode;
 
 impl Invalid for InvalidCode {}

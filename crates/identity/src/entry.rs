@@ -109,8 +109,8 @@ pub(crate) fn begin_half(
     (half, Challenge { token, expires_in, missing, methods: methods(user) })
 }
 
-/// With what a person can add a second factor. Recovery codes come with an
-/// authenticator app.
+/// With what a person can add a second factor. Recovery codes come with an authenticator app, or codes by
+/// SMS.
 pub(crate) fn methods(user: &User) -> Vec<Way> {
     let ways = user.ways().keys().copied().filter(|way| way.is_second() || way.is_two_factors());
     ways.chain(user.wants_factor().then_some(Way::RecoveryCode)).collect()
@@ -390,7 +390,8 @@ mod tests {
             (policy(MfaMode::Required, None), true),
         ];
         for first in FIRST {
-            for second in [None, Some(Way::Totp), Some(Way::RecoveryCode), Some(Way::Passkey)] {
+            for second in [None, Some(Way::Totp), Some(Way::Sms), Some(Way::RecoveryCode), Some(Way::Passkey)]
+            {
                 let shown = second.into_iter().fold(Shown::only(first), Shown::and);
                 let is_enough = second.is_some() || first == Way::Passkey;
                 // nothing, a passkey alone, an authenticator app
@@ -413,7 +414,8 @@ mod tests {
 
     #[test]
     fn second_factors_alone_open_nothing() {
-        for shown in [Shown::default(), Shown::only(Way::Totp), Shown::only(Way::RecoveryCode)] {
+        let second = [Way::Totp, Way::Sms, Way::RecoveryCode].map(Shown::only);
+        for shown in second.into_iter().chain([Shown::default()]) {
             assert_eq!(
                 missing(
                     &shown,

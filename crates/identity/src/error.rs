@@ -80,6 +80,10 @@ pub enum IdentityError {
     #[error("you have not set this up")]
     #[fault(Conflict, "factor_unavailable")]
     FactorUnavailable,
+    /// There is no phone that a code could be sent to.
+    #[error("you have no phone: set one with PUT /v1/me/phone first")]
+    #[fault(Conflict, "phone_required")]
+    PhoneRequired,
     /// The password may not be one. The edge says where it stands.
     #[error(transparent)]
     #[fault(Invalid, "invalid_request")]

@@ -19,6 +19,7 @@ mod mfa;
 mod oauth;
 mod passkeys;
 mod password;
+mod phone;
 mod profile;
 mod proof;
 mod sealed;
@@ -50,9 +51,10 @@ pub use identity_core::{
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use mfa::{
-    ConfirmedFactor, Enroller, Factors, InvalidRecoveryCode, RecoveryCode, SealKey, SecondAttempt,
-    SecondProof, StartedFactor, StepUp, challenge, complete_sign_in, confirm_factor, factor_required_by,
-    factors, generate_recovery_codes, remove_factor, start_factor, step_up, verify_second_factor,
+    Confirmation, ConfirmedFactor, Enroller, Factors, InvalidRecoveryCode, RecoveryCode, SealKey,
+    SecondAttempt, SecondProof, StartedFactor, StepUp, challenge, complete_sign_in, confirm_factor,
+    factor_required_by, factors, generate_recovery_codes, remove_factor, start_factor, step_up,
+    verify_second_factor,
 };
 pub use oauth::{
     External, OAuthKey, OpenedOAuth, Purpose, StartedOAuth, connected_accounts, link_account, linked_before,
@@ -67,6 +69,10 @@ pub use passkeys::{
 pub use password::{
     InvalidPassword, Password, PasswordAttempt, RequestedReset, note_failure, password_attempt, register,
     remove_password, request_reset, reset_password, set_password, sign_in_with_password,
+};
+pub use phone::{
+    CodeSent, Compared, Countries, InvalidPhone, SmsProof, SmsRequest, SmsStep, confirm_sms_factor,
+    mobile_number, remove_phone, verify_phone,
 };
 pub use profile::update_profile;
 pub use proof::{OpenedProof, Proof, open_proof};

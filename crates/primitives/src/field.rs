@@ -29,11 +29,13 @@ pub enum FieldCode {
     InvalidProof,
     /// No push service gives such tokens, or the one that is named does not know it.
     InvalidPushToken,
+    /// Nobody is written to in this country.
+    CountryNotSupported,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 12] = [
+    pub const ALL: [(Self, &str); 13] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -49,6 +51,7 @@ impl FieldCode {
             Self::InvalidPushToken,
             "no push service gives such tokens, or the one that is named does not know it",
         ),
+        (Self::CountryNotSupported, "the number is of a country that no SMS are sent to"),
     ];
 
     /// Its text.
@@ -66,6 +69,7 @@ impl FieldCode {
             Self::WeakPassword => "weak_password",
             Self::InvalidProof => "invalid_proof",
             Self::InvalidPushToken => "invalid_push_token",
+            Self::CountryNotSupported => "country_not_supported",
         }
     }
 

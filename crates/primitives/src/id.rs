@@ -177,6 +177,9 @@ ids! {
     /// Names a wish for a new password. What is in the mail is derived from it, so it is made from the OS's
     /// randomness.
     PasswordResetId = PasswordReset "pwr";
+    /// Names a code that is sent to a phone. Its digits are derived from it, so it is made from the OS's
+    /// randomness.
+    SmsCodeId = SmsCode "smc";
     /// Names a second factor of a person.
     FactorId = Factor "fac";
     /// Names a browser in which a person is not asked for a second factor.

@@ -29,6 +29,7 @@ pub struct Publication {
 struct Seen {
     endpoints: BTreeMap<String, (String, bool)>,
     publications: Vec<Publication>,
+    texts: Vec<Fields>,
     messages: Vec<(String, String)>,
     mails: Vec<Value>,
     events: Vec<Value>,
@@ -114,6 +115,8 @@ impl Services {
             // mails of one test need not wait for each other
             ("MAIL_SEND_RATE", "1000"),
             ("MAIL_QUEUE_URL", "http://queues.example.com/mail"),
+            ("SMS_COUNTRIES", "AT,DE,GB"),
+            ("SMS_PER_DAY", "1000"),
             ("SIGN_IN_MAIL_QUEUE_URL", "http://queues.example.com/sign-in-mail"),
             ("MAIL_FEEDBACK_QUEUE_URL", "http://queues.example.com/MailFeedbackQueue"),
             ("PUSH_PLATFORM_APPLICATION_APNS", "arn:aws:sns:eu-central-1:000000000000:app/APNS/gantry"),
@@ -151,6 +154,11 @@ impl Services {
         self.seen().publications.clone()
     }
 
+    /// The messages to phones, in order, as SNS was asked for them.
+    pub fn texts(&self) -> Vec<HashMap<String, String>> {
+        self.seen().texts.clone()
+    }
+
     /// The push endpoints: ARN, token, and whether enabled.
     pub fn endpoints(&self) -> Vec<(String, String, bool)> {
         let seen = self.seen();
@@ -167,7 +175,7 @@ impl Services {
         self.seen().endpoints.insert(arn.to_owned(), (String::new(), false));
     }
 
-    /// Lets the push service refuse whatever is sent to this endpoint, for good.
+    /// Lets SNS refuse whatever is sent to this endpoint, or number, for good.
     pub fn reject_endpoint(&self, arn: &str) {
         self.seen().rejected.insert(arn.to_owned());
     }
@@ -447,6 +455,13 @@ fn push(seen: &mut Seen, fields: &Fields) -> Response {
         "DeleteEndpoint" => {
             seen.endpoints.remove(&field("EndpointArn"));
             String::new()
+        }
+        "Publish" if fields.contains_key("PhoneNumber") => {
+            if seen.rejected.contains(&field("PhoneNumber")) {
+                return xml_error(400, "InvalidParameter", "Invalid parameter: PhoneNumber");
+            }
+            seen.texts.push(fields.clone());
+            "<MessageId>message</MessageId>".to_owned()
         }
         "Publish" => {
             let endpoint = field("TargetArn");

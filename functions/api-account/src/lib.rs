@@ -7,6 +7,7 @@ mod me;
 mod mfa;
 mod passkeys;
 mod passwords;
+mod phone;
 mod sessions;
 mod trusted_browsers;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use http_api::{OpenApiRouter, routes};
 use http_host::HttpHost;
-use identity::{Policy, RelyingParty, SealKey};
+use identity::{Countries, LinkKey, Policy, RelyingParty, SealKey};
 use lambda_host::{Error, Function, Host, Rotating};
 use primitives::Keys;
 use table::{CursorKeys, Table};
@@ -25,6 +26,10 @@ pub struct Api {
     table: Table,
     cursors: Arc<dyn CursorKeys>,
     seals: Arc<Rotating<Keys<SealKey>>>,
+    /// What codes to phones are derived with.
+    links: Arc<Rotating<Keys<LinkKey>>>,
+    /// The countries that SMS are sent to.
+    countries: Arc<Countries>,
     relying_party: Arc<RelyingParty>,
     policy: Arc<Policy>,
     /// What authenticator apps call it.
@@ -38,13 +43,17 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let http = HttpHost::start(host).await?;
     let environment = host.environment();
     let policy: Policy = host.settings("IDENTITY_POLICY")?;
+    let policy = Policy { sms_per_day: environment.parsed("SMS_PER_DAY")?, ..policy };
     let product = environment.required("PRODUCT_NAME")?.to_owned();
     let (app_url, domain) = (environment.url("APP_URL")?, environment.optional("PASSKEY_DOMAIN"));
     let relying_party = RelyingParty::new(&app_url, domain, &product, policy.passkey_challenge_seconds)?;
+    let countries = environment.optional("SMS_COUNTRIES").map(str::parse::<Countries>).transpose()?;
     let api = Api {
         table: http.table(),
         cursors: host.cursor_keys()?,
         seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SealKey::from_secret)?),
+        links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
+        countries: Arc::new(countries.unwrap_or_default()),
         relying_party: Arc::new(relying_party),
         policy: Arc::new(policy),
         product,
@@ -76,6 +85,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(passwords::set))
         .routes(routes!(passwords::remove))
         .routes(routes!(device_links::create))
+        .routes(routes!(phone::set))
+        .routes(routes!(phone::verify))
+        .routes(routes!(phone::remove))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_several))

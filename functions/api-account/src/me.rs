@@ -4,7 +4,9 @@ use http_api::{
     ToSchema,
 };
 use identity::IdentityError;
-use primitives::{Email, Locale, MediaId, MemberId, Name, OrgId, Page, SessionId, Time, TimeZone, UserId};
+use primitives::{
+    Email, Locale, MediaId, MemberId, Name, OrgId, Page, PhoneNumber, SessionId, Time, TimeZone, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -24,6 +26,9 @@ pub(crate) struct Me {
     time_zone: Option<String>,
     /// A picture of the person.
     avatar_media_id: Option<MediaId>,
+    /// The number of the person's phone, once it was verified.
+    #[schema(inline)]
+    phone: Option<PhoneNumber>,
     /// That the account is about to be erased; null where it is not.
     deletion: Option<MyDeletion>,
     /// How often the profile has changed: its `ETag`.
@@ -137,6 +142,7 @@ pub(crate) async fn me(api: &Api, principal: Principal) -> Result<Response, Prob
         locale,
         time_zone,
         avatar_media_id,
+        phone: principal.person.phone,
         deletion: principal.person.deletion.map(|deletion| MyDeletion {
             requested_at: deletion.requested_at.into(),
             erase_at: deletion.erase_at.into(),

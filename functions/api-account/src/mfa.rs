@@ -2,9 +2,11 @@ use http_api::{
     Answer, Caller, Command, Enrolling, Fresh, IntoResponse, Limiter, PathParameter, Problem, Problems,
     Response, State, StatusCode, ToSchema,
 };
-use identity::{Code, Enroller, IdentityError, ShownHalf};
-use primitives::{FactorId, Time};
+use http_host::{admit_sms, is_right_sms};
+use identity::{Code, CodeSent, Confirmation, Enroller, IdentityError, ShownHalf, SmsRequest};
+use primitives::{FactorId, Time, Timestamp};
 use serde::{Deserialize, Serialize};
+use table::Cause;
 
 use crate::Api;
 
@@ -26,6 +28,8 @@ pub(crate) struct Factor {
     kind: FactorKind,
     /// Since when.
     confirmed_at: Time,
+    /// Of codes by SMS the end of the phone's number, as they go there.
+    hint: Option<String>,
 }
 
 /// What a second factor is. Pass over words that you do not know.
@@ -34,6 +38,8 @@ pub(crate) struct Factor {
 pub(crate) enum FactorKind {
     /// An authenticator app (RFC 6238).
     Totp,
+    /// Codes that are sent to the person's phone.
+    Sms,
 }
 
 pub(crate) fn enroller<const FRESH: bool>(enrolling: &Enrolling<FRESH>) -> Result<Enroller, Problem> {
@@ -59,12 +65,21 @@ pub(crate) fn enroller<const FRESH: bool>(enrolling: &Enrolling<FRESH>) -> Resul
 pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
     let user_id = caller.principal.user_id;
     let factors = identity::factors(&api.table, user_id).await?;
-    let totp = factors.totp.map(|(id, confirmed_at)| Factor {
-        id,
-        kind: FactorKind::Totp,
-        confirmed_at: confirmed_at.into(),
-    });
-    let mfa = Mfa { factors: totp.into_iter().collect(), recovery_codes_left: factors.recovery_codes_left };
+    let phone = caller.principal.person.phone.map(|phone| phone.masked());
+    let factor = |kind, hint| {
+        move |(id, confirmed_at): (FactorId, Timestamp)| Factor {
+            id,
+            kind,
+            confirmed_at: confirmed_at.into(),
+            hint,
+        }
+    };
+    let totp = factors.totp.map(factor(FactorKind::Totp, None));
+    let sms = factors.sms.map(factor(FactorKind::Sms, phone));
+    let mfa = Mfa {
+        factors: totp.into_iter().chain(sms).collect(),
+        recovery_codes_left: factors.recovery_codes_left,
+    };
     Ok(Answer::ok(&mfa).into_response())
 }
 
@@ -76,54 +91,78 @@ pub(crate) struct StartFactor {
     kind: FactorKind,
 }
 
-/// What an authenticator app is set up with. It is shown once.
+/// What a factor is set up with: an authenticator app with the secret, which is shown once; codes by SMS with
+/// the one that is on its way.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FactorEnrollment {
     /// The factor that is to be.
     id: FactorId,
-    /// For an app that cannot scan: base 32.
-    secret: String,
-    /// For a QR code: a key URI.
-    otpauth_uri: String,
+    /// For an app that cannot scan: base 32. Null for codes by SMS.
+    secret: Option<String>,
+    /// For a QR code: a key URI. Null for codes by SMS.
+    otpauth_uri: Option<String>,
+    /// Where a code is on its way to: the end of the phone's number. Null for an app.
+    #[schema(example = "••••67")]
+    sent_to: Option<String>,
     /// How long it may take, seconds.
     expires_in: i64,
 }
 
-/// Begins to set up an authenticator app. Nothing is asked of it until a code of it was shown to
+/// Begins to set up an authenticator app, or codes that are sent to the person's phone, which was verified
+/// before. Nothing is asked of it until a code of it was shown to
 /// `POST /v1/me/mfa/factors/{factor_id}/confirm`; one that the person has stays until then.
 #[utoipa::path(
     post, path = "/v1/me/mfa/factors", tag = "Account", operation_id = "startFactor",
     security(("access_token" = []), ("half_session" = [])), request_body = StartFactor,
     responses(
-        (status = 201, description = "What to set up the app with", body = FactorEnrollment, headers(("Location"))),
+        (status = 201, description = "What to set it up with", body = FactorEnrollment, headers(("Location"))),
         Problems,
     ),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "mfa_failed", "session_ended", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 8, "write_units": 10})),
-        ("x-gantry-usage" = json!({"person": 0.05, "events": 1, "answer_bytes": 500})),
+        ("x-gantry-codes" = json!(["conflict", "mfa_failed", "phone_required", "session_ended", "step_up_required"])),
+        ("x-gantry-limits" = json!(["sms"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 14})),
+        ("x-gantry-usage" = json!({"person": 0.05, "events": 2, "answer_bytes": 500})),
     ),
 )]
 pub(crate) async fn start(
     State(api): State<Api>,
     enrolling: Enrolling<true>,
+    limiter: Limiter,
     command: Command<StartFactor>,
 ) -> Result<Response, Problem> {
-    let FactorKind::Totp = command.input.kind;
-    let (seals, cause) = (api.seals.get().await?, enrolling.cause());
-    let (seconds, enroller) = (api.policy.enrollment_seconds, enroller(&enrolling)?);
-    let started =
-        identity::start_factor(&api.table, &seals, seconds, &cause, &enroller, &api.product).await?;
-    let body = FactorEnrollment {
-        id: started.factor_id,
-        secret: started.secret.expose().clone(),
-        otpauth_uri: started.otpauth_uri.expose().clone(),
-        expires_in: started.expires_in,
+    let (cause, enroller) = (enrolling.cause(), enroller(&enrolling)?);
+    let body = match command.input.kind {
+        FactorKind::Totp => start_totp(&api, &cause, &enroller).await?,
+        FactorKind::Sms => {
+            let (request, id) = SmsRequest::of_factor(&api.table, &enroller).await?;
+            admit_sms(&limiter, &api.table, &api.policy, &request).await?;
+            let CodeSent { number, expires_in } = request.send(&api.table, &api.policy, &cause).await?;
+            FactorEnrollment {
+                id,
+                secret: None,
+                otpauth_uri: None,
+                sent_to: Some(number.masked()),
+                expires_in,
+            }
+        }
     };
     Ok(Answer::new(StatusCode::CREATED, &body).at("/v1/me/mfa".to_owned()).into_response())
 }
 
-/// A code of the app.
+async fn start_totp(api: &Api, cause: &Cause, enroller: &Enroller) -> Result<FactorEnrollment, Problem> {
+    let (seals, seconds) = (api.seals.get().await?, api.policy.enrollment_seconds);
+    let started = identity::start_factor(&api.table, &seals, seconds, cause, enroller, &api.product).await?;
+    Ok(FactorEnrollment {
+        id: started.factor_id,
+        secret: Some(started.secret.expose().clone()),
+        otpauth_uri: Some(started.otpauth_uri.expose().clone()),
+        sent_to: None,
+        expires_in: started.expires_in,
+    })
+}
+
+/// A code of the app, or of the SMS.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmFactor {
@@ -146,8 +185,8 @@ pub(crate) struct FactorConfirmed {
     recovery_codes: Vec<String>,
 }
 
-/// Sets up the app by a code of it. It is asked for at each sign-in from now on. With the first factor come
-/// ten recovery codes.
+/// Sets up the factor by a code of it. It is asked for at each sign-in from now on. With the first factor
+/// come ten recovery codes.
 #[utoipa::path(
     post, path = "/v1/me/mfa/factors/{factor_id}/confirm", tag = "Account", operation_id = "confirmFactor",
     security(("access_token" = []), ("half_session" = [])), request_body = ConfirmFactor,
@@ -168,17 +207,27 @@ pub(crate) async fn confirm(
     command: Command<ConfirmFactor>,
 ) -> Result<Response, Problem> {
     let (seals, cause, enroller) = (api.seals.get().await?, enrolling.cause(), enroller(&enrolling)?);
-    let confirmed =
-        identity::confirm_factor(&api.table, &seals, &cause, &enroller, id, &command.input.code).await;
+    let code = &command.input.code;
+    let confirmation = identity::confirm_factor(&api.table, &seals, &cause, &enroller, id, code).await;
+    let (kind, hint, confirmed) = match confirmation {
+        Ok(Confirmation::Done(confirmed)) => (FactorKind::Totp, None, Ok(confirmed)),
+        Ok(Confirmation::BySms(step)) => {
+            let hint = step.hint();
+            let is_right = is_right_sms(&api.table, &api.policy, &api.links, &step, code).await?;
+            let confirmed = if is_right {
+                identity::confirm_sms_factor(&api.table, &cause, &enroller, id, *step).await
+            } else {
+                Err(IdentityError::MfaFailed)
+            };
+            (FactorKind::Sms, hint, confirmed)
+        }
+        Err(error) => (FactorKind::Totp, None, Err(error)),
+    };
     if matches!(confirmed, Err(IdentityError::MfaFailed)) {
         limiter.take(&api.policy.wrong_factors(), &id.to_string()).await?;
     }
     let confirmed = confirmed?;
-    let factor = Factor {
-        id: confirmed.factor_id,
-        kind: FactorKind::Totp,
-        confirmed_at: confirmed.confirmed_at.into(),
-    };
+    let factor = Factor { id, kind, confirmed_at: confirmed.confirmed_at.into(), hint };
     let body = FactorConfirmed { factor, recovery_codes: confirmed.recovery_codes };
     Ok(Answer::ok(&body).into_response())
 }

@@ -8,6 +8,7 @@ mod mfa;
 mod passkeys;
 mod passwords;
 mod sessions;
+mod sms;
 mod step_up;
 mod well_known;
 
@@ -57,6 +58,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let issuers = Issuers::start(host, table.clone()).await?;
     let policy: Policy = host.settings("IDENTITY_POLICY")?;
     let environment = host.environment();
+    let policy = Policy { sms_per_day: environment.parsed("SMS_PER_DAY")?, ..policy };
     let relying_party = RelyingParty::new(
         &environment.url("APP_URL")?,
         environment.optional("PASSKEY_DOMAIN"),
@@ -94,6 +96,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(device_links::redeem))
         .routes(routes!(mfa::show))
         .routes(routes!(mfa::verify))
+        .routes(routes!(sms::send))
         .routes(routes!(mfa::complete))
         .routes(routes!(step_up::start))
         .routes(routes!(step_up::verify))

@@ -4,12 +4,14 @@ use http_api::{
     Answer, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
 use http_host::{Challenge, SignIn};
-use identity::{Assertion, Code, IdentityError, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof};
+use identity::{
+    Assertion, Code, IdentityError, InvalidCode, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof,
+};
 use primitives::Text;
 use serde::Deserialize;
 use table::RateLimit;
 
-use crate::Api;
+use crate::{Api, sms};
 
 /// What a sign-in lacks, and how to add it.
 #[utoipa::path(
@@ -45,11 +47,22 @@ pub(crate) struct SecondFactor {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Shown {
     Totp,
+    Sms,
     RecoveryCode,
     Passkey,
 }
 
 impl SecondFactor {
+    /// The code, where it is one of a phone.
+    pub(crate) fn of_phone(&self) -> Result<Option<Code>, Problem> {
+        match (self.method, &self.code) {
+            (Shown::Sms, Some(code)) if self.ceremony_token.is_none() && self.credential.is_none() => {
+                code.parse().map(Some).map_err(|error: InvalidCode| Problem::field("/code", &error))
+            }
+            _ => Ok(None),
+        }
+    }
+
     pub(crate) async fn proof(self, api: &Api) -> Result<SecondProof, Problem> {
         match (self.method, self.code, self.ceremony_token, self.credential) {
             (Shown::Totp, Some(code), None, None) => {
@@ -68,7 +81,7 @@ impl SecondFactor {
             (Shown::Passkey, ..) => Err(Problem::broken_rule(
                 "with a passkey send `ceremony_token` and `credential`, and no `code`",
             )),
-            (Shown::Totp | Shown::RecoveryCode, ..) => {
+            (Shown::Totp | Shown::Sms | Shown::RecoveryCode, ..) => {
                 Err(Problem::broken_rule("send a `code`, and nothing else"))
             }
         }
@@ -82,7 +95,7 @@ pub(crate) struct VerifyMfa {
     /// What is shown.
     #[schema(value_type = String, example = "totp")]
     method: Shown,
-    /// The code: six digits of the authenticator app, or a recovery code.
+    /// The code: six digits of the authenticator app or of the SMS, or a recovery code.
     #[schema(max_length = 100, example = "314159")]
     code: Option<String>,
     /// For a passkey, in the place of a code: the token of the ceremony.
@@ -118,12 +131,19 @@ pub(crate) async fn verify(
     command: Command<VerifyMfa>,
 ) -> Result<Response, Problem> {
     let VerifyMfa { method, code, ceremony_token, credential, remember_browser } = command.input;
-    let proof = SecondFactor { method, code, ceremony_token, credential }.proof(&api).await?;
+    let factor = SecondFactor { method, code, ceremony_token, credential };
     let seals = api.seals.get().await?;
     let (cause, network) = (client.cause(), client.address());
-    let attempt = SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?;
-    let (limit, subject) = (api.policy.wrong_factors(), attempt.subject(&network));
-    count(&limiter, &limit, &subject, attempt.is_right()).await?;
+    let attempt = if let Some(code) = factor.of_phone()? {
+        sms::attempt(&api, half.token(), code).await?
+    } else {
+        let proof = factor.proof(&api).await?;
+        SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?
+    };
+    if !(attempt.is_counted() && attempt.is_right()) {
+        let (limit, subject) = (api.policy.wrong_factors(), attempt.subject(&network));
+        count(&limiter, &limit, &subject, attempt.is_right()).await?;
+    }
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);
     let signed_in = identity::verify_second_factor(&entrance, &seals, &attempt, remember_browser).await?;

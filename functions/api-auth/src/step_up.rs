@@ -3,15 +3,15 @@ use http_api::{
     Answer, Caller, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
 use http_host::Tokens;
-use identity::{
-    Assertion, Code, FirstProof, FirstStepUp, Password, Proof, SecondProof, StepUp as SecondStepUp,
-};
+use identity::{Assertion, Code, FirstProof, FirstStepUp, Password, Proof, StepUp as SecondStepUp};
 use primitives::Text;
 use serde::{Deserialize, Serialize};
+use table::Cause;
 
 use crate::{
     Api, magic_links,
     mfa::{SecondFactor, Shown, count},
+    sms,
 };
 
 /// What to begin.
@@ -45,6 +45,8 @@ pub(crate) struct StepUp {
 pub(crate) enum Means {
     /// A code of the authenticator app.
     Totp,
+    /// A code that is sent to the person's phone: `POST /v1/auth/mfa/codes` has it sent.
+    Sms,
     /// A recovery code.
     RecoveryCode,
     /// A passkey: `POST /v1/auth/mfa/passkeys/options` begins it.
@@ -59,6 +61,7 @@ impl Means {
     fn of(way: Way) -> Option<Self> {
         match way {
             Way::Totp => Some(Self::Totp),
+            Way::Sms => Some(Self::Sms),
             Way::RecoveryCode => Some(Self::RecoveryCode),
             Way::Passkey => Some(Self::Passkey),
             Way::Password => Some(Self::Password),
@@ -131,23 +134,31 @@ pub(crate) struct VerifyStepUp {
 
 /// What was shown.
 enum Proved {
-    Second(SecondProof),
+    Second(SecondStepUp),
     First(FirstProof),
 }
 
 impl VerifyStepUp {
-    async fn proof(self, api: &Api, principal: &Principal) -> Result<Proved, Problem> {
+    /// What was shown; a second factor is judged.
+    async fn proved(self, api: &Api, cause: &Cause, principal: &Principal) -> Result<Proved, Problem> {
         let Self { method, code, ceremony_token, credential, password, token } = self;
         let second = match method {
             Means::Totp => Some(Shown::Totp),
+            Means::Sms => Some(Shown::Sms),
             Means::RecoveryCode => Some(Shown::RecoveryCode),
             Means::Passkey => Some(Shown::Passkey),
             Means::Password | Means::MagicLink => None,
         };
         match (second, password, token) {
             (Some(method), None, None) => {
-                let proof = SecondFactor { method, code, ceremony_token, credential }.proof(api).await?;
-                Ok(Proved::Second(proof))
+                let factor = SecondFactor { method, code, ceremony_token, credential };
+                let step = if let Some(code) = factor.of_phone()? {
+                    sms::step_up(api, principal, code).await?
+                } else {
+                    let (proof, seals) = (factor.proof(api).await?, api.seals.get().await?);
+                    SecondStepUp::judge(&api.table, cause, &seals, principal, proof).await?
+                };
+                Ok(Proved::Second(step))
             }
             (None, password, token) if ceremony_token.is_none() && credential.is_none() => {
                 first(api, principal, method, (code, password, token)).await.map(Proved::First)
@@ -205,11 +216,12 @@ pub(crate) async fn verify(
 ) -> Result<Response, Problem> {
     let (principal, policy) = (&caller.principal, &api.policy);
     let (cause, network) = (caller.cause(), caller.client.address());
-    let tokens = match command.input.proof(&api, principal).await? {
-        Proved::Second(proof) => {
+    let tokens = match command.input.proved(&api, &cause, principal).await? {
+        Proved::Second(step) => {
+            if !(step.is_counted() && step.is_right()) {
+                count(&limiter, &policy.wrong_factors(), &step.subject(&network), step.is_right()).await?;
+            }
             let seals = api.seals.get().await?;
-            let step = SecondStepUp::judge(&api.table, &cause, &seals, principal, proof).await?;
-            count(&limiter, &policy.wrong_factors(), &step.subject(&network), step.is_right()).await?;
             let issuer = api.issuer().await?;
             let entrance = api.entrance(&issuer, &cause, &network);
             identity::step_up(&entrance, &seals, principal, &step).await?

@@ -1,6 +1,7 @@
 use email_client::{SendError, TextError};
 use lambda_host::SecretError;
 use primitives::Fault;
+use push_client::TextSendError;
 use table::StoreError;
 
 /// An event's mails were not all sent.
@@ -46,6 +47,13 @@ pub(crate) enum MailError {
         /// What happened with the first of them.
         #[source]
         first: SendError,
+    },
+    /// A code could not be sent to a phone.
+    #[error("a code could not be sent to a phone")]
+    #[fault(Unavailable, "sms_unsent", retry_after = 2)]
+    Phone {
+        /// What happened.
+        source: TextSendError,
     },
     /// The key of magic links could not be had.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Sends the mails that events ask for.
+//! Sends the mails that events ask for, and codes to phones.
 //!
 //! SES knows no idempotency key, so each event is claimed before its mails are sent, each mail is
 //! noted when it is sent, and the event is marked when all are: a repeated event sends nothing.
@@ -8,6 +8,7 @@ mod addressees;
 mod error;
 mod lanes;
 mod postman;
+mod texts;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use lambda_host::{Error, Function, Host, Intake};
 use lanes::Lanes;
 pub use lanes::{OTHER_WORKERS, SIGN_IN_WORKERS};
 use postman::Postman;
+use push_client::TextClient;
 
 /// What people are told about, domain by domain.
 pub const TOLD: &[&[Told]] = &[identity_core::events::TOLD, orgs::events::TOLD, billing::events::TOLD];
@@ -39,6 +41,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let postman = Arc::new(Postman {
         table: host.table_opened_with(orgs::keys::Org::key(Tenant::trusted(host.ids().next()))).await?,
         mailer: Mailer::new(host.mail(), letterhead),
+        phones: TextClient::new(host.push_sends(), environment.optional("SMS_SENDER_ID").map(str::to_owned)),
         links: host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?,
         app_url: environment.url("APP_URL")?,
         lanes: Lanes::new(environment.parsed("MAIL_SEND_RATE")?),

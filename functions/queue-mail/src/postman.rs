@@ -4,10 +4,11 @@ use email_client::{MagicLink, Mail, Mailer, Name, PasswordReset, SendError};
 use events::{Audience, Envelope, MailText, Told};
 use identity_core::{
     ChangeStep, LinkKey,
-    events::{MagicLinkRequested, PasswordResetRequested},
+    events::{MagicLinkRequested, PasswordResetRequested, SmsCodeRequested},
 };
 use lambda_host::{LONGEST_SEND, Rotating};
 use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
+use push_client::TextClient;
 use serde::Deserialize;
 use serde_json::Value;
 use table::{Claimed, Marker, Table, keys::Consumed, time_left};
@@ -19,19 +20,20 @@ use crate::{
 };
 
 /// This consumer's name in its markers.
-const CONSUMER: &str = "mail";
+pub(crate) const CONSUMER: &str = "mail";
 
 /// For how long an event belongs to one worker: longer than an invocation lives, shorter than its message
 /// stays hidden after it.
-const LEASE: SignedDuration = SignedDuration::from_secs(90);
+pub(crate) const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// No mail is begun with less time than this left: what is begun is ended, and noted.
-const TIME_FOR_A_MAIL: Duration = Duration::from_secs(LONGEST_SEND.as_secs() + 4);
+pub(crate) const TIME_FOR_A_MAIL: Duration = Duration::from_secs(LONGEST_SEND.as_secs() + 4);
 
 /// What turns events into mails.
 pub(crate) struct Postman {
     pub(crate) table: Table,
     pub(crate) mailer: Mailer,
+    pub(crate) phones: TextClient,
     pub(crate) links: Rotating<Keys<LinkKey>>,
     pub(crate) app_url: String,
     pub(crate) lanes: Lanes,
@@ -51,6 +53,9 @@ enum Outcome {
 impl Postman {
     /// Sends the mails of this event, unless they were sent before.
     pub(crate) async fn handle(&self, event: &Envelope) -> Result<(), MailError> {
+        if let Some(data) = event.data::<SmsCodeRequested>() {
+            return self.text(event, data.map_err(malformed)?).await;
+        }
         let lane = self.lanes.of(event);
         let throttled = || MailError::Throttled { retry_after: lane.retry_after() };
         if lane.is_closed(self.table.clock().now()) {

@@ -138,7 +138,8 @@ fn send_email(body: &Value, arn: &dyn Fn(String) -> String) -> Vec<Access> {
 
 fn notifications(body: &[u8]) -> Vec<Access> {
     let form: BTreeMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
-    let named = ["PlatformApplicationArn", "EndpointArn", "TargetArn", "TopicArn"];
+    // of a message to a phone the number is what a policy is asked about
+    let named = ["PlatformApplicationArn", "EndpointArn", "TargetArn", "TopicArn", "PhoneNumber"];
     let resource = named.iter().find_map(|name| form.get(*name)).unwrap_or_else(|| panic!("{form:?}"));
     vec![Access::new(format!("sns:{}", form["Action"]), resource)]
 }

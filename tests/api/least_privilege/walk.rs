@@ -23,6 +23,7 @@ pub(crate) async fn everything(product: &Product) {
     passkeys(product).await;
     device_links(product).await;
     accounts_elsewhere(product).await;
+    phones(product).await;
     organizations(product, &ada).await;
     devices(product, &ada, &bob).await;
     stripe(product, &acme, &beta).await;
@@ -189,6 +190,20 @@ async fn device_links(product: &Product) {
     let body = json!({ "method": "magic_link", "code": product.proof("dan@example.com").await.1 });
     let stepped = product.post_as("/v1/auth/step-up/verify", &token, &body).await;
     assert_eq!(stepped.status, StatusCode::OK, "{stepped:?}");
+}
+
+/// A phone is shown to be somebody's, its codes are a second factor, and it goes again.
+async fn phones(product: &Product) {
+    let (email, password, number) = ("hal@example.com", "four words nobody guesses", "+436641234567");
+    let token = product.registered(email, password).await.text("/access_token");
+    product.with_phone(&token, number).await;
+    product.set_up_sms(&token, number).await;
+    let half = product.password(email, password).await.text("/challenge/token");
+    assert_eq!(product.send_code(&half).await.status, StatusCode::ACCEPTED);
+    let shown = product.second(&half, "sms", &product.texted(number).await).await;
+    assert_eq!(shown.text("/status"), "complete", "{shown:?}");
+    let gone = product.send(product.request(Method::DELETE, "/v1/me/phone").bearer_auth(&token)).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{gone:?}");
 }
 
 /// Two passkeys: one is used, named and removed, and one erased with its person.

@@ -5,7 +5,8 @@ use events::{Audience, Event, EventKind, MailText, Told};
 use super::{
     ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangeRequested, EmailChangeUndone, EmailChanged,
     FactorAdded, FactorRemoved, PasskeyAdded, PasskeyCounterReversed, PasskeyRemoved, PasswordChanged,
-    PasswordRemoved, RecoveryCodeUsed, RecoveryCodesGenerated, SessionStarted, UserDeletionRequested,
+    PasswordRemoved, PhoneRemoved, PhoneVerified, RecoveryCodeUsed, RecoveryCodesGenerated, SessionStarted,
+    UserDeletionRequested,
 };
 
 /// What people are told.
@@ -162,17 +163,25 @@ pub const TOLD: &[Told] = &[
     changed(
         FactorAdded::KIND,
         &MailText {
-            subject: "An authenticator app was added to your account on {{ product }}",
-            title: "An authenticator app was added",
-            paragraphs: &["From now on you are asked for a code of it whenever you sign in.", NOT_YOU],
+            subject: "{% if data.factor == 'sms' %}Your phone is a second factor of{% else %}An authenticator app \
+                      was added to{% endif %} your account on {{ product }}",
+            title: "{% if data.factor == 'sms' %}Your phone is a second factor{% else %}An authenticator app was \
+                    added{% endif %}",
+            paragraphs: &[
+                "From now on you are asked for a code {% if data.factor == 'sms' %}that is sent there{% else %}of it\
+                 {% endif %} whenever you sign in.",
+                NOT_YOU,
+            ],
             ..NOTICE
         },
     ),
     changed(
         FactorRemoved::KIND,
         &MailText {
-            subject: "An authenticator app was removed from your account on {{ product }}",
-            title: "An authenticator app was removed",
+            subject: "{% if data.factor == 'sms' %}Your phone is no second factor any more of{% else %}An \
+                      authenticator app was removed from{% endif %} your account on {{ product }}",
+            title: "{% if data.factor == 'sms' %}Your phone is no second factor any more{% else %}An authenticator \
+                    app was removed{% endif %}",
             paragraphs: &["You are not asked for its codes any more when you sign in.", NOT_YOU],
             ..NOTICE
         },
@@ -201,6 +210,28 @@ pub const TOLD: &[Told] = &[
                 "Nobody signs in with that account at {{ data.provider }} any more, and all other sessions have ended.",
                 NOT_YOU,
             ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PhoneVerified::KIND,
+        &MailText {
+            subject: "A phone number was added to your account on {{ product }}",
+            title: "A phone number was added",
+            paragraphs: &[
+                "The number {{ data.number }} belongs to your account from now on\
+                 {% if data.is_factor %}, and codes for signing in are sent to it{% endif %}.",
+                NOT_YOU,
+            ],
+            ..NOTICE
+        },
+    ),
+    changed(
+        PhoneRemoved::KIND,
+        &MailText {
+            subject: "The phone number of your account on {{ product }} was removed",
+            title: "Your phone number was removed",
+            paragraphs: &["The number {{ data.number }} does not belong to your account any more.", NOT_YOU],
             ..NOTICE
         },
     ),

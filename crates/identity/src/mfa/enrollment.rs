@@ -1,14 +1,14 @@
 use access::{Principal, Tenant, Way};
 use events::NewEvent;
 use identity_core::{
-    HalfSession, Session, ShownHalf, User,
+    HalfSession, Session, ShownHalf, SmsCode, SmsPlace, User,
     events::{FactorAdded, FactorEnrollmentStarted, FactorRemoved, RecoveryCodesGenerated},
     keys, memberships,
 };
 use primitives::{
     FactorId, Keys, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, random_secret,
 };
-use table::{Cause, Changes, Consistency, Decision, Item, Table};
+use table::{Cause, Changes, Consistency, Decision, Found, Item, Key, Table};
 
 use super::{
     recovery::RecoveryCodes,
@@ -16,7 +16,7 @@ use super::{
     stored::SecondFactors,
     totp::{SEED, TotpEnrollment, shown_once},
 };
-use crate::{Code, IdentityError, entry::Gate};
+use crate::{Code, IdentityError, entry::Gate, phone::SmsStep};
 
 /// Who sets up a factor: the person of a session, or of a login that lacks one.
 #[derive(Clone, Debug)]
@@ -40,12 +40,55 @@ impl Enroller {
             Self::Half(shown) => shown.user_id,
         }
     }
+
+    /// Where the session or half-session is stored.
+    pub(crate) fn key(&self) -> Key {
+        match self {
+            Self::Session(user_id, session_id) => keys::Session::key(*user_id, *session_id),
+            Self::Half(shown) => shown.key(),
+        }
+    }
+
+    /// What was found there, if it still stands. A half-session may be used up.
+    pub(crate) fn take(&self, found: &mut Found, user: &User, now: Timestamp) -> Result<With, IdentityError> {
+        let key = self.key();
+        let with = match self {
+            Self::Session(_, session_id) => {
+                let session: Option<Session> = found.take(&key)?;
+                session.filter(|_| user.has(*session_id, now)).map(With::Session)
+            }
+            Self::Half(shown) => {
+                let half: Option<HalfSession> = found.take(&key)?;
+                let stands = |half: &HalfSession| half.is_shown_by(shown, now) && user.admits(half);
+                half.filter(stands).map(With::Half)
+            }
+        };
+        with.ok_or(IdentityError::HalfSessionEnded)
+    }
 }
 
 /// The session or half-session that somebody sets up a factor with.
-enum With {
+#[derive(Clone, Debug)]
+pub(crate) enum With {
     Session(Session),
     Half(HalfSession),
+}
+
+impl With {
+    /// Whether it was shown what it takes to come in: with less nobody makes themselves a way.
+    pub(crate) fn may_add(&self, user: &User) -> bool {
+        match self {
+            Self::Session(session) => session.shown.is_multi_factor() || !user.wants_factor(),
+            Self::Half(_) => !user.has_factor(),
+        }
+    }
+
+    fn stepped_up(self, way: Way, now: Timestamp) -> Changes {
+        match self {
+            Self::Session(session) => Changes::new().replace(&session.stepped_up(way, now)),
+            Self::Half(half) => Changes::new().replace(&half.with(way)),
+        }
+    }
 }
 
 struct Loaded {
@@ -57,38 +100,36 @@ struct Loaded {
 
 /// Reads it all: one call.
 async fn load(table: &Table, enroller: &Enroller) -> Result<Loaded, IdentityError> {
+    let (loaded, _) = load_with(table, enroller, None).await?;
+    Ok(loaded)
+}
+
+/// The same with the code that was sent for a factor, where there is one.
+async fn load_with(
+    table: &Table,
+    enroller: &Enroller,
+    factor_id: Option<FactorId>,
+) -> Result<(Loaded, Option<SmsCode>), IdentityError> {
     let user_id = enroller.user_id();
-    let place = match enroller {
-        Enroller::Session(_, session_id) => keys::Session::key(user_id, *session_id),
-        Enroller::Half(shown) => shown.key(),
-    };
-    let keys = [
+    let mut keys = vec![
         keys::User::key(user_id),
-        place,
+        enroller.key(),
         keys::SecondFactors::key(user_id),
         keys::TotpEnrollment::key(user_id),
     ];
+    keys.extend(factor_id.map(|factor_id| SmsPlace::Factor(factor_id).key(user_id)));
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let user: User = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
-    let now = table.clock().now();
-    let with = match enroller {
-        Enroller::Session(_, session_id) => {
-            let session: Option<Session> = found.take(&keys[1])?;
-            let session = session.filter(|_| user.has(*session_id, now));
-            With::Session(session.ok_or(IdentityError::HalfSessionEnded)?)
+    let with = enroller.take(&mut found, &user, table.clock().now())?;
+    if let With::Half(half) = &with {
+        half.used.is_none().then_some(()).ok_or(IdentityError::HalfSessionEnded)?;
+        if user.has_factor() {
+            return Err(IdentityError::MfaFailed);
         }
-        Enroller::Half(shown) => {
-            let half: Option<HalfSession> = found.take(&keys[1])?;
-            let stands =
-                |half: &HalfSession| half.is_shown_by(shown, now) && user.admits(half) && half.used.is_none();
-            With::Half(half.filter(stands).ok_or(IdentityError::HalfSessionEnded)?)
-        }
-    };
-    if matches!(with, With::Half(_)) && user.has_factor() {
-        return Err(IdentityError::MfaFailed);
     }
     let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
-    Ok(Loaded { with, user, stored, enrollment: found.take(&keys[3])? })
+    let code = keys.get(4).map(|key| found.take(key)).transpose()?.flatten();
+    Ok((Loaded { with, user, stored, enrollment: found.take(&keys[3])? }, code))
 }
 
 /// What an authenticator app is set up with. It is shown once.
@@ -145,6 +186,16 @@ pub struct ConfirmedFactor {
     pub recovery_codes: Vec<String>,
 }
 
+/// What comes of confirming a factor.
+#[derive(Debug)]
+pub enum Confirmation {
+    /// It works from now on.
+    Done(ConfirmedFactor),
+    /// The code was sent to the person's phone: it is counted, compared, and then
+    /// [`confirm_sms_factor`](crate::confirm_sms_factor) sets the factor up.
+    BySms(Box<SmsStep>),
+}
+
 /// Sets up the factor by a code of it. With the first one come recovery codes. The session, or the login, has
 /// shown it from now on.
 ///
@@ -156,36 +207,50 @@ pub async fn confirm_factor(
     enroller: &Enroller,
     factor_id: FactorId,
     code: &Code,
-) -> Result<ConfirmedFactor, IdentityError> {
+) -> Result<Confirmation, IdentityError> {
     let confirm = |_| async move {
-        let Loaded { with, user, mut stored, enrollment } = load(table, enroller).await?;
+        let (loaded, sent) = load_with(table, enroller, Some(factor_id)).await?;
+        let Loaded { with, user, mut stored, enrollment } = loaded;
         let now = table.clock().now();
+        if let Some(sent) = sent.filter(|sent| sent.is_open(now)) {
+            let place = SmsPlace::Factor(factor_id);
+            let step = SmsStep { user, with, factors: stored, code: Some(sent), place };
+            return Ok(Decision::done(Confirmation::BySms(Box::new(step))));
+        }
         let enrollment = enrollment.filter(|it| it.factor_id == factor_id && now < it.valid_until);
         let enrollment = enrollment.ok_or(IdentityError::EnrollmentExpired)?;
         let factor = enrollment.confirmed(code, seals, now)?;
         stored.totp = Some(factor.ok_or(IdentityError::MfaFailed)?);
-        let user_id = user.user_id;
-        let event = FactorAdded { user_id, factor_id, factor: "totp".to_owned() };
-        let event = NewEvent::new(None, &factor_id, 2, &event);
-        let mut changes =
-            Changes::new().replace(&user.with_way(Way::Totp, now)).delete(&enrollment).publish(event);
-        changes = match with {
-            With::Session(session) => changes.replace(&session.stepped_up(Way::Totp, now)),
-            With::Half(half) => changes.replace(&half.with(Way::Totp)),
-        };
-        let mut recovery_codes = Vec::new();
-        if stored.recovery.is_none() {
-            let (codes, written) = RecoveryCodes::generate(None, now);
-            changes = changes.publish(generated(user_id, &codes, &stored));
-            stored.recovery = Some(codes);
-            recovery_codes = written;
-        }
-        Ok(Decision::commit(
-            changes.replace(&stored),
-            ConfirmedFactor { factor_id, confirmed_at: now, recovery_codes },
-        ))
+        let (changes, confirmed) = added((user, with, stored), (Way::Totp, factor_id), now);
+        Ok(Decision::commit(changes.delete(&enrollment), Confirmation::Done(confirmed)))
     };
     table.decide(cause, confirm).await
+}
+
+/// A factor more, which is among the `stored` ones already.
+pub(crate) fn added(
+    (user, with, mut stored): (User, With, SecondFactors),
+    (way, factor_id): (Way, FactorId),
+    now: Timestamp,
+) -> (Changes, ConfirmedFactor) {
+    let user_id = user.user_id;
+    let event = FactorAdded { user_id, factor_id, factor: named(way).to_owned() };
+    let event = NewEvent::new(None, &factor_id, 2, &event);
+    let mut changes = Changes::new().replace(&user.with_way(way, now)).publish(event);
+    changes = changes.and(with.stepped_up(way, now));
+    let mut recovery_codes = Vec::new();
+    if stored.recovery.is_none() {
+        let (codes, written) = RecoveryCodes::generate(None, now);
+        changes = changes.publish(generated(user_id, &codes, &stored));
+        stored.recovery = Some(codes);
+        recovery_codes = written;
+    }
+    (changes.replace(&stored), ConfirmedFactor { factor_id, confirmed_at: now, recovery_codes })
+}
+
+/// What events call a factor.
+fn named(way: Way) -> &'static str {
+    if way == Way::Sms { "sms" } else { "totp" }
 }
 
 fn generated(user_id: UserId, codes: &RecoveryCodes, stored: &SecondFactors) -> NewEvent {
@@ -227,23 +292,23 @@ pub async fn remove_factor(
     let enroller = &Enroller::principal(principal);
     let remove = |_| async move {
         let Loaded { user, stored, .. } = load(table, enroller).await?;
-        if stored.totp.as_ref().is_none_or(|totp| totp.factor_id != factor_id) {
-            return Ok(Decision::done(()));
-        }
-        let user = user.without_way(Way::Totp, table.clock().now());
+        let Some(way) = stored.way_of(factor_id) else { return Ok(Decision::done(())) };
+        let user = user.without_way(way, table.clock().now());
         if is_required && !user.has_factor() {
             return Err(IdentityError::LastFactor);
         }
-        let event = FactorRemoved { user_id: user.user_id, factor_id, factor: "totp".to_owned() };
-        let event = NewEvent::new(None, &factor_id, 3, &event);
-        // recovery codes are for the day without a factor that there is
-        let mut left = stored.clone();
-        left.totp = None;
-        let changes = Changes::new().replace(&user).publish(event);
-        let changes = if user.has_factor() { changes.replace(&left) } else { changes.delete(&stored) };
-        Ok(Decision::commit(changes, ()))
+        let changes = removed(&user, &stored, (way, factor_id));
+        Ok(Decision::commit(changes.replace(&user), ()))
     };
     table.decide(cause, remove).await
+}
+
+/// A factor less: `user` is without it. Recovery codes are for the day without a factor that there is.
+pub(crate) fn removed(user: &User, stored: &SecondFactors, (way, factor_id): (Way, FactorId)) -> Changes {
+    let event = FactorRemoved { user_id: user.user_id, factor_id, factor: named(way).to_owned() };
+    let event = NewEvent::new(None, &factor_id, 3, &event);
+    let changes = Changes::new().publish(event);
+    if user.has_factor() { changes.replace(&stored.without(way)) } else { changes.delete(stored) }
 }
 
 /// What a person has set up.
@@ -251,6 +316,8 @@ pub async fn remove_factor(
 pub struct Factors {
     /// The authenticator app and since when.
     pub totp: Option<(FactorId, Timestamp)>,
+    /// The phone and since when codes go to it.
+    pub sms: Option<(FactorId, Timestamp)>,
     /// How many recovery codes are left.
     pub recovery_codes_left: usize,
 }
@@ -262,6 +329,7 @@ pub async fn factors(table: &Table, user_id: UserId) -> Result<Factors, Identity
     let stored = stored.unwrap_or_else(|| SecondFactors::none(user_id));
     Ok(Factors {
         totp: stored.totp.map(|totp| (totp.factor_id, totp.confirmed_at)),
+        sms: stored.sms.map(|sms| (sms.factor_id, sms.confirmed_at)),
         recovery_codes_left: stored.recovery.map_or(0, |codes| codes.left()),
     })
 }

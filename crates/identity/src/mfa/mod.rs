@@ -8,8 +8,8 @@ mod stored;
 mod totp;
 
 pub use enrollment::{
-    ConfirmedFactor, Enroller, Factors, StartedFactor, confirm_factor, factor_required_by, factors,
-    generate_recovery_codes, remove_factor, start_factor,
+    Confirmation, ConfirmedFactor, Enroller, Factors, StartedFactor, confirm_factor, factor_required_by,
+    factors, generate_recovery_codes, remove_factor, start_factor,
 };
 pub use proof::{
     SecondAttempt, SecondProof, StepUp, challenge, complete_sign_in, step_up, verify_second_factor,
@@ -17,4 +17,5 @@ pub use proof::{
 pub use recovery::{InvalidRecoveryCode, RecoveryCode};
 pub use seal::SealKey;
 
-pub(crate) use stored::SecondFactors;
+pub(crate) use enrollment::{With, added, removed};
+pub(crate) use stored::{SecondFactors, SmsFactor};

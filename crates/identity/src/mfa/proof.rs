@@ -1,17 +1,18 @@
 use access::{Principal, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, HalfSession, KnownDevice, Session, ShownBrowser, ShownHalf, TrustedBrowsers, User,
+    Device, HalfSession, KnownDevice, Session, ShownBrowser, ShownHalf, SmsCode, TrustedBrowsers, User,
     events::RecoveryCodeUsed, keys,
 };
 use primitives::{Keys, Timestamp, UserId};
-use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Found, Item, Key, StoreError, Table};
 
 use super::{recovery::RecoveryCode, seal::SealKey, stored::SecondFactors};
 use crate::{
     Challenge, Code, Entrance, IdentityError, Missing, SessionTokens, SignedIn,
     entry::{Comer, Opened, methods, repeated},
     passkeys::{PasskeyProof, Purpose, Shelf, noting_reversal},
+    phone::{SmsProof, SmsStep},
     step_up::stepped_up,
 };
 
@@ -20,6 +21,8 @@ use crate::{
 pub enum SecondProof {
     /// A code of the authenticator app.
     Totp(Code),
+    /// A code that was sent to the person's phone, and was compared.
+    Sms(SmsProof),
     /// One of the recovery codes.
     Recovery(RecoveryCode),
     /// A passkey.
@@ -30,6 +33,7 @@ impl SecondProof {
     fn way(&self) -> Way {
         match self {
             Self::Totp(_) => Way::Totp,
+            Self::Sms(_) => Way::Sms,
             Self::Recovery(_) => Way::RecoveryCode,
             Self::Passkey(_) => Way::Passkey,
         }
@@ -37,7 +41,7 @@ impl SecondProof {
 
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Totp(code) => code.as_str().as_bytes(),
+            Self::Totp(code) | Self::Sms(SmsProof { code, .. }) => code.as_str().as_bytes(),
             Self::Recovery(code) => code.bytes(),
             Self::Passkey(proof) => &proof.shown.signature,
         }
@@ -47,6 +51,7 @@ impl SecondProof {
     fn keys(&self, user_id: UserId) -> Vec<Key> {
         match self {
             Self::Totp(_) | Self::Recovery(_) => Vec::new(),
+            Self::Sms(proof) => vec![proof.place.key(user_id)],
             Self::Passkey(proof) => proof.keys(user_id).to_vec(),
         }
     }
@@ -59,7 +64,7 @@ impl SecondProof {
         outcome: Result<T, IdentityError>,
     ) -> Result<T, IdentityError> {
         match self {
-            Self::Totp(_) | Self::Recovery(_) => outcome,
+            Self::Totp(_) | Self::Sms(_) | Self::Recovery(_) => outcome,
             Self::Passkey(proof) => {
                 let PasskeyProof { ceremony, shown, .. } = proof.as_ref();
                 noting_reversal(table, cause, ceremony, shown, outcome, IdentityError::MfaFailed).await
@@ -73,6 +78,8 @@ struct Stored {
     factors: SecondFactors,
     /// What belongs to a passkey that is shown.
     shelf: Shelf,
+    /// The code that was sent to the person's phone for this.
+    sent: Option<SmsCode>,
     /// What such a passkey is shown for.
     purpose: Purpose,
 }
@@ -89,6 +96,7 @@ impl Stored {
         let mut left = self.factors.clone();
         match proof {
             SecondProof::Passkey(proof) => proof.used(user, &self.shelf, self.purpose, now),
+            SecondProof::Sms(proof) => Ok(proof.used(user, self.sent.as_ref(), now)),
             SecondProof::Totp(code) => {
                 let factor = left.totp.as_ref().filter(|_| user.ways().contains_key(&Way::Totp));
                 let shown = factor.map(|factor| factor.shown(user.user_id, code, seals, now)).transpose()?;
@@ -154,9 +162,16 @@ async fn load_at(
     let stored = Stored {
         factors: found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id)),
         shelf: Shelf::take(&mut found, &of_proof)?,
+        sent: sent(&mut found, &of_proof)?,
         purpose: Purpose::Complete(user_id, shown.id),
     };
     Ok(Loaded { half, user, device: found.take(&keys[3])?, stored, browsers: found.take(&browsers)? })
+}
+
+/// The code that was sent, where that is what a proof is judged by.
+fn sent(found: &mut Found, of_proof: &[Key]) -> Result<Option<SmsCode>, StoreError> {
+    let [place] = of_proof else { return Ok(None) };
+    found.take(place)
 }
 
 /// A second factor that somebody showed for a login, judged and not yet used up.
@@ -192,9 +207,20 @@ impl SecondAttempt {
         Ok(Self { shown, proof, is_right, knows_network: half.knows_network })
     }
 
+    /// A code of a phone, which was compared before.
+    pub fn by_sms(shown: ShownHalf, step: &SmsStep, code: Code, is_right: bool) -> Self {
+        let knows_network = step.is_known();
+        Self { shown, proof: SecondProof::Sms(step.proof(code, is_right)), is_right, knows_network }
+    }
+
     /// Whether it is right.
     pub fn is_right(&self) -> bool {
         self.is_right
+    }
+
+    /// Whether it was counted before it was compared, so that a right one needs no room beside.
+    pub fn is_counted(&self) -> bool {
+        matches!(self.proof, SecondProof::Sms(_))
     }
 
     /// Whom wrong ones are counted for: the person; in a network that is known to be theirs, for that alone,
@@ -327,9 +353,19 @@ impl StepUp {
         Ok(Self { proof, is_right: shown.is_some(), user_id: user.user_id })
     }
 
+    /// A code of a phone, which was compared before.
+    pub fn by_sms(step: &SmsStep, code: Code, is_right: bool) -> Self {
+        Self { proof: SecondProof::Sms(step.proof(code, is_right)), is_right, user_id: step.user.user_id }
+    }
+
     /// Whether it is right.
     pub fn is_right(&self) -> bool {
         self.is_right
+    }
+
+    /// Whether it was counted before it was compared, so that a right one needs no room beside.
+    pub fn is_counted(&self) -> bool {
+        matches!(self.proof, SecondProof::Sms(_))
     }
 
     /// Whom wrong ones are counted for. Whoever has a session of the person's is no stranger.
@@ -357,6 +393,7 @@ async fn of_session(
     let stored = Stored {
         factors: found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id)),
         shelf: Shelf::take(&mut found, &of_proof)?,
+        sent: sent(&mut found, &of_proof)?,
         purpose: Purpose::StepUp(user_id, principal.session_id),
     };
     Ok((session, user, stored))

@@ -178,7 +178,9 @@ fn publish(engine: &Engine, form: &Form) -> Result<Members, ServiceError> {
         if !is_number || !(8..=16).contains(&number.len()) {
             return Err(invalid("PhoneNumber Reason: is not valid to publish to"));
         }
-        let sms = TextMessage { id: id.clone(), at, to: number.clone(), text: message.to_owned() };
+        let attributes = entries(form, "MessageAttributes", "Name", "Value.StringValue");
+        let sms =
+            TextMessage { id: id.clone(), at, to: number.clone(), text: message.to_owned(), attributes };
         engine.store.change(|state| capture(&mut state.messages, sms));
         return Ok(vec![("MessageId", Member::Text(id))]);
     }

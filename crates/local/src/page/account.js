@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { call, flow } from "./flow.js";
 import { addPasskey } from "./passkeys.js";
+import { phone } from "./phone.js";
 import { page } from "./widgets.js";
 
 /** What the person has, and may add. */
@@ -25,14 +26,21 @@ export function account() {
       h("button", { type: "submit", disabled: flow.isBusy }, "Set it")),
     h("h2", null, "Second factor"),
     count > 0
-      ? h("p", null, `An authenticator app, and ${flow.factors.recovery_codes_left} recovery codes.`)
+      ? h("p", null, `${flow.factors.factors.map(named).join(", ")}, and ${flow.factors.recovery_codes_left} recovery codes.`)
       : enroll(token),
     flow.recoveryCodes && written(),
+    h("h2", null, "Phone"),
+    phone(token),
     h("h2", null, "Passkeys"),
     (flow.passkeys?.items ?? []).map((passkey) => h("p", { key: passkey.id }, passkey.name)),
     h("p", { class: "tools start" }, h("button", { type: "button", disabled: flow.isBusy, onclick: () => addPasskey(token) }, "Add a passkey")),
   ];
 }
+
+const named = (factor, index) => {
+  const name = factor.kind === "totp" ? "authenticator app" : "phone";
+  return index === 0 ? (factor.kind === "totp" ? `An ${name}` : `A ${name}`) : `a ${name}`;
+};
 
 /** Sets up an authenticator app, with the token of a session or of a login that lacks one. */
 export function enroll(token) {

@@ -50,6 +50,7 @@ const FILES: &[(&str, File)] = files! {
     "page.css": STYLE,
     "page.js": SCRIPT,
     "passkeys.js": SCRIPT,
+    "phone.js": SCRIPT,
     "pushes.js": SCRIPT,
     "queues.js": SCRIPT,
     "schedules.js": SCRIPT,

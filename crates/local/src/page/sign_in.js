@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { call, flow } from "./flow.js";
 import { usePasskey } from "./passkeys.js";
 import { enroll } from "./account.js";
+import { page } from "./widgets.js";
 
 const field = (name, label, properties) => h("label", { class: "grow" }, label, h("input", { name, ...properties }));
 const submit = (value, label, kind) => h("button", { type: "submit", value, class: kind, disabled: flow.isBusy }, label);
@@ -72,14 +73,22 @@ export function challenge(title) {
     event.preventDefault();
     call("POST", "/v1/auth/mfa/verify", { token, body: Object.fromEntries(new FormData(event.target)) });
   };
-  const codes = methods.filter((method) => method === "totp" || method === "recovery_code");
+  const names = { totp: "Code of the app", sms: "Code by SMS", recovery_code: "Recovery code" };
+  const codes = methods.filter((method) => method in names);
+  const send = async () => {
+    const exchange = await call("POST", "/v1/auth/mfa/codes", { token });
+    if (exchange.ok) page.announce(`A code is on its way to ${exchange.answer.sent_to}`);
+  };
   return [
     title("Show a second factor"),
     codes.length > 0 && h("form", { key: "second", class: "filters", onsubmit: verify },
       h("label", null, "What", h("select", { name: "method" },
-        codes.map((method) => h("option", { value: method }, method === "totp" ? "Code of the app" : "Recovery code")))),
+        codes.map((method) => h("option", { value: method }, names[method])))),
       field("code", "Code", { autocomplete: "one-time-code", required: true }),
       submit("code", "Go on", "primary")),
+    methods.includes("sms") && h("p", { class: "tools start" },
+      h("button", { type: "button", disabled: flow.isBusy, onclick: send }, "Send me a code"),
+      h("a", { href: "/_local#/messages", target: "_blank" }, "The local SMS")),
     methods.includes("passkey") && h("button", { type: "button", disabled: flow.isBusy, onclick: () => usePasskey("/v1/auth/mfa/passkeys", { token }) }, "Use a passkey"),
   ];
 }

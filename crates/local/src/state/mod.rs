@@ -89,6 +89,8 @@ pub struct TextMessage {
     /// Phone number, E.164.
     pub to: String,
     pub text: String,
+    /// What SNS is told beside: the sender's name, and how much it matters.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A push that would have been sent.
