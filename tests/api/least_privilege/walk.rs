@@ -194,7 +194,7 @@ async fn device_links(product: &Product) {
 
 /// A phone is shown to be somebody's, its codes are a second factor, and it goes again.
 async fn phones(product: &Product) {
-    let (email, password, number) = ("hal@example.com", "four words nobody guesses", "+436641234567");
+    let (email, password, number) = ("ivy@example.com", "four words nobody guesses", "+436641234567");
     let token = product.registered(email, password).await.text("/access_token");
     product.with_phone(&token, number).await;
     product.set_up_sms(&token, number).await;
