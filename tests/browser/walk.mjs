@@ -150,7 +150,7 @@ async function bySms() {
   await page.getByLabel("Phone number").fill("+43 664 1234567");
   await button(page, "Send a code").click();
   await confirm(1);
-  await page.getByText("+436641234567").waitFor();
+  await page.getByText("+436641234567", { exact: true }).waitFor();
   await button(page, "Use it as a second factor").click();
   await confirm(2);
   await page.locator("#recovery-codes").waitFor();
@@ -205,7 +205,7 @@ async function byAccount() {
     await startSignIn(page, "");
     await button(page, "Use the local identity provider").click();
     await heading(page, "Who are you?");
-    await page.getByLabel("Address").fill(email);
+    await page.getByLabel("Address", { exact: true }).fill(email);
     await button(page, "Sign in").click();
     await heading(page, `Welcome, ${email}`);
     assert.equal(new URL(page.url()).search, "", "the code is out of the address bar");
