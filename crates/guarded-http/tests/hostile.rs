@@ -1,4 +1,5 @@
 //! Addresses that somebody would like us to call, and answers that somebody would like us to read.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
