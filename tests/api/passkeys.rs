@@ -402,8 +402,18 @@ async fn an_organization_that_asks_for_a_second_factor_takes_a_passkey() {
     // the session has shown it from now on
     let switched = product.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": org_id })).await;
     let proved = switched.tokens().text("/access_token");
+    let before = product.sign_in(ADA).await.text("/access_token");
     let required = product.require(&proved, json!({ "mode": "required", "grace_ends_at": null })).await;
     assert_eq!(required.status, StatusCode::OK, "{required:?}");
+    // a session from before, by mail alone, makes itself no other factor, and takes none away
+    let app = product.post_as("/v1/me/mfa/factors", &before, &json!({ "kind": "totp" })).await;
+    let codes = product.post_nothing("/v1/me/mfa/recovery-codes", &before).await;
+    let another = product.add_passkey(&mut Device::new(&product), &before, "Another").await;
+    let id = product.get("/v1/me/passkeys", &before).await.text("/items/0/id");
+    let removed = product.delete(&format!("/v1/me/passkeys/{id}"), &before).await;
+    for refused in [app, codes, another, removed] {
+        assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "mfa_failed"));
+    }
     // a login by mail lacks it, and takes the passkey: nobody who has one is asked to set up another thing
     let mail = product.post("/v1/auth/magic-links", &json!({ "email": ADA })).await;
     product.settle().await;

@@ -116,6 +116,15 @@ async fn a_half_session_opens_nothing_else() {
         let refused = product.second(forged, "totp", "123456").await;
         assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "session_ended"));
     }
+    // what ended with all others does not come back by the same link
+    let asked = product.post("/v1/auth/magic-links", &json!({ "email": ADA })).await;
+    product.settle().await;
+    let proof = json!({ "token": product.link(ADA).await, "browser_token": asked.text("/browser_token") });
+    let by_mail = product.post("/v1/auth/magic-links/verify", &proof).await;
+    assert_eq!(by_mail.text("/status"), "mfa_required");
+    product.post_as("/v1/me/sessions/end", &token, &json!({ "scope": "others" })).await;
+    let again = product.post("/v1/auth/magic-links/verify", &proof).await;
+    assert_eq!(again.problem(), "login_failed", "{again:?}");
     // everywhere is everywhere
     let half = product.half().await;
     product.post_as("/v1/me/sessions/end", &token, &json!({ "scope": "all" })).await;

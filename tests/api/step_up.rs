@@ -1,6 +1,7 @@
 //! Showing once more who one is, with what there is: for those who have nothing else a password or a mail.
 
 use jiff::SignedDuration;
+use primitives::Clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
@@ -110,4 +111,26 @@ async fn whoever_has_nothing_else_shows_a_mail_or_a_password() {
     product.settle().await;
     let events = product.events().await;
     assert_eq!(events.iter().filter(|event| *event == "session.stepped_up").count(), 4);
+}
+
+/// An old session, or one that is somebody else's by now, sets up no factor by way of an organization that asks
+/// for one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn going_where_a_factor_is_asked_for_makes_no_old_session_a_fresh_one() {
+    let product = Product::start().await;
+    let (token, strict) = product.owner(ADA, "strict").await;
+    let grace_ends_at = product.cloud.clock().now() + SignedDuration::from_mins(12);
+    let mfa = json!({ "mode": "required", "grace_ends_at": grace_ends_at });
+    assert!(product.require(&token, mfa).await.status.is_success());
+    let open = product.post_as("/v1/orgs", &token, &json!({ "name": "Open", "slug": "open" })).await;
+    let to_open = json!({ "org_id": open.text("/id") });
+    let token = product.post_as("/v1/auth/switch-org", &token, &to_open).await.tokens().text("/access_token");
+    product.advance(SignedDuration::from_mins(13)).await;
+    let to_strict = json!({ "org_id": strict });
+    let refused = product.post_as("/v1/auth/switch-org", &token, &to_strict).await;
+    assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "step_up_required"));
+    let (_, code) = product.sent(&token).await;
+    let fresh = product.step_up(&token, json!({ "method": "magic_link", "code": code })).await;
+    let half = product.post_as("/v1/auth/switch-org", &fresh.text("/access_token"), &to_strict).await;
+    assert_eq!(half.text("/status"), "mfa_enrollment_required", "{half:?}");
 }

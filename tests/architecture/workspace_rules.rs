@@ -21,10 +21,9 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
     Some(match package {
         "fault-derive" | "sends" => Vec::new(),
         // Whoever calls what somebody else has named calls it through this one.
-        "guarded-http" => ground.to_vec(),
+        "guarded-http" | "access" => ground.to_vec(),
         "oidc-client" => [ground.as_slice(), &["guarded-http"]].concat(),
         "primitives" => vec!["fault-derive"],
-        "access" => ground.to_vec(),
         "events" => [ground.as_slice(), &["access"]].concat(),
         "table" => [ground.as_slice(), &language, &["sends"]].concat(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),

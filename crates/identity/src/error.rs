@@ -1,3 +1,4 @@
+use access::AccessError;
 use identity_core::{MOST_PASSKEYS, events::PasskeyCounterReversed};
 use primitives::Fault;
 use table::{CommitError, StoreError};
@@ -148,6 +149,10 @@ pub enum IdentityError {
     #[error("the record of a signed-in person is missing")]
     #[fault(Internal, "internal")]
     MissingUser,
+    /// The session may not do it as it is.
+    #[error(transparent)]
+    #[fault(transparent)]
+    Access(#[from] AccessError),
     /// The table could not be read or written.
     #[error(transparent)]
     #[fault(transparent)]

@@ -100,9 +100,12 @@ pub async fn verify_login(
                 return Ok(Decision::done(SignedIn::Session(tokens)));
             }
             Some(Used::Half { user_id, half_id }) if proof.same_browser => {
-                let key = keys::HalfSession::key(*user_id, *half_id);
-                let half: Option<HalfSession> = entrance.table.get(&key, Consistency::Strong).await?;
-                half.filter(|half| half.used.is_none()).ok_or(IdentityError::LoginFailed)?;
+                let keys = [keys::HalfSession::key(*user_id, *half_id), keys::User::key(*user_id)];
+                let mut found = entrance.table.get_many(&keys, Consistency::Strong).await?;
+                let user: User = found.take(&keys[1])?.ok_or(IdentityError::LoginFailed)?;
+                let half: Option<HalfSession> = found.take(&keys[0])?;
+                let stands = |half: &HalfSession| half.used.is_none() && user.admits(half);
+                half.filter(stands).ok_or(IdentityError::LoginFailed)?;
             }
             Some(_) => return Err(IdentityError::LoginFailed),
             None if proof.needs_confirmation => return Err(IdentityError::ConfirmationRequired),

@@ -5,7 +5,7 @@ use table::{Cause, Changes, Consistency, Decision, Item, Table};
 
 use crate::{
     IdentityError, Issuer, SignedIn,
-    entry::{Gate, begin_half},
+    entry::{Gate, Missing, begin_half},
 };
 
 /// Takes the session into another organization of the person's. Where it is there already, it gives the pair
@@ -38,6 +38,10 @@ pub async fn switch_org(
         }
         let gate: Gate = found.take(&gate)?.unwrap_or_default();
         if let Some(missing) = gate.asks(&user, &session, now) {
+            // A factor is set up by whoever has shown a moment ago who they are, on this way too.
+            if missing == Missing::MfaEnrollment {
+                principal.require_fresh(now)?;
+            }
             let (half, challenge) =
                 begin_half(&user, session.shown, missing, Some(tenant), false, policy, now);
             return Ok(Decision::commit(Changes::new().create(&half), SignedIn::Half(challenge)));

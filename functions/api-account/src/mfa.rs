@@ -239,7 +239,7 @@ pub(crate) async fn confirm(
     params(("factor_id" = FactorId, Path, description = "The factor")),
     responses((status = 204, description = "It is not there"), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "last_factor", "step_up_required"])),
+        ("x-gantry-codes" = json!(["conflict", "last_factor", "mfa_failed", "step_up_required"])),
         ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 18})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
     ),
@@ -269,7 +269,7 @@ pub(crate) struct RecoveryCodes {
     security(("access_token" = [])),
     responses((status = 201, description = "The codes", body = RecoveryCodes), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "factor_unavailable", "step_up_required"])),
+        ("x-gantry-codes" = json!(["conflict", "factor_unavailable", "mfa_failed", "step_up_required"])),
         ("x-gantry-budget" = json!({"calls": 3, "read_units": 8, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.02, "events": 1, "answer_bytes": 500})),
     ),

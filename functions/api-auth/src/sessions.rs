@@ -89,7 +89,7 @@ pub(crate) struct SwitchOrg {
     security(("access_token" = [])), request_body = SwitchOrg,
     responses((status = 200, description = "The session in that organization", body = SignIn), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "not_found"])),
+        ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required"])),
         ("x-gantry-budget" = json!({"calls": 3, "read_units": 7, "write_units": 4})),
         ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 1400})),
     ),

@@ -106,7 +106,8 @@ pub(crate) async fn start(
             "account_linked_elsewhere", "conflict", "login_failed", "not_found", "step_up_required",
             "too_many_connected_accounts",
         ])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 8, "write_units": 20})),
+        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 21})),
         ("x-gantry-usage" = json!({"person": 0.05, "events": 1, "answer_bytes": 400})),
     ),
 )]
@@ -115,9 +116,11 @@ pub(crate) async fn link(
     caller: Caller,
     _: Fresh,
     PathParameter(provider): PathParameter<String>,
+    limiter: Limiter,
     command: Command<VerifyAuthorization>,
 ) -> Result<Response, Problem> {
     let (provider, input, cause) = (api.provider(&provider)?, command.input, caller.cause());
+    limiter.take(&api.policy.ceremonies_per_client(), &caller.client.address()).await?;
     let opened = api.opened(provider, &input).await?;
     let before = || identity::linked_before(&api.table, &caller.principal, &opened, input.code.as_str());
     let account = match before().await? {

@@ -185,6 +185,18 @@ async fn who_has_a_second_factor_shows_it() {
     let half = product.post(VERIFY, &back).await;
     assert_eq!(half.text("/status"), "mfa_required", "{half:?}");
     assert_eq!(half.body["tokens"], Value::Null);
+    // it ended with everything else: the same again does not bring it back
+    assert!(
+        product
+            .post_as("/v1/me/sessions/end", &token, &json!({ "scope": "others" }))
+            .await
+            .status
+            .is_success()
+    );
+    assert_eq!(product.post(VERIFY, &back).await.problem(), "login_failed");
+    let sent = product.away(START).await;
+    let back = product.there(&sent, known(ADA)).await;
+    assert_eq!(product.post(VERIFY, &back).await.text("/status"), "mfa_required");
     // the answer was lost: the same again, with a token of its own
     let again = product.post(VERIFY, &back).await;
     assert_eq!(again.text("/status"), "mfa_required");

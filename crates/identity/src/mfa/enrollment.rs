@@ -1,4 +1,4 @@
-use access::{Principal, Tenant, Way};
+use access::{Principal, Shown, Tenant, Way};
 use events::NewEvent;
 use identity_core::{
     HalfSession, Session, ShownHalf, SmsCode, SmsPlace, User,
@@ -121,11 +121,11 @@ async fn load_with(
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let user: User = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
     let with = enroller.take(&mut found, &user, table.clock().now())?;
-    if let With::Half(half) = &with {
-        half.used.is_none().then_some(()).ok_or(IdentityError::HalfSessionEnded)?;
-        if user.has_factor() {
-            return Err(IdentityError::MfaFailed);
-        }
+    match &with {
+        With::Session(session) => require_factor(table, &session.shown, &user).await?,
+        With::Half(half) if half.used.is_some() => return Err(IdentityError::HalfSessionEnded),
+        With::Half(_) if user.has_factor() => return Err(IdentityError::MfaFailed),
+        With::Half(_) => {}
     }
     let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
     let code = keys.get(4).map(|key| found.take(key)).transpose()?.flatten();
@@ -332,6 +332,19 @@ pub async fn factors(table: &Table, user_id: UserId) -> Result<Factors, Identity
         sms: stored.sms.map(|sms| (sms.factor_id, sms.confirmed_at)),
         recovery_codes_left: stored.recovery.map_or(0, |codes| codes.left()),
     })
+}
+
+/// Refuses whoever changes how they sign in and has shown less than they have to come in with: with less
+/// nobody makes themselves a way, or takes one from its owner. Where an organization of the person's asks for
+/// a second factor, that is one of those that there are, in whichever organization the session is.
+pub(crate) async fn require_factor(table: &Table, shown: &Shown, user: &User) -> Result<(), IdentityError> {
+    if shown.is_multi_factor() || !user.has_factor() {
+        return Ok(());
+    }
+    if user.wants_factor() || !factor_required_by(table, user.user_id).await?.is_empty() {
+        return Err(IdentityError::MfaFailed);
+    }
+    Ok(())
 }
 
 /// The person's organizations that ask for a second factor, now or from some day on: two calls.

@@ -6,7 +6,7 @@ use identity_core::{
     keys,
 };
 use primitives::{Email, UserId};
-use table::{Attempt, Changes, Consistency, Decision, Item};
+use table::{Attempt, Changes, Condition, Consistency, Decision, Item};
 
 use super::{
     attempt::{OpenedOAuth, Purpose},
@@ -48,8 +48,9 @@ pub async fn repeated_oauth(
             Outcome::Half { user_id, half_id } => {
                 let key = keys::HalfSession::key(user_id, half_id);
                 let half: Option<HalfSession> = table.get(&key, Consistency::Strong).await?;
-                half.filter(|half| half.used.is_none()).ok_or(IdentityError::LoginFailed)?;
                 let earlier = Earlier::read(table, user_id, &Device::of(entrance.cause)).await?;
+                let stands = |half: &HalfSession| half.used.is_none() && earlier.user.admits(half);
+                half.filter(stands).ok_or(IdentityError::LoginFailed)?;
                 let keep = |outcome| Changes::new().replace(&attempt.again(outcome));
                 let entered = known(entrance, (&earlier, browser), false, keep, before.before()).await?;
                 Ok(entered.map(Some))
@@ -81,6 +82,9 @@ pub async fn sign_in_with_oauth(
         let found = Found::read(entrance, external).await?;
         let decision = match (&found.owner, &external.email) {
             (Some(owner), _) => {
+                // whoever takes the account away at this moment has ended what it opens
+                let keep =
+                    |outcome| keep(outcome).require(owner.key(), Condition::VersionIs(owner.version()));
                 let earlier = Earlier::read(table, owner.user_id, &Device::of(entrance.cause)).await?;
                 let knows = found.knows_network && external.email.as_ref() == Some(&earlier.user.email);
                 known(entrance, (&earlier, browser), knows, keep, before.before()).await?
@@ -158,7 +162,8 @@ async fn known(
             let outcome = Outcome::Session { user_id, session_id: session.session_id };
             keep(outcome).and(entrance.seen_here(&user.email))
         }
-        Opened::Half(half_id) => keep(Outcome::Half { user_id, half_id: *half_id }),
+        Opened::Half(half_id) => keep(Outcome::Half { user_id, half_id: *half_id })
+            .require(user.key(), Condition::VersionIs(user.version())),
     };
     Ok(entered.with(user_id, beside))
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Enroller, IdentityError, SealKey, factor_required_by,
-    mfa::SecondFactors,
+    mfa::{SecondFactors, require_factor},
     sessions::{CREDENTIALS_CHANGED, all_ended},
 };
 
@@ -109,7 +109,11 @@ pub async fn add_passkey(
             let passkey = passkey.filter(|_| is_repeated).ok_or(InvalidCredential)?;
             return Ok(Decision::done(passkey.into()));
         }
-        with.may_add(&user)?;
+        match &with {
+            With::Session(session) => require_factor(table, &session.shown, &user).await?,
+            With::Half(_) if user.has_factor() => return Err(IdentityError::MfaFailed),
+            With::Half(_) => {}
+        }
         let credential = relying_party.made(ceremony.state(), made).filter(|_| !is_owned);
         let credential = credential.ok_or(InvalidCredential)?;
         let passkey = Passkey::new(user.user_id, name.to_string(), credential, now);
@@ -145,16 +149,6 @@ enum With {
 }
 
 impl With {
-    /// Refuses whoever has not shown the second factor that there is: with less than it takes to come in
-    /// nobody makes themselves a way.
-    fn may_add(&self, user: &User) -> Result<(), IdentityError> {
-        let is_enough = match self {
-            Self::Session(session) => session.shown.is_multi_factor() || !user.wants_factor(),
-            Self::Half(_) => !user.has_factor(),
-        };
-        if is_enough { Ok(()) } else { Err(IdentityError::MfaFailed) }
-    }
-
     fn shown(self, now: Timestamp) -> Changes {
         match self {
             Self::Session(session) => Changes::new().replace(&session.stepped_up(Way::Passkey, now)),
@@ -267,6 +261,7 @@ pub async fn remove_passkey(
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let user: User = found.take(&keys[0])?.ok_or(IdentityError::MissingUser)?;
         let Some(passkey) = found.take::<Passkey>(&keys[1])? else { return Ok(Decision::done(())) };
+        require_factor(table, &principal.shown, &user).await?;
         let factors: Option<SecondFactors> = found.take(&keys[2])?;
         let others = of_person(table, user_id, Consistency::Strong).await?;
         let is_last = others.iter().all(|other| other.passkey_id == passkey_id);

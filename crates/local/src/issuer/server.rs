@@ -59,7 +59,7 @@ async fn ask(Shared(world): Shared<World>, Query(asked): Query<Asked>) -> Respon
     if let Some(problem) = world.issuer.refuses(&asked) {
         return (StatusCode::BAD_REQUEST, problem).into_response();
     }
-    let hidden: String = [
+    let hidden = [
         ("response_type", &asked.response_type),
         ("client_id", &asked.client_id),
         ("redirect_uri", &asked.redirect_uri),
@@ -70,7 +70,8 @@ async fn ask(Shared(world): Shared<World>, Query(asked): Query<Asked>) -> Respon
     ]
     .into_iter()
     .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value)))
-    .collect();
+    .collect::<Vec<_>>()
+    .concat();
     let page = include_str!("page.html").replace("<!--hidden-->", &hidden);
     let mut response = Html(page).into_response();
     let headers = response.headers_mut();
