@@ -97,7 +97,7 @@ impl Measured<'_> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_stays_within_its_budget() {
-    let product = Product::crowded().await;
+    let product = Product::alone().await;
     let mut measured = Measured { product: &product, budgets: budgets::of_routes(), seen: Vec::new() };
     let ada = "ada@example.com";
     let (token, org_id) = product.owner(ada, "acme").await;
@@ -192,7 +192,7 @@ async fn every_route_stays_within_its_budget() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_members_costs_the_same_in_a_small_and_in_a_large_organization() {
-    let product = Product::crowded().await;
+    let product = Product::alone().await;
     let (token, org_id) = product.owner("ada@example.com", "acme").await;
     let cost = async || {
         for _ in 0..2 {

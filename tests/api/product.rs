@@ -52,6 +52,13 @@ impl Product {
         Self::over(move |_| Some(conflicts.http_client())).await
     }
 
+    /// One whose functions meet replicas behind and nobody at the items that they write: what a request costs
+    /// by itself, the same each time.
+    pub(crate) async fn alone() -> Self {
+        let conflicts = Conflicts::of(0, 0);
+        Self::over(move |_| Some(conflicts.http_client())).await
+    }
+
     pub(crate) async fn over(
         http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,
     ) -> Self {

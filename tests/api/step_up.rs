@@ -1,7 +1,6 @@
 //! Showing once more who one is, with what there is: for those who have nothing else a password or a mail.
 
 use jiff::SignedDuration;
-use primitives::Clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
@@ -113,8 +112,8 @@ async fn whoever_has_nothing_else_shows_a_mail_or_a_password() {
     assert_eq!(events.iter().filter(|event| *event == "session.stepped_up").count(), 4);
 }
 
-/// An old session, or one that is somebody else's by now, sets up no factor by way of an organization that asks
-/// for one.
+/// An old session, or one that is somebody else's by now, sets up no factor by way of an organization that
+/// asks for one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn going_where_a_factor_is_asked_for_makes_no_old_session_a_fresh_one() {
     let product = Product::start().await;

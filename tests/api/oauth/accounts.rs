@@ -22,7 +22,7 @@ async fn an_account_is_connected_listed_and_removed() {
     let again = product.connect(&token, work).await;
     assert_eq!(again.text("/id"), connected.text("/id"), "it is connected once");
     product.settle().await;
-    assert_eq!(product.connected(&token).await, [connected.body.clone()]);
+    assert_eq!(product.connected(&token).await, std::slice::from_ref(&connected.body));
     assert_eq!(
         product.with_account(work).await.tokens().text("/user_id"),
         product.get("/v1/me", &token).await.text("/id")
