@@ -1,8 +1,8 @@
 //! Everything that a change must pass.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, thread};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -76,6 +76,7 @@ const ALL: &[Part] = &[
 ];
 
 /// How a part went.
+#[derive(Clone, Copy)]
 enum Outcome {
     Good,
     Skipped,
@@ -121,6 +122,12 @@ impl Part {
             Self::Browser => &["node", "playwright-core"],
             Self::Cloud => &["ministack", "sam"],
         }
+    }
+
+    /// Whether it compiles nothing and starts no product, so that it may run beside another.
+    fn only_reads(self) -> bool {
+        use Part::{Advisories, Dependencies, Policies, Sbom, Secrets, Template, Workflows};
+        matches!(self, Dependencies | Advisories | Template | Policies | Secrets | Workflows | Sbom)
     }
 
     fn run(self, root: &Path) -> Result<()> {
@@ -219,15 +226,30 @@ fn obstacle(root: &Path, part: Part, strict: bool) -> Option<(Outcome, String)> 
     None
 }
 
-/// Runs the parts one after the other, all of them even when one fails, and fails when one did.
+/// Runs the parts one after the other, all of them even when one fails, and fails when one did. Beside the
+/// tutorial, which waits for linkers and for itself, go those that only read.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let parts = if options.parts.is_empty() { ALL } else { &options.parts };
     let mut summary = Vec::new();
     let mut failed = 0;
-    for part in parts {
-        let (outcome, line) = check(root, *part, options.strict);
-        failed += usize::from(matches!(outcome, Outcome::Failed));
-        summary.push(line);
+    let has_tutorial = parts.contains(&Part::Tutorial);
+    let of = |part: Part| check(root, part, options.strict);
+    for part in parts.iter().copied().filter(|part| !(has_tutorial && part.only_reads())) {
+        let outcomes = if part == Part::Tutorial {
+            let others = parts.iter().copied().filter(|part| part.only_reads());
+            thread::scope(|scope| {
+                let others = scope.spawn(|| others.map(of).collect::<Vec<_>>());
+                let tutorial = of(part);
+                let others = others.join().map_err(|_| anyhow!("a part beside the tutorial broke off"))?;
+                anyhow::Ok([vec![tutorial], others].concat())
+            })?
+        } else {
+            vec![of(part)]
+        };
+        for (outcome, line) in outcomes {
+            failed += usize::from(matches!(outcome, Outcome::Failed));
+            summary.push(line);
+        }
     }
     println!("\n{}", summary.join("\n"));
     if failed > 0 {

@@ -5,9 +5,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::{Args, builder::PossibleValuesParser};
 
 use crate::process::{cargo, run, step};
@@ -73,18 +74,27 @@ fn names() -> PossibleValuesParser {
 /// Installs what is missing or has another version, and goes on when one of them fails.
 pub fn install(root: &Path, options: &Options) -> Result<()> {
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
-    let mut all = Ok(());
-    for name in ENVIRONMENTS.iter().filter(|name| wanted(name)) {
-        all = all.and(step(name, || install_python(root, name)).0);
-    }
-    if wanted(NPM) {
-        all = all.and(step(NPM, || install_npm(root)).0);
-    }
+    let packages = || {
+        let mut all = Ok(());
+        for name in ENVIRONMENTS.iter().filter(|name| wanted(name)) {
+            all = all.and(step(name, || install_python(root, name)).0);
+        }
+        if wanted(NPM) {
+            all = all.and(step(NPM, || install_npm(root)).0);
+        }
+        all
+    };
     let on_demand = TOOLS_ON_DEMAND.iter().filter(|(name, _)| options.only.iter().any(|only| only == name));
-    for (name, version) in CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)).chain(on_demand) {
-        all = all.and(step(name, || install_cargo_tool(root, name, version)).0);
-    }
-    all
+    let programs = CARGO_TOOLS.iter().filter(|(name, _)| wanted(name)).chain(on_demand);
+    // Side by side: packages wait for the network and the disk, programs for the compiler.
+    thread::scope(|scope| {
+        let packages = scope.spawn(packages);
+        let mut all = Ok(());
+        for (name, version) in programs {
+            all = all.and(step(name, || install_cargo_tool(root, name, version)).0);
+        }
+        all.and(packages.join().unwrap_or_else(|_| Err(anyhow!("installing packages broke off"))))
+    })
 }
 
 /// Installs the locked files of an environment, and nothing that would run while it is installed:
@@ -102,7 +112,7 @@ fn install_python(root: &Path, name: &str) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
         .context("Python 3.11 or later with its venv module is needed")?;
     run(Command::new(venv.join("bin").join("pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .args(["install", "--quiet", "--disable-pip-version-check", "--no-compile"])
         .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"])
         .arg(&locked))?;
     fs::write(&stamp, wanted).context("cannot write into target/tools")
