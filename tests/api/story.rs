@@ -87,7 +87,7 @@ async fn an_organization_is_created_with_owner_trial_and_welcome() {
     assert_eq!(me.body["membership"]["id"], me.body["organizations"][0]["id"]);
     assert_eq!(
         me.body["membership"]["permissions"],
-        json!(["org:read", "policies:read", "policies:write", "members:read", "billing:read"])
+        json!(["org:read", "policies:read", "policies:write", "members:read", "tokens:read", "billing:read"])
     );
     assert_eq!(me.body["membership"]["access"], billing.body["access"], "the gate says what billing says");
 

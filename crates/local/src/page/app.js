@@ -3,15 +3,14 @@
 import { h, render } from "./dom.js";
 import { account } from "./account.js";
 import { call, flow } from "./flow.js";
-import { challenge, start } from "./sign_in.js";
+import { back, challenge, comeBack, start } from "./sign_in.js";
 import { copy, json, page } from "./widgets.js";
 
 // Behind the `#`, which no browser sends to a server.
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 const place = location.pathname.replace("/_local/app", "") || "/";
 
-// What an identity provider sends somebody back with.
-const back = Object.fromEntries(new URLSearchParams(location.search));
+// Where an identity provider sends people back to.
 const provider = /^\/auth\/oauth\/([^/]+)$/.exec(place)?.[1];
 
 // The token and the code are secrets: they must not stay in the address bar and in the history.
@@ -42,11 +41,6 @@ const LINKS = {
     done: "Your address is as it was",
   },
 };
-
-function comeBack() {
-  const { code, state, iss } = back;
-  call("POST", `/v1/auth/oauth/${provider}/verify`, { body: { code, state, iss, browser_token: flow.browserToken } });
-}
 
 const title = (text) => h("h1", { tabindex: "-1" }, text);
 const home = () => h("p", null, h("a", { class: "button", href: "/_local" }, "Back to the local page"));
@@ -138,4 +132,4 @@ flow.changed = (isNewPage) => {
   if (isNewPage) document.querySelector("h1").focus();
 };
 draw();
-if (provider && back.code) comeBack();
+if (provider && back.code) comeBack(provider);

@@ -26,6 +26,15 @@ export function start(title) {
   ];
 }
 
+/** What an identity provider sends somebody back with. */
+export const back = Object.fromEntries(new URLSearchParams(location.search));
+
+/** Signs in whoever is back from an identity provider, in the browser that was sent there. */
+export function comeBack(provider) {
+  const { code, state, iss } = back;
+  call("POST", `/v1/auth/oauth/${provider}/verify`, { body: { code, state, iss, browser_token: flow.browserToken } });
+}
+
 async function goAway() {
   const exchange = await call("POST", "/v1/auth/oauth/local/authorizations");
   if (exchange.ok) location.assign(exchange.answer.authorize_url);
