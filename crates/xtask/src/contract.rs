@@ -30,7 +30,7 @@ pub fn check(root: &Path) -> Result<()> {
         .arg(&description)
         .envs(quiet))?;
     let client = client(root, &description)?;
-    let product = Product::start(root)?;
+    let product = Product::start(root, Some("certified"))?;
     run(Command::new("node").arg(client).env("GANTRY_API_URL", &product.url))?;
     sign_in(root, &product)?;
     run(tools::command(root, "schemathesis")
@@ -45,7 +45,7 @@ pub fn browser(root: &Path) -> Result<()> {
     let walk = tools::npm_folder(root).join("browser.mjs");
     fs::copy(root.join("tests/browser/walk.mjs"), &walk).context("cannot copy walk.mjs")?;
     let chromium = tools::find(root, "chromium").context("chromium is not installed")?;
-    let product = Product::start(root)?;
+    let product = Product::start(root, None)?;
     run(Command::new("node").arg(walk).env("GANTRY_API_URL", &product.url).env("CHROMIUM", chromium))
 }
 
@@ -87,14 +87,18 @@ struct Product {
 }
 
 impl Product {
-    fn start(root: &Path) -> Result<Self> {
+    /// With an identity provider of others in the place of its own, where one is named.
+    fn start(root: &Path, provider: Option<&str>) -> Result<Self> {
         let first = free_ports()?;
         let (port, issuer) = (first.to_string(), format!("http://127.0.0.1:{}", first + 4));
-        let providers = serde_json::json!({ "certified": { "issuer": issuer, "client_id": "gantry" } });
-        let providers = format!("OAuthProviders={providers}");
-        let arguments = ["--ephemeral", "--log", "error", "--port", &port, "--parameter", &providers];
+        let arguments = ["--ephemeral", "--log", "error", "--port", &port];
+        let providers = provider.map(|name| {
+            let known = serde_json::json!({ name: { "issuer": issuer, "client_id": "gantry" } });
+            format!("--parameter=OAuthProviders={known}")
+        });
         let mut process = Command::new(build(root)?)
             .args(arguments)
+            .args(providers)
             .current_dir(root)
             .stdout(Stdio::piped())
             .spawn()
