@@ -41,7 +41,7 @@ pub(crate) fn asked_for(call: &RecordedCall) -> Vec<Access> {
         }
         ("events", Some("PutEvents")) => put_events(&body(), &arn),
         ("ses", None) if call.path == "/v2/email/outbound-emails" => send_email(&body(), &arn),
-        ("sns", None) => notifications(&call.body),
+        ("sns", None) => notifications(&call.body, region),
         _ => panic!(
             "{}: calls {service} {operation:?} {}; say in tests/api/least_privilege/access.rs which action and resource that is",
             call.caller, call.path
@@ -136,12 +136,12 @@ fn send_email(body: &Value, arn: &dyn Fn(String) -> String) -> Vec<Access> {
         .collect()
 }
 
-fn notifications(body: &[u8]) -> Vec<Access> {
+fn notifications(body: &[u8], region: &str) -> Vec<Access> {
     let form: BTreeMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
     // of a message to a phone the number is what a policy is asked about
     let named = ["PlatformApplicationArn", "EndpointArn", "TargetArn", "TopicArn", "PhoneNumber"];
     let resource = named.iter().find_map(|name| form.get(*name)).unwrap_or_else(|| panic!("{form:?}"));
-    vec![Access::new(format!("sns:{}", form["Action"]), resource)]
+    vec![Access::new(format!("sns:{}", form["Action"]), resource).with("aws:RequestedRegion", region)]
 }
 
 fn text(value: &Value) -> &str {
