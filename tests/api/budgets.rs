@@ -169,6 +169,9 @@ async fn every_route_stays_within_its_budget() {
     let eve = product.sign_in("eve@example.com").await.text("/access_token");
     measured.change("/v1/me", "DELETE /v1/me", "api-account", &eve, &json!(null)).await;
     measured.change("/v1/me/restore", "POST /v1/me/restore", "api-account", &eve, &json!(null)).await;
+    let mut stranger = Device::new(&product);
+    assert!(product.add_passkey(&mut stranger, &token, "Key").await.status.is_success());
+    assert!(product.connect(&token, oauth::known("eve@example.net")).await.status.is_success());
     measured.post("POST /v1/auth/email-changes/undo", "api-auth", "", &undo).await;
     product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1, "shuffle": false })).await;
     measured.check("POST /hooks/stripe", "hook-stripe");

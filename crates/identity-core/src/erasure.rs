@@ -47,7 +47,7 @@ pub async fn begin_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Res
             changes = owners.fold(changes.delete(&connected), Changes::remove);
         }
         if user.listed().next().is_some() {
-            changes = changes.and(user.without_sessions(now));
+            changes = changes.replace(&user.with_only(None, now));
         }
         Ok(Decision::commit(changes, true))
     };

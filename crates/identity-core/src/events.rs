@@ -9,7 +9,42 @@ use primitives::{
 
 pub use told::TOLD;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::{Method, SuppressionReason};
+
+/// Something that a person signed in with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Removed {
+    /// What it was.
+    pub credential: Credential,
+    /// Its id, where it had one.
+    pub id: Option<String>,
+    /// What the person called a passkey, the provider of an account, the masked number of a phone.
+    pub name: Option<String>,
+}
+
+/// What a person signs in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// A password.
+    Password,
+    /// A passkey.
+    Passkey,
+    /// An account at an identity provider.
+    ConnectedAccount,
+    /// An authenticator app.
+    Totp,
+    /// Codes that are sent to the phone.
+    Sms,
+    /// A phone.
+    Phone,
+    /// Recovery codes.
+    RecoveryCodes,
+}
 
 events::events! {
     /// Somebody asked for a magic link. The link's secret is not in it: the mail's sender derives it from the
@@ -71,7 +106,8 @@ events::events! {
         #[schemars(with = "String")]
         undo_until: Timestamp = "2026-11-30T10:00:00Z",
     }
-    /// A change of address was taken back by the address before. All sessions of the person have ended.
+    /// A change of address was taken back by the address before. All sessions of the person have ended, and
+    /// what was set up to sign in with since the change was asked for is gone.
     "email.change_undone" EmailChangeUndone Internal {
         /// The person.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
@@ -81,6 +117,13 @@ events::events! {
         refused_email: Email = "ada@example.org",
         /// The address from now on, again.
         email: Email = "ada@example.com",
+        /// What the person does not sign in with any more: of none of it another event tells.
+        removed: Vec<Removed> = json!([
+            { "credential": "passkey", "id": "pky_01kar8h5g0e0vsx4q1v3f6m2ah", "name": "My laptop" },
+            { "credential": "password", "id": null, "name": null },
+        ]),
+        /// Whether the account was to be erased, which was asked for since, and is not any more.
+        restored: bool = false,
     }
     /// A person asked for the account to be erased. Until then it can be restored.
     "user.deletion_requested" UserDeletionRequested Internal {

@@ -23,6 +23,8 @@ pub struct HalfSession {
     pub shown: Shown,
     /// When that was.
     pub created_at: Timestamp,
+    /// When such logins of the person's were ended last, as it stood when this began.
+    pub others_ended_at: Option<Timestamp>,
     /// Until when the rest may be shown.
     pub valid_until: Timestamp,
     /// The organization that the session is to be in.
@@ -78,9 +80,9 @@ impl ShownHalf {
 }
 
 impl HalfSession {
-    /// A new one, and its token.
+    /// A new one of a person's, whose logins ended last at `others_ended_at`, and its token.
     pub fn begin(
-        user_id: UserId,
+        (user_id, others_ended_at): (UserId, Option<Timestamp>),
         half_id: HalfSessionId,
         shown: Shown,
         org: Option<Tenant>,
@@ -94,6 +96,7 @@ impl HalfSession {
             secret: token.hash(),
             shown,
             created_at: now,
+            others_ended_at,
             valid_until: now + SignedDuration::from_secs(policy.half_session_seconds),
             org_id: org.map(Tenant::org_id),
             knows_network: false,
@@ -144,8 +147,8 @@ mod tests {
     #[test]
     fn its_own_token_opens_it_in_time_and_no_other_does() {
         let (now, policy) = (Timestamp::UNIX_EPOCH, Policy::default());
-        let user_id = Ids::unguessable();
-        let begin = || HalfSession::begin(user_id, Ids::unguessable(), Shown::default(), None, &policy, now);
+        let whose = (Ids::unguessable(), None);
+        let begin = || HalfSession::begin(whose, Ids::unguessable(), Shown::default(), None, &policy, now);
         let ((half, token), (_, other)) = (begin(), begin());
         let read = |token: &Secret<String>| ShownHalf::read(token.expose()).unwrap();
         assert!(half.is_shown_by(&read(&token), now));

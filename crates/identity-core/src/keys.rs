@@ -27,6 +27,8 @@ table::kinds! {
     }
     /// A session of a person. Written by verify, refresh, switch-org; deleted by sign-out, and by whoever
     /// ends it from the list of sessions; read by that list, refresh, switch-org, verify (a repeated one).
+    /// One that ended because a change of address was undone stays until it lapses, and opens nothing: the
+    /// person's item has the list.
     "session" Session(user: UserId; session: SessionId) "USER#<user>" "SESSION#<session>" {
         store: Main, most_kb: 2, kept: Days(30, "until it ends, at most 30 days"), owner: Person, erased: Partition,
     }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use access::{Deletion, Person, Profile, Way};
 use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Index, Item, Key, Roster};
+use table::{Index, Item, Key, Roster};
 
 use crate::{HalfSession, Phone, Session, keys};
 
@@ -44,9 +44,10 @@ pub struct User {
     /// The ways to sign in that the person has set up. Mail is not among them: everybody has it.
     #[serde(default)]
     ways: BTreeMap<Way, Timestamp>,
-    /// Logins that lack something and are not younger than this lead nowhere.
+    /// When logins that lacked something were ended last: those lead nowhere that began when this was another
+    /// time.
     #[serde(default)]
-    half_sessions_after: Option<Timestamp>,
+    half_sessions_ended_at: Option<Timestamp>,
     /// When the person last changed how they sign in: browsers that were remembered up to then are forgotten.
     #[serde(default)]
     credentials_changed_at: Option<Timestamp>,
@@ -93,7 +94,7 @@ impl User {
             deletion: None,
             live: BTreeMap::from([(session.session_id, Life::of(session))]),
             ways: BTreeMap::new(),
-            half_sessions_after: None,
+            half_sessions_ended_at: None,
             credentials_changed_at: None,
             version: 0,
         }
@@ -131,21 +132,11 @@ impl User {
         self.live.keys().copied()
     }
 
-    /// The person as they are to be, without any session: of each nobody hears, since what is told of the
-    /// change says it of all of them.
-    pub fn without_sessions(mut self, now: Timestamp) -> Changes {
-        let items: Vec<_> = self.listed().map(|session| keys::Session::key(self.user_id, session)).collect();
-        self.live.clear();
-        self.half_sessions_after = Some(now);
-        self.credentials_changed_at = Some(now);
-        items.into_iter().fold(Changes::new().replace(&self), Changes::remove)
-    }
-
     /// The same with no other session than this one, and without logins that lack something.
     #[must_use]
     pub fn with_only(mut self, session_id: Option<SessionId>, now: Timestamp) -> Self {
         self.live.retain(|live, _| Some(*live) == session_id);
-        self.half_sessions_after = Some(now);
+        self.half_sessions_ended_at = Some(now);
         self.with_changed_credentials(now)
     }
 
@@ -199,9 +190,15 @@ impl User {
         self.person().trusts(at)
     }
 
-    /// Whether a login that lacks something and began then may still be completed.
+    /// When logins that lacked something were ended last.
+    pub fn half_sessions_ended_at(&self) -> Option<Timestamp> {
+        self.half_sessions_ended_at
+    }
+
+    /// Whether a login that lacks something may still be completed: none was ended since the person was read
+    /// for it, however late it was stored.
     pub fn admits(&self, half: &HalfSession) -> bool {
-        self.half_sessions_after.is_none_or(|after| after < half.created_at)
+        self.half_sessions_ended_at == half.others_ended_at
     }
 
     /// The same with this session too, in the place of the oldest where there is no room; and which that was.

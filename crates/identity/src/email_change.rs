@@ -4,13 +4,16 @@ use access::Principal;
 use events::NewEvent;
 use identity_core::{
     ChangeState, ChangeStep, EmailChange, EmailOwner, LinkKey, Policy, User,
-    events::{EmailChangeRequested, EmailChangeUndone, EmailChanged},
+    events::{EmailChangeRequested, EmailChangeUndone, EmailChanged, UserRestored},
     keys,
 };
 use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, Timestamp, UserId};
-use table::{Cause, Changes, Consistency, Decision, Item, Keep, Table};
+use table::{Cause, Changes, Consistency, Decision, Found, Item, Keep, Key, Table};
 
-use crate::IdentityError;
+use crate::{
+    IdentityError,
+    voiding::{self, Credentials, Voided},
+};
 
 /// Begins a change of the person's address, in the place of one that is under way: the new address gets a
 /// mail. Whether somebody has it already, whoever asks does not get to know.
@@ -101,10 +104,30 @@ async fn load(
 ) -> Result<(EmailChange, User), IdentityError> {
     let keys = [keys::EmailChange::key(user_id), keys::User::key(user_id)];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    let [change, user] = keys;
-    let change: Option<EmailChange> = found.take(&change)?;
+    taken(&mut found, &keys, change_id)
+}
+
+/// The same with what the person signs in with.
+async fn load_with_credentials(
+    table: &Table,
+    (user_id, change_id): (UserId, EmailChangeId),
+) -> Result<(EmailChange, User, Credentials), IdentityError> {
+    let keys = [keys::EmailChange::key(user_id), keys::User::key(user_id)];
+    let all = [keys.as_slice(), &Credentials::keys(user_id)].concat();
+    let mut found = table.get_many(&all, Consistency::Strong).await?;
+    let (change, user) = taken(&mut found, &keys, change_id)?;
+    let credentials = Credentials::take(table, &mut found, &user).await?;
+    Ok((change, user, credentials))
+}
+
+fn taken(
+    found: &mut Found,
+    [change, user]: &[Key; 2],
+    change_id: EmailChangeId,
+) -> Result<(EmailChange, User), IdentityError> {
+    let change: Option<EmailChange> = found.take(change)?;
     let change = change.filter(|change| change.change_id == change_id);
-    let user: Option<User> = found.take(&user)?;
+    let user: Option<User> = found.take(user)?;
     change.zip(user).ok_or(IdentityError::LinkExpired)
 }
 
@@ -153,19 +176,27 @@ pub async fn confirm_email_change(
     Ok(ChangeOutcome::Decided(Box::new(Readdressing { user_id: user.user_id, email: user.email, changes })))
 }
 
-/// Decides on taking a change back. All of the person's sessions end: whoever made the change may have them.
+/// How many items are stored at most when a change is undone: the addresses, the change, the person, two
+/// events, which are two items each, and what goes with it.
+pub const MOST_ITEMS_OF_UNDO: usize = 8 + voiding::MOST_ITEMS;
+
+/// Decides on taking a change back. All of the person's sessions end, and what was set up to sign in with
+/// since the change was asked for is gone: whoever made the change may have them.
+///
+/// It is one transaction, of at most [`MOST_ITEMS_OF_UNDO`] beside the rows of the organizations. So the
+/// items of sessions, of which the person's has the list, stay until they lapse.
 pub async fn undo_email_change(
     table: &Table,
     link: (UserId, EmailChangeId),
 ) -> Result<ChangeOutcome, IdentityError> {
     let now = table.clock().now();
-    let (change, user) = load(table, link).await?;
+    let (change, user, credentials) = load_with_credentials(table, link).await?;
     match change.state {
         ChangeState::Undone(until) if now < until => Ok(ChangeOutcome::Done),
         ChangeState::Made(until) if now < until && user.email == change.new_email => {
             let undone = change.at(ChangeState::Undone(until));
             let [old, new] = owners(table, &change).await?;
-            let undone = undo(user, &undone, [old, new], now);
+            let undone = undo((user, credentials), &undone, [old, new], now);
             Ok(undone.map_or(ChangeOutcome::Again, |undone| ChangeOutcome::Decided(Box::new(undone))))
         }
         ChangeState::Pending(_) | ChangeState::Made(_) | ChangeState::Undone(_) => {
@@ -175,7 +206,7 @@ pub async fn undo_email_change(
 }
 
 fn undo(
-    mut user: User,
+    (user, credentials): (User, Credentials),
     undone: &EmailChange,
     [old, new]: [Option<EmailOwner>; 2],
     now: Timestamp,
@@ -185,15 +216,24 @@ fn undo(
     let new = new.filter(is_hers)?;
     let user_id = user.user_id;
     let back = EmailOwner::new(undone.old_email.clone(), user_id, Some(&old));
+    let Voided { mut user, changes, removed } = credentials.voided(user, undone.requested_at, now);
+    let restored = user.deletion.is_some_and(|deletion| deletion.requested_at >= undone.requested_at);
     let event = EmailChangeUndone {
         user_id,
         change_id: undone.change_id,
         refused_email: undone.new_email.clone(),
         email: undone.old_email.clone(),
+        removed,
+        restored,
     };
     let event = NewEvent::new(None, &undone.change_id, undone.next_version(), &event);
+    let mut changes = changes.replace(&back).delete(&new).replace(undone).publish(event);
+    if restored {
+        user = user.leaving(None);
+        let event = NewEvent::new(None, &user_id, user.next_version(), &UserRestored { user_id });
+        changes = changes.publish(event);
+    }
     user.email = undone.old_email.clone();
-    let sessions = user.without_sessions(now);
-    let changes = Changes::new().replace(&back).delete(&new).replace(undone).publish(event).and(sessions);
+    let changes = changes.replace(&user.with_only(None, now));
     Some(Readdressing { user_id, email: undone.old_email.clone(), changes })
 }

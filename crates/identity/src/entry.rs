@@ -103,7 +103,8 @@ pub(crate) fn begin_half(
     policy: &Policy,
     now: Timestamp,
 ) -> (HalfSession, Challenge) {
-    let (mut half, token) = HalfSession::begin(user.user_id, Ids::unguessable(), shown, tenant, policy, now);
+    let whose = (user.user_id, user.half_sessions_ended_at());
+    let (mut half, token) = HalfSession::begin(whose, Ids::unguessable(), shown, tenant, policy, now);
     half.knows_network = knows_network;
     let expires_in = policy.half_session_seconds;
     (half, Challenge { token, expires_in, missing, methods: methods(user) })
@@ -363,10 +364,13 @@ pub(crate) async fn repeated(
     user_id: UserId,
     session_id: SessionId,
 ) -> Result<SessionTokens, IdentityError> {
-    let key = keys::Session::key(user_id, session_id);
-    let session: Option<Session> = entrance.table.get(&key, Consistency::Strong).await?;
-    match session.filter(Session::is_untouched) {
-        Some(session) => entrance.issuer.tokens(&session, entrance.policy, entrance.table.clock().now()),
+    let keys = [keys::Session::key(user_id, session_id), keys::User::key(user_id)];
+    let mut found = entrance.table.get_many(&keys, Consistency::Strong).await?;
+    let (session, user): (Option<Session>, Option<User>) = (found.take(&keys[0])?, found.take(&keys[1])?);
+    let now = entrance.table.clock().now();
+    let lives = user.is_some_and(|user| user.has(session_id, now));
+    match session.filter(|session| lives && session.is_untouched()) {
+        Some(session) => entrance.issuer.tokens(&session, entrance.policy, now),
         None => Err(IdentityError::LoginFailed),
     }
 }
@@ -410,6 +414,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_login_that_began_with_the_person_as_they_were_is_over_when_all_have_ended() {
+        let (now, policy) = (Timestamp::UNIX_EPOCH, Policy::default());
+        let later = Timestamp::from_second(1).unwrap();
+        let device = Device { name: "Firefox on Linux".to_owned(), country: None };
+        let ids = (Ids::unguessable(), Ids::unguessable());
+        let session = Session::begin(ids, Shown::only(Way::Mail), device, &policy, now);
+        let ada = User::new("ada@example.com".parse().unwrap(), &session);
+        // stored later than the end, by somebody who had read the person before
+        let begin =
+            |user: &User| begin_half(user, Shown::default(), Missing::Mfa, None, false, &policy, later).0;
+        let (before, ended) = (begin(&ada), ada.clone().with_only(None, now));
+        assert!(ada.admits(&before) && !ended.admits(&before));
+        assert!(ended.admits(&begin(&ended)) && !ended.with_only(None, later).admits(&begin(&ada)));
     }
 
     #[test]

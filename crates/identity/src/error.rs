@@ -49,6 +49,10 @@ pub enum IdentityError {
     #[error("this sign-in took too long, or was completed; sign in again")]
     #[fault(Unauthenticated, "session_ended")]
     HalfSessionEnded,
+    /// The session was ended while its request was carried out.
+    #[error("this session has ended; sign in again")]
+    #[fault(Unauthenticated, "session_ended")]
+    SessionEnded,
     /// There is no such factor being set up, or no longer.
     #[error("this took too long; begin again to set up the factor")]
     #[fault(Conflict, "enrollment_expired", status = 410)]

@@ -32,6 +32,7 @@ mod started;
 mod step_up;
 mod switch;
 mod token;
+mod voiding;
 
 pub use authority::{Authority, Live};
 pub use browsers::{remove_trusted_browser, trusted_browsers};
@@ -39,8 +40,8 @@ pub use code::{Code, InvalidCode};
 pub use deletion::{request_deletion, restore};
 pub use device_link::{StartedLink, redeem_device_link, start_device_link};
 pub use email_change::{
-    ChangeOutcome, Readdressing, cancel_email_change, confirm_email_change, open_change_link,
-    request_email_change, undo_email_change,
+    ChangeOutcome, MOST_ITEMS_OF_UNDO, Readdressing, cancel_email_change, confirm_email_change,
+    open_change_link, request_email_change, undo_email_change,
 };
 pub use entry::{Challenge, Entrance, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};

@@ -71,6 +71,11 @@ pub async fn end_sessions(
     table.decide(cause, end).await
 }
 
+/// Refuses what a session asked for that has ended since: what it adds would outlast it.
+pub(crate) fn require_live(user: &User, principal: &Principal, now: Timestamp) -> Result<(), IdentityError> {
+    if user.has(principal.session_id, now) { Ok(()) } else { Err(IdentityError::SessionEnded) }
+}
+
 /// The end of all of the person's sessions but this one, as they were read, and of logins that lack
 /// something.
 pub(crate) fn all_ended(user: User, keeps: Option<SessionId>, reason: &str, now: Timestamp) -> Changes {

@@ -12,6 +12,7 @@ use crate::{
     attempt::{Login, Used},
     entry::{Gate, methods},
     password::verify,
+    sessions::require_live,
 };
 
 /// What is shown.
@@ -83,12 +84,10 @@ async fn load(table: &Table, principal: &Principal, proof: &FirstProof) -> Resul
     let mut asked = vec![session, keys::User::key(user_id), of_proof];
     asked.extend(principal.actor.map(|actor| gate_of(actor.tenant())));
     let mut found = table.get_many(&asked, Consistency::Strong).await?;
-    let session: Session = found.take(&asked[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
+    let session: Session = found.take(&asked[0])?.ok_or(IdentityError::SessionEnded)?;
     let user: User = found.take(&asked[1])?.ok_or(IdentityError::MissingUser)?;
     let gate: Option<Gate> = asked.get(3).map(|gate| found.take(gate)).transpose()?.flatten();
-    if !user.has(principal.session_id, now) {
-        return Err(IdentityError::InvalidRefreshToken);
-    }
+    require_live(&user, principal, now)?;
     if !is_enough(proof.way(), &user, &session.shown, &gate.unwrap_or_default(), now) {
         return Err(IdentityError::FactorNeeded);
     }

@@ -31,10 +31,10 @@ pub async fn switch_org(
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let [user, session, place, gate] = keys;
         let user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
-        let session: Session = found.take(&session)?.ok_or(IdentityError::InvalidRefreshToken)?;
+        let session: Session = found.take(&session)?.ok_or(IdentityError::SessionEnded)?;
         let membership: Membership = found.take(&place)?.ok_or(IdentityError::NotAMember)?;
         if !user.has(session.session_id, now) || !session.is_in_use(policy, now) {
-            return Err(IdentityError::InvalidRefreshToken);
+            return Err(IdentityError::SessionEnded);
         }
         let gate: Gate = found.take(&gate)?.unwrap_or_default();
         if let Some(missing) = gate.asks(&user, &session, now) {

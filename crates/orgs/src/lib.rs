@@ -15,7 +15,7 @@ mod policies;
 pub use error::OrgError;
 pub use leave::{leave_all, require_other_owners};
 pub use member::{Member, members, places_of, readdressed};
-pub use org::{Founder, NewOrg, Org, create, current, owners, refusals};
+pub use org::{Founder, MOST_MEMBERSHIPS, NewOrg, Org, create, current, owners, refusals};
 pub use policies::{Policies, policies, set_mfa_policy};
 
 use primitives::{Fault, FaultCode};

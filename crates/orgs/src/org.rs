@@ -112,7 +112,7 @@ pub struct NewOrg {
 }
 
 /// How many organizations one person may belong to.
-const MOST_MEMBERSHIPS: u32 = 50;
+pub const MOST_MEMBERSHIPS: u32 = 50;
 
 /// How many memberships a person has: each joins and leaves in the transaction that counts it.
 fn memberships(user_id: UserId) -> Tally {

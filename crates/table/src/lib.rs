@@ -52,7 +52,7 @@ pub use roster::{Listed, Roster};
 pub use sortable::sortable;
 pub use store::{Consistency, Found, Table, TableNames};
 pub use tally::Tally;
-pub use transaction::{Changes, Condition};
+pub use transaction::{Changes, Condition, LARGEST_TRANSACTION};
 pub use usage::{Call, Usage};
 pub use window::Window;
 

@@ -181,8 +181,9 @@ impl Changes {
     }
 }
 
+/// How many items one transaction takes:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
-const LARGEST_TRANSACTION: usize = 100;
+pub const LARGEST_TRANSACTION: usize = 100;
 const LARGEST_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 
 impl Table {

@@ -37,8 +37,9 @@ pub(crate) async fn confirm(
     readdress(&api, &client, || identity::confirm_email_change(&api.table, &api.policy, link)).await
 }
 
-/// Takes a change of address back, from the address before: it is the person's again, and all sessions of the
-/// person end. Taken back already: 204 again.
+/// Takes a change of address back, from the address before: it is the person's again, all sessions of the
+/// person end, and what was set up since the change was asked for is gone: passwords, passkeys, connected
+/// accounts, phones, second factors, recovery codes. Taken back already: 204 again.
 #[utoipa::path(
     post, path = "/v1/auth/email-changes/undo", tag = "Account", operation_id = "undoEmailChange",
     request_body = EmailChangeLink,
@@ -46,7 +47,7 @@ pub(crate) async fn confirm(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "link_expired"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 7, "write_units": 69})),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 14, "write_units": 95})),
         ("x-gantry-usage" = json!({"person": 0.001, "events": 1, "answer_bytes": 250})),
     ),
 )]
@@ -59,6 +60,10 @@ pub(crate) async fn undo(
     let link = open(&api, &client, &limiter, ChangeStep::Undo, &command.input).await?;
     readdress(&api, &client, || identity::undo_email_change(&api.table, link)).await
 }
+
+/// All of it is one transaction, whatever the person has.
+const _: () =
+    assert!(identity::MOST_ITEMS_OF_UNDO + orgs::MOST_MEMBERSHIPS as usize <= table::LARGEST_TRANSACTION);
 
 /// The change that the link is about. `queue-mail` may have made it with a key that this instance has not
 /// seen yet.

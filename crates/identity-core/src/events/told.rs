@@ -76,8 +76,9 @@ pub const TOLD: &[Told] = &[
             title: "Your address was changed",
             paragraphs: &[
                 "Your account belongs to {{ data.email }} now. This address does not sign in any more.",
-                "If it was not you, take the change back within 7 days: this address is yours again, and everybody \
-                 who is signed in to your account is signed out.",
+                "If it was not you, take the change back within 7 days: this address is yours again, everybody \
+                 who is signed in to your account is signed out, and whatever was set up since the change was asked \
+                 for (a password, passkeys, connected accounts, a phone, second factors, recovery codes) is gone.",
             ],
             button: "Take it back",
             path: "/account/email/undo",
@@ -96,7 +97,9 @@ pub const TOLD: &[Told] = &[
             paragraphs: &[
                 "The change to {{ data.refused_email }} was taken back. Everybody who was signed in to your account has \
                  been signed out.",
-                "Sign in again, and look at what was done meanwhile.",
+                REMOVED,
+                "Sign in again by mail, and look at what was done meanwhile: what was changed or removed of yours does \
+                 not come back by itself. If you had a password that was changed, ask for a new one.",
             ],
             button: "Sign in",
             path: "",
@@ -258,6 +261,16 @@ pub const TOLD: &[Told] = &[
         },
     ),
 ];
+
+/// What is gone with a change of address that was taken back.
+const REMOVED: &str = "{% set named = { 'password': 'a password', 'passkey': 'a passkey', \
+     'connected_account': 'an account', 'totp': 'an authenticator app', 'sms': 'codes by SMS', 'phone': 'a phone', \
+     'recovery_codes': 'recovery codes' } %}\
+     {% if data.removed %}This was set up or changed since somebody asked for that change, and is gone: \
+     {% for gone in data.removed %}{{ named[gone.credential] }}\
+     {% if gone.name %} (\u{201c}{{ gone.name }}\u{201d}){% endif %}{% if not loop.last %}, {% endif %}{% endfor %}.\
+     {% else %}Nothing was set up to sign in with since somebody asked for that change.{% endif %}\
+     {% if data.restored %} Your account was to be erased, and is not any more.{% endif %}";
 
 /// What a person is told whose way to sign in has changed.
 const fn changed(event: EventKind, mail: &MailText) -> Told {

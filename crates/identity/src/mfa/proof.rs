@@ -13,6 +13,7 @@ use crate::{
     entry::{Comer, Opened, methods, repeated},
     passkeys::{PasskeyProof, Purpose, Shelf, noting_reversal},
     phone::{SmsProof, SmsStep},
+    sessions::require_live,
     step_up::stepped_up,
 };
 
@@ -385,11 +386,9 @@ async fn of_session(
     let keys = [session, keys::User::key(user_id), keys::SecondFactors::key(user_id)];
     let keys = [keys.as_slice(), &of_proof].concat();
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    let session = found.take(&keys[0])?.ok_or(IdentityError::InvalidRefreshToken)?;
+    let session = found.take(&keys[0])?.ok_or(IdentityError::SessionEnded)?;
     let user: User = found.take(&keys[1])?.ok_or(IdentityError::MissingUser)?;
-    if !user.has(principal.session_id, table.clock().now()) {
-        return Err(IdentityError::InvalidRefreshToken);
-    }
+    require_live(&user, principal, table.clock().now())?;
     let stored = Stored {
         factors: found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id)),
         shelf: Shelf::take(&mut found, &of_proof)?,

@@ -96,7 +96,7 @@ impl RecoveryCode {
 pub(crate) struct RecoveryCodes {
     pub(crate) factor_id: FactorId,
     codes: BTreeMap<String, String>,
-    made_at: Timestamp,
+    pub(crate) made_at: Timestamp,
 }
 
 impl RecoveryCodes {

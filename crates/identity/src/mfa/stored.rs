@@ -7,7 +7,7 @@ use table::{Item, Key};
 use super::{recovery::RecoveryCodes, totp::TotpFactor};
 
 /// The second factors of a person, which are read together wherever one is asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SecondFactors {
     user_id: UserId,
     /// The authenticator app.

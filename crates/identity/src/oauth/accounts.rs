@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     IdentityError,
-    sessions::{CREDENTIALS_CHANGED, all_ended},
+    sessions::{CREDENTIALS_CHANGED, all_ended, require_live},
 };
 
 /// The accounts at identity providers that the person signs in with: at most 10.
@@ -75,6 +75,7 @@ pub async fn link_account(
         let connected = found.take(&keys[1])?.unwrap_or_else(|| ConnectedAccounts::none(user_id));
         let owner: Option<OAuthOwner> = found.take(&keys[2])?;
         let now = table.clock().now();
+        require_live(&user, principal, now)?;
         let used = |account: &ConnectedAccount| {
             let outcome = Outcome::Linked { user_id, account_id: account.account_id };
             OAuthAttempt::used(opened, code, outcome, now)

@@ -17,7 +17,7 @@ use crate::{
     entry::{Comer, Opened},
     history::KnownNetwork,
     login::begin_login,
-    sessions::{CREDENTIALS_CHANGED, all_ended},
+    sessions::{CREDENTIALS_CHANGED, all_ended, require_live},
 };
 
 /// What there is to judge a password by.
@@ -226,8 +226,9 @@ pub async fn set_password(
     let decide = |_| async move {
         let (user, hash) = person(table, principal.user_id).await?;
         let user = user.ok_or(IdentityError::MissingUser)?;
-        refuse_own_name(password, &user)?;
         let now = table.clock().now();
+        require_live(&user, principal, now)?;
+        refuse_own_name(password, &user)?;
         Ok(Decision::commit(change(user, hash, phc.clone(), Some(principal.session_id), now), ()))
     };
     table.decide(cause, decide).await
@@ -246,7 +247,7 @@ pub async fn remove_password(
         let now = table.clock().now();
         let event = PasswordRemoved { user_id: user.user_id };
         let event = NewEvent::new(None, &user.user_id, user.next_version(), &event);
-        let user = user.without_way(Way::Password, table.clock().now());
+        let user = user.without_way(Way::Password, now);
         let ended = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now);
         Ok(Decision::commit(ended.delete(&hash).publish(event), ()))
     };

@@ -1,15 +1,19 @@
 //! A change of address: who may say yes, who may take it back, and what others can do meanwhile.
 
+use std::sync::Arc;
+
+use access::{Principal, Way};
 use futures::future::join_all;
 use identity::{
-    ChangeOutcome, EmailChange, IdentityError, SessionTokens, User, cancel_email_change,
-    confirm_email_change, request_email_change, undo_email_change,
+    ChangeOutcome, EmailChange, Entrance, External, IdentityError, OAuthKey, Password, Purpose,
+    SessionTokens, SignedIn, User, cancel_email_change, challenge, confirm_email_change, link_account,
+    open_oauth, open_proof, request_email_change, set_password, start_oauth, undo_email_change, verify_login,
 };
-use primitives::{EmailChangeId, SignedDuration, UserId};
+use primitives::{Clock, EmailChangeId, Keys, SignedDuration, UserId};
 use table::{Consistency, Decision, Keep, Table};
-use test_support::{Crashes, Moment};
+use test_support::{Crashes, Moment, meanwhile};
 
-use crate::setting::{Setting, cause, confirmed};
+use crate::setting::{NETWORK, Setting, cause, confirmed};
 
 const OLD: &str = "ada@example.com";
 const NEW: &str = "ada@example.org";
@@ -46,10 +50,38 @@ impl Setting {
         self.undo_over(&self.table, link).await
     }
 
-    async fn email(&self, user_id: UserId) -> String {
+    async fn user(&self, user_id: UserId) -> User {
         let key = identity::keys::User::key(user_id);
-        let user: User = self.table.get(&key, Consistency::Strong).await.unwrap().unwrap();
-        user.email.to_string()
+        self.table.get(&key, Consistency::Strong).await.unwrap().unwrap()
+    }
+
+    async fn email(&self, user_id: UserId) -> String {
+        self.user(user_id).await.email.to_string()
+    }
+
+    /// Connects this account at a provider to the person's.
+    async fn connect_over(&self, table: &Table, who: &Principal, subject: &str) -> Result<(), IdentityError> {
+        let (key, now) = (OAuthKey::from_secret("a provider's"), self.clock.now());
+        let purpose = Purpose::Link(who.user_id, who.session_id);
+        let sent = start_oauth(&key, "acme", purpose, &self.policy, now).unwrap();
+        let (state, browser) = (sent.state.expose(), sent.browser_token.expose());
+        let opened = open_oauth(&Keys::only(key), "acme", state, browser, now).unwrap();
+        let external = External {
+            issuer: "https://acme.example".to_owned(),
+            subject: subject.to_owned(),
+            email: None,
+            email_verified: false,
+        };
+        link_account(table, &cause(), who, &opened, "code", &external).await.map(|_| ())
+    }
+
+    async fn connect(&self, who: &Principal, subject: &str) -> Result<(), IdentityError> {
+        self.connect_over(&self.table, who, subject).await
+    }
+
+    /// How many accounts elsewhere sign somebody in.
+    async fn connected(&self) -> usize {
+        self.database.count("oauth_owner").await
     }
 
     /// What comes of a sign-in with this address: whose session, if any.
@@ -109,7 +141,7 @@ async fn the_address_before_takes_it_back_and_everybody_is_signed_out() {
         assert!(setting.who(tokens).await.is_err());
         assert!(setting.refresh(tokens.refresh_token.expose()).await.is_err());
     }
-    assert_eq!(setting.database.count("session").await, 0);
+    assert_eq!(setting.user(tokens.user_id).await.listed().count(), 0);
     assert_eq!(setting.events("email.change_undone").await, 1);
     assert!(expired(&setting.confirm(link).await), "a change that was undone is over");
     assert_eq!(setting.comes_in(OLD).await, Some(tokens.user_id));
@@ -198,7 +230,7 @@ async fn of_two_who_want_one_address_one_gets_it() {
 /// order it happens, address and owner agree, and after an undo nobody is in.
 #[tokio::test(flavor = "multi_thread")]
 async fn yes_undo_and_sign_ins_at_once_leave_one_address() {
-    for _ in 0..5 {
+    for _ in 0..2 {
         let setting = Setting::new().await;
         let tokens = setting.signed_in(OLD).await;
         let link = setting.link(&tokens, NEW).await;
@@ -211,15 +243,99 @@ async fn yes_undo_and_sign_ins_at_once_leave_one_address() {
         let come = join_all(logins.iter().map(|token| async { setting.verify(&confirmed(token)).await }));
         let confirms = join_all((0..10).map(|_| setting.confirm(link)));
         let undoes = join_all((0..10).map(|_| setting.undo(link)));
-        let (come, _, undone) = futures::join!(come, confirms, undoes);
+        let who = setting.who(&tokens).await.unwrap();
+        let connects = join_all((0..10).map(|n| {
+            let (setting, who) = (&setting, &who);
+            async move { setting.connect(who, &n.to_string()).await }
+        }));
+        let (come, _, undone, connected) = futures::join!(come, confirms, undoes, connects);
         assert!(undone.iter().all(Result::is_ok), "{undone:?}");
         assert_eq!(setting.email(tokens.user_id).await, OLD);
         for session in come.iter().flatten().filter(|session| session.user_id == tokens.user_id) {
             assert!(setting.who(session).await.is_err(), "it came in before the undo");
         }
+        let ended = |outcome: &Result<(), _>| matches!(outcome, Err(IdentityError::SessionEnded));
+        assert!(connected.iter().all(|outcome| outcome.is_ok() || ended(outcome)), "{connected:?}");
+        assert_eq!(setting.connected().await, 0, "none is left, whenever it was connected");
+        assert!(setting.user(tokens.user_id).await.ways().is_empty());
         assert_eq!(setting.comes_in(OLD).await, Some(tokens.user_id));
         assert_eq!(setting.events("email.change_undone").await, 1);
     }
+}
+
+#[tokio::test]
+async fn what_was_there_before_the_change_was_asked_for_stays() {
+    let setting = Setting::new().await;
+    let tokens = setting.signed_in(OLD).await;
+    let who = setting.who(&tokens).await.unwrap();
+    let password: Password = "four words nobody guesses".parse().unwrap();
+    set_password(&setting.table, &cause(), &who, &password).await.unwrap();
+    setting.connect(&who, "ada").await.unwrap();
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let link = setting.link(&tokens, NEW).await;
+    setting.connect(&who, "eve, before it was confirmed").await.unwrap();
+    setting.confirm(link).await.unwrap();
+    setting.connect(&who, "eve, after that").await.unwrap();
+    setting.undo(link).await.unwrap();
+    let ways: Vec<_> = setting.user(tokens.user_id).await.ways().keys().copied().collect();
+    assert_eq!((ways, setting.connected().await), (vec![Way::Password, Way::ConnectedAccount], 1));
+    let events = setting.database.events().await;
+    let undone = events.iter().find(|event| event.kind == "email.change_undone").unwrap();
+    assert_eq!(undone.data["removed"].as_array().unwrap().len(), 2, "{undone:?}");
+}
+
+/// What a session asks for that ends before it is written is not written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_set_up_while_a_change_is_undone_is_not_there_then() {
+    for sets_password in [false, true] {
+        let setting = Arc::new(Setting::new().await);
+        let tokens = setting.signed_in(OLD).await;
+        let link = setting.link(&tokens, NEW).await;
+        setting.confirm(link).await.unwrap();
+        let who = setting.who(&tokens).await.unwrap();
+        let undone = {
+            let setting = Arc::clone(&setting);
+            async move { setting.undo(link).await.unwrap() }
+        };
+        let client = meanwhile("TransactWriteItems", 0, undone);
+        let table = setting.database.table_over(&setting.clock, client);
+        let outcome = if sets_password {
+            let password: Password = "four words nobody guesses".parse().unwrap();
+            set_password(&table, &cause(), &who, &password).await
+        } else {
+            setting.connect_over(&table, &who, "eve").await
+        };
+        assert!(matches!(outcome, Err(IdentityError::SessionEnded)), "{sets_password}: {outcome:?}");
+        assert_eq!((setting.connected().await, setting.database.count("password").await), (0, 0));
+        assert!(setting.user(tokens.user_id).await.ways().is_empty());
+    }
+}
+
+/// Somebody with the new address, on an instance whose clock is ahead, had the person read before the undo,
+/// and has a login that lacks something stored after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_began_before_the_undo_leads_nowhere_after_it() {
+    let setting = Arc::new(Setting::new().await);
+    let tokens = setting.signed_in(OLD).await;
+    setting.joins_strict(tokens.user_id).await;
+    let link = setting.link(&tokens, NEW).await;
+    setting.confirm(link).await.unwrap();
+    setting.clock.advance(SignedDuration::from_secs(1));
+    let (token, _, _) = setting.login(NEW).await;
+    let undone = {
+        let setting = Arc::clone(&setting);
+        async move { setting.undo(link).await.unwrap() }
+    };
+    let ahead = Clock::fixed(setting.clock.now() + SignedDuration::from_secs(1));
+    let table = setting.database.table_over(&ahead, meanwhile("TransactWriteItems", 0, undone));
+    let (issuer, policy, cause) = (&setting.issuer, &setting.policy, &cause());
+    let entrance = Entrance { table: &table, issuer, policy, cause, network: NETWORK };
+    let opened = open_proof(&table, &setting.links, &confirmed(&token)).await.unwrap();
+    let SignedIn::Half(half) = verify_login(&entrance, &opened, None).await.unwrap() else {
+        panic!("the organization asks for a second factor");
+    };
+    let lacks = challenge(&table, cause, half.token.expose()).await;
+    assert!(matches!(lacks, Err(IdentityError::HalfSessionEnded)), "{lacks:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,6 +347,8 @@ async fn whoever_dies_at_any_call_of_yes_or_undo_finds_it_done_or_not_begun() {
                 let (setting, crashes) = (Setting::new().await, Crashes::default());
                 let tokens = setting.signed_in(OLD).await;
                 let link = setting.link(&tokens, NEW).await;
+                let who = setting.who(&tokens).await.unwrap();
+                setting.connect(&who, "eve").await.unwrap();
                 if undo {
                     setting.confirm(link).await.unwrap();
                 }
@@ -246,6 +364,7 @@ async fn whoever_dies_at_any_call_of_yes_or_undo_finds_it_done_or_not_begun() {
                 assert_eq!(setting.email(tokens.user_id).await, if undo { OLD } else { NEW });
                 let told = if undo { "email.change_undone" } else { "email.changed" };
                 assert_eq!(setting.events(told).await, 1);
+                assert_eq!(setting.connected().await, usize::from(!undo));
             }
             if !died {
                 assert!(call >= 3);

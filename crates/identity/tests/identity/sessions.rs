@@ -227,7 +227,7 @@ async fn a_session_begins_only_for_the_person_as_they_are() {
         let setting = Arc::clone(&setting);
         async move { setting.database.delete(&identity::keys::User::key(tokens.user_id)).await }
     };
-    let client = meanwhile("TransactWriteItems", deleted);
+    let client = meanwhile("TransactWriteItems", 0, deleted);
     let table = setting.database.table_over(&setting.clock, client);
     let verified = setting.verify_over(&table, &setting.issuer, &link(&token, Some(&browser))).await;
     assert!(matches!(verified, Err(IdentityError::MissingUser)), "{verified:?}");

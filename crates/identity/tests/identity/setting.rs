@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use access::{Principal, Role, Tenant};
+use access::{MfaMode, MfaPolicy, Principal, Role, Tenant};
 use events::ActorRef;
 use identity::{
     AuthenticationError, Authority, Entrance, IdentityError, Issuer, LinkKey, Membership, Policy, Proof,
@@ -188,6 +188,15 @@ pub(crate) fn other_than(code: &str) -> &'static str {
 /// An organization with a member, as far as this domain looks at it.
 impl Setting {
     pub(crate) async fn joins(&self, user_id: UserId) -> OrgId {
+        self.joins_with(user_id, MfaPolicy::default()).await
+    }
+
+    /// One that asks for a second factor.
+    pub(crate) async fn joins_strict(&self, user_id: UserId) -> OrgId {
+        self.joins_with(user_id, MfaPolicy { mode: MfaMode::Required, grace_ends_at: None }).await
+    }
+
+    async fn joins_with(&self, user_id: UserId, mfa: MfaPolicy) -> OrgId {
         let org_id: OrgId = Ids::unguessable();
         let membership = Membership {
             user_id,
@@ -199,7 +208,7 @@ impl Setting {
             org_slug: "acme".to_owned(),
             version: 0,
         };
-        let changes = Changes::new().create(&membership).create(&Gate { org_id });
+        let changes = Changes::new().create(&membership).create(&Gate { org_id, mfa });
         self.table.commit(&cause(), changes).await.unwrap();
         org_id
     }
@@ -208,6 +217,7 @@ impl Setting {
 #[derive(Serialize, Deserialize)]
 struct Gate {
     org_id: OrgId,
+    mfa: MfaPolicy,
 }
 
 impl Item for Gate {

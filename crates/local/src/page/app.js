@@ -35,7 +35,7 @@ const LINKS = {
   },
   "/account/email/undo": {
     title: "Take the change back?",
-    text: "The address that this mail came to is yours again, and everybody is signed out.",
+    text: "The address that this mail came to is yours again, everybody is signed out, and what was set up to sign in with since the change was asked for is gone.",
     label: "Yes, take it back",
     run: () => call("POST", "/v1/auth/email-changes/undo", { body: { token } }),
     done: "Your address is as it was",
