@@ -52,18 +52,18 @@ impl Enroller {
     /// What was found there, if it still stands. A half-session may be used up.
     pub(crate) fn take(&self, found: &mut Found, user: &User, now: Timestamp) -> Result<With, IdentityError> {
         let key = self.key();
-        let with = match self {
+        match self {
             Self::Session(_, session_id) => {
                 let session: Option<Session> = found.take(&key)?;
-                session.filter(|_| user.has(*session_id, now)).map(With::Session)
+                let session = session.filter(|_| user.has(*session_id, now));
+                session.map(With::Session).ok_or(IdentityError::SessionEnded)
             }
             Self::Half(shown) => {
                 let half: Option<HalfSession> = found.take(&key)?;
                 let stands = |half: &HalfSession| half.is_shown_by(shown, now) && user.admits(half);
-                half.filter(stands).map(With::Half)
+                half.filter(stands).map(With::Half).ok_or(IdentityError::HalfSessionEnded)
             }
-        };
-        with.ok_or(IdentityError::HalfSessionEnded)
+        }
     }
 }
 
@@ -75,15 +75,19 @@ pub(crate) enum With {
 }
 
 impl With {
-    /// Whether it was shown what it takes to come in: with less nobody makes themselves a way.
-    pub(crate) fn may_add(&self, user: &User) -> bool {
+    /// Refuses whoever has shown less than the person has to come in with ([`require_factor`]). A login that
+    /// lacks a factor sets up the first one, and was not completed.
+    pub(crate) async fn require_factor(&self, table: &Table, user: &User) -> Result<(), IdentityError> {
         match self {
-            Self::Session(session) => session.shown.is_multi_factor() || !user.wants_factor(),
-            Self::Half(_) => !user.has_factor(),
+            Self::Session(session) => require_factor(table, &session.shown, user).await,
+            Self::Half(half) if half.used.is_some() => Err(IdentityError::HalfSessionEnded),
+            Self::Half(_) if user.has_factor() => Err(IdentityError::MfaFailed),
+            Self::Half(_) => Ok(()),
         }
     }
 
-    fn stepped_up(self, way: Way, now: Timestamp) -> Changes {
+    /// What is to be stored of it, now that the person has shown this too.
+    pub(crate) fn stepped_up(self, way: Way, now: Timestamp) -> Changes {
         match self {
             Self::Session(session) => Changes::new().replace(&session.stepped_up(way, now)),
             Self::Half(half) => Changes::new().replace(&half.with(way)),
@@ -121,12 +125,7 @@ async fn load_with(
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let user: User = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
     let with = enroller.take(&mut found, &user, table.clock().now())?;
-    match &with {
-        With::Session(session) => require_factor(table, &session.shown, &user).await?,
-        With::Half(half) if half.used.is_some() => return Err(IdentityError::HalfSessionEnded),
-        With::Half(_) if user.has_factor() => return Err(IdentityError::MfaFailed),
-        With::Half(_) => {}
-    }
+    with.require_factor(table, &user).await?;
     let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
     let code = keys.get(4).map(|key| found.take(key)).transpose()?.flatten();
     Ok((Loaded { with, user, stored, enrollment: found.take(&keys[3])? }, code))

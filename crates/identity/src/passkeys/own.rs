@@ -3,7 +3,7 @@
 use access::{Principal, Way};
 use events::NewEvent;
 use identity_core::{
-    HalfSession, MOST_PASSKEYS, Session, User,
+    MOST_PASSKEYS, User,
     events::{PasskeyAdded, PasskeyRemoved, PasskeyUpdated},
     keys,
 };
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Enroller, IdentityError, SealKey, factor_required_by,
-    mfa::{SecondFactors, require_factor},
+    mfa::{SecondFactors, With, require_factor},
     sessions::{CREDENTIALS_CHANGED, all_ended},
 };
 
@@ -109,11 +109,7 @@ pub async fn add_passkey(
             let passkey = passkey.filter(|_| is_repeated).ok_or(InvalidCredential)?;
             return Ok(Decision::done(passkey.into()));
         }
-        match &with {
-            With::Session(session) => require_factor(table, &session.shown, &user).await?,
-            With::Half(_) if user.has_factor() => return Err(IdentityError::MfaFailed),
-            With::Half(_) => {}
-        }
+        with.require_factor(table, &user).await?;
         let credential = relying_party.made(ceremony.state(), made).filter(|_| !is_owned);
         let credential = credential.ok_or(InvalidCredential)?;
         let passkey = Passkey::new(user.user_id, name.to_string(), credential, now);
@@ -135,26 +131,11 @@ pub async fn add_passkey(
             .create(&passkey)
             .create(&PasskeyOwner::of(&passkey))
             .create(&spent)
-            .and(with.shown(now))
+            .and(with.stepped_up(Way::Passkey, now))
             .publish(event);
         Ok(Decision::commit(changes, passkey.into()))
     };
     table.decide(cause, add).await
-}
-
-/// The session or half-session that a passkey is added with.
-enum With {
-    Session(Session),
-    Half(HalfSession),
-}
-
-impl With {
-    fn shown(self, now: Timestamp) -> Changes {
-        match self {
-            Self::Session(session) => Changes::new().replace(&session.stepped_up(Way::Passkey, now)),
-            Self::Half(half) => Changes::new().replace(&half.with(Way::Passkey)),
-        }
-    }
 }
 
 struct Loaded {
@@ -172,36 +153,21 @@ async fn load(
     ceremony: &OpenedCeremony,
     made: &Attestation,
 ) -> Result<Loaded, IdentityError> {
-    let (user_id, passkey_id, now) = (who.user_id(), passkey_of(&made.id), table.clock().now());
-    let place = match who {
-        Enroller::Session(_, session_id) => keys::Session::key(user_id, *session_id),
-        Enroller::Half(shown) => shown.key(),
-    };
+    let (user_id, passkey_id) = (who.user_id(), passkey_of(&made.id));
     let keys = [
         keys::User::key(user_id),
-        place,
+        who.key(),
         keys::SpentChallenge::key(ceremony.hash.clone()),
         keys::Passkey::key(user_id, passkey_id),
         keys::PasskeyOwner::key(passkey_id),
     ];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let user: User = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
-    let with = match who {
-        Enroller::Session(_, session_id) => {
-            let session: Option<Session> = found.take(&keys[1])?;
-            session.filter(|_| user.has(*session_id, now)).map(With::Session)
-        }
-        Enroller::Half(shown) => {
-            let half: Option<HalfSession> = found.take(&keys[1])?;
-            let stands =
-                |half: &HalfSession| half.is_shown_by(shown, now) && user.admits(half) && half.used.is_none();
-            half.filter(stands).map(With::Half)
-        }
-    };
+    let with = who.take(&mut found, &user, table.clock().now())?;
     let owner: Option<PasskeyOwner> = found.take(&keys[4])?;
     Ok(Loaded {
         user,
-        with: with.ok_or(IdentityError::HalfSessionEnded)?,
+        with,
         spent: found.take(&keys[2])?,
         passkey: found.take(&keys[3])?,
         is_owned: owner.is_some(),

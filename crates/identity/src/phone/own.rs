@@ -37,9 +37,7 @@ pub async fn verify_phone(
                 return Ok(Decision::done(code.number.clone()));
             }
             let code = step.still_has(sent.as_ref(), now).cloned().ok_or(IdentityError::MfaFailed)?;
-            if !step.with.may_add(&step.user) {
-                return Err(IdentityError::MfaFailed);
-            }
+            step.with.require_factor(table, &step.user).await?;
             let phone = Phone { number: code.number.clone(), verified_at: now };
             let event = PhoneVerified {
                 user_id: step.user.user_id,

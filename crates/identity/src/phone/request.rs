@@ -37,19 +37,15 @@ impl SmsRequest {
         number: PhoneNumber,
     ) -> Result<Self, IdentityError> {
         let step = load(table, &Enroller::principal(principal), SmsPlace::Phone).await?;
-        if !step.with.may_add(&step.user) {
-            return Err(IdentityError::MfaFailed);
-        }
+        step.with.require_factor(table, &step.user).await?;
         Ok(Self::to(step, number))
     }
 
     /// To the person's phone, to set up codes there as a second factor; and the factor that is to be.
     pub async fn of_factor(table: &Table, who: &Enroller) -> Result<(Self, FactorId), IdentityError> {
         let factor_id = table.ids().next();
-        let step = unused(load(table, who, SmsPlace::Factor(factor_id)).await?)?;
-        if !step.with.may_add(&step.user) {
-            return Err(IdentityError::MfaFailed);
-        }
+        let step = load(table, who, SmsPlace::Factor(factor_id)).await?;
+        step.with.require_factor(table, &step.user).await?;
         let phone = step.user.phone.clone().ok_or(IdentityError::PhoneRequired)?;
         Ok((Self::to(step, phone.number), factor_id))
     }

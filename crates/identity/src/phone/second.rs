@@ -31,9 +31,7 @@ pub async fn confirm_sms_factor(
             };
             let now = table.clock().now();
             let code = step.still_has(sent.as_ref(), now).cloned().ok_or(IdentityError::EnrollmentExpired)?;
-            if !step.with.may_add(&step.user) {
-                return Err(IdentityError::MfaFailed);
-            }
+            step.with.require_factor(table, &step.user).await?;
             let phone = step.user.phone.as_ref().filter(|phone| phone.number == code.number);
             phone.ok_or(IdentityError::PhoneRequired)?;
             step.factors.sms = Some(SmsFactor { factor_id, confirmed_at: now });
