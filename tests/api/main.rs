@@ -33,6 +33,7 @@ mod rotation_steps;
 mod samples;
 mod second_factors;
 mod signing_in;
+mod staff;
 mod starts;
 mod step_up;
 mod stored;

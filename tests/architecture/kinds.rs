@@ -121,6 +121,8 @@ fn leading_keys(template: &Template, domains: Domains<'_>) -> Vec<String> {
         Some((start, "")) => format!("{token}#").starts_with(start),
         _ => key == token,
     };
+    let indexed = domains::entries().into_iter().flat_map(|(_, entries)| entries);
+    let indexed: Vec<&str> = indexed.filter_map(|entry| entry.pk.split('#').next()).collect();
     let mut problems = Vec::new();
     let mut bound = Vec::new();
     for function in template.functions() {
@@ -128,7 +130,7 @@ fn leading_keys(template: &Template, domains: Domains<'_>) -> Vec<String> {
             for (_, condition) in statement["Condition"].as_object().into_iter().flatten() {
                 for key in one_or_many(&condition["dynamodb:LeadingKeys"]) {
                     let key = key.as_str().unwrap_or_default().to_owned();
-                    if !tokens.iter().any(|token| covers(&key, token)) {
+                    if !tokens.iter().chain(&indexed).any(|token| covers(&key, token)) {
                         problems.push(format!(
                             "{}: no kind of item begins with {key}; mend its dynamodb:LeadingKeys.",
                             function.name()

@@ -13,8 +13,16 @@ use crate::mutation::{Change, Piece, mutated, text};
 use crate::world::{Person, World, sample, stripe_events};
 
 /// The functions that have a target here.
-pub(crate) const FUNCTIONS: &[&str] =
-    &["api-account", "api-auth", "api-billing", "api-devices", "api-orgs", "api-sso", "hook-stripe"];
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "api-account",
+    "api-admin",
+    "api-auth",
+    "api-billing",
+    "api-devices",
+    "api-orgs",
+    "api-sso",
+    "hook-stripe",
+];
 
 /// A request that is right, to be made nearly right.
 struct Request {
@@ -129,6 +137,7 @@ impl Seen {
 fn every_request_is_answered(function: &str, words: &[&str], requests: impl FnOnce(&Person) -> Vec<Request>) {
     let world = World::start();
     let (reader, other) = (world.sign_in("ada@example.com"), world.sign_in("eve@example.com"));
+    let reader = if function == "api-admin" { world.as_staff(reader, "ada@example.com") } else { reader };
     let requests = requests(&other);
     let (base, seen, number) = (sample("api-auth/request-magic-link"), Seen::default(), AtomicU32::new(0));
     let words: Vec<&str> =
@@ -269,6 +278,25 @@ fn api_auth() {
             ),
             request("POST", "/v1/auth/switch-org", json!({ "org_id": other.org_id })),
             Request { with_token: false, ..request("POST", "/v1/auth/sign-out", Value::Null) },
+        ]
+    });
+}
+
+#[test]
+fn api_admin() {
+    every_request_is_answered("api-admin", &["usr_", "org_", "staff", "operator"], |_| {
+        let why = json!({ "reason": "they asked for it by phone", "ticket": "SUP-1" });
+        vec![
+            request("GET", "/v1/admin/staff", Value::Null),
+            request("GET", "/v1/admin/people/usr_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
+            request("GET", "/v1/admin/people", Value::Null),
+            request("GET", "/v1/admin/orgs", Value::Null),
+            request("POST", "/v1/admin/people/usr_01kar8h5g0e0vsx4q1v3f6m2ah/suspend", why),
+            request(
+                "PUT",
+                "/v1/admin/staff/usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+                json!({ "role": "support", "reason": "begins with us today" }),
+            ),
         ]
     });
 }

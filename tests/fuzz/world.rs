@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use local::{Cloud, InvokeError, Options, functions};
-use primitives::Secret;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
 use tokio::runtime::Runtime;
+use totp_rs::{Builder, Secret};
 
 /// An event of `events/`, such as `queue-mail/trial-ending`.
 pub(crate) fn sample(name: &str) -> Value {
@@ -37,7 +37,12 @@ impl World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let registry = functions::registry(&functions::Hosts::default());
-        let options = Options::ephemeral(system_tests::template::text(), registry);
+        // requests come from everywhere, and staff's too
+        let addresses = [("AdminAddresses".to_owned(), "127.0.0.0/8,10.0.0.0/8".to_owned())];
+        let options = Options {
+            parameters: addresses.into(),
+            ..Options::ephemeral(system_tests::template::text(), registry)
+        };
         let cloud = runtime.block_on(Cloud::start(options)).unwrap();
         Self { runtime, cloud }
     }
@@ -85,12 +90,34 @@ impl World {
         }
     }
 
+    /// The same person as an operator, with a session in which two factors were shown.
+    pub(crate) fn as_staff(&self, person: Person, email: &str) -> Person {
+        let put = json!({
+            "command": "staff.put", "email": email, "role": "operator", "reason": "begins here today",
+        });
+        self.invoke("operator", put).unwrap();
+        let (http, api) = (Client::new(), self.cloud.api_url());
+        let post = |path: &str, body: Value| {
+            let request = http.post(format!("{api}{path}")).bearer_auth(&person.access_token);
+            let answer = self.send(request.json(&body));
+            assert!(answer.status.is_success(), "{answer:?}");
+            answer
+        };
+        let started = post("/v1/me/mfa/factors", json!({ "kind": "totp" }));
+        let secret = Secret::try_from_base32(started.text("/secret")).unwrap();
+        let now = u64::try_from(self.cloud.clock().now().as_second()).unwrap();
+        let code = Builder::new().with_secret(secret).build().unwrap().generate(now).to_string();
+        post(&format!("/v1/me/mfa/factors/{}/confirm", started.text("/id")), json!({ "code": code }));
+        let session = post("/v1/auth/refresh", json!({ "refresh_token": person.refresh_token }));
+        Person { access_token: session.text("/access_token"), ..person }
+    }
+
     /// The secret that Stripe signs with.
-    pub(crate) fn stripe_secret(&self) -> Secret<String> {
+    pub(crate) fn stripe_secret(&self) -> primitives::Secret<String> {
         let arn = &self.cloud.environment()["STRIPE_SECRET_ARN"];
         let text = self.cloud.inspect(|state| state.secrets[arn].current().map(str::to_owned)).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
-        Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
+        primitives::Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
     }
 }
 

@@ -10,6 +10,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("orgs", orgs::keys::KINDS),
         ("billing", billing::keys::KINDS),
         ("push", push::keys::KINDS),
+        ("staff", staff::keys::KINDS),
         ("table", table::keys::KINDS),
     ]
 }
@@ -27,9 +28,11 @@ pub fn entries() -> Vec<(&'static str, &'static [Entry])> {
 pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
     vec![
         ("identity-core", identity::events::EVENTS),
+        ("identity-core", identity::suspension::EVENTS),
         ("orgs", orgs::events::EVENTS),
         ("billing", billing::events::EVENTS),
         ("push", push::events::EVENTS),
+        ("staff", staff::events::EVENTS),
     ]
 }
 

@@ -5,11 +5,15 @@
 mod level;
 mod permission;
 mod person;
+mod staff;
 mod way;
 
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
+pub use staff::{
+    STAFF_SESSIONS_LAST, StaffActor, StaffMember, StaffPermission, StaffPermit, StaffRole, staff_needs,
+};
 pub use way::{MfaMode, MfaPolicy, Shown, Way};
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
@@ -38,6 +42,8 @@ pub struct Principal {
     pub shown: Shown,
     /// The person's place in the session's organization, where it is in one.
     pub actor: Option<Actor>,
+    /// The person's place among our staff: asked for by the routes of staff alone.
+    pub staff: Option<StaffMember>,
 }
 
 /// For how long a proof of who somebody is counts as a fresh one.
@@ -61,6 +67,9 @@ impl Principal {
     /// shown.
     pub fn in_org(&self) -> Result<Actor, AccessError> {
         let actor = self.actor.ok_or(AccessError::NoOrganization)?;
+        if actor.is_suspended {
+            return Err(AccessError::OrganizationSuspended);
+        }
         if actor.lacks_factor { Err(AccessError::MfaRequired) } else { Ok(actor) }
     }
 
@@ -89,6 +98,8 @@ pub struct Actor {
     pub level_until: Option<Timestamp>,
     /// Whether the organization asks for a second factor that this session has not shown.
     pub lacks_factor: bool,
+    /// Whether our staff has suspended the organization.
+    pub is_suspended: bool,
 }
 
 impl Actor {
@@ -135,6 +146,35 @@ pub enum AccessError {
     )]
     #[fault(Forbidden, "no_organization")]
     NoOrganization,
+    /// Our staff has suspended the organization.
+    #[error("this organization is suspended; ask the support")]
+    #[fault(Forbidden, "organization_suspended")]
+    OrganizationSuspended,
+    /// Whoever is no staff finds nothing where staff works.
+    #[error("there is nothing here")]
+    #[fault(NotFound, "not_found")]
+    NotStaff,
+    /// The request comes from where no staff works.
+    #[error("this is not open to your network address")]
+    #[fault(Forbidden, "address_not_allowed")]
+    AddressNotAllowed,
+    /// The session of somebody of our staff is older than such a session may be.
+    #[error("a session of staff lasts {} hours; sign in again", STAFF_SESSIONS_LAST.as_hours())]
+    #[fault(Unauthenticated, "session_ended")]
+    StaffSessionOver,
+    /// Somebody of our staff has shown one factor alone.
+    #[error("staff shows a second factor: do so with POST /v1/auth/step-up/verify")]
+    #[fault(Forbidden, "mfa_required")]
+    StaffMfaRequired,
+    /// The role among our staff lacks the permission.
+    #[error("the staff role {role} may not {permission}")]
+    #[fault(Forbidden, "forbidden")]
+    StaffForbidden {
+        /// What was asked for.
+        permission: StaffPermission,
+        /// What the member of staff is.
+        role: StaffRole,
+    },
     /// The organization asks for a second factor.
     #[error("this organization asks for a second factor: show one with POST /v1/auth/step-up/verify")]
     #[fault(Forbidden, "mfa_required")]
@@ -215,6 +255,7 @@ mod tests {
             level,
             level_until: None,
             lacks_factor: false,
+            is_suspended: false,
         }
     }
 
@@ -255,6 +296,7 @@ mod tests {
             person: Person::default(),
             shown: Shown::default(),
             actor: None,
+            staff: None,
         };
         assert_eq!(person.require_fresh(signed_in_at), Ok(()));
         let shown = Shown::only(Way::Password).and(Way::TrustedBrowser);

@@ -18,16 +18,19 @@ pub enum Role {
     Viewer,
 }
 
-/// Makes [`Permission`], its table and a type for each permission, so that a new one is one line.
+/// Makes an enum of permissions, their table and a type for each, so that a new one is one line.
 macro_rules! permissions {
-    ($($(#[$doc:meta])+ $permission:ident: $name:literal, $words:literal, $($role:ident)|+;)+) => {
-        /// One thing that a member may be allowed to do.
+    (
+        $(#[$about:meta])+ $all:ident of $holder:ident, as types in $types:ident;
+        $($(#[$doc:meta])+ $permission:ident: $name:literal, $words:literal, $($role:ident)|+;)+
+    ) => {
+        $(#[$about])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Permission {
+        pub enum $all {
             $($(#[$doc])+ $permission,)+
         }
 
-        impl Permission {
+        impl $all {
             /// Every permission.
             pub const ALL: &[Self] = &[$(Self::$permission),+];
 
@@ -39,16 +42,16 @@ macro_rules! permissions {
             }
         }
 
-        impl Role {
+        impl $holder {
             /// The whole table of who may do what.
-            pub fn holds(self, permission: Permission) -> bool {
+            pub fn holds(self, permission: $all) -> bool {
                 match permission {
-                    $(Permission::$permission => matches!(self, $(Self::$role)|+),)+
+                    $($all::$permission => matches!(self, $(Self::$role)|+),)+
                 }
             }
         }
 
-        impl fmt::Display for Permission {
+        impl fmt::Display for $all {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
                     $(Self::$permission => $words,)+
@@ -56,22 +59,26 @@ macro_rules! permissions {
             }
         }
 
-        /// The permissions as types, for [`Permit`](crate::Permit) and whoever asks for one.
-        pub mod needs {
+        /// The permissions as types, for permits and whoever asks for one.
+        pub mod $types {
             $(
                 $(#[$doc])+
                 #[derive(Clone, Copy, Debug)]
                 pub struct $permission;
 
-                impl super::Needed for $permission {
-                    const PERMISSION: super::Permission = super::Permission::$permission;
+                impl $crate::Needed<super::$all> for $permission {
+                    const PERMISSION: super::$all = super::$all::$permission;
                 }
             )+
         }
     };
 }
 
+pub(crate) use permissions;
+
 permissions! {
+    /// One thing that a member may be allowed to do.
+    Permission of Role, as types in needs;
     /// Read the organization's own record.
     ReadOrganization: "org:read", "read the organization", Owner | Admin | Member | Viewer;
     /// See what is asked of the members.
@@ -87,9 +94,9 @@ permissions! {
 }
 
 /// A permission as a type.
-pub trait Needed: Send + Sync + 'static {
+pub trait Needed<P = Permission>: Send + Sync + 'static {
     /// The permission.
-    const PERMISSION: Permission;
+    const PERMISSION: P;
 }
 
 impl Role {

@@ -37,7 +37,7 @@ pub use account::Account;
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
 pub use notices::{NoticeRun, give_due_notices};
-pub use overview::{Overview, overview, start_trial, trial_access};
+pub use overview::{Overview, org_of_customer, overview, overview_for_staff, start_trial, trial_access};
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};
@@ -46,6 +46,8 @@ pub use stripe_items::{ParkReason, Parked, ParkedEvent};
 pub use stripe_state::{Fact, StripeState};
 pub use subscription::Subscription;
 pub use trial::{Trial, TrialNotice};
+
+pub use stripe_client::CustomerId;
 
 use primitives::{Fault, FaultCode};
 

@@ -2,9 +2,13 @@ use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
 use events::NewEvent;
 use jiff::Timestamp;
 use primitives::{Ids, OrgId};
+use stripe_client::CustomerId;
 use table::{Changes, Consistency, Item, Table};
 
-use crate::{Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys};
+use crate::{
+    Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys,
+    stripe_items::StripeCustomer,
+};
 
 /// An organization's account and what it gives access to at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +49,28 @@ pub async fn overview(
     let as_of = table.clock().now();
     let access = account.access(as_of, rules);
     Ok(Overview { account, as_of, access })
+}
+
+/// The same for our staff, of an organization that there is.
+pub async fn overview_for_staff(
+    table: &Table,
+    rules: &Rules,
+    tenant: Tenant,
+) -> Result<Overview, BillingError> {
+    let account = load(table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)?;
+    let as_of = table.clock().now();
+    let access = account.access(as_of, rules);
+    Ok(Overview { account, as_of, access })
+}
+
+/// Which organization this customer at Stripe is.
+pub async fn org_of_customer(
+    table: &Table,
+    customer: CustomerId,
+) -> Result<Option<OrgId>, table::StoreError> {
+    let key = keys::StripeCustomer::key(customer);
+    let found: Option<StripeCustomer> = table.get(&key, Consistency::Strong).await?;
+    Ok(found.map(|found| found.org_id))
 }
 
 /// The account of an organization, as of now.

@@ -31,6 +31,8 @@ pub enum ActorRef {
     Anonymous,
     /// A signed-in person.
     User(UserId),
+    /// Somebody of our staff, on the account of others.
+    Staff(UserId),
     /// One of our own functions, on its own account, by its name.
     System(String),
     /// Stripe, by a signed webhook.
@@ -51,6 +53,7 @@ struct WrittenActor {
 enum ActorKind {
     Anonymous,
     User,
+    Staff,
     System,
     Stripe,
 }
@@ -60,6 +63,7 @@ impl Serialize for ActorRef {
         let (r#type, id) = match self {
             Self::Anonymous => (ActorKind::Anonymous, None),
             Self::User(person) => (ActorKind::User, Some(person.to_string())),
+            Self::Staff(person) => (ActorKind::Staff, Some(person.to_string())),
             Self::System(name) => (ActorKind::System, Some(name.clone())),
             Self::Stripe => (ActorKind::Stripe, None),
         };
@@ -74,6 +78,7 @@ impl<'de> Deserialize<'de> for ActorRef {
         Ok(match r#type {
             ActorKind::Anonymous => Self::Anonymous,
             ActorKind::User => Self::User(id?.parse().map_err(D::Error::custom)?),
+            ActorKind::Staff => Self::Staff(id?.parse().map_err(D::Error::custom)?),
             ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,
         })

@@ -109,6 +109,19 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathParameter<T> {
     }
 }
 
+/// The parameters of a path that has several. Those that cannot be read as their types name nothing.
+#[derive(Debug)]
+pub struct PathParameters<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(read)| Self(read)).map_err(|_| not_found())
+    }
+}
+
 fn require_json(request: &Request) -> Result<(), Problem> {
     let mut kinds = request.headers().get_all(header::CONTENT_TYPE).iter();
     let kind = kinds.next().and_then(|value| value.to_str().ok()?.parse::<mime::Mime>().ok());

@@ -129,7 +129,7 @@ impl<S: Sync> FromRequestParts<S> for Departing {
 
 /// Who the request's token stands for: looked up once, whatever the handler takes.
 #[derive(Clone, Debug)]
-struct Seen(Principal);
+pub(crate) struct Seen(pub(crate) Principal);
 
 impl<S: Sync> FromRequestParts<S> for Seen {
     type Rejection = Problem;
@@ -233,7 +233,7 @@ fn consistency(parts: &Parts) -> Consistency {
     if reads { Consistency::Eventual } else { Consistency::Strong }
 }
 
-async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal, Problem> {
+pub(crate) async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal, Problem> {
     let edge: Edge = extension(parts)?;
     let token = bearer(parts).ok_or(Refusal::MissingToken)?;
     edge.authenticate(token, consistency).await.map_err(Problem::about_token)

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use primitives::{Clock, Ids};
 use table::{Consistency, Table};
 
-use crate::problem::Problem;
+use crate::{addresses::StaffEntry, problem::Problem};
 
 /// Finds out who a bearer token stands for, as of now. Strong consistency is asked for where
 /// something is about to change.
@@ -23,6 +23,8 @@ pub struct EdgeSettings {
     pub allowed_origins: Vec<HeaderValue>,
     /// How many proxies of our own stand before API Gateway: 1 with CloudFront, else 0.
     pub trusted_proxy_hops: usize,
+    /// Who of our staff is let in; nothing where a function is not for staff.
+    pub staff: Option<StaffEntry>,
 }
 
 /// What every HTTP function has before its first handler.
@@ -62,6 +64,11 @@ impl Edge {
     /// Where ids come from.
     pub fn ids(&self) -> &Ids {
         &self.0.ids
+    }
+
+    /// Who of our staff is let in, where the function is for staff.
+    pub(crate) fn staff_entry(&self) -> Option<&StaffEntry> {
+        self.0.settings.staff.as_ref()
     }
 
     /// Whether pages of this origin may call.

@@ -3,6 +3,7 @@
 //! Owns problem documents, extractors, limits, idempotency keys, headers and the `OpenAPI` conventions. It
 //! must not know Lambda, nor any domain: who a token stands for is asked through [`Authenticate`].
 
+mod addresses;
 mod answer;
 mod body;
 mod cached;
@@ -22,10 +23,12 @@ mod paged;
 mod preconditions;
 mod problem;
 mod refusal;
+mod staff;
 mod wrapped;
 
+pub use addresses::{Addresses, InvalidAddresses, StaffEntry};
 pub use answer::Answer;
-pub use body::{BODY_LIMIT, Command, PathParameter, RawBody, Repeatable};
+pub use body::{BODY_LIMIT, Command, PathParameter, PathParameters, RawBody, Repeatable};
 pub use cached::Cached;
 pub use caller::{Caller, Client, Departing, Enrolling, Fresh, HalfSession, Malformed, Member, Peer};
 pub use change::Change;
@@ -35,9 +38,10 @@ pub use limits::Limiter;
 pub use middleware::SECURITY_HEADERS;
 pub use needs::{NEEDS, Needs, needing};
 pub use openapi::Problems;
-pub use paged::Paged;
+pub use paged::{Paged, Searched};
 pub use preconditions::IfMatch;
 pub use problem::{FieldError, Problem, ProblemDocument, answer, not_found, title};
+pub use staff::Staff;
 
 pub use axum::{
     self,

@@ -2,7 +2,7 @@
 //! arguments and written into its description: so that the description, the tests and the page of permissions
 //! cannot say anything else than the code does.
 
-use access::{Needed, Open, PROOF_IS_FRESH};
+use access::{Needed, Open, PROOF_IS_FRESH, StaffPermission};
 use axum::{extract::State, handler::Handler, http::HeaderMap};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{
@@ -14,7 +14,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
     Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, Limiter, Member, Paged,
-    PathParameter, Problem, RawBody, Repeatable, body::IDEMPOTENCY_KEY,
+    PathParameter, PathParameters, Problem, RawBody, Repeatable, Searched, Staff, body::IDEMPOTENCY_KEY,
 };
 
 /// The extension of an operation that says what it needs.
@@ -38,10 +38,12 @@ impl Needs for HeaderMap {}
 impl Needs for Client {}
 impl Needs for Limiter {}
 impl<T> Needs for PathParameter<T> {}
+impl<T> Needs for PathParameters<T> {}
 impl<const LIMIT: usize> Needs for RawBody<LIMIT> {}
 impl<T> Needs for Command<T> {}
 impl<T> Needs for Form<T> {}
 impl Needs for Paged {}
+impl<T> Needs for Searched<T> {}
 
 impl<T> Needs for Repeatable<T> {
     fn headers() -> Vec<&'static str> {
@@ -95,6 +97,12 @@ impl<P: Needed, L: Open> Needs for Member<P, L> {
     }
 }
 
+impl<P: Needed<StaffPermission>> Needs for Staff<P> {
+    fn needs() -> Option<Value> {
+        Some(json!({ "caller": "staff", "permission": P::PERMISSION.name() }))
+    }
+}
+
 /// Who gives another answer than a refusal where the caller is nobody needs a caller all the same.
 impl<T: Needs> Needs for Result<T, Problem> {
     fn needs() -> Option<Value> {
@@ -123,9 +131,9 @@ macro_rules! arguments {
     };
 }
 
-/// All of it: a member is a session too.
+/// All of it: a member is a session too, and so is somebody of our staff.
 fn together(mut all: Vec<Value>) -> Option<Value> {
-    all.sort_by_key(|needs| needs["caller"] == "member");
+    all.sort_by_key(|needs| needs["caller"] != "session");
     let members = all.into_iter().filter_map(|needs| match needs {
         Value::Object(members) => Some(members),
         _ => None,

@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use primitives::Limit;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::{
     IntoParams,
     openapi::{
@@ -30,14 +30,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Paged {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-        serde_path_to_error::deserialize(pairs).map_err(|error| {
-            let text = error.inner().to_string();
-            let name = duplicate(&text).map_or_else(|| error.path().to_string(), str::to_owned);
-            Problem::invalid(vec![FieldError::of(&format!("?{name}"), &text)])
-        })
+        read(parts)
     }
+}
+
+/// What else a list is asked for in the query: by which key to search, beside [`Paged`].
+#[derive(Debug)]
+pub struct Searched<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Searched<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        read(parts).map(Self)
+    }
+}
+
+fn read<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
+    let query = parts.uri.query().unwrap_or_default();
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let text = error.inner().to_string();
+        let name = duplicate(&text).map_or_else(|| error.path().to_string(), str::to_owned);
+        Problem::invalid(vec![FieldError::of(&format!("?{name}"), &text)])
+    })
 }
 
 /// The field that serde says is there twice: its path does not lead to it.

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use http_api::{Authenticate, Edge, EdgeSettings, OpenApiRouter, Problem};
+use http_api::{Authenticate, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry};
 use identity::Authority;
 use lambda_host::{ConfigurationError, Error, Function, Host};
-use table::Table;
+use table::{RateLimit, Table};
 
 /// What a function behind API Gateway is built from: the table, and who a token stands for.
 #[derive(Clone, Debug)]
@@ -11,6 +11,7 @@ pub struct HttpHost {
     host: Host,
     table: Table,
     authority: Authority,
+    staff: Option<StaffEntry>,
 }
 
 impl HttpHost {
@@ -25,7 +26,14 @@ impl HttpHost {
             }
         };
         let table = host.table_opened_by(first).await?;
-        Ok(Self { host: host.clone(), table, authority })
+        Ok(Self { host: host.clone(), table, authority, staff: None })
+    }
+
+    /// The same for our staff: each request asks as well what its caller is among them. They work from the
+    /// addresses of `ADMIN_ADDRESSES`; where there are none, from nowhere.
+    pub fn for_staff(self, limit: RateLimit) -> Result<Self, Error> {
+        let addresses = self.host.environment().optional("ADMIN_ADDRESSES").unwrap_or_default().parse()?;
+        Ok(Self { staff: Some(StaffEntry { addresses, limit }), ..self })
     }
 
     /// The table.
@@ -45,16 +53,24 @@ impl HttpHost {
 
     /// The HTTP edge, with sessions checked against the table.
     fn edge(&self) -> Result<Edge, Error> {
-        let authority = self.authority.clone();
+        let (authority, is_for_staff) = (self.authority.clone(), self.staff.is_some());
         let authenticate: Authenticate = Arc::new(move |token, consistency| {
             let authority = authority.clone();
-            Box::pin(async move { authority.principal(&token, consistency).await.map_err(Problem::from) })
+            Box::pin(async move {
+                let found = if is_for_staff {
+                    authority.member_of_staff(&token, consistency).await
+                } else {
+                    authority.principal(&token, consistency).await
+                };
+                found.map_err(Problem::from)
+            })
         });
         let environment = self.host.environment();
         let hops: u8 = environment.parsed("TRUSTED_PROXY_HOPS")?;
         let settings = EdgeSettings {
             allowed_origins: environment.origins("ALLOWED_ORIGINS")?,
             trusted_proxy_hops: usize::from(hops),
+            staff: self.staff.clone(),
         };
         Ok(Edge::new(settings, authenticate, self.table.clone()))
     }

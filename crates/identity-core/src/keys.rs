@@ -99,6 +99,12 @@ table::kinds! {
     "oauth_attempt" OAuthAttempt(login: LoginId;) "SPENT#<login>" "OAUTH_ATTEMPT" {
         store: Main, most_kb: 1, kept: Days(1, "20 minutes"), owner: Person, erased: Expires,
     }
+    /// That a person is one of our staff, and as what. Written by `api-admin` and `operator`; read by every
+    /// request of staff, and by what staff does to a person; that it is absent is a condition of the end of
+    /// an account.
+    "staff" Staff(user: UserId;) "USER#<user>" "STAFF" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
     /// That somebody asked for a new password for an address. Written by request a reset, deleted by the
     /// reset; read by the reset, `queue-mail`.
     "password_reset" PasswordReset(reset: PasswordResetId;) "RESET#<reset>" "RESET" {
@@ -163,7 +169,7 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[ERASURE, SUPPRESSED];
+pub const ENTRIES: &[Entry] = &[ERASURE, SUPPRESSED, BY_EMAIL, STAFF];
 
 /// People who are to be erased, by when.
 pub const ERASURE: Entry = Entry {
@@ -182,6 +188,44 @@ const SUPPRESSED: Entry = Entry {
     pk: "MAIL_SUPPRESSION",
     sk: "<since>#<address>",
 };
+
+/// People by their addresses, in a partition for each first letter: what staff finds them by.
+const BY_EMAIL: Entry = Entry {
+    name: "person by address",
+    on: "email_owner",
+    indexed: Indexed::List,
+    pk: "PERSON_EMAIL#<first>",
+    sk: "<email>",
+};
+
+/// The entry of this person, whose address this is.
+pub(crate) fn by_email(email: &Email, user: UserId) -> Index {
+    BY_EMAIL.listed(&[&first_letter(email.as_str())], &[email], user.to_string())
+}
+
+/// Asks for the people whose addresses begin so. The index is a moment behind.
+pub fn with_email(prefix: &str) -> Query {
+    let (pk, sk) = BY_EMAIL.place(&[&first_letter(prefix)], &[&prefix]);
+    Query::list_prefix(BY_EMAIL.on, pk, sk)
+}
+
+fn first_letter(text: &str) -> String {
+    text.chars().take(1).collect()
+}
+
+/// Our staff.
+const STAFF: Entry =
+    Entry { name: "member of staff", on: "staff", indexed: Indexed::List, pk: "STAFF", sk: "<user>" };
+
+/// The entry of a member of staff; the summary is the person's id.
+pub fn staff_member(user: UserId) -> Index {
+    STAFF.listed(&[], &[&user], user.to_string())
+}
+
+/// Asks for our staff. The index is a moment behind.
+pub fn all_staff() -> Query {
+    Query::list_prefix(STAFF.on, STAFF.pk, "")
+}
 
 pub(crate) fn suppressed(since: Timestamp, address: &AddressHash, summary: String) -> Index {
     SUPPRESSED.listed(&[], &[&sortable(since), address], summary)

@@ -24,6 +24,7 @@ mod phone;
 mod policy;
 mod session;
 mod suppression;
+pub mod suspension;
 mod user;
 
 pub use address_hash::{AddressHash, InvalidAddressHash, SuppressionReason};
@@ -45,6 +46,6 @@ pub use policy::Policy;
 pub use session::{Method, Session};
 pub use suppression::{
     ListedSuppression, MailSuppression, Suppressed, lift_suppression, list_suppressed, mail_suppression,
-    note_undelivered, suppressed,
+    note_undelivered, suppressed, suppression_lifted,
 };
 pub use user::{EmailOwner, Life, MOST_PASSKEYS, MOST_SESSIONS, User, sessions_of};

@@ -223,19 +223,26 @@ pub async fn lift_suppression(
     address: &AddressHash,
     reason: &str,
 ) -> Result<bool, CommitError> {
-    let key = &keys::MailSuppression::key(address.clone());
     let lift = |_| async move {
-        let now = table.clock().now();
-        let found: Option<MailSuppression> = table.get(key, Consistency::Strong).await?;
-        let Some(before) = found.filter(|found| found.holds(now).is_some()) else {
-            return Ok(Decision::done(false));
-        };
-        let event =
-            MailSuppressionLifted { suppression_id: before.suppression_id, reason: reason.to_owned() };
-        let event = NewEvent::new(None, &before.suppression_id, before.next_version(), &event);
-        Ok(Decision::commit(Changes::new().replace(&before.lifted(now, reason)).publish(event), true))
+        let changes = suppression_lifted(table, address, reason).await?;
+        Ok(changes.map_or_else(|| Decision::done(false), |changes| Decision::commit(changes, true)))
     };
     table.decide(cause, lift).await
+}
+
+/// Decides that mails are sent to an address again; nothing where they are.
+pub async fn suppression_lifted(
+    table: &Table,
+    address: &AddressHash,
+    reason: &str,
+) -> Result<Option<Changes>, StoreError> {
+    let now = table.clock().now();
+    let key = keys::MailSuppression::key(address.clone());
+    let found: Option<MailSuppression> = table.get(&key, Consistency::Strong).await?;
+    let Some(before) = found.filter(|found| found.holds(now).is_some()) else { return Ok(None) };
+    let event = MailSuppressionLifted { suppression_id: before.suppression_id, reason: reason.to_owned() };
+    let event = NewEvent::new(None, &before.suppression_id, before.next_version(), &event);
+    Ok(Some(Changes::new().replace(&before.lifted(now, reason)).publish(event)))
 }
 
 /// An address that nobody writes to, as the list of them has it.

@@ -39,8 +39,13 @@ pub struct User {
     /// That the account is to be erased.
     #[serde(default)]
     pub deletion: Option<Deletion>,
-    /// The person's sessions: [`sessions_of`].
-    live: BTreeMap<SessionId, Life>,
+    /// The person's sessions: [`sessions_of`]. Of somebody who is suspended there is no list, so that nothing
+    /// joins it.
+    #[serde(default)]
+    live: Option<BTreeMap<SessionId, Life>>,
+    /// Since when our staff lets the person in no more.
+    #[serde(default)]
+    suspended_at: Option<Timestamp>,
     /// The ways to sign in that the person has set up. Mail is not among them: everybody has it.
     #[serde(default)]
     ways: BTreeMap<Way, Timestamp>,
@@ -84,15 +89,22 @@ impl Item for User {
 impl User {
     /// Somebody new, who signs in for the first time.
     pub fn new(email: Email, session: &Session) -> Self {
+        let live = Some(BTreeMap::from([(session.session_id, Life::of(session))]));
+        Self { live, ..Self::expected(session.user_id, email, session.created_at) }
+    }
+
+    /// Somebody who has not signed in yet, and is expected to.
+    pub fn expected(user_id: UserId, email: Email, now: Timestamp) -> Self {
         Self {
-            user_id: session.user_id,
+            user_id,
             email,
-            created_at: session.created_at,
+            created_at: now,
             last_org_id: None,
             profile: Profile::default(),
             phone: None,
             deletion: None,
-            live: BTreeMap::from([(session.session_id, Life::of(session))]),
+            live: Some(BTreeMap::new()),
+            suspended_at: None,
             ways: BTreeMap::new(),
             half_sessions_ended_at: None,
             credentials_changed_at: None,
@@ -119,23 +131,51 @@ impl User {
 
     /// Whether this is a session of the person's that nobody has ended, and whose last day is not over.
     pub fn has(&self, session_id: SessionId, now: Timestamp) -> bool {
-        self.live.get(&session_id).is_some_and(|Life(_, until)| now.as_second() < *until)
+        let life = self.live.as_ref().and_then(|live| live.get(&session_id));
+        life.is_some_and(|Life(_, until)| now.as_second() < *until)
+    }
+
+    /// When this session of the person's began.
+    pub fn began_at(&self, session_id: SessionId) -> Option<Timestamp> {
+        let Life(born, _) = self.live.as_ref()?.get(&session_id)?;
+        Timestamp::from_second(*born).ok()
     }
 
     /// The sessions that [`User::has`].
     pub fn sessions(&self, now: Timestamp) -> BTreeSet<SessionId> {
-        self.live.keys().copied().filter(|session_id| self.has(*session_id, now)).collect()
+        self.listed().filter(|session_id| self.has(*session_id, now)).collect()
     }
 
     /// The sessions on the list, also those whose last day is over.
     pub fn listed(&self) -> impl Iterator<Item = SessionId> {
-        self.live.keys().copied()
+        self.live.iter().flat_map(|live| live.keys().copied())
+    }
+
+    /// Since when our staff lets the person in no more, where that is so.
+    pub fn suspended_at(&self) -> Option<Timestamp> {
+        self.suspended_at
+    }
+
+    /// The same, suspended: without any session, and without a place for one.
+    #[must_use]
+    pub fn suspended(mut self, now: Timestamp) -> Self {
+        self.suspended_at = Some(now);
+        self.live = None;
+        self.with_only(None, now)
+    }
+
+    /// The same, who may come in again.
+    #[must_use]
+    pub fn unsuspended(mut self) -> Self {
+        self.suspended_at = None;
+        self.live.get_or_insert_default();
+        self
     }
 
     /// The same with no other session than this one, and without logins that lack something.
     #[must_use]
     pub fn with_only(mut self, session_id: Option<SessionId>, now: Timestamp) -> Self {
-        self.live.retain(|live, _| Some(*live) == session_id);
+        self.live.iter_mut().for_each(|all| all.retain(|live, _| Some(*live) == session_id));
         self.half_sessions_ended_at = Some(now);
         self.with_changed_credentials(now)
     }
@@ -205,19 +245,19 @@ impl User {
     #[must_use]
     pub fn joined_by(mut self, session: &Session) -> (Self, Vec<SessionId>) {
         let leaves: Vec<_> = self.surplus().into_iter().take(1).collect();
-        for oldest in &leaves {
-            self.live.remove(oldest);
+        if let Some(live) = &mut self.live {
+            live.retain(|session_id, _| !leaves.contains(session_id));
+            live.insert(session.session_id, Life::of(session));
         }
-        self.live.insert(session.session_id, Life::of(session));
         (self, leaves)
     }
 
     /// The sessions that are to end when one more begins, the oldest first: none while there is room.
     pub fn surplus(&self) -> Vec<SessionId> {
-        if self.live.len() < MOST_SESSIONS {
+        let mut sessions: Vec<_> = self.live.iter().flatten().collect();
+        if sessions.len() < MOST_SESSIONS {
             return Vec::new();
         }
-        let mut sessions: Vec<_> = self.live.iter().collect();
         sessions.sort_by_key(|(session_id, life)| (**life, **session_id));
         sessions.into_iter().map(|(session_id, _)| *session_id).collect()
     }
@@ -272,5 +312,10 @@ impl Item for EmailOwner {
 
     fn expires_at(&self) -> Option<Timestamp> {
         self.reserved_until
+    }
+
+    /// Not one that is kept for somebody who has another one now.
+    fn index(&self) -> Option<Index> {
+        self.is_current().then(|| keys::by_email(&self.email, self.user_id))
     }
 }

@@ -3,7 +3,9 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use access::{AccessLevel, AccessSchedule, Actor, MfaPolicy, Principal, Role, Shown, Tenant};
+use access::{
+    AccessLevel, AccessSchedule, Actor, MfaPolicy, Principal, Role, Shown, StaffMember, StaffRole, Tenant,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{User, keys};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -92,9 +94,16 @@ struct Gate {
     org_id: Option<OrgId>,
     sessions_valid_after: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    suspended_at: Option<Timestamp>,
     access: Option<AccessSchedule>,
     #[serde(default)]
     mfa: MfaPolicy,
+}
+
+/// What decides what somebody is among our staff.
+#[derive(Deserialize)]
+struct StaffFacts {
+    role: StaffRole,
 }
 
 impl Authority {
@@ -117,14 +126,32 @@ impl Authority {
         token: &str,
         consistency: Consistency,
     ) -> Result<Principal, AuthenticationError> {
+        self.find(token, consistency, false).await
+    }
+
+    /// The same with the person's place among our staff, read in the same call.
+    pub async fn member_of_staff(
+        &self,
+        token: &str,
+        consistency: Consistency,
+    ) -> Result<Principal, AuthenticationError> {
+        self.find(token, consistency, true).await
+    }
+
+    async fn find(
+        &self,
+        token: &str,
+        consistency: Consistency,
+        as_staff: bool,
+    ) -> Result<Principal, AuthenticationError> {
         let claims = self.claims(token).await?;
-        let found = self.principal_of(&claims, consistency).await;
+        let found = self.principal_of(&claims, consistency, as_staff).await;
         let is_refused = match &found {
             Ok(principal) => claims.org.is_some() && principal.actor.is_none(),
             Err(error) => matches!(error, AuthenticationError::SessionEnded),
         };
         if is_refused && consistency == Consistency::Eventual {
-            return self.principal_of(&claims, Consistency::Strong).await;
+            return self.principal_of(&claims, Consistency::Strong, as_staff).await;
         }
         found
     }
@@ -134,7 +161,7 @@ impl Authority {
     pub async fn live(&self, token: &str) -> Result<Option<Live>, AuthenticationError> {
         let live = async {
             let claims = self.claims(token).await?;
-            let principal = self.principal_of(&claims, Consistency::Strong).await?;
+            let principal = self.principal_of(&claims, Consistency::Strong, false).await?;
             Ok(Live { claims, principal })
         };
         match live.await {
@@ -148,9 +175,12 @@ impl Authority {
         &self,
         claims: &Claims,
         consistency: Consistency,
+        as_staff: bool,
     ) -> Result<Principal, AuthenticationError> {
         let of_person = keys::User::key(claims.sub);
         let mut asked = vec![of_person.clone()];
+        let of_staff = as_staff.then(|| keys::Staff::key(claims.sub));
+        asked.extend(of_staff.clone());
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
         let place = membership
             .map(|(tenant, _)| (keys::Membership::key(claims.sub, tenant), keys::Gate::key(tenant)));
@@ -159,6 +189,13 @@ impl Authority {
         }
         let mut found = self.0.table.get_many(&asked, consistency).await?;
         let user: User = found.take(&of_person)?.ok_or(AuthenticationError::SessionEnded)?;
+        if user.suspended_at().is_some() {
+            return Err(AuthenticationError::Suspended);
+        }
+        let staff = match of_staff {
+            Some(key) => found.take::<StaffFacts>(&key)?.zip(user.began_at(claims.sid)),
+            None => None,
+        };
         let now = self.0.table.clock().now();
         let live_sessions = Arc::new(user.sessions(now));
         if !live_sessions.contains(&claims.sid) {
@@ -176,6 +213,8 @@ impl Authority {
             person,
             shown: Shown::named(claims.amr.iter().map(String::as_str)),
             actor: None,
+            staff: staff
+                .map(|(StaffFacts { role }, session_began_at)| StaffMember { role, session_began_at }),
         };
         if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {
             let facts = (found.take::<MembershipFacts>(&membership)?, found.take::<Gate>(&gate)?);
@@ -197,6 +236,7 @@ impl Authority {
                         level,
                         level_until: gate.access.and_then(|access| access.until(now)),
                         lacks_factor: gate.mfa.asks(has_factor, now) && !principal.shown.is_multi_factor(),
+                        is_suspended: gate.suspended_at.is_some(),
                     });
                 }
             }

@@ -9,7 +9,7 @@ use identity_core::{
     keys,
 };
 use primitives::{SignedDuration, UserId};
-use table::{Cause, Changes, Consistency, Decision, Item, Table};
+use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::IdentityError;
 
@@ -18,7 +18,7 @@ async fn user(table: &Table, user_id: UserId) -> Result<Option<User>, IdentityEr
 }
 
 /// Decides that the person's account is to be erased after the days of grace; nothing where it is already.
-/// Who knows of a reason against it adds that.
+/// Who knows of a reason against it adds that. Of our staff nobody goes: [`refused_to_staff`].
 pub async fn request_deletion(
     table: &Table,
     policy: &Policy,
@@ -33,7 +33,13 @@ pub async fn request_deletion(
     let user = user.leaving(Some(Deletion { requested_at, erase_at }));
     let event = UserDeletionRequested { user_id, erase_at };
     let event = NewEvent::new(None, &user_id, user.next_version(), &event);
-    Ok(Some(Changes::new().replace(&user).publish(event)))
+    let changes = Changes::new().replace(&user).publish(event);
+    Ok(Some(changes.require(keys::Staff::key(user_id), Condition::Absent)))
+}
+
+/// What it means if the condition on this item does not hold.
+pub fn refused_to_staff(user_id: UserId) -> (Key, IdentityError) {
+    (keys::Staff::key(user_id), IdentityError::IsStaff)
 }
 
 /// Takes the end of the account back, as long as it has not come.

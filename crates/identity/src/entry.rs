@@ -231,6 +231,9 @@ impl Entrance<'_> {
     /// Lets somebody in, as far as what they have shown goes. The person's item comes with a new one's
     /// session: see [`Opened`].
     pub(crate) async fn enter(&self, comer: &Comer<'_>, attempts: u32) -> Result<Entered, IdentityError> {
+        if comer.user.is_some_and(|user| user.suspended_at().is_some()) {
+            return Err(IdentityError::Suspended);
+        }
         let now = self.table.clock().now();
         let home = self.home(comer).await?;
         let policy = home.as_ref().map(|home| home.mfa).unwrap_or_default();

@@ -20,6 +20,10 @@ pub enum AuthenticationError {
     #[error("this session has ended; sign in again")]
     #[fault(Unauthenticated, "session_ended")]
     SessionEnded,
+    /// Our staff has suspended the person.
+    #[error("this account is suspended; ask the support")]
+    #[fault(Forbidden, "account_suspended")]
+    Suspended,
     /// It could not be found out.
     #[error(transparent)]
     #[fault(transparent)]
@@ -33,6 +37,14 @@ pub enum IdentityError {
     #[error("this does not sign anybody in (any more); ask for a new link")]
     #[fault(Unauthenticated, "login_failed")]
     LoginFailed,
+    /// Our staff has suspended the person: said to whoever has shown who they are.
+    #[error("this account is suspended; ask the support")]
+    #[fault(Forbidden, "account_suspended")]
+    Suspended,
+    /// The person is one of our staff.
+    #[error("you are one of the staff: have that taken back first")]
+    #[fault(Conflict, "staff_target")]
+    IsStaff,
     /// The link to a new password is wrong, used or too old.
     #[error("this link does not work (any more); ask for a new one")]
     #[fault(Unauthenticated, "reset_failed")]

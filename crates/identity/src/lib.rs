@@ -4,6 +4,7 @@
 //! sessions is `identity-core`'s, for workers that must not link what tokens take. It must not know HTTP, nor
 //! what an organization is beyond the few facts about a membership that decide whether a token still stands.
 
+mod account;
 mod attempt;
 mod authority;
 mod browsers;
@@ -34,10 +35,11 @@ mod switch;
 mod token;
 mod voiding;
 
+pub use account::{Account, FactorRef, NoFactor, people, people_with_email, person_with_email};
 pub use authority::{Authority, Live};
 pub use browsers::{remove_trusted_browser, trusted_browsers};
 pub use code::{Code, InvalidCode};
-pub use deletion::{request_deletion, restore};
+pub use deletion::{refused_to_staff, request_deletion, restore};
 pub use device_link::{StartedLink, redeem_device_link, start_device_link};
 pub use email_change::{
     ChangeOutcome, MOST_ITEMS_OF_UNDO, Readdressing, cancel_email_change, confirm_email_change,
@@ -48,7 +50,7 @@ pub use error::{AuthenticationError, IdentityError};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
     ChangeState, ChangeStep, ConnectedAccount, EmailChange, LinkKey, Membership, Method, Policy, Session,
-    ShownBrowser, ShownHalf, TrustedBrowser, User, events, keys, live_sessions, memberships,
+    ShownBrowser, ShownHalf, TrustedBrowser, User, events, keys, live_sessions, memberships, suspension,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use mfa::{

@@ -373,6 +373,9 @@ fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<St
         // nobody limits mails that are sent nowhere
         ("MailSendRate", "1000"),
         ("WebFirewall", "off"),
+        // staff works on this machine
+        ("AdminAddresses", "127.0.0.0/8"),
+        ("AdminIpv6Addresses", "::1/128"),
         ("ManageApiGatewayAccount", "false"),
     ];
     let mut parameters: BTreeMap<String, String> =

@@ -16,6 +16,7 @@ type Build = for<'a> fn(&'a Host) -> BoxFuture<'a, Result<Function, Error>>;
 /// Every function of `functions/`, by the name of its package.
 const FUNCTIONS: &[(&str, Build)] = &[
     ("api-account", |host| Box::pin(api_account::function(host))),
+    ("api-admin", |host| Box::pin(api_admin::function(host))),
     ("api-auth", |host| Box::pin(api_auth::function(host))),
     ("api-billing", |host| Box::pin(api_billing::function(host))),
     ("api-devices", |host| Box::pin(api_devices::function(host))),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Parser;
 use local::{Cloud, InvocationLog, Options, Ports, functions::Hosts};
+use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -94,6 +95,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     eprintln!("Gantry is starting");
     let cloud = Cloud::start(options).await?;
+    with_staff(&cloud).await?;
     let environment = cloud.write_environment().context("the file for cargo lambda cannot be written")?;
     eprintln!("Gantry is up after {:.1} s\n", began.elapsed().as_secs_f64());
     println!("{}", welcome(&cloud, environment));
@@ -105,6 +107,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn parameter(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("write it as Name=value")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Who is the first of the staff here.
+const FIRST_OF_STAFF: &str = "staff@gantry.example";
+
+/// Makes somebody an operator where nobody is staff yet, so that what staff does can be tried.
+async fn with_staff(cloud: &Cloud) -> anyhow::Result<()> {
+    let listed = cloud.invoke("operator", json!({ "command": "staff.list" })).await?;
+    if listed["staff"].as_array().is_some_and(Vec::is_empty) {
+        let reason = "the first of the staff on this machine";
+        let put = json!({
+            "command": "staff.put", "email": FIRST_OF_STAFF, "role": "operator", "reason": reason,
+        });
+        cloud.invoke("operator", put).await?;
+    }
+    Ok(())
 }
 
 /// Waits for whatever asks a process to end: Ctrl-C, a plain `kill`, the terminal's closing.
@@ -154,7 +172,8 @@ fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
            Local page     {api}/_local  (mails, events, queues, table, clock)\n  \
            DynamoDB       {dynamodb}\n  \
            AWS services   {aws}\n  \
-           Stripe         {stripe}{watch}\n\n\
+           Stripe         {stripe}{watch}\n  \
+           Staff          {FIRST_OF_STAFF} is an operator, unless you made others\n\n\
          Try:\n  \
            curl -i {api}/v1/auth/magic-links -H 'content-type: application/json' -d '{{\"email\":\"ada@example.com\"}}'\n  \
            curl {api}/_local/api/mails          # the mail, with its link and code\n  \

@@ -15,6 +15,16 @@ events::events! {
         /// The organization, as the API shows it.
         organization: Organization = organization(),
     }
+    /// An organization was suspended: nobody works in it until that is lifted.
+    "organization.suspended" OrganizationSuspended Public {
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
+    }
+    /// The suspension of an organization was lifted.
+    "organization.unsuspended" OrganizationUnsuspended Public {
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
+    }
     /// A person became a member of an organization.
     "member.added" MemberAdded Public {
         /// The member, as the API shows it.

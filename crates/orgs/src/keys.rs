@@ -1,16 +1,17 @@
 //! The kinds of items of organizations and their members.
 
 use access::{Role, Tenant};
-use primitives::{Email, MemberId, Slug};
+use primitives::{Email, MemberId, OrgId, Slug};
 use table::{Entry, Index, Indexed, Query};
 
 table::kinds! {
-    /// An organization. Written by create organization; read by `GET /v1/orgs/current`, `queue-mail`.
+    /// An organization. Written by create organization; read by `GET /v1/orgs/current`, `queue-mail`, and by
+    /// `api-admin`, through the index too.
     "org" Org(org: Tenant;) "ORG#<org>" "ORG" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Whose a slug is: keeps slugs unique. Written by create organization; read by nobody, since that it is
-    /// there is the condition.
+    /// Whose a slug is: keeps slugs unique. Written by create organization, of which that it is absent is a
+    /// condition; read by `api-admin`.
     "slug_owner" SlugOwner(slug: Slug;) "SLUG#<slug>" "SLUG_OWNER" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("org"),
     }
@@ -27,7 +28,31 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE];
+pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG];
+
+/// Organizations by their slugs, in a partition for each first letter: what staff finds them by.
+const BY_SLUG: Entry = Entry {
+    name: "organization by slug",
+    on: "org",
+    indexed: Indexed::List,
+    pk: "ORG_SLUG#<first>",
+    sk: "<slug>",
+};
+
+/// The entry of this organization, whose slug this is.
+pub(crate) fn by_slug(slug: &Slug, org: OrgId) -> Index {
+    BY_SLUG.listed(&[&first_letter(slug.as_str())], &[&slug.as_str()], org.to_string())
+}
+
+/// Asks for the organizations whose slugs begin so. The index is a moment behind.
+pub fn with_slug(prefix: &str) -> Query {
+    let (pk, sk) = BY_SLUG.place(&[&first_letter(prefix)], &[&prefix]);
+    Query::list_prefix(BY_SLUG.on, pk, sk)
+}
+
+fn first_letter(text: &str) -> String {
+    text.chars().take(1).collect()
+}
 
 /// Members who are written to because of their role, by organization and role: found without reading the
 /// others.

@@ -3,7 +3,7 @@ use events::NewEvent;
 use identity_core::Membership;
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Consistency, Item, Key, Roster, Table, Tally};
+use table::{Changes, Consistency, Index, Item, Key, Roster, Table, Tally};
 
 use crate::{
     Member, OrgError, api,
@@ -34,6 +34,10 @@ impl Item for Org {
     fn version(&self) -> u64 {
         self.version
     }
+
+    fn index(&self) -> Option<Index> {
+        Some(keys::by_slug(&self.slug, self.org_id))
+    }
 }
 
 impl Org {
@@ -50,9 +54,9 @@ impl Org {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SlugOwner {
+pub(crate) struct SlugOwner {
     slug: Slug,
-    org_id: OrgId,
+    pub(crate) org_id: OrgId,
     #[serde(default)]
     version: u64,
 }

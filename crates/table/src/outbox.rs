@@ -1,4 +1,4 @@
-use events::Envelope;
+use events::{ActorRef, Envelope};
 use primitives::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +16,9 @@ use crate::{
 /// How long a row of the outbox stays after it was published.
 pub const PUBLISHED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// How long an audit row outside of any organization stays: what strangers ask for is written down
-/// there, and the addresses of people who may never become customers.
+/// How long an audit row outside of any organization stays, unless it is about what staff does: what
+/// strangers ask for is written down there, and the addresses of people who may never become
+/// customers.
 pub const AUDIT_ROWS_OF_NOBODY_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 const ENVELOPE: &str = "envelope";
@@ -75,8 +76,8 @@ struct AuditRow<'a> {
     user_agent: Option<&'a str>,
 }
 
-/// The audit row about an event. `kept` is how long those of organizations stay; for good where it
-/// is not said.
+/// The audit row about an event. `kept` is how long those of organizations stay, and those about what
+/// staff does; for good where it is not said.
 pub(crate) fn audit_row(
     envelope: &Envelope,
     cause: &Cause,
@@ -94,7 +95,8 @@ pub(crate) fn audit_row(
         serde_dynamo::to_item(&row).map_err(|source| StoreError::shape(&key, source))?;
     attributes.extend(key_attributes(&key));
     attributes.insert(KIND.to_owned(), text(key.kind()));
-    let kept = if envelope.org_id.is_none() { Some(AUDIT_ROWS_OF_NOBODY_ARE_KEPT) } else { kept };
+    let is_of_nobody = envelope.org_id.is_none() && !matches!(envelope.actor, ActorRef::Staff(_));
+    let kept = if is_of_nobody { Some(AUDIT_ROWS_OF_NOBODY_ARE_KEPT) } else { kept };
     if let Some(kept) = kept {
         attributes.insert(TTL.to_owned(), number(envelope.time.as_second().saturating_add(kept.as_secs())));
     }

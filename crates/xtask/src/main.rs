@@ -38,6 +38,8 @@ enum Command {
     /// Has a stack's `operator` carry out a command, such as finding and publishing events that
     /// were not published.
     Operate(operate::Options),
+    /// Makes somebody one of a stack's staff: the first of them, whom nobody else could.
+    Staff(operate::StaffOptions),
     /// Builds the functions as they are shipped and measures them; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// Measures how long it takes from a changed line in a domain to the answer of its tests.
@@ -65,6 +67,7 @@ fn main() -> Result<()> {
         Command::NewSecret(options) => new_secret::run(&root, &options),
         Command::InvokeAll(options) => invoke::run(&root, &options),
         Command::Operate(options) => operate::run(&root, &options),
+        Command::Staff(options) => operate::staff(&root, options),
         Command::Bench(options) => bench::run(&root, &options),
         Command::EditLoop(options) => edit_loop::run(&root, &options),
         Command::Features(options) => features::run(&root, &options),

@@ -212,7 +212,7 @@ mod tests {
             ("functions/queue-mail/src/lib.rs", "billing::events::TOLD, projects::events::TOLD]"),
             ("functions/queue-push-fanout/src/lib.rs", "billing::events::TOLD, projects::events::TOLD]"),
             ("tests/src/documents/problem_codes.rs", "(\"projects\", projects::FAULTS),\n    (\"push\","),
-            ("tests/architecture/workspace_rules.rs", "\"push\", \"projects\"];"),
+            ("tests/architecture/workspace_rules.rs", "\"staff\", \"projects\"];"),
         ] {
             let (_, text) = files.iter().find(|(name, _)| name == file).unwrap();
             assert!(text.contains(part), "{file}: {part}\n{text}");

@@ -15,10 +15,11 @@ pub struct Options {
     /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`. Else the AWS command
     /// line is needed, with credentials.
     stack: String,
-    /// What it is about: `outbox`, `stripe` or `mail`.
+    /// What it is about: `outbox`, `stripe`, `mail` or `staff`.
     subject: String,
     /// What to do with it: `list` or `republish` the outbox, list the `parked` events of Stripe or
-    /// `replay` them, list the addresses that are `suppressed` or `lift` that of one.
+    /// `replay` them, list the addresses that are `suppressed` or `lift` that of one; `list` the
+    /// staff, `put` somebody into it or `remove` somebody.
     action: String,
     /// From when on, RFC 3339, such as `2026-11-24T09:00:00Z`; the outbox needs it.
     #[arg(long)]
@@ -41,12 +42,72 @@ pub struct Options {
     /// Only the address that the list of suppressed ones calls so.
     #[arg(long)]
     address: Option<String>,
+    /// What somebody is among the staff: `support`, `billing` or `operator`.
+    #[arg(long)]
+    role: Option<String>,
+    /// Only the person of this id.
+    #[arg(long)]
+    user_id: Option<String>,
     /// Where `cargo dev` plays AWS.
-    #[arg(long, default_value = "http://127.0.0.1:3001")]
+    #[arg(long, default_value = LOCAL)]
     local_url: String,
 }
 
+/// Where `cargo dev` plays AWS, unless it is told otherwise.
+const LOCAL: &str = "http://127.0.0.1:3001";
+
+/// Who is to be staff, and where.
+#[derive(Args, Debug)]
+pub struct StaffOptions {
+    /// The stack, such as `gantry-prod`; `local` is a running `cargo dev`.
+    stack: String,
+    /// Whom: the person with this address, or whoever signs in with it.
+    email: String,
+    /// As what: `support`, `billing` or `operator`.
+    #[arg(long, default_value = "operator")]
+    role: String,
+    /// Why, in 10 to 500 characters: it is written down.
+    #[arg(long, default_value = "said so by cargo xtask staff")]
+    reason: String,
+    /// Where `cargo dev` plays AWS.
+    #[arg(long, default_value = LOCAL)]
+    local_url: String,
+}
+
+/// Makes somebody one of the staff: the first of them, whom nobody else could.
+pub fn staff(root: &Path, options: StaffOptions) -> Result<()> {
+    let StaffOptions { stack, email, role, reason, local_url } = options;
+    let (subject, action) = ("staff".to_owned(), "put".to_owned());
+    let of_staff = Options {
+        email: Some(email),
+        role: Some(role),
+        reason: Some(reason),
+        ..Options::of(stack, subject, action)
+    };
+    run(root, &Options { local_url, ..of_staff })
+}
+
 impl Options {
+    fn of(stack: String, subject: String, action: String) -> Self {
+        let (from, until, limit, event_id, reason) = (None, None, None, None, None);
+        let (email, address, role, user_id, local_url) = (None, None, None, None, LOCAL.to_owned());
+        Self {
+            stack,
+            subject,
+            action,
+            from,
+            until,
+            limit,
+            event_id,
+            reason,
+            email,
+            address,
+            role,
+            user_id,
+            local_url,
+        }
+    }
+
     fn command(&self) -> Value {
         let mut command = json!({ "command": format!("{}.{}", self.subject, self.action) });
         for (name, value) in [
@@ -57,6 +118,8 @@ impl Options {
             ("reason", self.reason.as_deref().map(Value::from)),
             ("email", self.email.as_deref().map(Value::from)),
             ("address", self.address.as_deref().map(Value::from)),
+            ("role", self.role.as_deref().map(Value::from)),
+            ("user_id", self.user_id.as_deref().map(Value::from)),
         ] {
             if let Some(value) = value {
                 command[name] = value;
@@ -130,18 +193,11 @@ mod tests {
 
     #[test]
     fn a_command_has_what_was_given_and_nothing_else() {
+        let named = |text: &str| text.to_owned();
         let options = Options {
-            stack: "gantry-prod".to_owned(),
-            subject: "outbox".to_owned(),
-            action: "list".to_owned(),
-            from: Some("2026-11-24T09:00:00Z".to_owned()),
-            until: None,
+            from: Some(named("2026-11-24T09:00:00Z")),
             limit: Some(10),
-            event_id: None,
-            reason: None,
-            email: None,
-            address: None,
-            local_url: String::new(),
+            ..Options::of(named("gantry-prod"), named("outbox"), named("list"))
         };
         let wanted = json!({ "command": "outbox.list", "from": "2026-11-24T09:00:00Z", "limit": 10 });
         assert_eq!(options.command(), wanted);

@@ -7,14 +7,15 @@ use crate::{
 };
 
 /// Has the account erased in 7 days. Until then the person can sign in, look around, and have it restored;
-/// nothing else. Whoever is the only owner of an organization makes somebody else one first.
+/// nothing else. Whoever is the only owner of an organization makes somebody else one first, and whoever is
+/// one of the staff has that taken back.
 #[utoipa::path(
     delete, path = "/v1/me", tag = "Account", operation_id = "deleteMe",
     security(("access_token" = [])),
     responses((status = 204, description = "It will be erased"), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "last_owner"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 8})),
+        ("x-gantry-codes" = json!(["conflict", "last_owner", "staff_target"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 10})),
         ("x-gantry-usage" = json!({"person": 0.005, "events": 1, "answer_bytes": 250})),
     ),
 )]
@@ -29,7 +30,8 @@ pub(crate) async fn delete(
             return Ok(Decision::done(()));
         };
         orgs::require_other_owners(&api.table, user_id).await?;
-        Ok::<_, Problem>(Decision::commit(changes, ()))
+        let (staff, refused) = identity::refused_to_staff(user_id);
+        Ok::<_, Problem>(Decision::commit(changes, ()).unless(&staff, Err(refused.into())))
     };
     api.table.decide(&caller.cause(), decide).await?;
     Ok(StatusCode::NO_CONTENT)

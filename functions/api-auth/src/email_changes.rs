@@ -23,7 +23,7 @@ pub(crate) struct EmailChangeLink {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "email_taken", "link_expired"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 7, "write_units": 19})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 7, "write_units": 21})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
     ),
 )]
@@ -47,7 +47,7 @@ pub(crate) async fn confirm(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "link_expired"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 7, "read_units": 14, "write_units": 95})),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 14, "write_units": 97})),
         ("x-gantry-usage" = json!({"person": 0.001, "events": 1, "answer_bytes": 250})),
     ),
 )]

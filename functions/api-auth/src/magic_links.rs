@@ -115,7 +115,7 @@ pub(crate) struct VerifyMagicLink {
     extensions(
         ("x-gantry-codes" = json!(["confirmation_required", "login_failed"])),
         ("x-gantry-limits" = json!(["code-guess"])),
-        ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 21})),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 22})),
         ("x-gantry-usage" = json!({"person": 2, "new_person": 1, "events": 2, "answer_bytes": 1400})),
     ),
 )]

@@ -35,7 +35,7 @@ impl World {
         let table = database.table(&clock);
         let cause = Cause::system("test", "test");
         table.commit(&cause, start_trial(org_id(), noon(), &Rules::default())).await.unwrap();
-        let settings = EdgeSettings { allowed_origins: Vec::new(), trusted_proxy_hops: 0 };
+        let settings = EdgeSettings { allowed_origins: Vec::new(), trusted_proxy_hops: 0, staff: None };
         let edge = Edge::new(settings, sessions(), table.clone());
         let api = Api::new(table.clone(), Rules::default());
         Self { database, clock, table, router: edge.wrap(routes().with_state(api)) }
@@ -94,6 +94,7 @@ fn sessions() -> Authenticate {
                 level,
                 level_until: None,
                 lacks_factor: token == "single-factor",
+                is_suspended: false,
             };
             let email = "ada@example.com".parse().unwrap();
             Ok(Principal {
@@ -105,6 +106,7 @@ fn sessions() -> Authenticate {
                 person: access::Person::default(),
                 shown: access::Shown::default(),
                 actor: role.map(actor),
+                staff: None,
             })
         })
     })

@@ -81,6 +81,7 @@ impl World {
             person: access::Person::default(),
             shown: access::Shown::default(),
             actor: None,
+            staff: None,
         };
         let switched = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
         let SignedIn::Session(tokens) = switched else { panic!("something is missing") };

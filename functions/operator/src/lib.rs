@@ -12,6 +12,7 @@ mod limit;
 mod mail;
 mod outbox;
 mod stripe;
+mod who;
 
 use lambda_host::{Error, Function, Host};
 use primitives::Fault;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use mail::{MailAnswer, MailCommandError};
 use outbox::{Outbox, OutboxAnswer, OutboxError, Span};
 use stripe::{Listing, Stripe, StripeAnswer, StripeCommandError, Which};
+use who::{StaffAnswer, StaffCommandError};
 
 /// Everything that can be asked for.
 #[derive(Debug, Deserialize)]
@@ -43,6 +45,15 @@ enum Command {
     /// Has mails sent to one of them again.
     #[serde(rename = "mail.lift")]
     MailLift(mail::Lifting),
+    /// Who is staff.
+    #[serde(rename = "staff.list")]
+    StaffList(who::Listing),
+    /// Makes somebody one of our staff, or something else among them.
+    #[serde(rename = "staff.put")]
+    StaffPut(who::Appointing),
+    /// Takes somebody out of our staff.
+    #[serde(rename = "staff.remove")]
+    StaffRemove(who::Dismissing),
 }
 
 /// What a command answers.
@@ -52,6 +63,7 @@ enum Answer {
     Outbox(OutboxAnswer),
     Stripe(StripeAnswer),
     Mail(MailAnswer),
+    Staff(StaffAnswer),
 }
 
 /// A command that was not carried out.
@@ -64,6 +76,8 @@ enum CommandError {
     Stripe(#[from] StripeCommandError),
     #[fault(transparent)]
     Mail(#[from] MailCommandError),
+    #[fault(transparent)]
+    Staff(#[from] StaffCommandError),
 }
 
 /// The function.
@@ -88,6 +102,9 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
                 Command::StripeReplay(which) => Answer::Stripe(stripe.replay(which).await?),
                 Command::MailSuppressed(listing) => Answer::Mail(mail::suppressed(&table, listing).await?),
                 Command::MailLift(lifting) => Answer::Mail(mail::lift(&table, lifting).await?),
+                Command::StaffList(listing) => Answer::Staff(who::list(&table, listing).await?),
+                Command::StaffPut(new) => Answer::Staff(who::put(&table, new).await?),
+                Command::StaffRemove(old) => Answer::Staff(who::remove(&table, old).await?),
             };
             Ok::<_, CommandError>(answer)
         }

@@ -3,6 +3,7 @@
 
 mod access;
 mod policy;
+mod staff;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

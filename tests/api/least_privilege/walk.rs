@@ -6,6 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::staff;
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -34,6 +35,7 @@ pub(crate) async fn everything(product: &Product) {
     refused_mails(product).await;
     operator_and_stripe(product).await;
     undelivered_mails(product).await;
+    staff::works(product).await;
 }
 
 /// A mail comes back, the next one is held, and an operator has mails sent to the address again. What is told

@@ -33,6 +33,7 @@ pub fn hooks() -> Vec<(&'static str, Description)> {
 pub fn groups() -> Vec<(&'static str, Description)> {
     vec![
         ("api-account", api_account::routes().into_openapi()),
+        ("api-admin", api_admin::routes().into_openapi()),
         ("api-auth", api_auth::routes().into_openapi()),
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
@@ -103,6 +104,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Organizations", "The organization that the session is in, and who belongs to it."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),
+    ("Staff", "Our own people, who look after accounts and organizations of others."),
     ("Well-known", "Public documents: keys, and this description."),
 ];
 

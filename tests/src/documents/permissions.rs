@@ -1,7 +1,7 @@
 //! `docs/permissions.md`: who may do what, put together from the table of permissions and from what the
 //! handlers ask for.
 
-use access::{AccessLevel, Always, Full, Open, Permission, Reading, Role};
+use access::{AccessLevel, Always, Full, Open, Permission, Reading, Role, StaffPermission, StaffRole};
 use http_api::NEEDS;
 use serde_json::Value;
 
@@ -35,6 +35,8 @@ pub enum Caller {
     SessionOrHalf,
     /// A member whose role holds the permission, while the access level is one of these.
     Member(Permission, Vec<AccessLevel>),
+    /// Somebody of our staff whose role holds this permission.
+    Staff(StaffPermission),
 }
 
 /// Every route of the contract.
@@ -67,6 +69,10 @@ fn caller(needs: &Value) -> Option<Caller> {
         "session" => Some(Caller::Session),
         "half_session" => Some(Caller::HalfSession),
         "session_or_half_session" => Some(Caller::SessionOrHalf),
+        "staff" => {
+            let permission = StaffPermission::ALL.iter().find(|one| needs["permission"] == one.name())?;
+            Some(Caller::Staff(*permission))
+        }
         "member" => {
             let permission = Permission::ALL.iter().find(|one| needs["permission"] == one.name())?;
             Some(Caller::Member(*permission, levels(needs["access"].as_str()?)?))
@@ -95,11 +101,21 @@ pub(super) fn page() -> String {
             Caller::HalfSession => ("a half-session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::SessionOrHalf => ("a session or a half-session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Member(permission, open) => (format!("`{}`", permission.name()), open.clone()),
+            Caller::Staff(permission) => {
+                (format!("staff, `{}`", permission.name()), AccessLevel::ALL.to_vec())
+            }
         };
         let who = if *fresh { format!("{who}, proved lately") } else { who };
         let open = AccessLevel::ALL.map(|level| mark(open.contains(&level)).to_owned());
         row([format!("`{method} {path}`"), who].into_iter().chain(open))
     });
+    let of_staff = StaffPermission::ALL.iter().map(|permission| {
+        let holds = StaffRole::ALL.map(|role| mark(role.holds(*permission)).to_owned());
+        row([format!("`{}`", permission.name())].into_iter().chain(holds).chain([permission.to_string()]))
+    });
+    let staff = StaffRole::ALL.map(|role| role.to_string());
+    let staff =
+        table(["Permission".to_owned()].into_iter().chain(staff).chain(["Allows to".to_owned()]), of_staff);
     let roles = Role::ALL.map(|role| role.to_string());
     let levels = AccessLevel::ALL.map(|level| format!("`{level}`"));
     let roles = table(
@@ -107,7 +123,7 @@ pub(super) fn page() -> String {
         permissions,
     );
     let routes = table(["Route".to_owned(), "Who".to_owned()].into_iter().chain(levels), routes);
-    format!("{PAGE}## Roles\n\n{roles}\n## Routes\n\n{routes}")
+    format!("{PAGE}## Roles\n\n{roles}\n## Staff\n\n{STAFF}{staff}\n## Routes\n\n{routes}")
 }
 
 fn mark(yes: bool) -> &'static str {
@@ -123,6 +139,14 @@ fn table(head: impl Iterator<Item = String>, rows: impl Iterator<Item = String>)
     let rule = row(head.iter().map(|_| "---".to_owned()));
     [row(head.into_iter()), rule].into_iter().chain(rows).collect()
 }
+
+const STAFF: &str = "\
+A handler for our own people takes a `Staff<P>`: the caller works from an address of the list, has a session of less than
+eight hours in which more than one factor was shown, and a role that holds `P`, or gets 403 `address_not_allowed`, 401
+`session_ended`, 403 `mfa_required` or 403 `forbidden`. Whoever is no staff gets 404, as on a path that is not there
+(docs/decisions/0035-staff.md).
+
+";
 
 const PAGE: &str = "\
 <!-- Written by `cargo xtask generate` from crates/access and the handlers' arguments; do not edit. -->

@@ -21,6 +21,7 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("orgs", orgs::FAULTS),
     ("push", push::FAULTS),
     ("push-client", push_client::FAULTS),
+    ("staff", staff::FAULTS),
     ("stripe-client", stripe_client::FAULTS),
     ("table", table::FAULTS),
 ];

@@ -16,6 +16,7 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         level: AccessLevel::Full,
         level_until: None,
         lacks_factor: false,
+        is_suspended: false,
     };
     actor.permit()
 }

@@ -61,4 +61,9 @@ impl SecondFactors {
     pub(crate) fn none(user_id: UserId) -> Self {
         Self { user_id, totp: None, sms: None, recovery: None, version: 0 }
     }
+
+    /// How many recovery codes are left.
+    pub(crate) fn recovery_codes_left(&self) -> usize {
+        self.recovery.as_ref().map_or(0, RecoveryCodes::left)
+    }
 }

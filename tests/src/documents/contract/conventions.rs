@@ -25,7 +25,10 @@ const ANY: &[&str] = &[
     "unavailable",
     "unsupported_media_type",
 ];
-const WITH_TOKEN: &[&str] = &["missing_token", "invalid_token", "token_expired", "session_ended"];
+const WITH_TOKEN: &[&str] =
+    &["account_suspended", "missing_token", "invalid_token", "token_expired", "session_ended"];
+/// Those of routes of our staff, of which whoever is none finds nothing.
+const OF_STAFF: &[&str] = &["address_not_allowed", "not_found"];
 const WITH_BODY: &[&str] = &["body_too_large", "incomplete_body", "malformed_json"];
 const WITH_KEY: &[&str] = &["idempotency_key_in_use", "idempotency_key_reused", "invalid_idempotency_key"];
 
@@ -174,6 +177,12 @@ pub fn codes(method: &str, operation: &Value) -> BTreeSet<String> {
     if takes(operation, "cursor") {
         codes.insert("invalid_cursor");
     }
+    match operation[http_api::NEEDS]["caller"].as_str() {
+        Some("staff") => codes.extend(OF_STAFF),
+        Some("member") => codes.extend(["organization_suspended"]),
+        _ if signs_in(operation) => codes.extend(["account_suspended"]),
+        _ => {}
+    }
     if operation[http_api::NEEDS]["proof_within_seconds"].is_number() {
         codes.insert("step_up_required");
     }
@@ -182,6 +191,12 @@ pub fn codes(method: &str, operation: &Value) -> BTreeSet<String> {
         codes.insert("not_found");
     }
     codes.into_iter().map(str::to_owned).collect()
+}
+
+/// Whether a session may come of it.
+fn signs_in(operation: &Value) -> bool {
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+    schema == "#/components/schemas/SignIn"
 }
 
 fn takes(operation: &Value, name: &str) -> bool {

@@ -1,0 +1,58 @@
+use access::{AccessError, Needed, StaffPermission, StaffPermit};
+use axum::extract::FromRequestParts;
+use events::ActorRef;
+use http::request::Parts;
+use table::{Cause, Consistency};
+
+use crate::{
+    Client, Limiter,
+    caller::{Seen, extension, principal},
+    edge::Edge,
+    problem::Problem,
+    refusal::Refusal,
+};
+
+/// Somebody of our staff who holds the permission `P`, at an address from which staff works, with a session
+/// of the last hours in which more than one factor was shown.
+///
+/// Whoever is no staff finds nothing there. What a person is among the staff is read strongly with every
+/// request, in the call that reads the session.
+#[derive(Clone, Debug)]
+pub struct Staff<P> {
+    /// Who, with the permission.
+    pub permit: StaffPermit<P>,
+    /// From where.
+    pub client: Client,
+}
+
+impl<P> Staff<P> {
+    /// The cause of what they do.
+    pub fn cause(&self) -> Cause {
+        self.client.cause_by(ActorRef::Staff(self.permit.user_id))
+    }
+}
+
+impl<P: Needed<StaffPermission>, S: Sync> FromRequestParts<S> for Staff<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let edge: Edge = extension(parts)?;
+        let entry = edge.staff_entry().ok_or(Refusal::NotWrapped)?;
+        let client = Client::from_request_parts(parts, state).await?;
+        if !client.ip.is_some_and(|address| entry.addresses.hold(address)) {
+            return Err(AccessError::AddressNotAllowed.into());
+        }
+        let seen = principal(parts, Consistency::Strong).await?;
+        parts.extensions.insert(Seen(seen.clone()));
+        let permitted = seen.permit_staff(edge.clock().now());
+        let permit = permitted.map_err(|error| match error {
+            AccessError::StaffForbidden { permission, .. } => {
+                Problem::from(error).needed(permission.name(), None)
+            }
+            error => error.into(),
+        })?;
+        let limiter: Limiter = extension(parts)?;
+        limiter.take(&entry.limit, &seen.user_id.to_string()).await?;
+        Ok(Self { permit, client })
+    }
+}

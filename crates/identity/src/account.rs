@@ -1,0 +1,241 @@
+//! A person's account as our staff sees it, and what staff does to it. Who may do that, and how it is written
+//! down, is not decided here.
+
+use access::{StaffRole, Way};
+use events::NewEvent;
+use identity_core::{
+    EmailOwner, User,
+    events::{FactorRemoved, PasskeyRemoved},
+    keys,
+    suspension::{UserSuspended, UserUnsuspended},
+};
+use primitives::{Email, FactorId, Limit, Page, PasskeyId, Timestamp, UserId};
+use serde::Deserialize;
+use table::{Changes, Condition, Consistency, CursorKeys, Item, StoreError, Table};
+
+use crate::{
+    ShownPasskey,
+    mfa::SecondFactors,
+    passkeys::{Passkey, of_person},
+    session::ended,
+    sessions::all_ended,
+};
+
+/// Why sessions end that our staff ends.
+const BY_STAFF: &str = "ended_by_staff";
+
+/// A person's account.
+#[derive(Debug)]
+pub struct Account {
+    /// The person.
+    pub user: User,
+    /// What the person is among our staff.
+    pub staff_role: Option<StaffRole>,
+    factors: Option<SecondFactors>,
+    passkeys: Vec<Passkey>,
+}
+
+/// Something that a person signs in with besides mail, as it is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorRef {
+    /// An authenticator app.
+    Totp(FactorId),
+    /// A passkey.
+    Passkey(PasskeyId),
+}
+
+/// The text is the id of no factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a factor")]
+pub struct NoFactor;
+
+impl std::str::FromStr for FactorRef {
+    type Err = NoFactor;
+
+    fn from_str(text: &str) -> Result<Self, NoFactor> {
+        let totp = text.parse().map(Self::Totp);
+        totp.or_else(|_| text.parse().map(Self::Passkey)).map_err(|_| NoFactor)
+    }
+}
+
+#[derive(Deserialize)]
+struct StaffFacts {
+    role: StaffRole,
+}
+
+impl Account {
+    /// Reads it: one call, and another where there are passkeys.
+    pub async fn read(table: &Table, user_id: UserId) -> Result<Option<Self>, StoreError> {
+        let keys = [keys::User::key(user_id), keys::Staff::key(user_id), keys::SecondFactors::key(user_id)];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let Some(user) = found.take::<User>(&keys[0])? else { return Ok(None) };
+        let staff: Option<StaffFacts> = found.take(&keys[1])?;
+        let passkeys = match user.ways().get(&Way::Passkey) {
+            Some(_) => of_person(table, user_id, Consistency::Strong).await?,
+            None => Vec::new(),
+        };
+        let staff_role = staff.map(|staff| staff.role);
+        Ok(Some(Self { user, staff_role, factors: found.take(&keys[2])?, passkeys }))
+    }
+
+    /// That nobody became staff meanwhile who was none.
+    pub fn unless_staff(&self) -> Changes {
+        match self.staff_role {
+            None => Changes::new().require(keys::Staff::key(self.user.user_id), Condition::Absent),
+            Some(_) => Changes::new(),
+        }
+    }
+
+    /// The authenticator app, and since when.
+    pub fn totp(&self) -> Option<(FactorId, Timestamp)> {
+        let totp = self.factors.as_ref()?.totp.as_ref()?;
+        Some((totp.factor_id, totp.confirmed_at))
+    }
+
+    /// The passkeys.
+    pub fn passkeys(&self) -> impl Iterator<Item = ShownPasskey> {
+        self.passkeys.iter().cloned().map(ShownPasskey::from)
+    }
+
+    /// How many recovery codes are left.
+    pub fn recovery_codes_left(&self) -> usize {
+        self.factors.as_ref().map_or(0, SecondFactors::recovery_codes_left)
+    }
+
+    /// Nobody comes in any more, from the next request on. Nothing where it is so already.
+    pub fn suspend(&mut self, now: Timestamp) -> Option<Changes> {
+        if self.user.suspended_at().is_some() {
+            return None;
+        }
+        let user_id = self.user.user_id;
+        let heard = self.user.sessions(now);
+        let changes = Changes::new().replace(&self.now(self.user.clone().suspended(now)));
+        let event = UserSuspended { user_id };
+        let changes = changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event));
+        Some(
+            heard
+                .into_iter()
+                .fold(changes, |changes, session| changes.and(ended(user_id, session, BY_STAFF))),
+        )
+    }
+
+    /// The person may come in again. Nothing where it is so already.
+    pub fn unsuspend(&mut self) -> Option<Changes> {
+        self.user.suspended_at()?;
+        let user_id = self.user.user_id;
+        let changes = Changes::new().replace(&self.now(self.user.clone().unsuspended()));
+        let event = UserUnsuspended { user_id };
+        Some(changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event)))
+    }
+
+    /// The person as the answer shows them, and as they are stored.
+    fn now(&mut self, user: User) -> User {
+        self.user = user;
+        self.user.clone()
+    }
+
+    /// All sessions end, and logins that lack something.
+    pub fn end_sessions(&self, now: Timestamp) -> Changes {
+        all_ended(self.user.clone(), None, BY_STAFF, now)
+    }
+
+    /// The factor is gone, and so are all sessions, which somebody may have who has it now; with the last
+    /// factor the recovery codes. Nothing where it is gone already.
+    pub fn remove_factor(&self, factor: FactorRef, now: Timestamp) -> Option<Changes> {
+        let (user, changes) = match factor {
+            FactorRef::Totp(factor_id) => {
+                self.totp().filter(|(id, _)| *id == factor_id)?;
+                let event =
+                    FactorRemoved { user_id: self.user.user_id, factor_id, factor: "totp".to_owned() };
+                let event = NewEvent::new(None, &factor_id, 3, &event);
+                (self.user.clone().without_way(Way::Totp, now), Changes::new().publish(event))
+            }
+            FactorRef::Passkey(passkey_id) => {
+                let passkey = self.passkeys.iter().find(|passkey| passkey.passkey_id == passkey_id)?;
+                let event =
+                    PasskeyRemoved { user_id: self.user.user_id, passkey_id, name: passkey.name.clone() };
+                let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
+                let user = match self.passkeys.as_slice() {
+                    [_] => self.user.clone().without_way(Way::Passkey, now),
+                    _ => self.user.clone().with_changed_credentials(now),
+                };
+                let changes = Changes::new().delete(passkey).remove(keys::PasskeyOwner::key(passkey_id));
+                (user, changes.publish(event))
+            }
+        };
+        let changes = match &self.factors {
+            Some(factors) if !user.has_factor() => changes.delete(factors),
+            Some(factors) if matches!(factor, FactorRef::Totp(_)) => {
+                let mut left = factors.clone();
+                left.totp = None;
+                changes.replace(&left)
+            }
+            _ => changes,
+        };
+        Some(all_ended(user, None, BY_STAFF, now).and(changes))
+    }
+}
+
+/// Whoever has this address.
+pub async fn person_with_email(table: &Table, email: &Email) -> Result<Option<User>, StoreError> {
+    let owner = keys::EmailOwner::key(email.clone());
+    let owner: Option<EmailOwner> = table.get(&owner, Consistency::Strong).await?;
+    match owner.filter(EmailOwner::is_current) {
+        Some(owner) => table.get(&keys::User::key(owner.user_id), Consistency::Strong).await,
+        None => Ok(None),
+    }
+}
+
+/// What the index says of a person.
+#[derive(Deserialize)]
+struct Listed {
+    summary: UserId,
+}
+
+/// A page of the people whose addresses begin so, by address: two calls.
+pub async fn people_with_email(
+    table: &Table,
+    cursors: &dyn CursorKeys,
+    prefix: &str,
+    limit: Limit,
+    cursor: Option<&str>,
+) -> Result<Page<User>, StoreError> {
+    let listed: Page<Listed> = table.page(&keys::with_email(prefix), limit, cursor, cursors).await?;
+    people(table, listed.items.into_iter().map(|listed| listed.summary), listed.next_cursor).await
+}
+
+/// These people, in this order, as a page. One who is gone meanwhile is left out.
+pub async fn people(
+    table: &Table,
+    user_ids: impl IntoIterator<Item = UserId>,
+    next_cursor: Option<String>,
+) -> Result<Page<User>, StoreError> {
+    let keys: Vec<_> = user_ids.into_iter().map(keys::User::key).collect();
+    if keys.is_empty() {
+        return Ok(Page { items: Vec::new(), next_cursor });
+    }
+    let mut found = table.get_many(&keys, Consistency::Eventual).await?;
+    let mut items = Vec::with_capacity(keys.len());
+    for key in &keys {
+        items.extend(found.take(key)?);
+    }
+    Ok(Page { items, next_cursor })
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Ids;
+
+    use super::*;
+
+    #[test]
+    fn a_factor_is_named_by_its_id_alone() {
+        let (totp, passkey): (FactorId, PasskeyId) = (Ids::unguessable(), Ids::unguessable());
+        assert_eq!(totp.to_string().parse(), Ok(FactorRef::Totp(totp)));
+        assert_eq!(passkey.to_string().parse(), Ok(FactorRef::Passkey(passkey)));
+        let user: UserId = Ids::unguessable();
+        for other in [user.to_string(), String::new(), "fac_".to_owned(), format!(" {totp}")] {
+            assert_eq!(other.parse::<FactorRef>(), Err(NoFactor), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! HTTP API for our own staff, which looks after people and organizations: `/v1/admin/**`.
+
+mod members;
+mod orgs;
+mod people;
+mod person;
+
+use std::sync::Arc;
+
+use billing::Rules;
+use http_api::{OpenApiRouter, Problem, ToSchema, routes};
+use http_host::HttpHost;
+use lambda_host::{Error, Function, Host};
+use primitives::Text;
+use serde::Deserialize;
+use staff::Why;
+use table::{CursorKeys, Table};
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    table: Table,
+    cursors: Arc<dyn CursorKeys>,
+    rules: Rules,
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let http = HttpHost::start(host).await?.for_staff(staff::requests())?;
+    let rules = host.settings("BILLING_RULES")?;
+    let api = Api { table: http.table(), cursors: host.cursor_keys()?, rules };
+    http.api(routes().with_state(api))
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(people::list))
+        .routes(routes!(people::show))
+        .routes(routes!(people::suspend))
+        .routes(routes!(people::unsuspend))
+        .routes(routes!(people::end_sessions))
+        .routes(routes!(people::remove_factor))
+        .routes(routes!(people::lift_suppression))
+        .routes(routes!(orgs::list))
+        .routes(routes!(orgs::show))
+        .routes(routes!(orgs::list_members))
+        .routes(routes!(orgs::suspend))
+        .routes(routes!(orgs::unsuspend))
+        .routes(routes!(members::list))
+        .routes(routes!(members::put))
+        .routes(routes!(members::remove))
+}
+
+/// Why something is done to a person or an organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StaffAct {
+    /// The reason, in words. It is kept, and read by others.
+    #[schema(inline, example = "lost the phone; called back at the number on file")]
+    reason: Text<10, 500>,
+    /// Where more is said about it.
+    #[schema(inline, example = "SUP-1234")]
+    ticket: Option<Text<1, 100>>,
+}
+
+impl StaffAct {
+    fn why(&self) -> Result<Why, Problem> {
+        why(&self.reason, self.ticket.as_ref(), "/reason")
+    }
+}
+
+fn why(reason: &Text<10, 500>, ticket: Option<&Text<1, 100>>, place: &str) -> Result<Why, Problem> {
+    Why::new(reason.as_str(), ticket.map(Text::as_str)).map_err(|error| Problem::field(place, &error))
+}
