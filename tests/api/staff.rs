@@ -12,6 +12,7 @@ use system_tests::{
 
 use crate::{
     authorisation::{all, call},
+    oauth,
     passkeys::Device,
     product::Product,
     stored,
@@ -236,6 +237,46 @@ async fn a_person_is_found_helped_and_suspended() {
 
     acts_on_staff(&product, &operator, &support).await;
     assert_eq!(product.get(&path, &support).await.problem(), "account_suspended");
+}
+
+/// Staff sees every kind of what somebody signs in with, and takes each away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_phone_and_a_lost_account_elsewhere_go_too() {
+    let product = Product::start().await;
+    let (email, password, number) = ("ivy@example.com", "four words nobody guesses", "+436641234567");
+    let ivy = product.registered(email, password).await;
+    let path = format!("/v1/admin/people/{}", ivy.text("/user_id"));
+    let ivy = ivy.text("/access_token");
+    product.with_phone(&ivy, number).await;
+    product.set_up_sms(&ivy, number).await;
+    let connected = product.connect(&ivy, oauth::known("ivy@work.example")).await;
+    assert_eq!(connected.status, StatusCode::CREATED, "{connected:?}");
+    let support = product.staff("help@example.com", "support").await;
+
+    let shown = product.get(&path, &support).await;
+    assert_eq!(
+        (shown.text("/details/phone"), shown.body["details"]["has_password"] == true),
+        (number.into(), true)
+    );
+    let factors = shown.body["details"]["factors"].as_array().unwrap();
+    let kinds: Vec<_> = factors.iter().map(|factor| (&factor["kind"], &factor["name"])).collect();
+    assert_eq!(json!(kinds), json!([["sms", null], ["connected_account", "local"]]));
+    for factor in factors {
+        let remove = format!("{path}/factors/{}/remove", factor["id"].as_str().unwrap());
+        assert_eq!(product.act(&remove, &support).await.status, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(product.get("/v1/me", &ivy).await.problem(), "session_ended");
+    let left = product.get(&path, &support).await;
+    assert_eq!(
+        (&left.body["details"]["factors"], &left.body["details"]["recovery_codes_left"]),
+        (&json!([]), &json!(0))
+    );
+    assert_eq!(product.password(email, password).await.text("/status"), "complete", "nothing lacks");
+    product.settle().await;
+    let subjects = product.subjects(email).await;
+    for told in ["no second factor any more", "was disconnected"] {
+        assert!(subjects.iter().any(|subject| subject.contains(told)), "{told}: {subjects:?}");
+    }
 }
 
 /// Nobody acts on staff but operators, and nobody on the own account. In the end the support is suspended.

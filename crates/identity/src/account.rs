@@ -4,18 +4,19 @@
 use access::{StaffRole, Way};
 use events::NewEvent;
 use identity_core::{
-    EmailOwner, User,
-    events::{FactorRemoved, PasskeyRemoved},
+    ConnectedAccount, ConnectedAccounts, EmailOwner, User,
+    events::PasskeyRemoved,
     keys,
     suspension::{UserSuspended, UserUnsuspended},
 };
-use primitives::{Email, FactorId, Limit, Page, PasskeyId, Timestamp, UserId};
+use primitives::{ConnectedAccountId, Email, FactorId, Limit, Page, PasskeyId, Timestamp, UserId};
 use serde::Deserialize;
 use table::{Changes, Condition, Consistency, CursorKeys, Item, StoreError, Table};
 
 use crate::{
     ShownPasskey,
-    mfa::SecondFactors,
+    mfa::{SecondFactors, removed},
+    oauth::without_account,
     passkeys::{Passkey, of_person},
     session::ended,
     sessions::all_ended,
@@ -33,15 +34,18 @@ pub struct Account {
     pub staff_role: Option<StaffRole>,
     factors: Option<SecondFactors>,
     passkeys: Vec<Passkey>,
+    connected: Option<ConnectedAccounts>,
 }
 
 /// Something that a person signs in with besides mail, as it is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactorRef {
-    /// An authenticator app.
-    Totp(FactorId),
+    /// An authenticator app, or codes to the phone.
+    Second(FactorId),
     /// A passkey.
     Passkey(PasskeyId),
+    /// An account at an identity provider.
+    Account(ConnectedAccountId),
 }
 
 /// The text is the id of no factor.
@@ -53,8 +57,9 @@ impl std::str::FromStr for FactorRef {
     type Err = NoFactor;
 
     fn from_str(text: &str) -> Result<Self, NoFactor> {
-        let totp = text.parse().map(Self::Totp);
-        totp.or_else(|_| text.parse().map(Self::Passkey)).map_err(|_| NoFactor)
+        let second = text.parse().map(Self::Second);
+        let passkey = second.or_else(|_| text.parse().map(Self::Passkey));
+        passkey.or_else(|_| text.parse().map(Self::Account)).map_err(|_| NoFactor)
     }
 }
 
@@ -66,7 +71,12 @@ struct StaffFacts {
 impl Account {
     /// Reads it: one call, and another where there are passkeys.
     pub async fn read(table: &Table, user_id: UserId) -> Result<Option<Self>, StoreError> {
-        let keys = [keys::User::key(user_id), keys::Staff::key(user_id), keys::SecondFactors::key(user_id)];
+        let keys = [
+            keys::User::key(user_id),
+            keys::Staff::key(user_id),
+            keys::SecondFactors::key(user_id),
+            keys::ConnectedAccounts::key(user_id),
+        ];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let Some(user) = found.take::<User>(&keys[0])? else { return Ok(None) };
         let staff: Option<StaffFacts> = found.take(&keys[1])?;
@@ -75,7 +85,8 @@ impl Account {
             None => Vec::new(),
         };
         let staff_role = staff.map(|staff| staff.role);
-        Ok(Some(Self { user, staff_role, factors: found.take(&keys[2])?, passkeys }))
+        let (factors, connected) = (found.take(&keys[2])?, found.take(&keys[3])?);
+        Ok(Some(Self { user, staff_role, factors, passkeys, connected }))
     }
 
     /// That nobody became staff meanwhile who was none.
@@ -90,6 +101,17 @@ impl Account {
     pub fn totp(&self) -> Option<(FactorId, Timestamp)> {
         let totp = self.factors.as_ref()?.totp.as_ref()?;
         Some((totp.factor_id, totp.confirmed_at))
+    }
+
+    /// The codes that go to the phone, and since when.
+    pub fn sms(&self) -> Option<(FactorId, Timestamp)> {
+        let sms = self.factors.as_ref()?.sms?;
+        Some((sms.factor_id, sms.confirmed_at))
+    }
+
+    /// The accounts at identity providers.
+    pub fn connected(&self) -> impl Iterator<Item = &ConnectedAccount> {
+        self.connected.iter().flat_map(|connected| &connected.accounts)
     }
 
     /// The passkeys.
@@ -140,39 +162,41 @@ impl Account {
     }
 
     /// The factor is gone, and so are all sessions, which somebody may have who has it now; with the last
-    /// factor the recovery codes. Nothing where it is gone already.
+    /// second factor the recovery codes. Nothing where it is gone already.
     pub fn remove_factor(&self, factor: FactorRef, now: Timestamp) -> Option<Changes> {
+        let user = self.user.clone();
         let (user, changes) = match factor {
-            FactorRef::Totp(factor_id) => {
-                self.totp().filter(|(id, _)| *id == factor_id)?;
-                let event =
-                    FactorRemoved { user_id: self.user.user_id, factor_id, factor: "totp".to_owned() };
-                let event = NewEvent::new(None, &factor_id, 3, &event);
-                (self.user.clone().without_way(Way::Totp, now), Changes::new().publish(event))
+            FactorRef::Second(factor_id) => {
+                let factors = self.factors.as_ref()?;
+                let way = factors.way_of(factor_id)?;
+                let user = user.without_way(way, now);
+                let changes = removed(&user, factors, (way, factor_id));
+                (user, changes)
             }
-            FactorRef::Passkey(passkey_id) => {
-                let passkey = self.passkeys.iter().find(|passkey| passkey.passkey_id == passkey_id)?;
-                let event =
-                    PasskeyRemoved { user_id: self.user.user_id, passkey_id, name: passkey.name.clone() };
-                let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
-                let user = match self.passkeys.as_slice() {
-                    [_] => self.user.clone().without_way(Way::Passkey, now),
-                    _ => self.user.clone().with_changed_credentials(now),
-                };
-                let changes = Changes::new().delete(passkey).remove(keys::PasskeyOwner::key(passkey_id));
-                (user, changes.publish(event))
+            FactorRef::Passkey(passkey_id) => self.without_passkey(passkey_id, now)?,
+            FactorRef::Account(account_id) => {
+                without_account(user, self.connected.clone()?, account_id, now)?
             }
-        };
-        let changes = match &self.factors {
-            Some(factors) if !user.has_factor() => changes.delete(factors),
-            Some(factors) if matches!(factor, FactorRef::Totp(_)) => {
-                let mut left = factors.clone();
-                left.totp = None;
-                changes.replace(&left)
-            }
-            _ => changes,
         };
         Some(all_ended(user, None, BY_STAFF, now).and(changes))
+    }
+
+    fn without_passkey(&self, passkey_id: PasskeyId, now: Timestamp) -> Option<(User, Changes)> {
+        let user = self.user.clone();
+        let passkey = self.passkeys.iter().find(|passkey| passkey.passkey_id == passkey_id)?;
+        let event = PasskeyRemoved { user_id: user.user_id, passkey_id, name: passkey.name.clone() };
+        let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
+        let user = match self.passkeys.as_slice() {
+            [_] => user.without_way(Way::Passkey, now),
+            _ => user.with_changed_credentials(now),
+        };
+        let changes =
+            Changes::new().delete(passkey).remove(keys::PasskeyOwner::key(passkey_id)).publish(event);
+        let changes = match &self.factors {
+            Some(factors) if !user.has_factor() => changes.delete(factors),
+            _ => changes,
+        };
+        Some((user, changes))
     }
 }
 
@@ -230,11 +254,13 @@ mod tests {
 
     #[test]
     fn a_factor_is_named_by_its_id_alone() {
-        let (totp, passkey): (FactorId, PasskeyId) = (Ids::unguessable(), Ids::unguessable());
-        assert_eq!(totp.to_string().parse(), Ok(FactorRef::Totp(totp)));
+        let (second, passkey, account): (FactorId, PasskeyId, ConnectedAccountId) =
+            (Ids::unguessable(), Ids::unguessable(), Ids::unguessable());
+        assert_eq!(second.to_string().parse(), Ok(FactorRef::Second(second)));
         assert_eq!(passkey.to_string().parse(), Ok(FactorRef::Passkey(passkey)));
+        assert_eq!(account.to_string().parse(), Ok(FactorRef::Account(account)));
         let user: UserId = Ids::unguessable();
-        for other in [user.to_string(), String::new(), "fac_".to_owned(), format!(" {totp}")] {
+        for other in [user.to_string(), String::new(), "fac_".to_owned(), format!(" {second}")] {
             assert_eq!(other.parse::<FactorRef>(), Err(NoFactor), "{other:?}");
         }
     }

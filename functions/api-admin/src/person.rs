@@ -4,7 +4,7 @@ use access::{Role, StaffRole};
 use http_api::ToSchema;
 use identity::{Account, Membership, User};
 use identity_core::{Suppressed, SuppressionReason};
-use primitives::{Email, MemberId, OrgId, Time, Timestamp, UserId};
+use primitives::{Email, FactorId, MemberId, OrgId, PhoneNumber, Time, Timestamp, UserId};
 use serde::Serialize;
 
 /// A person as our staff sees them.
@@ -47,6 +47,8 @@ struct AdminPersonDetails {
     staff_role: Option<StaffRole>,
     /// What the person signs in with, besides mail and a password.
     factors: Vec<AdminFactor>,
+    /// The number of the person's phone, which they have shown to be theirs; null where there is none.
+    phone: Option<PhoneNumber>,
     /// Whether the person has a password.
     has_password: bool,
     /// How many recovery codes are left.
@@ -76,8 +78,12 @@ struct AdminFactor {
 enum AdminFactorKind {
     /// An authenticator app (RFC 6238).
     Totp,
+    /// Codes that go to the person's phone.
+    Sms,
     /// A passkey (Web Authentication).
     Passkey,
+    /// An account at an identity provider: it is called as the provider is.
+    ConnectedAccount,
 }
 
 /// A person's place in an organization.
@@ -153,17 +159,25 @@ impl AdminPerson {
         suppressed: Option<Suppressed>,
         now: Timestamp,
     ) -> Self {
-        let totp = account.totp().map(|(id, added_at)| AdminFactor {
+        let second = |(id, added_at): (FactorId, Timestamp), kind| AdminFactor {
             id: id.to_string(),
-            kind: AdminFactorKind::Totp,
+            kind,
             name: None,
             added_at: added_at.into(),
-        });
+        };
+        let totp = account.totp().map(|totp| second(totp, AdminFactorKind::Totp));
+        let sms = account.sms().map(|sms| second(sms, AdminFactorKind::Sms));
         let passkeys = account.passkeys().map(|passkey| AdminFactor {
             id: passkey.passkey_id.to_string(),
             kind: AdminFactorKind::Passkey,
             name: Some(passkey.name),
             added_at: passkey.created_at.into(),
+        });
+        let connected = account.connected().map(|connected| AdminFactor {
+            id: connected.account_id.to_string(),
+            kind: AdminFactorKind::ConnectedAccount,
+            name: Some(connected.provider.clone()),
+            added_at: connected.connected_at.into(),
         });
         let memberships = memberships.into_iter().map(|place| AdminMembership {
             id: place.member_id,
@@ -174,7 +188,8 @@ impl AdminPerson {
         });
         let details = AdminPersonDetails {
             staff_role: account.staff_role,
-            factors: totp.into_iter().chain(passkeys).collect(),
+            factors: totp.into_iter().chain(sms).chain(passkeys).chain(connected).collect(),
+            phone: account.user.phone.as_ref().map(|phone| phone.number.clone()),
             has_password: account.user.ways().contains_key(&access::Way::Password),
             recovery_codes_left: account.recovery_codes_left(),
             memberships: memberships.collect(),

@@ -5,7 +5,7 @@ use identity_core::{
     events::{ConnectedAccountAdded, ConnectedAccountRemoved},
     keys,
 };
-use primitives::{ConnectedAccountId, UserId};
+use primitives::{ConnectedAccountId, Timestamp, UserId};
 use table::{Cause, Changes, Consistency, Decision, Item, StoreError, Table};
 
 use super::{
@@ -117,24 +117,32 @@ pub async fn remove_connected_account(
     let remove = |_| async move {
         let keys = [keys::User::key(user_id), keys::ConnectedAccounts::key(user_id)];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        let mut user: User = found.take(&keys[0])?.ok_or(IdentityError::MissingUser)?;
+        let user: User = found.take(&keys[0])?.ok_or(IdentityError::MissingUser)?;
         let connected: Option<ConnectedAccounts> = found.take(&keys[1])?;
-        let Some((left, gone)) = connected.and_then(|connected| connected.without(account_id)) else {
+        let now = table.clock().now();
+        let Some((user, changes)) = connected.and_then(|all| without_account(user, all, account_id, now))
+        else {
             return Ok(Decision::done(()));
         };
-        let event = ConnectedAccountRemoved { user_id, account_id, provider: gone.provider };
-        let event = NewEvent::new(None, &account_id, left.next_version(), &event);
-        let now = table.clock().now();
-        // also where others are left, it is a change of how the person signs in
-        user = user.without_way(Way::ConnectedAccount, now);
-        if !left.accounts.is_empty() {
-            user = user.with_way(Way::ConnectedAccount, now);
-        }
-        let changes = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now)
-            .replace(&left)
-            .remove(keys::OAuthOwner::key(gone.hash))
-            .publish(event);
+        let changes = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now).and(changes);
         Ok(Decision::commit(changes, ()))
     };
     table.decide(cause, remove).await
+}
+
+/// The person without this account, and what else is stored; nothing where it is not theirs.
+pub(crate) fn without_account(
+    user: User,
+    connected: ConnectedAccounts,
+    account_id: ConnectedAccountId,
+    now: Timestamp,
+) -> Option<(User, Changes)> {
+    let user_id = user.user_id;
+    let (left, gone) = connected.without(account_id)?;
+    let event = ConnectedAccountRemoved { user_id, account_id, provider: gone.provider };
+    let event = NewEvent::new(None, &account_id, left.next_version(), &event);
+    // also where others are left, it is a change of how the person signs in
+    let user = user.without_way(Way::ConnectedAccount, now);
+    let user = if left.accounts.is_empty() { user } else { user.with_way(Way::ConnectedAccount, now) };
+    Some((user, Changes::new().replace(&left).remove(keys::OAuthOwner::key(gone.hash)).publish(event)))
 }

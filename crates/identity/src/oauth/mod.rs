@@ -10,3 +10,5 @@ pub use accounts::{connected_accounts, link_account, linked_before, remove_conne
 pub use attempt::{OAuthKey, OpenedOAuth, Purpose, StartedOAuth, open_oauth, start_oauth};
 pub use sign_in::{repeated_oauth, sign_in_with_oauth};
 pub use stored::External;
+
+pub(crate) use accounts::without_account;
