@@ -34,13 +34,17 @@ pub(crate) enum Work {
 /// A function without a case is measured up to its first event.
 pub(crate) const CASES: &[Case] = &[
     read("api-account", "/v1/me", None),
+    sample("api-admin", "api-admin/person-from-outside.json", Expected::Status(403)),
     sample("api-auth", "api-auth/signing-keys.json", Expected::Status(200)),
     read("api-billing", "/v1/billing/subscription", Some("bare-http")),
     read("api-devices", "/v1/me/devices", None),
     read("api-orgs", "/v1/orgs/current/members", Some("bare-http")),
+    read("api-sso", "/v1/me/connected-accounts", None),
+    sample("cron-account-erasure", "cron-account-erasure/hourly.json", Expected::Anything),
     sample("cron-trial-expiry", "cron-trial-expiry/hourly.json", Expected::Anything),
     sample("hook-stripe", "hook-stripe/unsigned.json", Expected::Status(400)),
     sample("queue-mail", "queue-mail/magic-link-requested.json", Expected::NoFailures),
+    sample("queue-mail-feedback", "queue-mail-feedback/bounce.json", Expected::NoFailures),
     sample("queue-push-delivery", "queue-push-delivery/two-people.json", Expected::NoFailures),
     sample("queue-push-fanout", "queue-push-fanout/trial-ending.json", Expected::NoFailures),
     Case {

@@ -7,6 +7,7 @@
 mod cases;
 mod measure;
 mod package;
+mod password;
 mod report;
 mod runtime_api;
 mod sandbox;
@@ -26,6 +27,7 @@ use primitives::Clock;
 
 use cases::{CASES, Case};
 use measure::{Bench, Side, Starts, Times};
+use password::Passwords;
 use report::{Bare, Built, Circumstances, Measured};
 use sandbox::Program;
 use world::World;
@@ -78,8 +80,14 @@ async fn main() -> Result<()> {
         eprintln!("measuring {function}");
         measured.push(runner.measure(function).await.with_context(|| format!("measuring {function}"))?);
     }
+    let passwords = if wanted.iter().any(|name| name == PASSWORDS) {
+        eprintln!("measuring passwords");
+        Some(runner.passwords().await.context("measuring passwords")?)
+    } else {
+        None
+    };
     let how = circumstances(&arguments, runner.world.has_tls())?;
-    let tables = report::markdown(&measured, &how)?;
+    let tables = report::markdown(&measured, passwords.as_ref(), &how)?;
     println!("{tables}");
     if arguments.functions.is_empty() {
         let document = root.join("docs/benchmarks.md");
@@ -90,6 +98,9 @@ async fn main() -> Result<()> {
     }
     Ok(())
 }
+
+/// The function that people sign in with passwords at.
+const PASSWORDS: &str = "api-auth";
 
 /// The names of all functions: the folders of `functions/`.
 fn functions(root: &Path) -> Result<Vec<String>> {
@@ -131,6 +142,12 @@ impl Runner<'_> {
         let sides: Vec<_> =
             std::iter::once(ours).chain(bare.iter().map(|program| Side { program, bare: true })).collect();
         self.sides(case, &sides, size).await
+    }
+
+    async fn passwords(&self) -> Result<Passwords> {
+        let ours = self.program(self.binaries, PASSWORDS, self.world.environment(PASSWORDS, false)?);
+        let bare = self.program(self.binaries, "bare-argon2", BTreeMap::new());
+        password::measure(&self.world, &ours, &bare, self.times.invocations).await
     }
 
     async fn sides(&self, case: &Case, sides: &[Side<'_>], size: package::Size) -> Result<Measured> {

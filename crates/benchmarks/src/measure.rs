@@ -103,7 +103,7 @@ impl Bench<'_> {
         for round in 0..rounds {
             for at in in_turn(sides.len(), round) {
                 let event = self.event(sides[at])?;
-                let took = sandboxes[at].invoke(event, self.case.expected).await?;
+                let (took, _) = sandboxes[at].invoke(event, self.case.expected).await?;
                 latencies[at].push(took.as_secs_f64() * 1e3);
             }
         }
@@ -136,7 +136,7 @@ impl Starts {
 }
 
 /// Who goes first changes from round to round.
-fn in_turn(sides: usize, round: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn in_turn(sides: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..sides).map(move |at| (at + round) % sides)
 }
 

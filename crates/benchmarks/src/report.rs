@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     measure::{Answers, Starts},
     package::Size,
+    password::{MOST, MOST_APART, Passwords, mean, median},
     statistics::{Sample, ratios},
 };
 
@@ -59,7 +60,11 @@ pub(crate) struct Circumstances {
 }
 
 /// The tables.
-pub(crate) fn markdown(measured: &[Measured], how: &Circumstances) -> Result<String> {
+pub(crate) fn markdown(
+    measured: &[Measured],
+    passwords: Option<&Passwords>,
+    how: &Circumstances,
+) -> Result<String> {
     let mut text = String::new();
     writeln!(text, "Measured on {} with `{}`: {}.", how.date, how.command, how.machine)?;
     writeln!(text, "The emulated AWS was called {} TLS.", if how.tls { "by" } else { "without" })?;
@@ -90,10 +95,37 @@ pub(crate) fn markdown(measured: &[Measured], how: &Circumstances) -> Result<Str
         row(&mut text, measured)?;
     }
     writeln!(text)?;
-    for missed in missed(measured) {
+    if let Some(passwords) = passwords {
+        password(&mut text, passwords)?;
+    }
+    for missed in missed(measured, passwords) {
         writeln!(text, "- Goal missed: {missed}.")?;
     }
     Ok(text)
+}
+
+fn password(text: &mut String, passwords: &Passwords) -> Result<()> {
+    writeln!(text, "### A password beside its hash\n")?;
+    writeln!(text, "| What | Median, ms | Mean, ms | Median ÷ argon2id alone |")?;
+    writeln!(text, "|---|---|---|---|")?;
+    for (what, took) in [
+        ("argon2id alone, in a bare function", &passwords.hash),
+        ("right password", &passwords.right),
+        ("wrong password", &passwords.wrong),
+        ("an address that nobody has", &passwords.unknown),
+    ] {
+        let ratio = median(took) / median(&passwords.hash);
+        writeln!(text, "| {what} | {:.2} | {:.2} | {ratio:.2} |", median(took), mean(took))?;
+    }
+    let (apart, error) = passwords.apart();
+    writeln!(
+        text,
+        "\nThe means of a wrong password and of an address that nobody has differ by {:.2} % of the hash \
+         (± {:.2} %).\n",
+        apart * 100.0,
+        error * 100.0
+    )?;
+    Ok(())
 }
 
 fn pair(text: &mut String, measured: &Measured, answers: &Answers, bare: &Bare) -> Result<()> {
@@ -158,7 +190,6 @@ fn line(
     starts: &Starts,
     answers: Option<&Answers>,
 ) -> Result<()> {
-    let median = |values: &[f64]| Sample::new(values.iter().copied()).median();
     let or_dash = |value: f64| if value.is_nan() { "–".to_owned() } else { format!("{value:.1}") };
     let latency = Sample::new(answers.iter().flat_map(|answers| answers.latency.iter().copied()));
     writeln!(
@@ -184,8 +215,19 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 /// The goals that were not reached.
-pub(crate) fn missed(measured: &[Measured]) -> Vec<String> {
+pub(crate) fn missed(measured: &[Measured], passwords: Option<&Passwords>) -> Vec<String> {
     let mut missed = Vec::new();
+    if let Some(passwords) = passwords {
+        let (ratio, (apart, _)) = (passwords.ratio(), passwords.apart());
+        if ratio > MOST {
+            missed.push(format!(
+                "a sign-in with a password takes {ratio:.2} times as long as its hash, not {MOST}"
+            ));
+        }
+        if apart >= MOST_APART {
+            missed.push(format!("an address that nobody has is {:.1} % of the hash away", apart * 100.0));
+        }
+    }
     for Measured { function, size, starts, answers, bare, .. } in measured {
         if size.zip >= MOST_ZIP {
             missed.push(format!("the zip of `{function}` is {:.2} MB", megabytes(size.zip)));
@@ -215,7 +257,6 @@ pub(crate) fn missed(measured: &[Measured]) -> Vec<String> {
 
 /// The numbers for other programs.
 pub(crate) fn json(measured: &[Measured], how: &Circumstances) -> Value {
-    let median = |values: &[f64]| Sample::new(values.iter().copied()).median();
     let functions = measured.iter().map(|measured| {
         let (starts, answers) = (&measured.starts, measured.answers.as_ref());
         json!({
@@ -290,7 +331,7 @@ mod tests {
             starts: 1,
             invocations: 1,
         };
-        let text = markdown(&[measured(11.0, 1e6, 1_000_000)], &how).unwrap();
+        let text = markdown(&[measured(11.0, 1e6, 1_000_000)], None, &how).unwrap();
         let cold = text.lines().find(|line| line.contains("cold, ms")).unwrap();
         assert!(cold.contains("| 1.10 (1.10–1.10) | 1.1: kept |"), "{cold}");
         assert!(cold.ends_with("| 40.00 (40.00–40.00) | 0.28 (0.28–0.28) |"), "{cold}");
@@ -299,9 +340,18 @@ mod tests {
 
     #[test]
     fn each_goal_can_be_missed() {
-        assert!(missed(&[measured(11.0, 1e6, 1_000_000)]).is_empty());
-        assert!(missed(&[measured(11.1, 1e6, 1_000_000)])[0].contains("1.11 times"));
-        assert!(missed(&[measured(10.0, 30e6, 1_000_000)])[0].contains("28.6 MiB"));
-        assert!(missed(&[measured(10.0, 1e6, 4_000_000)])[0].contains("4.00 MB"));
+        assert!(missed(&[measured(11.0, 1e6, 1_000_000)], None).is_empty());
+        assert!(missed(&[measured(11.1, 1e6, 1_000_000)], None)[0].contains("1.11 times"));
+        assert!(missed(&[measured(10.0, 30e6, 1_000_000)], None)[0].contains("28.6 MiB"));
+        assert!(missed(&[measured(10.0, 1e6, 4_000_000)], None)[0].contains("4.00 MB"));
+        let passwords = |right, wrong| Passwords {
+            hash: vec![10.0; 2],
+            right: vec![right; 2],
+            wrong: vec![wrong; 2],
+            unknown: vec![12.0; 2],
+        };
+        assert!(missed(&[], Some(&passwords(12.5, 12.1))).is_empty());
+        assert!(missed(&[], Some(&passwords(12.6, 12.1)))[0].contains("1.26 times"));
+        assert!(missed(&[], Some(&passwords(12.5, 11.7)))[0].contains("3.0 %"));
     }
 }

@@ -69,17 +69,17 @@ impl Sandbox {
         sandbox.init = sandbox.asked().await?.duration_since(began);
         sandbox.memory_at_rest = sandbox.memory()?;
         if let Some((_, expected)) = first {
-            let (_, answered) = sandbox.answer(expected).await?;
+            let (_, answered, _) = sandbox.answer(expected).await?;
             sandbox.cold = Some(answered.duration_since(began));
         }
         Ok(sandbox)
     }
 
-    /// Gives it an event; returns the time from handing it out to having the whole answer.
-    pub(crate) async fn invoke(&mut self, event: Value, expected: Expected) -> Result<Duration> {
+    /// Gives it an event; returns the time from handing it out to having the whole answer, and the answer.
+    pub(crate) async fn invoke(&mut self, event: Value, expected: Expected) -> Result<(Duration, Value)> {
         self.api.give(event)?;
-        let (given, answered) = self.answer(expected).await?;
-        Ok(answered.duration_since(given))
+        let (given, answered, answer) = self.answer(expected).await?;
+        Ok((answered.duration_since(given), answer))
     }
 
     /// The processor time of all its threads so far.
@@ -108,7 +108,7 @@ impl Sandbox {
         }
     }
 
-    async fn answer(&mut self, expected: Expected) -> Result<(Instant, Instant)> {
+    async fn answer(&mut self, expected: Expected) -> Result<(Instant, Instant, Value)> {
         let mut given = None;
         loop {
             match self.seen().await? {
@@ -116,7 +116,8 @@ impl Sandbox {
                 Seen::Given(at) => given = Some(at),
                 Seen::Answered(at, answer) => {
                     expected.check(&answer)?;
-                    return Ok((given.context("it answered before it was given anything")?, at));
+                    let given = given.context("it answered before it was given anything")?;
+                    return Ok((given, at, answer));
                 }
                 Seen::Failed(problem) => bail!(problem),
             }

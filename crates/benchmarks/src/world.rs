@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::tls::{Authority, system_roots};
 
-const EMAIL: &str = "ada@example.com";
+pub(crate) const EMAIL: &str = "ada@example.com";
+pub(crate) const PASSWORD: &str = "four words nobody guesses";
 /// The issuer of tokens. Nobody connects to it.
 const PUBLIC_API_URL: &str = "https://api.gantry.example";
 
@@ -112,6 +114,13 @@ impl World {
         Ok(environment)
     }
 
+    /// Somebody signs in with a password: each attempt from a network of its own, so that no limit is met.
+    pub(crate) fn sign_in(&self, email: &str, password: &str, attempt: u32) -> Value {
+        let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(11, 0, 0, 1)) + attempt).to_string();
+        let body = json!({ "email": email, "password": password });
+        request_from(&source, "POST", "/v1/auth/password/verify", None, Some(&body))
+    }
+
     /// Whether the functions call by TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.tls.is_some()
@@ -138,13 +147,18 @@ impl Tls {
 
 /// A request as API Gateway gives it to a function.
 pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Value {
+    request_from("203.0.113.7", method, path, token, body)
+}
+
+/// The same from this network address.
+fn request_from(source: &str, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Value {
     let mut headers = BTreeMap::from([
         ("accept", "application/json".to_owned()),
         ("content-type", "application/json".to_owned()),
         ("host", "api.gantry.example".to_owned()),
         ("idempotency-key", format!("{method}{path}")),
         ("user-agent", "benchmarks".to_owned()),
-        ("x-forwarded-for", "203.0.113.7".to_owned()),
+        ("x-forwarded-for", source.to_owned()),
     ]);
     if let Some(token) = token {
         headers.insert("authorization", format!("Bearer {token}"));
@@ -171,7 +185,7 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Optio
             "protocol": "HTTP/1.1",
             "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
             "requestTimeEpoch": 1_795_435_200_000_u64,
-            "identity": { "sourceIp": "203.0.113.7", "userAgent": "benchmarks" },
+            "identity": { "sourceIp": source, "userAgent": "benchmarks" },
         },
         "body": body.map(ToString::to_string),
         "isBase64Encoded": false,
@@ -180,26 +194,38 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Optio
 
 /// Signs somebody up who then owns an organization; returns the access token of the session in it.
 async fn sign_up(cloud: &Cloud) -> Result<String> {
-    let asked = call(cloud, "api-auth", "/v1/auth/magic-links", None, &json!({ "email": EMAIL })).await?;
+    let asked =
+        call(cloud, "api-auth", ("POST", "/v1/auth/magic-links"), None, &json!({ "email": EMAIL })).await?;
     ensure!(cloud.drain().await, "the local cloud does not come to rest");
     let mail = cloud.inspect(|state| state.mails.back().and_then(|mail| mail.text.clone()));
     let mail = mail.context("no mail was sent")?;
     let link = mail.split("token=").nth(1).and_then(|rest| rest.split_whitespace().next());
     let proof = json!({ "token": link, "browser_token": asked["browser_token"] });
-    let session = call(cloud, "api-auth", "/v1/auth/magic-links/verify", None, &proof).await?;
+    let session = call(cloud, "api-auth", ("POST", "/v1/auth/magic-links/verify"), None, &proof).await?;
     let token = session["tokens"]["access_token"].as_str();
-    let org = call(cloud, "api-orgs", "/v1/orgs", token, &json!({ "name": "Acme", "slug": "acme" })).await?;
+    let password = json!({ "password": PASSWORD });
+    call(cloud, "api-account", ("PUT", "/v1/me/password"), token, &password).await?;
+    let org =
+        call(cloud, "api-orgs", ("POST", "/v1/orgs"), token, &json!({ "name": "Acme", "slug": "acme" }))
+            .await?;
     let place = json!({ "org_id": org["id"] });
-    let session = call(cloud, "api-auth", "/v1/auth/switch-org", token, &place).await?;
+    let session = call(cloud, "api-auth", ("POST", "/v1/auth/switch-org"), token, &place).await?;
     ensure!(cloud.drain().await, "the local cloud does not come to rest");
     Ok(session["tokens"]["access_token"].as_str().context("no access token")?.to_owned())
 }
 
-async fn call(cloud: &Cloud, function: &str, path: &str, token: Option<&str>, body: &Value) -> Result<Value> {
-    let answer = cloud.invoke(function, request("POST", path, token, Some(body))).await?;
+async fn call(
+    cloud: &Cloud,
+    function: &str,
+    (method, path): (&str, &str),
+    token: Option<&str>,
+    body: &Value,
+) -> Result<Value> {
+    let answer = cloud.invoke(function, request(method, path, token, Some(body))).await?;
     let good = answer["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
     ensure!(good, "{path} answered {answer}");
-    Ok(serde_json::from_str(answer["body"].as_str().unwrap_or_default())?)
+    let body = answer["body"].as_str().filter(|body| !body.is_empty());
+    Ok(serde_json::from_str(body.unwrap_or("null"))?)
 }
 
 fn claims(token: &str) -> Result<Value> {
