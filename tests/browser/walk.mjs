@@ -212,7 +212,22 @@ async function byAccount() {
   }
 }
 
-for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount]) {
+/** One browser signs another one in. */
+async function byDeviceLink() {
+  const email = "device@browser.example";
+  const [page, other] = [await person(), await person()];
+  await startSignIn(page, email);
+  await button(page, "Send me a link").click();
+  await openLink(page, await mail(email, "Sign in"));
+  await button(page, "Yes, sign in here").click();
+  await button(page, "Sign another device in").click();
+  await other.goto(await page.locator("#device-link").getAttribute("href"));
+  assert.equal(new URL(other.url()).hash, "", "the token is out of the address bar");
+  await button(other, "Yes, sign in here").click();
+  await heading(other, `Welcome, ${email}`);
+}
+
+for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { call, flow } from "./flow.js";
+import { deviceLink } from "./device_links.js";
 import { addPasskey } from "./passkeys.js";
 import { phone } from "./phone.js";
 import { page } from "./widgets.js";
@@ -34,6 +35,8 @@ export function account() {
     h("h2", null, "Passkeys"),
     (flow.passkeys?.items ?? []).map((passkey) => h("p", { key: passkey.id }, passkey.name)),
     h("p", { class: "tools start" }, h("button", { type: "button", disabled: flow.isBusy, onclick: () => addPasskey(token) }, "Add a passkey")),
+    h("h2", null, "Another device"),
+    deviceLink(token),
   ];
 }
 

@@ -26,6 +26,12 @@ const LINKS = {
     label: "Yes, sign in here",
     run: () => call("POST", "/v1/auth/magic-links/verify", { body: { token, browser_token: flow.browserToken, confirm: true } }),
   },
+  "/auth/device": {
+    title: "Sign this device in?",
+    text: "Another device of yours showed the code that led here. It works once.",
+    label: "Yes, sign in here",
+    run: () => call("POST", "/v1/auth/device-links/verify", { body: { token, device_name: "The other browser" } }),
+  },
   "/account/email/confirm": {
     title: "Is this your new address?",
     text: "From then on you sign in with it.",

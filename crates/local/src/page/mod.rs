@@ -38,6 +38,7 @@ const FILES: &[(&str, File)] = files! {
     "api.js": SCRIPT,
     "app.js": SCRIPT,
     "clock.js": SCRIPT,
+    "device_links.js": SCRIPT,
     "diagram.js": SCRIPT,
     "dom.js": SCRIPT,
     "events.js": SCRIPT,
