@@ -154,6 +154,14 @@ impl Product {
         items.iter().rev().map(|event| event["detail_type"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// How many proofs were wrong, and how many limits were reached by that: as the bus was told.
+    pub(crate) async fn failures(&self) -> (usize, usize) {
+        self.settle().await;
+        let events = self.events().await;
+        let count = |name: &str| events.iter().filter(|event| *event == name).count();
+        (count("login.failed"), count("login.limit_reached"))
+    }
+
     fn database(&self) -> (Database, String) {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -53,6 +53,7 @@ async fn fifty_guesses_at_once_from_fifty_addresses_are_ten_and_the_link_works()
     let answers = join_all((0..50).map(|host| product.guess_from(100 + host, ADA, wrong(&code)))).await;
     let refused = count(&answers, StatusCode::UNAUTHORIZED);
     assert_eq!((refused, count(&answers, StatusCode::TOO_MANY_REQUESTS)), (10, 40));
+    assert_eq!(product.failures().await, (10, 1), "each is written down, and that it was enough");
     // codes rest, the right one too; and it is said what works
     let right = product.guess_from(1, ADA, &code).await;
     assert_eq!((right.status, right.problem()), (StatusCode::TOO_MANY_REQUESTS, "rate_limited"));

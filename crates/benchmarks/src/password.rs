@@ -2,7 +2,7 @@
 //! whether the time tells an address that somebody has from one that nobody has.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     measure::in_turn,

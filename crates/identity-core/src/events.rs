@@ -161,10 +161,24 @@ events::events! {
     }
     /// Somebody tried to sign in and did not show what it takes. There may be nobody with this address.
     "login.failed" LoginFailed Internal {
-        /// The address.
-        email: Email = "ada@example.com",
+        /// The address; null where the person has shown another factor already.
+        email: Option<Email> = "ada@example.com",
+        /// The person, who has shown another factor already; else null.
+        user_id: Option<UserId> = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// How: as tokens name it in `amr`.
         method: String = "pwd",
+    }
+    /// That often somebody did not show what it takes that what is shown next is not looked at, for a while.
+    /// It is told once for each while.
+    "login.limit_reached" LoginLimitReached Internal {
+        /// The address; null where the person has shown another factor already.
+        email: Option<Email> = "ada@example.com",
+        /// The person, who has shown another factor already; else null.
+        user_id: Option<UserId> = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// How: as tokens name it in `amr`.
+        method: String = "pwd",
+        /// The limit, as the `RateLimit` header names it.
+        limit: String = "failed-login",
     }
     /// Somebody asked for a new password. The link's secret is not in it: the mail's sender derives it from
     /// the id. There may be nobody with this address; then no mail is sent.

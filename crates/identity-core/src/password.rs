@@ -49,6 +49,9 @@ impl PasswordHash {
     }
 }
 
+/// How long the link to a new password can be used again with the same one.
+const REPEATED: SignedDuration = SignedDuration::from_secs(10);
+
 /// That somebody asked for a new password for an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordReset {
@@ -60,6 +63,9 @@ pub struct PasswordReset {
     pub created_at: Timestamp,
     /// Until when the link works.
     pub valid_until: Timestamp,
+    /// When it was used.
+    #[serde(default)]
+    used_at: Option<Timestamp>,
     #[serde(default)]
     version: u64,
 }
@@ -82,6 +88,22 @@ impl PasswordReset {
     /// Asked for now.
     pub fn new(reset_id: PasswordResetId, email: Email, policy: &Policy, now: Timestamp) -> Self {
         let valid_until = now + SignedDuration::from_secs(policy.password_reset_seconds);
-        Self { reset_id, email, created_at: now, valid_until, version: 0 }
+        Self { reset_id, email, created_at: now, valid_until, used_at: None, version: 0 }
+    }
+
+    /// The same, used.
+    #[must_use]
+    pub fn used(&self, now: Timestamp) -> Self {
+        Self { used_at: Some(now), ..self.clone() }
+    }
+
+    /// Whether it was used already,
+    pub fn is_used(&self) -> bool {
+        self.used_at.is_some()
+    }
+
+    /// and so lately that it comes from somebody whose answer was lost, if the password is the same.
+    pub fn may_be_repeated(&self, now: Timestamp) -> bool {
+        self.used_at.is_some_and(|used| now.duration_since(used) <= REPEATED)
     }
 }

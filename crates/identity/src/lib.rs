@@ -14,6 +14,7 @@ mod device_link;
 mod email_change;
 mod entry;
 mod error;
+mod failure;
 mod history;
 mod login;
 mod mfa;
@@ -47,6 +48,7 @@ pub use email_change::{
 };
 pub use entry::{Challenge, Entrance, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};
+pub use failure::{FailedLogin, note_failure};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
     ChangeState, ChangeStep, ConnectedAccount, EmailChange, LinkKey, Membership, Method, Policy, Session,
@@ -70,8 +72,8 @@ pub use passkeys::{
     start_second_passkey,
 };
 pub use password::{
-    InvalidPassword, Password, PasswordAttempt, RequestedReset, note_failure, password_attempt, register,
-    remove_password, request_reset, reset_password, set_password, sign_in_with_password,
+    InvalidPassword, Password, PasswordAttempt, RequestedReset, password_attempt, register, remove_password,
+    request_reset, reset_password, set_password, sign_in_with_password,
 };
 pub use phone::{
     CodeSent, Compared, Countries, InvalidPhone, SmsProof, SmsRequest, SmsStep, confirm_sms_factor,

@@ -62,6 +62,11 @@ pub struct RateLimitState {
 }
 
 impl RateLimitState {
+    /// Whether this use had the last place.
+    pub fn is_used_up(&self) -> bool {
+        self.allowed && self.windows.iter().any(|state| state.remaining == 0)
+    }
+
     /// Seconds until a refused use would be within all windows.
     pub fn retry_after(&self) -> u64 {
         let full = self.windows.iter().filter(|state| state.remaining == 0);

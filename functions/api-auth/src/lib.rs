@@ -2,6 +2,7 @@
 
 mod device_links;
 mod email_changes;
+mod guesses;
 mod introspection;
 mod magic_links;
 mod mfa;

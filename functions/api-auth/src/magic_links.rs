@@ -1,3 +1,4 @@
+use access::Way;
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
@@ -5,8 +6,12 @@ use http_host::SignIn;
 use identity::{Code, LoginHistory, OpenedProof, Proof, RequestedLogin, ShownBrowser};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
+use table::Cause;
 
-use crate::Api;
+use crate::{
+    Api,
+    guesses::{self, Guess},
+};
 
 /// Who wants to sign in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -129,11 +134,11 @@ pub(crate) async fn verify(
     let browser = browser.and_then(|token| ShownBrowser::read(token.as_str()));
     let proof = proof(command.input)?;
     let opened = open(&api, &proof).await?;
+    let (cause, network) = (client.cause(), client.address());
     if let Proof::Code { email, .. } = &proof {
-        count(&api, &limiter, email, &opened).await?;
+        count(&api, &limiter, &cause, (email, &opened)).await?;
     }
     let issuer = api.issuer().await?;
-    let (cause, network) = (client.cause(), client.address());
     let entrance = api.entrance(&issuer, &cause, &network);
     let signed_in = identity::verify_login(&entrance, &opened, browser.as_ref()).await?;
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
@@ -142,17 +147,15 @@ pub(crate) async fn verify(
 /// Counts a wrong code for its address, over all logins and from wherever it comes; of a right one it is
 /// asked whether a wrong one could have been counted. Beyond the limit codes rest, right ones too, and the
 /// link in the same mail works.
-///
-/// Nobody is told what the code was before it stands in the limit's item, in one order with all others: so
-/// that of many guesses at once no more are answered than of the same one after another. And a right code
-/// that is sent twice is right twice.
-async fn count(api: &Api, limiter: &Limiter, email: &Email, opened: &OpenedProof) -> Result<(), Problem> {
-    let (limit, subject) = (api.policy.wrong_codes(), email.as_str());
-    let state = if opened.is_right() {
-        limiter.room(&limit, subject).await?
-    } else {
-        limiter.count(&limit, subject).await?
-    };
+async fn count(
+    api: &Api,
+    limiter: &Limiter,
+    cause: &Cause,
+    (email, opened): (&Email, &OpenedProof),
+) -> Result<(), Problem> {
+    let limit = api.policy.wrong_codes();
+    let guess = Guess { limit, subject: email.as_str(), email: Some(email), user_id: None, way: Way::Mail };
+    let state = guesses::count(api, limiter, cause, &guess, opened.is_right()).await?;
     if state.allowed {
         return Ok(());
     }

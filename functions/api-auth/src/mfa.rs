@@ -9,9 +9,13 @@ use identity::{
 };
 use primitives::Text;
 use serde::Deserialize;
-use table::RateLimit;
+use table::Cause;
 
-use crate::{Api, sms};
+use crate::{
+    Api,
+    guesses::{self, Guess},
+    sms,
+};
 
 /// What a sign-in lacks, and how to add it.
 #[utoipa::path(
@@ -141,8 +145,9 @@ pub(crate) async fn verify(
         SecondAttempt::judge(&api.table, &cause, &seals, half.token(), proof).await?
     };
     if !(attempt.is_counted() && attempt.is_right()) {
-        let (limit, subject) = (api.policy.wrong_factors(), attempt.subject(&network));
-        count(&limiter, &limit, &subject, attempt.is_right()).await?;
+        let subject = attempt.subject(&network);
+        let guess = Guess::of_person(api.policy.wrong_factors(), &subject, attempt.user_id(), attempt.way());
+        count(&api, &limiter, &cause, &guess, attempt.is_right()).await?;
     }
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);
@@ -150,16 +155,15 @@ pub(crate) async fn verify(
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
 }
 
-/// Counts a wrong factor, or asks for a right one whether a wrong one could have been counted: as with the
-/// codes of mails, no more of many guesses at once are answered than of the same one after another.
+/// Counts a factor as a guess: [`guesses::count`].
 pub(crate) async fn count(
+    api: &Api,
     limiter: &Limiter,
-    limit: &RateLimit,
-    subject: &str,
+    cause: &Cause,
+    guess: &Guess<'_>,
     is_right: bool,
 ) -> Result<(), Problem> {
-    let state =
-        if is_right { limiter.room(limit, subject).await? } else { limiter.count(limit, subject).await? };
+    let state = guesses::count(api, limiter, cause, guess, is_right).await?;
     match (state.allowed, is_right) {
         (false, _) => Err(Limiter::refusal(&state, None)),
         (true, false) => Err(IdentityError::MfaFailed.into()),

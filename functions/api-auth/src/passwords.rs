@@ -7,7 +7,11 @@ use identity::{IdentityError, Password, ShownBrowser};
 use primitives::{Email, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, magic_links::MagicLinkRequested};
+use crate::{
+    Api,
+    guesses::{self, Guess},
+    magic_links::MagicLinkRequested,
+};
 
 /// Who wants to sign in with a password from now on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -91,11 +95,15 @@ pub(crate) async fn verify(
     }
     let subject = format!("{email} {network}");
     if !attempt.is_right(&password).await? {
-        let of_address = limiter.count(&of_address, &subject).await?;
+        let guess = Guess {
+            limit: of_address,
+            subject: &subject,
+            email: Some(&email),
+            user_id: None,
+            way: Way::Password,
+        };
+        let of_address = guesses::count(&api, &limiter, &cause, &guess, false).await?;
         let of_network = limiter.count(&of_network, &network).await?;
-        if of_address.allowed {
-            identity::note_failure(&api.table, &cause, &email, Way::Password).await?;
-        }
         refuse_beyond(&of_address)?;
         if !attempt.knows_network() {
             refuse_beyond(&of_network)?;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use table::Cause;
 
 use crate::{
-    Api, magic_links,
+    Api,
+    guesses::Guess,
+    magic_links,
     mfa::{SecondFactor, Shown, count},
     sms,
 };
@@ -219,7 +221,9 @@ pub(crate) async fn verify(
     let tokens = match command.input.proved(&api, &cause, principal).await? {
         Proved::Second(step) => {
             if !(step.is_counted() && step.is_right()) {
-                count(&limiter, &policy.wrong_factors(), &step.subject(&network), step.is_right()).await?;
+                let subject = step.subject(&network);
+                let guess = Guess::of_person(policy.wrong_factors(), &subject, principal.user_id, step.way());
+                count(&api, &limiter, &cause, &guess, step.is_right()).await?;
             }
             let seals = api.seals.get().await?;
             let issuer = api.issuer().await?;
@@ -228,12 +232,14 @@ pub(crate) async fn verify(
         }
         Proved::First(proof) => {
             // counted with what is guessed at the sign-in, so that a session adds no guesses
-            let (limit, subject) = match proof.way() {
+            let way = proof.way();
+            let (limit, subject) = match way {
                 Way::Password => (policy.wrong_passwords(), format!("{} {network}", principal.email)),
                 _ => (policy.wrong_codes(), principal.email.to_string()),
             };
             let step = FirstStepUp::judge(&api.table, principal, proof).await?;
-            count(&limiter, &limit, &subject, step.is_right()).await?;
+            let guess = Guess::of_person(limit, &subject, principal.user_id, way);
+            count(&api, &limiter, &cause, &guess, step.is_right()).await?;
             let issuer = api.issuer().await?;
             let entrance = api.entrance(&issuer, &cause, &network);
             identity::step_up_first(&entrance, principal, &step).await?

@@ -219,6 +219,16 @@ impl SecondAttempt {
         self.is_right
     }
 
+    /// What was shown.
+    pub fn way(&self) -> Way {
+        self.proof.way()
+    }
+
+    /// Whom it was shown for.
+    pub fn user_id(&self) -> UserId {
+        self.shown.user_id
+    }
+
     /// Whether it was counted before it was compared, so that a right one needs no room beside.
     pub fn is_counted(&self) -> bool {
         matches!(self.proof, SecondProof::Sms(_))
@@ -362,6 +372,11 @@ impl StepUp {
     /// Whether it is right.
     pub fn is_right(&self) -> bool {
         self.is_right
+    }
+
+    /// What was shown.
+    pub fn way(&self) -> Way {
+        self.proof.way()
     }
 
     /// Whether it was counted before it was compared, so that a right one needs no room beside.

@@ -2,10 +2,10 @@ use access::{Principal, Shown, Way};
 use events::NewEvent;
 use identity_core::{
     Device, EmailOwner, KnownDevice, LinkKey, PasswordHash, PasswordReset, Policy, ShownBrowser, User,
-    events::{LoginFailed, PasswordChanged, PasswordRemoved, PasswordResetRequested},
+    events::{PasswordChanged, PasswordRemoved, PasswordResetRequested},
     keys,
 };
-use primitives::{Email, Ids, LoginId, PasswordResetId, SessionId, Timestamp, UserId};
+use primitives::{Email, Ids, PasswordResetId, SessionId, Timestamp, UserId};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, StoreError, Table};
 
 use super::{
@@ -116,20 +116,6 @@ pub async fn sign_in_with_password(
     entrance.table.decide(entrance.cause, enter).await
 }
 
-/// Notes that somebody tried to sign in and did not show what it takes.
-pub async fn note_failure(
-    table: &Table,
-    cause: &Cause,
-    email: &Email,
-    way: Way,
-) -> Result<(), IdentityError> {
-    let id: LoginId = Ids::unguessable();
-    let event = LoginFailed { email: email.clone(), method: way.method().to_owned() };
-    let event = &NewEvent::new(None, &id, 1, &event);
-    let note = |_| async move { Ok(Decision::commit(Changes::new().publish(event.clone()), ())) };
-    table.decide(cause, note).await
-}
-
 /// Begins the first login of somebody who wants to have a password: with the link in the mail, opened in the
 /// browser that asked, the person is there and has it. Opened elsewhere, or by somebody who is there already,
 /// it is a sign-in, and the password is forgotten: whoever typed it may not be who reads the mail.
@@ -183,35 +169,48 @@ pub async fn request_reset(
 }
 
 /// Sets a new password by the link of a mail, once: every session ends, and so do logins that lack something
-/// and older links. Nobody is signed in by it.
+/// and older links. Nobody is signed in by it. The same once more within some seconds has done the same: the
+/// answer was lost.
 pub async fn reset_password(
     table: &Table,
     cause: &Cause,
     reset_id: PasswordResetId,
     password: &Password,
 ) -> Result<(), IdentityError> {
-    let key = keys::PasswordReset::key(reset_id);
-    let reset: Option<PasswordReset> = table.get(&key, Consistency::Strong).await?;
-    let reset = reset.filter(|reset| table.clock().now() < reset.valid_until);
-    let reset = &reset.ok_or(IdentityError::ResetFailed)?;
-    refuse_weak(password, &reset.email)?;
+    let first = &valid_reset(table, reset_id).await?;
+    refuse_weak(password, &first.email)?;
     let phc = &hash(password).await?;
-    let decide = |_| async move {
+    let decide = |attempt: Attempt| async move {
+        let reset = match attempt.before() {
+            0 => first.clone(),
+            _ => valid_reset(table, reset_id).await?,
+        };
+        let now = table.clock().now();
         let owner = keys::EmailOwner::key(reset.email.clone());
         let owner: Option<EmailOwner> = table.get(&owner, Consistency::Strong).await?;
         let owner = owner.filter(EmailOwner::is_current).ok_or(IdentityError::ResetFailed)?;
         let (user, hash) = person(table, owner.user_id).await?;
         let user = user.ok_or(IdentityError::MissingUser)?;
+        if reset.is_used() {
+            let is_same = reset.may_be_repeated(now) && verify(password, hash.map(|hash| hash.phc)).await?;
+            return if is_same { Ok(Decision::done(())) } else { Err(IdentityError::ResetFailed) };
+        }
         // a password that was set since is not undone by an older link
         let is_late = user.ways().get(&Way::Password).is_some_and(|set_at| reset.created_at <= *set_at);
         if is_late || user.email != reset.email {
             return Err(IdentityError::ResetFailed);
         }
         refuse_own_name(password, &user)?;
-        let changes = change(user, hash, phc.clone(), None, table.clock().now()).delete(reset);
-        Ok(Decision::commit(changes, ()).unless(&reset.key(), Err(IdentityError::ResetFailed)))
+        let changes = change(user, hash, phc.clone(), None, now).replace(&reset.used(now));
+        Ok(Decision::commit(changes, ()))
     };
     table.decide(cause, decide).await
+}
+
+async fn valid_reset(table: &Table, reset_id: PasswordResetId) -> Result<PasswordReset, IdentityError> {
+    let reset: Option<PasswordReset> =
+        table.get(&keys::PasswordReset::key(reset_id), Consistency::Strong).await?;
+    reset.filter(|reset| table.clock().now() < reset.valid_until).ok_or(IdentityError::ResetFailed)
 }
 
 /// Sets the password of a signed-in person. All other sessions end.
