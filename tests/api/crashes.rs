@@ -112,8 +112,10 @@ impl Case {
         let sandbox = Sandbox::new(self, &product).await;
         let function = sandbox.instance().await;
         let mut calls = 0;
-        for _ in 0..times {
-            sandbox.clock.advance(self.wait);
+        for turn in 0..times {
+            if turn > 0 {
+                sandbox.clock.advance(self.wait);
+            }
             let (answer, made) = sandbox.crashes.count(sandbox.invoke(&function)).await;
             assert!(succeeded(&answer), "{answer}");
             calls = made;

@@ -140,12 +140,14 @@ async fn a_half_session_opens_nothing_else() {
 async fn a_code_opens_one_session_however_many_show_it_at_once() {
     let product = Product::start().await;
     let (_, secret, codes) = product.with_app().await;
-    let halves = join_all((0..50).map(|_| product.half())).await;
-    let code = product.app(&secret);
-    let answers = join_all(halves.iter().map(|half| product.second(half, "totp", &code))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status.is_success()).count(), 1, "{answers:?}");
-    let answers = join_all(halves.iter().map(|half| product.second(half, "recovery_code", &codes[0]))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status.is_success()).count(), 1, "{answers:?}");
+    for method in ["totp", "recovery_code"] {
+        let halves = join_all((0..50).map(|_| product.half())).await;
+        let code = if method == "totp" { product.app(&secret) } else { codes[0].clone() };
+        let answers = join_all(halves.iter().map(|half| product.second(half, method, &code))).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status.is_success()).count(), 1, "{answers:?}");
+        // the others were guesses
+        product.advance(SignedDuration::from_hours(1)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -274,7 +274,7 @@ async fn a_lost_phone_and_a_lost_account_elsewhere_go_too() {
     assert_eq!(product.password(email, password).await.text("/status"), "complete", "nothing lacks");
     product.settle().await;
     let subjects = product.subjects(email).await;
-    for told in ["no second factor any more", "was disconnected"] {
+    for told in ["no second factor any more", "connected account was removed"] {
         assert!(subjects.iter().any(|subject| subject.contains(told)), "{told}: {subjects:?}");
     }
 }

@@ -74,7 +74,7 @@ pub(crate) async fn list(
     responses((status = 200, description = "The person", body = AdminPerson), Problems),
     extensions(
         ("x-gantry-limits" = json!(["admin"])),
-        ("x-gantry-budget" = json!({"calls": 7, "read_units": 10, "write_units": 5})),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 9, "write_units": 5})),
         ("x-gantry-usage" = json!({"person": 0.001, "events": 1, "answer_bytes": 1500})),
     ),
 )]
