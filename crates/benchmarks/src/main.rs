@@ -147,7 +147,7 @@ impl Runner<'_> {
     async fn passwords(&self) -> Result<Passwords> {
         let ours = self.program(self.binaries, PASSWORDS, self.world.environment(PASSWORDS, false)?);
         let bare = self.program(self.binaries, "bare-argon2", BTreeMap::new());
-        password::measure(&self.world, &ours, &bare, self.times.invocations).await
+        password::measure(&ours, &bare, self.times.invocations).await
     }
 
     async fn sides(&self, case: &Case, sides: &[Side<'_>], size: package::Size) -> Result<Measured> {

@@ -8,7 +8,7 @@ use crate::{
     measure::in_turn,
     sandbox::{Expected, Program, Sandbox},
     statistics::Sample,
-    world::{EMAIL, PASSWORD, World},
+    world::{EMAIL, PASSWORD, sign_in},
 };
 
 /// Whoever signs in with the password should wait at most that many times as long as for the hash.
@@ -34,15 +34,10 @@ pub(crate) struct Passwords {
 }
 
 /// Measures it: each round has one of each, and who goes first changes.
-pub(crate) async fn measure(
-    world: &World,
-    ours: &Program,
-    bare: &Program,
-    rounds: usize,
-) -> Result<Passwords> {
+pub(crate) async fn measure(ours: &Program, bare: &Program, rounds: usize) -> Result<Passwords> {
     let mut hash =
         Sandbox::start(bare, Some((json!({ "phc": PHC, "password": PASSWORD }), Expected::Anything))).await?;
-    let first = world.sign_in(EMAIL, PASSWORD, 0);
+    let first = sign_in(EMAIL, PASSWORD, 0);
     let mut ours = Sandbox::start(ours, Some((first, Expected::Status(200)))).await?;
     let mut measured = Passwords::default();
     for round in 0..rounds {
@@ -64,7 +59,7 @@ pub(crate) async fn measure(
                     &mut measured.unknown,
                 ),
             };
-            let event = world.sign_in(&email, password, attempt);
+            let event = sign_in(&email, password, attempt);
             let (duration, _) = ours.invoke(event, Expected::Status(expected)).await?;
             took.push(duration.as_secs_f64() * 1e3);
         }

@@ -114,13 +114,6 @@ impl World {
         Ok(environment)
     }
 
-    /// Somebody signs in with a password: each attempt from a network of its own, so that no limit is met.
-    pub(crate) fn sign_in(&self, email: &str, password: &str, attempt: u32) -> Value {
-        let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(11, 0, 0, 1)) + attempt).to_string();
-        let body = json!({ "email": email, "password": password });
-        request_from(&source, "POST", "/v1/auth/password/verify", None, Some(&body))
-    }
-
     /// Whether the functions call by TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.tls.is_some()
@@ -190,6 +183,13 @@ fn request_from(source: &str, method: &str, path: &str, token: Option<&str>, bod
         "body": body.map(ToString::to_string),
         "isBase64Encoded": false,
     })
+}
+
+/// Somebody signs in with a password: each attempt from a network of its own, so that no limit is met.
+pub(crate) fn sign_in(email: &str, password: &str, attempt: u32) -> Value {
+    let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(11, 0, 0, 1)) + attempt).to_string();
+    let body = json!({ "email": email, "password": password });
+    request_from(&source, "POST", "/v1/auth/password/verify", None, Some(&body))
 }
 
 /// Signs somebody up who then owns an organization; returns the access token of the session in it.
