@@ -10,7 +10,7 @@ use table::Cause;
 
 use crate::{
     Api,
-    providers::{Authorization, VerifyAuthorization, is_refusal},
+    providers::{Authorization, VerifyAuthorization, is_refusal, of_the_faster},
 };
 
 /// An account at an identity provider that the person signs in with.
@@ -127,7 +127,7 @@ pub(crate) async fn link(
         Some(account) => account,
         None => match connect(&api, &caller, &cause, provider, &opened, &input).await {
             // the same may have been sent twice, and the other one was faster
-            Err(problem) if is_refusal(&problem) => before().await?.ok_or(problem)?,
+            Err(problem) if is_refusal(&problem) => of_the_faster(before).await?.ok_or(problem)?,
             connected => connected?,
         },
     };

@@ -8,7 +8,7 @@ use oidc_client::Provider;
 
 use crate::{
     Api,
-    providers::{Authorization, VerifyAuthorization, VerifyOAuth, is_refusal},
+    providers::{Authorization, VerifyAuthorization, VerifyOAuth, is_refusal, of_the_faster},
 };
 
 /// Begins a sign-in with an account at an identity provider: says where to send the person. Nothing is stored
@@ -39,7 +39,8 @@ pub(crate) async fn start(
 /// Signs in whoever is back from an identity provider, in the browser that was sent there, once. A person
 /// who has connected the account is signed in. Of an account that nobody has connected a new person is made,
 /// if the provider knows the address and nobody has it; else 409 `account_link_required`: sign in in another
-/// way, and connect the account with `POST /v1/me/connected-accounts/{provider}/authorizations`.
+/// way, and connect the account with `POST /v1/me/connected-accounts/{provider}/authorizations`. The same
+/// several times at once, or once more within ten seconds, is one sign-in.
 #[utoipa::path(
     post, path = "/v1/auth/oauth/{provider}/verify", tag = "Signing in", operation_id = "verifyOAuth",
     params(("provider" = String, Path, description = "The provider, as the configuration names it")),
@@ -68,15 +69,14 @@ pub(crate) async fn verify(
     let (table, policy, issuer) = (&api.table, &*api.policy, &*issuer);
     let entrance = Entrance { table, issuer, policy, cause: &cause, network: &network };
     let code = input.code.as_str();
-    if let Some(signed_in) = identity::repeated_oauth(&entrance, &opened, code, browser.as_ref()).await? {
+    let before = || identity::repeated_oauth(&entrance, &opened, code, browser.as_ref());
+    if let Some(signed_in) = before().await? {
         return Ok(Answer::ok(&SignIn::from(signed_in)).into_response());
     }
     let signed_in = match sign_in(&api, &entrance, (provider, &opened), &input, browser.as_ref()).await {
         Ok(signed_in) => signed_in,
         // the same may have been sent twice, and the other one was faster
-        Err(problem) if is_refusal(&problem) => {
-            identity::repeated_oauth(&entrance, &opened, code, browser.as_ref()).await?.ok_or(problem)?
-        }
+        Err(problem) if is_refusal(&problem) => of_the_faster(before).await?.ok_or(problem)?,
         Err(problem) => return Err(problem),
     };
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
