@@ -64,6 +64,17 @@ async fn what_somebody_has_seen_is_what_he_gets_or_changes() {
     assert_eq!((old.status, old.problem()), (StatusCode::PRECONDITION_FAILED, "version_mismatch"));
     assert_eq!(old.headers["etag"], "\"1\"");
     assert_eq!(set("\"1\"", "optional").await.body["version"], 2);
+    let lost = set("", "off").await;
+    assert_eq!((lost.status, lost.problem()), (StatusCode::BAD_REQUEST, "malformed_request"), "{lost:?}");
+    let moment = "use a moment as RFC 3339 writes it, such as 2026-11-23T10:15:00Z";
+    for (mfa, pointer, detail) in [
+        (json!({ "mode": "sometimes" }), "/mfa/mode", "expected one of `off`, `optional`, `required`"),
+        (json!({ "mode": "off", "grace_ends_at": "in a while" }), "/mfa/grace_ends_at", moment),
+    ] {
+        let wrong = product.require(&token, mfa).await;
+        let said = ["pointer", "detail"].map(|part| wrong.text(&format!("/errors/0/{part}")));
+        assert_eq!(said, [pointer, detail], "{wrong:?}");
+    }
 
     let body = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
     let device = product.post_as("/v1/me/devices", &token, &body).await;

@@ -83,7 +83,8 @@ impl FieldCode {
         own.unwrap_or_else(|| Self::of_serde(text))
     }
 
-    /// What serde says names Rust's types of numbers, of which whoever sent one knows nothing.
+    /// What serde says names Rust's types of numbers, and variants of a type, of which whoever sent one knows
+    /// nothing.
     fn of_serde(text: &str) -> (Self, &str) {
         const NUMBERS: [&str; 14] = [
             "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
@@ -92,6 +93,7 @@ impl FieldCode {
         let code = Self::of_words(text);
         match text.rsplit_once(", expected ") {
             _ if code == Self::OutOfRange => (code, "the number is too small or too large"),
+            _ if code == Self::UnknownValue => (code, text.rfind("expected ").map_or(text, |at| &text[at..])),
             Some((found, kind)) if NUMBERS.contains(&kind) => (code, found),
             _ => (code, text),
         }
@@ -155,6 +157,22 @@ mod tests {
         assert_eq!(FieldCode::of(&text), (FieldCode::WrongType, "invalid type: string \"x\""));
         let infinite = serde_json::from_str::<f64>("1e999").unwrap_err().to_string();
         assert_eq!(FieldCode::of(&infinite), out_of_range);
+    }
+
+    #[test]
+    fn whoever_sends_another_word_is_told_which_there_are() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Mode {
+            Off,
+            On,
+        }
+        let known = serde_json::from_value::<Mode>("on".into());
+        assert!(matches!(known, Ok(Mode::On)) && !matches!(known, Ok(Mode::Off)));
+        for word in ["sometimes", "expected nothing"] {
+            let text = serde_json::from_value::<Mode>(word.into()).unwrap_err().to_string();
+            assert_eq!(FieldCode::of(&text), (FieldCode::UnknownValue, "expected `off` or `on`"), "{word}");
+        }
     }
 
     #[test]

@@ -40,5 +40,5 @@ pub use phone::{NoPhoneNumber, PhoneNumber};
 pub use secret::{Secret, random_secret};
 pub use slug::{InvalidSlug, Slug};
 pub use text::{InvalidText, Text};
-pub use time::Time;
+pub use time::{InvalidTime, Time};
 pub use time_zone::{TimeZone, UnknownTimeZone};
