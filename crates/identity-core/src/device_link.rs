@@ -1,4 +1,4 @@
-use primitives::{DeviceLinkId, SessionId, SignedDuration, Timestamp, UserId, kind};
+use primitives::{DeviceLinkId, HalfSessionId, SessionId, SignedDuration, Timestamp, UserId, kind};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
@@ -17,10 +17,20 @@ pub struct DeviceLink {
     created_at: Timestamp,
     /// Until when it works.
     pub valid_until: Timestamp,
-    /// The session of the device that it has signed in.
-    pub used: Option<Used>,
+    /// What it has signed the device in to.
+    pub used: Option<Used<SignedInTo>>,
     #[serde(default)]
     version: u64,
+}
+
+/// What a device was signed in to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignedInTo {
+    /// A session.
+    Session(SessionId),
+    /// A login that lacks something.
+    Half(HalfSessionId),
 }
 
 /// The token of a device link as somebody showed it.
@@ -69,10 +79,17 @@ impl DeviceLink {
         is_right && stands && user.user_id == self.user_id
     }
 
-    /// The same as it is used up by the session of a device that is called so.
+    /// The same as it is used up by a device that is called so.
     #[must_use]
-    pub fn used_for(mut self, session_id: SessionId, name: &str, now: Timestamp) -> Self {
-        self.used = Some(Used::new(session_id, name.as_bytes(), now));
+    pub fn used_for(mut self, by: SignedInTo, name: &str, now: Timestamp) -> Self {
+        self.used = Some(Used::new(by, name.as_bytes(), now));
+        self
+    }
+
+    /// The same, which has led to something else since the answer before was lost.
+    #[must_use]
+    pub fn again(mut self, by: SignedInTo) -> Self {
+        self.used = self.used.map(|used| Used { by, ..used });
         self
     }
 }

@@ -36,16 +36,16 @@ pub struct HalfSession {
     #[serde(default)]
     pub device: Option<Device>,
     /// The session that it has become.
-    pub used: Option<Used>,
+    pub used: Option<Used<SessionId>>,
     #[serde(default)]
     version: u64,
 }
 
 /// What a login was used up by that lacked something, or a device link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Used {
-    /// The session.
-    pub session_id: SessionId,
+pub struct Used<T> {
+    /// By what.
+    pub by: T,
     /// The hash of what was sent for it.
     pub proof: String,
     /// When.
@@ -127,9 +127,9 @@ impl HalfSession {
     }
 }
 
-impl Used {
-    pub(crate) fn new(session_id: SessionId, proof: &[u8], now: Timestamp) -> Self {
-        Self { session_id, proof: hash(proof), at: now }
+impl<T> Used<T> {
+    pub(crate) fn new(by: T, proof: &[u8], now: Timestamp) -> Self {
+        Self { by, proof: hash(proof), at: now }
     }
 
     /// Whether the same is asked for with the same once more, since its answer was lost.

@@ -3,7 +3,7 @@
 use access::{Principal, Shown, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, DeviceLink, Policy, ShownLink, User,
+    Device, DeviceLink, HalfSession, Policy, ShownLink, SignedInTo, User,
     events::{DeviceLinkCreated, DeviceLinkRedeemed},
     keys,
 };
@@ -49,8 +49,9 @@ pub async fn start_device_link(
 }
 
 /// Signs the device in that shows the token, once, under the name that it gives. What is still asked for is
-/// decided as for any other way in. The same once more within some seconds gives the same tokens: the answer
-/// was lost. A token that is unknown, used or over is [`IdentityError::LoginFailed`].
+/// decided as for any other way in. The same once more within some seconds gives the same tokens, or asks
+/// for what is missing again: the answer was lost. A token that is unknown, used or over is
+/// [`IdentityError::LoginFailed`].
 pub async fn redeem_device_link(
     entrance: &Entrance<'_>,
     token: &str,
@@ -66,12 +67,22 @@ pub async fn redeem_device_link(
         if !link.is_shown_by(shown, &user, now) {
             return Err(IdentityError::LoginFailed);
         }
-        if let Some(used) = &link.used {
-            if !used.is_repeated_by(name.as_bytes(), now) {
-                return Err(IdentityError::LoginFailed);
+        let used = link.used.as_ref();
+        if used.is_some_and(|used| !used.is_repeated_by(name.as_bytes(), now)) {
+            return Err(IdentityError::LoginFailed);
+        }
+        match used.map(|used| used.by) {
+            Some(SignedInTo::Session(session_id)) => {
+                let tokens = repeated(entrance, user_id, session_id).await?;
+                return Ok(Decision::done(SignedIn::Session(tokens)));
             }
-            let tokens = repeated(entrance, user_id, used.session_id).await?;
-            return Ok(Decision::done(SignedIn::Session(tokens)));
+            Some(SignedInTo::Half(half_id)) => {
+                let key = keys::HalfSession::key(user_id, half_id);
+                let half: Option<HalfSession> = entrance.table.get(&key, Consistency::Strong).await?;
+                let stands = |half: &HalfSession| half.used.is_none() && user.admits(half);
+                half.filter(stands).ok_or(IdentityError::LoginFailed)?;
+            }
+            None => {}
         }
         let device = Device { name: name.to_owned(), country: entrance.cause.country.clone() };
         // the session on whose screen it is may end at this moment
@@ -79,11 +90,15 @@ pub async fn redeem_device_link(
         let entered = entrance.enter(&comer, before.before()).await?;
         let event = DeviceLinkRedeemed { user_id, link_id: link.link_id, device: name.to_owned() };
         let event = NewEvent::new(None, &link.link_id, 2, &event);
-        let changes = match &entered.opened {
-            Opened::Session(session) => Changes::new().replace(&link.used_for(session.session_id, name, now)),
-            Opened::Half(_) => Changes::new().delete(&link),
+        let by = match &entered.opened {
+            Opened::Session(session) => SignedInTo::Session(session.session_id),
+            Opened::Half(half_id) => SignedInTo::Half(*half_id),
         };
-        Ok(entered.with(user_id, changes.publish(event)))
+        let changes = match link.used {
+            Some(_) => Changes::new().replace(&link.again(by)),
+            None => Changes::new().replace(&link.used_for(by, name, now)).publish(event),
+        };
+        Ok(entered.with(user_id, changes))
     };
     entrance.table.decide(entrance.cause, redeem).await
 }

@@ -262,7 +262,7 @@ pub async fn verify_second_factor(
             if !used.is_repeated_by(proof.bytes(), now) {
                 return Err(IdentityError::HalfSessionEnded);
             }
-            let tokens = repeated(entrance, user.user_id, used.session_id).await;
+            let tokens = repeated(entrance, user.user_id, used.by).await;
             let tokens = tokens.map_err(|_| IdentityError::HalfSessionEnded)?;
             return Ok(Decision::done(SignedIn::Session(tokens)));
         }
