@@ -100,6 +100,7 @@ fn signing_in() -> &'static [&'static str] {
         <identity::events::MagicLinkRequested as events::Event>::NAME,
         <identity::events::PasswordResetRequested as events::Event>::NAME,
         <identity::events::SmsCodeRequested as events::Event>::NAME,
+        <identity::events::MailCodeRequested as events::Event>::NAME,
     ]
 }
 

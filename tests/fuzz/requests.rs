@@ -270,12 +270,8 @@ fn api_auth() {
                 json!({ "token": format!("gdl_{}", "A".repeat(86)), "device_name": "Ada's phone", "platform": "ios" }),
             ),
             request("POST", "/v1/auth/introspect", Value::Null),
-            request("POST", "/v1/auth/step-up/verify", json!({ "method": "magic_link", "code": "314159" })),
-            request(
-                "POST",
-                "/v1/auth/step-up/verify",
-                json!({ "method": "magic_link", "token": other.link_token }),
-            ),
+            request("POST", "/v1/auth/step-up/verify", json!({ "method": "mail", "code": "314159" })),
+            request("POST", "/v1/auth/step-up", json!({ "method": "mail" })),
             request("POST", "/v1/auth/switch-org", json!({ "org_id": other.org_id })),
             Request { with_token: false, ..request("POST", "/v1/auth/sign-out", Value::Null) },
         ]

@@ -13,7 +13,7 @@ mod sender;
 
 pub use brand::{Brand, Colour, ColourError};
 pub use feedback::{Fate, Feedback, UnreadableFeedback};
-pub use mail::{MagicLink, Mail, PasswordReset, TextError, about};
+pub use mail::{MagicLink, Mail, MailCode, PasswordReset, TextError, about};
 pub use mailer::{Letterhead, Mailer, SendError};
 pub use name::Name;
 pub use sender::Sender;

@@ -54,6 +54,30 @@ impl MagicLink {
     }
 }
 
+/// How to show once more who one is: a code, which is a secret, for whoever is signed in already.
+#[derive(Clone, Serialize)]
+pub struct MailCode {
+    /// Six digits.
+    pub code: String,
+    /// For how many minutes it works.
+    pub minutes: u32,
+}
+
+impl fmt::Debug for MailCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailCode").field("minutes", &self.minutes).finish_non_exhaustive()
+    }
+}
+
+impl MailCode {
+    /// The mail. It has no link: the code goes where it was asked for, and nowhere else.
+    pub fn mail(&self, brand: &Brand) -> Mail {
+        let subject = format!("Confirm on {} that it is you", brand.product());
+        let (html, text) = render::both("mail-code", &subject, self, brand);
+        Mail { name: "mail-code".to_owned(), optional: false, subject, html, text }
+    }
+}
+
 /// How to set a new password: a link, which is a secret.
 #[derive(Clone, Serialize)]
 pub struct PasswordReset {

@@ -19,7 +19,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: &[(&str, &str)] = templates! { "layout" "magic-link" "password-reset" "event" };
+const TEMPLATES: &[(&str, &str)] = templates! { "layout" "magic-link" "mail-code" "password-reset" "event" };
 
 /// HTML escaping is on for every template whose name ends in `.html`.
 #[expect(

@@ -3,8 +3,8 @@
 mod told;
 
 use primitives::{
-    ConnectedAccountId, DeviceLinkId, Email, EmailChangeId, FactorId, LoginId, MailSuppressionId, MediaId,
-    PasskeyId, PasswordResetId, SessionId, SmsCodeId, Timestamp, TrustedBrowserId, UserId,
+    ConnectedAccountId, DeviceLinkId, Email, EmailChangeId, FactorId, LoginId, MailCodeId, MailSuppressionId,
+    MediaId, PasskeyId, PasswordResetId, SessionId, SmsCodeId, Timestamp, TrustedBrowserId, UserId,
 };
 
 pub use told::TOLD;
@@ -237,6 +237,19 @@ events::events! {
         passkey_id: PasskeyId = "pky_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// What the person calls it.
         name: String = "My laptop",
+    }
+    /// The person of a session is to be sent a code, to show once more who they are. Neither the code nor the
+    /// address is in it: the sender derives the one from the id, and reads the other where the session is.
+    "mail_code.requested" MailCodeRequested Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The session.
+        session_id: SessionId = "ses_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The code.
+        code_id: MailCodeId = "mlc_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// When it stops working.
+        #[schemars(with = "String")]
+        expires_at: Timestamp = "2026-11-23T12:15:00Z",
     }
     /// A code is to be sent to a phone. Neither the code nor the number is in it: the sender derives the one
     /// from the id, and reads the other where the code is stored.

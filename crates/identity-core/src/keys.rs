@@ -25,8 +25,9 @@ table::kinds! {
     "email_change" EmailChange(user: UserId;) "USER#<user>" "EMAIL_CHANGE" {
         store: Main, most_kb: 1, kept: Days(7, "a day, or a week once it was made"), owner: Person, erased: Partition,
     }
-    /// A session of a person. Written by verify, refresh, switch-org; deleted by sign-out, and by whoever
-    /// ends it from the list of sessions; read by that list, refresh, switch-org, verify (a repeated one).
+    /// A session of a person, with the code that was mailed last to confirm who has it. Written by verify,
+    /// refresh, switch-org, step-up; deleted by sign-out, and by whoever ends it from the list of sessions;
+    /// read by that list, refresh, switch-org, step-up, verify (a repeated one), `queue-mail` (that code).
     /// One that ended because a change of address was undone stays until it lapses, and opens nothing: the
     /// person's item has the list.
     "session" Session(user: UserId; session: SessionId) "USER#<user>" "SESSION#<session>" {

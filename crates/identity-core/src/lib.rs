@@ -32,7 +32,7 @@ pub use bearer::{Bearer, Borne, HALF_SESSION_TOKEN};
 pub use browser::{MOST_TRUSTED_BROWSERS, ShownBrowser, TrustedBrowser, TrustedBrowsers};
 pub use connected::{ConnectedAccount, ConnectedAccounts, MOST_CONNECTED_ACCOUNTS, OAuthOwner};
 pub use device::{Device, KnownDevice};
-pub use device_link::{DeviceLink, ShownLink};
+pub use device_link::{DeviceLink, ShownLink, SignedInTo};
 pub use email_change::{ChangeState, EmailChange};
 pub use erasure::{begin_erasure, end_erasure};
 pub use half::{HalfSession, ShownHalf, Used};
@@ -43,7 +43,7 @@ pub use membership::{Membership, memberships};
 pub use password::{PasswordHash, PasswordReset};
 pub use phone::{Phone, SmsCode, SmsPlace};
 pub use policy::Policy;
-pub use session::{Method, Session};
+pub use session::{MailCode, Method, Session};
 pub use suppression::{
     ListedSuppression, MailSuppression, Suppressed, lift_suppression, list_suppressed, mail_suppression,
     note_undelivered, suppressed, suppression_lifted,

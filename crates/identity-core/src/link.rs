@@ -1,5 +1,5 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use primitives::{EmailChangeId, LoginId, PasswordResetId, Secret, SmsCodeId, UserId};
+use primitives::{EmailChangeId, LoginId, MailCodeId, PasswordResetId, Secret, SmsCodeId, UserId};
 use uuid::Uuid;
 
 use crate::key::{derive, mac, same};
@@ -15,6 +15,7 @@ const BROWSER: &str = "browser";
 const CODE: &str = "code";
 const RESET: &str = "reset";
 const SMS_CODE: &str = "sms code";
+const MAIL_CODE: &str = "mail code";
 
 /// What a link is for that a mail about a change of address has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,16 @@ impl LinkKey {
     /// The 6-digit code that is sent to a phone.
     pub fn sms_code(&self, code: SmsCodeId) -> String {
         self.digits(SMS_CODE, code.uuid())
+    }
+
+    /// The 6-digit code that is sent by mail, to show once more who one is.
+    pub fn mail_code(&self, code: MailCodeId) -> String {
+        self.digits(MAIL_CODE, code.uuid())
+    }
+
+    /// Whether these are the digits of this code.
+    pub fn is_mail_code(&self, code: MailCodeId, digits: &str) -> bool {
+        same(self.mail_code(code).as_bytes(), digits.as_bytes())
     }
 
     /// Whether these are the digits of this code.
@@ -150,6 +161,8 @@ mod tests {
         let code = SmsCodeId::from_uuid(login.uuid());
         assert!(key.is_sms_code(code, &key.sms_code(code)) && key.sms_code(code).len() == 6);
         assert_ne!(key.sms_code(code), key.code(login), "a code of a mail is none of a phone");
+        let code = MailCodeId::from_uuid(login.uuid());
+        assert!(key.is_mail_code(code, &key.mail_code(code)) && !key.is_code(login, &key.mail_code(code)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 use access::{Shown, Way};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use primitives::{MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, random_secret};
+use primitives::{
+    Email, MailCodeId, MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, random_secret,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
@@ -41,8 +43,52 @@ pub struct Session {
     pub org_id: Option<OrgId>,
     /// The person's membership there.
     pub member_id: Option<MemberId>,
+    /// The code that was sent to the person's address last, to show with this session who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_code: Option<MailCode>,
     #[serde(default)]
     version: u64,
+}
+
+/// A code that was sent by mail, as far as it is kept: the digits are derived from its id. It works with the
+/// session that asked for it alone, and the next one voids it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailCode {
+    /// Its id.
+    pub code_id: MailCodeId,
+    /// Where it is sent: the person's address, as long as that is theirs.
+    pub email: Email,
+    /// Until when it works.
+    pub valid_until: Timestamp,
+    /// When it was used, for whoever did not hear the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_at: Option<Timestamp>,
+}
+
+/// For how long an answer that was lost is given again.
+const REPEATED: SignedDuration = SignedDuration::from_secs(10);
+
+impl MailCode {
+    /// A new one, for the person with this address.
+    pub fn new(code_id: MailCodeId, email: Email, valid_until: Timestamp) -> Self {
+        Self { code_id, email, valid_until, used_at: None }
+    }
+
+    /// Whether it can still be shown.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        now < self.valid_until && self.used_at.is_none()
+    }
+
+    /// Whether it was used a moment ago, so that the same once more is somebody who did not hear the answer.
+    pub fn was_used_lately(&self, now: Timestamp) -> bool {
+        self.used_at.is_some_and(|used| now.duration_since(used) <= REPEATED)
+    }
+
+    /// The same, used up.
+    #[must_use]
+    pub fn used(self, now: Timestamp) -> Self {
+        Self { used_at: Some(now), ..self }
+    }
 }
 
 /// How somebody signed in.
@@ -116,6 +162,7 @@ impl Session {
             valid_until: now + SignedDuration::from_secs(policy.session_seconds),
             org_id: None,
             member_id: None,
+            mail_code: None,
             version: 0,
         }
     }

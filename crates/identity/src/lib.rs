@@ -85,7 +85,7 @@ pub use session::{Issuer, SessionTokens, refresh, sign_out};
 pub use session_key::SessionKey;
 pub use sessions::{Scope, end_session, end_sessions, sessions};
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
-pub use step_up::{FirstProof, FirstStepUp, step_up_first, step_up_methods};
+pub use step_up::{FirstProof, FirstStepUp, StepUpOffer, step_up_first};
 pub use switch::switch_org;
 pub use token::Claims;
 

@@ -3,13 +3,16 @@
 
 use access::{Principal, Shown, Tenant, Way};
 use events::NewEvent;
-use identity_core::{PasswordHash, Session, User, events::SessionSteppedUp, keys};
-use primitives::{Ids, LoginId, Timestamp};
-use table::{Changes, Consistency, Decision, Item, Key, Table};
+use identity_core::{
+    LinkKey, MailCode, PasswordHash, Policy, Session, User,
+    events::{MailCodeRequested, SessionSteppedUp},
+    keys,
+};
+use primitives::{Ids, Keys, MailCodeId, Timestamp};
+use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, Table};
 
 use crate::{
-    Entrance, IdentityError, OpenedProof, Password, SessionTokens,
-    attempt::{Login, Used},
+    Code, Entrance, IdentityError, Password, SessionTokens,
     entry::{Gate, methods},
     password::verify,
     sessions::require_live,
@@ -20,8 +23,8 @@ use crate::{
 pub enum FirstProof {
     /// The password.
     Password(Password),
-    /// The link or the code of a mail to the person's address.
-    Mail(OpenedProof),
+    /// The code of a mail to the person's address, which was sent for this session.
+    Mail(Code),
 }
 
 impl FirstProof {
@@ -34,21 +37,58 @@ impl FirstProof {
     }
 }
 
-/// With what the person can show once more who they are: with their second factors, and with what would sign
-/// them in where these are asked of nobody. One call.
-pub async fn step_up_methods(table: &Table, principal: &Principal) -> Result<Vec<Way>, IdentityError> {
-    let user = keys::User::key(principal.user_id);
-    let gate = principal.actor.map(|actor| gate_of(actor.tenant()));
-    let asked: Vec<Key> = std::iter::once(user.clone()).chain(gate.clone()).collect();
-    let mut found = table.get_many(&asked, Consistency::Strong).await?;
-    let user: User = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
-    let gate: Option<Gate> = gate.map(|gate| found.take(&gate)).transpose()?.flatten();
-    let (gate, now) = (gate.unwrap_or_default(), table.clock().now());
-    let first = [Way::Password, Way::Mail].into_iter().filter(|way| {
-        let has = *way == Way::Mail || user.ways().contains_key(way);
-        has && is_enough(*way, &user, &principal.shown, &gate, now)
-    });
-    Ok(methods(&user).into_iter().chain(first).collect())
+/// What somebody with a session can show once more who they are with.
+#[derive(Debug)]
+pub struct StepUpOffer {
+    session: Session,
+    user: User,
+    /// The person's second factors, and what would sign them in where these are asked of nobody.
+    pub ways: Vec<Way>,
+}
+
+impl StepUpOffer {
+    /// Reads it: one call.
+    pub async fn read(table: &Table, principal: &Principal) -> Result<Self, IdentityError> {
+        let Standing { session, user, gate, .. } = Standing::read(table, principal, None).await?;
+        let now = table.clock().now();
+        let first = [Way::Password, Way::Mail].into_iter().filter(|way| {
+            let has = *way == Way::Mail || user.ways().contains_key(way);
+            has && is_enough(*way, &user, &session.shown, &gate, now)
+        });
+        let ways = methods(&user).into_iter().chain(first).collect();
+        Ok(Self { session, user, ways })
+    }
+
+    /// Has a code sent to the person's address, in the place of the one before; says how long it works,
+    /// seconds. [`IdentityError::FactorNeeded`] where it would show nothing.
+    pub async fn send_code(
+        self,
+        table: &Table,
+        policy: &Policy,
+        cause: &Cause,
+        principal: &Principal,
+    ) -> Result<i64, IdentityError> {
+        let (first, code_id): (_, MailCodeId) = (&self, Ids::unguessable());
+        let send = |attempt: Attempt| async move {
+            let again = match attempt.before() {
+                0 => None,
+                _ => Some(Self::read(table, principal).await?),
+            };
+            let Self { session, user, ways } = again.as_ref().unwrap_or(first);
+            if !ways.contains(&Way::Mail) {
+                return Err(IdentityError::FactorNeeded);
+            }
+            let until = table.clock().now() + policy.login_lifetime();
+            let mut session = session.clone();
+            session.mail_code = Some(MailCode::new(code_id, user.email.clone(), until));
+            let (user_id, session_id) = (session.user_id, session.session_id);
+            let event = MailCodeRequested { user_id, session_id, code_id, expires_at: until };
+            let event = NewEvent::new(None, &code_id, 1, &event);
+            let changes = Changes::new().replace(&session).publish(event);
+            Ok(Decision::commit(changes, policy.login_lifetime_seconds))
+        };
+        table.decide(cause, send).await
+    }
 }
 
 fn gate_of(tenant: Tenant) -> Key {
@@ -61,59 +101,51 @@ fn is_enough(way: Way, user: &User, shown: &Shown, gate: &Gate, now: Timestamp) 
     !would_lower && gate.lets_in(user, &Shown::only(way), now)
 }
 
-/// What such a proof is judged by.
-struct Loaded {
+/// A session, its person, and what decides what they have to show.
+struct Standing {
     session: Session,
     user: User,
+    gate: Gate,
     hash: Option<PasswordHash>,
-    login: Option<Login>,
 }
 
-/// Reads it: one call. [`IdentityError::FactorNeeded`] where a second factor is what the person has to show.
-async fn load(table: &Table, principal: &Principal, proof: &FirstProof) -> Result<Loaded, IdentityError> {
-    let (user_id, now) = (principal.user_id, table.clock().now());
-    let login_id: Option<LoginId> = match proof {
-        FirstProof::Mail(opened) => opened.login_id,
-        FirstProof::Password(_) => None,
-    };
-    let of_proof = match proof {
-        FirstProof::Password(_) => keys::Password::key(user_id),
-        FirstProof::Mail(_) => keys::Login::key(login_id.unwrap_or_else(Ids::unguessable)),
-    };
-    let session = keys::Session::key(user_id, principal.session_id);
-    let mut asked = vec![session, keys::User::key(user_id), of_proof];
-    asked.extend(principal.actor.map(|actor| gate_of(actor.tenant())));
-    let mut found = table.get_many(&asked, Consistency::Strong).await?;
-    let session: Session = found.take(&asked[0])?.ok_or(IdentityError::SessionEnded)?;
-    let user: User = found.take(&asked[1])?.ok_or(IdentityError::MissingUser)?;
-    let gate: Option<Gate> = asked.get(3).map(|gate| found.take(gate)).transpose()?.flatten();
-    require_live(&user, principal, now)?;
-    if !is_enough(proof.way(), &user, &session.shown, &gate.unwrap_or_default(), now) {
-        return Err(IdentityError::FactorNeeded);
+impl Standing {
+    /// Reads it, and the password where that is what is shown: one call. [`IdentityError::FactorNeeded`]
+    /// where a second factor is what the person has to show.
+    async fn read(table: &Table, principal: &Principal, way: Option<Way>) -> Result<Self, IdentityError> {
+        let (user_id, now) = (principal.user_id, table.clock().now());
+        let session = keys::Session::key(user_id, principal.session_id);
+        let gate = principal.actor.map(|actor| gate_of(actor.tenant()));
+        let password = (way == Some(Way::Password)).then(|| keys::Password::key(user_id));
+        let mut asked = vec![session, keys::User::key(user_id)];
+        asked.extend(gate.iter().chain(&password).cloned());
+        let mut found = table.get_many(&asked, Consistency::Strong).await?;
+        let session: Session = found.take(&asked[0])?.ok_or(IdentityError::SessionEnded)?;
+        let user: User = found.take(&asked[1])?.ok_or(IdentityError::MissingUser)?;
+        let gate: Option<Gate> = gate.map(|gate| found.take(&gate)).transpose()?.flatten();
+        let gate = gate.unwrap_or_default();
+        require_live(&user, principal, now)?;
+        if way.is_some_and(|way| !is_enough(way, &user, &session.shown, &gate, now)) {
+            return Err(IdentityError::FactorNeeded);
+        }
+        let hash = password.map(|key| found.take(&key)).transpose()?.flatten();
+        Ok(Self { session, user, gate, hash })
     }
-    let (hash, login) = match proof {
-        FirstProof::Password(_) => (found.take(&asked[2])?, None),
-        FirstProof::Mail(_) => (None, found.take(&asked[2])?),
-    };
-    Ok(Loaded { session, user, hash, login })
-}
 
-impl Loaded {
-    /// The login of the mail, if it is one to the person's address that nothing has become of.
-    fn open_login(&self, now: Timestamp) -> Option<&Login> {
-        let is_open = |login: &&Login| {
-            login.used.is_none() && now < login.valid_until && login.email == self.user.email
-        };
-        self.login.as_ref().filter(is_open)
+    /// The code that was sent, while the address is the person's.
+    fn code(&self) -> Option<&MailCode> {
+        self.session.mail_code.as_ref().filter(|code| code.email == self.user.email)
     }
 }
 
 /// A proof that somebody with a session has shown, judged and not yet used up.
 #[derive(Debug)]
 pub struct FirstStepUp {
-    proof: FirstProof,
+    way: Way,
     /// Since when the password is the one that it was judged by.
     set_at: Option<Timestamp>,
+    /// The code that it was judged by.
+    code_id: Option<MailCodeId>,
     is_right: bool,
 }
 
@@ -121,16 +153,23 @@ impl FirstStepUp {
     /// Judges what was shown: one call.
     pub async fn judge(
         table: &Table,
+        links: &Keys<LinkKey>,
         principal: &Principal,
-        proof: FirstProof,
+        proof: &FirstProof,
     ) -> Result<Self, IdentityError> {
-        let loaded = load(table, principal, &proof).await?;
-        let set_at = loaded.hash.as_ref().map(|hash| hash.set_at);
-        let is_right = match &proof {
-            FirstProof::Password(password) => verify(password, loaded.hash.map(|hash| hash.phc)).await?,
-            FirstProof::Mail(_) => loaded.open_login(table.clock().now()).is_some(),
+        let way = proof.way();
+        let standing = Standing::read(table, principal, Some(way)).await?;
+        let set_at = standing.hash.as_ref().map(|hash| hash.set_at);
+        let now = table.clock().now();
+        let code = standing.code().filter(|code| code.is_open(now) || code.was_used_lately(now));
+        let code_id = code.map(|code| code.code_id);
+        let is_right = match proof {
+            FirstProof::Password(password) => verify(password, standing.hash.map(|hash| hash.phc)).await?,
+            FirstProof::Mail(typed) => code_id.is_some_and(|code_id| {
+                links.iter().fold(false, |is, key| is | key.is_mail_code(code_id, typed.as_str()))
+            }),
         };
-        Ok(Self { proof, set_at, is_right })
+        Ok(Self { way, set_at, code_id, is_right })
     }
 
     /// Whether it is right.
@@ -140,29 +179,30 @@ impl FirstStepUp {
 }
 
 /// Says in the session's tokens that the person has shown who they are, now and in this way. The refresh
-/// token stays. A mail is used up by it; a password that changed meanwhile is wrong.
+/// token stays. A code is used up by it, and the same once more within some seconds gives the same tokens:
+/// the answer was lost. A password that changed meanwhile is wrong.
 pub async fn step_up_first(
     entrance: &Entrance<'_>,
     principal: &Principal,
     step: &FirstStepUp,
 ) -> Result<SessionTokens, IdentityError> {
     let decide = |_| async move {
-        let loaded = load(entrance.table, principal, &step.proof).await?;
+        let standing = Standing::read(entrance.table, principal, Some(step.way)).await?;
         let now = entrance.table.clock().now();
-        let used = match &step.proof {
-            FirstProof::Password(_) => {
-                let is_same = loaded.hash.as_ref().map(|hash| hash.set_at) == step.set_at;
-                is_same.then(Changes::new)
+        let code = standing.code().filter(|code| Some(code.code_id) == step.code_id).cloned();
+        let is_same = standing.hash.as_ref().map(|hash| hash.set_at) == step.set_at;
+        let mut session = standing.session;
+        match (step.way, code) {
+            _ if !step.is_right => return Err(IdentityError::MfaFailed),
+            (Way::Mail, Some(code)) if code.was_used_lately(now) => {
+                return Ok(Decision::done(entrance.issuer.tokens(&session, entrance.policy, now)?));
             }
-            FirstProof::Mail(_) => loaded.open_login(now).map(|login| {
-                let (user_id, session_id) = (principal.user_id, principal.session_id);
-                let used = Some(Used::Session { user_id, session_id });
-                Changes::new().replace(&Login { used, ..login.clone() })
-            }),
-        };
-        let used = used.filter(|_| step.is_right).ok_or(IdentityError::MfaFailed)?;
-        let (stepped, tokens) = stepped_up(entrance, loaded.session, step.proof.way(), now)?;
-        Ok(Decision::commit(used.and(stepped), tokens))
+            (Way::Mail, Some(code)) if code.is_open(now) => session.mail_code = Some(code.used(now)),
+            (Way::Password, _) if is_same => {}
+            _ => return Err(IdentityError::MfaFailed),
+        }
+        let (stepped, tokens) = stepped_up(entrance, session, step.way, now)?;
+        Ok(Decision::commit(stepped, tokens))
     };
     entrance.table.decide(entrance.cause, decide).await
 }

@@ -180,6 +180,9 @@ ids! {
     /// Names a code that is sent to a phone. Its digits are derived from it, so it is made from the OS's
     /// randomness.
     SmsCodeId = SmsCode "smc";
+    /// Names a code that is sent by mail to whoever is signed in. Its digits are derived from it, so it is
+    /// made from the OS's randomness.
+    MailCodeId = MailCode "mlc";
     /// Names a second factor of a person.
     FactorId = Factor "fac";
     /// Names a browser in which a person is not asked for a second factor.

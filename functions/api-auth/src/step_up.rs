@@ -3,7 +3,7 @@ use http_api::{
     Answer, Caller, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
 use http_host::Tokens;
-use identity::{Assertion, Code, FirstProof, FirstStepUp, Password, Proof, StepUp as SecondStepUp};
+use identity::{Assertion, Code, FirstProof, FirstStepUp, Password, StepUp as SecondStepUp, StepUpOffer};
 use primitives::Text;
 use serde::{Deserialize, Serialize};
 use table::Cause;
@@ -11,7 +11,6 @@ use table::Cause;
 use crate::{
     Api,
     guesses::Guess,
-    magic_links,
     mfa::{SecondFactor, Shown, count},
     sms,
 };
@@ -28,8 +27,8 @@ pub(crate) struct StartStepUp {
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SentMeans {
-    /// A mail with a link and a code.
-    MagicLink,
+    /// A mail with a code.
+    Mail,
 }
 
 /// With what the person can show once more who they are.
@@ -55,8 +54,8 @@ pub(crate) enum Means {
     Passkey,
     /// The password.
     Password,
-    /// The link or the code of a mail: `POST /v1/auth/step-up` sends it.
-    MagicLink,
+    /// The code of a mail: `POST /v1/auth/step-up` sends it.
+    Mail,
 }
 
 impl Means {
@@ -67,14 +66,15 @@ impl Means {
             Way::RecoveryCode => Some(Self::RecoveryCode),
             Way::Passkey => Some(Self::Passkey),
             Way::Password => Some(Self::Password),
-            Way::Mail => Some(Self::MagicLink),
+            Way::Mail => Some(Self::Mail),
             Way::ConnectedAccount | Way::TrustedBrowser | Way::DeviceLink => None,
         }
     }
 }
 
-/// Says with what the person can show once more who they are, and has a mail sent where that is wanted. Who
-/// has a second factor, or is asked for one by the organization, shows that.
+/// Says with what the person can show once more who they are, and has a mail with a code sent where that is
+/// wanted. The code works with this session alone, and signs nobody in. Who has a second factor, or is asked
+/// for one by the organization, shows that.
 #[utoipa::path(
     post, path = "/v1/auth/step-up", tag = "Sessions", operation_id = "startStepUp",
     security(("access_token" = [])), request_body = StartStepUp,
@@ -91,19 +91,17 @@ pub(crate) async fn start(
     limiter: Limiter,
     command: Command<StartStepUp>,
 ) -> Result<Response, Problem> {
-    let ways = identity::step_up_methods(&api.table, &caller.principal).await?;
+    let principal = &caller.principal;
+    let offer = StepUpOffer::read(&api.table, principal).await?;
+    let ways = offer.ways.clone();
     let expires_in = match command.input.method {
         None => None,
-        Some(SentMeans::MagicLink) if !ways.contains(&Way::Mail) => {
+        Some(SentMeans::Mail) if !ways.contains(&Way::Mail) => {
             return Err(identity::IdentityError::FactorNeeded.into());
         }
-        Some(SentMeans::MagicLink) => {
-            let email = caller.principal.email.clone();
-            let history = api.may_ask_for_mail(&caller.client, &limiter, email).await?;
-            let (links, cause) = (api.links.get().await?, caller.cause());
-            let asked =
-                identity::request_login(&api.table, &links.current, &api.policy, &cause, history).await?;
-            Some(asked.expires_in)
+        Some(SentMeans::Mail) => {
+            api.may_ask_for_mail(&caller.client, &limiter, principal.email.clone()).await?;
+            Some(offer.send_code(&api.table, &api.policy, &caller.cause(), principal).await?)
         }
     };
     let methods = ways.into_iter().filter_map(Means::of).collect();
@@ -129,9 +127,6 @@ pub(crate) struct VerifyStepUp {
     /// The password, for that alone.
     #[schema(value_type = Option<String>, format = "password", min_length = 8, max_length = 256)]
     password: Option<Password>,
-    /// The `token` of the link in a mail, in the place of its code.
-    #[schema(inline)]
-    token: Option<Text<1, 200>>,
 }
 
 /// What was shown.
@@ -143,16 +138,16 @@ enum Proved {
 impl VerifyStepUp {
     /// What was shown; a second factor is judged.
     async fn proved(self, api: &Api, cause: &Cause, principal: &Principal) -> Result<Proved, Problem> {
-        let Self { method, code, ceremony_token, credential, password, token } = self;
+        let Self { method, code, ceremony_token, credential, password } = self;
         let second = match method {
             Means::Totp => Some(Shown::Totp),
             Means::Sms => Some(Shown::Sms),
             Means::RecoveryCode => Some(Shown::RecoveryCode),
             Means::Passkey => Some(Shown::Passkey),
-            Means::Password | Means::MagicLink => None,
+            Means::Password | Means::Mail => None,
         };
-        match (second, password, token) {
-            (Some(method), None, None) => {
+        match (second, password) {
+            (Some(method), None) => {
                 let factor = SecondFactor { method, code, ceremony_token, credential };
                 let step = if let Some(code) = factor.of_phone()? {
                     sms::step_up(api, principal, code).await?
@@ -162,38 +157,37 @@ impl VerifyStepUp {
                 };
                 Ok(Proved::Second(step))
             }
-            (None, password, token) if ceremony_token.is_none() && credential.is_none() => {
-                first(api, principal, method, (code, password, token)).await.map(Proved::First)
+            (None, password) if ceremony_token.is_none() && credential.is_none() => {
+                first(method, code, password).map(Proved::First)
             }
             _ => Err(Problem::broken_rule("send what belongs to the method, and nothing else")),
         }
     }
 }
 
-async fn first(
-    api: &Api,
-    principal: &Principal,
-    method: Means,
-    parts: (Option<String>, Option<Password>, Option<Text<1, 200>>),
-) -> Result<FirstProof, Problem> {
-    let proof = match (method, parts) {
-        (Means::Password, (None, Some(password), None)) => return Ok(FirstProof::Password(password)),
-        (Means::MagicLink, (Some(code), None, None)) => {
+fn first(method: Means, code: Option<String>, password: Option<Password>) -> Result<FirstProof, Problem> {
+    match (method, code, password) {
+        (Means::Password, None, Some(password)) => Ok(FirstProof::Password(password)),
+        (Means::Mail, Some(code), None) => {
             let code: Result<Code, _> = code.parse();
-            let code = code.map_err(|error| Problem::field("/code", &error))?;
-            Proof::Code { email: principal.email.clone(), code, browser_token: None }
+            code.map(FirstProof::Mail).map_err(|error| Problem::field("/code", &error))
         }
-        // the session is what shows that it is the same person, wherever the mail was opened
-        (Means::MagicLink, (None, None, Some(token))) => {
-            Proof::Link { token: token.into_string(), browser_token: None, confirmed: true }
-        }
-        _ => {
-            return Err(Problem::broken_rule(
-                "send `password` with a password, and `code` or `token` with what a mail has",
-            ));
-        }
-    };
-    Ok(FirstProof::Mail(magic_links::open(api, &proof).await?))
+        _ => Err(Problem::broken_rule("send `password` with a password, and `code` with a mail's")),
+    }
+}
+
+/// Judges it, with newer keys where there are some: `queue-mail` may have made the code with a key that this
+/// instance has not seen yet.
+async fn judged(api: &Api, principal: &Principal, proof: &FirstProof) -> Result<FirstStepUp, Problem> {
+    let links = api.links.get().await?;
+    let step = FirstStepUp::judge(&api.table, &links, principal, proof).await?;
+    if proof.way() == Way::Mail
+        && !step.is_right()
+        && let Some(newer) = api.links.newer(&links).await?
+    {
+        return Ok(FirstStepUp::judge(&api.table, &newer, principal, proof).await?);
+    }
+    Ok(step)
 }
 
 /// Shows once more who one is, for what asks for it (RFC 9470): tokens of the same session that say so. The
@@ -237,7 +231,7 @@ pub(crate) async fn verify(
                 Way::Password => (policy.wrong_passwords(), format!("{} {network}", principal.email)),
                 _ => (policy.wrong_codes(), principal.email.to_string()),
             };
-            let step = FirstStepUp::judge(&api.table, principal, proof).await?;
+            let step = judged(&api, principal, &proof).await?;
             let guess = Guess::of_person(limit, &subject, principal.user_id, way);
             count(&api, &limiter, &cause, &guess, step.is_right()).await?;
             let issuer = api.issuer().await?;

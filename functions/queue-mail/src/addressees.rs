@@ -3,7 +3,7 @@
 use access::Tenant;
 use email_client::Name;
 use events::Audience;
-use identity_core::{ChangeStep, EmailChange, EmailOwner};
+use identity_core::{ChangeStep, EmailChange, EmailOwner, Session, events::MailCodeRequested};
 use primitives::{Email, EmailChangeId, LoginId, OrgId, PasswordResetId, UserId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
@@ -71,6 +71,19 @@ pub(crate) async fn of_login(table: &Table, login_id: LoginId) -> Result<Option<
     let login: Option<LoginRef> =
         table.get(&identity_core::keys::Login::key(login_id), Consistency::Strong).await?;
     Ok(login.map(|login| login.email))
+}
+
+/// Whose session this code was sent for last, if it can still be shown: the person's address then.
+pub(crate) async fn of_mail_code(
+    table: &Table,
+    asked: &MailCodeRequested,
+) -> Result<Option<Email>, StoreError> {
+    let key = identity_core::keys::Session::key(asked.user_id, asked.session_id);
+    let session: Option<Session> = table.get(&key, Consistency::Strong).await?;
+    let now = table.clock().now();
+    let code = session.and_then(|session| session.mail_code);
+    let code = code.filter(|code| code.code_id == asked.code_id && code.is_open(now));
+    Ok(code.map(|code| code.email))
 }
 
 /// The person's address, as it is now; nothing where there is no such person.

@@ -7,12 +7,13 @@ use std::{
 };
 
 use events::{Envelope, Event};
-use identity_core::events::{MagicLinkRequested, PasswordResetRequested};
+use identity_core::events::{MagicLinkRequested, MailCodeRequested, PasswordResetRequested};
 use primitives::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The events whose mails somebody waits for.
-const FOR_SIGNING_IN: [&str; 2] = [MagicLinkRequested::NAME, PasswordResetRequested::NAME];
+const FOR_SIGNING_IN: [&str; 3] =
+    [MagicLinkRequested::NAME, PasswordResetRequested::NAME, MailCodeRequested::NAME];
 
 /// How many workers send sign-in mails at most: `MaximumConcurrency` of their queue.
 pub const SIGN_IN_WORKERS: u32 = 6;

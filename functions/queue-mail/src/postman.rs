@@ -1,10 +1,10 @@
 use std::{mem, time::Duration};
 
-use email_client::{MagicLink, Mail, Mailer, Name, PasswordReset, SendError};
+use email_client::{MagicLink, Mail, MailCode, Mailer, Name, PasswordReset, SendError};
 use events::{Audience, Envelope, MailText, Told};
 use identity_core::{
     ChangeStep, LinkKey,
-    events::{MagicLinkRequested, PasswordResetRequested, SmsCodeRequested},
+    events::{MagicLinkRequested, MailCodeRequested, PasswordResetRequested, SmsCodeRequested},
 };
 use lambda_host::{LONGEST_SEND, Rotating};
 use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
@@ -164,6 +164,9 @@ impl Postman {
         if let Some(data) = event.data::<MagicLinkRequested>() {
             return self.magic_link(event, data.map_err(malformed)?).await;
         }
+        if let Some(data) = event.data::<MailCodeRequested>() {
+            return self.mail_code(event, data.map_err(malformed)?).await;
+        }
         if let Some(data) = event.data::<PasswordResetRequested>() {
             return self.password_reset(event, data.map_err(malformed)?).await;
         }
@@ -224,6 +227,18 @@ impl Postman {
             minutes,
         };
         Ok(Some((link.mail(self.mailer.brand()), vec![email])))
+    }
+
+    /// A code for whoever is signed in. One that is void by now is not sent.
+    async fn mail_code(
+        &self,
+        event: &Envelope,
+        data: MailCodeRequested,
+    ) -> Result<Option<(Mail, Vec<Email>)>, MailError> {
+        let Some(minutes) = self.lifetime(event, data.expires_at) else { return Ok(None) };
+        let Some(email) = addressees::of_mail_code(&self.table, &data).await? else { return Ok(None) };
+        let code = MailCode { code: self.links.get().await?.current.mail_code(data.code_id), minutes };
+        Ok(Some((code.mail(self.mailer.brand()), vec![email])))
     }
 
     /// A link to a new password, for whoever has the address. Where nobody has, nobody is written to.

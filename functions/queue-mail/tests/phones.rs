@@ -1,9 +1,11 @@
-//! Codes that go to phones: once each, to the number that is stored, and none that nobody waits for any more.
+//! Codes that go to phones, and by mail to whoever is signed in: once each, to what is stored, and none that
+//! nobody waits for any more.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use identity_core::{LinkKey, Policy, SmsCode, SmsPlace};
+use access::{Shown, Way};
+use identity_core::{Device, LinkKey, MailCode, Policy, Session, SmsCode, SmsPlace};
 use lambda_host::{Environment, Function, Host, LambdaEvent};
-use primitives::{Clock, Ids, PhoneNumber, SignedDuration, SmsCodeId, UserId};
+use primitives::{Clock, Ids, MailCodeId, PhoneNumber, SignedDuration, SmsCodeId, UserId};
 use serde_json::{Value, json};
 use table::{Cause, Changes};
 use test_support::{Crashes, Database, Moment, Services, noon};
@@ -56,6 +58,35 @@ impl World {
         let event = LambdaEvent::new(self.event.clone(), lambda_host::Context::default());
         let answer = self.function.invoke(event).await.unwrap();
         answer == json!({ "batchItemFailures": [] })
+    }
+}
+
+#[tokio::test]
+async fn a_code_goes_by_mail_to_the_address_that_its_session_waits_at() {
+    let code: MailCodeId = "mlc_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap();
+    let ids = (USER.parse().unwrap(), "ses_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap());
+    for (asked, mails) in [(code, 1), (Ids::unguessable(), 0)] {
+        let mut world = World::start().await;
+        let event = include_str!("../../../events/queue-mail/mail-code-requested.json");
+        world.event = serde_json::from_str(event).unwrap();
+        let device = Device { name: "Firefox on Linux".to_owned(), country: None };
+        let now = world.clock.now();
+        let mut session = Session::begin(ids, Shown::only(Way::Mail), device, &Policy::default(), now);
+        let until = now + SignedDuration::from_mins(15);
+        session.mail_code = Some(MailCode::new(asked, "ada@example.com".parse().unwrap(), until));
+        let table = world.database.table(&world.clock);
+        table.commit(&Cause::system("test", "test"), Changes::new().create(&session)).await.unwrap();
+        for _ in 0..2 {
+            assert!(world.invoke().await);
+        }
+        let sent = world.services.mails();
+        assert_eq!(sent.len(), mails, "the last one that was asked for is sent, once");
+        for mail in sent {
+            let text = mail["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap();
+            assert!(text.contains(&LinkKey::from_secret(Services::SECRET_KEY).mail_code(code)), "{text}");
+            assert!(!text.contains("#token="), "it opens nothing: {text}");
+            assert_eq!(mail["Destination"]["ToAddresses"][0], "ada@example.com");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the mails say and look like, and what hostile names do to them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use email_client::{Brand, MagicLink, Mail, Name};
+use email_client::{Brand, MagicLink, Mail, MailCode, Name};
 use events::{Audience, Told};
 use serde_json::{Value, json};
 
@@ -30,7 +30,8 @@ fn branded(organization: &str, brand: &Brand) -> Vec<Mail> {
         minutes: 15,
     };
     let mails = told().filter_map(|told| about(told, &(told.event.example)(), organization, brand));
-    [link.mail(brand)].into_iter().chain(mails).collect()
+    let code = MailCode { code: "314159".to_owned(), minutes: 15 };
+    [link.mail(brand), code.mail(brand)].into_iter().chain(mails).collect()
 }
 
 #[test]
@@ -42,7 +43,8 @@ fn a_mail_shows_the_brand_that_it_is_given_and_no_other() {
         for text in [&mail.subject, &mail.text, &mail.html] {
             assert!(!text.contains("Gantry") && !text.contains("#1d4ed8"), "{name}: {text}");
         }
-        assert!(mail.html.contains("background-color:#0f766e"), "{name}: the button");
+        let has_button = name != "mail-code";
+        assert_eq!(mail.html.contains("background-color:#0f766e"), has_button, "{name}: the button");
     }
 }
 
@@ -145,7 +147,7 @@ fn every_mail_is_small_enough_to_be_shown_whole() {
     assert!(every_mail("Acme").iter().all(|mail| mail.html.len() < 20_000));
     assert_eq!(
         every_mail("Acme").iter().map(|mail| &mail.name).collect::<std::collections::HashSet<_>>().len(),
-        1 + told().filter(|told| told.mail.is_some()).count(),
+        2 + told().filter(|told| told.mail.is_some()).count(),
         "each has a name of its own"
     );
     let text = every_mail("Acme").into_iter().next().unwrap().text;

@@ -189,9 +189,9 @@ async fn device_links(product: &Product) {
     assert_eq!(product.redeem(&link).await.text("/status"), "complete");
     // the mail about the device goes another way, and could come later than the one with the code
     product.settle().await;
-    product.post_as("/v1/auth/step-up", &token, &json!({ "method": "magic_link" })).await;
+    product.post_as("/v1/auth/step-up", &token, &json!({ "method": "mail" })).await;
     product.settle().await;
-    let body = json!({ "method": "magic_link", "code": product.proof("dan@example.com").await.1 });
+    let body = json!({ "method": "mail", "code": product.mailed_code("dan@example.com").await });
     let stepped = product.post_as("/v1/auth/step-up/verify", &token, &body).await;
     assert_eq!(stepped.status, StatusCode::OK, "{stepped:?}");
 }

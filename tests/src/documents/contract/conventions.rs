@@ -96,19 +96,18 @@ const RULES: &[(&str, &str)] = &[
 
 /// A second factor is a code, or what a browser made of a passkey.
 const SECOND_FACTOR: &str = r#"{"anyOf": [
-    {"title": "Of the app", "required": ["code"], "properties": {"method": {"const": "totp"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
+    {"title": "Of the app, or by SMS", "required": ["code"], "properties": {"method": {"enum": ["totp", "sms"]}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
     {"title": "Written down", "required": ["code"], "properties": {"method": {"const": "recovery_code"}, "code": {"type": "string", "pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}}},
     {"title": "A passkey", "required": ["ceremony_token", "credential"], "properties": {"method": {"const": "passkey"}, "code": {"type": "null"}, "ceremony_token": {"type": "string"}, "credential": {"type": "object"}}}
 ]}"#;
 
 /// The same, or what signs people in.
 const STEP_UP: &str = r#"{"anyOf": [
-    {"title": "Of the app", "required": ["code"], "properties": {"method": {"const": "totp"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "null"}}},
-    {"title": "Written down", "required": ["code"], "properties": {"method": {"const": "recovery_code"}, "code": {"type": "string", "pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "null"}}},
-    {"title": "A passkey", "required": ["ceremony_token", "credential"], "properties": {"method": {"const": "passkey"}, "code": {"type": "null"}, "ceremony_token": {"type": "string"}, "credential": {"type": "object"}, "password": {"type": "null"}, "token": {"type": "null"}}},
-    {"title": "A password", "required": ["password"], "properties": {"method": {"const": "password"}, "code": {"type": "null"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "string"}, "token": {"type": "null"}}},
-    {"title": "The code of a mail", "required": ["code"], "properties": {"method": {"const": "magic_link"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "null"}}},
-    {"title": "The link of a mail", "required": ["token"], "properties": {"method": {"const": "magic_link"}, "code": {"type": "null"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}, "token": {"type": "string"}}}
+    {"title": "Of the app, or by SMS", "required": ["code"], "properties": {"method": {"enum": ["totp", "sms"]}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}}},
+    {"title": "Written down", "required": ["code"], "properties": {"method": {"const": "recovery_code"}, "code": {"type": "string", "pattern": "^(?:[ -]*[0-9A-TV-Za-tv-z]){16}[ -]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}}},
+    {"title": "A passkey", "required": ["ceremony_token", "credential"], "properties": {"method": {"const": "passkey"}, "code": {"type": "null"}, "ceremony_token": {"type": "string"}, "credential": {"type": "object"}, "password": {"type": "null"}}},
+    {"title": "A password", "required": ["password"], "properties": {"method": {"const": "password"}, "code": {"type": "null"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "string"}}},
+    {"title": "The code of a mail", "required": ["code"], "properties": {"method": {"const": "mail"}, "code": {"type": "string", "pattern": "^(?:[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*[0-9\\uff10-\\uff19]){6}[ \\t\\n\\r\\u00a0\\u200b\\u202f\\u3000\\u2010-\\u2015\\u2212-]*$"}, "ceremony_token": {"type": "null"}, "credential": {"type": "null"}, "password": {"type": "null"}}}
 ]}"#;
 
 fn operations(contract: &mut Value) -> impl Iterator<Item = (&str, &mut Value)> {
