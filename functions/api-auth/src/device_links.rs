@@ -43,8 +43,8 @@ impl RedeemDeviceLink {
 }
 
 /// Signs the device in that shows the code on another one's screen, once; the same request once more within
-/// ten seconds gives the same tokens, or asks for what is missing again. A second factor is asked for as at any sign-in. The session that begins
-/// is no fresh proof: what asks for one asks this device, too.
+/// ten seconds gives the same tokens, or asks for what is missing again. A second factor is asked for as at
+/// any sign-in. The session that begins is no fresh proof: what asks for one asks this device, too.
 #[utoipa::path(
     post, path = "/v1/auth/device-links/verify", tag = "Signing in", operation_id = "redeemDeviceLink",
     request_body = RedeemDeviceLink,
