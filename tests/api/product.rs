@@ -1,6 +1,6 @@
 //! The running product, and a person who uses it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Mutex};
 
 use aws_sdk_dynamodb::{
     Client as Database,
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use jiff::SignedDuration;
 use lambda_host::{Host, SharedHttpClient};
 use local::{
-    Cloud, Options, State,
+    Cloud, InvocationLog, Options, State,
     functions::{Hosts, registry_over},
 };
 use primitives::Secret;
@@ -18,8 +18,9 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{answer::Answer, template};
 use test_support::{Conflicts, Recorder, Replicas};
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::torn_stream::torn;
+use crate::{least_privilege::secrets::Spoken, torn_stream::torn};
 
 /// The longest that a worker waits which found an index behind.
 const COMES_BACK_WITHIN: SignedDuration = SignedDuration::from_secs(10);
@@ -31,6 +32,8 @@ pub(crate) struct Product {
     replicas: Replicas,
     hosts: Hosts,
     http: Client,
+    /// What was said, where somebody wants to know.
+    spoken: Option<Mutex<Spoken>>,
 }
 
 impl Product {
@@ -41,7 +44,21 @@ impl Product {
     /// One whose functions' calls to AWS are written down.
     pub(crate) async fn recorded(recorder: &Recorder) -> Self {
         let recorder = recorder.clone();
-        Self::over(move |function| Some(recorder.http_client(function))).await
+        // another test may have been first
+        let _set = tracing_subscriber::registry().with(InvocationLog).try_init();
+        let product = Self::over(move |function| Some(recorder.http_client(function))).await;
+        Self { spoken: Some(Mutex::default()), ..product }
+    }
+
+    /// Where secrets lie that went over the wire: in these items, which are all, in what workers were handed,
+    /// or in logs.
+    pub(crate) fn lying_about(&self, items: &[Value]) -> Vec<String> {
+        let spoken = self.spoken.as_ref().unwrap();
+        let mut spoken = spoken.lock().unwrap();
+        spoken.listen(&self.cloud);
+        let missing = spoken.unseen();
+        assert!(missing.is_empty(), "nobody said any {missing:?}: then nobody looked for it");
+        spoken.lying_about(items)
     }
 
     /// One whose functions find others at the items that they write, now and then, and replicas behind: one
@@ -74,7 +91,7 @@ impl Product {
         let functions = torn(registry_over(&hosts, http_client));
         let cloud = Cloud::start(options(Options::ephemeral(template::text(), functions))).await.unwrap();
         let replicas = Replicas::of(cloud.database(), cloud.dynamodb_url());
-        Self { cloud, replicas, hosts, http: Client::new() }
+        Self { cloud, replicas, hosts, http: Client::new(), spoken: None }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -122,6 +139,9 @@ impl Product {
             let hidden =
                 |state: &State| state.queues.values().filter_map(|queue| queue.next_visible_at(now)).min();
             let comes_back = self.cloud.inspect(hidden).map(|at| at.duration_since(now));
+            if let Some(spoken) = &self.spoken {
+                spoken.lock().unwrap().listen(&self.cloud);
+            }
             match comes_back.filter(|wait| self.replicas.late() > 0 && *wait < COMES_BACK_WITHIN) {
                 Some(wait) => self.cloud.advance(wait).await,
                 None => return,

@@ -3,6 +3,7 @@
 
 mod access;
 mod policy;
+pub(crate) mod secrets;
 mod staff;
 mod walk;
 
@@ -25,12 +26,13 @@ fn compare(policies: &Policies, made: &Made) -> Vec<String> {
 }
 
 /// What all functions call while everything is done that the product can do, and the policies they have. What
-/// is stored in the end is as it should be.
+/// is stored in the end is as it should be, and no secret lies about.
 async fn run() -> (Policies, Made) {
     let recorder = Recorder::default();
     let product = Product::recorded(&recorder).await;
     walk::everything(&product).await;
-    let found = stored::problems(&stored::items(&product).await);
+    let items = stored::items(&product).await;
+    let found = [stored::problems(&items), product.lying_about(&items)].concat();
     assert!(found.is_empty(), "{} problem(s):\n- {}", found.len(), found.join("\n- "));
     let mut made = Made::new();
     for call in recorder.calls() {
