@@ -52,9 +52,9 @@ impl Credentials {
     /// all these changes the person, so that they belong together if the person is still as read.
     pub(crate) async fn take(table: &Table, found: &mut Found, user: &User) -> Result<Self, StoreError> {
         let [password, factors, connected] = Self::keys(user.user_id);
-        let passkeys = match user.ways().contains_key(&Way::Passkey) {
-            true => of_person(table, user.user_id, Consistency::Strong).await?,
-            false => Vec::new(),
+        let passkeys = match user.ways().get(&Way::Passkey) {
+            Some(_) => of_person(table, user.user_id, Consistency::Strong).await?,
+            None => Vec::new(),
         };
         Ok(Self {
             password: found.take(&password)?,
@@ -221,13 +221,13 @@ mod tests {
 
     #[test]
     fn what_is_as_young_as_the_moment_goes_and_what_is_older_stays() {
+        use Credential::{ConnectedAccount, Password, Phone, RecoveryCodes, Sms, Totp};
         let since = Timestamp::UNIX_EPOCH + HOUR * 10;
         for (at, goes) in [(since - HOUR, false), (since, true), (since + HOUR, true)] {
             let (user, credentials) = everything(at);
             let ways = user.ways().clone();
             let voided = credentials.voided(user, since, since + HOUR * 2);
             if goes {
-                use Credential::{ConnectedAccount, Password, Phone, RecoveryCodes, Sms, Totp};
                 assert_eq!(
                     kinds(&voided),
                     [Password, ConnectedAccount, Phone, Totp, Sms, RecoveryCodes],
@@ -244,6 +244,7 @@ mod tests {
 
     #[test]
     fn codes_go_with_their_phone_and_recovery_codes_with_the_last_factor() {
+        use Credential::{Phone, RecoveryCodes, Sms, Totp};
         let since = Timestamp::UNIX_EPOCH + HOUR * 10;
         let (old, new) = (since - HOUR, since + HOUR);
         let voided = |phone, totp, codes| {
@@ -252,7 +253,6 @@ mod tests {
             let factors = Some(factors(&user, totp, old, codes));
             Credentials { factors, ..credentials }.voided(user, since, new + HOUR)
         };
-        use Credential::{Phone, RecoveryCodes, Sms, Totp};
         assert_eq!(kinds(&voided(new, old, old)), [Phone, Sms], "another phone");
         assert_eq!(kinds(&voided(old, new, old)), [Totp], "another app");
         assert_eq!(kinds(&voided(old, old, new)), [RecoveryCodes], "other recovery codes");
