@@ -1,4 +1,5 @@
-//! A company's first two weeks, through API Gateway.
+//! A company's first two weeks, through API Gateway: that its parts are wired. How they behave is tried in the
+//! local cloud (`tests/api`).
 
 use access::Tenant;
 use billing::{Account, TrialNotice};
@@ -25,58 +26,30 @@ async fn somebody_signs_in_by_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_organization_is_created_once_however_often_it_is_asked_for() {
+async fn an_organization_is_created_and_its_owner_is_told() {
     let product = Product::start().await;
-    let token = product.sign_in("ada@creates.example").await.text("/access_token");
-    let create = || {
-        let request = product.request(Method::POST, "/v1/orgs").bearer_auth(&token);
-        product.send(
-            request.header("idempotency-key", "one").json(&json!({ "name": "Creates", "slug": "creates" })),
-        )
-    };
-    let (first, again) = (create().await, create().await);
-    assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
-    assert_eq!((first.body, again.headers["idempotent-replayed"].to_str().unwrap()), (again.body, "true"));
-    let id = first_organization(&product, &token).await;
-    let session = product.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": id })).await;
-    let members =
-        product.get("/v1/orgs/current/members?limit=10", &session.tokens().text("/access_token")).await;
+    let (token, _) = product.owner("ada@creates.example", "creates").await;
+    let members = product.get("/v1/orgs/current/members?limit=10", &token).await;
     assert_eq!(members.body["items"].as_array().unwrap().len(), 1, "{members:?}");
     assert_eq!(members.text("/items/0/role"), "owner");
-    product.mail("ada@creates.example", "Creates is ready on Gantry").await;
-}
-
-async fn first_organization(product: &Product, token: &str) -> String {
-    product.get("/v1/me", token).await.text("/organizations/0/org_id")
+    product.mail("ada@creates.example", "creates is ready on Gantry").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trial_runs_out_with_mails_and_pushes() {
+async fn a_trial_runs_out_with_a_mail_and_a_push() {
     const PHONE: &str = "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a";
     let product = Product::start().await;
     let (token, org_id) = product.owner("ada@trial.example", "hourly").await;
     product.device(&token, PHONE).await;
-    for (notice, subject) in TrialNotice::ALL.into_iter().zip([
-        "The trial of hourly ends in 7 days",
-        "The trial of hourly ends in 3 days",
-        "The trial of hourly ends tomorrow",
-        "The trial of hourly has ended",
-    ]) {
-        age_trial(&product, &org_id, notice).await;
-        let run = product.invoke("CronTrialExpiryFunction", &hourly()).await;
-        assert_eq!((&run["failed"], &run["complete"]), (&json!(0), &json!(true)), "{run}");
-        product.mail("ada@trial.example", subject).await;
-    }
-    let told = async || {
-        let ending = product.told(PHONE, "Choose a plan to keep everything open.").await;
-        (ending, product.told(PHONE, "Choose a plan to go on. Your data is safe.").await)
-    };
-    product.eventually("four pushes", async || (told().await == (3, 1)).then_some(())).await;
+    age_trial(&product, &org_id, TrialNotice::Ended).await;
+    let run = product.invoke("CronTrialExpiryFunction", &hourly()).await;
+    assert_eq!((&run["failed"], &run["complete"]), (&json!(0), &json!(true)), "{run}");
+    product.mail("ada@trial.example", "The trial of hourly has ended").await;
+    let look =
+        async || (product.told(PHONE, "Choose a plan to go on. Your data is safe.").await == 1).then_some(());
+    product.eventually("the push", look).await;
     let access = product.get("/v1/billing/subscription", &token).await.text("/access/level");
     assert_ne!(access, "full", "the trial is over");
-    product.invoke("CronTrialExpiryFunction", &hourly()).await;
-    assert_eq!(product.mails("ada@trial.example").await.len(), 6, "link, welcome and each notice once");
-    assert_eq!(told().await, (3, 1), "each notice once");
 }
 
 fn hourly() -> Value {
@@ -97,7 +70,7 @@ async fn age_trial(product: &Product, org_id: &str, notice: TrialNotice) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stripe_turns_the_trial_into_a_subscription_once() {
+async fn stripe_turns_the_trial_into_a_subscription() {
     const PHONE: &str = "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b";
     let product = Product::start().await;
     let (token, org_id) = product.owner("ada@stripe.example", "stripe").await;
@@ -105,12 +78,8 @@ async fn stripe_turns_the_trial_into_a_subscription_once() {
     let event = subscription_created(&org_id);
     let refused = deliver(&product, &event, "whsec_of_somebody_else").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{refused:?}");
-    let first = deliver(&product, &event, STRIPE_WEBHOOK_SECRET).await;
-    let again = deliver(&product, &event, STRIPE_WEBHOOK_SECRET).await;
-    assert_eq!(
-        (first.text("/outcome"), again.text("/outcome")),
-        ("applied".to_owned(), "duplicate".to_owned())
-    );
+    let taken = deliver(&product, &event, STRIPE_WEBHOOK_SECRET).await;
+    assert_eq!(taken.text("/outcome"), "applied", "{taken:?}");
     let billing = product.get("/v1/billing/subscription", &token).await;
     assert_eq!(
         (billing.text("/access/level"), billing.text("/status")),
