@@ -17,6 +17,9 @@ pub struct EmailChange {
     pub new_email: Email,
     /// When the person asked.
     pub requested_at: Timestamp,
+    /// When the person asked first, of requests that took each other's place: asking again moves nothing that
+    /// is undone out of reach.
+    pub first_requested_at: Timestamp,
     /// How far it has come.
     pub state: ChangeState,
     #[serde(default)]
@@ -61,7 +64,9 @@ impl EmailChange {
     ) -> Self {
         let version = before.map_or(0, |before| before.version);
         let state = ChangeState::Pending(until);
-        Self { user_id, change_id, old_email, new_email, requested_at, state, version }
+        let first = before.filter(|before| before.is_pending(requested_at));
+        let first_requested_at = first.map_or(requested_at, |first| first.first_requested_at);
+        Self { user_id, change_id, old_email, new_email, requested_at, first_requested_at, state, version }
     }
 
     /// The same, further on.

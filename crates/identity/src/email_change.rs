@@ -216,8 +216,9 @@ fn undo(
     let new = new.filter(is_hers)?;
     let user_id = user.user_id;
     let back = EmailOwner::new(undone.old_email.clone(), user_id, Some(&old));
-    let Voided { mut user, changes, removed } = credentials.voided(user, undone.requested_at, now);
-    let restored = user.deletion.is_some_and(|deletion| deletion.requested_at >= undone.requested_at);
+    let since = undone.first_requested_at;
+    let Voided { mut user, changes, removed } = credentials.voided(user, since, now);
+    let restored = user.deletion.is_some_and(|deletion| deletion.requested_at >= since);
     let event = EmailChangeUndone {
         user_id,
         change_id: undone.change_id,

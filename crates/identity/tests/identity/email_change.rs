@@ -284,6 +284,20 @@ async fn what_was_there_before_the_change_was_asked_for_stays() {
     assert_eq!(undone.data["removed"].as_array().unwrap().len(), 2, "{undone:?}");
 }
 
+#[tokio::test]
+async fn whoever_asks_again_keeps_nothing_of_what_was_set_up_since_the_first_time() {
+    let setting = Setting::new().await;
+    let tokens = setting.signed_in(OLD).await;
+    let who = setting.who(&tokens).await.unwrap();
+    setting.link(&tokens, "eve@example.net").await;
+    setting.connect(&who, "eve").await.unwrap();
+    setting.clock.advance(SignedDuration::from_mins(5));
+    let link = setting.link(&tokens, NEW).await;
+    setting.confirm(link).await.unwrap();
+    setting.undo(link).await.unwrap();
+    assert_eq!(setting.connected().await, 0);
+}
+
 /// What a session asks for that ends before it is written is not written.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_set_up_while_a_change_is_undone_is_not_there_then() {
