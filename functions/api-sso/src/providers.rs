@@ -188,3 +188,25 @@ pub(crate) async fn of_the_faster<T, F: Future<Output = Result<Option<T>, Identi
 pub(crate) fn is_refusal(problem: &Problem) -> bool {
     problem.status() == StatusCode::UNAUTHORIZED
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_was_slower_waits_a_moment_for_what_the_faster_one_writes_down() {
+        for (comes_after, found, times) in [(0, true, 1), (2, true, 3), (9, false, ASKED)] {
+            let asked = AtomicU32::new(0);
+            let ask = || async {
+                let before = asked.fetch_add(1, Ordering::SeqCst);
+                Ok((before >= comes_after).then_some(before))
+            };
+            assert_eq!(of_the_faster(ask).await.unwrap().is_some(), found, "{comes_after}");
+            assert_eq!(asked.load(Ordering::SeqCst), times);
+        }
+        let refused = of_the_faster(|| async { Err::<Option<()>, _>(IdentityError::LoginFailed) }).await;
+        assert!(matches!(refused, Err(IdentityError::LoginFailed)));
+    }
+}
