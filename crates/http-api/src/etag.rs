@@ -10,15 +10,12 @@ pub(crate) fn etag(version: u64) -> String {
 }
 
 /// Tags that are not of ours are of nothing that there is; weak ones are compared strongly, and so
-/// match nothing either. What is no list of tags is malformed, and so is one without any: whoever sends it
-/// has lost the tag, and is not told that the resource changed.
+/// match nothing either. What is no list of tags is malformed. A list may be empty (section 5.6.1), and what
+/// it asks for is never so: whoever lost the tag changes nothing.
 pub(crate) fn expected(headers: &HeaderMap) -> Option<Expected> {
     let tags = tags(headers, &header::IF_MATCH)?;
     if tags == ["*"] || !headers.contains_key(header::IF_MATCH) {
         return Some(Expected::Any);
-    }
-    if tags.is_empty() {
-        return None;
     }
     // A tag is a text: `"01"` is not the one of version 1.
     let version = |tag: &String| {
@@ -89,7 +86,10 @@ mod tests {
             assert_eq!(of(&[none]), Some(Expected::OneOf(vec![])), "{none}");
         }
         assert_eq!(of(&[", \"7\" ,,"]), Some(Expected::OneOf(vec![7])));
-        for malformed in ["", ",", " , ", "7", "\"7", "\"7\" \"8\"", "*, \"7\"", "w/\"7\"", "\"a\"b\""] {
+        for empty in ["", ",", " , "] {
+            assert_eq!(of(&[empty]), Some(Expected::OneOf(vec![])), "fulfilled by nothing: {empty:?}");
+        }
+        for malformed in ["7", "\"7", "\"7\" \"8\"", "*, \"7\"", "w/\"7\"", "\"a\"b\""] {
             assert_eq!(of(&[malformed]), None, "{malformed}");
         }
     }
