@@ -239,3 +239,32 @@ async fn an_address_is_not_written_to_without_end() {
     let cancel = product.send(product.request(Method::DELETE, path).bearer_auth(&token)).await;
     assert_eq!(cancel.status, StatusCode::NO_CONTENT, "to give it up needs none");
 }
+
+/// Whoever is thrown out cannot finish what they began; and the owner hears of it when it begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_over_with_the_session_that_asked_for_it() {
+    let product = Product::start().await;
+    let owner = product.sign_in(OLD).await;
+    let user_id = owner.text("/user_id");
+    let owner = owner.text("/access_token");
+    let staff = product.staff("op@example.com", "operator").await;
+    let told = "Another address is wanted for your account on Gantry";
+    for turn in 0..4 {
+        let thief = product.sign_in(OLD).await;
+        assert_eq!(ask(&product, &thief.text("/access_token")).await.status, StatusCode::ACCEPTED, "{turn}");
+        assert!(product.subjects(OLD).await.iter().filter(|subject| *subject == told).count() > turn);
+        let link = product.link(NEW).await;
+        let session = format!("/v1/me/sessions/{}", thief.text("/session_id"));
+        let ended = match turn {
+            0 => product.post_as("/v1/me/sessions/end", &owner, &json!({ "scope": "others" })).await,
+            1 => product.send(product.request(Method::DELETE, &session).bearer_auth(&owner)).await,
+            2 => product.act(&format!("/v1/admin/people/{user_id}/sessions/end"), &staff).await,
+            _ => product.act(&format!("/v1/admin/people/{user_id}/suspend"), &staff).await,
+        };
+        assert!(ended.status.is_success(), "{ended:?}");
+        assert_eq!(step(&product, "confirm", &link).await.problem(), "link_expired", "{turn}");
+    }
+    let back = product.act(&format!("/v1/admin/people/{user_id}/unsuspend"), &staff).await;
+    assert_eq!(back.text("/email"), OLD);
+    assert_eq!(step(&product, "confirm", &product.link(NEW).await).await.problem(), "link_expired");
+}

@@ -284,3 +284,17 @@ async fn what_no_password_may_be_is_refused_where_it_stands() {
         assert!(["reset_failed", "invalid_request"].contains(&refused.problem()), "{refused:?}");
     }
 }
+
+/// A link from before does not come back to life when the password that made it old is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_stays_old_whatever_becomes_of_the_password() {
+    let product = Product::start().await;
+    product.registered(ADA, GOOD).await;
+    let (older, newer) = (product.reset_token(ADA).await, product.reset_token(ADA).await);
+    assert_eq!(product.reset(&newer, OTHER).await.status, StatusCode::NO_CONTENT);
+    let token = product.password(ADA, OTHER).await.text("/tokens/access_token");
+    let removed = product.request(Method::DELETE, "/v1/me/password").bearer_auth(&token);
+    assert_eq!(product.send(removed).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(product.reset(&older, GOOD).await.problem(), "reset_failed");
+    assert_eq!(product.password(ADA, GOOD).await.problem(), "login_failed");
+}

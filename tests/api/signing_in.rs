@@ -73,6 +73,22 @@ async fn fifty_guesses_at_once_from_fifty_addresses_are_ten_and_the_link_works()
     assert_eq!(product.guess_from(9, ADA, wrong(&code)).await.problem(), "rate_limited", "the day");
 }
 
+/// Who guesses at many addresses from one network is refused, and no more is written down of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_network_guesses_at_fifty_codes_in_an_hour_whosever_they_are() {
+    let product = Product::start().await;
+    for person in 0..50 {
+        let guess = product.guess_from(7, &format!("person{person}@example.com"), "123456").await;
+        assert_eq!(guess.status, StatusCode::UNAUTHORIZED, "{person}: {guess:?}");
+    }
+    for person in 50..53 {
+        let guess = product.guess_from(7, &format!("person{person}@example.com"), "123456").await;
+        assert_eq!(guess.problem(), "rate_limited");
+    }
+    assert_eq!(product.failures().await, (50, 0));
+    assert_eq!(product.guess_from(8, ADA, "123456").await.problem(), "login_failed", "elsewhere");
+}
+
 /// Whoever made no wrong guess is never told to wait, however often the right one is sent at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_code_sent_many_times_at_once_is_one_session_and_no_guess() {

@@ -170,6 +170,9 @@ async fn a_person_is_found_helped_and_suspended() {
         assert_eq!(answer.problem(), "not_found");
     }
     let looked = product.audited("staff.looked").await;
+    let nothing = |event: &Value| event["data"]["searched"] == "usr_01kar8h5g0e0vsx4q1v3f6m2ah";
+    assert!(looked.iter().any(nothing), "who looks for what is not there has looked: {looked:?}");
+    let looked = product.audited("staff.looked").await;
     let seen = |event: &&Value| event["data"]["targets"] == json!([user_id]);
     assert_eq!(looked.iter().filter(seen).count(), 3, "{looked:?}");
     assert!(looked.iter().all(|event| event["actor"]["type"] == "staff"));
@@ -279,6 +282,23 @@ async fn a_lost_phone_and_a_lost_account_elsewhere_go_too() {
     }
 }
 
+/// A hijacked account is not lost by what the thief asked for, and nobody is rid of a suspension by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_suspended_is_not_erased() {
+    let product = Product::start().await;
+    let ada = product.sign_in(ADA).await;
+    let (path, token) = (format!("/v1/admin/people/{}", ada.text("/user_id")), ada.text("/access_token"));
+    let asked = product.send(product.request(Method::DELETE, "/v1/me").bearer_auth(&token)).await;
+    assert_eq!(asked.status, StatusCode::NO_CONTENT);
+    let operator = product.staff("op@example.com", "operator").await;
+    assert!(product.get(&path, &operator).await.body["erase_at"].is_string());
+    let suspended = product.act(&format!("{path}/suspend"), &operator).await;
+    assert_eq!((suspended.text("/status"), &suspended.body["erase_at"]), ("suspended".into(), &Value::Null));
+    product.advance(SignedDuration::from_hours(8 * 24)).await;
+    let users = stored::items(&product).await.into_iter().filter(|item| item["kind"] == "user");
+    assert!(users.into_iter().any(|user| user["email"] == ADA), "she is there");
+}
+
 /// Nobody acts on staff but operators, and nobody on the own account. In the end the support is suspended.
 async fn acts_on_staff(product: &Product, operator: &str, support: &str) {
     let (of_support, of_operator) = (
@@ -287,6 +307,10 @@ async fn acts_on_staff(product: &Product, operator: &str, support: &str) {
     );
     let suspend = |id: &str| format!("/v1/admin/people/{id}/suspend");
     assert_eq!(product.act(&suspend(&of_operator), operator).await.problem(), "staff_target");
+    for act in ["unsuspend", "mail-suppression/lift"] {
+        let own = format!("/v1/admin/people/{of_operator}/{act}");
+        assert_eq!(product.act(&own, operator).await.problem(), "staff_target", "{act}");
+    }
     let factors = product.get(&format!("/v1/admin/people/{of_operator}"), support).await;
     let factor =
         format!("/v1/admin/people/{of_operator}/factors/{}/remove", factors.text("/details/factors/0/id"));

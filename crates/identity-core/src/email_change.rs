@@ -1,4 +1,4 @@
-use primitives::{Email, EmailChangeId, Timestamp, UserId};
+use primitives::{Email, EmailChangeId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
@@ -11,6 +11,8 @@ pub struct EmailChange {
     pub user_id: UserId,
     /// Its id: the links about it name it.
     pub change_id: EmailChangeId,
+    /// The session that it was asked for with: as long as that lives, the new address can say yes.
+    pub session_id: SessionId,
     /// The address before.
     pub old_email: Email,
     /// The address that the person asks for.
@@ -57,7 +59,7 @@ impl Item for EmailChange {
 impl EmailChange {
     /// A new one, in the place of `before`.
     pub fn new(
-        (user_id, change_id): (UserId, EmailChangeId),
+        (user_id, session_id, change_id): (UserId, SessionId, EmailChangeId),
         (old_email, new_email): (Email, Email),
         (requested_at, until): (Timestamp, Timestamp),
         before: Option<&Self>,
@@ -66,7 +68,17 @@ impl EmailChange {
         let state = ChangeState::Pending(until);
         let first = before.filter(|before| before.is_pending(requested_at));
         let first_requested_at = first.map_or(requested_at, |first| first.first_requested_at);
-        Self { user_id, change_id, old_email, new_email, requested_at, first_requested_at, state, version }
+        Self {
+            user_id,
+            change_id,
+            session_id,
+            old_email,
+            new_email,
+            requested_at,
+            first_requested_at,
+            state,
+            version,
+        }
     }
 
     /// The same, further on.

@@ -92,6 +92,18 @@ events::events! {
         #[schemars(with = "String")]
         expires_at: Timestamp = "2026-11-24T10:00:00Z",
     }
+    /// The address before hears of the same, and can end it: by ending the session that asked.
+    "email.change_pending" EmailChangePending Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The change.
+        change_id: EmailChangeId = "ech_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The address that the person asks for.
+        email: Email = "ada@example.org",
+        /// When the new address can say yes no longer.
+        #[schemars(with = "String")]
+        expires_at: Timestamp = "2026-11-24T10:00:00Z",
+    }
     /// A person has another address.
     "email.changed" EmailChanged Internal {
         /// The person.

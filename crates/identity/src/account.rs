@@ -5,7 +5,7 @@ use access::{StaffRole, Way};
 use events::NewEvent;
 use identity_core::{
     ConnectedAccount, ConnectedAccounts, EmailOwner, User,
-    events::PasskeyRemoved,
+    events::{PasskeyRemoved, UserRestored},
     keys,
     suspension::{UserSuspended, UserUnsuspended},
 };
@@ -124,16 +124,22 @@ impl Account {
         self.factors.as_ref().map_or(0, SecondFactors::recovery_codes_left)
     }
 
-    /// Nobody comes in any more, from the next request on. Nothing where it is so already.
+    /// Nobody comes in any more, from the next request on; and nobody is erased whom it may have been done to,
+    /// or who would be rid of it by that. Nothing where it is so already.
     pub fn suspend(&mut self, now: Timestamp) -> Option<Changes> {
         if self.user.suspended_at().is_some() {
             return None;
         }
         let user_id = self.user.user_id;
         let heard = self.user.sessions(now);
-        let changes = Changes::new().replace(&self.now(self.user.clone().suspended(now)));
+        let was_leaving = self.user.deletion.is_some();
+        let changes = Changes::new().replace(&self.now(self.user.clone().leaving(None).suspended(now)));
         let event = UserSuspended { user_id };
-        let changes = changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event));
+        let mut changes = changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event));
+        if was_leaving {
+            let event = UserRestored { user_id };
+            changes = changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event));
+        }
         Some(
             heard
                 .into_iter()

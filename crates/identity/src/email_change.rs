@@ -4,7 +4,7 @@ use access::Principal;
 use events::NewEvent;
 use identity_core::{
     ChangeState, ChangeStep, EmailChange, EmailOwner, LinkKey, Policy, User,
-    events::{EmailChangeRequested, EmailChangeUndone, EmailChanged, UserRestored},
+    events::{EmailChangePending, EmailChangeRequested, EmailChangeUndone, EmailChanged, UserRestored},
     keys,
 };
 use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, Timestamp, UserId};
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Begins a change of the person's address, in the place of one that is under way: the new address gets a
-/// mail. Whether somebody has it already, whoever asks does not get to know.
+/// mail, and the one before is told. Whether somebody has it already, whoever asks does not get to know.
 pub async fn request_email_change(
     table: &Table,
     policy: &Policy,
@@ -38,10 +38,14 @@ pub async fn request_email_change(
         }
         let until = now + SignedDuration::from_secs(policy.email_change_seconds);
         let addresses = (principal.email.clone(), email.clone());
-        let change = EmailChange::new((user_id, change_id), addresses, (now, until), before.as_ref());
+        let ids = (user_id, principal.session_id, change_id);
+        let change = EmailChange::new(ids, addresses, (now, until), before.as_ref());
         let event = EmailChangeRequested { user_id, change_id, email: email.clone(), expires_at: until };
         let event = NewEvent::new(None, &change_id, change.next_version(), &event);
-        Ok(Decision::commit(Changes::new().replace(&change).publish(event), change))
+        let pending = EmailChangePending { user_id, change_id, email: email.clone(), expires_at: until };
+        let pending = NewEvent::new(None, &change_id, change.next_version(), &pending);
+        let changes = Changes::new().replace(&change).publish(event).publish(pending);
+        Ok(Decision::commit(changes, change))
     };
     table.decide_once(cause, keep, request).await
 }
@@ -149,7 +153,9 @@ pub async fn confirm_email_change(
     if change.is_undoable(now) {
         return Ok(ChangeOutcome::Done);
     }
-    if !change.is_pending(now) || user.email != change.old_email {
+    // whoever is thrown out takes nothing along that they began
+    let is_hers_still = user.email == change.old_email && user.has(change.session_id, now);
+    if !change.is_pending(now) || !is_hers_still {
         return Err(IdentityError::LinkExpired);
     }
     let [old, new] = owners(table, &change).await?;

@@ -29,10 +29,17 @@ pub struct Target {
 /// What somebody looked for, and saw.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// What they looked for, where it was no id.
+    /// What they looked for, where it was no id, or one that nothing has.
     pub searched: Option<String>,
     /// The ids of what they saw.
     pub targets: Vec<String>,
+}
+
+impl Found {
+    /// That nothing has this id.
+    pub fn nothing(searched: &impl ToString) -> Self {
+        Self { searched: Some(searched.to_string()), targets: Vec::new() }
+    }
 }
 
 impl Act {

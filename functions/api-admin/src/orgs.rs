@@ -5,9 +5,9 @@ use access::{
 use billing::{CustomerId, api::Subscription};
 use http_api::{
     Answer, Command, Fresh, IntoResponse, Paged, PathParameter, Problem, Problems, Response, Searched, Staff,
-    State, ToSchema,
+    State, ToSchema, not_found,
 };
-use orgs::{Overseen, api::Member};
+use orgs::{OrgError, Overseen, api::Member};
 use primitives::{OrgId, Page, Slug, Text, Time, Timestamp};
 use serde::{Deserialize, Serialize};
 use staff::{Act, Found, Why};
@@ -112,6 +112,22 @@ pub(crate) async fn list(
     Ok(Answer::ok(&page.map(|found| AdminOrganization::of(found, now))).into_response())
 }
 
+/// The organization; that there is none is a look, too.
+async fn found(
+    api: &Api,
+    staff: &Staff<ReadOrganizations>,
+    act: Act,
+    org_id: OrgId,
+) -> Result<Overseen, Problem> {
+    match Overseen::read(&api.table, staff.permit.tenant(org_id)).await {
+        Err(OrgError::NotFound) => {
+            act.looked(&api.table, &staff.cause(), &Found::nothing(&org_id)).await?;
+            Err(not_found())
+        }
+        found => Ok(found?),
+    }
+}
+
 /// An organization, with its trial and subscription.
 #[utoipa::path(
     get, path = "/v1/admin/orgs/{org_id}", tag = "Staff", operation_id = "adminGetOrg",
@@ -130,9 +146,9 @@ pub(crate) async fn show(
     PathParameter(org_id): PathParameter<OrgId>,
 ) -> Result<Response, Problem> {
     let (table, tenant) = (&api.table, staff.permit.tenant(org_id));
-    let found = Overseen::read(table, tenant).await?;
-    let seen = billing::overview_for_staff(table, &api.rules, tenant).await?;
     let act = Act { by: *staff.permit, operation: "adminGetOrg" };
+    let found = found(&api, &staff, act, org_id).await?;
+    let seen = billing::overview_for_staff(table, &api.rules, tenant).await?;
     let targets = vec![org_id.to_string()];
     act.looked(table, &staff.cause(), &Found { searched: None, targets }).await?;
     let subscription = Some(Subscription::of(&seen.account, seen.as_of, seen.access));
@@ -160,11 +176,11 @@ pub(crate) async fn list_members(
     Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
     let (table, tenant) = (&api.table, staff.permit.tenant(org_id));
-    Overseen::read(table, tenant).await?;
+    let act = Act { by: *staff.permit, operation: "adminListOrgMembers" };
+    found(&api, &staff, act, org_id).await?;
     let page = orgs::members_of(table, &*api.cursors, tenant, limit, cursor.as_deref()).await?;
     let ids = page.items.iter().map(|member| member.user_id.to_string());
     let targets = std::iter::once(org_id.to_string()).chain(ids).collect();
-    let act = Act { by: *staff.permit, operation: "adminListOrgMembers" };
     act.looked(table, &staff.cause(), &Found { searched: None, targets }).await?;
     Ok(Answer::ok(&page.map(|member| member.resource(member.version()))).into_response())
 }

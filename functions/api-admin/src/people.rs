@@ -86,9 +86,12 @@ pub(crate) async fn show(
     let table = &api.table;
     let (account, memberships) =
         tokio::join!(Account::read(table, user_id), identity::memberships(table, user_id));
-    let account = account?.ok_or_else(not_found)?;
-    let suppressed = identity_core::mail_suppression(table, &account.user.email).await?;
     let act = Act { by: *staff.permit, operation: "adminGetPerson" };
+    let Some(account) = account? else {
+        act.looked(table, &staff.cause(), &Found::nothing(&user_id)).await?;
+        return Err(not_found());
+    };
+    let suppressed = identity_core::mail_suppression(table, &account.user.email).await?;
     let found = Found { searched: None, targets: vec![user_id.to_string()] };
     act.looked(table, &staff.cause(), &found).await?;
     let person = AdminPerson::whole(&account, memberships?, suppressed, table.clock().now());
@@ -157,7 +160,7 @@ pub(crate) async fn suspend(
     params(("user_id" = UserId, Path, description = "The person")),
     responses((status = 200, description = "The person", body = AdminPerson), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict"])),
+        ("x-gantry-codes" = json!(["conflict", "staff_target"])),
         ("x-gantry-limits" = json!(["admin"])),
         ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.0001, "events": 2, "answer_bytes": 400})),
@@ -172,7 +175,7 @@ pub(crate) async fn unsuspend(
 ) -> Result<Response, Problem> {
     let why = command.input.why()?;
     let lifted = |account: &mut Account, _| account.unsuspend();
-    let account = act_on(&api, &staff, ("adminUnsuspendPerson", user_id, &why), true, lifted).await?;
+    let account = act_on(&api, &staff, ("adminUnsuspendPerson", user_id, &why), false, lifted).await?;
     Ok(shown(&api, &account))
 }
 
@@ -249,7 +252,7 @@ pub(crate) async fn remove_factor(
     params(("user_id" = UserId, Path, description = "The person")),
     responses((status = 204, description = "Mails are sent"), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict"])),
+        ("x-gantry-codes" = json!(["conflict", "staff_target"])),
         ("x-gantry-limits" = json!(["admin"])),
         ("x-gantry-budget" = json!({"calls": 6, "read_units": 11, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.001, "events": 2, "answer_bytes": 250})),
@@ -266,6 +269,7 @@ pub(crate) async fn lift_suppression(
     let decide = |_| async move {
         let account = Account::read(table, user_id).await?.ok_or_else(not_found)?;
         let address = AddressHash::of(&account.user.email);
+        act.require_allowed_on(Target { user_id, role: account.staff_role })?;
         let lifted = identity_core::suppression_lifted(table, &address, &why.reason).await?;
         Ok::<_, Problem>(Decision::commit(act.done(&user_id, why, lifted, table.clock().now()), ()))
     };

@@ -12,6 +12,8 @@ use crate::Api;
 pub(crate) struct Guess<'a> {
     pub(crate) limit: RateLimit,
     pub(crate) subject: &'a str,
+    /// What the network is counted by from which somebody guesses at many, where that is nobody's own.
+    pub(crate) network: Option<(RateLimit, &'a str)>,
     /// Whose it would be.
     pub(crate) email: Option<&'a Email>,
     pub(crate) user_id: Option<UserId>,
@@ -21,11 +23,11 @@ pub(crate) struct Guess<'a> {
 impl<'a> Guess<'a> {
     /// At something of somebody who has shown something else.
     pub(crate) fn of_person(limit: RateLimit, subject: &'a str, user_id: UserId, way: Way) -> Self {
-        Self { limit, subject, email: None, user_id: Some(user_id), way }
+        Self { limit, subject, network: None, email: None, user_id: Some(user_id), way }
     }
 }
 
-/// Counts a wrong proof and notes it, with the limit if that was its last place; of a right one it is asked
+/// Counts a wrong proof, for its network too, and notes it, with the limit if that was its last place; of a right one it is asked
 /// whether a wrong one could have been counted.
 ///
 /// Nobody is told what a proof was before it stands in the limit's item, in one order with all others: so
@@ -38,11 +40,14 @@ pub(crate) async fn count(
     guess: &Guess<'_>,
     is_right: bool,
 ) -> Result<RateLimitState, Problem> {
-    let Guess { limit, subject, email, user_id, way } = guess;
+    let Guess { limit, subject, network, email, user_id, way } = guess;
     if is_right {
         return limiter.room(limit, subject).await;
     }
     let state = limiter.count(limit, subject).await?;
+    if let Some((limit, network)) = network.as_ref().filter(|_| state.allowed) {
+        limiter.take(limit, network).await?;
+    }
     if state.allowed {
         let reached = state.is_used_up().then_some(limit.name);
         let failed = FailedLogin { email: *email, user_id: *user_id, way: *way, reached };

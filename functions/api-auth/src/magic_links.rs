@@ -119,7 +119,7 @@ pub(crate) struct VerifyMagicLink {
     responses((status = 200, description = "Signed in", body = SignIn), Problems),
     extensions(
         ("x-gantry-codes" = json!(["confirmation_required", "login_failed"])),
-        ("x-gantry-limits" = json!(["code-guess"])),
+        ("x-gantry-limits" = json!(["code-guess", "failed-login-client"])),
         ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 22})),
         ("x-gantry-usage" = json!({"person": 2, "new_person": 1, "events": 2, "answer_bytes": 1400})),
     ),
@@ -136,7 +136,7 @@ pub(crate) async fn verify(
     let opened = open(&api, &proof).await?;
     let (cause, network) = (client.cause(), client.address());
     if let Proof::Code { email, .. } = &proof {
-        count(&api, &limiter, &cause, (email, &opened)).await?;
+        count(&api, &limiter, &cause, &network, (email, &opened)).await?;
     }
     let issuer = api.issuer().await?;
     let entrance = api.entrance(&issuer, &cause, &network);
@@ -151,10 +151,18 @@ async fn count(
     api: &Api,
     limiter: &Limiter,
     cause: &Cause,
+    network: &str,
     (email, opened): (&Email, &OpenedProof),
 ) -> Result<(), Problem> {
     let limit = api.policy.wrong_codes();
-    let guess = Guess { limit, subject: email.as_str(), email: Some(email), user_id: None, way: Way::Mail };
+    let guess = Guess {
+        limit,
+        subject: email.as_str(),
+        network: Some((api.policy.wrong_passwords_per_client(), network)),
+        email: Some(email),
+        user_id: None,
+        way: Way::Mail,
+    };
     let state = guesses::count(api, limiter, cause, &guess, opened.is_right()).await?;
     if state.allowed {
         return Ok(());

@@ -98,6 +98,7 @@ pub(crate) async fn verify(
         let guess = Guess {
             limit: of_address,
             subject: &subject,
+            network: None,
             email: Some(&email),
             user_id: None,
             way: Way::Password,

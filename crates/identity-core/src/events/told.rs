@@ -3,10 +3,10 @@
 use events::{Audience, Event, EventKind, MailText, Told};
 
 use super::{
-    ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangeRequested, EmailChangeUndone, EmailChanged,
-    FactorAdded, FactorRemoved, PasskeyAdded, PasskeyCounterReversed, PasskeyRemoved, PasswordChanged,
-    PasswordRemoved, PhoneRemoved, PhoneVerified, RecoveryCodeUsed, RecoveryCodesGenerated, SessionStarted,
-    UserDeletionRequested,
+    ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangePending, EmailChangeRequested,
+    EmailChangeUndone, EmailChanged, FactorAdded, FactorRemoved, PasskeyAdded, PasskeyCounterReversed,
+    PasskeyRemoved, PasswordChanged, PasswordRemoved, PhoneRemoved, PhoneVerified, RecoveryCodeUsed,
+    RecoveryCodesGenerated, SessionStarted, UserDeletionRequested,
 };
 
 /// What people are told.
@@ -67,6 +67,21 @@ pub const TOLD: &[Told] = &[
         }),
         push: None,
     },
+    changed(
+        EmailChangePending::KIND,
+        &MailText {
+            subject: "Another address is wanted for your account on {{ product }}",
+            preview: "Was it you?",
+            title: "Another address for your account",
+            paragraphs: &[
+                "Somebody who is signed in as you asked to have {{ data.email }} in the place of this address. It \
+                 takes its place once that is confirmed there.",
+                "If it was not you, end your other sessions now, and set a new password if you have one: the change \
+                 is over with the session that asked for it.",
+            ],
+            ..NOTICE
+        },
+    ),
     Told {
         event: EmailChanged::KIND,
         to: Audience::OldAddress,

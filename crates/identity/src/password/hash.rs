@@ -67,7 +67,7 @@ fn nobodys() -> String {
     format!("$argon2id$v=19$m={MEMORY},t={ITERATIONS},p={LANES}${salt}${hash}")
 }
 
-async fn in_turn<T: Send + 'static>(
+pub(crate) async fn in_turn<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, IdentityError> + Send + 'static,
 ) -> Result<T, IdentityError> {
     let _turn = TURNS.acquire().await.map_err(|_| IdentityError::Hashing)?;

@@ -9,8 +9,8 @@ use primitives::{Email, Ids, PasswordResetId, SessionId, Timestamp, UserId};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Item, Key, StoreError, Table};
 
 use super::{
-    InvalidPassword, Password,
-    hash::{hash, is_outdated, verify},
+    Password,
+    hash::{hash, in_turn, is_outdated, verify},
 };
 use crate::{
     Entrance, IdentityError, LoginHistory, RequestedLogin, SignedIn,
@@ -127,18 +127,31 @@ pub async fn register(
     history: LoginHistory,
     password: &Password,
 ) -> Result<RequestedLogin, IdentityError> {
-    refuse_weak(password, &history.email)?;
+    refuse_weak(password, &history.email).await?;
     let phc = hash(password).await?;
     begin_login(table, key, policy, cause, history, Some(phc)).await
 }
 
-fn refuse_weak(password: &Password, email: &Email) -> Result<(), InvalidPassword> {
-    password.withstands(&[email.as_str()])
+async fn refuse_weak(password: &Password, email: &Email) -> Result<(), IdentityError> {
+    judge(password, vec![email.to_string()]).await
 }
 
 /// The same, once it is known whose it is to be.
-fn refuse_own_name(password: &Password, user: &User) -> Result<(), InvalidPassword> {
-    user.profile.name.as_ref().map_or(Ok(()), |name| password.withstands(&[user.email.as_str(), name]))
+async fn refuse_own_name(password: &Password, user: &User) -> Result<(), IdentityError> {
+    match &user.profile.name {
+        Some(name) => judge(password, vec![user.email.to_string(), name.clone()]).await,
+        None => Ok(()),
+    }
+}
+
+/// Judging is work like hashing: in turns, and not where others wait.
+async fn judge(password: &Password, about: Vec<String>) -> Result<(), IdentityError> {
+    let password = password.clone();
+    let judge = move || {
+        let about: Vec<&str> = about.iter().map(String::as_str).collect();
+        Ok(password.withstands(&about)?)
+    };
+    in_turn(judge).await
 }
 
 /// What is said to whoever asks for a new password.
@@ -178,7 +191,10 @@ pub async fn reset_password(
     password: &Password,
 ) -> Result<(), IdentityError> {
     let first = &valid_reset(table, reset_id).await?;
-    refuse_weak(password, &first.email)?;
+    if first.is_used() && !first.may_be_repeated(table.clock().now()) {
+        return Err(IdentityError::ResetFailed);
+    }
+    refuse_weak(password, &first.email).await?;
     let phc = &hash(password).await?;
     let decide = |attempt: Attempt| async move {
         let reset = match attempt.before() {
@@ -195,12 +211,13 @@ pub async fn reset_password(
             let is_same = reset.may_be_repeated(now) && verify(password, hash.map(|hash| hash.phc)).await?;
             return if is_same { Ok(Decision::done(())) } else { Err(IdentityError::ResetFailed) };
         }
-        // a password that was set since is not undone by an older link
-        let is_late = user.ways().get(&Way::Password).is_some_and(|set_at| reset.created_at <= *set_at);
+        // what was set since is not undone by an older link, and what was taken away does not come back by it
+        let is_late = user.ways().get(&Way::Password).is_some_and(|set_at| reset.created_at <= *set_at)
+            || user.person().credentials_changed_at.is_some_and(|changed| reset.created_at < changed);
         if is_late || user.email != reset.email {
             return Err(IdentityError::ResetFailed);
         }
-        refuse_own_name(password, &user)?;
+        refuse_own_name(password, &user).await?;
         let changes = change(user, hash, phc.clone(), None, now).replace(&reset.used(now));
         Ok(Decision::commit(changes, ()))
     };
@@ -220,14 +237,14 @@ pub async fn set_password(
     principal: &Principal,
     password: &Password,
 ) -> Result<(), IdentityError> {
-    refuse_weak(password, &principal.email)?;
+    refuse_weak(password, &principal.email).await?;
     let phc = &hash(password).await?;
     let decide = |_| async move {
         let (user, hash) = person(table, principal.user_id).await?;
         let user = user.ok_or(IdentityError::MissingUser)?;
         let now = table.clock().now();
         require_live(&user, principal, now)?;
-        refuse_own_name(password, &user)?;
+        refuse_own_name(password, &user).await?;
         Ok(Decision::commit(change(user, hash, phc.clone(), Some(principal.session_id), now), ()))
     };
     table.decide(cause, decide).await

@@ -38,6 +38,9 @@ const SHORTEST: usize = 8;
 /// How many characters it has besides what is known of the person.
 const LEAST_OF_ITS_OWN: usize = 6;
 const LONGEST: usize = 256;
+/// How many characters are judged, at the beginning and at the end: what judges takes seconds for a hundred that
+/// are chosen for it (every way to read digits and signs as letters), and what is longer is not easier to guess.
+const JUDGED: usize = 24;
 /// No character of a password becomes more than 18 by NFKC, and none has more than 4 bytes: what is longer is
 /// refused before any work is done on it.
 const MOST_BYTES: usize = 4 * LONGEST;
@@ -59,12 +62,18 @@ impl Password {
         if without.chars().count() < LEAST_OF_ITS_OWN {
             return Err(InvalidPassword::Weak("it is made of your name or address"));
         }
-        match zxcvbn(self.expose(), &known).score() {
-            Score::Three | Score::Four => Ok(()),
-            _ => {
-                Err(InvalidPassword::Weak("use a longer one, such as four words that have nothing in common"))
-            }
+        let text = self.expose();
+        let is_strong = |part: &str| matches!(zxcvbn(part, &known).score(), Score::Three | Score::Four);
+        let nth = |number: usize| text.char_indices().nth(number).map(|(at, _)| at);
+        let length = text.chars().count();
+        let is_strong = match (nth(JUDGED), length.checked_sub(JUDGED).and_then(nth)) {
+            (Some(end), Some(begin)) => is_strong(&text[..end]) || is_strong(&text[begin..]),
+            _ => is_strong(text),
+        };
+        if is_strong {
+            return Ok(());
         }
+        Err(InvalidPassword::Weak("use a longer one, such as four words that have nothing in common"))
     }
 }
 
@@ -141,9 +150,18 @@ mod tests {
             let refused = weak.parse::<Password>().unwrap().withstands(&about);
             assert!(matches!(refused, Err(InvalidPassword::Weak(_))), "{weak}");
         }
-        for strong in ["correct horse battery staple", "vR7#kq2!mZp9", "träge Möwe 9 Kilo Zimt"] {
+        let long = format!("{}correct horse battery staple", "a".repeat(200));
+        for strong in ["correct horse battery staple", "vR7#kq2!mZp9", "träge Möwe 9 Kilo Zimt", &long] {
             assert_eq!(strong.parse::<Password>().unwrap().withstands(&about), Ok(()), "{strong}");
         }
+    }
+
+    /// One that is chosen to be much work is as little as any other: it took minutes.
+    #[test]
+    fn the_longest_is_judged_by_as_much_as_any_other() {
+        let hard = "4@8({[<3691!|0$5+7%2".repeat(12);
+        assert_eq!(hard.parse::<Password>().unwrap().withstands(&[]), Ok(()));
+        assert_ne!("ä".repeat(256).parse::<Password>().unwrap().withstands(&[]), Ok(()));
     }
 
     proptest! {
