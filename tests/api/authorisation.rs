@@ -116,7 +116,9 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
     };
     for route in all().iter().filter(reads) {
         let answer = call(&product, route, Some(&token)).await;
-        assert!(answer.status.is_success(), "{route:?}: {answer:?}");
+        // what has this id is not there, unless somebody made it
+        let is_absent = route.path.contains('{') && answer.problem_or_empty() == "not_found";
+        assert!(answer.status.is_success() || is_absent, "{route:?}: {answer:?}");
     }
     let fresh = product.sign_in("ada@example.com").await.text("/access_token");
     product.advance(SignedDuration::from_secs(590)).await;

@@ -1,5 +1,6 @@
 //! What services hear of tokens: the issuer's metadata, and whether a token is good now.
 
+use access::{Permission, Role};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -32,7 +33,8 @@ async fn a_token_is_active_where_its_person_is_and_for_nobody_else() {
     let said =
         ["active", "sub", "org", "iss", "token_type", "acr", "scope"].map(|name| good.body[name].clone());
     let issuer = product.cloud.api_url();
-    let member = "org:read members:read";
+    let held = Permission::ALL.iter().filter(|one| Role::Member.holds(**one));
+    let member = held.map(|one| one.name()).collect::<Vec<_>>().join(" ");
     let expected = json!([true, bob_id, acme, issuer, "Bearer", "aal1", member]);
     assert_eq!(json!(said), expected, "{good:?}");
     // what else there is of the same person's is not active here, and nor is anybody else's

@@ -166,18 +166,3 @@ async fn going_where_a_factor_is_asked_for_makes_no_old_session_a_fresh_one() {
     let half = product.post_as("/v1/auth/switch-org", &fresh.text("/access_token"), &to_strict).await;
     assert_eq!(half.text("/status"), "mfa_enrollment_required", "{half:?}");
 }
-
-/// What was shown with a factor that is gone is not shown again by less.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_of_two_factors_is_not_renewed_by_a_mail_once_the_factor_is_gone() {
-    let product = Product::start().await;
-    let token = product.sign_in(ADA).await.text("/access_token");
-    product.set_up(&token).await;
-    let id = product.get("/v1/me/mfa", &token).await.text("/factors/0/id");
-    let remove = product.request(Method::DELETE, &format!("/v1/me/mfa/factors/{id}")).bearer_auth(&token);
-    assert_eq!(product.send(remove).await.status, StatusCode::NO_CONTENT);
-    product.advance(SignedDuration::from_mins(11)).await;
-    assert_eq!(product.start_step_up(&token, json!({})).await.body["methods"], json!([]));
-    let refused = product.start_step_up(&token, json!({ "method": "mail" })).await;
-    assert_eq!((refused.status, refused.problem()), (StatusCode::FORBIDDEN, "mfa_required"));
-}

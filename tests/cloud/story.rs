@@ -1,5 +1,5 @@
-//! A company's first two weeks, through API Gateway: that its parts are wired. How they behave is tried in
-//! the local cloud (`tests/api`).
+//! A company's first two weeks, through API Gateway: that its parts are wired. How they behave is tried
+//! in the local cloud (`tests/api`).
 
 use access::Tenant;
 use billing::{Account, TrialNotice};

@@ -93,7 +93,7 @@ events::events! {
         expires_at: Timestamp = "2026-11-24T10:00:00Z",
     }
     /// The address before hears of the same, and can end it: by ending the session that asked.
-    "email.change_pending" EmailChangePending Internal {
+    "email.change_announced" EmailChangeAnnounced Internal {
         /// The person.
         user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// The change.

@@ -4,7 +4,7 @@ use access::Principal;
 use events::NewEvent;
 use identity_core::{
     ChangeState, ChangeStep, EmailChange, EmailOwner, LinkKey, Policy, User,
-    events::{EmailChangePending, EmailChangeRequested, EmailChangeUndone, EmailChanged, UserRestored},
+    events::{EmailChangeAnnounced, EmailChangeRequested, EmailChangeUndone, EmailChanged, UserRestored},
     keys,
 };
 use primitives::{Email, EmailChangeId, Ids, Keys, SignedDuration, Timestamp, UserId};
@@ -42,7 +42,7 @@ pub async fn request_email_change(
         let change = EmailChange::new(ids, addresses, (now, until), before.as_ref());
         let event = EmailChangeRequested { user_id, change_id, email: email.clone(), expires_at: until };
         let event = NewEvent::new(None, &change_id, change.next_version(), &event);
-        let pending = EmailChangePending { user_id, change_id, email: email.clone(), expires_at: until };
+        let pending = EmailChangeAnnounced { user_id, change_id, email: email.clone(), expires_at: until };
         let pending = NewEvent::new(None, &change_id, change.next_version(), &pending);
         let changes = Changes::new().replace(&change).publish(event).publish(pending);
         Ok(Decision::commit(changes, change))

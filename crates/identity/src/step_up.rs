@@ -97,7 +97,8 @@ fn gate_of(tenant: Tenant) -> Key {
 
 /// Whether this alone shows who somebody is who has shown that before: it must not stand for more than it is.
 fn is_enough(way: Way, user: &User, shown: &Shown, gate: &Gate, now: Timestamp) -> bool {
-    !shown.is_multi_factor() && gate.lets_in(user, &Shown::only(way), now)
+    let would_lower = shown.is_multi_factor() && user.has_factor();
+    !would_lower && gate.lets_in(user, &Shown::only(way), now)
 }
 
 /// A session, its person, and what decides what they have to show.

@@ -180,7 +180,9 @@ impl<'a> Route<'a> {
         let (name, handler) = (self.module(), self.handler());
         let module = format!("mod {name};\n");
         ensure!(!library.contains(&module), "{} has a module {name} already", self.function);
-        let at = library.find("\nmod ").context("src/lib.rs has no module")? + 1;
+        // what `new-function` has made has none yet
+        let before = library.find("\nmod ").or_else(|| library.find("\nuse "));
+        let at = before.context("src/lib.rs has neither a module nor a use")? + 1;
         let with_module = format!("{}{module}{}", &library[..at], &library[at..]);
         let last = with_module.rfind("routes!(").context("src/lib.rs has no route")?;
         let end = last + with_module[last..].find("))").context("the last route does not end")? + 2;

@@ -39,7 +39,7 @@ pub(crate) struct EmailChange {
     extensions(
         ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-limits" = json!(["mail"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 4, "write_units": 10})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 4, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.02, "events": 1, "answer_bytes": 300})),
     ),
 )]

@@ -3,7 +3,7 @@
 use events::{Audience, Event, EventKind, MailText, Told};
 
 use super::{
-    ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangePending, EmailChangeRequested,
+    ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangeAnnounced, EmailChangeRequested,
     EmailChangeUndone, EmailChanged, FactorAdded, FactorRemoved, PasskeyAdded, PasskeyCounterReversed,
     PasskeyRemoved, PasswordChanged, PasswordRemoved, PhoneRemoved, PhoneVerified, RecoveryCodeUsed,
     RecoveryCodesGenerated, SessionStarted, UserDeletionRequested,
@@ -68,7 +68,7 @@ pub const TOLD: &[Told] = &[
         push: None,
     },
     changed(
-        EmailChangePending::KIND,
+        EmailChangeAnnounced::KIND,
         &MailText {
             subject: "Another address is wanted for your account on {{ product }}",
             preview: "Was it you?",

@@ -8,7 +8,7 @@ use identity_core::{
 use primitives::{
     FactorId, Keys, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, random_secret,
 };
-use table::{Cause, Changes, Consistency, Decision, Found, Item, Key, Table};
+use table::{Cause, Changes, Condition, Consistency, Decision, Found, Item, Key, Table};
 
 use super::{
     recovery::RecoveryCodes,
@@ -296,10 +296,21 @@ pub async fn remove_factor(
         if is_required && !user.has_factor() {
             return Err(IdentityError::LastFactor);
         }
-        let changes = removed(&user, &stored, (way, factor_id));
-        Ok(Decision::commit(changes.replace(&user), ()))
+        let changes = removed(&user, &stored, (way, factor_id)).replace(&user);
+        Ok(unless_staff_has_none(user.user_id, user.has_factor(), changes))
     };
     table.decide(cause, remove).await
+}
+
+/// Commits to what takes a factor away. Whoever is staff keeps one, whatever their organizations ask for.
+pub(crate) fn unless_staff_has_none(
+    user_id: UserId,
+    has_factor: bool,
+    changes: Changes,
+) -> Decision<(), IdentityError> {
+    let staff = keys::Staff::key(user_id);
+    let changes = if has_factor { changes } else { changes.require(staff.clone(), Condition::Absent) };
+    Decision::commit(changes, ()).unless(&staff, Err(IdentityError::LastFactor))
 }
 
 /// A factor less: `user` is without it. Recovery codes are for the day without a factor that there is.

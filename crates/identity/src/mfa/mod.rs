@@ -17,5 +17,5 @@ pub use proof::{
 pub use recovery::{InvalidRecoveryCode, RecoveryCode};
 pub use seal::SealKey;
 
-pub(crate) use enrollment::{With, added, removed, require_factor};
+pub(crate) use enrollment::{With, added, removed, require_factor, unless_staff_has_none};
 pub(crate) use stored::{SecondFactors, SmsFactor};

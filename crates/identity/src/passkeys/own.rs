@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Enroller, IdentityError, SealKey, factor_required_by,
-    mfa::{SecondFactors, With, require_factor},
+    mfa::{SecondFactors, With, require_factor, unless_staff_has_none},
     sessions::{CREDENTIALS_CHANGED, all_ended},
 };
 
@@ -237,14 +237,16 @@ pub async fn remove_passkey(
         if !user.has_factor() && !factor_required_by(table, user_id).await?.is_empty() {
             return Err(IdentityError::LastFactor);
         }
-        let without_factor = factors.filter(|_| !user.has_factor());
+        let has_factor = user.has_factor();
+        let without_factor = factors.filter(|_| !has_factor);
         let event = PasskeyRemoved { user_id, passkey_id, name: passkey.name.clone() };
         let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
         let changes = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now)
             .delete(&passkey)
             .remove(keys::PasskeyOwner::key(passkey_id))
             .publish(event);
-        Ok(Decision::commit(without_factor.iter().fold(changes, Changes::delete), ()))
+        let changes = without_factor.iter().fold(changes, Changes::delete);
+        Ok(unless_staff_has_none(user_id, has_factor, changes))
     };
     table.decide(cause, remove).await
 }

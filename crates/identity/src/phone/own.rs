@@ -8,7 +8,10 @@ use primitives::PhoneNumber;
 use table::{Cause, Changes, Decision, Item, Table};
 
 use super::step::{SmsStep, load};
-use crate::{Enroller, IdentityError, factor_required_by, mfa::removed};
+use crate::{
+    Enroller, IdentityError, factor_required_by,
+    mfa::{removed, unless_staff_has_none},
+};
 
 /// Makes the number the person's, in the place of the one before, after the code that was sent there was
 /// compared. Where codes are a second factor, they go to the new number from then on.
@@ -74,7 +77,7 @@ pub async fn remove_phone(table: &Table, cause: &Cause, principal: &Principal) -
         }
         let changes = Changes::new().replace(&user).publish(event);
         let changes = changes.and(removed(&user, &factors, (Way::Sms, factor.factor_id)));
-        Ok(Decision::commit(changes, ()))
+        Ok(unless_staff_has_none(user_id, user.has_factor(), changes))
     };
     table.decide(cause, remove).await
 }

@@ -335,8 +335,9 @@ Conditions: {HasEgress: !Equals ['on', 'off']}
     #[test]
     fn a_stack_that_nobody_uses_is_cheap() {
         let (production, development) = (most("prod"), most("dev"));
-        assert!(production < 40.0, "an idle production costs {production:.2} dollars a month");
-        assert!(development < 10.0, "an idle development stack costs {development:.2} dollars a month");
+        let advice = "if what you added is worth it, say so here by a higher bound";
+        assert!(production < 40.0, "an idle production costs {production:.2} dollars a month; {advice}");
+        assert!(development < 10.0, "an idle development stack costs {development:.2}; {advice}");
         assert!(most("staging") <= production, "staging is as production, and no more");
     }
 }
