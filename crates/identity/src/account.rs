@@ -124,8 +124,8 @@ impl Account {
         self.factors.as_ref().map_or(0, SecondFactors::recovery_codes_left)
     }
 
-    /// Nobody comes in any more, from the next request on; and nobody is erased whom it may have been done to,
-    /// or who would be rid of it by that. Nothing where it is so already.
+    /// Nobody comes in any more, from the next request on; and nobody is erased whom it may have been done
+    /// to, or who would be rid of it by that. Nothing where it is so already.
     pub fn suspend(&mut self, now: Timestamp) -> Option<Changes> {
         if self.user.suspended_at().is_some() {
             return None;

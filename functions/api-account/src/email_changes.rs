@@ -40,7 +40,7 @@ pub(crate) struct EmailChange {
         ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-limits" = json!(["mail"])),
         ("x-gantry-budget" = json!({"calls": 5, "read_units": 4, "write_units": 14})),
-        ("x-gantry-usage" = json!({"person": 0.02, "events": 1, "answer_bytes": 300})),
+        ("x-gantry-usage" = json!({"person": 0.02, "events": 2, "answer_bytes": 300})),
     ),
 )]
 pub(crate) async fn request(

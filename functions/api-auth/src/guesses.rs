@@ -27,8 +27,8 @@ impl<'a> Guess<'a> {
     }
 }
 
-/// Counts a wrong proof, for its network too, and notes it, with the limit if that was its last place; of a right one it is asked
-/// whether a wrong one could have been counted.
+/// Counts a wrong proof, for its network too, and notes it, with the limit if that was its last place; of a
+/// right one it is asked whether a wrong one could have been counted.
 ///
 /// Nobody is told what a proof was before it stands in the limit's item, in one order with all others: so
 /// that of many guesses at once no more are answered than of the same one after another. And a right one that

@@ -62,12 +62,8 @@ impl World {
         let ada = UserItem { user_id: USER.parse().unwrap(), email: "ada@example.com".parse().unwrap() };
         let addresses = ("ada@example.com".parse().unwrap(), "ada@example.org".parse().unwrap());
         let times = (noon(), noon() + SignedDuration::from_hours(24));
-        let change = EmailChange::new(
-            (USER.parse().unwrap(), Ids::unguessable(), CHANGE.parse().unwrap()),
-            addresses,
-            times,
-            None,
-        );
+        let ids = (USER.parse().unwrap(), Ids::unguessable(), CHANGE.parse().unwrap());
+        let change = EmailChange::new(ids, addresses, times, None);
         let changes = Changes::new().create(&login).create(&org).create(&ada).create(&change);
         self.commit(members.iter().fold(changes, Changes::create)).await;
     }

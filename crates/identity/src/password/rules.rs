@@ -38,8 +38,8 @@ const SHORTEST: usize = 8;
 /// How many characters it has besides what is known of the person.
 const LEAST_OF_ITS_OWN: usize = 6;
 const LONGEST: usize = 256;
-/// How many characters are judged, at the beginning and at the end: what judges takes seconds for a hundred that
-/// are chosen for it (every way to read digits and signs as letters), and what is longer is not easier to guess.
+/// How many characters are judged, at the beginning and at the end: what judges takes seconds for a hundred
+/// that are chosen for it (every way to read signs as letters), and what is longer is not easier to guess.
 const JUDGED: usize = 24;
 /// No character of a password becomes more than 18 by NFKC, and none has more than 4 bytes: what is longer is
 /// refused before any work is done on it.
