@@ -240,7 +240,7 @@ pub(crate) async fn confirm(
     responses((status = 204, description = "It is not there"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_factor", "mfa_failed", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 18})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 20})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
     ),
 )]

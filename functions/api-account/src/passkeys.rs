@@ -192,7 +192,7 @@ pub(crate) async fn update(
     responses((status = 204, description = "It is not there"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_factor", "mfa_failed", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 13, "write_units": 168})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 13, "write_units": 170})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 2, "answer_bytes": 250})),
     ),
 )]

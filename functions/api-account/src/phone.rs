@@ -111,7 +111,7 @@ pub(crate) async fn verify(
     responses((status = 204, description = "There is none"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_factor", "session_ended", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 11, "write_units": 12})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 11, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 2, "answer_bytes": 250})),
     ),
 )]
