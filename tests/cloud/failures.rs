@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use push::Device;
 use serde_json::json;
+use table::Consistency;
 use xtask::cloud::STRIPE_WEBHOOK_SECRET;
 
 use crate::{
@@ -18,8 +20,8 @@ async fn a_push_that_cannot_be_delivered_is_a_dead_letter_until_it_is_redriven()
     let product = Product::start().await;
     let sqs = aws_sdk_sqs::Client::new(&product.sdk);
     let (token, org_id) = product.owner("ada@dead-letter.example", "dead-letter").await;
-    product.device(&token, PHONE).await;
-    let endpoint = endpoint_of(&product, PHONE).await;
+    let device = product.device(&token, PHONE).await;
+    let endpoint = endpoint_of(&product, &token, &device).await;
     let (queue, dead_letters) =
         (product.stack.resource("PushDeliveryQueue"), product.stack.resource("PushDeliveryDeadLetters"));
     // Five receives would take half an hour.
@@ -52,12 +54,10 @@ async fn a_push_that_cannot_be_delivered_is_a_dead_letter_until_it_is_redriven()
     product.eventually("the push after the redrive", told).await;
 }
 
-/// The ARN of the endpoint that stands for this phone: it is told that somebody has joined.
-async fn endpoint_of(product: &Product, token: &str) -> String {
-    let look = async || {
-        let pushes = product.page("/_emulator/pushes").await;
-        let push = pushes.as_array().unwrap().iter().find(|push| push["token"] == token)?;
-        Some(push["endpoint"].as_str()?.to_owned())
-    };
-    product.eventually("a first push", look).await
+/// The ARN of the endpoint that stands for this device of the person's.
+async fn endpoint_of(product: &Product, token: &str, device: &str) -> String {
+    let user_id = product.get("/v1/me", token).await.text("/id").parse().unwrap();
+    let key = push::keys::Device::key(user_id, device.parse().unwrap());
+    let device: Option<Device> = product.table().get(&key, Consistency::Strong).await.unwrap();
+    device.unwrap().endpoint_arn
 }
