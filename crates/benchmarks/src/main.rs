@@ -146,7 +146,7 @@ impl Runner<'_> {
 
     async fn passwords(&self) -> Result<Passwords> {
         let ours = self.program(self.binaries, PASSWORDS, self.world.environment(PASSWORDS, false)?);
-        let bare = self.program(self.binaries, "bare-argon2", BTreeMap::new());
+        let bare = self.program(self.binaries, "bare-argon2", self.world.environment(PASSWORDS, true)?);
         password::measure(&ours, &bare, self.times.invocations).await
     }
 
