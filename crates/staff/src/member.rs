@@ -89,8 +89,8 @@ pub async fn appoint(
     whom: &Appointment,
     role: StaffRole,
 ) -> Result<(StaffMember, Option<Changes>), StaffError> {
-    let (user, created) = match whom {
-        Appointment::Known(user_id) => (known(table, *user_id).await?, Changes::new()),
+    let (user, stored_again) = match whom {
+        Appointment::Known(user_id) => as_read(known(table, *user_id).await?),
         Appointment::Address(email) => with_address(table, email).await?,
     };
     if user.deletion.is_some() {
@@ -111,7 +111,7 @@ pub async fn appoint(
         Some(_) => NewEvent::new(None, &user_id, version, &StaffMemberUpdated { user_id, role }),
     };
     let place = place(user_id, listed.as_ref(), before, Some(role))?;
-    let changes = created.replace(&member).and(place).publish(event);
+    let changes = stored_again.replace(&member).and(place).publish(event);
     Ok((member, Some(changes)))
 }
 
@@ -174,13 +174,20 @@ async fn known(table: &Table, user_id: UserId) -> Result<User, StaffError> {
     user.ok_or(StaffError::NotFound)
 }
 
+/// The person, stored again as read: nobody becomes staff who asks for the end of the account meanwhile,
+/// since both change the person, and nobody of our staff is erased.
+fn as_read(user: User) -> (User, Changes) {
+    let changes = Changes::new().replace(&user);
+    (user, changes)
+}
+
 /// Whoever has this address; where nobody has, somebody new who has not signed in yet.
 async fn with_address(table: &Table, email: &Email) -> Result<(User, Changes), StaffError> {
     let key = identity_core::keys::EmailOwner::key(email.clone());
     let owner: Option<EmailOwner> = table.get(&key, Consistency::Strong).await?;
     let now = table.clock().now();
     match owner.as_ref().filter(|owner| owner.holds(now)) {
-        Some(owner) if owner.is_current() => Ok((known(table, owner.user_id).await?, Changes::new())),
+        Some(owner) if owner.is_current() => Ok(as_read(known(table, owner.user_id).await?)),
         // it is kept for somebody who has another one now
         Some(_) => Err(StaffError::NotFound),
         None => {

@@ -75,7 +75,7 @@ pub(crate) struct PutStaff {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_operator"])),
         ("x-gantry-limits" = json!(["admin"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 5, "write_units": 15})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 5, "write_units": 17})),
         ("x-gantry-usage" = json!({"person": 0.0001, "events": 2, "answer_bytes": 400})),
     ),
 )]
