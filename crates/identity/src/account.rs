@@ -5,7 +5,7 @@ use access::{StaffRole, Way};
 use events::NewEvent;
 use identity_core::{
     ConnectedAccount, ConnectedAccounts, EmailOwner, User,
-    events::{PasskeyRemoved, UserRestored},
+    events::UserRestored,
     keys,
     suspension::{UserSuspended, UserUnsuspended},
 };
@@ -15,9 +15,10 @@ use table::{Changes, Condition, Consistency, CursorKeys, Item, StoreError, Table
 
 use crate::{
     ShownPasskey,
+    authority::StaffFacts,
     mfa::{SecondFactors, removed},
     oauth::without_account,
-    passkeys::{Passkey, of_person},
+    passkeys::{Passkey, of_person, without_passkey},
     session::ended,
     sessions::all_ended,
 };
@@ -61,11 +62,6 @@ impl std::str::FromStr for FactorRef {
         let passkey = second.or_else(|_| text.parse().map(Self::Passkey));
         passkey.or_else(|_| text.parse().map(Self::Account)).map_err(|_| NoFactor)
     }
-}
-
-#[derive(Deserialize)]
-struct StaffFacts {
-    role: StaffRole,
 }
 
 impl Account {
@@ -179,30 +175,14 @@ impl Account {
                 let changes = removed(&user, factors, (way, factor_id));
                 (user, changes)
             }
-            FactorRef::Passkey(passkey_id) => self.without_passkey(passkey_id, now)?,
+            FactorRef::Passkey(passkey_id) => {
+                without_passkey(user, &self.passkeys, self.factors.as_ref(), passkey_id, now)?
+            }
             FactorRef::Account(account_id) => {
                 without_account(user, self.connected.clone()?, account_id, now)?
             }
         };
         Some(all_ended(user, None, BY_STAFF, now).and(changes))
-    }
-
-    fn without_passkey(&self, passkey_id: PasskeyId, now: Timestamp) -> Option<(User, Changes)> {
-        let user = self.user.clone();
-        let passkey = self.passkeys.iter().find(|passkey| passkey.passkey_id == passkey_id)?;
-        let event = PasskeyRemoved { user_id: user.user_id, passkey_id, name: passkey.name.clone() };
-        let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
-        let user = match self.passkeys.as_slice() {
-            [_] => user.without_way(Way::Passkey, now),
-            _ => user.with_changed_credentials(now),
-        };
-        let changes =
-            Changes::new().delete(passkey).remove(keys::PasskeyOwner::key(passkey_id)).publish(event);
-        let changes = match &self.factors {
-            Some(factors) if !user.has_factor() => changes.delete(factors),
-            _ => changes,
-        };
-        Some((user, changes))
     }
 }
 

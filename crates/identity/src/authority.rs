@@ -102,8 +102,8 @@ struct Gate {
 
 /// What decides what somebody is among our staff.
 #[derive(Deserialize)]
-struct StaffFacts {
-    role: StaffRole,
+pub(crate) struct StaffFacts {
+    pub(crate) role: StaffRole,
 }
 
 impl Authority {

@@ -18,6 +18,7 @@ pub use second::{PasskeyProof, start_second_passkey};
 pub use sign_in::{sign_in_with_passkey, start_passkey_sign_in};
 
 pub(crate) use ceremony::Purpose;
+pub(crate) use own::without_passkey;
 pub(crate) use second::Shelf;
 pub(crate) use sign_in::{noting_reversal, of_person};
 pub(crate) use stored::Passkey;

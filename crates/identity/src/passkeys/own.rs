@@ -226,27 +226,43 @@ pub async fn remove_passkey(
         ];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let user: User = found.take(&keys[0])?.ok_or(IdentityError::MissingUser)?;
-        let Some(passkey) = found.take::<Passkey>(&keys[1])? else { return Ok(Decision::done(())) };
+        if found.take::<Passkey>(&keys[1])?.is_none() {
+            return Ok(Decision::done(()));
+        }
         require_factor(table, &principal.shown, &user).await?;
         let factors: Option<SecondFactors> = found.take(&keys[2])?;
-        let others = of_person(table, user_id, Consistency::Strong).await?;
-        let is_last = others.iter().all(|other| other.passkey_id == passkey_id);
+        let passkeys = of_person(table, user_id, Consistency::Strong).await?;
         let now = table.clock().now();
-        let user =
-            if is_last { user.without_way(Way::Passkey, now) } else { user.with_changed_credentials(now) };
-        if !user.has_factor() && !factor_required_by(table, user_id).await?.is_empty() {
+        let removed = without_passkey(user, &passkeys, factors.as_ref(), passkey_id, now);
+        let Some((user, changes)) = removed else { return Ok(Decision::done(())) };
+        let has_factor = user.has_factor();
+        if !has_factor && !factor_required_by(table, user_id).await?.is_empty() {
             return Err(IdentityError::LastFactor);
         }
-        let has_factor = user.has_factor();
-        let without_factor = factors.filter(|_| !has_factor);
-        let event = PasskeyRemoved { user_id, passkey_id, name: passkey.name.clone() };
-        let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
-        let changes = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now)
-            .delete(&passkey)
-            .remove(keys::PasskeyOwner::key(passkey_id))
-            .publish(event);
-        let changes = without_factor.iter().fold(changes, Changes::delete);
-        Ok(unless_staff_has_none(user_id, has_factor, changes))
+        let ended = all_ended(user, Some(principal.session_id), CREDENTIALS_CHANGED, now);
+        Ok(unless_staff_has_none(user_id, has_factor, ended.and(changes)))
     };
     table.decide(cause, remove).await
+}
+
+/// The person without one of these passkeys, and what goes with it: with the last second factor the recovery
+/// codes. Nothing where it is gone already.
+pub(crate) fn without_passkey(
+    user: User,
+    passkeys: &[Passkey],
+    factors: Option<&SecondFactors>,
+    passkey_id: PasskeyId,
+    now: Timestamp,
+) -> Option<(User, Changes)> {
+    let passkey = passkeys.iter().find(|passkey| passkey.passkey_id == passkey_id)?;
+    let event = PasskeyRemoved { user_id: user.user_id, passkey_id, name: passkey.name.clone() };
+    let event = NewEvent::new(None, &passkey_id, passkey.next_version(), &event);
+    let user = match passkeys {
+        [_] => user.without_way(Way::Passkey, now),
+        _ => user.with_changed_credentials(now),
+    };
+    let changes = Changes::new().delete(passkey).remove(keys::PasskeyOwner::key(passkey_id)).publish(event);
+    let without_factor = factors.filter(|_| !user.has_factor());
+    let changes = without_factor.into_iter().fold(changes, Changes::delete);
+    Some((user, changes))
 }
