@@ -19,9 +19,11 @@ pub struct EmailChange {
     pub new_email: Email,
     /// When the person asked.
     pub requested_at: Timestamp,
-    /// When the person asked first, of requests that took each other's place: asking again moves nothing that
-    /// is undone out of reach.
+    /// When the person asked first, of requests that nothing came of: asking again, also after giving up,
+    /// moves nothing that is undone out of reach.
     pub first_requested_at: Timestamp,
+    /// Until when the next request knows of this one, if nothing comes of it.
+    pub remembered_until: Timestamp,
     /// How far it has come.
     pub state: ChangeState,
     #[serde(default)]
@@ -34,6 +36,8 @@ pub struct EmailChange {
 pub enum ChangeState {
     /// The new address has to say yes until then.
     Pending(Timestamp),
+    /// The person gave it up.
+    Cancelled,
     /// It was made, and the address before can take it back until then.
     Made(Timestamp),
     /// It was taken back; the record goes then.
@@ -50,23 +54,27 @@ impl Item for EmailChange {
     }
 
     fn expires_at(&self) -> Option<Timestamp> {
-        let (ChangeState::Pending(until) | ChangeState::Made(until) | ChangeState::Undone(until)) =
-            self.state;
-        Some(until)
+        Some(match self.state {
+            ChangeState::Pending(until) => self.remembered_until.max(until),
+            ChangeState::Cancelled => self.remembered_until,
+            ChangeState::Made(until) | ChangeState::Undone(until) => until,
+        })
     }
 }
 
 impl EmailChange {
-    /// A new one, in the place of `before`.
+    /// A new one, in the place of `before`: asked for when, and until when the new address can say yes and
+    /// the request is remembered.
     pub fn new(
         (user_id, session_id, change_id): (UserId, SessionId, EmailChangeId),
         (old_email, new_email): (Email, Email),
-        (requested_at, until): (Timestamp, Timestamp),
+        (requested_at, until, remembered_until): (Timestamp, Timestamp, Timestamp),
         before: Option<&Self>,
     ) -> Self {
         let version = before.map_or(0, |before| before.version);
         let state = ChangeState::Pending(until);
-        let first = before.filter(|before| before.is_pending(requested_at));
+        let first =
+            before.filter(|before| before.came_to_nothing() && requested_at < before.remembered_until);
         let first_requested_at = first.map_or(requested_at, |first| first.first_requested_at);
         Self {
             user_id,
@@ -76,6 +84,7 @@ impl EmailChange {
             new_email,
             requested_at,
             first_requested_at,
+            remembered_until,
             state,
             version,
         }
@@ -91,8 +100,13 @@ impl EmailChange {
     pub fn pending_until(&self) -> Option<Timestamp> {
         match self.state {
             ChangeState::Pending(until) => Some(until),
-            ChangeState::Made(_) | ChangeState::Undone(_) => None,
+            ChangeState::Cancelled | ChangeState::Made(_) | ChangeState::Undone(_) => None,
         }
+    }
+
+    /// Whether it was neither made nor undone, and perhaps never will be.
+    fn came_to_nothing(&self) -> bool {
+        matches!(self.state, ChangeState::Pending(_) | ChangeState::Cancelled)
     }
 
     /// Whether the new address can still say yes.

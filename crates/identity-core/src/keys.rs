@@ -23,7 +23,7 @@ table::kinds! {
     /// A person's change of address: the one that is under way, or can be undone. Written by request, cancel,
     /// confirm and undo of a change; read by the same, `queue-mail`.
     "email_change" EmailChange(user: UserId;) "USER#<user>" "EMAIL_CHANGE" {
-        store: Main, most_kb: 1, kept: Days(7, "a day, or a week once it was made"), owner: Person, erased: Partition,
+        store: Main, most_kb: 1, kept: Days(7, "a week after it was asked for, or made, or undone"), owner: Person, erased: Partition,
     }
     /// A session of a person, with the code that was mailed last to confirm who has it. Written by verify,
     /// refresh, switch-org, step-up; deleted by sign-out, and by whoever ends it from the list of sessions;

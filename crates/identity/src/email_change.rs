@@ -37,9 +37,10 @@ pub async fn request_email_change(
             return Err(IdentityError::ChangedLately);
         }
         let until = now + SignedDuration::from_secs(policy.email_change_seconds);
+        let remembered_until = now + SignedDuration::from_secs(policy.email_undo_seconds);
         let addresses = (principal.email.clone(), email.clone());
         let ids = (user_id, principal.session_id, change_id);
-        let change = EmailChange::new(ids, addresses, (now, until), before.as_ref());
+        let change = EmailChange::new(ids, addresses, (now, until, remembered_until), before.as_ref());
         let event = EmailChangeRequested { user_id, change_id, email: email.clone(), expires_at: until };
         let event = NewEvent::new(None, &change_id, change.next_version(), &event);
         let pending = EmailChangeAnnounced { user_id, change_id, email: email.clone(), expires_at: until };
@@ -63,7 +64,9 @@ pub async fn cancel_email_change(
         let change = change.filter(|change| {
             change.change_id == change_id && matches!(change.state, ChangeState::Pending(_))
         });
-        let changes = change.map_or_else(Changes::new, |change| Changes::new().delete(&change));
+        // what a later undo reaches back to is kept
+        let cancelled = change.map(|change| change.at(ChangeState::Cancelled));
+        let changes = cancelled.map_or_else(Changes::new, |change| Changes::new().replace(&change));
         Ok(Decision::commit(changes, ()))
     };
     table.decide(cause, cancel).await
@@ -205,9 +208,7 @@ pub async fn undo_email_change(
             let undone = undo((user, credentials), &undone, [old, new], now);
             Ok(undone.map_or(ChangeOutcome::Again, |undone| ChangeOutcome::Decided(Box::new(undone))))
         }
-        ChangeState::Pending(_) | ChangeState::Made(_) | ChangeState::Undone(_) => {
-            Err(IdentityError::LinkExpired)
-        }
+        _ => Err(IdentityError::LinkExpired),
     }
 }
 

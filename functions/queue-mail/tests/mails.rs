@@ -61,7 +61,8 @@ impl World {
         ];
         let ada = UserItem { user_id: USER.parse().unwrap(), email: "ada@example.com".parse().unwrap() };
         let addresses = ("ada@example.com".parse().unwrap(), "ada@example.org".parse().unwrap());
-        let times = (noon(), noon() + SignedDuration::from_hours(24));
+        let day = SignedDuration::from_hours(24);
+        let times = (noon(), noon() + day, noon() + day * 7);
         let ids = (USER.parse().unwrap(), Ids::unguessable(), CHANGE.parse().unwrap());
         let change = EmailChange::new(ids, addresses, times, None);
         let changes = Changes::new().create(&login).create(&org).create(&ada).create(&change);

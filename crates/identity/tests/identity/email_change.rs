@@ -298,6 +298,26 @@ async fn whoever_asks_again_keeps_nothing_of_what_was_set_up_since_the_first_tim
     assert_eq!(setting.connected().await, 0);
 }
 
+#[tokio::test]
+async fn giving_a_change_up_and_asking_again_keeps_nothing_either() {
+    for (gives_up, days) in [(true, 0), (true, 6), (false, 2), (false, 6)] {
+        let setting = Setting::new().await;
+        let tokens = setting.signed_in(OLD).await;
+        let first = setting.link(&tokens, "eve@example.net").await;
+        let who = setting.who(&tokens).await.unwrap();
+        setting.connect(&who, "eve").await.unwrap();
+        if gives_up {
+            cancel_email_change(&setting.table, &cause(), tokens.user_id, first.1).await.unwrap();
+        }
+        setting.clock.advance(SignedDuration::from_hours(24 * days) + SignedDuration::from_secs(1));
+        let tokens = setting.signed_in(OLD).await;
+        let link = setting.link(&tokens, NEW).await;
+        setting.confirm(link).await.unwrap();
+        setting.undo(link).await.unwrap();
+        assert_eq!(setting.connected().await, 0, "{gives_up} {days}");
+    }
+}
+
 /// What a session asks for that ends before it is written is not written.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_set_up_while_a_change_is_undone_is_not_there_then() {
