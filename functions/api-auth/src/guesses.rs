@@ -2,8 +2,8 @@
 
 use access::Way;
 use http_api::{Limiter, Problem};
-use identity::FailedLogin;
-use primitives::{Email, UserId};
+use identity::{FailedLogin, Guessed};
+use primitives::UserId;
 use table::{Cause, RateLimit, RateLimitState};
 
 use crate::Api;
@@ -15,15 +15,14 @@ pub(crate) struct Guess<'a> {
     /// What the network is counted by from which somebody guesses at many, where that is nobody's own.
     pub(crate) network: Option<(RateLimit, &'a str)>,
     /// Whose it would be.
-    pub(crate) email: Option<&'a Email>,
-    pub(crate) user_id: Option<UserId>,
+    pub(crate) at: Guessed<'a>,
     pub(crate) way: Way,
 }
 
 impl<'a> Guess<'a> {
     /// At something of somebody who has shown something else.
     pub(crate) fn of_person(limit: RateLimit, subject: &'a str, user_id: UserId, way: Way) -> Self {
-        Self { limit, subject, network: None, email: None, user_id: Some(user_id), way }
+        Self { limit, subject, network: None, at: Guessed::Person(user_id), way }
     }
 }
 
@@ -40,7 +39,7 @@ pub(crate) async fn count(
     guess: &Guess<'_>,
     is_right: bool,
 ) -> Result<RateLimitState, Problem> {
-    let Guess { limit, subject, network, email, user_id, way } = guess;
+    let Guess { limit, subject, network, at, way } = guess;
     if is_right {
         return limiter.room(limit, subject).await;
     }
@@ -50,7 +49,7 @@ pub(crate) async fn count(
     }
     if state.allowed {
         let reached = state.is_used_up().then_some(limit.name);
-        let failed = FailedLogin { email: *email, user_id: *user_id, way: *way, reached };
+        let failed = FailedLogin { at: *at, way: *way, reached };
         identity::note_failure(&api.table, cause, &failed).await?;
     }
     Ok(state)
