@@ -132,6 +132,8 @@ pub(crate) struct Comer<'a> {
     pub(crate) device: Option<&'a KnownDevice>,
     /// The browser that the person comes in, if it says that it is remembered.
     pub(crate) browser: Option<&'a ShownBrowser>,
+    /// Where the person is to be, where that was read already.
+    pub(crate) home: Option<&'a Home>,
     /// What the person comes on, where that was said; else the request tells.
     on: Option<&'a Device>,
     /// The address that was proved, where one was.
@@ -143,9 +145,19 @@ pub(crate) struct Comer<'a> {
 impl<'a> Comer<'a> {
     /// Somebody who comes for the first time.
     pub(crate) fn new(user_id: UserId, shown: Shown) -> Self {
-        let (user, org_id, device, on) = (None, None, None, None);
-        let (knows_network, browser, email, must_be_unchanged) = (false, None, None, false);
-        Self { user_id, user, shown, org_id, knows_network, device, browser, on, email, must_be_unchanged }
+        Self {
+            user_id,
+            user: None,
+            shown,
+            org_id: None,
+            knows_network: false,
+            device: None,
+            browser: None,
+            home: None,
+            on: None,
+            email: None,
+            must_be_unchanged: false,
+        }
     }
 
     /// Somebody who is known.
@@ -235,8 +247,12 @@ impl Entrance<'_> {
             return Err(IdentityError::Suspended);
         }
         let now = self.table.clock().now();
-        let home = self.home(comer).await?;
-        let policy = home.as_ref().map(|home| home.mfa).unwrap_or_default();
+        let read = match (comer.home, comer.user) {
+            (None, Some(user)) => Some(Home::of(self.table, user, comer.org_id).await?),
+            _ => None,
+        };
+        let home = comer.home.or(read.as_ref()).and_then(|home| home.0.as_ref());
+        let policy = home.map(|home| home.mfa).unwrap_or_default();
         let mut lacks = missing(&comer.shown, Enrolled::of(comer.user), policy, now);
         let (mut comer, mut seen) = (comer.clone(), Changes::new());
         // not where the organization itself asks everybody for a second factor
@@ -247,7 +263,7 @@ impl Entrance<'_> {
             (lacks, seen, comer) = (None, remembered, comer.remembered());
         }
         if let (Some(missing), Some(user)) = (lacks, comer.user) {
-            let tenant = home.as_ref().map(|home| Tenant::trusted(home.membership.org_id));
+            let tenant = home.map(|home| Tenant::trusted(home.membership.org_id));
             let (shown, known) = (comer.shown.clone(), comer.knows_network);
             let (mut half, challenge) = begin_half(user, shown, missing, tenant, known, self.policy, now);
             half.device = comer.on.cloned();
@@ -255,7 +271,7 @@ impl Entrance<'_> {
             let changes = Changes::new().create(&half);
             return Ok(Entered { opened, changes, signed_in: SignedIn::Half(challenge) });
         }
-        let membership = home.as_ref().map(|home| &home.membership);
+        let membership = home.map(|home| &home.membership);
         let session_id = self.table.ids().next();
         let device = comer.on.cloned().unwrap_or_else(|| Device::of(self.cause));
         let session =
@@ -272,43 +288,53 @@ impl Entrance<'_> {
         Ok(Entered { opened, changes, signed_in: SignedIn::Session(tokens) })
     }
 
-    /// That the person was in this network, for those who come in whole.
-    pub(crate) fn seen_here(&self, email: &Email) -> Changes {
+    /// That the person was in this network, for those who come in whole. Where that is stored, it is stored
+    /// again once a day.
+    pub(crate) fn seen_here(&self, email: &Email, known: Option<&KnownNetwork>) -> Changes {
         let now = self.table.clock().now();
-        Changes::new().overwrite(&KnownNetwork::of(email, self.network, self.policy, now))
-    }
-
-    /// The organization that the session begins in: the one that is wanted, else the one chosen last, else
-    /// the only one.
-    async fn home(&self, comer: &Comer<'_>) -> Result<Option<Home>, StoreError> {
-        let Some(user) = comer.user else { return Ok(None) };
-        if let Some(org_id) = comer.org_id.or(user.last_org_id)
-            && let Some(home) = self.place_of(user.user_id, org_id).await?
-        {
-            return Ok(Some(home));
+        match known {
+            Some(known) if known.was_seen_today(now) => Changes::new(),
+            _ => Changes::new().overwrite(&KnownNetwork::of(email, self.network, self.policy, now)),
         }
-        let all = keys::Membership::all(user.user_id).strong();
-        let memberships: Vec<Membership> = self.table.first(&all, 2).await?;
-        let [only] = memberships.as_slice() else { return Ok(None) };
-        let gate = keys::Gate::key(Tenant::trusted(only.org_id));
-        let gate: Option<Gate> = self.table.get(&gate, Consistency::Strong).await?;
-        Ok(Some(Home { membership: only.clone(), mfa: gate.unwrap_or_default().mfa }))
-    }
-
-    async fn place_of(&self, user_id: UserId, org_id: OrgId) -> Result<Option<Home>, StoreError> {
-        let tenant = Tenant::trusted(org_id);
-        let keys = [keys::Membership::key(user_id, tenant), keys::Gate::key(tenant)];
-        let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
-        let gate: Option<Gate> = found.take(&keys[1])?;
-        let membership: Option<Membership> = found.take(&keys[0])?;
-        Ok(membership.map(|membership| Home { membership, mfa: gate.unwrap_or_default().mfa }))
     }
 }
 
-/// The organization that a session begins in, and what it asks for.
-struct Home {
+/// The organization that a session begins in, and what it asks for; of some people there is none.
+#[derive(Debug, Default)]
+pub struct Home(Option<Place>);
+
+#[derive(Debug)]
+struct Place {
     membership: Membership,
     mfa: MfaPolicy,
+}
+
+impl Home {
+    /// The one that is wanted, else the one chosen last, else the only one.
+    pub(crate) async fn of(table: &Table, user: &User, wanted: Option<OrgId>) -> Result<Self, StoreError> {
+        if let Some(org_id) = wanted.or(user.last_org_id)
+            && let Some(place) = Place::read(table, user.user_id, org_id).await?
+        {
+            return Ok(Self(Some(place)));
+        }
+        let all = keys::Membership::all(user.user_id).strong();
+        let memberships: Vec<Membership> = table.first(&all, 2).await?;
+        let [only] = memberships.as_slice() else { return Ok(Self(None)) };
+        let gate = keys::Gate::key(Tenant::trusted(only.org_id));
+        let gate: Option<Gate> = table.get(&gate, Consistency::Strong).await?;
+        Ok(Self(Some(Place { membership: only.clone(), mfa: gate.unwrap_or_default().mfa })))
+    }
+}
+
+impl Place {
+    async fn read(table: &Table, user_id: UserId, org_id: OrgId) -> Result<Option<Self>, StoreError> {
+        let tenant = Tenant::trusted(org_id);
+        let keys = [keys::Membership::key(user_id, tenant), keys::Gate::key(tenant)];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let gate: Option<Gate> = found.take(&keys[1])?;
+        let membership: Option<Membership> = found.take(&keys[0])?;
+        Ok(membership.map(|membership| Self { membership, mfa: gate.unwrap_or_default().mfa }))
+    }
 }
 
 /// What of an organization decides who comes in.

@@ -1,6 +1,6 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use identity_core::{Policy, keys};
-use primitives::{Email, LoginId, Timestamp};
+use primitives::{Email, LoginId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Consistency, Item, Key, StoreError, Table};
 
@@ -94,6 +94,11 @@ impl KnownNetwork {
     /// Whether it still counts.
     pub(crate) fn is_known_at(&self, now: Timestamp) -> bool {
         now < self.known_until
+    }
+
+    /// Whether it was stored within a day.
+    pub(crate) fn was_seen_today(&self, now: Timestamp) -> bool {
+        now < self.seen_at + SignedDuration::from_hours(24)
     }
 
     /// The owner signed in from `network` now.

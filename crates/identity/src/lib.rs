@@ -46,9 +46,9 @@ pub use email_change::{
     ChangeOutcome, MOST_ITEMS_OF_UNDO, Readdressing, cancel_email_change, confirm_email_change,
     open_change_link, request_email_change, undo_email_change,
 };
-pub use entry::{Challenge, Entrance, Missing, SignedIn};
+pub use entry::{Challenge, Entrance, Home, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};
-pub use failure::{FailedLogin, note_failure};
+pub use failure::{FailedLogin, Guessed, note_failure};
 pub use history::{LoginHistory, login_history};
 pub use identity_core::{
     ChangeState, ChangeStep, ConnectedAccount, EmailChange, LinkKey, Membership, Method, Policy, Session,
@@ -72,7 +72,7 @@ pub use passkeys::{
     start_second_passkey,
 };
 pub use password::{
-    InvalidPassword, Password, PasswordAttempt, RequestedReset, password_attempt, register, remove_password,
+    InvalidPassword, Password, PasswordAttempt, PasswordLogin, RequestedReset, register, remove_password,
     request_reset, reset_password, set_password, sign_in_with_password,
 };
 pub use phone::{

@@ -166,7 +166,7 @@ async fn start(
                 None => create_user(&login, owner.as_ref(), session, same_browser),
             };
             let used = Used::Session { user_id, session_id: session.session_id };
-            (used, created.and(entrance.seen_here(&login.email)))
+            (used, created.and(entrance.seen_here(&login.email, None)))
         }
     };
     login.used = Some(used);

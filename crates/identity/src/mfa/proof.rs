@@ -309,7 +309,7 @@ async fn complete(
     let changes = match &entered.opened {
         Opened::Session(session) => {
             let used = half.used_for(session.session_id, proof, entrance.table.clock().now());
-            changes.replace(&used).and(entrance.seen_here(&user.email))
+            changes.replace(&used).and(entrance.seen_here(&user.email, None))
         }
         Opened::Half(_) => changes.delete(&half),
     };

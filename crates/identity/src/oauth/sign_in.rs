@@ -101,7 +101,7 @@ pub async fn sign_in_with_oauth(
                 };
                 let outcome = Outcome::Session { user_id, session_id: session.session_id };
                 let made = create(entrance, opened, external, (email, holder), session);
-                let beside = made.and(keep(outcome)).and(entrance.seen_here(email));
+                let beside = made.and(keep(outcome)).and(entrance.seen_here(email, None));
                 entered.with(user_id, beside)
             }
             (None, _) => return Err(IdentityError::AccountLinkRequired),
@@ -160,7 +160,7 @@ async fn known(
     let beside = match &entered.opened {
         Opened::Session(session) => {
             let outcome = Outcome::Session { user_id, session_id: session.session_id };
-            keep(outcome).and(entrance.seen_here(&user.email))
+            keep(outcome).and(entrance.seen_here(&user.email, None))
         }
         Opened::Half(half_id) => keep(Outcome::Half { user_id, half_id: *half_id })
             .require(user.key(), Condition::VersionIs(user.version())),

@@ -95,7 +95,7 @@ pub async fn sign_in_with_passkey(
         let comer = Comer::known(&user, device.as_ref(), Shown::only(Way::Passkey));
         let entered = entrance.enter(&comer, before.before()).await?;
         let (session_id, seen) = match &entered.opened {
-            Opened::Session(session) => (Some(session.session_id), entrance.seen_here(&user.email)),
+            Opened::Session(session) => (Some(session.session_id), entrance.seen_here(&user.email, None)),
             Opened::Half(_) => (None, Changes::new()),
         };
         let spent = SpentChallenge::new(&ceremony.hash, user_id, session_id, &shown.signature, now);

@@ -6,7 +6,7 @@ mod rules;
 
 pub(crate) use hash::verify;
 pub use operations::{
-    PasswordAttempt, RequestedReset, password_attempt, register, remove_password, request_reset,
-    reset_password, set_password, sign_in_with_password,
+    PasswordAttempt, PasswordLogin, RequestedReset, register, remove_password, request_reset, reset_password,
+    set_password, sign_in_with_password,
 };
 pub use rules::{InvalidPassword, Password};

@@ -14,11 +14,19 @@ use super::{
 };
 use crate::{
     Entrance, IdentityError, LoginHistory, RequestedLogin, SignedIn,
-    entry::{Comer, Opened},
+    entry::{Comer, Home, Opened},
     history::KnownNetwork,
     login::begin_login,
     sessions::{CREDENTIALS_CHANGED, all_ended, require_live},
 };
+
+/// An address that somebody wants to sign in with, and what tells strangers from its owner.
+#[derive(Debug)]
+pub struct PasswordLogin {
+    email: Email,
+    owner: Option<UserId>,
+    known: Option<KnownNetwork>,
+}
 
 /// What there is to judge a password by.
 #[derive(Debug)]
@@ -27,42 +35,52 @@ pub struct PasswordAttempt {
     user: Option<User>,
     hash: Option<PasswordHash>,
     device: Option<KnownDevice>,
-    knows_network: bool,
+    known: Option<KnownNetwork>,
+}
+
+impl PasswordLogin {
+    /// Reads it: one call, whoever has this address, or nobody.
+    pub async fn begin(table: &Table, email: Email, network: &str) -> Result<Self, StoreError> {
+        let keys = [keys::EmailOwner::key(email.clone()), KnownNetwork::place(&email, network)];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let owner: Option<EmailOwner> = found.take(&keys[0])?;
+        let known: Option<KnownNetwork> = found.take(&keys[1])?;
+        let now = table.clock().now();
+        let owner = owner.filter(EmailOwner::is_current).map(|owner| owner.user_id);
+        Ok(Self { email, owner, known: known.filter(|known| known.is_known_at(now)) })
+    }
+
+    /// Whether the address's owner signed in from this network lately.
+    pub fn knows_network(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// Reads what there is to judge a password by: one call.
+    pub async fn attempt(self, table: &Table, cause: &Cause) -> Result<PasswordAttempt, StoreError> {
+        let Self { email, owner, known } = self;
+        // nobody's keys are asked for where nobody has the address, so that it takes as long
+        let user_id = owner.unwrap_or_else(Ids::unguessable);
+        let of_device = KnownDevice::key_of(user_id, &Device::of(cause));
+        let keys: Vec<_> = of_person(user_id).into_iter().chain([of_device]).collect();
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let (user, hash, device) = (found.take(&keys[0])?, found.take(&keys[1])?, found.take(&keys[2])?);
+        Ok(PasswordAttempt { email, user, hash, device, known })
+    }
 }
 
 impl PasswordAttempt {
-    /// Whether the address's owner signed in from this network lately.
-    pub fn knows_network(&self) -> bool {
-        self.knows_network
-    }
-
     /// Whether this is the password. It takes as long where there is none.
     pub async fn is_right(&self, password: &Password) -> Result<bool, IdentityError> {
         verify(password, self.hash.as_ref().map(|hash| hash.phc.clone())).await
     }
-}
 
-/// Reads what there is to judge a password by: two calls, whoever has this address, or nobody.
-pub async fn password_attempt(
-    table: &Table,
-    cause: &Cause,
-    email: Email,
-    network: &str,
-) -> Result<PasswordAttempt, StoreError> {
-    let keys = [keys::EmailOwner::key(email.clone()), KnownNetwork::place(&email, network)];
-    let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    let owner: Option<EmailOwner> = found.take(&keys[0])?;
-    let known: Option<KnownNetwork> = found.take(&keys[1])?;
-    let now = table.clock().now();
-    // nobody's keys are asked for where nobody has the address, so that it takes as long
-    let owner = owner.filter(EmailOwner::is_current);
-    let user_id = owner.map_or_else(Ids::unguessable, |owner| owner.user_id);
-    let keys = of_person(user_id).into_iter().chain([KnownDevice::key_of(user_id, &Device::of(cause))]);
-    let keys: Vec<_> = keys.collect();
-    let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    let (user, hash, device) = (found.take(&keys[0])?, found.take(&keys[1])?, found.take(&keys[2])?);
-    let knows_network = known.is_some_and(|known| known.is_known_at(now));
-    Ok(PasswordAttempt { email, user, hash, device, knows_network })
+    /// Where the person would be, whose password it is.
+    pub async fn home(&self, table: &Table) -> Result<Home, StoreError> {
+        match &self.user {
+            Some(user) => Home::of(table, user, None).await,
+            None => Ok(Home::default()),
+        }
+    }
 }
 
 fn of_person(user_id: UserId) -> [Key; 2] {
@@ -75,10 +93,11 @@ async fn person(table: &Table, user_id: UserId) -> Result<(Option<User>, Option<
     Ok((found.take(&keys[0])?, found.take(&keys[1])?))
 }
 
-/// Lets somebody in whose password is right. A password that changes meanwhile lets nobody in any more.
+/// Lets somebody in whose password is right, at home where that was read for this attempt. A password that
+/// changes meanwhile lets nobody in any more.
 pub async fn sign_in_with_password(
     entrance: &Entrance<'_>,
-    attempt: &PasswordAttempt,
+    (attempt, home): (&PasswordAttempt, &Home),
     password: &Password,
     browser: Option<&ShownBrowser>,
 ) -> Result<SignedIn, IdentityError> {
@@ -102,10 +121,11 @@ pub async fn sign_in_with_password(
         };
         let shown = Shown::only(Way::Password);
         let mut comer = Comer::known(user, attempt.device.as_ref(), shown).unless_changed().within(browser);
-        comer.knows_network = attempt.knows_network;
+        comer.knows_network = attempt.known.is_some();
+        comer.home = changed.is_none().then_some(home);
         let entered = entrance.enter(&comer, before.before()).await?;
         let mut beside = match entered.opened {
-            Opened::Session(_) => entrance.seen_here(&attempt.email),
+            Opened::Session(_) => entrance.seen_here(&attempt.email, attempt.known.as_ref()),
             Opened::Half(_) => Changes::new(),
         };
         if let Some(phc) = stronger {
