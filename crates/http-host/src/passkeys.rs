@@ -24,3 +24,70 @@ impl From<identity::PasskeyOptions> for PasskeyOptions {
         }
     }
 }
+
+/// A new credential, as `PublicKeyCredential.toJSON()` writes it (Web Authentication, Level 3, section 5.1:
+/// `RegistrationResponseJSON`). All bytes are base64url without padding. Other members are passed over.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it says the form of what identity::Attestation reads")]
+pub struct RegistrationCredential {
+    /// The credential's id.
+    #[schema(min_length = 2, max_length = 1364)]
+    id: String,
+    /// The same.
+    #[schema(min_length = 2, max_length = 1364)]
+    raw_id: String,
+    /// `public-key`.
+    #[schema(rename = "type", pattern = "^public-key$")]
+    kind: String,
+    /// What the authenticator made.
+    #[schema(inline)]
+    response: RegistrationProof,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "as above")]
+struct RegistrationProof {
+    /// What the browser says of the page.
+    #[schema(rename = "clientDataJSON")]
+    client_data: String,
+    /// The new key and who made it.
+    attestation_object: String,
+}
+
+/// A proof with a credential, as `PublicKeyCredential.toJSON()` writes it (Web Authentication, Level 3,
+/// section 5.1: `AuthenticationResponseJSON`). All bytes are base64url without padding. Other members are
+/// passed over.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it says the form of what identity::Assertion reads")]
+pub struct AuthenticationCredential {
+    /// The credential's id.
+    #[schema(min_length = 2, max_length = 1364)]
+    id: String,
+    /// The same.
+    #[schema(min_length = 2, max_length = 1364)]
+    raw_id: String,
+    /// `public-key`.
+    #[schema(rename = "type", pattern = "^public-key$")]
+    kind: String,
+    /// What the authenticator made.
+    #[schema(inline)]
+    response: AuthenticationProof,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "as above")]
+struct AuthenticationProof {
+    /// What the browser says of the page.
+    #[schema(rename = "clientDataJSON")]
+    client_data: String,
+    /// What the authenticator says of itself.
+    authenticator_data: String,
+    /// Its signature of both.
+    signature: String,
+    /// Whose it is, where the authenticator knows.
+    user_handle: Option<String>,
+}

@@ -2,7 +2,7 @@ use http_api::{
     Answer, Caller, Command, Enrolling, Fresh, IntoResponse, Limiter, Paged, PathParameter, Problem,
     Problems, Response, State, StatusCode, ToSchema,
 };
-use http_host::PasskeyOptions;
+use http_host::{PasskeyOptions, RegistrationCredential};
 use identity::{Attestation, IdentityError, InvalidCredential, OpenedCeremony};
 use primitives::{Name, Page, PasskeyId, Text, Time};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub(crate) struct AddPasskey {
     #[schema(inline)]
     ceremony_token: Text<1, 2000>,
     /// What `navigator.credentials.create()` gave, as its `toJSON()` writes it.
-    #[schema(value_type = Object)]
+    #[schema(value_type = RegistrationCredential)]
     credential: Attestation,
     /// What the person calls it.
     name: Name,

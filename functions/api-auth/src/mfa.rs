@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http_api::{
     Answer, Client, Command, HalfSession, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
-use http_host::{Challenge, SignIn};
+use http_host::{AuthenticationCredential, Challenge, SignIn};
 use identity::{
     Assertion, Code, IdentityError, InvalidCode, PasskeyProof, RecoveryCode, SecondAttempt, SecondProof,
 };
@@ -106,7 +106,7 @@ pub(crate) struct VerifyMfa {
     #[schema(inline)]
     ceremony_token: Option<Text<1, 2000>>,
     /// For a passkey, beside it: what `navigator.credentials.get()` gave, as its `toJSON()` writes it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<AuthenticationCredential>)]
     credential: Option<Assertion>,
     /// No second factor is asked for in this browser for 30 days, unless an organization asks everybody for
     /// one.

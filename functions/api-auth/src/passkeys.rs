@@ -1,7 +1,7 @@
 use http_api::{
     Answer, Client, Command, Enrolling, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
-use http_host::{PasskeyOptions, SignIn};
+use http_host::{AuthenticationCredential, PasskeyOptions, SignIn};
 use identity::{Assertion, Enroller, IdentityError, OpenedCeremony, ShownHalf};
 use primitives::{Email, Text};
 use serde::Deserialize;
@@ -49,7 +49,7 @@ pub(crate) struct VerifyPasskey {
     #[schema(inline)]
     ceremony_token: Text<1, 2000>,
     /// What `navigator.credentials.get()` gave, as its `toJSON()` writes it.
-    #[schema(value_type = Object)]
+    #[schema(value_type = AuthenticationCredential)]
     credential: Assertion,
 }
 

@@ -2,7 +2,7 @@ use access::{Principal, Way};
 use http_api::{
     Answer, Caller, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
 };
-use http_host::Tokens;
+use http_host::{AuthenticationCredential, Tokens, admit_mail};
 use identity::{Assertion, Code, FirstProof, FirstStepUp, Password, StepUp as SecondStepUp, StepUpOffer};
 use primitives::Text;
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ pub(crate) async fn start(
             return Err(identity::IdentityError::FactorNeeded.into());
         }
         Some(SentMeans::Mail) => {
-            api.may_ask_for_mail(&caller.client, &limiter, principal.email.clone()).await?;
+            admit_mail(&limiter, &api.table, &api.policy, &caller.client, principal.email.clone()).await?;
             Some(offer.send_code(&api.table, &api.policy, &caller.cause(), principal).await?)
         }
     };
@@ -122,7 +122,7 @@ pub(crate) struct VerifyStepUp {
     #[schema(inline)]
     ceremony_token: Option<Text<1, 2000>>,
     /// For a passkey, beside it: what `navigator.credentials.get()` gave, as its `toJSON()` writes it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<AuthenticationCredential>)]
     credential: Option<Assertion>,
     /// The password, for that alone.
     #[schema(value_type = Option<String>, format = "password", min_length = 8, max_length = 256)]
