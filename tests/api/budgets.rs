@@ -281,14 +281,14 @@ async fn passwords_and_factors(measured: &mut Measured<'_>) {
     let product = measured.product;
     let (bob, first, second) = ("bob@example.com", "four words nobody guesses", "another four words at last");
     let body = json!({ "email": bob, "password": first });
-    let asked = measured.post("POST /v1/auth/password/registrations", "api-auth", "", &body).await;
+    let asked = measured.post("POST /v1/auth/password/registrations", "api-passwords", "", &body).await;
     let (link, _) = product.proof(bob).await;
     let body = json!({ "token": link, "browser_token": asked.text("/browser_token") });
     product.post("/v1/auth/magic-links/verify", &body).await;
-    measured.post("POST /v1/auth/password/resets", "api-auth", "", &json!({ "email": bob })).await;
+    measured.post("POST /v1/auth/password/resets", "api-passwords", "", &json!({ "email": bob })).await;
     let token = product.proof_of_reset(bob).await;
     let body = json!({ "token": token, "password": second });
-    measured.post("POST /v1/auth/password/resets/verify", "api-auth", "", &body).await;
+    measured.post("POST /v1/auth/password/resets/verify", "api-passwords", "", &body).await;
     let body = json!({ "email": bob, "password": second });
     let session = measured.post("POST /v1/auth/password/verify", "api-auth", "", &body).await;
     let token = session.text("/tokens/access_token");
@@ -334,14 +334,16 @@ async fn passwords_and_factors(measured: &mut Measured<'_>) {
     assert!(
         product.require(&token, json!({ "mode": "off", "grace_ends_at": null })).await.status.is_success()
     );
-    for path in [path.as_str(), "/v1/me/password"] {
+    let own = "/v1/me/password";
+    for (path, route, function) in
+        [(path.as_str(), "/v1/me/mfa/factors/{factor_id}", "api-account"), (own, own, "api-passwords")]
+    {
         product.send(product.request(Method::DELETE, path).bearer_auth(&token)).await;
-        let route = if path == "/v1/me/password" { path } else { "/v1/me/mfa/factors/{factor_id}" };
-        measured.check(&format!("DELETE {route}"), "api-account");
+        measured.check(&format!("DELETE {route}"), function);
     }
-    let request = product.request(Method::PUT, "/v1/me/password").bearer_auth(&token);
+    let request = product.request(Method::PUT, own).bearer_auth(&token);
     product.send(request.json(&json!({ "password": first }))).await;
-    measured.check("PUT /v1/me/password", "api-account");
+    measured.check("PUT /v1/me/password", "api-passwords");
 }
 
 /// Carl, with a passkey; and the routes of second factors once more, with it.

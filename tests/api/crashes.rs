@@ -235,7 +235,7 @@ async fn setting_a_new_password_by_a_link() {
             let token = product.reset_token("ada@example.com").await;
             let body = json!({ "token": token, "password": "another four words at last" }).to_string();
             let headers = [("content-type", "application/json")];
-            ("api-auth", request("POST", "/v1/auth/password/resets/verify", &headers, &body))
+            ("api-passwords", request("POST", "/v1/auth/password/resets/verify", &headers, &body))
         })
     };
     Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;

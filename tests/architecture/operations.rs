@@ -19,8 +19,8 @@ const WATCHED_TOGETHER: &[(&str, &str, Option<&str>)] = &[
 ];
 /// The condition that dev may be without, and production never is.
 const MONITORING: &str = "HasMonitoring";
-/// The alarms on which `CodeDeploy` takes a new version back; the last is for functions that answer
-/// requests.
+/// The alarms on which `CodeDeploy` takes a new version of a function back that answers requests. Of another,
+/// and without monitoring, it is the first alone.
 const OF_A_NEW_VERSION: &[&str] = &["NewVersionErrors", "NewVersionSlow", "NewVersionServerErrors"];
 
 /// Each function has its nested stack of alarms, told the function's own numbers, and is rolled
@@ -47,11 +47,17 @@ pub(crate) fn functions(template: &Template) -> Vec<String> {
             continue;
         };
         let listed = &function.property("DeploymentPreference")["Alarms"];
-        let wanted = if serves_http(&function) { OF_A_NEW_VERSION } else { &OF_A_NEW_VERSION[..1] };
         let output = |alarm: &&str| json!({ "Fn::GetAtt": [alarms.id, format!("Outputs.{alarm}")] });
-        if listed != &wanted.iter().map(output).collect::<Value>() {
+        let list = |alarms: &[&str]| alarms.iter().map(output).collect::<Value>();
+        let (wanted, right) = if serves_http(&function) {
+            let both = [MONITORING.into(), list(OF_A_NEW_VERSION), list(&OF_A_NEW_VERSION[..1])];
+            (OF_A_NEW_VERSION, json!({ "Fn::If": both }))
+        } else {
+            (&OF_A_NEW_VERSION[..1], list(&OF_A_NEW_VERSION[..1]))
+        };
+        if listed != &right {
             problems.push(format!(
-                "{name}: list {} of {} in DeploymentPreference/Alarms, and no other: a bad version is rolled back, and the version before stops no fix.",
+                "{name}: list {} of {} in DeploymentPreference/Alarms as its neighbours do, and no other: a bad version is rolled back, and the version before stops no fix.",
                 wanted.join(", "), alarms.id
             ));
         }
@@ -413,7 +419,7 @@ fn alarms_with_another_function_s_numbers_are_noticed() {
         resources["QueuePushDeliveryAlarms"]["Properties"]["Parameters"]["BusyPercent"] = Value::Null;
         resources["QueueMailAlarms"]["Properties"]["Parameters"]["Version"] = "1".into();
         resources["ApiAuthAlarms"]["Properties"]["Parameters"]["AnswersHttp"] = Value::Null;
-        resources["ApiAuthFunction"]["Properties"]["DeploymentPreference"]["Alarms"]
+        resources["ApiAuthFunction"]["Properties"]["DeploymentPreference"]["Alarms"]["Fn::If"][1]
             .as_array_mut()
             .unwrap()
             .pop();

@@ -20,6 +20,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-billing",
     "api-devices",
     "api-orgs",
+    "api-passwords",
     "api-sso",
     "hook-stripe",
 ];
@@ -222,6 +223,8 @@ fn api_account() {
             request("GET", "/v1/me/memberships", Value::Null),
             request("POST", "/v1/me/email-changes", json!({ "email": "someone@example.com" })),
             request("DELETE", "/v1/me/email-changes/ech_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
+            request("PUT", "/v1/me/phone", json!({ "number": "+43 664 1234567" })),
+            request("POST", "/v1/me/phone/verify", json!({ "code": "314159" })),
             request("POST", "/v1/me/passkeys/options", Value::Null),
             request("POST", "/v1/me/passkeys", new_passkey()),
             request("PATCH", "/v1/me/passkeys/pky_01kar8h5g0e0vsx4q1v3f6m2ah", json!({ "name": "Key" })),
@@ -269,6 +272,12 @@ fn api_auth() {
                 "/v1/auth/device-links/verify",
                 json!({ "token": format!("gdl_{}", "A".repeat(86)), "device_name": "Ada's phone", "platform": "ios" }),
             ),
+            open(
+                "POST",
+                "/v1/auth/password/verify",
+                json!({ "email": "ada@example.com", "password": "four words nobody guesses" }),
+            ),
+            open("POST", "/v1/auth/mfa/verify", json!({ "method": "totp", "code": "314159" })),
             request("POST", "/v1/auth/introspect", Value::Null),
             request("POST", "/v1/auth/step-up/verify", json!({ "method": "mail", "code": "314159" })),
             request("POST", "/v1/auth/step-up", json!({ "method": "mail" })),
@@ -376,6 +385,24 @@ fn api_sso() {
             request("GET", "/v1/me/connected-accounts", Value::Null),
             request("POST", "/v1/me/connected-accounts/local/verify", proof),
             request("DELETE", account, Value::Null),
+        ]
+    });
+}
+
+#[test]
+fn api_passwords() {
+    every_request_is_answered("api-passwords", &["grs_", "AAAA", "\u{fdfa}", "e\u{301}"], |_| {
+        let (email, password) = ("someone@example.com", "four words nobody guesses");
+        vec![
+            open("POST", "/v1/auth/password/registrations", json!({ "email": email, "password": password })),
+            open("POST", "/v1/auth/password/resets", json!({ "email": email })),
+            open(
+                "POST",
+                "/v1/auth/password/resets/verify",
+                json!({ "token": format!("grs_{}", "A".repeat(86)), "password": password }),
+            ),
+            request("PUT", "/v1/me/password", json!({ "password": password })),
+            request("DELETE", "/v1/me/password", Value::Null),
         ]
     });
 }

@@ -21,6 +21,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("api-billing", |host| Box::pin(api_billing::function(host))),
     ("api-devices", |host| Box::pin(api_devices::function(host))),
     ("api-orgs", |host| Box::pin(api_orgs::function(host))),
+    ("api-passwords", |host| Box::pin(api_passwords::function(host))),
     ("api-sso", |host| Box::pin(api_sso::function(host))),
     ("cron-account-erasure", |host| Box::pin(cron_account_erasure::function(host))),
     ("cron-trial-expiry", |host| Box::pin(cron_trial_expiry::function(host))),

@@ -6,7 +6,6 @@ mod email_changes;
 mod me;
 mod mfa;
 mod passkeys;
-mod passwords;
 mod phone;
 mod sessions;
 mod trusted_browsers;
@@ -82,8 +81,6 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(passkeys::list))
         .routes(routes!(passkeys::update))
         .routes(routes!(passkeys::remove))
-        .routes(routes!(passwords::set))
-        .routes(routes!(passwords::remove))
         .routes(routes!(device_links::create))
         .routes(routes!(phone::set))
         .routes(routes!(phone::verify))

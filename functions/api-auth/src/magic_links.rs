@@ -2,10 +2,10 @@ use access::Way;
 use http_api::{
     Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
-use http_host::SignIn;
-use identity::{Code, LoginHistory, OpenedProof, Proof, RequestedLogin, ShownBrowser};
+use http_host::{MagicLinkRequested, SignIn, admit_mail};
+use identity::{Code, Guessed, OpenedProof, Proof, ShownBrowser};
 use primitives::{Email, Text};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use table::Cause;
 
 use crate::{
@@ -19,15 +19,6 @@ use crate::{
 pub(crate) struct RequestMagicLink {
     /// Where the link goes.
     email: Email,
-}
-
-/// The link is on its way, if mail can be sent there.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MagicLinkRequested {
-    /// Send it along when you verify: it shows that the same browser asked for the link.
-    browser_token: String,
-    /// How long link and code work, seconds.
-    expires_in: i64,
 }
 
 /// Sends a mail with a link and a 6-digit code. The answer is the same whether or not somebody has this
@@ -49,39 +40,11 @@ pub(crate) async fn request(
     limiter: Limiter,
     command: Command<RequestMagicLink>,
 ) -> Result<Response, Problem> {
-    let history = api.may_ask_for_mail(&client, &limiter, command.input.email).await?;
-    let links = api.links.get().await?;
     let (table, policy, cause) = (&api.table, &api.policy, client.cause());
+    let history = admit_mail(&limiter, table, policy, &client, command.input.email).await?;
+    let links = api.links.get().await?;
     let asked = identity::request_login(table, &links.current, policy, &cause, history).await?;
     Ok(Answer::new(StatusCode::ACCEPTED, &MagicLinkRequested::from(asked)).into_response())
-}
-
-impl Api {
-    /// Uses the limits of mails to an address, and says what is known of the address.
-    pub(crate) async fn may_ask_for_mail(
-        &self,
-        client: &Client,
-        limiter: &Limiter,
-        email: Email,
-    ) -> Result<LoginHistory, Problem> {
-        let (policy, network) = (&self.policy, client.address());
-        let history = identity::login_history(&self.table, email.clone(), &network).await?;
-        let is_known = history.knows_network();
-        let from_network = limiter.count(&policy.magic_links_per_client(), &network).await?;
-        if !from_network.allowed && !is_known {
-            return Err(Limiter::refusal(&from_network, None));
-        }
-        // from where the owner has signed in before there is a budget that strangers elsewhere cannot use up
-        let subject = if is_known { format!("{email} {network}") } else { email.to_string() };
-        limiter.take(&policy.magic_links(), &subject).await?;
-        Ok(history)
-    }
-}
-
-impl From<RequestedLogin> for MagicLinkRequested {
-    fn from(asked: RequestedLogin) -> Self {
-        Self { browser_token: asked.browser_token.expose().clone(), expires_in: asked.expires_in }
-    }
 }
 
 /// What a person shows to sign in: the link's `token`, or `email` and `code`.
@@ -159,8 +122,7 @@ async fn count(
         limit,
         subject: email.as_str(),
         network: Some((api.policy.wrong_passwords_per_client(), network)),
-        email: Some(email),
-        user_id: None,
+        at: Guessed::Address(email),
         way: Way::Mail,
     };
     let state = guesses::count(api, limiter, cause, &guess, opened.is_right()).await?;

@@ -38,6 +38,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
         ("api-orgs", api_orgs::routes().into_openapi()),
+        ("api-passwords", api_passwords::routes().into_openapi()),
         ("api-sso", api_sso::routes().into_openapi()),
     ]
 }

@@ -152,7 +152,7 @@ What was given up for it, and what brings it back:
 | metrics of calls and units of the table, cold starts, and time, by function | a line of the log for each invocation, and the saved query `work by function` | – |
 | the common rules and known bad inputs at the edge | the same rules at the API. The frontend's files are read from a bucket, and no input reaches anything | [0012](decisions/0012-the-firewall-in-two-places.md) |
 | rules against bots on the frontend's files | the rule on requests from one address | `BotControl=on` of `edge.yaml` |
-| in `dev`: alarms for people, firewall | the alarms on which a new version is taken back, logs and saved queries; the functions' own limits | `Monitoring=basic`, `WebFirewall=on` |
+| in `dev`: alarms for people and on slow or failing answers of a new version, firewall | the alarm on crashes of a new version, logs and saved queries; the functions' own limits | `Monitoring=basic`, `WebFirewall=on` |
 
 ";
 

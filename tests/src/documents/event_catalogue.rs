@@ -66,7 +66,7 @@ On the bus, `source` is `gantry`, `detail-type` the event's name, and `detail` t
 | `aggregate` | whose history it belongs to: `type` and `id` |
 | `sequence` | the event's place in the aggregate's history: greater than that of every event before it, with gaps (the aggregate's version, times 100, and the place within the change) |
 | `correlation_id` | the request that caused it |
-| `actor` | who caused it: `type` (`user`, `system`, `stripe` or `anonymous`) and `id`, which is null of the last two |
+| `actor` | who caused it: `type` (`user`, `staff`, `system`, `stripe` or `anonymous`) and `id`, which is null of the last two |
 | `data` | what is described below |
 
 A **public** event may be sent to customers' endpoints. An internal one is for our own workers, mails to the person

@@ -1,8 +1,8 @@
 use http_api::{Caller, Command, Fresh, Problem, Problems, State, StatusCode, ToSchema};
-use identity::{IdentityError, Password};
+use identity::Password;
 use serde::Deserialize;
 
-use crate::Api;
+use crate::{Api, about_password};
 
 /// The new password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -32,10 +32,7 @@ pub(crate) async fn set(
 ) -> Result<StatusCode, Problem> {
     let password = command.input.password;
     let set = identity::set_password(&api.table, &caller.cause(), &caller.principal, &password).await;
-    set.map_err(|error| match error {
-        IdentityError::Password(error) => Problem::field("/password", &error),
-        error => error.into(),
-    })?;
+    set.map_err(about_password)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
