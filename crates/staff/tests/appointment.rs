@@ -1,7 +1,6 @@
 //! Who becomes staff while the person's account changes.
 
 use access::{Deletion, StaffRole};
-use events::ActorRef;
 use identity_core::{User, keys};
 use primitives::{Clock, Ids, SignedDuration};
 use staff::{Appointment, StaffError, appoint};
@@ -9,13 +8,7 @@ use table::{Cause, Changes, Consistency, Decision};
 use test_support::{Database, meanwhile, noon};
 
 fn cause() -> Cause {
-    Cause {
-        actor: ActorRef::Anonymous,
-        correlation_id: "test".to_owned(),
-        ip: None,
-        country: None,
-        user_agent: None,
-    }
+    Cause::system("test", "test")
 }
 
 #[tokio::test]
