@@ -11,6 +11,7 @@ mod password;
 mod report;
 mod runtime_api;
 mod sandbox;
+mod share;
 mod statistics;
 mod tls;
 mod world;
@@ -99,6 +100,9 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// The memory of each function, megabytes: `Globals` of template.yaml.
+const MEMORY: u64 = 512;
+
 /// The function that people sign in with passwords at.
 const PASSWORDS: &str = "api-auth";
 
@@ -144,10 +148,13 @@ impl Runner<'_> {
         self.sides(case, &sides, size).await
     }
 
-    async fn passwords(&self) -> Result<Passwords> {
+    /// With the whole processor, and with the share that Lambda gives.
+    async fn passwords(&self) -> Result<[Passwords; 2]> {
         let ours = self.program(self.binaries, PASSWORDS, self.world.environment(PASSWORDS, false)?);
         let bare = self.program(self.binaries, "bare-argon2", self.world.environment(PASSWORDS, true)?);
-        password::measure(&ours, &bare, self.times.invocations).await
+        let rounds = self.times.invocations;
+        let whole = password::measure(&ours, &bare, None, rounds).await?;
+        Ok([whole, password::measure(&ours, &bare, Some(MEMORY), rounds).await?])
     }
 
     async fn sides(&self, case: &Case, sides: &[Side<'_>], size: package::Size) -> Result<Measured> {

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::{
     measure::in_turn,
     sandbox::{Expected, Program, Sandbox},
+    share::Share,
     statistics::Sample,
     world::{EMAIL, PASSWORD, sign_in},
 };
@@ -33,12 +34,24 @@ pub(crate) struct Passwords {
     pub(crate) unknown: Vec<f64>,
 }
 
-/// Measures it: each round has one of each, and who goes first changes.
-pub(crate) async fn measure(ours: &Program, bare: &Program, rounds: usize) -> Result<Passwords> {
+/// Measures it, with the whole processor or with a share for each of both: each round has one of each, and who
+/// goes first changes.
+pub(crate) async fn measure(
+    ours: &Program,
+    bare: &Program,
+    share: Option<u64>,
+    rounds: usize,
+) -> Result<Passwords> {
     let mut hash =
         Sandbox::start(bare, Some((json!({ "phc": PHC, "password": PASSWORD }), Expected::Anything))).await?;
     let first = sign_in(EMAIL, PASSWORD, 0);
     let mut ours = Sandbox::start(ours, Some((first, Expected::Status(200)))).await?;
+    let share = share.map(Share::of_memory).transpose()?;
+    if let Some(share) = &share {
+        // they never work at the same time
+        hash.hold_to(share)?;
+        ours.hold_to(share)?;
+    }
     let mut measured = Passwords::default();
     for round in 0..rounds {
         for at in in_turn(4, round) {
@@ -64,6 +77,9 @@ pub(crate) async fn measure(ours: &Program, bare: &Program, rounds: usize) -> Re
             took.push(duration.as_secs_f64() * 1e3);
         }
     }
+    // its group goes when both are gone
+    drop((hash, ours));
+    drop(share);
     Ok(measured)
 }
 

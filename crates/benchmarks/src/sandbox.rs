@@ -12,7 +12,10 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::runtime_api::{RuntimeApi, Seen};
+use crate::{
+    runtime_api::{RuntimeApi, Seen},
+    share::Share,
+};
 
 /// Longer than anything here should take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,6 +76,11 @@ impl Sandbox {
             sandbox.cold = Some(answered.duration_since(began));
         }
         Ok(sandbox)
+    }
+
+    /// Lets it have no more of the processor from now on.
+    pub(crate) fn hold_to(&self, share: &Share) -> Result<()> {
+        share.take(self.child.id())
     }
 
     /// Gives it an event; returns the time from handing it out to having the whole answer, and the answer.
