@@ -135,6 +135,32 @@ async fn of_fifty_guesses_at_once_ten_are_answered_and_nobody_elsewhere_is_kept_
     assert_eq!(product.password_from(9, ADA, GOOD).await.status, StatusCode::OK);
 }
 
+/// Not by what is said, nor by what was counted: in a network of theirs and in another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_limit_a_right_password_looks_like_a_wrong_one() {
+    for host in [1, 9] {
+        let product = Product::start().await;
+        product.registered(ADA, GOOD).await;
+        for _ in 0..10 {
+            product.password_from(host, ADA, OTHER).await;
+        }
+        let mut left = Vec::new();
+        let mut said = Vec::new();
+        for password in [OTHER, GOOD, OTHER, GOOD] {
+            let answer = product.password_from(host, ADA, password).await;
+            let limits = answer.headers["ratelimit"].to_str().unwrap();
+            let of_network = limits.split("\"failed-login-client\";r=").nth(1).unwrap();
+            left.push(of_network.split(';').next().unwrap().parse::<i32>().unwrap());
+            let form = limits.replace(|letter: char| letter.is_ascii_digit(), "");
+            let policy = answer.headers["ratelimit-policy"].clone();
+            let names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+            said.push((answer.status, answer.problem().to_owned(), form, policy, names));
+        }
+        assert!(said.iter().all(|one| *one == said[0]), "{host}: {said:?}");
+        assert_eq!(left, [39, 38, 37, 36], "{host}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_guesses_at_many_addresses_is_refused_before_anything_is_hashed() {
     let product = Product::start().await;
@@ -211,6 +237,14 @@ async fn a_reset_ends_every_session_and_every_older_link() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_to_a_new_password_works_once_however_many_use_it_at_once() {
+    let product = Product::start().await;
+    product.registered(ADA, GOOD).await;
+    let token = product.reset_token(ADA).await;
+    let answers = join_all((0..20).map(|_| product.reset(&token, OTHER))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::NO_CONTENT), "the same request");
+    product.settle().await;
+    assert_eq!(product.events().await.iter().filter(|event| *event == "password.changed").count(), 1);
+
     let product = Product::start().await;
     product.registered(ADA, GOOD).await;
     let token = product.reset_token(ADA).await;

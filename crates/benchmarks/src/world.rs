@@ -204,7 +204,7 @@ async fn sign_up(cloud: &Cloud) -> Result<String> {
     let session = call(cloud, "api-auth", ("POST", "/v1/auth/magic-links/verify"), None, &proof).await?;
     let token = session["tokens"]["access_token"].as_str();
     let password = json!({ "password": PASSWORD });
-    call(cloud, "api-account", ("PUT", "/v1/me/password"), token, &password).await?;
+    call(cloud, "api-passwords", ("PUT", "/v1/me/password"), token, &password).await?;
     let org =
         call(cloud, "api-orgs", ("POST", "/v1/orgs"), token, &json!({ "name": "Acme", "slug": "acme" }))
             .await?;

@@ -43,6 +43,9 @@ pub struct RegistrationCredential {
     /// What the authenticator made.
     #[schema(inline)]
     response: RegistrationProof,
+    /// What became of extensions: an object.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    client_extension_results: (),
 }
 
 #[derive(ToSchema)]
@@ -50,9 +53,10 @@ pub struct RegistrationCredential {
 #[expect(dead_code, reason = "as above")]
 struct RegistrationProof {
     /// What the browser says of the page.
-    #[schema(rename = "clientDataJSON")]
+    #[schema(rename = "clientDataJSON", max_length = 32_768)]
     client_data: String,
     /// The new key and who made it.
+    #[schema(max_length = 32_768)]
     attestation_object: String,
 }
 
@@ -75,6 +79,9 @@ pub struct AuthenticationCredential {
     /// What the authenticator made.
     #[schema(inline)]
     response: AuthenticationProof,
+    /// What became of extensions: an object.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    client_extension_results: (),
 }
 
 #[derive(ToSchema)]
@@ -82,12 +89,15 @@ pub struct AuthenticationCredential {
 #[expect(dead_code, reason = "as above")]
 struct AuthenticationProof {
     /// What the browser says of the page.
-    #[schema(rename = "clientDataJSON")]
+    #[schema(rename = "clientDataJSON", max_length = 32_768)]
     client_data: String,
     /// What the authenticator says of itself.
+    #[schema(max_length = 32_768)]
     authenticator_data: String,
     /// Its signature of both.
+    #[schema(max_length = 32_768)]
     signature: String,
     /// Whose it is, where the authenticator knows.
+    #[schema(max_length = 32_768)]
     user_handle: Option<String>,
 }

@@ -6,6 +6,7 @@ use http_host::SignIn;
 use identity::{Guessed, IdentityError, Password, PasswordLogin, ShownBrowser};
 use primitives::{Email, Text};
 use serde::Deserialize;
+use table::RateLimitState;
 
 use crate::{
     Api,
@@ -73,16 +74,25 @@ pub(crate) async fn verify(
         }
         return Err(IdentityError::LoginFailed.into());
     }
-    // of many guesses at once no more are answered than of the same one after another
-    let room_of_address = async { refuse_beyond(&limiter.room(&of_address, &subject).await?) };
+    // of many guesses at once no more are answered than of the same one after another; and beyond the limit
+    // nothing tells a right one from a wrong one, not what was counted either
+    let room = limiter.room(&of_address, &subject).await?;
+    if !room.allowed {
+        limiter.count(&of_network, &network).await?;
+        return Err(beyond(&room));
+    }
     let home = async { Ok(attempt.home(&api.table).await?) };
-    let (home, issuer, ()) = tokio::try_join!(home, api.issuer(), room_of_address)?;
+    let (home, issuer) = tokio::try_join!(home, api.issuer())?;
     let (entrance, judged) = (api.entrance(&issuer, &cause, &network), (&attempt, &home));
     let signed_in = identity::sign_in_with_password(&entrance, judged, &password, browser.as_ref()).await?;
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())
 }
 
-fn refuse_beyond(state: &table::RateLimitState) -> Result<(), Problem> {
+fn refuse_beyond(state: &RateLimitState) -> Result<(), Problem> {
+    if state.allowed { Ok(()) } else { Err(beyond(state)) }
+}
+
+fn beyond(state: &RateLimitState) -> Problem {
     const WAY_OUT: &str = "sign in by a link that you are sent by mail: it works all the same";
-    if state.allowed { Ok(()) } else { Err(Limiter::refusal(state, Some(WAY_OUT))) }
+    Limiter::refusal(state, Some(WAY_OUT))
 }

@@ -227,14 +227,15 @@ pub async fn reset_password(
         let owner = owner.filter(EmailOwner::is_current).ok_or(IdentityError::ResetFailed)?;
         let (user, hash) = person(table, owner.user_id).await?;
         let user = user.ok_or(IdentityError::MissingUser)?;
-        if reset.is_used() {
-            let is_same = reset.may_be_repeated(now) && verify(password, hash.map(|hash| hash.phc)).await?;
-            return if is_same { Ok(Decision::done(())) } else { Err(IdentityError::ResetFailed) };
-        }
         // what was set since is not undone by an older link, and what was taken away does not come back by it
         let is_late = user.ways().get(&Way::Password).is_some_and(|set_at| reset.created_at <= *set_at)
             || user.person().credentials_changed_at.is_some_and(|changed| reset.created_at < changed);
-        if is_late || user.email != reset.email {
+        if reset.is_used() || is_late {
+            // perhaps by the same request, a moment ago: the person was read later than the link
+            let is_same = is_repeated(table, reset_id, user.user_id, password).await?;
+            return if is_same { Ok(Decision::done(())) } else { Err(IdentityError::ResetFailed) };
+        }
+        if user.email != reset.email {
             return Err(IdentityError::ResetFailed);
         }
         refuse_own_name(password, &user).await?;
@@ -242,6 +243,21 @@ pub async fn reset_password(
         Ok(Decision::commit(changes, ()))
     };
     table.decide(cause, decide).await
+}
+
+/// Whether this password was set by this link within some seconds.
+async fn is_repeated(
+    table: &Table,
+    reset_id: PasswordResetId,
+    user_id: UserId,
+    password: &Password,
+) -> Result<bool, IdentityError> {
+    let reset = valid_reset(table, reset_id).await?;
+    if !reset.may_be_repeated(table.clock().now()) {
+        return Ok(false);
+    }
+    let (_, hash) = person(table, user_id).await?;
+    verify(password, hash.map(|hash| hash.phc)).await
 }
 
 async fn valid_reset(table: &Table, reset_id: PasswordResetId) -> Result<PasswordReset, IdentityError> {

@@ -62,7 +62,8 @@ impl Password {
         if without.chars().count() < LEAST_OF_ITS_OWN {
             return Err(InvalidPassword::Weak("it is made of your name or address"));
         }
-        let text = self.expose();
+        let shorter = without_repetitions(&without);
+        let text = if self.expose().chars().count() > JUDGED { &shorter } else { self.expose() };
         let is_strong = |part: &str| matches!(zxcvbn(part, &known).score(), Score::Three | Score::Four);
         let nth = |number: usize| text.char_indices().nth(number).map(|(at, _)| at);
         let length = text.chars().count();
@@ -75,6 +76,29 @@ impl Password {
         }
         Err(InvalidPassword::Weak("use a longer one, such as four words that have nothing in common"))
     }
+}
+
+/// The text without what stood in it before: what is judged of a long one begins anywhere, and half a pattern
+/// is none to whoever looks for patterns.
+fn without_repetitions(text: &str) -> String {
+    const SHORTEST: usize = 4;
+    let letters: Vec<char> = text.chars().collect();
+    let mut left = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < letters.len() {
+        let length = |from: &usize| {
+            let pairs = letters[*from..].iter().zip(&letters[at..]);
+            pairs.take_while(|(before, here)| before == here).count()
+        };
+        let again = (0..at).map(|from| length(&from)).max().unwrap_or_default();
+        if again >= SHORTEST {
+            at += again;
+        } else {
+            left.push(letters[at]);
+            at += 1;
+        }
+    }
+    left
 }
 
 impl FromStr for Password {
@@ -146,12 +170,22 @@ mod tests {
             "Ada Lovelace",
             "adalovelace1",
             "Summer2026!",
+            "qwertyuiopqwertyuiopqwertyuiop",
+            "qwertyuiopqwertyuiopqwertyu",
+            "abcdefghijabcdefghijabcdefghij",
+            "1234567890123456789012345678901234567890",
+            "asdfghjklasdfghjklasdfghjklasdf",
+            "password1234567890password1234567890",
+            "passwordpasswordpasswordx",
+            "ada.lovelace@example.com1111111111",
         ] {
             let refused = weak.parse::<Password>().unwrap().withstands(&about);
             assert!(matches!(refused, Err(InvalidPassword::Weak(_))), "{weak}");
         }
         let long = format!("{}correct horse battery staple", "a".repeat(200));
-        for strong in ["correct horse battery staple", "vR7#kq2!mZp9", "träge Möwe 9 Kilo Zimt", &long] {
+        let own = "ada.lovelace@example.com correct horse battery staple";
+        for strong in ["correct horse battery staple", "vR7#kq2!mZp9", "träge Möwe 9 Kilo Zimt", &long, own]
+        {
             assert_eq!(strong.parse::<Password>().unwrap().withstands(&about), Ok(()), "{strong}");
         }
     }
