@@ -5,7 +5,6 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::{
-    measure::in_turn,
     sandbox::{Expected, Program, Sandbox},
     share::Share,
     statistics::Sample,
@@ -34,8 +33,8 @@ pub(crate) struct Passwords {
     pub(crate) unknown: Vec<f64>,
 }
 
-/// Measures it, with the whole processor or with a share for each of both: each round has one of each, and who
-/// goes first changes.
+/// Measures it, with the whole processor or with a share for each of both. Each round has one of each, in every
+/// order as often as in any other: what one leaves to be done falls to the next.
 pub(crate) async fn measure(
     ours: &Program,
     bare: &Program,
@@ -54,7 +53,7 @@ pub(crate) async fn measure(
     }
     let mut measured = Passwords::default();
     for round in 0..rounds {
-        for at in in_turn(4, round) {
+        for at in order(round) {
             let attempt = u32::try_from(round * 4 + at + 1)?;
             if at == 0 {
                 let (_, answer) =
@@ -81,6 +80,17 @@ pub(crate) async fn measure(
     drop((hash, ours));
     drop(share);
     Ok(measured)
+}
+
+/// The order of the four in a round: one of the 24 that there are.
+fn order(round: usize) -> Vec<usize> {
+    let (mut left, mut rest) = (vec![0, 1, 2, 3], round % 24);
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        order.push(left.remove(rest % left.len()));
+        rest /= left.len() + 1;
+    }
+    order
 }
 
 impl Passwords {
@@ -116,6 +126,13 @@ fn count(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_order_comes_once_in_24_rounds() {
+        let orders: std::collections::BTreeSet<_> = (0..24).map(order).collect();
+        assert_eq!(orders.len(), 24);
+        assert!(orders.iter().all(|order| (0..4).all(|one| order.contains(&one))));
+    }
 
     #[test]
     fn means_are_apart_by_a_share_of_the_hash() {

@@ -300,7 +300,7 @@ impl Entrance<'_> {
 }
 
 /// The organization that a session begins in, and what it asks for; of some people there is none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Home(Option<Place>);
 
 #[derive(Debug)]
@@ -323,6 +323,11 @@ impl Home {
         let gate = keys::Gate::key(Tenant::trusted(only.org_id));
         let gate: Option<Gate> = table.get(&gate, Consistency::Strong).await?;
         Ok(Self(Some(Place { membership: only.clone(), mfa: gate.unwrap_or_default().mfa })))
+    }
+
+    /// The same work for somebody who is not there.
+    pub(crate) async fn of_nobody(table: &Table) -> Result<Self, StoreError> {
+        Place::read(table, Ids::unguessable(), Ids::unguessable()).await.map(Self)
     }
 }
 

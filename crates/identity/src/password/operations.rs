@@ -74,12 +74,13 @@ impl PasswordAttempt {
         verify(password, self.hash.as_ref().map(|hash| hash.phc.clone())).await
     }
 
-    /// Where the person would be, whose password it is.
-    pub async fn home(&self, table: &Table) -> Result<Home, StoreError> {
-        match &self.user {
+    /// Where the person would be, whose password it is. It takes as long where there is nobody.
+    pub async fn home(&self, table: &Table) -> Result<Home, IdentityError> {
+        let home = match &self.user {
             Some(user) => Home::of(table, user, None).await,
-            None => Ok(Home::default()),
-        }
+            None => Home::of_nobody(table).await,
+        };
+        Ok(home?)
     }
 }
 
