@@ -33,8 +33,8 @@ pub(crate) struct Passwords {
     pub(crate) unknown: Vec<f64>,
 }
 
-/// Measures it, with the whole processor or with a share for each of both. Each round has one of each, in every
-/// order as often as in any other: what one leaves to be done falls to the next.
+/// Measures it, with the whole processor or with a share for each of both. Each round has one of each, in
+/// every order as often as in any other: what one leaves to be done falls to the next.
 pub(crate) async fn measure(
     ours: &Program,
     bare: &Program,
