@@ -213,7 +213,7 @@ async fn another_phone_takes_over_and_forgets_browsers_and_without_one_nobody_is
         "nothing is left to be asked for"
     );
     let mfa = product.get("/v1/me/mfa", &token).await;
-    assert_eq!(mfa.body, json!({ "factors": [], "recovery_codes_left": 0 }));
+    assert_eq!(mfa.body, json!({ "factors": [], "recovery_codes_left": 0, "required_by": [] }));
     product.settle().await;
     let subjects = product.subjects(ADA).await;
     assert!(subjects.iter().any(|one| one.starts_with("The phone number of your account")), "{subjects:?}");

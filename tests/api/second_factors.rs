@@ -196,8 +196,12 @@ async fn an_organization_asks_for_a_factor_from_its_day_on() {
     assert_eq!(policies.body["mfa"], json!({ "mode": "optional", "grace_ends_at": null }));
     let grace_ends_at = (product.cloud.clock().now() + SignedDuration::from_hours(24)).to_string();
     let mfa = json!({ "mode": "required", "grace_ends_at": grace_ends_at });
+    let required_by = async |token: &str| product.get("/v1/me/mfa", token).await.body["required_by"].clone();
+    assert_eq!(required_by(&token).await, json!([]));
     assert_eq!(product.require(&token, mfa).await.status, StatusCode::OK);
-    assert_eq!(product.get("/v1/orgs/current", &token).await.status, StatusCode::OK, "there is grace");
+    let org = product.get("/v1/orgs/current", &token).await;
+    assert_eq!(org.status, StatusCode::OK, "there is grace");
+    assert_eq!(required_by(&token).await, json!([org.text("/id")]));
     product.advance(SignedDuration::from_hours(24)).await;
     let asked = product.post("/v1/auth/magic-links", &json!({ "email": ADA })).await;
     product.settle().await;

@@ -96,6 +96,8 @@ pub struct Actor {
     pub level: AccessLevel,
     /// When that ends if nothing else happens.
     pub level_until: Option<Timestamp>,
+    /// Whether the organization asks everybody for a second factor, now or from some day on.
+    pub requires_factor: bool,
     /// Whether the organization asks for a second factor that this session has not shown.
     pub lacks_factor: bool,
     /// Whether our staff has suspended the organization.
@@ -254,6 +256,7 @@ mod tests {
             role,
             level,
             level_until: None,
+            requires_factor: false,
             lacks_factor: false,
             is_suspended: false,
         }

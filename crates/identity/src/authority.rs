@@ -235,6 +235,7 @@ impl Authority {
                         role: membership.role,
                         level,
                         level_until: gate.access.and_then(|access| access.until(now)),
+                        requires_factor: gate.mfa.is_required(),
                         lacks_factor: gate.mfa.asks(has_factor, now) && !principal.shown.is_multi_factor(),
                         is_suspended: gate.suspended_at.is_some(),
                     });

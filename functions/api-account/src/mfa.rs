@@ -4,7 +4,7 @@ use http_api::{
 };
 use http_host::{admit_sms, is_right_sms};
 use identity::{Code, CodeSent, Confirmation, Enroller, IdentityError, ShownHalf, SmsRequest};
-use primitives::{FactorId, Time, Timestamp};
+use primitives::{FactorId, OrgId, Time, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::Cause;
 
@@ -17,6 +17,9 @@ pub(crate) struct Mfa {
     factors: Vec<Factor>,
     /// How many recovery codes are left. Make new ones when few are.
     recovery_codes_left: usize,
+    /// Who asks for a second factor, now or from some day on: the organization that the session is in, or
+    /// nobody. Another organization asks when the session is switched into it.
+    required_by: Vec<OrgId>,
 }
 
 /// A second factor.
@@ -65,6 +68,8 @@ pub(crate) fn enroller<const FRESH: bool>(enrolling: &Enrolling<FRESH>) -> Resul
 pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
     let user_id = caller.principal.user_id;
     let factors = identity::factors(&api.table, user_id).await?;
+    let requiring = caller.principal.actor.as_ref().filter(|actor| actor.requires_factor);
+    let required_by = requiring.map(|actor| actor.org_id).into_iter().collect();
     let phone = caller.principal.person.phone.map(|phone| phone.masked());
     let factor = |kind, hint| {
         move |(id, confirmed_at): (FactorId, Timestamp)| Factor {
@@ -79,6 +84,7 @@ pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Respo
     let mfa = Mfa {
         factors: totp.into_iter().chain(sms).collect(),
         recovery_codes_left: factors.recovery_codes_left,
+        required_by,
     };
     Ok(Answer::ok(&mfa).into_response())
 }

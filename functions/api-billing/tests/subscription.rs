@@ -93,6 +93,7 @@ fn sessions() -> Authenticate {
                 role,
                 level,
                 level_until: None,
+                requires_factor: token == "single-factor",
                 lacks_factor: token == "single-factor",
                 is_suspended: false,
             };

@@ -15,6 +15,7 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         role,
         level: AccessLevel::Full,
         level_until: None,
+        requires_factor: false,
         lacks_factor: false,
         is_suspended: false,
     };
