@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use serde_json::{Map, Value, json};
@@ -33,7 +34,9 @@ fn whole() -> Value {
 ///
 /// Where there is none, or it is no YAML, or an area does not fit into it.
 pub fn text() -> String {
-    whole().to_string()
+    // A test that starts the product at every call where it may die reads it once.
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| whole().to_string()).clone()
 }
 
 /// The template as JSON, every intrinsic function in its long form.
