@@ -44,12 +44,11 @@ pub fn all(root: &Path) -> Result<Vec<PathBuf>> {
 /// cfn-lint on all, then `sam validate` on each.
 pub fn lint(root: &Path) -> Result<()> {
     let templates = all(root)?;
-    run(tools::command(root, "cfn-lint").args(["--regions", "eu-central-1", "--"]).args(&templates))?;
+    run(tools::command(root, "cfn-lint").args(&templates))?;
     for template in &templates {
-        // Its `--lint` is cfn-lint once more. It needs no account; without these two it looks for one, and
-        // reports home.
+        // Neither needs an account; without these two it looks for one, and reports home.
         run(tools::command(root, "sam")
-            .args(["validate", "--config-env", "dev", "--template-file"])
+            .args(["validate", "--lint", "--config-env", "dev", "--template-file"])
             .arg(template)
             .env("AWS_DEFAULT_REGION", "eu-central-1")
             .env("SAM_CLI_TELEMETRY", "0"))?;
