@@ -45,8 +45,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         let mut build = build(root, &bare);
         run_command(build.arg("--target-dir").arg(&default).env("AWS_LC_SYS_NO_JITTER_ENTROPY", "0"))?;
     }
-    // The emulated AWS is optimized too, since it shares the processor with what is measured. Not by `--package`:
-    // with the workspace's features nothing is compiled twice.
+    // The emulated AWS is optimized too, since it shares the processor with what is measured. Not by
+    // `--package`: with the workspace's features nothing is compiled twice.
     let mut command = cargo(root);
     command.args(["run", "--release", "--quiet", "--locked", "--bin", "benchmarks", "--"]);
     command.args(&options.functions);
