@@ -118,7 +118,7 @@ async fn every_route_stays_within_its_budget() {
 
     for (path, function) in [
         ("/v1/me", "api-account"),
-        ("/v1/me/sessions", "api-account"),
+        ("/v1/me/sessions", "api-devices"),
         ("/v1/me/memberships", "api-account"),
         ("/.well-known/jwks.json", "api-auth"),
         ("/.well-known/oauth-authorization-server", "api-auth"),
@@ -136,13 +136,13 @@ async fn every_route_stays_within_its_budget() {
     measured.change(&path, route, "api-devices", &token, &json!(null)).await;
     // the second time, in the place of one that there is
     product.device_link(&token).await;
-    let made = measured.post("POST /v1/me/device-links", "api-account", &token, &json!(null)).await;
+    let made = measured.post("POST /v1/me/device-links", "api-devices", &token, &json!(null)).await;
     let link = made.text("/qr_uri").split_once("#token=").unwrap().1.to_owned();
     let body = json!({ "token": link, "device_name": "Phone" });
     measured.post("POST /v1/auth/device-links/verify", "api-auth", "", &body).await;
     let other = product.sign_in(ada).await.text("/session_id");
     let (path, route) = (format!("/v1/me/sessions/{other}"), "DELETE /v1/me/sessions/{session_id}");
-    measured.change(&path, route, "api-account", &token, &json!(null)).await;
+    measured.change(&path, route, "api-devices", &token, &json!(null)).await;
     product.sign_in(ada).await;
     let body = json!({ "name": "Ada", "locale": "de-AT", "time_zone": "Europe/Vienna" });
     measured.change("/v1/me", "PATCH /v1/me", "api-account", &token, &body).await;
@@ -157,7 +157,7 @@ async fn every_route_stays_within_its_budget() {
     product.settle().await;
     let undo = json!({ "token": product.link(ada).await });
     product.sign_in("ada@example.org").await;
-    measured.post("POST /v1/me/sessions/end", "api-account", &token, &json!({ "scope": "others" })).await;
+    measured.post("POST /v1/me/sessions/end", "api-devices", &token, &json!({ "scope": "others" })).await;
     let asked = product.post_as("/v1/auth/step-up", &token, &json!({ "method": "mail" })).await;
     assert_eq!(asked.body["expires_in"], 900, "{asked:?}");
     measured.again("POST /v1/auth/step-up", "api-auth");
@@ -326,10 +326,10 @@ async fn passwords_and_factors(measured: &mut Measured<'_>) {
         measured.post("POST /v1/auth/step-up/verify", "api-auth", &token, &body).await.text("/access_token");
     let browsers = "/v1/me/trusted-browsers";
     let listed = product.get(browsers, &token).await;
-    measured.check("GET /v1/me/trusted-browsers", "api-account");
+    measured.check("GET /v1/me/trusted-browsers", "api-devices");
     let path_of_browser = format!("{browsers}/{}", listed.text("/items/0/id"));
     product.send(product.request(Method::DELETE, &path_of_browser).bearer_auth(&token)).await;
-    measured.check("DELETE /v1/me/trusted-browsers/{browser_id}", "api-account");
+    measured.check("DELETE /v1/me/trusted-browsers/{browser_id}", "api-devices");
     measured.post("POST /v1/me/mfa/recovery-codes", "api-account", &token, &json!(null)).await;
     assert!(
         product.require(&token, json!({ "mode": "off", "grace_ends_at": null })).await.status.is_success()

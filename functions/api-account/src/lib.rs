@@ -1,14 +1,11 @@
 //! HTTP API for the own account: `/v1/me/**`, without what has a function of its own there.
 
 mod deletion;
-mod device_links;
 mod email_changes;
 mod me;
 mod mfa;
 mod passkeys;
 mod phone;
-mod sessions;
-mod trusted_browsers;
 
 use std::sync::Arc;
 
@@ -33,8 +30,6 @@ pub struct Api {
     policy: Arc<Policy>,
     /// What authenticator apps call it.
     product: String,
-    /// Where the app is.
-    app_url: String,
 }
 
 /// The function.
@@ -56,7 +51,6 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         relying_party: Arc::new(relying_party),
         policy: Arc::new(policy),
         product,
-        app_url,
     };
     http.api(routes().with_state(api))
 }
@@ -81,13 +75,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(passkeys::list))
         .routes(routes!(passkeys::update))
         .routes(routes!(passkeys::remove))
-        .routes(routes!(device_links::create))
         .routes(routes!(phone::set))
         .routes(routes!(phone::verify))
         .routes(routes!(phone::remove))
-        .routes(routes!(sessions::list))
-        .routes(routes!(sessions::end))
-        .routes(routes!(sessions::end_several))
-        .routes(routes!(trusted_browsers::list))
-        .routes(routes!(trusted_browsers::remove))
 }
