@@ -337,7 +337,9 @@ pub enum SecretValue {
 impl Template {
     /// Reads the text of a template: of one that nests others, what [`whole`] makes of them.
     pub fn read(text: &str, place: &Place) -> Result<Self, TemplateError> {
-        read::read(&yaml::parse(text)?, place)
+        // What [`whole`] has made of the files is JSON, and its own parser is much the faster.
+        let parsed = serde_json::from_str(text).or_else(|_| yaml::parse(text))?;
+        read::read(&parsed, place)
     }
 
     /// The queue with this ARN.

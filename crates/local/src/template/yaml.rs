@@ -5,12 +5,9 @@ use serde_yaml_ng::Value as Yaml;
 
 use super::TemplateError;
 
-/// Parses a template into JSON in which every intrinsic function is in its long form. A template that is JSON
-/// has no short tags, and its own parser is much the faster.
+/// Parses a template into JSON in which every intrinsic function is in its long form. A key that comes twice is
+/// an error.
 pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {
-    if let Ok(json) = serde_json::from_str(text) {
-        return Ok(json);
-    }
     convert(serde_yaml_ng::from_str(text)?, "template")
 }
 
@@ -91,5 +88,12 @@ mod tests {
                 "d": {"Fn::Join": ["-", ["a", 1]]},
             })
         );
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_an_error() {
+        for text in ["a: 1\na: 2\n", r#"{"a": 1, "a": 2}"#] {
+            assert!(parse(text).unwrap_err().to_string().contains("duplicate"), "{text}");
+        }
     }
 }
