@@ -1,8 +1,15 @@
 //! Everything that a change must pass.
 
-use std::{path::Path, process::Command, thread};
+use std::{
+    env,
+    ffi::OsStr,
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -133,11 +140,7 @@ impl Part {
     fn run(self, root: &Path) -> Result<()> {
         match self {
             Self::Format => run_command(cargo(root).args(["fmt", "--all", "--check"])),
-            // The cloud tests are not among all targets, since they do not run by default.
-            Self::Lints => {
-                run_command(&mut clippy(root, &["--all-targets"]))?;
-                run_command(&mut clippy(root, &["--test", "deployed"]))
-            }
+            Self::Lints => lints(root),
             Self::Features => features::check(root),
             Self::Tests => run_command(&mut tests(root)),
             Self::Tutorial => tutorial::run(root),
@@ -173,10 +176,43 @@ impl Part {
     }
 }
 
-fn clippy(root: &Path, targets: &[&str]) -> Command {
-    let mut command = cargo(root);
-    command.args(["clippy", "--workspace", "--locked"]).args(targets).args(["--", "-D", "warnings"]);
-    command
+/// A pass of clippy's own; or, where clippy compiles anyway as in `.ci/run`, the build that the tests need.
+fn lints(root: &Path) -> Result<()> {
+    let compiler = env::var_os("RUSTC_WORKSPACE_WRAPPER").filter(|wrapper| wrapper == "clippy-driver");
+    if let Some(compiler) = &compiler {
+        refuses_warnings(compiler, root)?;
+    }
+    // The cloud tests are not among all targets, since they do not run by default.
+    for targets in [&["--all-targets"][..], &["--test", "deployed"]] {
+        let mut command = cargo(root);
+        command.arg(if compiler.is_some() { "build" } else { "clippy" });
+        command.args(["--workspace", "--locked"]).args(targets);
+        if compiler.is_none() {
+            command.args(["--", "-D", "warnings"]);
+        }
+        run_command(&mut command)?;
+    }
+    Ok(())
+}
+
+/// Gives the compiler what clippy warns of: it must fail, or the build after it would show nothing.
+fn refuses_warnings(compiler: &OsStr, root: &Path) -> Result<()> {
+    let mut probe = Command::new(compiler)
+        .args(["rustc", "--crate-name", "probe", "--crate-type", "lib", "--emit", "metadata", "-"])
+        .current_dir(root.join("target"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", compiler.display()))?;
+    probe.stdin.take().context("it reads no source")?.write_all(b"pub fn f() -> u8 { return 1; }")?;
+    let output = probe.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        !output.status.success() && errors.contains("needless_return"),
+        "{} lets a warning pass; CLIPPY_ARGS of .ci/run no longer says what it did: {errors}",
+        compiler.display()
+    );
+    Ok(())
 }
 
 /// nextest where it is installed, since it is the faster; else what comes with Rust.

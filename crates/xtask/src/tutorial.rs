@@ -85,6 +85,8 @@ fn take(copy: &Path, root: &Path, step: &Step<'_>) -> Result<()> {
                 .env("CARGO_BUILD_BUILD_DIR", root.join("target"))
                 // Its steps compile the same again and again.
                 .env("CARGO_INCREMENTAL", "1")
+                // What somebody has half written may have warnings.
+                .env_remove("RUSTC_WORKSPACE_WRAPPER")
                 .env_remove("CARGO_TARGET_DIR"),
         ),
         Step::Write(file, text) => {
