@@ -153,8 +153,8 @@ impl Runner<'_> {
         let ours = self.program(self.binaries, PASSWORDS, self.world.environment(PASSWORDS, false)?);
         let bare = self.program(self.binaries, "bare-argon2", self.world.environment(PASSWORDS, true)?);
         let rounds = self.times.invocations;
-        let whole = password::measure(&ours, &bare, None, rounds).await?;
-        Ok([whole, password::measure(&ours, &bare, Some(MEMORY), rounds).await?])
+        let whole = password::measure(&self.world, &ours, &bare, None, rounds).await?;
+        Ok([whole, password::measure(&self.world, &ours, &bare, Some(MEMORY), rounds).await?])
     }
 
     async fn sides(&self, case: &Case, sides: &[Side<'_>], size: package::Size) -> Result<Measured> {

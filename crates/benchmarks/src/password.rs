@@ -8,7 +8,7 @@ use crate::{
     sandbox::{Expected, Program, Sandbox},
     share::Share,
     statistics::Sample,
-    world::{EMAIL, PASSWORD, sign_in},
+    world::{EMAIL, PASSWORD, World, sign_in},
 };
 
 /// Whoever signs in with the password should wait at most that many times as long as for the hash.
@@ -34,8 +34,10 @@ pub(crate) struct Passwords {
 }
 
 /// Measures it, with the whole processor or with a share for each of both. Each round has one of each, in
-/// every order as often as in any other: what one leaves to be done falls to the next.
+/// every order as often as in any other. The emulated AWS comes to rest before each of them: on AWS, what an
+/// event starts runs on other machines.
 pub(crate) async fn measure(
+    world: &World,
     ours: &Program,
     bare: &Program,
     share: Option<u64>,
@@ -55,6 +57,7 @@ pub(crate) async fn measure(
     for round in 0..rounds {
         for at in order(round) {
             let attempt = u32::try_from(round * 4 + at + 1)?;
+            world.settle().await?;
             if at == 0 {
                 let (_, answer) =
                     hash.invoke(json!({ "phc": PHC, "password": PASSWORD }), Expected::Anything).await?;
@@ -75,6 +78,16 @@ pub(crate) async fn measure(
             let (duration, _) = ours.invoke(event, Expected::Status(expected)).await?;
             took.push(duration.as_secs_f64() * 1e3);
         }
+    }
+    for at in (0..rounds).step_by(24) {
+        let m = |v: &Vec<f64>| median(&v[at..(at + 24).min(rounds)]);
+        eprintln!(
+            "SEG {at}: {:.1} {:.1} {:.1} {:.1}",
+            m(&measured.hash),
+            m(&measured.right),
+            m(&measured.wrong),
+            m(&measured.unknown)
+        );
     }
     // its group goes when both are gone
     drop((hash, ours));

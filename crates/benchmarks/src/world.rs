@@ -114,6 +114,12 @@ impl World {
         Ok(environment)
     }
 
+    /// Waits until nothing is left to be done of what was called.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        ensure!(self.cloud.drain().await, "the local cloud does not come to rest");
+        Ok(())
+    }
+
     /// Whether the functions call by TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.tls.is_some()

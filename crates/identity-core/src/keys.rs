@@ -146,7 +146,7 @@ table::kinds! {
     /// That somebody signed in with an address from a network, by the network's hash. Written by verify; read
     /// by request a link.
     "known_network" KnownNetwork(email: Email; hash: String) "EMAIL#<email>" "NETWORK#<hash>" {
-        store: Main, most_kb: 1, kept: Days(90, "90 days after the last sign-in from there"),
+        store: Main, most_kb: 1, kept: Days(90, "90 days after the last sign-in from there; by password up to a day less"),
         owner: Address, erased: Partition,
     }
     /// The public halves of the keys that sign access tokens. Written by `api-auth`, before it signs with a

@@ -22,7 +22,11 @@ const HTTP: &[Place] = &[
     ("tests/fuzz/requests.rs", into_requests),
 ];
 /// What names the others besides.
-const WORKERS: &[Place] = &[("tests/fuzz/messages.rs", into_messages)];
+const WORKERS: &[Place] = &[
+    ("tests/fuzz/messages.rs", into_messages),
+    ("docs/access-patterns.md", into_budgets),
+    ("docs/cost/usage.yaml", into_usage),
+];
 /// What names those with a queue besides.
 const QUEUES: &[Place] = &[("docs/observability.md", into_alarms)];
 
@@ -70,6 +74,22 @@ fn into_messages(function: &NewFunction, source: &str) -> Result<String> {
     let test =
         "\n#[test]\nfn @crate@() {\n    every_event_is_answered(\"@name@\", \"Records\", \"@id@\");\n}\n";
     Ok(into_names(&function.name, source)? + &function.fill(test).replace("@id@", id))
+}
+
+/// With what the scaffold calls: a claim of the message and its end.
+fn into_budgets(function: &NewFunction, page: &str) -> Result<String> {
+    let (calls, write_units) = if function.kind.takes_events { (2, 2) } else { (0, 0) };
+    let row = format!("| `{}` | {calls} | 0 | {write_units} |", function.name);
+    append(page, "| Worker | Calls |", |line| line.starts_with('|'), |_| true, &row)
+}
+
+fn into_usage(function: &NewFunction, profile: &str) -> Result<String> {
+    let row = format!(
+        "  # New: say how often it is called, and how long it takes besides its calls.\n  \
+         {}: {{organization: 1, per_invocation: 1, besides_milliseconds: 10}}",
+        function.name
+    );
+    append(profile, "workers:", |line| line.starts_with("  "), |_| true, &row)
 }
 
 fn into_alarms(function: &NewFunction, page: &str) -> Result<String> {
@@ -236,6 +256,12 @@ mod tests {
         let queue = changed("queue-trial-notes", Some("trial.ending"));
         let alarms = ["`TrialNotesDeadLettersAlarm`", "`TrialNotesRuleAlarm`", "`TrialNotesRuleLostAlarm`"];
         in_order(text(&queue, "docs/observability.md"), &alarms);
+        in_order(
+            text(&queue, "docs/access-patterns.md"),
+            &["| `stream-outbox` |", "| `queue-trial-notes` | 2 | 0 | 2 |", "How the larger"],
+        );
+        let profile = text(&queue, "docs/cost/usage.yaml");
+        in_order(profile, &["  cron-trial-expiry: {", "  queue-trial-notes: {organization: 1, ", "mails: {"]);
         let messages = text(&queue, "tests/fuzz/messages.rs");
         let test = r#"every_event_is_answered("queue-trial-notes", "Records", "/messageId");"#;
         in_order(
@@ -249,6 +275,7 @@ mod tests {
         );
         let cron = changed("cron-cleaning", None);
         assert!(text(&cron, "README.md").contains("| `cron-cleaning` | a schedule | "));
+        assert!(text(&cron, "docs/access-patterns.md").contains("| `cron-cleaning` | 0 | 0 | 0 |\n"));
         let sum = |changed: &[(&str, String)]| {
             let record = text(changed, "docs/decisions/0011-reserved-concurrency.md");
             let sum = record.split_once("The sum is **").unwrap().1.split_once("**").unwrap().0;

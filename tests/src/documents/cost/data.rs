@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::budgets::{self, Budget};
+use crate::{
+    budgets::{self, Budget},
+    template::Template,
+};
 
 /// `docs/cost/prices.yaml`.
 #[derive(Clone, Deserialize)]
@@ -119,13 +122,15 @@ pub(super) struct Edge {
     pub(super) megabytes_of_person: f64,
 }
 
-/// What the model is computed from, besides the templates.
+/// What the model is computed from, besides what the templates say of resources.
 #[derive(Clone)]
 pub(super) struct Data {
     pub(super) prices: Prices,
     pub(super) usage: Usage,
     pub(super) routes: BTreeMap<String, Budget>,
     pub(super) workers: BTreeMap<String, Budget>,
+    /// The names of all functions.
+    pub(super) functions: Vec<String>,
 }
 
 impl Data {
@@ -138,12 +143,23 @@ impl Data {
             usage: Usage { routes: budgets::facts(budgets::USAGE), ..usage },
             routes: budgets::of_routes(),
             workers: budgets::of_workers(),
+            functions: Template::of_repository().functions().map(|one| one.name().to_owned()).collect(),
         }
     }
 
-    /// Where the profile and the budgets do not speak of the same workers, or contradict each
+    /// Where the templates, the profile and the budgets do not speak of the same workers, or contradict each
     /// other.
     pub(super) fn problems(&self) -> Vec<String> {
+        let is_worker =
+            |name: &&String| ["cron-", "queue-", "stream-"].iter().any(|kind| name.starts_with(kind));
+        let unbounded =
+            self.functions.iter().filter(is_worker).filter(|name| !self.workers.contains_key(*name));
+        let unbounded = unbounded.map(|name| {
+            format!(
+                "{name} has no budget; add it to the table of workers in docs/access-patterns.md, and to \
+                 docs/cost/usage.yaml."
+            )
+        });
         let workers = names(&self.workers, &self.usage.workers);
         let events = self.usage.routes.iter().filter_map(|(name, route)| {
             let written = self.routes.get(name)?.write_units;
@@ -156,7 +172,7 @@ impl Data {
                 )
             })
         });
-        workers.chain(events).collect()
+        unbounded.chain(workers).chain(events).collect()
     }
 }
 
@@ -261,8 +277,9 @@ mod tests {
         data.workers.remove("queue-mail");
         data.usage.routes.get_mut("GET /v1/me").unwrap().events = 1.0;
         let problems = data.problems();
-        assert_eq!(problems.len(), 2, "{problems:#?}");
-        assert!(problems[0].starts_with("queue-mail is in docs/cost/usage.yaml and has no budget"));
-        assert!(problems[1].starts_with("GET /v1/me: 1 events cost 4 write units"));
+        assert_eq!(problems.len(), 3, "{problems:#?}");
+        assert!(problems[0].starts_with("queue-mail has no budget; add it to the table of workers"));
+        assert!(problems[1].starts_with("queue-mail is in docs/cost/usage.yaml and has no budget"));
+        assert!(problems[2].starts_with("GET /v1/me: 1 events cost 4 write units"));
     }
 }
