@@ -1,9 +1,14 @@
 //! How passwords are hashed: argon2id with OWASP's parameters
 //! (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>).
 
+use std::sync::{Mutex, PoisonError};
+
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        Error,
+        phc::{Output, ParamsString, PasswordHash, Salt},
+    },
 };
 use primitives::random_secret;
 use tokio::{sync::Semaphore, task::spawn_blocking};
@@ -19,18 +24,15 @@ const LANES: u32 = 1;
 /// How many are hashed at once: the memory of four is there in every function, that of twenty would not be.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
-fn argon2() -> Result<Argon2<'static>, IdentityError> {
-    let params = Params::new(MEMORY, ITERATIONS, LANES, None).map_err(|_| IdentityError::Hashing)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
+/// The memory of hashes that are made, for those to come. The system hands out new memory page by page, which took
+/// a third of the time of each hash (docs/benchmarks.md).
+static FREE: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// The hash of a password, with a salt of its own.
 pub(crate) async fn hash(password: &Password) -> Result<String, IdentityError> {
     let password = password.clone();
     in_turn(move || {
-        let hash: PasswordHash = argon2()?
-            .hash_password_with_salt(password.expose().as_bytes(), &random_secret::<16>())
-            .map_err(|_| IdentityError::Hashing)?;
+        let hash = hashed(&password, &random_secret::<16>()).map_err(|_| IdentityError::Hashing)?;
         Ok(hash.to_string())
     })
     .await
@@ -42,11 +44,47 @@ pub(crate) async fn verify(password: &Password, phc: Option<String>) -> Result<b
     in_turn(move || {
         let is_there = phc.is_some();
         let phc = phc.unwrap_or_else(nobodys);
-        let hash = PasswordHash::new(&phc).map_err(|_| IdentityError::Hashing)?;
-        let is_right = argon2()?.verify_password(password.expose().as_bytes(), &hash).is_ok();
+        let is_right = fits(&password, &phc).map_err(|_| IdentityError::Hashing)?;
         Ok(is_right && is_there)
     })
     .await
+}
+
+/// Today's hash of a password.
+fn hashed(password: &Password, salt: &[u8]) -> Result<PasswordHash, Error> {
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let params = Params::new(MEMORY, ITERATIONS, LANES, Some(Params::DEFAULT_OUTPUT_LEN))?;
+    let shown = Params::new(MEMORY, ITERATIONS, LANES, None)?;
+    let hash = digest(&Argon2::new(algorithm, version, params), password, salt)?;
+    Ok(PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&shown)?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(hash),
+    })
+}
+
+/// Whether a password has this hash, of today's parameters or of those that it was made with.
+fn fits(password: &Password, phc: &str) -> Result<bool, Error> {
+    let hash = PasswordHash::new(phc)?;
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return Err(Error::Internal) };
+    let version = hash.version.map_or(Ok(Version::V0x13), Version::try_from)?;
+    let argon2 =
+        Argon2::new(Algorithm::try_from(hash.algorithm.as_str())?, version, Params::try_from(&hash)?);
+    // outputs are compared in constant time
+    Ok(digest(&argon2, password, salt)? == *expected)
+}
+
+fn digest(argon2: &Argon2<'_>, password: &Password, salt: &[u8]) -> Result<Output, Error> {
+    let mut memory = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+    memory.resize(argon2.params().block_count(), Block::new());
+    let mut digest = [0; Params::DEFAULT_OUTPUT_LEN];
+    let password = password.expose().as_bytes();
+    let made = argon2.hash_password_into_with_memory(password, salt, &mut digest, &mut memory[..]);
+    FREE.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    made?;
+    Ok(Output::new(&digest)?)
 }
 
 /// Whether it was made with less than what is used today.
@@ -76,6 +114,8 @@ pub(crate) async fn in_turn<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+
     use super::*;
 
     fn password(text: &str) -> Password {
@@ -93,6 +133,26 @@ mod tests {
         assert!(!verify(&right, None).await.unwrap());
         assert!(!is_outdated(&phc) && !is_outdated(&nobodys()));
         assert!(verify(&right, Some("nonsense".to_owned())).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_was_in_the_memory_before_does_not_matter() {
+        let (one, other) = (password("correct horse"), password("correct house"));
+        let salt = b"somesaltsomesalt";
+        let first = hashed(&one, salt).unwrap();
+        hashed(&other, b"othersaltothersa").unwrap();
+        assert_eq!(hashed(&one, salt).unwrap(), first);
+        let by_library: PasswordHash = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(MEMORY, ITERATIONS, LANES, None).unwrap(),
+        )
+        .hash_password_with_salt(b"correct horse", salt)
+        .unwrap();
+        assert_eq!(first.to_string(), by_library.to_string());
+        let all: Vec<_> = (0..20).map(|_| verify(&one, Some(first.to_string()))).collect();
+        assert!(futures::future::join_all(all).await.into_iter().all(Result::unwrap));
+        assert!(FREE.lock().unwrap().len() <= 4, "no more than are made at once");
     }
 
     #[tokio::test]
