@@ -79,16 +79,6 @@ pub(crate) async fn measure(
             took.push(duration.as_secs_f64() * 1e3);
         }
     }
-    for at in (0..rounds).step_by(24) {
-        let m = |v: &Vec<f64>| median(&v[at..(at + 24).min(rounds)]);
-        eprintln!(
-            "SEG {at}: {:.1} {:.1} {:.1} {:.1}",
-            m(&measured.hash),
-            m(&measured.right),
-            m(&measured.wrong),
-            m(&measured.unknown)
-        );
-    }
     // its group goes when both are gone
     drop((hash, ours));
     drop(share);

@@ -330,6 +330,9 @@ async fn account(product: &Product, email: &str) {
     for path in ["/v1/me/sessions?limit=1", "/v1/me/sessions", "/v1/me/memberships"] {
         assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
     }
+    // nobody here has so many organizations that there is a second page
+    let forged = product.get("/v1/me/memberships?cursor=forged", &token).await;
+    assert!(forged.status.is_client_error(), "{forged:?}");
     let path = format!("/v1/me/sessions/{}", other.text("/session_id"));
     let ended = product.send(product.request(Method::DELETE, &path).bearer_auth(&token)).await;
     assert_eq!(ended.status, StatusCode::NO_CONTENT);

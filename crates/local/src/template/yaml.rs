@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn a_key_that_comes_twice_is_an_error() {
         for text in ["a: 1\na: 2\n", r#"{"a": 1, "a": 2}"#] {
-            assert!(parse(text).unwrap_err().to_string().contains("duplicate"), "{text}");
+            assert!(parse(text).is_err(), "{text}");
+            assert!(parse(&text.replacen('a', "b", 1)).is_ok(), "{text}");
         }
     }
 }
