@@ -24,8 +24,8 @@ const LANES: u32 = 1;
 /// How many are hashed at once: the memory of four is there in every function, that of twenty would not be.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
-/// The memory of hashes that are made, for those to come. The system hands out new memory page by page, which took
-/// a third of the time of each hash (docs/benchmarks.md).
+/// The memory of hashes that are made, for those to come. The system hands out new memory page by page, at
+/// every hash again.
 static FREE: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// The hash of a password, with a salt of its own.

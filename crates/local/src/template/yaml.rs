@@ -5,8 +5,8 @@ use serde_yaml_ng::Value as Yaml;
 
 use super::TemplateError;
 
-/// Parses a template into JSON in which every intrinsic function is in its long form. A key that comes twice is
-/// an error.
+/// Parses a template into JSON in which every intrinsic function is in its long form. A key that comes twice
+/// is an error.
 pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {
     convert(serde_yaml_ng::from_str(text)?, "template")
 }
