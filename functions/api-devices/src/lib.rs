@@ -1,5 +1,5 @@
-//! HTTP API for the devices and browsers of the own account: where the person is signed in, which browsers show
-//! no second factor, how another device signs in, and which devices push notifications reach.
+//! HTTP API for the devices and browsers of the own account: where the person is signed in, which browsers
+//! show no second factor, how another device signs in, and which devices push notifications reach.
 
 mod device_links;
 mod devices;
