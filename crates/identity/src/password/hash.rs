@@ -53,13 +53,12 @@ pub(crate) async fn verify(password: &Password, phc: Option<String>) -> Result<b
 /// Today's hash of a password.
 fn hashed(password: &Password, salt: &[u8]) -> Result<PasswordHash, Error> {
     let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-    let params = Params::new(MEMORY, ITERATIONS, LANES, Some(Params::DEFAULT_OUTPUT_LEN))?;
-    let shown = Params::new(MEMORY, ITERATIONS, LANES, None)?;
-    let hash = digest(&Argon2::new(algorithm, version, params), password, salt)?;
+    let argon2 = Argon2::new(algorithm, version, Params::new(MEMORY, ITERATIONS, LANES, None)?);
+    let hash = digest(&argon2, password, salt)?;
     Ok(PasswordHash {
         algorithm: algorithm.ident(),
         version: Some(version.into()),
-        params: ParamsString::try_from(&shown)?,
+        params: ParamsString::try_from(argon2.params())?,
         salt: Some(Salt::new(salt)?),
         hash: Some(hash),
     })
