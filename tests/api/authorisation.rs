@@ -43,6 +43,8 @@ pub(crate) async fn call(product: &Product, route: &Route, token: Option<&str>) 
         .replace("{passkey_id}", "pky_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{user_id}", "usr_01kar8h5g0e0vsx4q1v3f6m2ah")
+        .replace("{member_id}", "mbr_01kar8h5g0e0vsx4q1v3f6m2ah")
+        .replace("{invite_id}", "inv_01kar8h5g0e0vsx4q1v3f6m2ah")
         .replace("{org_id}", "org_01kar8h5g0e0vsx4q1v3f6m2ah");
     let mut request = product.request(route.method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {

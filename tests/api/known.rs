@@ -130,8 +130,15 @@ impl Item for OwnerRow {
     }
 
     fn index(&self) -> Option<Index> {
-        let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        Some(orgs::keys::member_by_role(tenant, role, member, &self.email))
+        let shown = orgs::api::Member {
+            id: self.member_id,
+            user_id: self.user_id,
+            email: self.email.clone(),
+            role: self.role,
+            joined_at: Timestamp::UNIX_EPOCH.into(),
+            version: 1,
+        };
+        Some(orgs::keys::member_by_role(Tenant::trusted(self.org_id), &shown))
     }
 }
 

@@ -153,10 +153,6 @@ impl Product {
         let session = self.sign_in_by(device, email).await;
         assert_eq!(session.body["status"], "complete", "{session:?}");
     }
-
-    async fn delete(&self, path: &str, token: &str) -> Answer {
-        self.send(self.request(Method::DELETE, path).bearer_auth(token)).await
-    }
 }
 
 pub(crate) fn proof(options: &Answer, credential: &Value) -> Value {

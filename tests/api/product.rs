@@ -110,6 +110,10 @@ impl Product {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path).bearer_auth(token)).await
+    }
+
     /// Null is no body.
     pub(crate) async fn post_as(&self, path: &str, token: &str, body: &Value) -> Answer {
         let request = self.request(Method::POST, path).bearer_auth(token);

@@ -19,6 +19,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-auth",
     "api-billing",
     "api-devices",
+    "api-members",
     "api-orgs",
     "api-passwords",
     "api-sso",
@@ -309,7 +310,7 @@ fn api_orgs() {
         vec![
             request("POST", "/v1/orgs", json!({ "name": "Acme", "slug": "acme" })),
             request("GET", "/v1/orgs/current", Value::Null),
-            request("GET", "/v1/orgs/current/members", Value::Null),
+            request("GET", "/v1/orgs/current/policies", Value::Null),
         ]
     });
 }
@@ -410,6 +411,31 @@ fn api_passwords() {
             ),
             request("PUT", "/v1/me/password", json!({ "password": password })),
             request("DELETE", "/v1/me/password", Value::Null),
+        ]
+    });
+}
+
+#[test]
+fn api_members() {
+    let words = ["owner", "viewer", "pending", "ada@example.com", "inv_01kar8h5g0e0vsx4q1v3f6m2ah"];
+    every_request_is_answered("api-members", &words, |_| {
+        let invite = "/v1/orgs/current/invites/inv_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let member = "/v1/orgs/current/members/mbr_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let link = json!({ "token": "AD37cSk2Litne1ic3MlXZUNi" });
+        vec![
+            request("GET", "/v1/orgs/current/members", Value::Null),
+            request("GET", "/v1/orgs/current/invites", Value::Null),
+            request("GET", invite, Value::Null),
+            request("GET", member, Value::Null),
+            request("PATCH", member, json!({ "role": "viewer" })),
+            request(
+                "POST",
+                "/v1/orgs/current/invites",
+                json!({ "email": "ada@example.com", "role": "member" }),
+            ),
+            request("POST", "/v1/invites/accept", link.clone()),
+            open("POST", "/v1/invites/preview", link.clone()),
+            open("POST", "/v1/invites/decline", link),
         ]
     });
 }

@@ -107,6 +107,9 @@ impl Access {
 pub struct AccessSchedule {
     level: AccessLevel,
     then: Vec<Step>,
+    /// How many people may belong to it, those who are invited included; nothing where that has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seats: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +121,19 @@ struct Step {
 impl AccessSchedule {
     /// This level, and at these times, earliest first, those.
     pub fn new(level: AccessLevel, then: impl IntoIterator<Item = (Timestamp, AccessLevel)>) -> Self {
-        Self { level, then: then.into_iter().map(|(from, level)| Step { from, level }).collect() }
+        let then = then.into_iter().map(|(from, level)| Step { from, level }).collect();
+        Self { level, then, seats: None }
+    }
+
+    /// The same for so many people.
+    #[must_use]
+    pub fn with_seats(self, seats: Option<u32>) -> Self {
+        Self { seats, ..self }
+    }
+
+    /// For how many people; nothing where that has no end.
+    pub fn seats(&self) -> Option<u32> {
+        self.seats
     }
 
     /// The level at a time.

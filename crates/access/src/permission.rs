@@ -87,6 +87,14 @@ permissions! {
     WritePolicies: "policies:write", "change the policies", Owner | Admin;
     /// List the members.
     ReadMembers: "members:read", "read the members", Owner | Admin | Member | Viewer;
+    /// Change the roles of members and take them out, below owner.
+    WriteMembers: "members:write", "change the members", Owner | Admin;
+    /// Make somebody an owner, or an owner something else.
+    WriteOwners: "owners:write", "decide who owns the organization", Owner;
+    /// See who is invited.
+    ReadInvites: "invites:read", "read the invites", Owner | Admin;
+    /// Invite people, to no more than the own role.
+    WriteInvites: "invites:write", "invite people", Owner | Admin;
     /// Ask whether a member's access token is good.
     ReadTokens: "tokens:read", "ask about tokens", Owner | Admin;
     /// See the state of the subscription.
@@ -127,6 +135,10 @@ mod tests {
             (Permission::ReadPolicies, "policies:read", "read the policies", "owner admin"),
             (Permission::WritePolicies, "policies:write", "change the policies", "owner admin"),
             (Permission::ReadMembers, "members:read", "read the members", "owner admin member viewer"),
+            (Permission::WriteMembers, "members:write", "change the members", "owner admin"),
+            (Permission::WriteOwners, "owners:write", "decide who owns the organization", "owner"),
+            (Permission::ReadInvites, "invites:read", "read the invites", "owner admin"),
+            (Permission::WriteInvites, "invites:write", "invite people", "owner admin"),
             (Permission::ReadTokens, "tokens:read", "ask about tokens", "owner admin"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
         ];

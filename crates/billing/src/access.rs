@@ -54,7 +54,9 @@ impl Account {
     pub(crate) fn schedule(&self, now: Timestamp, rules: &Rules) -> AccessSchedule {
         let first = self.access(now, rules);
         let steps = std::iter::successors(first.until, |at| self.access(*at, rules).until);
-        AccessSchedule::new(first.level, steps.map(|at| (at, self.access(at, rules).level)))
+        let is_on_trial = matches!(self.standing(now, rules), Standing::Trial(_));
+        let seats = if is_on_trial { rules.trial_seats } else { rules.seats };
+        AccessSchedule::new(first.level, steps.map(|at| (at, self.access(at, rules).level))).with_seats(seats)
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Audience {
     Person,
     /// The address that this person asks to have. The mail has a link in it that says yes.
     NewAddress,
+    /// The address that the event's invite was sent to. The mail has the link of the invite in it.
+    Invited,
     /// The address that this person had until now. The mail has a link in it that takes the change back.
     OldAddress,
     /// The person, where the data says true at this JSON pointer; else nobody.
@@ -75,7 +77,7 @@ impl Audience {
         Role::ALL.into_iter().filter(move |role| match self {
             Self::Owners => *role == Role::Owner,
             Self::Holding(permission) => role.holds(permission),
-            Self::Person | Self::PersonWhen(_) | Self::NewAddress | Self::OldAddress => false,
+            Self::Person | Self::PersonWhen(_) | Self::NewAddress | Self::OldAddress | Self::Invited => false,
         })
     }
 }

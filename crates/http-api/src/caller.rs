@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, marker::PhantomData, net::IpAddr, sync::Arc};
 
-use access::{Needed, Open, Permit, Principal};
+use access::{AccessError, Full, Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, header, request::Parts};
@@ -97,6 +97,17 @@ impl Caller {
     /// The cause of what the person does.
     pub fn cause(&self) -> Cause {
         self.client.cause_by(ActorRef::User(self.principal.user_id))
+    }
+
+    /// What a refusal is to this caller that a domain decided on, since it asks for more than the route does:
+    /// with the permission that is lacking, or the challenge for a proof.
+    pub fn refused(&self, error: AccessError) -> Problem {
+        let problem = Problem::from(error).asking(self.principal.shown.asked_level());
+        match error {
+            AccessError::Forbidden { permission, .. } => problem.needed(permission.name(), None),
+            AccessError::Restricted { level } => problem.needed(Full::NAME, Some(level)),
+            _ => problem,
+        }
     }
 }
 

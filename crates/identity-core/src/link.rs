@@ -1,5 +1,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use primitives::{EmailChangeId, LoginId, MailCodeId, PasswordResetId, Secret, SmsCodeId, UserId};
+use primitives::{
+    EmailChangeId, InviteId, LoginId, MailCodeId, OrgId, PasswordResetId, Secret, SmsCodeId, UserId,
+};
 use uuid::Uuid;
 
 use crate::key::{derive, mac, same};
@@ -16,6 +18,18 @@ const CODE: &str = "code";
 const RESET: &str = "reset";
 const SMS_CODE: &str = "sms code";
 const MAIL_CODE: &str = "mail code";
+const INVITE: &str = "invite";
+
+/// What the link in the mail of an invite is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InviteLink {
+    /// Into which organization.
+    pub org_id: OrgId,
+    /// The invite.
+    pub invite_id: InviteId,
+    /// Which of the links that were sent for it, from 1 on: the last one alone works.
+    pub generation: u32,
+}
 
 /// What a link is for that a mail about a change of address has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +135,28 @@ impl LinkKey {
         same(shown, &mac(&self.0, &[step.purpose().as_bytes(), ids])).then_some((user, change))
     }
 
+    /// The token in the link of an invite.
+    pub fn invite_token(&self, link: &InviteLink) -> String {
+        let InviteLink { org_id, invite_id, generation } = link;
+        let (org, invite) = (org_id.uuid(), invite_id.uuid());
+        let said = [org.as_bytes().as_slice(), invite.as_bytes(), &generation.to_be_bytes()].concat();
+        let mac = mac(&self.0, &[INVITE.as_bytes(), &said]);
+        URL_SAFE_NO_PAD.encode([said.as_slice(), &mac].concat())
+    }
+
+    /// The invite that this token is for, if the token is ours.
+    pub fn open_invite_token(&self, token: &str) -> Option<InviteLink> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (said, shown) = bytes.split_at_checked(36)?;
+        let (ids, generation) = said.split_at(32);
+        let link = InviteLink {
+            org_id: OrgId::from_uuid(Uuid::from_slice(&ids[..16]).ok()?),
+            invite_id: InviteId::from_uuid(Uuid::from_slice(&ids[16..]).ok()?),
+            generation: u32::from_be_bytes(generation.try_into().ok()?),
+        };
+        same(shown, &mac(&self.0, &[INVITE.as_bytes(), said])).then_some(link)
+    }
+
     /// Whether this is the login's code.
     pub fn is_code(&self, login: LoginId, code: &str) -> bool {
         same(self.code(login).as_bytes(), code.as_bytes())
@@ -180,9 +216,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_link_of_an_invite_is_of_its_own_generation() {
+        let (key, other) = (LinkKey::from_secret("one"), LinkKey::from_secret("two"));
+        let link =
+            InviteLink { org_id: Ids::unguessable(), invite_id: Ids::unguessable(), generation: 0x0102_0304 };
+        let token = key.invite_token(&link);
+        assert_eq!(key.open_invite_token(&token), Some(link));
+        assert_eq!(other.open_invite_token(&token), None);
+        assert_ne!(key.invite_token(&InviteLink { generation: 1, ..link }), token);
+        assert!(
+            key.open_token(&token).is_none() && key.open_change_token(ChangeStep::Undo, &token).is_none()
+        );
+        let change = key.change_token(ChangeStep::Undo, Ids::unguessable(), Ids::unguessable());
+        assert_eq!(key.open_invite_token(&change), None);
+        for changed in 0..36 {
+            let mut bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+            bytes[changed] ^= 1;
+            assert_eq!(key.open_invite_token(&URL_SAFE_NO_PAD.encode(bytes)), None);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_is_a_token(text in ".*") {
+            prop_assert_eq!(LinkKey::from_secret("one").open_invite_token(&text), None);
             prop_assert_eq!(LinkKey::from_secret("one").open_token(&text), None);
             prop_assert_eq!(LinkKey::from_secret("one").open_change_token(ChangeStep::Undo, &text), None);
         }

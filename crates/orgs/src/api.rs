@@ -1,7 +1,9 @@
 //! Organizations and members as the API shows them and events tell of them.
 
+use std::fmt;
+
 use access::{MfaMode, MfaPolicy, Role};
-use primitives::{Email, MemberId, OrgId, Slug, Time, UserId};
+use primitives::{Email, InviteId, MemberId, OrgId, Slug, Time, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +40,69 @@ pub struct Member {
     pub version: u64,
 }
 
+/// Somebody is asked to become a member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Invite {
+    /// The invite.
+    pub id: InviteId,
+    /// Whom it is sent to: nobody with another address comes in by it.
+    pub email: Email,
+    /// What that person becomes.
+    pub role: Role,
+    /// What became of it.
+    pub status: InviteStatus,
+    /// Who answers for it: who sent it, or who confirmed it later.
+    pub invited_by: UserId,
+    /// Since when.
+    pub created_at: Time,
+    /// When the link was sent that works.
+    pub last_sent_at: Time,
+    /// When that link stops working.
+    pub expires_at: Time,
+    /// Whether the person wanted to come in after whoever answers for it had left, or could not invite any
+    /// more: another member confirms it.
+    pub needs_confirmation: bool,
+    /// How often it has changed: its `ETag`.
+    pub version: u64,
+}
+
+impl Invite {
+    /// As it is at this time: whoever notes that one is over may be late.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        let is_over = self.status == InviteStatus::Pending && self.expires_at.timestamp() <= now;
+        Self { status: if is_over { InviteStatus::Expired } else { self.status }, ..self }
+    }
+}
+
+/// What became of an invite. Treat a word that you do not know as one that is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteStatus {
+    /// Nothing yet.
+    Pending,
+    /// The person is a member.
+    Accepted,
+    /// The person does not want to.
+    Declined,
+    /// The organization took it back.
+    Revoked,
+    /// Nobody used the link in time.
+    Expired,
+}
+
+impl fmt::Display for InviteStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        })
+    }
+}
+
 /// Whether members show a second factor when they sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[schema(as = MfaPolicy)]
@@ -55,4 +120,4 @@ impl From<MfaPolicy> for Mfa {
     }
 }
 
-events::resources! { Organization Member }
+events::resources! { Organization Member Invite }

@@ -1,5 +1,8 @@
+use access::AccessError;
 use primitives::{Fault, FieldCode, Invalid};
 use table::{CommitError, StoreError};
+
+use crate::org::MOST_OWNERS;
 
 /// An operation of this domain failed.
 #[derive(Debug, thiserror::Error, Fault)]
@@ -25,6 +28,47 @@ pub enum OrgError {
     )]
     #[fault(Conflict, "last_owner")]
     LastOwner,
+    /// An organization has as many owners as one may.
+    #[error("an organization has {limit} owners at most")]
+    #[fault(Conflict, "too_many_owners")]
+    TooManyOwners {
+        /// How many.
+        limit: usize,
+    },
+    /// The organization is to be given to whoever has it.
+    #[error("this is your own membership; name the member who is to be an owner")]
+    #[fault(Invalid, "invalid_request")]
+    AlreadyTheirs,
+    /// The organization has no seat left.
+    #[error("the organization has no seat left: take a member out, take an invite back, or have more seats")]
+    #[fault(Unpaid, "seat_limit_reached")]
+    SeatLimit,
+    /// The person is a member already.
+    #[error("there is a member with this address already")]
+    #[fault(Conflict, "already_member")]
+    AlreadyMember,
+    /// There is an invite to this address.
+    #[error("there is an invite to this address already; send that one again")]
+    #[fault(Conflict, "invite_pending")]
+    InvitePending,
+    /// The invite is closed, or its link is not the last one that was sent.
+    #[error(
+        "this invite is over: it was used, taken back, declined, sent again, or its time has passed; ask for a new one"
+    )]
+    #[fault(Conflict, "invite_closed", status = 410)]
+    InviteClosed,
+    /// The invite is for somebody else.
+    #[error(
+        "this invite was sent to another address than yours; sign in with that one, or ask for an invite to yours"
+    )]
+    #[fault(Forbidden, "wrong_account")]
+    WrongAccount,
+    /// Whoever sent the invite has left.
+    #[error(
+        "whoever invited you cannot do so any more; somebody else of the organization has to confirm the invite"
+    )]
+    #[fault(Conflict, "confirmation_pending")]
+    ConfirmationPending,
     /// The policy would keep out whoever sets it.
     #[error(
         "you would be out with your next request: sign in with a second factor yourself, or set `grace_ends_at`"
@@ -49,6 +93,10 @@ pub enum OrgError {
     #[error("there is no such organization")]
     #[fault(NotFound, "not_found")]
     NotFound,
+    /// The actor may not do this.
+    #[error(transparent)]
+    #[fault(transparent)]
+    Access(#[from] AccessError),
     /// The table could not be read or written.
     #[error(transparent)]
     #[fault(transparent)]
@@ -59,11 +107,18 @@ pub enum OrgError {
     Commit(#[from] CommitError),
 }
 
+impl OrgError {
+    pub(crate) fn too_many_owners() -> Self {
+        Self::TooManyOwners { limit: MOST_OWNERS }
+    }
+}
+
 /// Where it is about one part of a request.
 impl Invalid for OrgError {
     fn field_code(&self) -> FieldCode {
         match self {
             Self::LongGrace { .. } => FieldCode::OutOfRange,
+            Self::AlreadyTheirs => FieldCode::UnknownValue,
             _ => FieldCode::InvalidFormat,
         }
     }

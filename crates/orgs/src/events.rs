@@ -1,13 +1,13 @@
 //! The events of organizations and their members.
 
 use access::Permission::ReadMembers;
-use events::{Audience, Event, MailText, PushText, Told};
-use primitives::OrgId;
+use events::{Audience, Event, EventKind, MailText, PushText, Told};
+use primitives::{Email, MemberId, OrgId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::api::{Member, Mfa, Organization};
+use crate::api::{Invite, Member, Mfa, Organization};
 
 events::events! {
     /// An organization came to be.
@@ -39,6 +39,57 @@ events::events! {
         /// Why.
         via: Left = "erasure",
     }
+    /// A member has another role.
+    "member.updated" MemberUpdated Public {
+        /// The member, as the API shows it.
+        member: Member = member(),
+        /// What was otherwise before.
+        previous: Map<String, Value> = json!({ "role": "admin" }),
+    }
+    /// Somebody was invited.
+    "invite.created" InviteCreated Public {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("pending"),
+    }
+    /// The link of an invite was sent once more.
+    "invite.resent" InviteResent Internal {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("pending"),
+    }
+    /// An invite was sent to another address.
+    "invite.rebound" InviteRebound Internal {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("pending"),
+        /// The address before.
+        previous_email: Email = "grace@example.org",
+    }
+    /// Somebody else answers for an invite.
+    "invite.confirmed" InviteConfirmed Internal {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("pending"),
+    }
+    /// The person who was invited is a member.
+    "invite.accepted" InviteAccepted Public {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("accepted"),
+        /// The membership that came of it.
+        member_id: MemberId = "mbr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// The person who was invited does not want to.
+    "invite.declined" InviteDeclined Public {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("declined"),
+    }
+    /// An invite was taken back.
+    "invite.revoked" InviteRevoked Public {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("revoked"),
+    }
+    /// Nobody used an invite in time.
+    "invite.expired" InviteExpired Public {
+        /// The invite, as the API shows it.
+        invite: Invite = invite("expired"),
+    }
     /// What an organization asks of its members has changed.
     "organization.policies_updated" OrganizationPoliciesUpdated Internal {
         /// The organization.
@@ -54,6 +105,8 @@ events::events! {
 pub enum Via {
     /// By creating the organization.
     Creation,
+    /// By an invite.
+    Invite,
 }
 
 /// Why somebody is no member any more.
@@ -62,6 +115,10 @@ pub enum Via {
 pub enum Left {
     /// The person had their account erased.
     Erasure,
+    /// Another member took the person out.
+    Removal,
+    /// The person left.
+    Leave,
 }
 
 fn organization() -> Value {
@@ -76,6 +133,35 @@ fn member() -> Value {
         "id": "mbr_01kar8h5g0e0vsx4q1v3f6m2ah", "user_id": "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         "email": "ada@example.com", "role": "owner", "joined_at": "2026-11-23T10:00:00.000Z", "version": 1,
     })
+}
+
+fn invite(status: &str) -> Value {
+    json!({
+        "id": "inv_01kar8h5g0e0vsx4q1v3f6m2ah", "email": "grace@example.com", "role": "member", "status": status,
+        "invited_by": "usr_01kar8h5g0e0vsx4q1v3f6m2ah", "created_at": "2026-11-23T10:00:00.000Z",
+        "last_sent_at": "2026-11-23T10:00:00.000Z", "expires_at": "2026-11-30T10:00:00.000Z",
+        "needs_confirmation": false, "version": 1,
+    })
+}
+
+/// The mail of an invite.
+const INVITATION: MailText = MailText {
+    subject: "You are invited to {{ organization }} on {{ product }}",
+    preview: "Somebody wants to work with you.",
+    title: "Join {{ organization }}",
+    paragraphs: &[
+        "Somebody of {{ organization }} invites you to work with them on {{ product }}. The link works for you \
+         alone, signed in with this address, and for seven days.",
+        "If you do not know them, ignore this mail: nothing happens without you.",
+    ],
+    button: "Look at the invite",
+    path: "/invites",
+    optional: false,
+    until: Some("/invite/expires_at"),
+};
+
+const fn invited(event: EventKind) -> Told {
+    Told { event, to: Audience::Invited, mail: Some(INVITATION), push: None }
 }
 
 /// What people are told.
@@ -99,6 +185,9 @@ pub const TOLD: &[Told] = &[
         }),
         push: None,
     },
+    invited(InviteCreated::KIND),
+    invited(InviteResent::KIND),
+    invited(InviteRebound::KIND),
     Told {
         event: MemberAdded::KIND,
         to: Audience::Holding(ReadMembers),

@@ -1,8 +1,16 @@
 //! The kinds of items of organizations and their members.
 
+use std::fmt::Display;
+
 use access::{Role, Tenant};
-use primitives::{Email, MemberId, OrgId, Slug};
+use primitives::{Email, InviteId, MemberId, OrgId, Slug, UserId};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use table::{Entry, Index, Indexed, Query};
+
+use crate::api::{self, InviteStatus};
 
 table::kinds! {
     /// An organization. Written by create organization; read by `GET /v1/orgs/current`, `queue-mail`, and by
@@ -16,19 +24,41 @@ table::kinds! {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("org"),
     }
     /// Who owns an organization: a roster of memberships, never empty. Written by create organization, and
-    /// when an owner leaves; read before an owner leaves.
+    /// when a member becomes an owner or is one no longer; read before that.
     "owners" Owners(org: Tenant;) "ORG#<org>" "OWNERS" {
         store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// How many people an organization has, those who are invited included. Written by whatever adds or takes
+    /// away one.
+    "seats" Seats(org: Tenant;) "ORG#<org>" "SEATS" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// A person's place in an organization, seen from the organization: a row of its list of members. Written
-    /// by create organization; read by the list of members, `queue-mail`, `queue-push-fanout`.
+    /// by create organization, accept, by what changes a role, takes somebody out or leaves, and by a change
+    /// of address; read by the same, the list of members, `queue-mail`, `queue-push-fanout`.
     "member" Member(org: Tenant; member: MemberId) "ORG#<org>" "MEMBER#<member>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
+    /// That a person was a member. Written when somebody is taken out or leaves; read by accept: no invite
+    /// from before lets that person in again.
+    "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
+        store: Main, most_kb: 1, kept: Days(7, "so long does an invite from before work"), owner: Org,
+        erased: Partition,
+    }
+    /// Somebody is asked to become a member. Written by invite and by whatever becomes of it; read by the
+    /// same, the list of invites, preview, and `queue-mail`, which sends the link.
+    "invite" Invite(org: Tenant; invite: InviteId) "INVITES#<org>" "INVITE#<invite>" {
+        store: Main, most_kb: 1, kept: Until("90 days after it was closed"), owner: Org, erased: Partition,
+    }
+    /// That an address is invited into an organization: keeps it from being invited twice. Written with the
+    /// invite, and deleted with its end; read by invite, and when somebody is taken out.
+    "invited" Invited(email: Email; org: Tenant) "INVITED#<email>" "INVITED#<org>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("invite"),
     }
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG];
+pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG, INVITE_BY_STATUS];
 
 /// Organizations by their slugs, in a partition for each first letter: what staff finds them by.
 const BY_SLUG: Entry = Entry {
@@ -54,8 +84,7 @@ fn first_letter(text: &str) -> String {
     text.chars().take(1).collect()
 }
 
-/// Members who are written to because of their role, by organization and role: found without reading the
-/// others.
+/// Members by role, each as the API shows it: found without reading the others.
 const MEMBER_BY_ROLE: Entry = Entry {
     name: "member by role",
     on: "member",
@@ -64,14 +93,56 @@ const MEMBER_BY_ROLE: Entry = Entry {
     sk: "<role>#<member>",
 };
 
-/// The entry of a member who is written to because of this role, with the address.
-pub fn member_by_role(org: Tenant, role: Role, member: MemberId, email: &Email) -> Index {
-    MEMBER_BY_ROLE.listed(&[&org], &[&role, &member], email.to_string())
+/// The entry of a member, who is shown like this.
+pub fn member_by_role(org: Tenant, shown: &api::Member) -> Index {
+    MEMBER_BY_ROLE.listed(&[&org], &[&shown.role, &shown.id], summary(shown))
 }
 
-/// Asks for the members of an organization who have this role, one of those that may read billing. The index
-/// is a moment behind.
+/// What an index says of an item that is shown like this: [`Summary`] reads it.
+fn summary(shown: &impl Serialize) -> String {
+    serde_json::to_string(shown).unwrap_or_default()
+}
+
+/// Asks for the members of an organization who have this role. The index is a moment behind.
 pub fn with_role(org: Tenant, role: Role) -> Query {
     let (pk, sk) = MEMBER_BY_ROLE.place(&[&org], &[&role, &""]);
     Query::list_prefix(MEMBER_BY_ROLE.on, pk, sk)
+}
+
+/// Invites by what became of them, each as the API shows it; those that end first before the others.
+const INVITE_BY_STATUS: Entry = Entry {
+    name: "invite by status",
+    on: "invite",
+    indexed: Indexed::List,
+    pk: "ORG_INVITES#<org>",
+    sk: "<status>#<expires_at>#<invite>",
+};
+
+/// The entry of an invite, which is shown like this.
+pub(crate) fn invite_by_status(org: Tenant, shown: &api::Invite) -> Index {
+    let sk: [&dyn Display; 3] = [&shown.status, &shown.expires_at, &shown.id];
+    INVITE_BY_STATUS.listed(&[&org], &sk, summary(shown))
+}
+
+/// Asks for the invites of which this became. The index is a moment behind.
+pub(crate) fn with_status(org: Tenant, status: InviteStatus) -> Query {
+    let (pk, sk) = INVITE_BY_STATUS.place(&[&org], &[&status, &"", &""]);
+    // what there is behind the status is asked of none
+    let sk = sk.strip_suffix('#').map(str::to_owned).unwrap_or(sk);
+    Query::list_prefix(INVITE_BY_STATUS.on, pk, sk)
+}
+
+/// What an index says of an item that is shown as `T`.
+#[derive(Debug)]
+pub struct Summary<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Summary<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Entry {
+            summary: String,
+        }
+        let Entry { summary } = Entry::deserialize(deserializer)?;
+        serde_json::from_str(&summary).map(Self).map_err(D::Error::custom)
+    }
 }

@@ -3,21 +3,29 @@
 //! Owns the organization's record, its slug and its list of members. It must not know HTTP, trials or
 //! subscriptions: who needs those in the same transaction joins the changes.
 
+mod accept;
 pub mod api;
 mod error;
 pub mod events;
+mod invite;
+mod invites;
 pub mod keys;
-mod leave;
+pub mod limits;
 mod member;
 mod org;
 mod oversight;
+mod place;
 mod policies;
+mod seats;
 
+pub use accept::{Preview, accept, decline, preview};
 pub use error::OrgError;
-pub use leave::{leave_all, require_other_owners};
-pub use member::{Member, members, places_of, readdressed};
+pub use invite::Invite;
+pub use invites::{confirm, invite, invite_address, invite_with_id, invites, rebind, resend, revoke};
+pub use member::{Member, member, members, places_of, readdressed};
 pub use org::{Founder, MOST_MEMBERSHIPS, NewOrg, Org, create, current, owners, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
+pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_mfa_policy};
 
 use primitives::{Fault, FaultCode};

@@ -1,4 +1,4 @@
-use access::{Permission, Permit, Role, Tenant, needs::ReadMembers};
+use access::{Permit, Role, Tenant, needs::ReadMembers};
 use identity_core::Membership;
 use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,9 @@ impl Item for Member {
         self.version
     }
 
-    /// Only those who may read billing: they are written to, and must be found among any number of members.
+    /// By role: whoever is written to because of it must be found among any number of members.
     fn index(&self) -> Option<Index> {
-        let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        role.holds(Permission::ReadBilling).then(|| keys::member_by_role(tenant, role, member, &self.email))
+        Some(keys::member_by_role(Tenant::trusted(self.org_id), &self.resource(self.next_version())))
     }
 }
 
@@ -74,15 +73,35 @@ pub fn readdressed(places: Vec<Member>, email: &Email) -> Changes {
     places.into_iter().map(other).fold(Changes::new(), |changes, member| changes.replace(&member))
 }
 
-/// One page of the members of the actor's organization, oldest first.
+/// One page of the members of the actor's organization, oldest first; of one role alone where that is asked
+/// for.
 pub async fn members(
     table: &Table,
     cursors: &dyn CursorKeys,
     reader: &Permit<ReadMembers>,
-    limit: Limit,
-    cursor: Option<&str>,
-) -> Result<Page<Member>, OrgError> {
-    Ok(table.page(&keys::Member::all(reader.tenant()), limit, cursor, cursors).await?)
+    role: Option<Role>,
+    (limit, cursor): (Limit, Option<&str>),
+) -> Result<Page<api::Member>, OrgError> {
+    let tenant = reader.tenant();
+    let Some(role) = role else {
+        let page = table.page::<Member>(&keys::Member::all(tenant), limit, cursor, cursors).await?;
+        return Ok(page.map(|member| member.resource(member.version())));
+    };
+    let page = table.page(&keys::with_role(tenant, role), limit, cursor, cursors).await?;
+    Ok(page.map(|keys::Summary(member)| member))
+}
+
+/// One member. What an eventual read misses may be a moment old.
+pub async fn member(
+    table: &Table,
+    reader: &Permit<ReadMembers>,
+    member_id: MemberId,
+) -> Result<Member, OrgError> {
+    let key = keys::Member::key(reader.tenant(), member_id);
+    match table.get(&key, Consistency::Eventual).await? {
+        Some(member) => Ok(member),
+        None => table.get(&key, Consistency::Strong).await?.ok_or(OrgError::NotFound),
+    }
 }
 
 #[cfg(test)]
@@ -92,8 +111,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_may_read_billing_is_found_by_role() {
-        let found = Role::ALL.map(|role| {
+    fn who_is_found_by_role_is_shown_as_by_id() {
+        for role in Role::ALL {
             let member = Member {
                 org_id: Ids::unguessable(),
                 member_id: Ids::unguessable(),
@@ -101,11 +120,14 @@ mod tests {
                 email: "ada@example.com".parse().unwrap(),
                 role,
                 joined_at: Timestamp::UNIX_EPOCH,
-                version: 0,
+                version: 3,
             };
-            member.index().map(|index| (index.pk, index.sk))
-                == Some((format!("ORG_ROLE#{}", member.org_id), format!("{role}#{}", member.member_id)))
-        });
-        assert_eq!(found, [true, true, false, false]);
+            let index = member.index().unwrap();
+            assert_eq!(index.pk, format!("ORG_ROLE#{}", member.org_id));
+            assert_eq!(index.sk, format!("{role}#{}", member.member_id));
+            let keys::Summary(shown): keys::Summary<api::Member> =
+                serde_json::from_value(serde_json::json!({ "summary": index.summary })).unwrap();
+            assert_eq!(shown, member.resource(4));
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     Member, OrgError, api,
     events::{MemberAdded, OrganizationCreated, Via},
     keys,
+    seats::Seats,
 };
 
 /// An organization: the tenant.
@@ -41,6 +42,20 @@ impl Item for Org {
 }
 
 impl Org {
+    /// This member's side of the place.
+    pub(crate) fn membership(&self, member: &Member) -> Membership {
+        Membership {
+            user_id: member.user_id,
+            org_id: self.org_id,
+            member_id: member.member_id,
+            role: member.role,
+            sessions_valid_after: None,
+            org_name: self.name.clone(),
+            org_slug: self.slug.to_string(),
+            version: 0,
+        }
+    }
+
     /// As the API shows it at this version.
     pub fn resource(&self, version: u64) -> api::Organization {
         api::Organization {
@@ -119,12 +134,12 @@ pub struct NewOrg {
 pub const MOST_MEMBERSHIPS: u32 = 50;
 
 /// How many memberships a person has: each joins and leaves in the transaction that counts it.
-fn memberships(user_id: UserId) -> Tally {
+pub(crate) fn memberships(user_id: UserId) -> Tally {
     Tally::new(identity_core::keys::Caps::key(user_id), MOST_MEMBERSHIPS)
 }
 
 /// How many owners one organization may have.
-const MOST_OWNERS: usize = 50;
+pub(crate) const MOST_OWNERS: usize = 50;
 
 /// The owners of an organization, by their memberships.
 pub fn owners(org_id: OrgId) -> Roster {
@@ -188,22 +203,15 @@ fn establish(
         .create(&gate)
         .publish(created(&org))
         .and(owners(org.org_id).first(&owner.member_id.to_string(), &true))
-        .and(join(&org, &owner));
+        .and(Seats::of(Tenant::trusted(org.org_id)).take(1, None))
+        .and(join(&org, &owner, Via::Creation));
     (NewOrg { org, owner }, changes)
 }
 
-fn join(org: &Org, member: &Member) -> Changes {
-    let membership = Membership {
-        user_id: member.user_id,
-        org_id: org.org_id,
-        member_id: member.member_id,
-        role: member.role,
-        sessions_valid_after: None,
-        org_name: org.name.clone(),
-        org_slug: org.slug.to_string(),
-        version: 0,
-    };
-    let event = MemberAdded { member: member.resource(member.next_version()), via: Via::Creation };
+/// Somebody new has a place in the organization. The seat and what it is owed to are the caller's to write.
+pub(crate) fn join(org: &Org, member: &Member, via: Via) -> Changes {
+    let membership = org.membership(member);
+    let event = MemberAdded { member: member.resource(member.next_version()), via };
     let event = NewEvent::new(Some(org.org_id), &member.member_id, member.next_version(), &event);
     memberships(member.user_id).add(1).create(member).create(&membership).publish(event)
 }

@@ -170,6 +170,8 @@ ids! {
     OrgId = Org "org";
     /// Names the membership of one person in one organization.
     MemberId = Member "mbr";
+    /// Names an invite into an organization.
+    InviteId = Invite "inv";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names a login that still lacks something before it is a session.

@@ -1,6 +1,5 @@
 //! HTTP API for organizations and their members: `/v1/orgs/**`.
 
-mod members;
 mod organizations;
 mod policies;
 
@@ -10,24 +9,19 @@ use billing::Rules;
 use http_api::{OpenApiRouter, routes};
 use http_host::HttpHost;
 use lambda_host::{Error, Function, Host};
-use table::{CursorKeys, Table};
+use table::Table;
 
 /// What the routes share.
 #[derive(Clone)]
 pub struct Api {
     table: Table,
-    cursors: Arc<dyn CursorKeys>,
     billing: Arc<Rules>,
 }
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let http = HttpHost::start(host).await?;
-    let api = Api {
-        table: http.table(),
-        cursors: host.cursor_keys()?,
-        billing: Arc::new(host.settings("BILLING_RULES")?),
-    };
+    let api = Api { table: http.table(), billing: Arc::new(host.settings("BILLING_RULES")?) };
     http.api(routes().with_state(api))
 }
 
@@ -38,5 +32,4 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(organizations::current))
         .routes(routes!(policies::show))
         .routes(routes!(policies::update))
-        .routes(routes!(members::list))
 }

@@ -3,8 +3,9 @@
 use access::Tenant;
 use email_client::Name;
 use events::Audience;
-use identity_core::{ChangeStep, EmailChange, EmailOwner, Session, events::MailCodeRequested};
-use primitives::{Email, EmailChangeId, LoginId, OrgId, PasswordResetId, UserId};
+use identity_core::{ChangeStep, EmailChange, EmailOwner, InviteLink, Session, events::MailCodeRequested};
+use orgs::{Invite, api::Member, keys::Summary};
+use primitives::{Email, EmailChangeId, InviteId, LoginId, OrgId, PasswordResetId, UserId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
 
@@ -13,13 +14,6 @@ use crate::error::MailError;
 /// How many people are written to at most: enough for any organization, and an end to what one event can
 /// cause.
 const MOST: usize = 50;
-
-/// What is needed of a member.
-#[derive(Debug, Deserialize)]
-struct MemberRef {
-    #[serde(rename = "summary")]
-    email: Email,
-}
 
 /// What is needed of an organization.
 #[derive(Debug, Deserialize)]
@@ -46,8 +40,8 @@ pub(crate) async fn of(table: &Table, org_id: OrgId, audience: Audience) -> Resu
     let mut found = Vec::new();
     for role in audience.roles() {
         let query = orgs::keys::with_role(Tenant::trusted(org_id), role);
-        let members: Vec<MemberRef> = table.first(&query, MOST - found.len()).await?;
-        found.extend(members.into_iter().map(|member| member.email));
+        let members: Vec<Summary<Member>> = table.first(&query, MOST - found.len()).await?;
+        found.extend(members.into_iter().map(|Summary(member)| member.email));
         if found.is_empty() {
             return Err(MailError::NoOwner);
         }
@@ -117,4 +111,16 @@ pub(crate) async fn of_reset(table: &Table, reset_id: PasswordResetId) -> Result
     let owner = identity_core::keys::EmailOwner::key(reset.email.clone());
     let owner: Option<EmailOwner> = table.get(&owner, Consistency::Strong).await?;
     Ok(owner.filter(EmailOwner::is_current).map(|_| reset.email))
+}
+
+/// Whom this invite was sent to last, if it is open, with what its link is for.
+pub(crate) async fn of_invite(
+    table: &Table,
+    org_id: OrgId,
+    invite_id: InviteId,
+) -> Result<Option<(Email, InviteLink)>, StoreError> {
+    let key = orgs::keys::Invite::key(Tenant::trusted(org_id), invite_id);
+    let invite: Option<Invite> = table.get(&key, Consistency::Strong).await?;
+    let invite = invite.filter(|invite| invite.is_open(table.clock().now()));
+    Ok(invite.map(|invite| (invite.email.clone(), invite.link())))
 }

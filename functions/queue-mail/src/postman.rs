@@ -7,7 +7,7 @@ use identity_core::{
     events::{MagicLinkRequested, MailCodeRequested, PasswordResetRequested, SmsCodeRequested},
 };
 use lambda_host::{LONGEST_SEND, Rotating};
-use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
+use primitives::{Email, EmailChangeId, InviteId, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use push_client::TextClient;
 use serde::Deserialize;
 use serde_json::Value;
@@ -199,6 +199,17 @@ impl Postman {
                 let token = self.links.get().await?.current.change_token(step, user_id, change_id);
                 let (link, brand) = ((self.app_url.as_str(), Some(token.as_str())), self.mailer.brand());
                 Ok(Some((email_client::about(told, text, None, &data, link, brand)?, vec![email])))
+            }
+            Audience::Invited => {
+                let org_id = tenant(event)?;
+                let invite_id = InviteId::deserialize(&data["invite"]["id"]).map_err(malformed)?;
+                let found = addressees::of_invite(&self.table, org_id, invite_id).await?;
+                let Some((email, link)) = found else { return Ok(None) };
+                let name = addressees::name(&self.table, org_id).await?;
+                let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
+                let token = self.links.get().await?.current.invite_token(&link);
+                let (link, brand) = ((self.app_url.as_str(), Some(token.as_str())), self.mailer.brand());
+                Ok(Some((email_client::about(told, text, Some(&name), &data, link, brand)?, vec![email])))
             }
             Audience::Owners | Audience::Holding(_) => {
                 let org_id = tenant(event)?;

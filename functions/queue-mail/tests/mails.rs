@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use access::{Role, Tenant};
 use identity_core::{ChangeState, ChangeStep, EmailChange, LinkKey};
 use lambda_host::{Environment, Function, Host, LambdaEvent};
-use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration, UserId};
+use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use table::{Cause, Changes, Consistency, Index, Item, Key};
@@ -493,8 +493,14 @@ impl Item for MemberItem {
     }
 
     fn index(&self) -> Option<Index> {
-        let (tenant, role, member) = (Tenant::trusted(self.org_id), self.role, self.member_id);
-        matches!(role, Role::Owner | Role::Admin)
-            .then(|| orgs::keys::member_by_role(tenant, role, member, &self.email))
+        let shown = orgs::api::Member {
+            id: self.member_id,
+            user_id: Ids::unguessable(),
+            email: self.email.clone(),
+            role: self.role,
+            joined_at: Timestamp::UNIX_EPOCH.into(),
+            version: 1,
+        };
+        Some(orgs::keys::member_by_role(Tenant::trusted(self.org_id), &shown))
     }
 }

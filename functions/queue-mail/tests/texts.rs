@@ -12,7 +12,7 @@ fn every_mail(organization: &str) -> Vec<Mail> {
 /// The mail about an event with this data, where people are told by mail.
 fn about(told: &Told, data: &Value, organization: &str, brand: &Brand) -> Option<Mail> {
     let (text, organization) = (told.mail.as_ref()?, Name::new(organization));
-    let organization = matches!(told.to, Audience::Owners | Audience::Holding(_)).then_some(&organization);
+    let organization = is_of_one(told.to).then_some(&organization);
     Some(
         email_client::about(told, text, organization, data, ("https://app.example.com", None), brand)
             .unwrap(),
@@ -86,12 +86,13 @@ fn a_hostile_name_is_shown_and_does_nothing() {
     }
 }
 
+fn is_of_one(audience: Audience) -> bool {
+    matches!(audience, Audience::Owners | Audience::Holding(_) | Audience::Invited)
+}
+
 /// Those about a person name no organization.
 fn is_of_an_organization(name: &str) -> bool {
-    told().any(|told| {
-        told.event.name.replace('.', "-") == name
-            && matches!(told.to, Audience::Owners | Audience::Holding(_))
-    })
+    told().any(|told| told.event.name.replace('.', "-") == name && is_of_one(told.to))
 }
 
 #[test]

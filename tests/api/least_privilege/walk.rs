@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::staff;
+use super::{members, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -35,6 +35,7 @@ pub(crate) async fn everything(product: &Product) {
     refused_mails(product).await;
     operator_and_stripe(product).await;
     undelivered_mails(product).await;
+    members::come_and_go(product).await;
     staff::works(product).await;
 }
 

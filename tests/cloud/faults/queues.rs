@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use events::{ActorRef, Envelope, Event, NewEvent};
 use orgs::events::OrganizationCreated;
-use primitives::{Clock, Ids, MemberId, OrgId};
+use primitives::{Clock, Ids, MemberId, OrgId, Timestamp};
 use serde_json::json;
 
 use super::{
@@ -37,8 +37,15 @@ fn organization_created(org_id: OrgId, number: usize) -> Envelope {
 /// Writes the organization and its owner, as a request to create it would.
 async fn write(product: &Product, org_id: OrgId, number: usize) {
     let (tenant, member): (_, MemberId) = (Tenant::trusted(org_id), Ids::unguessable());
-    let email = format!("owner{number}@ten.example").parse().unwrap();
-    let index = orgs::keys::member_by_role(tenant, Role::Owner, member, &email);
+    let shown = orgs::api::Member {
+        id: member,
+        user_id: Ids::unguessable(),
+        email: format!("owner{number}@ten.example").parse().unwrap(),
+        role: Role::Owner,
+        joined_at: Timestamp::UNIX_EPOCH.into(),
+        version: 1,
+    };
+    let index = orgs::keys::member_by_role(tenant, &shown);
     let (org, owner) = (orgs::keys::Org::key(tenant), orgs::keys::Member::key(tenant, member));
     let rows = [
         vec![("pk", org.pk()), ("sk", org.sk()), ("name", format!("Ten {number}"))],
@@ -48,7 +55,7 @@ async fn write(product: &Product, org_id: OrgId, number: usize) {
             ("list_pk", index.pk),
             ("list_sk", index.sk),
             ("summary", index.summary.unwrap()),
-            ("email", email.to_string()),
+            ("email", shown.email.to_string()),
             ("role", Role::Owner.to_string()),
         ],
     ];

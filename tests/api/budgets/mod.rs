@@ -1,5 +1,7 @@
 //! What routes may ask of the table: the numbers beside their handlers, held.
 
+mod members;
+
 use std::collections::BTreeMap;
 
 use reqwest::Method;
@@ -124,7 +126,7 @@ async fn every_route_stays_within_its_budget() {
         ("/.well-known/oauth-authorization-server", "api-auth"),
         ("/v1/openapi.json", "api-auth"),
         ("/v1/orgs/current", "api-orgs"),
-        ("/v1/orgs/current/members", "api-orgs"),
+        ("/v1/orgs/current/members", "api-members"),
         ("/v1/me/devices", "api-devices"),
         ("/v1/billing/subscription", "api-billing"),
     ] {
@@ -180,6 +182,7 @@ async fn every_route_stays_within_its_budget() {
     accounts_elsewhere(&mut measured).await;
     phones(&mut measured).await;
     staff(&mut measured).await;
+    members::measure(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
@@ -203,7 +206,7 @@ async fn a_page_of_members_costs_the_same_in_a_small_and_in_a_large_organization
         for _ in 0..2 {
             product.get("/v1/orgs/current/members?limit=10", &token).await;
         }
-        let calls = product.host("api-orgs").calls_of_last_invocation();
+        let calls = product.host("api-members").calls_of_last_invocation();
         (calls.len(), units(&calls, false))
     };
     add_members(&product, &org_id, 9).await;

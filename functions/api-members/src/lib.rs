@@ -1,0 +1,68 @@
+//! HTTP API for the members of an organization and for those who are invited: `/v1/orgs/current/members/**`,
+//! `/v1/orgs/current/invites/**`, `/v1/invites/**`.
+
+mod invites;
+mod members;
+mod received;
+
+use std::sync::Arc;
+
+use http_api::{Caller, OpenApiRouter, Problem, routes};
+use http_host::HttpHost;
+use identity_core::{LinkKey, Policy};
+use lambda_host::{Error, Function, Host, Rotating};
+use orgs::OrgError;
+use primitives::Keys;
+use table::{CursorKeys, Table};
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    table: Table,
+    cursors: Arc<dyn CursorKeys>,
+    links: Arc<Rotating<Keys<LinkKey>>>,
+    policy: Arc<Policy>,
+}
+
+/// The function.
+pub async fn function(host: &Host) -> Result<Function, Error> {
+    let http = HttpHost::start(host).await?;
+    let api = Api {
+        table: http.table(),
+        cursors: host.cursor_keys()?,
+        links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
+        policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+    };
+    http.api(routes().with_state(api))
+}
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(members::list))
+        .routes(routes!(members::show))
+        .routes(routes!(members::update))
+        .routes(routes!(members::remove))
+        .routes(routes!(members::leave))
+        .routes(routes!(members::transfer))
+        .routes(routes!(invites::list))
+        .routes(routes!(invites::create))
+        .routes(routes!(invites::show))
+        .routes(routes!(invites::revoke))
+        .routes(routes!(invites::resend))
+        .routes(routes!(invites::rebind))
+        .routes(routes!(invites::confirm))
+        .routes(routes!(received::preview))
+        .routes(routes!(received::accept))
+        .routes(routes!(received::decline))
+}
+
+/// What one of the domain's refusals is to this caller.
+fn refused(caller: &Caller, error: OrgError) -> Problem {
+    match error {
+        OrgError::Access(error) => caller.refused(error),
+        OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
+        OrgError::AlreadyTheirs => Problem::field("/member_id", &error),
+        error => error.into(),
+    }
+}

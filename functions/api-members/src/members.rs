@@ -1,0 +1,180 @@
+use access::{
+    Always, Full, Reading, Role,
+    needs::{ReadMembers, ReadOrganization, WriteMembers, WriteOwners},
+};
+use http_api::{
+    Answer, Caller, Command, Fresh, IfMatch, IntoResponse, Paged, PathParameter, Problem, Problems, Response,
+    Searched, State, StatusCode, ToSchema,
+};
+use orgs::api::Member;
+use primitives::{MemberId, Page};
+use serde::Deserialize;
+use table::Item;
+
+use crate::{Api, refused};
+
+/// Which members are asked for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ByRole {
+    role: Option<Role>,
+}
+
+/// The members of the organization, oldest first, a page at a time; of one role alone where that is asked for.
+#[utoipa::path(
+    get, path = "/v1/orgs/current/members", tag = "Members", operation_id = "listMembers",
+    security(("access_token" = [])),
+    params(Paged, ("role" = Option<Role>, Query, description = "Those who have this role")),
+    responses((status = 200, description = "A page of members", body = Page<Member>), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["access_restricted", "no_organization"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 20, "events": 0, "answer_bytes": 3000})),
+    ),
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    reader: http_api::Member<ReadMembers, Reading>,
+    Paged { limit, cursor }: Paged,
+    Searched(ByRole { role }): Searched<ByRole>,
+) -> Result<Response, Problem> {
+    let page = (limit, cursor.as_deref());
+    let page = orgs::members(&api.table, &*api.cursors, &reader.permit, role, page).await?;
+    Ok(Answer::ok(&page).into_response())
+}
+
+fn shown(member: &orgs::Member) -> Response {
+    Answer::ok(&member.resource(member.version())).tagged(member.version()).into_response()
+}
+
+/// A member of the organization.
+#[utoipa::path(
+    get, path = "/v1/orgs/current/members/{member_id}", tag = "Members", operation_id = "getMember",
+    security(("access_token" = [])),
+    params(("member_id" = MemberId, Path, description = "The membership")),
+    responses((status = 200, description = "The member", body = Member, headers(("ETag"))), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["access_restricted", "no_organization", "not_found"])),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 300})),
+    ),
+)]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    reader: http_api::Member<ReadMembers, Reading>,
+    PathParameter(id): PathParameter<MemberId>,
+) -> Result<Response, Problem> {
+    Ok(shown(&orgs::member(&api.table, &reader.permit, id).await?))
+}
+
+/// What is to change about a member. What is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateMember {
+    /// What the member may do.
+    role: Option<Role>,
+}
+
+/// Gives a member another role, from the next request on. To make an owner of somebody, or something else of
+/// an owner, takes an owner who has shown a moment ago who they are. The last owner stays one.
+#[utoipa::path(
+    patch, path = "/v1/orgs/current/members/{member_id}", tag = "Members", operation_id = "updateMember",
+    security(("access_token" = [])), request_body = UpdateMember,
+    params(("member_id" = MemberId, Path, description = "The membership")),
+    responses((status = 200, description = "The member", body = Member, headers(("ETag"))), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "last_owner", "not_found", "step_up_required", "too_many_owners"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 14})),
+        ("x-gantry-usage" = json!({"organization": 0.5, "events": 1, "answer_bytes": 300})),
+    ),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    member: http_api::Member<WriteMembers, Full>,
+    caller: Caller,
+    PathParameter(id): PathParameter<MemberId>,
+    IfMatch(expected): IfMatch,
+    command: Command<UpdateMember>,
+) -> Result<Response, Problem> {
+    let (cause, permit, role) = (member.cause(), &member.permit, command.input.role);
+    let change = orgs::set_role(&api.table, &cause, permit, &caller.principal, (id, &expected), role).await;
+    Ok(shown(&change.map_err(|error| refused(&caller, error))?))
+}
+
+/// Takes a member out of the organization, from the person's next request on; an open invite to the same
+/// address is taken back. To take an owner out takes an owner who has shown a moment ago who they are.
+#[utoipa::path(
+    delete, path = "/v1/orgs/current/members/{member_id}", tag = "Members", operation_id = "removeMember",
+    security(("access_token" = [])),
+    params(("member_id" = MemberId, Path, description = "The membership")),
+    responses((status = 204, description = "The person is no member any more"), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "last_owner", "not_found", "step_up_required"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 7, "write_units": 30})),
+        ("x-gantry-usage" = json!({"organization": 0.2, "events": 2, "answer_bytes": 250})),
+    ),
+)]
+pub(crate) async fn remove(
+    State(api): State<Api>,
+    member: http_api::Member<WriteMembers, Always>,
+    caller: Caller,
+    PathParameter(id): PathParameter<MemberId>,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode, Problem> {
+    let (cause, permit) = (member.cause(), &member.permit);
+    let removal = orgs::remove(&api.table, &cause, permit, &caller.principal, (id, &expected)).await;
+    removal.map_err(|error| refused(&caller, error))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Leaves the organization that the session is in. The last owner cannot.
+#[utoipa::path(
+    post, path = "/v1/orgs/current/leave", tag = "Members", operation_id = "leaveOrganization",
+    security(("access_token" = [])),
+    responses((status = 204, description = "The person is no member any more"), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "last_owner", "no_organization"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 7, "write_units": 30})),
+        ("x-gantry-usage" = json!({"person": 0.01, "events": 2, "answer_bytes": 250})),
+    ),
+)]
+pub(crate) async fn leave(
+    State(api): State<Api>,
+    member: http_api::Member<ReadOrganization, Always>,
+) -> Result<StatusCode, Problem> {
+    orgs::leave(&api.table, &member.cause(), &member.permit).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who is to own the organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferOwnership {
+    /// The member who becomes an owner.
+    member_id: MemberId,
+    /// What the caller is from then on.
+    own_role: Role,
+}
+
+/// Makes an owner of another member, and something else of the caller, in one step.
+#[utoipa::path(
+    post, path = "/v1/orgs/current/transfer-ownership", tag = "Members", operation_id = "transferOwnership",
+    security(("access_token" = [])), request_body = TransferOwnership,
+    responses((status = 200, description = "The new owner", body = Member, headers(("ETag"))), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "too_many_owners"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 6, "write_units": 24})),
+        ("x-gantry-usage" = json!({"organization": 0.01, "events": 2, "answer_bytes": 300})),
+    ),
+)]
+pub(crate) async fn transfer(
+    State(api): State<Api>,
+    member: http_api::Member<WriteOwners, Full>,
+    caller: Caller,
+    _: Fresh,
+    command: Command<TransferOwnership>,
+) -> Result<Response, Problem> {
+    let TransferOwnership { member_id, own_role } = command.input;
+    let (cause, permit) = (member.cause(), &member.permit);
+    let transfer = orgs::transfer_ownership(&api.table, &cause, permit, member_id, own_role).await;
+    Ok(shown(&transfer.map_err(|error| refused(&caller, error))?))
+}

@@ -1,0 +1,160 @@
+//! What whoever is invited does with the link of the mail.
+
+use access::Role;
+use http_api::{
+    Answer, Caller, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode,
+    ToSchema,
+};
+use identity_core::{InviteLink, LinkKey};
+use orgs::OrgError;
+use primitives::{Keys, MemberId, OrgId, Text, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::{Api, refused};
+
+/// The link of the mail.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InviteToken {
+    /// The `token` of the link.
+    #[schema(inline)]
+    token: Text<1, 200>,
+}
+
+/// What an invite is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InvitePreview {
+    /// The organization.
+    org_name: String,
+    /// What whoever accepts becomes.
+    role: Role,
+    /// Who invites, as that person is called; null where the person has no name.
+    invited_by: Option<String>,
+    /// The address that it was sent to, all but hidden: sign in with it.
+    email_hint: String,
+    /// When the link stops working.
+    expires_at: Time,
+}
+
+/// The invite that the link is for. `queue-mail` may have made it with a key that this instance has not seen
+/// yet.
+async fn open(api: &Api, input: &InviteToken) -> Result<InviteLink, Problem> {
+    let opened =
+        |links: &Keys<LinkKey>| links.iter().find_map(|links| links.open_invite_token(input.token.as_str()));
+    let links = api.links.get().await?;
+    if let Some(link) = opened(&links) {
+        return Ok(link);
+    }
+    let newer = api.links.newer(&links).await?;
+    Ok(newer.and_then(|links| opened(&links)).ok_or(OrgError::InviteClosed)?)
+}
+
+/// Says what an invite is about, to whoever has its link, before signing in.
+#[utoipa::path(
+    post, path = "/v1/invites/preview", tag = "Members", operation_id = "previewInvite",
+    request_body = InviteToken,
+    responses((status = 200, description = "What it is about", body = InvitePreview), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["invite_closed"])),
+        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 1})),
+        ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 300})),
+    ),
+)]
+pub(crate) async fn preview(
+    State(api): State<Api>,
+    client: Client,
+    limiter: Limiter,
+    command: Command<InviteToken>,
+) -> Result<Response, Problem> {
+    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
+    let link = open(&api, &command.input).await?;
+    let orgs::Preview { invite, org, inviter } = orgs::preview(&api.table, &link).await?;
+    let shown = InvitePreview {
+        org_name: org.name,
+        role: invite.role,
+        invited_by: inviter,
+        email_hint: hint(invite.email.as_str()),
+        expires_at: invite.valid_until(),
+    };
+    Ok(Answer::ok(&shown).into_response())
+}
+
+/// The first letter and the domain.
+fn hint(email: &str) -> String {
+    let (name, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    format!("{}…@{domain}", name.chars().take(1).collect::<String>())
+}
+
+/// A membership that came of an invite.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JoinedOrganization {
+    /// The membership.
+    id: MemberId,
+    /// The organization: switch to it with `POST /v1/auth/switch-org`.
+    org_id: OrgId,
+    /// Its name.
+    name: String,
+    /// Its name in URLs.
+    slug: String,
+    /// What the person may do in it.
+    role: Role,
+}
+
+/// Makes a member of the signed-in person, whom the invite was sent to: once for each invite. The session
+/// stays where it is; switch to the organization with `POST /v1/auth/switch-org`, which asks for a second
+/// factor where the organization does.
+#[utoipa::path(
+    post, path = "/v1/invites/accept", tag = "Members", operation_id = "acceptInvite",
+    security(("access_token" = [])), request_body = InviteToken,
+    responses((status = 200, description = "A member", body = JoinedOrganization), Problems),
+    extensions(
+        ("x-gantry-codes" = json!([
+            "access_restricted", "already_member", "confirmation_pending", "conflict", "invite_closed",
+            "too_many_memberships", "too_many_owners", "wrong_account",
+        ])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 8, "write_units": 32})),
+        ("x-gantry-usage" = json!({"organization": 0.8, "events": 2, "answer_bytes": 400})),
+    ),
+)]
+pub(crate) async fn accept(
+    State(api): State<Api>,
+    caller: Caller,
+    command: Command<InviteToken>,
+) -> Result<Response, Problem> {
+    let link = open(&api, &command.input).await?;
+    let joined = orgs::accept(&api.table, &caller.cause(), &caller.principal, &link).await;
+    let joined = joined.map_err(|error| refused(&caller, error))?;
+    let shown = JoinedOrganization {
+        id: joined.member_id,
+        org_id: joined.org_id,
+        name: joined.org_name,
+        slug: joined.org_slug,
+        role: joined.role,
+    };
+    Ok(Answer::ok(&shown).into_response())
+}
+
+/// Refuses an invite, without signing in: whoever has the link reads the mail. Refused already: 204 again.
+#[utoipa::path(
+    post, path = "/v1/invites/decline", tag = "Members", operation_id = "declineInvite",
+    request_body = InviteToken,
+    responses((status = 204, description = "Nobody comes in by it"), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "invite_closed"])),
+        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 1, "write_units": 15})),
+        ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 250})),
+    ),
+)]
+pub(crate) async fn decline(
+    State(api): State<Api>,
+    client: Client,
+    limiter: Limiter,
+    command: Command<InviteToken>,
+) -> Result<StatusCode, Problem> {
+    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
+    let link = open(&api, &command.input).await?;
+    orgs::decline(&api.table, &client.cause(), &link).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

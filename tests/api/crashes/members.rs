@@ -1,0 +1,103 @@
+//! Members and invites.
+
+use super::*;
+
+/// A request of the function with this token.
+fn of(token: &str, method: &str, path: &str, body: &Value) -> (&'static str, Value) {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("idempotency-key", "one"),
+    ];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    ("api-members", request(method, path, &headers, &body))
+}
+
+async fn check(prepare: Prepare) {
+    let wait = SignedDuration::from_secs(31);
+    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait }.check().await;
+}
+
+/// An organization with an invite to Bob: an owner's token, the invite, and the token of its link.
+async fn invited(product: &Product) -> (String, String, String) {
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let invited = product.invite(&ada, "bob@example.com", "owner").await.text("/id");
+    product.settle().await;
+    let link = product.link("bob@example.com").await;
+    (ada, invited, link)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inviting_somebody() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, _) = product.owner("ada@example.com", "acme").await;
+            // once to have keys and secrets at hand, as a warm function has
+            product.get("/v1/orgs/current/members", &ada).await;
+            let body = json!({ "email": "bob@example.com", "role": "member" });
+            of(&ada, "POST", "/v1/orgs/current/invites", &body)
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepting_an_invite() {
+    check(|product| {
+        Box::pin(async move {
+            let (_, _, link) = invited(product).await;
+            let bob = product.sign_in("bob@example.com").await.text("/access_token");
+            of(&bob, "POST", "/v1/invites/accept", &json!({ "token": link }))
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn declining_an_invite() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, _, link) = invited(product).await;
+            of(&ada, "POST", "/v1/invites/decline", &json!({ "token": link }))
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_an_invite_back() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, invite, _) = invited(product).await;
+            of(&ada, "DELETE", &format!("/v1/orgs/current/invites/{invite}"), &Value::Null)
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn giving_a_member_another_role() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, _) = product.owner("ada@example.com", "acme").await;
+            let (_, member) = product.joined(&ada, "bob@example.com", "member").await;
+            let path = format!("/v1/orgs/current/members/{member}");
+            of(&ada, "PATCH", &path, &json!({ "role": "owner" }))
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn giving_an_organization_to_somebody_else() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, _) = product.owner("ada@example.com", "acme").await;
+            let (_, member) = product.joined(&ada, "bob@example.com", "member").await;
+            let body = json!({ "member_id": member, "own_role": "owner" });
+            of(&ada, "POST", "/v1/orgs/current/transfer-ownership", &body)
+        })
+    })
+    .await;
+}
