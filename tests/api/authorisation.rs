@@ -32,20 +32,30 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
     })
 }
 
+/// A path of the contract with ids of what is not there.
+pub(crate) fn with_ids(path: &str) -> String {
+    const KINDS: [(&str, &str); 12] = [
+        ("account_id", "cac"),
+        ("change_id", "ech"),
+        ("device_id", "dev"),
+        ("factor_id", "fac"),
+        ("invite_id", "inv"),
+        ("link_id", "lnk"),
+        ("member_id", "mbr"),
+        ("org_id", "org"),
+        ("passkey_id", "pky"),
+        ("session_id", "ses"),
+        ("user_id", "usr"),
+        ("browser_id", "tbr"),
+    ];
+    let path = path.replace("{provider}", "local");
+    KINDS.iter().fold(path, |path, (name, prefix)| {
+        path.replace(&format!("{{{name}}}"), &format!("{prefix}_01kar8h5g0e0vsx4q1v3f6m2ah"))
+    })
+}
+
 pub(crate) async fn call(product: &Product, route: &Route, token: Option<&str>) -> Answer {
-    let path = route
-        .path
-        .replace("{provider}", "local")
-        .replace("{account_id}", "cac_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{change_id}", "ech_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{factor_id}", "fac_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{passkey_id}", "pky_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{user_id}", "usr_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{member_id}", "mbr_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{invite_id}", "inv_01kar8h5g0e0vsx4q1v3f6m2ah")
-        .replace("{org_id}", "org_01kar8h5g0e0vsx4q1v3f6m2ah");
+    let path = with_ids(&route.path);
     let mut request = product.request(route.method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {
         request = request.bearer_auth(token);

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::product::Product;
+use crate::{authorisation::with_ids, product::Product};
 
 const SEEN: [&str; 7] = [
     "cache-control",
@@ -28,13 +28,7 @@ const SEEN: [&str; 7] = [
 fn operations(contract: &Value) -> Vec<(Method, String, &Value)> {
     let paths = contract["paths"].as_object().unwrap().iter();
     let of_path = |(path, item): (&String, &'_ Value)| {
-        let path = path
-            .replace("{device_id}", "dev_01kar8h5g0e0vsx4q1v3f6m2ah")
-            .replace("{factor_id}", "fac_01kar8h5g0e0vsx4q1v3f6m2ah")
-            .replace("{passkey_id}", "pky_01kar8h5g0e0vsx4q1v3f6m2ah")
-            .replace("{session_id}", "ses_01kar8h5g0e0vsx4q1v3f6m2ah")
-            .replace("{user_id}", "usr_01kar8h5g0e0vsx4q1v3f6m2ah")
-            .replace("{org_id}", "org_01kar8h5g0e0vsx4q1v3f6m2ah");
+        let path = with_ids(path);
         let methods: Vec<Method> =
             item.as_object().unwrap().keys().map(|method| method.to_uppercase().parse().unwrap()).collect();
         methods.into_iter().map(move |method| (method, path.clone())).collect::<Vec<_>>()

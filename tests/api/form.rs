@@ -29,7 +29,7 @@ async fn whoever_asks_for_the_methods_of_a_path_is_told_them() {
         assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(refused.headers["allow"], asked.headers["allow"], "{path}");
     }
-    let nowhere = product.send(product.request(Method::OPTIONS, "/v1/orgs/none")).await;
+    let nowhere = product.send(product.request(Method::OPTIONS, "/v1/orgs/current/none")).await;
     assert_eq!((nowhere.status, nowhere.problem()), (StatusCode::NOT_FOUND, "not_found"));
 }
 

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use system_tests::answer::Answer;
 
-use crate::{authorisation::set_role, known, product::Product};
+use crate::product::Product;
 
 impl Product {
     pub(crate) async fn introspect(&self, caller: &str, token: &str) -> Answer {
@@ -23,8 +23,7 @@ async fn a_token_is_active_where_its_person_is_and_for_nobody_else() {
     let (ada, acme) = product.owner("ada@example.com", "acme").await;
     let bob = product.sign_in("bob@example.com").await;
     let (bob_id, outside) = (bob.text("/user_id"), bob.text("/access_token"));
-    known::joins(&product, &acme, &bob_id, "bob@example.com").await;
-    set_role(&product, &acme, &bob_id, Some("member")).await;
+    product.joined(&ada, "bob@example.com", "member").await;
     let inside = product.post_as("/v1/auth/switch-org", &outside, &json!({ "org_id": acme })).await.tokens();
     let (inside, refresh) = (inside.text("/access_token"), inside.text("/refresh_token"));
     let good = product.introspect(&ada, &inside).await;

@@ -19,28 +19,25 @@ impl Product {
         (invited.text("/id"), self.link(email).await)
     }
 
-    async fn accept(&self, token: &str, link: &str) -> Answer {
+    pub(crate) async fn accept(&self, token: &str, link: &str) -> Answer {
         self.post_as("/v1/invites/accept", token, &json!({ "token": link })).await
     }
 
-    async fn preview(&self, link: &str) -> Answer {
+    pub(crate) async fn preview(&self, link: &str) -> Answer {
         self.post("/v1/invites/preview", &json!({ "token": link })).await
     }
 
-    async fn decline(&self, link: &str) -> Answer {
+    pub(crate) async fn decline(&self, link: &str) -> Answer {
         self.post("/v1/invites/decline", &json!({ "token": link })).await
     }
 
     async fn on_invite(&self, by: &str, id: &str, act: &str) -> Answer {
         let path = format!("/v1/orgs/current/invites/{id}/{act}");
-        if act == "confirm" {
-            return self.post_nothing(&path, by).await;
-        }
-        self.post_as(&path, by, &json!({})).await
+        self.post_nothing(&path, by).await
     }
 
     /// How many seats are taken, how many members there are, and how many invites are open.
-    async fn seats(&self) -> (u64, usize, usize) {
+    pub(crate) async fn seats(&self) -> (u64, usize, usize) {
         self.settle().await;
         let items = stored::items(self).await;
         let of = |kind: &'static str| items.iter().filter(move |item| item["kind"] == kind);
@@ -51,11 +48,11 @@ impl Product {
     }
 }
 
-fn refused(answer: &Answer) -> (u16, &str) {
+pub(crate) fn refused(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.problem_or_empty())
 }
 
-fn counted(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
+pub(crate) fn counted(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
     let mut counted = BTreeMap::new();
     for answer in answers {
         *counted.entry(refused(answer)).or_insert(0) += 1;
@@ -151,7 +148,7 @@ async fn a_link_is_worth_nothing_once_its_invite_is_closed() {
 
 impl Product {
     /// The same session in the only organization of the person.
-    async fn within(&self, token: &str) -> String {
+    pub(crate) async fn within(&self, token: &str) -> String {
         let org = self.get("/v1/me", token).await.text("/organizations/0/org_id");
         self.post_as("/v1/auth/switch-org", token, &json!({ "org_id": org }))
             .await
@@ -328,7 +325,7 @@ async fn members_and_invites_of_another_organization_are_not_there() {
         [
             ("GET", format!("{invites}/{invite}"), Value::Null),
             ("DELETE", format!("{invites}/{invite}"), Value::Null),
-            ("POST", format!("{invites}/{invite}/resend"), json!({})),
+            ("POST", format!("{invites}/{invite}/resend"), Value::Null),
             ("POST", format!("{invites}/{invite}/rebind"), json!({ "email": "mallory@example.com" })),
             ("POST", format!("{invites}/{invite}/confirm"), Value::Null),
             ("GET", format!("{members}/{member}"), Value::Null),
@@ -368,6 +365,7 @@ async fn one_address_gets_five_invites_an_hour() {
     let (ada, _) = product.owner("ada@example.com", "acme").await;
     let (id, _) = product.invited(&ada, "eve@example.com", "member").await;
     for _ in 0..4 {
+        product.advance(SignedDuration::from_secs(11)).await;
         assert_eq!(product.on_invite(&ada, &id, "resend").await.status, StatusCode::OK);
     }
     let limited = product.on_invite(&ada, &id, "resend").await;
@@ -375,4 +373,32 @@ async fn one_address_gets_five_invites_an_hour() {
     assert!(limited.headers.contains_key("retry-after") && limited.headers.contains_key("ratelimit"));
     product.settle().await;
     assert_eq!(product.mails("eve@example.com").await.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_admits_addresses_of_its_domains() {
+    let product = Product::start().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let admit = async |domains: Value| {
+        let request = product.request(reqwest::Method::PATCH, "/v1/orgs/current/policies").bearer_auth(&ada);
+        product.send(request.json(&json!({ "allowed_email_domains": domains }))).await
+    };
+    let set = admit(json!(["Example.COM", "bücher.example", "example.com"])).await;
+    assert_eq!(set.body["allowed_email_domains"], json!(["example.com", "xn--bcher-kva.example"]), "{set:?}");
+    assert_eq!((set.text("/mfa/mode"), &set.body["version"]), ("optional".to_owned(), &json!(1)));
+    for wrong in [json!([]), json!(["nodots"]), json!(["a@b.example"]), json!("example.com")] {
+        assert_eq!(refused(&admit(wrong).await), (422, "invalid_request"));
+    }
+    let many: Vec<_> = (0..21).map(|number| format!("d{number}.example")).collect();
+    let many = admit(json!(many)).await;
+    assert_eq!(many.text("/errors/0/code"), "out_of_range", "{many:?}");
+    assert_eq!(product.invite(&ada, "bob@example.com", "member").await.status, StatusCode::CREATED);
+    for foreign in ["bob@example.org", "bob@sub.example.com"] {
+        let no = product.invite(&ada, foreign, "member").await;
+        let error = (no.text("/errors/0/pointer"), no.text("/errors/0/code"));
+        assert_eq!((refused(&no).0, error), (422, ("/email".into(), "domain_not_allowed".into())), "{no:?}");
+    }
+    let any = admit(Value::Null).await;
+    assert_eq!((&any.body["allowed_email_domains"], &any.body["version"]), (&Value::Null, &json!(2)));
+    assert_eq!(product.invite(&ada, "bob@example.org", "member").await.status, StatusCode::CREATED);
 }

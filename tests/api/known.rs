@@ -28,30 +28,6 @@ pub(crate) fn organization(org_id: OrgId, owners: impl IntoIterator<Item = Strin
     })
 }
 
-/// Writes that a person is one more owner of an organization, as an invitation will.
-pub(crate) async fn joins(product: &Product, org_id: &str, user_id: &str, email: &str) {
-    let (org_id, user_id): (OrgId, UserId) = (org_id.parse().unwrap(), user_id.parse().unwrap());
-    let member_id: MemberId = Ids::unguessable();
-    let membership = identity::Membership {
-        user_id,
-        org_id,
-        member_id,
-        role: Role::Owner,
-        sessions_valid_after: None,
-        org_name: "Known".to_owned(),
-        org_slug: "known".to_owned(),
-        version: 0,
-    };
-    let member: orgs::Member = serde_json::from_value(serde_json::json!({
-        "org_id": org_id, "member_id": member_id, "user_id": user_id, "email": email, "role": "owner",
-        "joined_at": product.cloud.clock().now(), "version": 0,
-    }))
-    .unwrap();
-    let owners = orgs::owners(org_id).add(&member_id.to_string(), &true);
-    let changes = Changes::new().create(&membership).create(&member).and(owners);
-    table(product).await.commit(&Cause::system("test", "test"), changes).await.unwrap();
-}
-
 /// Writes that somebody asked for a link.
 pub(crate) fn login(login_id: LoginId, email: &str) -> Changes {
     Changes::new().create(&LoginRow { login_id, email: email.parse().unwrap() })

@@ -14,6 +14,7 @@ mod edge;
 mod email_change;
 mod form;
 mod introspection;
+mod invite_links;
 mod invites;
 mod known;
 mod late_reads;

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
 
-use crate::product::Product;
+use crate::{invites::refused, product::Product};
 
 impl Product {
     /// Invites somebody: the answer.
@@ -49,10 +49,6 @@ impl Product {
     pub(crate) async fn own_member(&self, token: &str) -> String {
         self.get("/v1/me", token).await.text("/membership/id")
     }
-}
-
-fn refused(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.problem_or_empty())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,11 +11,11 @@ use crate::{crashes::request, product::Product};
 async fn the_first_request_finds_the_keys_read_and_asks_for_no_cursor_key() {
     let product = Product::start().await;
     let (token, _) = product.owner("ada@example.com", "acme").await;
-    let environment = product.cloud.template().functions["api-orgs"].environment.clone();
+    let environment = product.cloud.template().functions["api-members"].environment.clone();
     let clock = Clock::shifted(product.cloud.clock().shared_offset());
     let recorder = Recorder::default();
     let (_, function) =
-        build("api-orgs", environment, clock, Some(recorder.http_client("api-orgs"))).await.unwrap();
+        build("api-members", environment, clock, Some(recorder.http_client("api-members"))).await.unwrap();
     let authorization = format!("Bearer {token}");
     let event = request("GET", "/v1/orgs/current/members", &[("authorization", authorization.as_str())], "");
     let answer = function.invoke(LambdaEvent::new(event, Context::default())).await.unwrap();

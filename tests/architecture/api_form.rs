@@ -46,6 +46,14 @@ const VERBS: &[&str] = &[
     "suspend",
     "unsuspend",
     "lift",
+    "accept",
+    "decline",
+    "leave",
+    "preview",
+    "rebind",
+    "resend",
+    "revoke",
+    "transfer",
 ];
 
 /// What the operations of our staff begin with, before the verb.

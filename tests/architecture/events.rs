@@ -11,7 +11,8 @@ use system_tests::{domains, template::Template};
 use crate::{assert_none, assert_noticed, broken};
 
 /// What happened, where the word does not end in `ed`.
-const OTHER_VERBS: &[&str] = &["change_undone", "ending", "overdue", "paid", "past_due", "stepped_up"];
+const OTHER_VERBS: &[&str] =
+    &["change_undone", "ending", "overdue", "paid", "past_due", "rebound", "resent", "stepped_up"];
 
 fn problems(domains: &[(&str, &[EventKind])]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -84,6 +85,7 @@ fn telling(template: &Template, told: &[&Told], signing_in: &[&str]) -> Vec<Stri
                 | Audience::PersonWhen(_)
                 | Audience::NewAddress
                 | Audience::OldAddress
+                | Audience::Invited
         );
         if !is_found {
             problems.push(format!(

@@ -148,6 +148,8 @@ const PUBLIC: &[&str] = &[
     "POST /v1/auth/password/resets/verify",
     "POST /v1/auth/password/verify",
     "POST /v1/auth/refresh",
+    "POST /v1/invites/decline",
+    "POST /v1/invites/preview",
 ];
 
 #[test]
@@ -180,12 +182,12 @@ fn every_path_reaches_its_function() {
 fn a_removed_route_is_noticed() {
     let template = broken(|document| {
         let events =
-            document["Resources"]["ApiOrgsFunction"]["Properties"]["Events"].as_object_mut().unwrap();
-        events.remove("OrgsBelow");
+            document["Resources"]["ApiMembersFunction"]["Properties"]["Events"].as_object_mut().unwrap();
+        events.remove("CurrentBelow");
     });
     assert_noticed(
         &expected(&template, &served()),
-        "/v1/orgs/current/members must reach api-orgs, but reaches None",
+        "/v1/orgs/current/members must reach api-members, but reaches None",
     );
 }
 

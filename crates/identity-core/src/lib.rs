@@ -37,7 +37,7 @@ pub use email_change::{ChangeState, EmailChange};
 pub use erasure::{begin_erasure, end_erasure};
 pub use half::{HalfSession, ShownHalf, Used};
 pub use key::{derive, mac, same};
-pub use link::{ChangeStep, InviteLink, LinkKey};
+pub use link::{ChangeStep, InviteProof, LinkKey};
 pub use live::live_sessions;
 pub use membership::{Membership, memberships};
 pub use password::{PasswordHash, PasswordReset};

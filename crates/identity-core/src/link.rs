@@ -1,6 +1,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use primitives::{
-    EmailChangeId, InviteId, LoginId, MailCodeId, OrgId, PasswordResetId, Secret, SmsCodeId, UserId,
+    EmailChangeId, InviteId, InviteLinkId, LoginId, MailCodeId, OrgId, PasswordResetId, Secret, SmsCodeId,
+    UserId,
 };
 use uuid::Uuid;
 
@@ -19,10 +20,11 @@ const RESET: &str = "reset";
 const SMS_CODE: &str = "sms code";
 const MAIL_CODE: &str = "mail code";
 const INVITE: &str = "invite";
+const INVITE_LINK: &str = "invite link";
 
 /// What the link in the mail of an invite is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InviteLink {
+pub struct InviteProof {
     /// Into which organization.
     pub org_id: OrgId,
     /// The invite.
@@ -136,8 +138,8 @@ impl LinkKey {
     }
 
     /// The token in the link of an invite.
-    pub fn invite_token(&self, link: &InviteLink) -> String {
-        let InviteLink { org_id, invite_id, generation } = link;
+    pub fn invite_token(&self, link: &InviteProof) -> String {
+        let InviteProof { org_id, invite_id, generation } = link;
         let (org, invite) = (org_id.uuid(), invite_id.uuid());
         let said = [org.as_bytes().as_slice(), invite.as_bytes(), &generation.to_be_bytes()].concat();
         let mac = mac(&self.0, &[INVITE.as_bytes(), &said]);
@@ -145,16 +147,33 @@ impl LinkKey {
     }
 
     /// The invite that this token is for, if the token is ours.
-    pub fn open_invite_token(&self, token: &str) -> Option<InviteLink> {
+    pub fn open_invite_token(&self, token: &str) -> Option<InviteProof> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (said, shown) = bytes.split_at_checked(36)?;
         let (ids, generation) = said.split_at(32);
-        let link = InviteLink {
+        let link = InviteProof {
             org_id: OrgId::from_uuid(Uuid::from_slice(&ids[..16]).ok()?),
             invite_id: InviteId::from_uuid(Uuid::from_slice(&ids[16..]).ok()?),
             generation: u32::from_be_bytes(generation.try_into().ok()?),
         };
         same(shown, &mac(&self.0, &[INVITE.as_bytes(), said])).then_some(link)
+    }
+
+    /// The token in a link by which several people come in.
+    pub fn invite_link_token(&self, org: OrgId, link: InviteLinkId) -> String {
+        let ids = [org.uuid().as_bytes().as_slice(), link.uuid().as_bytes()].concat();
+        let mac = mac(&self.0, &[INVITE_LINK.as_bytes(), &ids]);
+        URL_SAFE_NO_PAD.encode([ids.as_slice(), &mac].concat())
+    }
+
+    /// The link into this organization that this token is for, if the token is ours.
+    pub fn open_invite_link_token(&self, token: &str) -> Option<(OrgId, InviteLinkId)> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (ids, shown) = bytes.split_at_checked(32)?;
+        let (org, link) = ids.split_at(16);
+        let org = OrgId::from_uuid(Uuid::from_slice(org).ok()?);
+        let link = InviteLinkId::from_uuid(Uuid::from_slice(link).ok()?);
+        same(shown, &mac(&self.0, &[INVITE_LINK.as_bytes(), ids])).then_some((org, link))
     }
 
     /// Whether this is the login's code.
@@ -219,12 +238,15 @@ mod tests {
     #[test]
     fn a_link_of_an_invite_is_of_its_own_generation() {
         let (key, other) = (LinkKey::from_secret("one"), LinkKey::from_secret("two"));
-        let link =
-            InviteLink { org_id: Ids::unguessable(), invite_id: Ids::unguessable(), generation: 0x0102_0304 };
+        let link = InviteProof {
+            org_id: Ids::unguessable(),
+            invite_id: Ids::unguessable(),
+            generation: 0x0102_0304,
+        };
         let token = key.invite_token(&link);
         assert_eq!(key.open_invite_token(&token), Some(link));
         assert_eq!(other.open_invite_token(&token), None);
-        assert_ne!(key.invite_token(&InviteLink { generation: 1, ..link }), token);
+        assert_ne!(key.invite_token(&InviteProof { generation: 1, ..link }), token);
         assert!(
             key.open_token(&token).is_none() && key.open_change_token(ChangeStep::Undo, &token).is_none()
         );
@@ -237,9 +259,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_link_for_several_is_none_for_one() {
+        let (key, other) = (LinkKey::from_secret("one"), LinkKey::from_secret("two"));
+        let (org, link) = (Ids::unguessable(), Ids::unguessable());
+        let token = key.invite_link_token(org, link);
+        assert_eq!(key.open_invite_link_token(&token), Some((org, link)));
+        assert_eq!(other.open_invite_link_token(&token), None);
+        assert!(key.open_invite_token(&token).is_none());
+        assert!(key.open_change_token(ChangeStep::Undo, &token).is_none());
+        let change = key.change_token(ChangeStep::Undo, Ids::unguessable(), Ids::unguessable());
+        assert_eq!(key.open_invite_link_token(&change), None);
+    }
+
     proptest! {
         #[test]
         fn no_text_is_a_token(text in ".*") {
+            prop_assert_eq!(LinkKey::from_secret("one").open_invite_link_token(&text), None);
             prop_assert_eq!(LinkKey::from_secret("one").open_invite_token(&text), None);
             prop_assert_eq!(LinkKey::from_secret("one").open_token(&text), None);
             prop_assert_eq!(LinkKey::from_secret("one").open_change_token(ChangeStep::Undo, &text), None);

@@ -1,7 +1,8 @@
-//! What whoever is invited does: with the link of the mail, which names the organization and cannot be forged.
+//! What whoever is invited does: with the link of the mail, which names the organization and cannot be
+//! forged.
 
 use access::{AccessError, AccessSchedule, Full, Open, Permission, Principal, Role, Tenant};
-use identity_core::{InviteLink, Membership, User, keys as identity_keys};
+use identity_core::{InviteProof, Membership, User, keys as identity_keys};
 use primitives::Timestamp;
 use serde::Deserialize;
 use table::{Cause, Condition, Consistency, Decision, Table};
@@ -9,9 +10,10 @@ use table::{Cause, Condition, Consistency, Decision, Table};
 use crate::{
     Invite, Member, Org, OrgError,
     api::InviteStatus,
+    caps::{MOST_MEMBERSHIPS, memberships, owners},
     events::Via,
     keys,
-    org::{MOST_MEMBERSHIPS, join, memberships, owners},
+    org::join,
     place::FormerMember,
     seats::Seats,
 };
@@ -28,12 +30,12 @@ pub struct Preview {
 }
 
 /// The tenant of a link: the link was made by us for this organization.
-fn tenant(link: &InviteLink) -> Tenant {
+fn tenant(link: &InviteProof) -> Tenant {
     Tenant::trusted(link.org_id)
 }
 
 /// An invite by its link, which works: two calls.
-pub async fn preview(table: &Table, link: &InviteLink) -> Result<Preview, OrgError> {
+pub async fn preview(table: &Table, link: &InviteProof) -> Result<Preview, OrgError> {
     let tenant = tenant(link);
     let keys = [keys::Invite::key(tenant, link.invite_id), keys::Org::key(tenant)];
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
@@ -49,10 +51,17 @@ pub async fn preview(table: &Table, link: &InviteLink) -> Result<Preview, OrgErr
 
 /// What decides whether somebody may come in.
 #[derive(Deserialize)]
-struct Gate {
+pub(crate) struct Gate {
     deleted_at: Option<Timestamp>,
     suspended_at: Option<Timestamp>,
-    access: AccessSchedule,
+    pub(crate) access: AccessSchedule,
+}
+
+impl Gate {
+    /// Whether anybody may come in at all.
+    pub(crate) fn admits(&self) -> bool {
+        self.deleted_at.is_none() && self.suspended_at.is_none()
+    }
 }
 
 /// What came of it.
@@ -67,7 +76,7 @@ pub async fn accept(
     table: &Table,
     cause: &Cause,
     principal: &Principal,
-    link: &InviteLink,
+    link: &InviteProof,
 ) -> Result<Membership, OrgError> {
     let tenant = tenant(link);
     let user_id = principal.user_id;
@@ -98,8 +107,7 @@ pub async fn accept(
         }
         let former: Option<FormerMember> = found.take(&former)?;
         let is_void = former.is_some_and(|former| invite.created_at <= former.removed_at);
-        let gate: Option<Gate> = found.take(&gate)?;
-        let gate = gate.filter(|gate| gate.deleted_at.is_none() && gate.suspended_at.is_none());
+        let gate: Option<Gate> = found.take(&gate)?.filter(Gate::admits);
         let org: Option<Org> = found.take(&org)?;
         let is_open = invite.link() == *link && invite.is_open(now) && !is_void;
         let (org, gate) = org.zip(gate).filter(|_| is_open).ok_or(OrgError::InviteClosed)?;
@@ -150,7 +158,7 @@ fn answers_for(invite: &Invite, inviter: &Membership) -> bool {
 }
 
 /// Refuses an invite, without signing in: whoever has the link reads the mail. Refused already: it is so.
-pub async fn decline(table: &Table, cause: &Cause, link: &InviteLink) -> Result<(), OrgError> {
+pub async fn decline(table: &Table, cause: &Cause, link: &InviteProof) -> Result<(), OrgError> {
     let tenant = tenant(link);
     let decide = |_| async move {
         let key = keys::Invite::key(tenant, link.invite_id);

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use access::{MfaMode, MfaPolicy, Role};
-use primitives::{Email, InviteId, MemberId, OrgId, Slug, Time, Timestamp, UserId};
+use primitives::{
+    Email, EmailDomain, InviteId, InviteLinkId, MemberId, OrgId, Slug, Time, Timestamp, UserId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -73,6 +75,29 @@ impl Invite {
         let is_over = self.status == InviteStatus::Pending && self.expires_at.timestamp() <= now;
         Self { status: if is_over { InviteStatus::Expired } else { self.status }, ..self }
     }
+}
+
+/// A link by which several people come in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct InviteLink {
+    /// The link.
+    pub id: InviteLinkId,
+    /// What people become by it.
+    pub role: Role,
+    /// How many came in by it.
+    pub uses: u32,
+    /// How many may.
+    pub max_uses: u32,
+    /// When it stops working.
+    pub expires_at: Time,
+    /// Of which domains their addresses are. Null is any that the organization admits.
+    pub allowed_email_domains: Option<Vec<EmailDomain>>,
+    /// Who made it. It works as long as that person may invite.
+    pub created_by: UserId,
+    /// Since when.
+    pub created_at: Time,
+    /// Whether somebody can come in by it now, as far as it alone decides.
+    pub active: bool,
 }
 
 /// What became of an invite. Treat a word that you do not know as one that is closed.

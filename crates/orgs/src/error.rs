@@ -2,7 +2,7 @@ use access::AccessError;
 use primitives::{Fault, FieldCode, Invalid};
 use table::{CommitError, StoreError};
 
-use crate::org::MOST_OWNERS;
+use crate::caps::MOST_OWNERS;
 
 /// An operation of this domain failed.
 #[derive(Debug, thiserror::Error, Fault)]
@@ -82,6 +82,46 @@ pub enum OrgError {
         /// The longest.
         days: i64,
     },
+    /// So many domains cannot be named.
+    #[error("name 1 to {most} domains, or null to admit any")]
+    #[fault(Invalid, "invalid_request")]
+    DomainCount {
+        /// The most.
+        most: usize,
+    },
+    /// The organization admits no addresses of this domain: of one that is invited,
+    #[error("the organization admits no addresses of this domain")]
+    #[fault(Invalid, "invalid_request")]
+    DomainNotAllowed,
+    /// and of whoever wants to come in by a link.
+    #[error("the link is for addresses of other domains than yours; ask for an invite to yours")]
+    #[fault(Forbidden, "domain_not_allowed")]
+    ForeignDomain,
+    /// There are as many links as there may be.
+    #[error("an organization has {limit} links at most; take one back first")]
+    #[fault(Conflict, "too_many_invite_links")]
+    TooManyLinks {
+        /// How many.
+        limit: usize,
+    },
+    /// A link is for a role that links do not give.
+    #[error("a link makes members or viewers; invite others by mail")]
+    #[fault(Invalid, "invalid_request")]
+    LinkRole,
+    /// So many people cannot come in by a link.
+    #[error("1 to {most} people come in by a link")]
+    #[fault(Invalid, "invalid_request")]
+    LinkUses {
+        /// The most.
+        most: u32,
+    },
+    /// A link ends too late, or has ended.
+    #[error("a link ends within {days} days from now")]
+    #[fault(Invalid, "invalid_request")]
+    LinkEnd {
+        /// The longest.
+        days: i64,
+    },
     /// What is to be changed is not as the caller expects it.
     #[error("this has changed; it stands at version {current}")]
     #[fault(Conflict, "version_mismatch", status = 412)]
@@ -117,8 +157,12 @@ impl OrgError {
 impl Invalid for OrgError {
     fn field_code(&self) -> FieldCode {
         match self {
-            Self::LongGrace { .. } => FieldCode::OutOfRange,
-            Self::AlreadyTheirs => FieldCode::UnknownValue,
+            Self::LongGrace { .. }
+            | Self::DomainCount { .. }
+            | Self::LinkEnd { .. }
+            | Self::LinkUses { .. } => FieldCode::OutOfRange,
+            Self::DomainNotAllowed => FieldCode::DomainNotAllowed,
+            Self::AlreadyTheirs | Self::LinkRole => FieldCode::UnknownValue,
             _ => FieldCode::InvalidFormat,
         }
     }

@@ -2,7 +2,7 @@
 
 use access::Permission::ReadMembers;
 use events::{Audience, Event, EventKind, MailText, PushText, Told};
-use primitives::{Email, MemberId, OrgId};
+use primitives::{Email, EmailDomain, InviteLinkId, MemberId, OrgId, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -90,12 +90,30 @@ events::events! {
         /// The invite, as the API shows it.
         invite: Invite = invite("expired"),
     }
+    /// A link was made by which several people come in.
+    "invite_link.created" InviteLinkCreated Internal {
+        /// The organization.
+        org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The link.
+        link_id: InviteLinkId = "lnk_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// Who made it.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// A link was taken back.
+    "invite_link.revoked" InviteLinkRevoked Internal {
+        /// The organization.
+        org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// The link.
+        link_id: InviteLinkId = "lnk_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
     /// What an organization asks of its members has changed.
     "organization.policies_updated" OrganizationPoliciesUpdated Internal {
         /// The organization.
         org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah",
         /// A second factor.
         mfa: Mfa = json!({ "mode": "required", "grace_ends_at": "2026-12-23T10:00:00.000Z" }),
+        /// Of which domains the addresses are that may be invited. Null is any.
+        allowed_email_domains: Option<Vec<EmailDomain>> = json!(["example.com"]),
     }
 }
 
@@ -107,6 +125,8 @@ pub enum Via {
     Creation,
     /// By an invite.
     Invite,
+    /// By a link.
+    InviteLink,
 }
 
 /// Why somebody is no member any more.

@@ -1,6 +1,6 @@
 use access::{Role, Tenant};
 use events::{Event, NewEvent};
-use identity_core::InviteLink;
+use identity_core::InviteProof;
 use primitives::{Email, InviteId, MemberId, OrgId, SignedDuration, Time, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Index, Item, Key, Table};
@@ -97,7 +97,9 @@ impl Invite {
     /// For how long the link works.
     pub const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
     /// No link into an organization works for longer.
-    pub(crate) const LONGEST: SignedDuration = Self::LIFETIME;
+    pub(crate) const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
+    /// How long one that was sent again is sent already.
+    const REPEATED: SignedDuration = SignedDuration::from_secs(10);
     /// For how long one is shown that is closed.
     const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -152,8 +154,8 @@ impl Invite {
     }
 
     /// What the link that was sent last is for.
-    pub fn link(&self) -> InviteLink {
-        InviteLink { org_id: self.org_id, invite_id: self.invite_id, generation: self.generation }
+    pub fn link(&self) -> InviteProof {
+        InviteProof { org_id: self.org_id, invite_id: self.invite_id, generation: self.generation }
     }
 
     /// When that link stops working.
@@ -208,6 +210,11 @@ impl Invite {
             return Changes::new();
         }
         Changes::new().replace(&Self { needs_confirmation: true, ..self })
+    }
+
+    /// Whether it was sent again so lately that who asks for it has only not heard of it.
+    pub(crate) fn was_resent_just_now(&self, now: Timestamp) -> bool {
+        self.generation > 1 && now.duration_since(self.sent_at) <= Self::REPEATED
     }
 
     /// As it is stored once it was sent again.

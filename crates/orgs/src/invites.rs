@@ -14,6 +14,7 @@ use crate::{
     invite::{Invited, Inviter},
     keys,
     place::require_owner,
+    policies::StoredPolicies,
     seats::{Cap, Seats},
 };
 
@@ -52,8 +53,11 @@ impl Addressee {
         let owner = identity_core::keys::EmailOwner::key(email.clone());
         let invited = keys::Invited::key(email.clone(), tenant);
         let gate = identity_core::keys::Gate::key(tenant);
-        let mut found =
-            table.get_many(&[owner.clone(), invited.clone(), gate.clone()], Consistency::Strong).await?;
+        let policies = keys::Policies::key(tenant);
+        let asked = [owner.clone(), invited.clone(), gate.clone(), policies.clone()];
+        let mut found = table.get_many(&asked, Consistency::Strong).await?;
+        let policies: Option<StoredPolicies> = found.take(&policies)?;
+        StoredPolicies::admit(policies.as_ref(), email)?;
         let owner = found.take::<EmailOwner>(&owner)?.filter(EmailOwner::is_current);
         let invited: Option<Invited> = found.take(&invited)?;
         let gate: Cap = found.take(&gate)?.ok_or(OrgError::NotFound)?;
@@ -182,23 +186,26 @@ pub async fn invite_address(
     Ok(pending(read(table, permit.tenant(), invite_id).await?)?.email)
 }
 
-/// Sends a new link for an invite whose seat was not given back; the link before does not work any more.
+/// Sends a new link for an invite whose seat was not given back; the link before does not work any more. One
+/// that was sent a moment ago is the one that is asked for: an answer may have been lost.
 pub async fn resend(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteInvites>,
     principal: &Principal,
     invite_id: InviteId,
-    keep: &Keep<'_, Invite>,
 ) -> Result<Invite, OrgError> {
     let decide = |_| async move {
         let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
         let now = table.clock().now();
         authorize(permit, principal, invite.role, now)?;
+        if invite.was_resent_just_now(now) {
+            return Ok(Decision::done(invite));
+        }
         let resent = invite.resent(now);
         Ok(Decision::commit(resent.resending(), resent.stored()))
     };
-    table.decide_once(cause, keep, decide).await
+    table.decide(cause, decide).await
 }
 
 fn pending(invite: Invite) -> Result<Invite, OrgError> {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use access::{Role, Tenant};
-use primitives::{Email, InviteId, MemberId, OrgId, Slug, UserId};
+use primitives::{Email, InviteId, MemberId, OrgId, Slug, UserId, json};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error as _},
@@ -33,6 +33,16 @@ table::kinds! {
     "seats" Seats(org: Tenant;) "ORG#<org>" "SEATS" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// What an organization asks of its members, but for what the gate has of it. Written by update policies;
+    /// read by the same, by invite, rebind, and by accept of a link.
+    "policies" Policies(org: Tenant;) "ORG#<org>" "POLICIES" {
+        store: Main, most_kb: 6, kept: ForGood, owner: Org, erased: Partition,
+    }
+    /// The links by which several people come into an organization, at most 10. Written by make and revoke a
+    /// link, and by accept, which counts; read by the same, their list, and preview.
+    "invite_links" InviteLinks(org: Tenant;) "ORG#<org>" "INVITE_LINKS" {
+        store: Main, most_kb: 8, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// A person's place in an organization, seen from the organization: a row of its list of members. Written
     /// by create organization, accept, by what changes a role, takes somebody out or leaves, and by a change
     /// of address; read by the same, the list of members, `queue-mail`, `queue-push-fanout`.
@@ -42,13 +52,13 @@ table::kinds! {
     /// That a person was a member. Written when somebody is taken out or leaves; read by accept: no invite
     /// from before lets that person in again.
     "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
-        store: Main, most_kb: 1, kept: Days(7, "so long does an invite from before work"), owner: Org,
+        store: Main, most_kb: 1, kept: Days(90, "so long does a link from before work"), owner: Org,
         erased: Partition,
     }
     /// Somebody is asked to become a member. Written by invite and by whatever becomes of it; read by the
     /// same, the list of invites, preview, and `queue-mail`, which sends the link.
     "invite" Invite(org: Tenant; invite: InviteId) "INVITES#<org>" "INVITE#<invite>" {
-        store: Main, most_kb: 1, kept: Until("90 days after it was closed"), owner: Org, erased: Partition,
+        store: Main, most_kb: 2, kept: Until("90 days after it was closed"), owner: Org, erased: Partition,
     }
     /// That an address is invited into an organization: keeps it from being invited twice. Written with the
     /// invite, and deleted with its end; read by invite, and when somebody is taken out.
@@ -143,6 +153,6 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Summary<T> {
             summary: String,
         }
         let Entry { summary } = Entry::deserialize(deserializer)?;
-        serde_json::from_str(&summary).map(Self).map_err(D::Error::custom)
+        json::from_str(&summary).map(Self).map_err(D::Error::custom)
     }
 }

@@ -5,12 +5,14 @@
 
 mod accept;
 pub mod api;
+mod caps;
 mod error;
 pub mod events;
 mod invite;
 mod invites;
 pub mod keys;
 pub mod limits;
+mod links;
 mod member;
 mod org;
 mod oversight;
@@ -19,14 +21,16 @@ mod policies;
 mod seats;
 
 pub use accept::{Preview, accept, decline, preview};
+pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use error::OrgError;
 pub use invite::Invite;
 pub use invites::{confirm, invite, invite_address, invite_with_id, invites, rebind, resend, revoke};
+pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
 pub use member::{Member, member, members, places_of, readdressed};
-pub use org::{Founder, MOST_MEMBERSHIPS, NewOrg, Org, create, current, owners, refusals};
+pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
 pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
-pub use policies::{Policies, policies, set_mfa_policy};
+pub use policies::{Policies, policies, set_policies};
 
 use primitives::{Fault, FaultCode};
 

@@ -3,10 +3,11 @@ use events::NewEvent;
 use identity_core::Membership;
 use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Consistency, Index, Item, Key, Roster, Table, Tally};
+use table::{Changes, Consistency, Index, Item, Key, Table};
 
 use crate::{
     Member, OrgError, api,
+    caps::{MOST_MEMBERSHIPS, memberships, owners},
     events::{MemberAdded, OrganizationCreated, Via},
     keys,
     seats::Seats,
@@ -128,22 +129,6 @@ pub struct NewOrg {
     pub org: Org,
     /// Its first owner.
     pub owner: Member,
-}
-
-/// How many organizations one person may belong to.
-pub const MOST_MEMBERSHIPS: u32 = 50;
-
-/// How many memberships a person has: each joins and leaves in the transaction that counts it.
-pub(crate) fn memberships(user_id: UserId) -> Tally {
-    Tally::new(identity_core::keys::Caps::key(user_id), MOST_MEMBERSHIPS)
-}
-
-/// How many owners one organization may have.
-pub(crate) const MOST_OWNERS: usize = 50;
-
-/// The owners of an organization, by their memberships.
-pub fn owners(org_id: OrgId) -> Roster {
-    Roster::new(keys::Owners::key(Tenant::trusted(org_id)), MOST_OWNERS)
 }
 
 /// Decides on a new organization with its founder as the owner; `access` says how much one may use that is

@@ -1,7 +1,7 @@
 //! How somebody's place in an organization changes and how it ends.
 //!
-//! A place is two items that are written together: the row of the organization's list, and the membership that
-//! the person's requests are allowed by. The row's version is the condition of both.
+//! A place is two items that are written together: the row of the organization's list, and the membership
+//! that the person's requests are allowed by. The row's version is the condition of both.
 
 use access::{
     AccessError, Permit, Principal, Role, Tenant,
@@ -16,10 +16,10 @@ use table::{Cause, Changes, Consistency, Decision, Item, Key, Listed, Table};
 
 use crate::{
     Member, OrgError,
+    caps::{memberships, owners},
     events::{Left, MemberRemoved, MemberUpdated},
     invite::Invite,
     keys,
-    org::{memberships, owners},
     seats::Seats,
 };
 
@@ -85,17 +85,18 @@ impl Place {
         let (tenant, user_id) = (Tenant::trusted(member.org_id), member.user_id);
         let event = MemberRemoved { member: member.resource(member.version()), via };
         let event = NewEvent::new(Some(member.org_id), &member.member_id, member.next_version(), &event);
-        let former = FormerMember { org_id: member.org_id, user_id, removed_at: now, version: 0 };
         let voided = invite.map_or_else(Changes::new, |invite| invite.revoked(now));
         let seats = Seats::of(tenant).give_back(1 + u32::from(!voided.is_empty()));
         let changes = Changes::new()
             .delete(&member)
             .remove(MembershipKey::key(user_id, tenant))
-            .overwrite(&former)
             .and(memberships(user_id).subtract(1))
             .and(seats)
             .publish(event)
             .and(voided);
+        let former = FormerMember { org_id: member.org_id, user_id, removed_at: now, version: 0 };
+        // of whoever is erased nothing is left, and nobody comes back
+        let changes = if via == Left::Erasure { changes } else { changes.overwrite(&former) };
         match member.role {
             Role::Owner if listed.len() < 2 => Err(OrgError::LastOwner),
             Role::Owner => Ok(changes.and(owners(member.org_id).remove(&member.member_id.to_string(), 1))),

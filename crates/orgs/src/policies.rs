@@ -1,108 +1,150 @@
 use access::{MfaMode, MfaPolicy, Permit, Principal, Tenant, needs::WritePolicies};
 use events::NewEvent;
-use primitives::{Expected, SignedDuration, Timestamp};
+use primitives::{Email, EmailDomain, Expected, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, Consistency, Decision, Table};
+use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 
-use crate::{OrgError, api, events::OrganizationPoliciesUpdated};
+use crate::{OrgError, api, events::OrganizationPoliciesUpdated, keys};
 
 /// What the organization asks of its members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policies {
     /// How they sign in.
     pub mfa: MfaPolicy,
-    /// How often it was changed. The gate, where it stands, changes for other reasons too.
+    /// Of which domains the addresses are that may be invited; nothing where it is any.
+    pub allowed_email_domains: Option<Vec<EmailDomain>>,
+    /// How often they were changed.
     pub version: u64,
 }
 
-/// The same as it stands in the gate.
-#[derive(Default, Serialize, Deserialize)]
-struct Stored {
-    mode: MfaMode,
-    grace_ends_at: Option<Timestamp>,
+/// The same as it is stored. What each request has to know of it is in the gate too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredPolicies {
+    org_id: OrgId,
+    mfa: MfaPolicy,
+    allowed_email_domains: Option<Vec<EmailDomain>>,
     #[serde(default)]
     version: u64,
 }
 
-impl From<Policies> for Stored {
-    fn from(Policies { mfa: MfaPolicy { mode, grace_ends_at }, version }: Policies) -> Self {
-        Self { mode, grace_ends_at, version }
+impl Item for StoredPolicies {
+    fn key(&self) -> Key {
+        keys::Policies::key(Tenant::trusted(self.org_id))
+    }
+
+    fn version(&self) -> u64 {
+        self.version
     }
 }
 
-impl From<Stored> for Policies {
-    fn from(Stored { mode, grace_ends_at, version }: Stored) -> Self {
-        Self { mfa: MfaPolicy { mode, grace_ends_at }, version }
+impl StoredPolicies {
+    /// Refuses an address of another domain, where there are policies about that.
+    pub(crate) fn admit(policies: Option<&Self>, email: &Email) -> Result<(), OrgError> {
+        let allowed = policies.and_then(|policies| policies.allowed_email_domains.as_ref());
+        if allowed.is_none_or(|allowed| allowed.iter().any(|domain| domain.has(email))) {
+            Ok(())
+        } else {
+            Err(OrgError::DomainNotAllowed)
+        }
+    }
+}
+
+impl StoredPolicies {
+    /// Of an organization that never said anything.
+    fn none(org_id: OrgId) -> Self {
+        Self { org_id, mfa: MfaPolicy::default(), allowed_email_domains: None, version: 0 }
+    }
+
+    fn policies(&self) -> Policies {
+        let allowed_email_domains = self.allowed_email_domains.clone();
+        Policies { mfa: self.mfa, allowed_email_domains, version: self.version }
     }
 }
 
 /// What of the gate is about it.
 #[derive(Deserialize)]
 struct OfGate {
-    #[serde(default)]
-    mfa: Stored,
     version: u64,
 }
 
 /// The longest grace in which members set up a second factor.
 const LONGEST_GRACE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-async fn read(table: &Table, tenant: Tenant, consistency: Consistency) -> Result<OfGate, OrgError> {
-    let key = identity_core::keys::Gate::key(tenant);
-    table.get(&key, consistency).await?.ok_or(OrgError::NotFound)
-}
+/// How many domains there may be.
+const MOST_DOMAINS: usize = 20;
 
-/// What the organization asks of its members. The gate is there as long as somebody may come in,
-/// so that one which an eventual read misses is read again, strongly.
+/// What the organization asks of its members, as of a moment ago.
 pub async fn policies(table: &Table, tenant: Tenant) -> Result<Policies, OrgError> {
-    match read(table, tenant, Consistency::Eventual).await {
-        Err(OrgError::NotFound) => read(table, tenant, Consistency::Strong).await,
-        found => found,
-    }
-    .map(|gate| gate.mfa.into())
+    let stored = table.get::<StoredPolicies>(&keys::Policies::key(tenant), Consistency::Eventual).await?;
+    Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies())
 }
 
-/// Asks for a second factor, or not, from the next request on; without a wish it stays as it is. Nobody asks
-/// for what they have not shown themselves, when there is no grace: they would be out with the next request.
-pub async fn set_mfa_policy(
+/// Asks for something else, from the next request on. Nobody asks for a second factor who has not shown one,
+/// when there is no grace: they would be out with the next request.
+pub async fn set_policies(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WritePolicies>,
     principal: &Principal,
     expected: &Expected,
-    wanted: Option<MfaPolicy>,
+    change: impl Fn(Policies) -> Policies,
 ) -> Result<Policies, OrgError> {
-    let now = table.clock().now();
-    let wanted = wanted.map(|wanted| sensible(wanted, now)).transpose()?;
-    if wanted.is_some_and(|wanted| wanted.asks(false, now)) && !principal.shown.is_multi_factor() {
-        return Err(OrgError::WouldLockOut);
-    }
-    let tenant = permit.tenant();
+    let (tenant, change) = (permit.tenant(), &change);
     let decide = |_| async move {
-        let stored = read(table, tenant, Consistency::Strong).await?;
-        let before = Policies::from(stored.mfa);
+        let keys = [identity_core::keys::Gate::key(tenant), keys::Policies::key(tenant)];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let [gate, stored] = keys;
+        let OfGate { version } = found.take(&gate)?.ok_or(OrgError::NotFound)?;
+        let stored: Option<StoredPolicies> = found.take(&stored)?;
+        let stored = stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id()));
+        let before = stored.policies();
         if !expected.admits(before.version) {
             return Err(OrgError::VersionMismatch { current: before.version });
         }
-        let Some(wanted) = wanted.filter(|wanted| before.mfa != *wanted) else {
+        let now = table.clock().now();
+        let wanted = sensible(change(before.clone()), &before, now)?;
+        if wanted == before {
             return Ok(Decision::done(before));
+        }
+        let asks = wanted.mfa != before.mfa && wanted.mfa.asks(false, now);
+        if asks && !principal.shown.is_multi_factor() {
+            return Err(OrgError::WouldLockOut);
+        }
+        let after = Policies { version: before.version + 1, ..wanted };
+        let event = OrganizationPoliciesUpdated {
+            org_id: tenant.org_id(),
+            mfa: api::Mfa::from(after.mfa),
+            allowed_email_domains: after.allowed_email_domains.clone(),
         };
-        let after = Policies { mfa: wanted, version: before.version + 1 };
-        let event = OrganizationPoliciesUpdated { org_id: tenant.org_id(), mfa: api::Mfa::from(wanted) };
-        let event = NewEvent::new(Some(tenant.org_id()), &tenant.org_id(), stored.version + 1, &event);
-        let gate = identity_core::keys::Gate::key(tenant);
+        let event = NewEvent::new(Some(tenant.org_id()), &tenant.org_id(), version + 1, &event);
+        let stored = StoredPolicies {
+            mfa: after.mfa,
+            allowed_email_domains: after.allowed_email_domains.clone(),
+            ..stored
+        };
+        let changes = Changes::new().replace(&stored).publish(event);
         let changes =
-            Changes::new().set_at(&gate, "mfa", &Stored::from(after), stored.version).publish(event);
+            if after.mfa == before.mfa { changes } else { changes.set_at(&gate, "mfa", &after.mfa, version) };
         Ok(Decision::commit(changes, after))
     };
     table.decide(cause, decide).await
 }
 
-/// Grace belongs to a requirement, and ends.
-fn sensible(wanted: MfaPolicy, now: Timestamp) -> Result<MfaPolicy, OrgError> {
-    let grace_ends_at = wanted.grace_ends_at.filter(|_| wanted.mode == MfaMode::Required);
-    if grace_ends_at.is_some_and(|ends| ends.duration_since(now) > LONGEST_GRACE) {
+/// Grace belongs to a requirement, and ends; domains are named once, and are not too many.
+fn sensible(wanted: Policies, before: &Policies, now: Timestamp) -> Result<Policies, OrgError> {
+    let grace_ends_at = wanted.mfa.grace_ends_at.filter(|_| wanted.mfa.mode == MfaMode::Required);
+    let is_new = grace_ends_at != before.mfa.grace_ends_at;
+    if is_new && grace_ends_at.is_some_and(|ends| ends.duration_since(now) > LONGEST_GRACE) {
         return Err(OrgError::LongGrace { days: LONGEST_GRACE.as_hours() / 24 });
     }
-    Ok(MfaPolicy { grace_ends_at, ..wanted })
+    let allowed_email_domains = wanted.allowed_email_domains.map(|mut domains| {
+        domains.sort();
+        domains.dedup();
+        domains
+    });
+    if allowed_email_domains.as_ref().is_some_and(|domains| !(1..=MOST_DOMAINS).contains(&domains.len())) {
+        return Err(OrgError::DomainCount { most: MOST_DOMAINS });
+    }
+    let mfa = MfaPolicy { grace_ends_at, ..wanted.mfa };
+    Ok(Policies { mfa, allowed_email_domains, ..wanted })
 }

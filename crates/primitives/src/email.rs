@@ -108,6 +108,61 @@ impl utoipa::PartialSchema for Email {
 
 impl utoipa::ToSchema for Email {}
 
+/// The part of an address behind the `@`, as [`Email`] has it: a company's, say. Those below it are others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct EmailDomain(String);
+
+/// The text is no domain that an address has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the domain of an email address, like \"example.com\"")]
+pub struct InvalidEmailDomain;
+
+impl Invalid for InvalidEmailDomain {}
+
+impl EmailDomain {
+    /// Whether the address is of this domain.
+    pub fn has(&self, email: &Email) -> bool {
+        email.domain() == self.0
+    }
+}
+
+impl FromStr for EmailDomain {
+    type Err = InvalidEmailDomain;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEmailDomain> {
+        if text.contains('@') {
+            return Err(InvalidEmailDomain);
+        }
+        let email: Email = format!("a@{}", text.trim()).parse().map_err(|_| InvalidEmailDomain)?;
+        Ok(Self(email.domain().to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for EmailDomain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(|error| refused(&error))
+    }
+}
+
+impl schemars::JsonSchema for EmailDomain {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "email_domain".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
+}
+
+impl utoipa::PartialSchema for EmailDomain {
+    fn schema() -> schema::Written {
+        schema::text(|text| text.max_length(Some(ADDRESS_LIMIT)).examples(["example.com"]))
+    }
+}
+
+impl utoipa::ToSchema for EmailDomain {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +198,22 @@ mod tests {
             &long,
         ] {
             assert_eq!(text.parse::<Email>(), Err(InvalidEmail), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_what_an_address_has_behind_the_at() {
+        let of = |text: &str| text.parse::<EmailDomain>();
+        let ada: Email = "ada@bücher.example".parse().unwrap();
+        for text in ["bücher.example", " BÜCHER.example ", "xn--bcher-kva.example"] {
+            assert!(of(text).unwrap().has(&ada), "{text}");
+        }
+        assert!(!of("cher.example").unwrap().has(&ada) && !of("example.com").unwrap().has(&ada));
+        assert!(!of("example.com").unwrap().has(&"ada@sub.example.com".parse().unwrap()));
+        for text in
+            ["", "example", "@example.com", "b@example.com", "exam ple.com", "127.0.0.1", "a\n.example"]
+        {
+            assert_eq!(of(text), Err(InvalidEmailDomain), "{text}");
         }
     }
 

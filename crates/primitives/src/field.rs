@@ -31,11 +31,13 @@ pub enum FieldCode {
     InvalidPushToken,
     /// Nobody is written to in this country.
     CountryNotSupported,
+    /// The organization admits no addresses of this domain.
+    DomainNotAllowed,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 13] = [
+    pub const ALL: [(Self, &str); 14] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -52,6 +54,7 @@ impl FieldCode {
             "no push service gives such tokens, or the one that is named does not know it",
         ),
         (Self::CountryNotSupported, "the number is of a country that no SMS are sent to"),
+        (Self::DomainNotAllowed, "the organization admits no addresses of this domain"),
     ];
 
     /// Its text.
@@ -70,6 +73,7 @@ impl FieldCode {
             Self::InvalidProof => "invalid_proof",
             Self::InvalidPushToken => "invalid_push_token",
             Self::CountryNotSupported => "country_not_supported",
+            Self::DomainNotAllowed => "domain_not_allowed",
         }
     }
 

@@ -172,6 +172,8 @@ ids! {
     MemberId = Member "mbr";
     /// Names an invite into an organization.
     InviteId = Invite "inv";
+    /// Names a link by which several people come into an organization.
+    InviteLinkId = InviteLink "lnk";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names a login that still lacks something before it is a session.

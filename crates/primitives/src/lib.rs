@@ -24,7 +24,7 @@ mod time;
 mod time_zone;
 
 pub use clock::Clock;
-pub use email::{Email, InvalidEmail};
+pub use email::{Email, EmailDomain, InvalidEmail, InvalidEmailDomain};
 pub use expected::Expected;
 pub use fault::{Fault, FaultCode, FaultKind};
 pub use fault_derive::Fault;

@@ -50,7 +50,8 @@ fn sent(invite: &orgs::Invite) -> Answer {
 }
 
 fn created(invite: &orgs::Invite) -> Answer {
-    Answer::new(StatusCode::CREATED, &invite.resource(invite.version())).tagged(invite.version())
+    let at = format!("/v1/orgs/current/invites/{}", invite.invite_id);
+    Answer::new(StatusCode::CREATED, &invite.resource(invite.version())).at(at).tagged(invite.version())
 }
 
 fn shown(api: &Api, invite: &orgs::Invite) -> Response {
@@ -68,12 +69,12 @@ pub(crate) struct CreateInvite {
     role: Role,
 }
 
-/// Invites somebody, who gets a mail with a link that works for seven days. The invite holds a seat as long as
-/// it is open. To invite an owner takes an owner who has shown a moment ago who they are.
+/// Invites somebody, who gets a mail with a link that works for seven days. The invite holds a seat as long
+/// as it is open. To invite an owner takes an owner who has shown a moment ago who they are.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites", tag = "Members", operation_id = "createInvite",
     security(("access_token" = [])), request_body = CreateInvite,
-    responses((status = 201, description = "Sent", body = Invite, headers(("ETag"))), Problems),
+    responses((status = 201, description = "Sent", body = Invite, headers(("ETag"), ("Location"))), Problems),
     extensions(
         ("x-gantry-codes" = json!([
             "already_member", "conflict", "invite_pending", "seat_limit_reached", "step_up_required",
@@ -152,15 +153,11 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A request without a body of its own.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ResendInvite {}
-
-/// Sends a new link, which works for seven days; the link before works no more.
+/// Sends a new link, which works for seven days; the link before works no more. Asked for again within ten
+/// seconds, it is the same one.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites/{invite_id}/resend", tag = "Members", operation_id = "resendInvite",
-    security(("access_token" = [])), request_body = ResendInvite,
+    security(("access_token" = [])),
     params(("invite_id" = InviteId, Path, description = "The invite")),
     responses((status = 200, description = "Sent", body = Invite, headers(("ETag"))), Problems),
     extensions(
@@ -176,17 +173,12 @@ pub(crate) async fn resend(
     caller: Caller,
     limiter: Limiter,
     PathParameter(id): PathParameter<InviteId>,
-    command: Repeatable<ResendInvite>,
 ) -> Result<Response, Problem> {
-    let (table, scope) = (api.table.clone(), caller.principal.scope());
-    let send = |_, keep| async move {
-        let to = orgs::invite_address(&api.table, &member.permit, id).await?;
-        mailing(&limiter, &member, &to).await?;
-        let (cause, permit) = (member.cause(), &member.permit);
-        let resent = orgs::resend(&api.table, &cause, permit, &caller.principal, id, &keep).await;
-        resent.map_err(|error| refused(&caller, error))
-    };
-    command.once(&table, &scope, sent, send).await
+    let (cause, permit) = (member.cause(), &member.permit);
+    let to = orgs::invite_address(&api.table, permit, id).await.map_err(|error| refused(&caller, error))?;
+    mailing(&limiter, &member, &to).await?;
+    let resent = orgs::resend(&api.table, &cause, permit, &caller.principal, id).await;
+    Ok(shown(&api, &resent.map_err(|error| refused(&caller, error))?))
 }
 
 /// Where an invite is to go instead.

@@ -2,6 +2,7 @@
 //! `/v1/orgs/current/invites/**`, `/v1/invites/**`.
 
 mod invites;
+mod links;
 mod members;
 mod received;
 
@@ -22,6 +23,8 @@ pub struct Api {
     cursors: Arc<dyn CursorKeys>,
     links: Arc<Rotating<Keys<LinkKey>>>,
     policy: Arc<Policy>,
+    /// Where the frontend is, which links lead to.
+    app_url: String,
 }
 
 /// The function.
@@ -32,6 +35,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         cursors: host.cursor_keys()?,
         links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
+        app_url: host.environment().url("APP_URL")?,
     };
     http.api(routes().with_state(api))
 }
@@ -52,6 +56,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(invites::resend))
         .routes(routes!(invites::rebind))
         .routes(routes!(invites::confirm))
+        .routes(routes!(links::list))
+        .routes(routes!(links::create))
+        .routes(routes!(links::revoke))
         .routes(routes!(received::preview))
         .routes(routes!(received::accept))
         .routes(routes!(received::decline))
@@ -63,6 +70,11 @@ fn refused(caller: &Caller, error: OrgError) -> Problem {
         OrgError::Access(error) => caller.refused(error),
         OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
         OrgError::AlreadyTheirs => Problem::field("/member_id", &error),
+        OrgError::DomainNotAllowed => Problem::field("/email", &error),
+        OrgError::LinkUses { .. } => Problem::field("/max_uses", &error),
+        OrgError::LinkRole => Problem::field("/role", &error),
+        OrgError::LinkEnd { .. } => Problem::field("/expires_at", &error),
+        OrgError::DomainCount { .. } => Problem::field("/allowed_email_domains", &error),
         error => error.into(),
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct ByRole {
     role: Option<Role>,
 }
 
-/// The members of the organization, oldest first, a page at a time; of one role alone where that is asked for.
+/// The members of the organization, oldest first, a page at a time; of one role alone where that is asked
+/// for.
 #[utoipa::path(
     get, path = "/v1/orgs/current/members", tag = "Members", operation_id = "listMembers",
     security(("access_token" = [])),

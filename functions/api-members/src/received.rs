@@ -5,9 +5,9 @@ use http_api::{
     Answer, Caller, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode,
     ToSchema,
 };
-use identity_core::{InviteLink, LinkKey};
+use identity_core::{InviteProof, LinkKey};
 use orgs::OrgError;
-use primitives::{Keys, MemberId, OrgId, Text, Time};
+use primitives::{InviteLinkId, Keys, MemberId, OrgId, Text, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, refused};
@@ -30,17 +30,31 @@ pub(crate) struct InvitePreview {
     role: Role,
     /// Who invites, as that person is called; null where the person has no name.
     invited_by: Option<String>,
-    /// The address that it was sent to, all but hidden: sign in with it.
-    email_hint: String,
+    /// The address that it was sent to, all but hidden: sign in with it. Null for a link by which several
+    /// come in.
+    email_hint: Option<String>,
     /// When the link stops working.
     expires_at: Time,
 }
 
-/// The invite that the link is for. `queue-mail` may have made it with a key that this instance has not seen
-/// yet.
-async fn open(api: &Api, input: &InviteToken) -> Result<InviteLink, Problem> {
-    let opened =
-        |links: &Keys<LinkKey>| links.iter().find_map(|links| links.open_invite_token(input.token.as_str()));
+/// What a link is for.
+enum Opened {
+    /// One person, whom it was sent to.
+    Invite(InviteProof),
+    /// Several.
+    Link(OrgId, InviteLinkId),
+}
+
+/// What the link is for. `queue-mail` may have made it with a key that this instance has not seen yet.
+async fn open(api: &Api, input: &InviteToken) -> Result<Opened, Problem> {
+    let token = input.token.as_str();
+    let opened = |links: &Keys<LinkKey>| {
+        let of = |key: &LinkKey| {
+            let link = key.open_invite_link_token(token).map(|(org, link)| Opened::Link(org, link));
+            key.open_invite_token(token).map(Opened::Invite).or(link)
+        };
+        links.iter().find_map(of)
+    };
     let links = api.links.get().await?;
     if let Some(link) = opened(&links) {
         return Ok(link);
@@ -68,14 +82,27 @@ pub(crate) async fn preview(
     command: Command<InviteToken>,
 ) -> Result<Response, Problem> {
     limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
-    let link = open(&api, &command.input).await?;
-    let orgs::Preview { invite, org, inviter } = orgs::preview(&api.table, &link).await?;
-    let shown = InvitePreview {
-        org_name: org.name,
-        role: invite.role,
-        invited_by: inviter,
-        email_hint: hint(invite.email.as_str()),
-        expires_at: invite.valid_until(),
+    let shown = match open(&api, &command.input).await? {
+        Opened::Invite(link) => {
+            let orgs::Preview { invite, org, inviter } = orgs::preview(&api.table, &link).await?;
+            InvitePreview {
+                org_name: org.name,
+                role: invite.role,
+                invited_by: inviter,
+                email_hint: Some(hint(invite.email.as_str())),
+                expires_at: invite.valid_until(),
+            }
+        }
+        Opened::Link(org, link) => {
+            let (org, link) = orgs::preview_link(&api.table, org, link).await?;
+            InvitePreview {
+                org_name: org.name,
+                role: link.role,
+                invited_by: None,
+                email_hint: None,
+                expires_at: link.expires_at,
+            }
+        }
     };
     Ok(Answer::ok(&shown).into_response())
 }
@@ -101,7 +128,8 @@ pub(crate) struct JoinedOrganization {
     role: Role,
 }
 
-/// Makes a member of the signed-in person, whom the invite was sent to: once for each invite. The session
+/// Makes a member of the signed-in person, whom the invite was sent to: once for each invite. By a link for
+/// several that is anybody of its domains, as long as a seat is left; a member already stays one. The session
 /// stays where it is; switch to the organization with `POST /v1/auth/switch-org`, which asks for a second
 /// factor where the organization does.
 #[utoipa::path(
@@ -110,10 +138,10 @@ pub(crate) struct JoinedOrganization {
     responses((status = 200, description = "A member", body = JoinedOrganization), Problems),
     extensions(
         ("x-gantry-codes" = json!([
-            "access_restricted", "already_member", "confirmation_pending", "conflict", "invite_closed",
-            "too_many_memberships", "too_many_owners", "wrong_account",
+            "access_restricted", "already_member", "confirmation_pending", "conflict", "domain_not_allowed",
+            "invite_closed", "seat_limit_reached", "too_many_memberships", "too_many_owners", "wrong_account",
         ])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 8, "write_units": 32})),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 10, "write_units": 36})),
         ("x-gantry-usage" = json!({"organization": 0.8, "events": 2, "answer_bytes": 400})),
     ),
 )]
@@ -122,8 +150,11 @@ pub(crate) async fn accept(
     caller: Caller,
     command: Command<InviteToken>,
 ) -> Result<Response, Problem> {
-    let link = open(&api, &command.input).await?;
-    let joined = orgs::accept(&api.table, &caller.cause(), &caller.principal, &link).await;
+    let (table, cause, principal) = (&api.table, caller.cause(), &caller.principal);
+    let joined = match open(&api, &command.input).await? {
+        Opened::Invite(link) => orgs::accept(table, &cause, principal, &link).await,
+        Opened::Link(org, link) => orgs::accept_link(table, &cause, principal, (org, link)).await,
+    };
     let joined = joined.map_err(|error| refused(&caller, error))?;
     let shown = JoinedOrganization {
         id: joined.member_id,
@@ -154,7 +185,9 @@ pub(crate) async fn decline(
     command: Command<InviteToken>,
 ) -> Result<StatusCode, Problem> {
     limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
-    let link = open(&api, &command.input).await?;
+    let Opened::Invite(link) = open(&api, &command.input).await? else {
+        return Err(OrgError::InviteClosed.into());
+    };
     orgs::decline(&api.table, &client.cause(), &link).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,11 +3,11 @@ use access::{
     needs::{ReadPolicies, WritePolicies},
 };
 use http_api::{
-    Answer, Caller, Command, Fresh, IfMatch, IntoResponse, Member, Problem, Problems, Response, State,
-    ToSchema,
+    Answer, Caller, Change, Command, Fresh, IfMatch, IntoResponse, Member, Problem, Problems, Response,
+    State, ToSchema,
 };
 use orgs::{OrgError, api::Mfa};
-use primitives::Time;
+use primitives::{EmailDomain, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -17,13 +17,15 @@ use crate::Api;
 pub(crate) struct Policies {
     /// A second factor.
     mfa: Mfa,
-    /// How often it was changed.
+    /// Of which domains the addresses are that may be invited. Null is any.
+    allowed_email_domains: Option<Vec<EmailDomain>>,
+    /// How often they were changed.
     version: u64,
 }
 
 fn shown(policies: orgs::Policies) -> Response {
-    let orgs::Policies { mfa, version } = policies;
-    Answer::ok(&Policies { mfa: mfa.into(), version }).tagged(version).into_response()
+    let orgs::Policies { mfa, allowed_email_domains, version } = policies;
+    Answer::ok(&Policies { mfa: mfa.into(), allowed_email_domains, version }).tagged(version).into_response()
 }
 
 /// What the organization asks of its members.
@@ -32,7 +34,6 @@ fn shown(policies: orgs::Policies) -> Response {
     security(("access_token" = [])),
     responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["not_found"])),
         ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 5, "events": 0, "answer_bytes": 300})),
     ),
@@ -50,6 +51,11 @@ pub(crate) async fn show(
 pub(crate) struct UpdatePolicies {
     /// A second factor.
     mfa: Option<UpdateMfaPolicy>,
+    /// Of which domains the addresses are that may be invited: 1 to 20, each without those below it. Null is
+    /// any. Who is a member stays one.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<EmailDomain>>)]
+    allowed_email_domains: Change<Vec<EmailDomain>>,
 }
 
 /// Whether members are to show a second factor.
@@ -75,7 +81,7 @@ impl From<UpdateMfaPolicy> for MfaPolicy {
     responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "would_lock_out"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 4, "write_units": 8})),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 6, "write_units": 12})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 300})),
     ),
 )]
@@ -88,10 +94,16 @@ pub(crate) async fn update(
     command: Command<UpdatePolicies>,
 ) -> Result<Response, Problem> {
     let (table, permit, cause) = (&api.table, &member.permit, member.cause());
-    let wanted = command.input.mfa.map(MfaPolicy::from);
-    let set = orgs::set_mfa_policy(table, &cause, permit, &caller.principal, &expected, wanted).await;
+    let UpdatePolicies { mfa, allowed_email_domains } = command.input;
+    let change = |before: orgs::Policies| orgs::Policies {
+        mfa: mfa.map_or(before.mfa, MfaPolicy::from),
+        allowed_email_domains: allowed_email_domains.clone().of(before.allowed_email_domains),
+        version: before.version,
+    };
+    let set = orgs::set_policies(table, &cause, permit, &caller.principal, &expected, change).await;
     let policies = set.map_err(|error| match error {
         OrgError::LongGrace { .. } => Problem::field("/mfa/grace_ends_at", &error),
+        OrgError::DomainCount { .. } => Problem::field("/allowed_email_domains", &error),
         OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
         error => error.into(),
     })?;

@@ -9,7 +9,7 @@ use primitives::{Clock, Email, Ids, OrgId, SignedDuration, UserId};
 use push::{Applications, Devices, NewDevice, PushToken, events::DevicePlatform};
 use push_client::PushClient;
 use serde_json::{Value, json};
-use table::{Cause, Changes, Consistency, Keep, Listed, Table};
+use table::{Cause, Changes, Consistency, Keep, Listed, Table, Tally};
 use test_support::{Crashes, Database, Moment, Services, noon};
 use uuid::Uuid;
 
@@ -137,7 +137,10 @@ async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role
         "joined_at": noon(), "version": 0,
     }))
     .unwrap();
-    let mut changes = Changes::new().create(&membership).create(&member);
+    let counted = [orgs::keys::Seats::key(Tenant::trusted(org_id)), identity_core::keys::Caps::key(other)];
+    let counted = counted.map(|key| Tally::new(key, 50).add(1));
+    let changes = Changes::new().create(&membership).create(&member);
+    let mut changes = counted.into_iter().fold(changes, Changes::and);
     if role == Role::Owner {
         changes = changes.and(orgs::owners(org_id).add(&member_id.to_string(), &true));
     }

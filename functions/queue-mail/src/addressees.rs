@@ -3,7 +3,7 @@
 use access::Tenant;
 use email_client::Name;
 use events::Audience;
-use identity_core::{ChangeStep, EmailChange, EmailOwner, InviteLink, Session, events::MailCodeRequested};
+use identity_core::{ChangeStep, EmailChange, EmailOwner, InviteProof, Session, events::MailCodeRequested};
 use orgs::{Invite, api::Member, keys::Summary};
 use primitives::{Email, EmailChangeId, InviteId, LoginId, OrgId, PasswordResetId, UserId};
 use serde::Deserialize;
@@ -118,7 +118,7 @@ pub(crate) async fn of_invite(
     table: &Table,
     org_id: OrgId,
     invite_id: InviteId,
-) -> Result<Option<(Email, InviteLink)>, StoreError> {
+) -> Result<Option<(Email, InviteProof)>, StoreError> {
     let key = orgs::keys::Invite::key(Tenant::trusted(org_id), invite_id);
     let invite: Option<Invite> = table.get(&key, Consistency::Strong).await?;
     let invite = invite.filter(|invite| invite.is_open(table.clock().now()));

@@ -9,7 +9,7 @@ use lambda_host::{Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Email, Ids, LoginId, MemberId, OrgId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use table::{Cause, Changes, Consistency, Index, Item, Key};
+use table::{Cause, Changes, Consistency, Item, Key};
 use test_support::{Crashes, Database, Moment, Services, noon};
 
 const ORG: &str = "org_01kar8h5g0e0vsx4q1v3f6m2ah";
@@ -97,13 +97,11 @@ impl World {
     }
 }
 
-fn member(email: &str, role: Role) -> MemberItem {
-    MemberItem {
-        org_id: ORG.parse().unwrap(),
-        member_id: Ids::unguessable(),
-        email: email.parse().unwrap(),
-        role,
-    }
+fn member(email: &str, role: Role) -> orgs::Member {
+    let (member_id, user_id): (MemberId, UserId) = (Ids::unguessable(), Ids::unguessable());
+    let member = json!({ "org_id": ORG, "member_id": member_id, "user_id": user_id, "email": email, "role": role,
+        "joined_at": Timestamp::UNIX_EPOCH });
+    serde_json::from_value(member).unwrap()
 }
 
 /// The sample with another text in its message.
@@ -474,33 +472,3 @@ macro_rules! item {
 item!(LoginItem, |login| identity_core::keys::Login::key(login.login_id), login_id: LoginId, email: Email);
 item!(UserItem, |user| identity_core::keys::User::key(user.user_id), user_id: UserId, email: Email);
 item!(OrgItem, |org| orgs::keys::Org::key(Tenant::trusted(org.org_id)), org_id: OrgId, name: String);
-
-#[derive(Serialize, Deserialize)]
-struct MemberItem {
-    org_id: OrgId,
-    member_id: MemberId,
-    email: Email,
-    role: Role,
-}
-
-impl Item for MemberItem {
-    fn key(&self) -> Key {
-        orgs::keys::Member::key(Tenant::trusted(self.org_id), self.member_id)
-    }
-
-    fn version(&self) -> u64 {
-        0
-    }
-
-    fn index(&self) -> Option<Index> {
-        let shown = orgs::api::Member {
-            id: self.member_id,
-            user_id: Ids::unguessable(),
-            email: self.email.clone(),
-            role: self.role,
-            joined_at: Timestamp::UNIX_EPOCH.into(),
-            version: 1,
-        };
-        Some(orgs::keys::member_by_role(Tenant::trusted(self.org_id), &shown))
-    }
-}

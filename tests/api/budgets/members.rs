@@ -1,5 +1,7 @@
 //! Members and invites.
 
+use jiff::SignedDuration;
+
 use super::{Measured, json};
 
 /// Ida's organization, into which Jim comes, and Kim does not.
@@ -16,7 +18,7 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     measured.again("GET /v1/orgs/current/invites", function);
     measured.get(&one, "GET /v1/orgs/current/invites/{invite_id}", function, &ida).await;
     let route = "POST /v1/orgs/current/invites/{invite_id}/resend";
-    measured.change(&format!("{one}/resend"), route, function, &ida, &json!({})).await;
+    measured.change(&format!("{one}/resend"), route, function, &ida, &json!(null)).await;
     let route = "POST /v1/orgs/current/invites/{invite_id}/rebind";
     // an address that somebody has, and that was invited before: the longest way
     product.sign_in("jo@example.com").await;
@@ -41,6 +43,20 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     let invited = product.invite(&ida, "kim@example.com", "member").await.text("/id");
     let route = "DELETE /v1/orgs/current/invites/{invite_id}";
     measured.change(&format!("{invites}/{invited}"), route, function, &ida, &json!(null)).await;
+
+    let links = "/v1/orgs/current/invite-links";
+    let expires_at = (product.cloud.clock().now() + SignedDuration::from_hours(24)).to_string();
+    let body = json!({ "role": "viewer", "max_uses": 5, "expires_at": expires_at });
+    let link = measured.post("POST /v1/orgs/current/invite-links", function, &ida, &body).await;
+    measured.get(links, "GET /v1/orgs/current/invite-links", function, &ida).await;
+    let token = json!({ "token": link.text("/url").split_once("#token=").unwrap().1 });
+    assert!(product.post("/v1/invites/preview", &token).await.status.is_success());
+    measured.again("POST /v1/invites/preview", function);
+    let kit = product.sign_in("kit@example.com").await.text("/access_token");
+    assert!(product.post_as("/v1/invites/accept", &kit, &token).await.status.is_success());
+    measured.again("POST /v1/invites/accept", function);
+    let (route, path) = ("DELETE /v1/orgs/current/invite-links/{link_id}", link.text("/invite_link/id"));
+    measured.change(&format!("{links}/{path}"), route, function, &ida, &json!(null)).await;
 
     let jos = format!("{members}/{}", joined.text("/id"));
     measured.get(&jos, "GET /v1/orgs/current/members/{member_id}", function, &ida).await;

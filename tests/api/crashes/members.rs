@@ -101,3 +101,30 @@ async fn giving_an_organization_to_somebody_else() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coming_in_by_a_link() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, _) = product.owner("ada@example.com", "acme").await;
+            let expires_at = (product.cloud.clock().now() + SignedDuration::from_hours(24)).to_string();
+            let body = json!({ "role": "member", "max_uses": 2, "expires_at": expires_at });
+            let made = product.post_as("/v1/orgs/current/invite-links", &ada, &body).await;
+            let token = made.text("/url").split_once("#token=").unwrap().1.to_owned();
+            let bob = product.sign_in("bob@example.com").await.text("/access_token");
+            of(&bob, "POST", "/v1/invites/accept", &json!({ "token": token }))
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sending_an_invite_again() {
+    let prepare: Prepare = |product| {
+        Box::pin(async move {
+            let (ada, invite, _) = invited(product).await;
+            of(&ada, "POST", &format!("/v1/orgs/current/invites/{invite}/resend"), &Value::Null)
+        })
+    };
+    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
+}

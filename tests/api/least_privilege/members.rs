@@ -5,6 +5,14 @@ use serde_json::json;
 
 use crate::product::Product;
 
+/// The token of a new link by which several come in.
+pub(super) async fn link_of(product: &Product, token: &str) -> String {
+    let expires_at = product.cloud.clock().now() + SignedDuration::from_hours(24);
+    let body = json!({ "role": "member", "max_uses": 2, "expires_at": expires_at.to_string() });
+    let made = product.post_as("/v1/orgs/current/invite-links", token, &body).await;
+    made.text("/url").split_once("#token=").unwrap().1.to_owned()
+}
+
 /// Nia's organization: people come by invites, get other roles, own it, and leave; invites end in every way.
 pub(super) async fn come_and_go(product: &Product) {
     let (nia, _) = product.owner("nia@example.com", "nia-and-sons").await;
@@ -22,7 +30,7 @@ pub(super) async fn come_and_go(product: &Product) {
         (format!("/v1/orgs/current/invites/{invited}"), product.link(email).await)
     };
     let (quin, _) = invite("quin@example.com").await;
-    product.post_as(&format!("{quin}/resend"), &nia, &json!({})).await;
+    product.post_nothing(&format!("{quin}/resend"), &nia).await;
     product.post_as(&format!("{quin}/rebind"), &nia, &json!({ "email": "quinn@example.com" })).await;
     product.post_nothing(&format!("{quin}/confirm"), &nia).await;
     product.delete(&quin, &nia).await;
@@ -30,8 +38,16 @@ pub(super) async fn come_and_go(product: &Product) {
     product.post("/v1/invites/preview", &json!({ "token": link })).await;
     product.post("/v1/invites/decline", &json!({ "token": link })).await;
     product.post_nothing("/v1/orgs/current/leave", &pam).await;
+    let shared = link_of(product, &nia).await;
+    product.post("/v1/invites/preview", &json!({ "token": shared })).await;
+    let tom = product.sign_in("tom@example.com").await.text("/access_token");
+    product.post_as("/v1/invites/accept", &tom, &json!({ "token": shared })).await;
+    product.settle().await;
+    let links = product.get("/v1/orgs/current/invite-links", &nia).await;
+    assert_eq!(links.body["items"][0]["uses"], 1, "{links:?}");
+    product.delete(&format!("/v1/orgs/current/invite-links/{}", links.text("/items/0/id")), &nia).await;
     // one that nobody accepts in time, while the seats are full
-    for number in 0..19 {
+    for number in 0..18 {
         product.invite(&nia, &format!("seat{number}@example.com"), "viewer").await;
     }
     product.advance(SignedDuration::from_hours(7 * 24)).await;

@@ -292,10 +292,12 @@ async fn sign_in_and_out(product: &Product) {
 /// Somebody comes, brings two phones, and has the account erased after a change of mind.
 async fn erasure(product: &Product) {
     // so long before that no notice of its trial comes in the hour of the erasure and finds the devices first
-    let (_, org_id) = product.owner("gina@example.com", "gina-and-sons").await;
+    let (gina, _) = product.owner("gina@example.com", "gina-and-sons").await;
+    // invited by mail, and come by a link
+    product.invite(&gina, "fred@example.com", "member").await;
+    let link = members::link_of(product, &gina).await;
     product.advance(SignedDuration::from_hours(2)).await;
-    let session = product.sign_in("fred@example.com").await;
-    let token = session.text("/access_token");
+    let token = product.sign_in("fred@example.com").await.text("/access_token");
     let added = product.add_passkey(&mut Device::new(product), &token, "Key").await;
     assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
     for platform in ["apns", "fcm"] {
@@ -303,7 +305,8 @@ async fn erasure(product: &Product) {
         let registered = product.post_as("/v1/me/devices", &token, &device).await;
         assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
     }
-    known::joins(product, &org_id, &session.text("/user_id"), "fred@example.com").await;
+    let joined = product.post_as("/v1/invites/accept", &token, &json!({ "token": link })).await;
+    assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
     let delete = || product.send(product.request(Method::DELETE, "/v1/me").bearer_auth(&token));
     assert_eq!(delete().await.status, StatusCode::NO_CONTENT);
     let restore = product.request(Method::POST, "/v1/me/restore").bearer_auth(&token);

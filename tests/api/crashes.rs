@@ -2,6 +2,7 @@
 //! whoever called calls again, and in the end the product stands as after a run without a crash.
 
 mod members;
+mod passkeys;
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,7 @@ use primitives::{Clock, Secret};
 use serde_json::{Value, json};
 use test_support::{Crashes, Moment};
 
-use crate::{
-    passkeys::{Device, proof},
-    passwords::GOOD,
-    product::Product,
-    stored,
-};
+use crate::{passwords::GOOD, product::Product, stored};
 
 /// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run to
 /// run and are left out, and so are the table's own notes about requests.
@@ -338,54 +334,6 @@ async fn signing_in_by_a_code_on_a_screen() {
                 json!({ "token": product.device_link(&token).await, "device_name": "Phone" }).to_string();
             let headers = [("content-type", "application/json")];
             ("api-auth", request("POST", "/v1/auth/device-links/verify", &headers, &body))
-        })
-    };
-    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signing_in_with_a_passkey() {
-    let prepare: Prepare = |product| {
-        Box::pin(async move {
-            let (mut device, _) = product.with_passkey("ada@example.com").await;
-            let options = product.passkey_options(None).await;
-            let credential = device.get(&options.body["public_key"]).await;
-            let body = proof(&options, &credential).to_string();
-            let headers = [("content-type", "application/json")];
-            ("api-auth", request("POST", "/v1/auth/passkeys/verify", &headers, &body))
-        })
-    };
-    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn adding_a_passkey() {
-    let prepare: Prepare = |product| {
-        Box::pin(async move {
-            let token = product.sign_in("ada@example.com").await.text("/access_token");
-            let options = product.post_nothing("/v1/me/passkeys/options", &token).await;
-            let credential = Device::new(product).create(&options.body["public_key"]).await;
-            let mut body = proof(&options, &credential);
-            body["name"] = json!("Key");
-            let bearer = format!("Bearer {token}");
-            let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
-            ("api-account", request("POST", "/v1/me/passkeys", &headers, &body.to_string()))
-        })
-    };
-    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn removing_a_passkey() {
-    let prepare: Prepare = |product| {
-        Box::pin(async move {
-            let (mut device, token) = product.with_passkey("ada@example.com").await;
-            product.sign_in_by(&mut device, None).await;
-            product.settle().await;
-            let id = product.get("/v1/me/passkeys", &token).await.text("/items/0/id");
-            let bearer = format!("Bearer {token}");
-            let path = format!("/v1/me/passkeys/{id}");
-            ("api-account", request("DELETE", &path, &[("authorization", &bearer)], ""))
         })
     };
     Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
