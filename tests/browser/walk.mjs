@@ -227,7 +227,36 @@ async function byDeviceLink() {
   await heading(other, `Welcome, ${email}`);
 }
 
-for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink]) {
+/** Comes into an organization by the link of a mail, signing in on the way. */
+async function byInvite() {
+  const [owner, email] = ["owner@browser.example", "invited@browser.example"];
+  const post = async (path, body, token) => {
+    const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+    const answer = await fetch(api + path, { method: "POST", headers, body: JSON.stringify(body) });
+    assert(answer.ok, `${path}: ${answer.status}`);
+    return answer.json();
+  };
+  const codeOf = async (to) => /^\s*(\d{6})\s*$/m.exec(await mail(to, "Sign in"))[1];
+  await post("/v1/auth/magic-links", { email: owner });
+  const { tokens } = await post("/v1/auth/magic-links/verify", { email: owner, code: await codeOf(owner) });
+  const { id } = await post("/v1/orgs", { name: "Browsers", slug: "browsers" }, tokens.access_token);
+  const switched = await post("/v1/auth/switch-org", { org_id: id }, tokens.access_token);
+  await post("/v1/orgs/current/invites", { email, role: "admin" }, switched.tokens.access_token);
+
+  const page = await person();
+  await openLink(page, await mail(email, "invited"));
+  assert.equal(new URL(page.url()).hash, "", "the token is out of the address bar");
+  await heading(page, "Join Browsers?");
+  await page.getByLabel("Email").fill(email);
+  await button(page, "Send me a link").click();
+  await page.getByLabel("Or type the mail's code").fill(await codeOf(email));
+  await button(page, "Sign in").click();
+  await button(page, `Join as ${email}`).click();
+  await heading(page, `Welcome, ${email}`);
+  await page.getByText("Browsers").first().waitFor();
+}
+
+for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink, byInvite]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }

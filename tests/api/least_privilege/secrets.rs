@@ -19,6 +19,7 @@ const SECRETS: &[&str] = &[
     "secret",
     "state",
     "token",
+    "url",
 ];
 
 /// Shorter ones are looked for as whole strings: six digits may well be a part of something else.

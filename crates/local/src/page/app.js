@@ -3,6 +3,7 @@
 import { h, render } from "./dom.js";
 import { account } from "./account.js";
 import { call, flow } from "./flow.js";
+import { invited, isDecided } from "./invites.js";
 import { back, challenge, comeBack, start } from "./sign_in.js";
 import { copy, json, page } from "./widgets.js";
 
@@ -111,8 +112,10 @@ function elsewhere() {
 }
 
 function content() {
-  if (flow.tokens) return welcome();
+  const isInvited = place === "/invites" && token && !isDecided();
+  if (flow.tokens && !isInvited) return welcome();
   if (flow.challenge) return [challenge(title), problem()];
+  if (isInvited) return [invited(title, token), problem()];
   if (place === "/sign-in" || place === "/") return [start(title), problem()];
   if (place === "/auth/reset") return flow.exchange?.ok ? done("Your password is set") : reset();
   if (provider && back.code && !flow.exchange) return title("One moment");

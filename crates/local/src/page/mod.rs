@@ -45,6 +45,7 @@ const FILES: &[(&str, File)] = files! {
     "flow.js": SCRIPT,
     "functions.js": SCRIPT,
     "icon.svg": IMAGE,
+    "invites.js": SCRIPT,
     "mails.js": SCRIPT,
     "messages.js": SCRIPT,
     "overview.js": SCRIPT,
