@@ -1,6 +1,7 @@
 //! Members and those who are invited.
 
 use jiff::SignedDuration;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::product::Product;
@@ -16,6 +17,9 @@ pub(super) async fn link_of(product: &Product, token: &str) -> String {
 /// Nia's organization: people come by invites, get other roles, own it, and leave; invites end in every way.
 pub(super) async fn come_and_go(product: &Product) {
     let (nia, _) = product.owner("nia@example.com", "nia-and-sons").await;
+    let admitted = json!({ "allowed_email_domains": ["example.com"] });
+    let policies = product.request(Method::PATCH, "/v1/orgs/current/policies").bearer_auth(&nia);
+    assert!(product.send(policies.json(&admitted)).await.status.is_success());
     let (pam, member) = product.joined(&nia, "pam@example.com", "admin").await;
     product.settle().await;
     for path in ["/members", "/members?role=owner", "/invites", "/invites?status=accepted"] {

@@ -147,6 +147,7 @@ What was given up for it, and what brings it back:
 | Not there | Instead | Back by |
 |---|---|---|
 | alarms of each function on errors, throttles, slowness and a reservation that is nearly used up | one on the errors and one on the throttles of all functions of the account, one on answers with 5xx, one on the API's p99; each new version is watched by itself as before | `Monitoring=detailed` |
+| an alarm on calls that DynamoDB itself fails, seven metrics | the alarms on answers with 5xx, on a stream that is behind and on dead letters | `Monitoring=detailed` |
 | a dashboard of the stack | CloudWatch's own dashboards of Lambda, API Gateway, DynamoDB and SQS, the alarms and the saved queries | `Monitoring=detailed` |
 | metrics of each route at the gateway | those of the API and its stage, which are free; the saved query `answers by route` | `Monitoring=detailed` |
 | metrics of calls and units of the table, cold starts, and time, by function | a line of the log for each invocation, and the saved query `work by function` | – |
