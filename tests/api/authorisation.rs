@@ -250,7 +250,7 @@ pub(crate) async fn set_role(product: &Product, org_id: &str, user_id: &str, rol
 }
 
 /// Changes how much an organization may use, as billing does.
-async fn set_level(product: &Product, org_id: &str, level: AccessLevel) {
+pub(crate) async fn set_level(product: &Product, org_id: &str, level: AccessLevel) {
     let level = ("level".to_owned(), AttributeValue::S(level.to_string()));
     let steps = ("then".to_owned(), AttributeValue::L(Vec::new()));
     let gate = (format!("GATE#{org_id}"), "GATE".to_owned());

@@ -108,7 +108,7 @@ async fn bad_queries_methods_and_headers() {
     let accept =
         product.request(Method::GET, "/v1/orgs/current").bearer_auth(&token).header("accept", "text/html");
     assert_eq!(product.send(accept).await.problem(), "not_acceptable");
-    for path in ["/v1/orgs/none", "/v1/auth/none", "/v1/billing/none", "/v1/me/devices/none/none"] {
+    for path in ["/v1/orgs/current/none", "/v1/auth/none", "/v1/billing/none", "/v1/me/devices/none/none"] {
         let answer = product.get(path, &token).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not_found"), "{path}");
     }

@@ -32,7 +32,7 @@ impl Product {
 async fn by_a_link_so_many_come_in_of_its_domains_until_its_day() {
     let product = Product::start().await;
     let (ada, org) = product.owner("ada@example.com", "acme").await;
-    let (_, link) = product.made(&ada, &json!({ "allowed_email_domains": ["example.com"] })).await;
+    let (_, link) = product.made(&ada, &json!({ "allowed_domains": ["example.com"] })).await;
     let preview = product.preview(&link).await;
     assert_eq!((preview.text("/org_name"), &preview.body["email_hint"]), ("acme".into(), &Value::Null));
     assert_eq!(refused(&product.decline(&link).await), (410, "invite_closed"));
@@ -61,7 +61,7 @@ async fn by_a_link_so_many_come_in_of_its_domains_until_its_day() {
     assert_eq!(refused(&come("len@example.com", &link).await.0), (410, "invite_closed"), "its day is over");
     let (_, ada) = come("ada@example.com", "x").await;
     let gone = product.get("/v1/orgs/current/invite-links", &product.within(&ada).await).await;
-    assert!(gone.body["items"].as_array().unwrap().iter().all(|link| link["active"] == false), "{gone:?}");
+    assert!(gone.body["items"].as_array().unwrap().iter().all(|link| link["status"] != "active"), "{gone:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +75,7 @@ async fn a_link_is_no_more_than_it_may_be() {
         (json!({ "max_uses": 1001 }), "/max_uses", "out_of_range"),
         (json!({ "expires_at": late }), "/expires_at", "out_of_range"),
         (json!({ "expires_at": "2020-01-01T00:00:00.000Z" }), "/expires_at", "out_of_range"),
-        (json!({ "allowed_email_domains": [] }), "/allowed_email_domains", "out_of_range"),
+        (json!({ "allowed_domains": [] }), "/allowed_domains", "out_of_range"),
     ] {
         let no = product.make(&ada, &what).await;
         let error = (no.text("/errors/0/pointer"), no.text("/errors/0/code"));
@@ -123,4 +123,23 @@ async fn of_twenty_who_come_at_once_into_the_last_seat_one_gets_it() {
     assert_eq!(product.seats().await, (20, 2, 18));
     let links = product.get("/v1/orgs/current/invite-links", &ada).await;
     assert_eq!(links.body["items"][0]["uses"], 1, "{links:?}");
+}
+
+/// A seat that an invite holds is the person's, whichever way they come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_invited_and_comes_by_a_link_takes_one_seat() {
+    let product = Product::start().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    for number in 0..18 {
+        product.invite(&ada, &format!("p{number}@example.com"), "member").await;
+    }
+    let invited = product.invite(&ada, "bob@example.com", "admin").await.text("/id");
+    let (_, link) = product.made(&ada, &json!({})).await;
+    assert_eq!(product.seats().await, (20, 1, 19));
+    let bob = product.sign_in("bob@example.com").await.text("/access_token");
+    let joined = product.accept(&bob, &link).await;
+    assert_eq!((joined.status, joined.text("/role")), (StatusCode::OK, "viewer".to_owned()), "{joined:?}");
+    assert_eq!(product.seats().await, (20, 2, 18));
+    let shown = product.get(&format!("/v1/orgs/current/invites/{invited}"), &ada).await;
+    assert_eq!(shown.text("/status"), "accepted", "it is over: {shown:?}");
 }

@@ -12,7 +12,7 @@ use crate::{product::Product, stored};
 
 impl Product {
     /// The token of the link that was mailed last to this address.
-    async fn invited(&self, by: &str, email: &str, role: &str) -> (String, String) {
+    pub(crate) async fn invited(&self, by: &str, email: &str, role: &str) -> (String, String) {
         let invited = self.invite(by, email, role).await;
         assert_eq!(invited.status, StatusCode::CREATED, "{invited:?}");
         self.settle().await;
@@ -31,7 +31,7 @@ impl Product {
         self.post("/v1/invites/decline", &json!({ "token": link })).await
     }
 
-    async fn on_invite(&self, by: &str, id: &str, act: &str) -> Answer {
+    pub(crate) async fn on_invite(&self, by: &str, id: &str, act: &str) -> Answer {
         let path = format!("/v1/orgs/current/invites/{id}/{act}");
         self.post_nothing(&path, by).await
     }
@@ -218,7 +218,7 @@ async fn an_invite_goes_to_another_address_instead() {
     assert_eq!((rebound.status, rebound.text("/email")), (StatusCode::OK, "robert@example.com".to_owned()));
     assert_eq!(product.seats().await, (3, 1, 2));
     let bob = product.sign_in("bob@example.com").await.text("/access_token");
-    assert_eq!(refused(&product.accept(&bob, &first).await), (403, "wrong_account"));
+    assert_eq!(refused(&product.accept(&bob, &first).await), (410, "invite_closed"));
     let robert = product.sign_in("robert@example.com").await.text("/access_token");
     assert_eq!(refused(&product.accept(&robert, &first).await), (410, "invite_closed"));
     let mails = product.mails("robert@example.com").await;
@@ -358,6 +358,74 @@ async fn members_and_invites_of_another_organization_are_not_there() {
     assert_eq!(notable(stored::items(&product).await), notable(before), "nothing was written");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_invites_each_is_tried_for_itself() {
+    let product = Product::start().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let batch = async |key: &str, items: Value| {
+        let request = product.request(reqwest::Method::POST, "/v1/orgs/current/invites/batch");
+        let request = request.bearer_auth(&ada).header("idempotency-key", key);
+        product.send(request.json(&json!({ "items": items }))).await
+    };
+    let item = |email: &str, role: &str| json!({ "email": email, "role": role });
+    let items = json!([
+        item("bob@example.com", "admin"),
+        item("b@", "member"),
+        item("ada@example.com", "member"),
+        item("Bob@example.com", "admin"),
+        item("bob@example.com", "viewer"),
+        item("eve@example.com", "viewer"),
+    ]);
+    let some = batch("one", items.clone()).await;
+    assert_eq!(
+        (some.status, &some.body["succeeded"], &some.body["failed"]),
+        (StatusCode::MULTI_STATUS, &json!(3), &json!(3))
+    );
+    let of = |name: &str| -> Vec<Value> {
+        some.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item.pointer(name).cloned().unwrap_or_default())
+            .collect()
+    };
+    assert_eq!(
+        json!(of("/status")),
+        json!(["created", "refused", "refused", "duplicate", "refused", "created"])
+    );
+    assert_eq!(
+        json!(of("/problem/code")),
+        json!([null, "invalid_request", "already_member", null, "invite_pending", null])
+    );
+    assert_eq!(of("/problem/errors/0/pointer")[1], "/items/1/email");
+    assert_eq!(of("/invite/id")[0], of("/invite/id")[3]);
+    let replayed = batch("one", items.clone()).await;
+    assert_eq!(
+        (&replayed.headers["idempotent-replayed"], &replayed.body),
+        (&"true".parse().unwrap(), &some.body)
+    );
+    // as after a crash before the answer was kept: nobody gets a second mail
+    let again =
+        batch("two", json!([item("bob@example.com", "admin"), item("eve@example.com", "viewer")])).await;
+    assert_eq!((again.status, &again.body["items"][1]["status"]), (StatusCode::OK, &json!("duplicate")));
+    assert_eq!(product.seats().await, (3, 1, 2));
+    assert_eq!(product.mails("bob@example.com").await.len(), 1);
+    for wrong in
+        [json!([]), json!(vec![item("a@example.com", "member"); 101]), json!([item("a@example.com", "boss")])]
+    {
+        assert_eq!(refused(&batch("three", wrong).await), (422, "invalid_request"));
+    }
+    let many: Vec<_> = (0..30).map(|number| item(&format!("p{number}@example.com"), "member")).collect();
+    let full = batch("four", json!(many)).await;
+    assert_eq!(
+        (&full.body["succeeded"], &full.body["failed"]),
+        (&json!(17), &json!(13)),
+        "as many as there are seats"
+    );
+    assert_eq!(full.text("/items/17/problem/code"), "seat_limit_reached");
+    assert_eq!(product.seats().await, (20, 1, 19));
+}
+
 /// To send mails to strangers is not what invites are for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_gets_five_invites_an_hour() {
@@ -368,6 +436,7 @@ async fn one_address_gets_five_invites_an_hour() {
         product.advance(SignedDuration::from_secs(11)).await;
         assert_eq!(product.on_invite(&ada, &id, "resend").await.status, StatusCode::OK);
     }
+    product.advance(SignedDuration::from_secs(11)).await;
     let limited = product.on_invite(&ada, &id, "resend").await;
     assert_eq!(refused(&limited), (429, "rate_limited"), "{limited:?}");
     assert!(limited.headers.contains_key("retry-after") && limited.headers.contains_key("ratelimit"));

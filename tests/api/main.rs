@@ -15,6 +15,7 @@ mod email_change;
 mod form;
 mod introspection;
 mod invite_links;
+mod inviters;
 mod invites;
 mod known;
 mod late_reads;

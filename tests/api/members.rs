@@ -205,3 +205,69 @@ async fn a_role_that_changes_while_the_member_is_taken_out() {
     };
     assert_eq!((of("seats", "n"), of("owners", "m").as_object().unwrap().len()), (json!(1), 1));
 }
+
+/// An account that ends is no owner whom an organization could be left to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_is_left_to_nobody_whose_account_ends() {
+    let product = Product::start().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let (bob, member) = product.joined(&ada, "bob@example.com", "owner").await;
+    let (eve, admin) = product.joined(&ada, "eve@example.com", "admin").await;
+    assert_eq!(product.delete("/v1/me", &bob).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(product.delete("/v1/me", &eve).await.status, StatusCode::NO_CONTENT);
+    let own = product.own_member(&ada).await;
+    for answer in [
+        product.post_nothing("/v1/orgs/current/leave", &ada).await,
+        product.set_member(&ada, &own, "viewer").await,
+        product.remove_member(&ada, &own).await,
+        product.delete("/v1/me", &ada).await,
+    ] {
+        assert_eq!(refused(&answer), (409, "last_owner"), "{answer:?}");
+    }
+    let transfer = json!({ "member_id": member, "own_role": "viewer" });
+    for answer in [
+        product.set_member(&ada, &admin, "owner").await,
+        product.post_as("/v1/orgs/current/transfer-ownership", &ada, &transfer).await,
+    ] {
+        assert_eq!(refused(&answer), (409, "member_inactive"), "{answer:?}");
+    }
+    assert_eq!(product.post_nothing("/v1/me/restore", &bob).await.status, StatusCode::OK);
+    assert_eq!(product.post_nothing("/v1/orgs/current/leave", &ada).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(product.members(&bob, "?role=owner").await, ["bob@example.com"]);
+}
+
+/// Of two owners whose accounts are to end at the same moment, or of whom one leaves then, one stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_owners_who_go_at_once_in_any_way_leave_one_who_stays() {
+    for turn in 0..3 {
+        let product = Product::crowded().await;
+        let (ada, _) = product.owner("ada@example.com", "acme").await;
+        let own = product.own_member(&ada).await;
+        let (bob, _) = product.joined(&ada, "bob@example.com", "owner").await;
+        let first = async {
+            match turn {
+                0 => product.delete("/v1/me", &ada).await,
+                1 => product.post_nothing("/v1/orgs/current/leave", &ada).await,
+                _ => product.set_member(&ada, &own, "viewer").await,
+            }
+        };
+        let (first, second) = futures::join!(first, product.delete("/v1/me", &bob));
+        let done = [&first, &second].iter().filter(|answer| answer.status.is_success()).count();
+        assert_eq!(done, 1, "turn {turn}: {first:?} {second:?}");
+        let no = if first.status.is_success() { second } else { first };
+        assert_eq!(refused(&no), (409, "last_owner"), "turn {turn}");
+    }
+}
+
+/// Whoever owns an organization that nobody pays for can give it away, and go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ownership_moves_at_any_level() {
+    let product = Product::start().await;
+    let (ada, org) = product.owner("ada@example.com", "acme").await;
+    let (_, member) = product.joined(&ada, "bob@example.com", "admin").await;
+    crate::authorisation::set_level(&product, &org, access::AccessLevel::ExportOnly).await;
+    let body = json!({ "member_id": member, "own_role": "viewer" });
+    let moved = product.post_as("/v1/orgs/current/transfer-ownership", &ada, &body).await;
+    assert_eq!((moved.status, moved.text("/role")), (StatusCode::OK, "owner".to_owned()), "{moved:?}");
+    assert_eq!(product.post_nothing("/v1/orgs/current/leave", &ada).await.status, StatusCode::NO_CONTENT);
+}

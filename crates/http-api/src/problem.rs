@@ -123,6 +123,20 @@ impl Problem {
         Self::invalid(vec![FieldError::new(pointer, error.field_code(), &error.to_string())])
     }
 
+    /// The same about a part of the request that is at this JSON pointer.
+    #[must_use]
+    pub fn below(mut self, pointer: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, pointer);
+        }
+        self
+    }
+
+    /// As a part of an answer about several.
+    pub fn into_document(self) -> ProblemDocument {
+        *self.0
+    }
+
     /// The same with the version at which the resource stands, as its `ETag`.
     #[must_use]
     pub fn standing_at(mut self, version: u64) -> Self {

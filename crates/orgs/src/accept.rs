@@ -3,9 +3,9 @@
 
 use access::{AccessError, AccessSchedule, Full, Open, Permission, Principal, Role, Tenant};
 use identity_core::{InviteProof, Membership, User, keys as identity_keys};
-use primitives::Timestamp;
+use primitives::{MemberId, Timestamp, UserId};
 use serde::Deserialize;
-use table::{Cause, Condition, Consistency, Decision, Table};
+use table::{Cause, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     Invite, Member, Org, OrgError,
@@ -14,7 +14,7 @@ use crate::{
     events::Via,
     keys,
     org::join,
-    place::FormerMember,
+    place::{FormerMember, stays},
     seats::Seats,
 };
 
@@ -58,9 +58,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Whether anybody may come in at all.
-    pub(crate) fn admits(&self) -> bool {
-        self.deleted_at.is_none() && self.suspended_at.is_none()
+    /// Refuses everybody where nobody may come in at all.
+    pub(crate) fn admit(&self, now: Timestamp) -> Result<(), OrgError> {
+        if self.deleted_at.is_some() {
+            return Err(OrgError::InviteClosed);
+        }
+        if self.suspended_at.is_some() {
+            return Err(AccessError::OrganizationSuspended.into());
+        }
+        let level = self.access.at(now);
+        if Full::at(level) { Ok(()) } else { Err(AccessError::Restricted { level }.into()) }
     }
 }
 
@@ -89,11 +96,15 @@ pub async fn accept(
             identity_keys::Gate::key(tenant),
             identity_keys::Membership::key(user_id, tenant),
             keys::FormerMember::key(tenant, user_id),
+            identity_keys::User::key(user_id),
         ];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        let [invite, org, gate, place, former] = keys;
-        let invite: Invite = found.take(&invite)?.ok_or(OrgError::InviteClosed)?;
-        if invite.email != principal.email {
+        let [invite, org, gate, place, former, person] = keys;
+        let invite: Option<Invite> = found.take(&invite)?;
+        let invite = invite.filter(|invite| invite.link() == *link).ok_or(OrgError::InviteClosed)?;
+        // as it is now: the address may have changed since the session was looked at
+        let user: User = found.take(&person)?.ok_or(OrgError::WrongAccount)?;
+        if invite.email != user.email {
             return Err(OrgError::WrongAccount);
         }
         let place: Option<Membership> = found.take(&place)?;
@@ -106,35 +117,33 @@ pub async fn accept(
             };
         }
         let former: Option<FormerMember> = found.take(&former)?;
-        let is_void = former.is_some_and(|former| invite.created_at <= former.removed_at);
-        let gate: Option<Gate> = found.take(&gate)?.filter(Gate::admits);
-        let org: Option<Org> = found.take(&org)?;
-        let is_open = invite.link() == *link && invite.is_open(now) && !is_void;
-        let (org, gate) = org.zip(gate).filter(|_| is_open).ok_or(OrgError::InviteClosed)?;
-        let level = gate.access.at(now);
-        if !Full::at(level) {
-            return Err(AccessError::Restricted { level }.into());
-        }
-        let answers = identity_keys::Membership::key(invite.invited_by, tenant);
-        let inviter: Option<Membership> = table.get(&answers, Consistency::Strong).await?;
-        let Some(inviter) = inviter.filter(|inviter| answers_for(&invite, inviter)) else {
+        let is_void = former.is_some_and(|former| invite.sent_at <= former.removed_at);
+        let (gate, org): (Option<Gate>, Option<Org>) = (found.take(&gate)?, found.take(&org)?);
+        let is_open = invite.is_open(now) && !is_void;
+        let (gate, org) = gate.zip(org).filter(|_| is_open).ok_or(OrgError::InviteClosed)?;
+        gate.admit(now)?;
+        let answers = (invite.invited_by, invite.inviter, needed(invite.role));
+        let Some((answers, condition)) =
+            answering(table, tenant, answers, !invite.needs_confirmation).await?
+        else {
             return Ok(Decision::commit(invite.awaiting_confirmation(), Accepted::NeedsConfirmation));
         };
         let member = Member {
             org_id: org.org_id,
             member_id: id,
             user_id,
-            email: principal.email.clone(),
+            email: user.email.clone(),
             role: invite.role,
             joined_at: now,
             version: 0,
         };
         let changes = join(&org, &member, Via::Invite)
             .and(invite.accepted(&member, now))
-            .require(answers, Condition::VersionIs(inviter.version));
+            .require(answers, condition)
+            .require(person, Condition::VersionIs(user.version()));
         let roster = owners(org.org_id);
         let changes = match member.role {
-            Role::Owner => changes.and(roster.add(&member.member_id.to_string(), &true)),
+            Role::Owner => changes.and(roster.add(&member.member_id.to_string(), &user_id)),
             _ => changes,
         };
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
@@ -148,13 +157,30 @@ pub async fn accept(
     }
 }
 
-/// Whether this is the membership that answers for the invite, and may invite to that role.
-fn answers_for(invite: &Invite, inviter: &Membership) -> bool {
-    let needed = match invite.role {
+/// What whoever answers for an invite to this role must hold.
+fn needed(role: Role) -> Permission {
+    match role {
         Role::Owner => Permission::WriteOwners,
         Role::Admin | Role::Member | Role::Viewer => Permission::WriteInvites,
-    };
-    inviter.member_id == invite.inviter && inviter.role.holds(needed)
+    }
+}
+
+/// The membership that answers for an invite or a link, with the condition that it goes on doing so: it is this
+/// one, may invite, and its person's account stays.
+pub(crate) async fn answering(
+    table: &Table,
+    tenant: Tenant,
+    (user_id, member_id, permission): (UserId, MemberId, Permission),
+    is_known: bool,
+) -> Result<Option<(Key, Condition)>, OrgError> {
+    let keys = [identity_keys::Membership::key(user_id, tenant), identity_keys::User::key(user_id)];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let [membership, person] = keys;
+    let (place, person): (Option<Membership>, Option<User>) =
+        (found.take(&membership)?, found.take(&person)?);
+    let is_here = |place: &Membership| place.member_id == member_id && place.role.holds(permission);
+    let place = place.filter(is_here).filter(|_| is_known && person.as_ref().is_some_and(stays));
+    Ok(place.map(|place| (membership, Condition::VersionIs(place.version))))
 }
 
 /// Refuses an invite, without signing in: whoever has the link reads the mail. Refused already: it is so.

@@ -91,13 +91,25 @@ pub struct InviteLink {
     /// When it stops working.
     pub expires_at: Time,
     /// Of which domains their addresses are. Null is any that the organization admits.
-    pub allowed_email_domains: Option<Vec<EmailDomain>>,
+    pub allowed_domains: Option<Vec<EmailDomain>>,
     /// Who made it. It works as long as that person may invite.
     pub created_by: UserId,
     /// Since when.
     pub created_at: Time,
     /// Whether somebody can come in by it now, as far as it alone decides.
-    pub active: bool,
+    pub status: InviteLinkStatus,
+}
+
+/// What is the matter with a link. Treat a word that you do not know as one that leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteLinkStatus {
+    /// Somebody can come in.
+    Active,
+    /// As many came in as may.
+    UsedUp,
+    /// Its day is over.
+    Expired,
 }
 
 /// What became of an invite. Treat a word that you do not know as one that is closed.

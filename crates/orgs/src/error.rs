@@ -35,6 +35,10 @@ pub enum OrgError {
         /// How many.
         limit: usize,
     },
+    /// The account of whoever is to be an owner ends, or is suspended.
+    #[error("this member's account is about to be erased, or suspended; choose somebody else")]
+    #[fault(Conflict, "member_inactive")]
+    MemberInactive,
     /// The organization is to be given to whoever has it.
     #[error("this is your own membership; name the member who is to be an owner")]
     #[fault(Invalid, "invalid_request")]
@@ -97,6 +101,13 @@ pub enum OrgError {
     #[error("the link is for addresses of other domains than yours; ask for an invite to yours")]
     #[fault(Forbidden, "domain_not_allowed")]
     ForeignDomain,
+    /// So many people cannot be invited at once.
+    #[error("invite 1 to {most} people at once")]
+    #[fault(Invalid, "invalid_request")]
+    BatchSize {
+        /// The most.
+        most: usize,
+    },
     /// There are as many links as there may be.
     #[error("an organization has {limit} links at most; take one back first")]
     #[fault(Conflict, "too_many_invite_links")]
@@ -158,6 +169,7 @@ impl Invalid for OrgError {
     fn field_code(&self) -> FieldCode {
         match self {
             Self::LongGrace { .. }
+            | Self::BatchSize { .. }
             | Self::DomainCount { .. }
             | Self::LinkEnd { .. }
             | Self::LinkUses { .. } => FieldCode::OutOfRange,

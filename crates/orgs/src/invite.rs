@@ -35,8 +35,8 @@ pub struct Invite {
     pub(crate) needs_confirmation: bool,
     /// How often a link was sent.
     generation: u32,
-    pub(crate) created_at: Timestamp,
-    sent_at: Timestamp,
+    created_at: Timestamp,
+    pub(crate) sent_at: Timestamp,
     valid_until: Timestamp,
     closed_at: Option<Timestamp>,
     /// The membership that came of it.
@@ -297,5 +297,45 @@ impl Invite {
     #[must_use]
     pub(crate) fn stored(self) -> Self {
         Self { version: self.next_version(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Ids;
+
+    use super::*;
+
+    fn invite(now: Timestamp) -> Invite {
+        let by = Inviter { user_id: Ids::unguessable(), member_id: Ids::unguessable() };
+        let id = (Tenant::trusted(Ids::unguessable()), Ids::unguessable());
+        Invite::send(id, "ada@example.com".parse().unwrap(), Role::Member, by, now)
+    }
+
+    #[test]
+    fn an_invite_is_open_for_seven_days_to_the_moment() {
+        let now = Timestamp::UNIX_EPOCH;
+        let sent = invite(now);
+        let end = now + SignedDuration::from_hours(7 * 24);
+        let before = end - SignedDuration::from_millis(1);
+        assert!(sent.is_open(now) && sent.is_open(before) && !sent.is_open(end));
+        assert!(!sent.is_overdue(before) && sent.is_overdue(end));
+        let shown = |at| sent.resource(1).at(at).status;
+        assert_eq!([shown(before), shown(end)], [InviteStatus::Pending, InviteStatus::Expired]);
+        let resent = sent.resent(end);
+        assert!(resent.is_open(end) && resent.link().generation == sent.link().generation + 1);
+    }
+
+    #[test]
+    fn what_is_closed_is_never_open_nor_overdue_and_ends_once() {
+        let now = Timestamp::UNIX_EPOCH;
+        for status in
+            [InviteStatus::Accepted, InviteStatus::Declined, InviteStatus::Revoked, InviteStatus::Expired]
+        {
+            let closed = Invite { status, ..invite(now) };
+            assert!(!closed.is_open(now) && !closed.is_overdue(now + Invite::LONGEST), "{status}");
+            assert!(closed.clone().revoked(now).is_empty() && closed.expired(now).is_empty(), "{status}");
+        }
+        assert!(!invite(now).revoked(now).is_empty());
     }
 }

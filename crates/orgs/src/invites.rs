@@ -77,6 +77,20 @@ impl Addressee {
     }
 }
 
+/// Refuses what would not be sent anyhow, before a mail is counted: who may not invite so, or whoever is a member
+/// or invited already. To decide is [`invite`]'s.
+pub async fn may_invite(
+    table: &Table,
+    permit: &Permit<WriteInvites>,
+    principal: &Principal,
+    (email, role): (&Email, Role),
+) -> Result<(), OrgError> {
+    let now = table.clock().now();
+    authorize(permit, principal, role, now)?;
+    let known = Addressee::read(table, permit.tenant(), email).await?;
+    if known.invite.is_some_and(|open| !open.is_overdue(now)) { Err(OrgError::InvitePending) } else { Ok(()) }
+}
+
 /// Invites somebody. Where no seat is left, those are given back first that invites hold whose time is over.
 pub async fn invite(
     table: &Table,
@@ -177,13 +191,41 @@ async fn read(table: &Table, tenant: Tenant, invite_id: InviteId) -> Result<Invi
     table.get(&key, Consistency::Strong).await?.ok_or(OrgError::NotFound)
 }
 
-/// Whom an invite is sent to that is open, or could be sent again.
-pub async fn invite_address(
+/// The invite to this address by which somebody can come in now, if there is one.
+pub async fn open_invite(
     table: &Table,
     permit: &Permit<WriteInvites>,
+    email: &Email,
+) -> Result<Option<Invite>, OrgError> {
+    let invite = Invite::to(table, permit.tenant(), email).await?;
+    Ok(invite.filter(|invite| invite.is_open(table.clock().now())))
+}
+
+/// Whom a new link is to be sent to; nobody where one was sent a moment ago.
+pub async fn to_resend(
+    table: &Table,
+    permit: &Permit<WriteInvites>,
+    principal: &Principal,
     invite_id: InviteId,
-) -> Result<Email, OrgError> {
-    Ok(pending(read(table, permit.tenant(), invite_id).await?)?.email)
+) -> Result<Option<Email>, OrgError> {
+    let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
+    let now = table.clock().now();
+    authorize(permit, principal, invite.role, now)?;
+    Ok(if invite.was_resent_just_now(now) { None } else { Some(invite.email) })
+}
+
+/// Refuses to send an invite to another address that is closed, or to one that [`may_invite`] refuses.
+pub async fn may_rebind(
+    table: &Table,
+    permit: &Permit<WriteInvites>,
+    principal: &Principal,
+    (invite_id, email): (InviteId, &Email),
+) -> Result<(), OrgError> {
+    let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
+    if invite.email == *email {
+        return Ok(authorize(permit, principal, invite.role, table.clock().now())?);
+    }
+    may_invite(table, permit, principal, (email, invite.role)).await
 }
 
 /// Sends a new link for an invite whose seat was not given back; the link before does not work any more. One

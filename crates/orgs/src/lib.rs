@@ -24,9 +24,12 @@ pub use accept::{Preview, accept, decline, preview};
 pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use error::OrgError;
 pub use invite::Invite;
-pub use invites::{confirm, invite, invite_address, invite_with_id, invites, rebind, resend, revoke};
+pub use invites::{
+    confirm, invite, invite_with_id, invites, may_invite, may_rebind, open_invite, rebind, resend, revoke,
+    to_resend,
+};
 pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
-pub use member::{Member, member, members, places_of, readdressed};
+pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
 pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};

@@ -1,21 +1,22 @@
 //! Links by which several people come in: so many, until some day, of some domains. They hold no seat.
 
 use access::{
-    AccessError, Full, Open, Permission, Permit, Principal, Role, Tenant,
+    Permission, Permit, Principal, Role, Tenant,
     needs::{ReadInvites, WriteInvites},
 };
 use events::NewEvent;
-use identity_core::{Membership, keys as identity_keys};
+use identity_core::{Membership, User, keys as identity_keys};
 use primitives::{EmailDomain, InviteLinkId, MemberId, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     Invite, Member, Org, OrgError,
-    accept::Gate,
-    api,
+    accept::{Gate, answering},
+    api::{self, InviteLinkStatus},
     caps::{MOST_MEMBERSHIPS, memberships},
     events::{InviteLinkCreated, InviteLinkRevoked, Via},
+    invite::Invited,
     invites::release,
     keys,
     org::join,
@@ -59,7 +60,7 @@ pub struct Link {
     uses: u32,
     max_uses: u32,
     valid_until: Timestamp,
-    allowed_email_domains: Option<Vec<EmailDomain>>,
+    allowed_domains: Option<Vec<EmailDomain>>,
     created_by: UserId,
     creator: MemberId,
     created_at: Timestamp,
@@ -75,7 +76,7 @@ pub struct NewLink {
     /// When it ends.
     pub expires_at: Timestamp,
     /// Of which domains their addresses are; nothing where it is any.
-    pub allowed_email_domains: Option<Vec<EmailDomain>>,
+    pub allowed_domains: Option<Vec<EmailDomain>>,
 }
 
 impl Link {
@@ -87,15 +88,25 @@ impl Link {
             uses: self.uses,
             max_uses: self.max_uses,
             expires_at: self.valid_until.into(),
-            allowed_email_domains: self.allowed_email_domains.clone(),
+            allowed_domains: self.allowed_domains.clone(),
             created_by: self.created_by,
             created_at: self.created_at.into(),
-            active: self.is_open(now),
+            status: self.status(now),
+        }
+    }
+
+    fn status(&self, now: Timestamp) -> InviteLinkStatus {
+        if self.valid_until <= now {
+            InviteLinkStatus::Expired
+        } else if self.uses >= self.max_uses {
+            InviteLinkStatus::UsedUp
+        } else {
+            InviteLinkStatus::Active
         }
     }
 
     fn is_open(&self, now: Timestamp) -> bool {
-        now < self.valid_until && self.uses < self.max_uses
+        self.status(now) == InviteLinkStatus::Active
     }
 }
 
@@ -126,7 +137,12 @@ pub async fn create_link(
     if new.expires_at <= now || new.expires_at > now + Invite::LONGEST {
         return Err(OrgError::LinkEnd { days: Invite::LONGEST.as_hours() / 24 });
     }
-    if new.allowed_email_domains.as_ref().is_some_and(|named| !(1..=MOST_DOMAINS).contains(&named.len())) {
+    let allowed_domains = new.allowed_domains.map(|mut domains| {
+        domains.sort();
+        domains.dedup();
+        domains
+    });
+    if allowed_domains.as_ref().is_some_and(|named| !(1..=MOST_DOMAINS).contains(&named.len())) {
         return Err(OrgError::DomainCount { most: MOST_DOMAINS });
     }
     let link = Link {
@@ -135,7 +151,7 @@ pub async fn create_link(
         uses: 0,
         max_uses: new.max_uses,
         valid_until: new.expires_at,
-        allowed_email_domains: new.allowed_email_domains,
+        allowed_domains,
         created_by: permit.user_id,
         creator: permit.member_id,
         created_at: now,
@@ -212,9 +228,11 @@ pub async fn accept_link(
             identity_keys::Membership::key(user_id, tenant),
             keys::FormerMember::key(tenant, user_id),
             keys::Policies::key(tenant),
+            identity_keys::User::key(user_id),
+            keys::Invited::key(principal.email.clone(), tenant),
         ];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        let [links, org, gate, place, former, policies] = keys;
+        let [links, org, gate, place, former, policies, person, invited] = keys;
         if let Some(place) = found.take::<Membership>(&place)? {
             return Ok(Decision::done(place));
         }
@@ -225,24 +243,30 @@ pub async fn accept_link(
             link.link_id == link_id && link.is_open(now) && !is_void
         };
         let link = links.links.iter_mut().find(is_this).ok_or(OrgError::InviteClosed)?;
-        let gate: Gate = found.take(&gate)?.filter(Gate::admits).ok_or(OrgError::InviteClosed)?;
-        let org: Org = found.take(&org)?.ok_or(OrgError::InviteClosed)?;
-        let level = gate.access.at(now);
-        if !Full::at(level) {
-            return Err(AccessError::Restricted { level }.into());
+        let (gate, org): (Option<Gate>, Option<Org>) = (found.take(&gate)?, found.take(&org)?);
+        let (gate, org) = gate.zip(org).ok_or(OrgError::InviteClosed)?;
+        gate.admit(now)?;
+        let user: User = found.take(&person)?.ok_or(OrgError::InviteClosed)?;
+        if user.email != principal.email {
+            return Ok(Decision::wait());
         }
         let policies: Option<StoredPolicies> = found.take(&policies)?;
-        let named = link.allowed_email_domains.as_ref();
+        let named = link.allowed_domains.as_ref();
         let is_named = named.is_none_or(|named| named.iter().any(|domain| domain.has(&principal.email)));
         if !is_named || StoredPolicies::admit(policies.as_ref(), &principal.email).is_err() {
             return Err(OrgError::ForeignDomain);
         }
-        let answers = identity_keys::Membership::key(link.created_by, tenant);
-        let creator: Option<Membership> = table.get(&answers, Consistency::Strong).await?;
-        let may_invite = |creator: &Membership| {
-            creator.member_id == link.creator && creator.role.holds(Permission::WriteInvites)
+        let answers = (link.created_by, link.creator, Permission::WriteInvites);
+        let (answers, condition) =
+            answering(table, tenant, answers, true).await?.ok_or(OrgError::InviteClosed)?;
+        // whoever is invited by mail as well has a seat already
+        let invited: Option<Invited> = found.take(&invited)?;
+        let invite = match invited {
+            Some(invited) => {
+                table.get(&keys::Invite::key(tenant, invited.invite_id), Consistency::Strong).await?
+            }
+            None => None,
         };
-        let creator = creator.filter(may_invite).ok_or(OrgError::InviteClosed)?;
         link.uses += 1;
         let member = Member {
             org_id,
@@ -253,10 +277,15 @@ pub async fn accept_link(
             joined_at: now,
             version: 0,
         };
+        let seat = match invite {
+            Some(invite) => Invite::accepted(invite, &member, now),
+            None => seats.take(1, gate.access.seats()),
+        };
         let changes = join(&org, &member, Via::InviteLink)
-            .and(seats.take(1, gate.access.seats()))
+            .and(seat)
             .replace(&links)
-            .require(answers, Condition::VersionIs(creator.version));
+            .require(answers, condition)
+            .require(person, Condition::VersionIs(user.version()));
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
         let decision = Decision::commit(changes, org.membership(&member));
         let decision = decision.unless(memberships(user_id).key(), Err(too_many));

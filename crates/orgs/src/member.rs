@@ -2,9 +2,9 @@ use access::{Permit, Role, Tenant, needs::ReadMembers};
 use identity_core::Membership;
 use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Consistency, CursorKeys, Index, Item, Key, Table};
+use table::{Changes, Condition, Consistency, CursorKeys, Index, Item, Key, Table};
 
-use crate::{OrgError, api, keys};
+use crate::{OrgError, api, caps::memberships, keys};
 
 /// A person's place in an organization, seen from the organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,23 +54,45 @@ impl Member {
     }
 }
 
-/// A person's places in their organizations, each as its organization lists it.
-pub async fn places_of(table: &Table, user_id: UserId) -> Result<Vec<Member>, OrgError> {
+/// A person's places in their organizations, each as its organization lists it, and that no other was added.
+#[derive(Debug)]
+pub struct Places {
+    members: Vec<Member>,
+    counted: (Key, Condition),
+}
+
+/// What a tally is compared by.
+#[derive(Deserialize)]
+struct Counted {
+    version: u64,
+}
+
+/// A person's places in their organizations: two calls, or three.
+pub async fn places_of(table: &Table, user_id: UserId) -> Result<Places, OrgError> {
+    let counted = memberships(user_id).key().clone();
+    let count: Option<Counted> = table.get(&counted, Consistency::Strong).await?;
+    let condition = count.map_or(Condition::Absent, |count| Condition::VersionIs(count.version));
     let query = identity_core::keys::Membership::all(user_id).strong();
     let memberships: Vec<Membership> = table.first(&query, 100).await?;
     let key = |place: &Membership| keys::Member::key(Tenant::trusted(place.org_id), place.member_id);
     let keys: Vec<_> = memberships.iter().map(key).collect();
-    if keys.is_empty() {
-        return Ok(Vec::new());
+    let mut members = Vec::with_capacity(keys.len());
+    if !keys.is_empty() {
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        for key in &keys {
+            members.extend(found.take::<Member>(key)?);
+        }
     }
-    let mut found = table.get_many(&keys, Consistency::Strong).await?;
-    keys.iter().filter_map(|key| found.take(key).transpose()).collect::<Result<_, _>>().map_err(Into::into)
+    Ok(Places { members, counted: (counted, condition) })
 }
 
-/// The same members with another address.
-pub fn readdressed(places: Vec<Member>, email: &Email) -> Changes {
+/// The same members with another address. Whoever comes into an organization at this moment does so before or
+/// after: never with the address that is given up.
+pub fn readdressed(places: Places, email: &Email) -> Changes {
+    let Places { members, counted: (key, condition) } = places;
     let other = |member| Member { email: email.clone(), ..member };
-    places.into_iter().map(other).fold(Changes::new(), |changes, member| changes.replace(&member))
+    let changes = Changes::new().require(key, condition);
+    members.into_iter().map(other).fold(changes, |changes, member| changes.replace(&member))
 }
 
 /// One page of the members of the actor's organization, oldest first; of one role alone where that is asked

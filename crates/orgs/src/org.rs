@@ -187,7 +187,7 @@ fn establish(
         .create(&org)
         .create(&gate)
         .publish(created(&org))
-        .and(owners(org.org_id).first(&owner.member_id.to_string(), &true))
+        .and(owners(org.org_id).first(&owner.member_id.to_string(), &owner.user_id))
         .and(Seats::of(Tenant::trusted(org.org_id)).take(1, None))
         .and(join(&org, &owner, Via::Creation));
     (NewOrg { org, owner }, changes)

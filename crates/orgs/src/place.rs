@@ -3,20 +3,22 @@
 //! A place is two items that are written together: the row of the organization's list, and the membership
 //! that the person's requests are allowed by. The row's version is the condition of both.
 
+use std::collections::{BTreeMap, HashMap};
+
 use access::{
     AccessError, Permit, Principal, Role, Tenant,
     needs::{ReadOrganization, WriteMembers, WriteOwners},
 };
 use events::NewEvent;
-use identity_core::{Membership, keys::Membership as MembershipKey};
+use identity_core::{Membership, User, keys::Membership as MembershipKey};
 use primitives::{Expected, MemberId, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
-use table::{Cause, Changes, Consistency, Decision, Item, Key, Listed, Table};
+use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     Member, OrgError,
-    caps::{memberships, owners},
+    caps::{MOST_OWNERS, memberships, owners},
     events::{Left, MemberRemoved, MemberUpdated},
     invite::Invite,
     keys,
@@ -48,10 +50,55 @@ impl Item for FormerMember {
     }
 }
 
+/// Who owns an organization: which person each membership is.
+#[derive(Debug, Deserialize)]
+struct Owned {
+    m: BTreeMap<String, UserId>,
+    version: u64,
+}
+
+impl Owned {
+    fn is_full(&self) -> bool {
+        self.m.len() >= MOST_OWNERS
+    }
+
+    fn others(&self, but: UserId) -> impl Iterator<Item = UserId> {
+        self.m.values().copied().filter(move |owner| *owner != but)
+    }
+}
+
+/// How many owners are looked at before an organization is said to have no other.
+const LOOKED_AT: usize = 20;
+
+/// The first of these people whose account stays: it is not about to be erased, and nobody has suspended it. That
+/// this is so is a condition of what rests on it.
+async fn staying(
+    table: &Table,
+    people: impl Iterator<Item = UserId>,
+) -> Result<Option<(Key, Condition)>, OrgError> {
+    let keys: Vec<_> = people.take(LOOKED_AT).map(identity_core::keys::User::key).collect();
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    for key in keys {
+        let person: Option<User> = found.take(&key)?;
+        if let Some(person) = person.filter(stays) {
+            return Ok(Some((key, Condition::VersionIs(person.version()))));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether nothing is about to end this account.
+pub(crate) fn stays(person: &User) -> bool {
+    person.deletion.is_none() && person.suspended_at().is_none()
+}
+
 /// What a change of a place is decided on.
 struct Place {
     member: Member,
-    owners: Listed,
+    owners: Owned,
 }
 
 impl Place {
@@ -63,24 +110,42 @@ impl Place {
         Ok(member.zip(owners).map(|(member, owners)| Self { member, owners }))
     }
 
-    /// The same person in another role. An organization always has an owner.
-    fn with_role(self, role: Role) -> Result<(Member, Changes), OrgError> {
+    /// Whether an owner is left who stays, where this one goes.
+    async fn other(&self, table: &Table) -> Result<Option<(Key, Condition)>, OrgError> {
+        staying(table, self.owners.others(self.member.user_id)).await
+    }
+
+    /// The same person in another role. An organization always has an owner whose account stays: `stays` is that
+    /// of another one where an owner becomes something else, and this person's where it becomes one.
+    fn with_role(self, role: Role, stays: Option<(Key, Condition)>) -> Result<(Member, Changes), OrgError> {
         let Self { member, owners: listed } = self;
         let (id, roster) = (member.member_id.to_string(), owners(member.org_id));
         let (after, changes) = in_role(member.clone(), role);
         let changes = match (member.role, role) {
             (Role::Owner, Role::Owner) => changes,
-            (Role::Owner, _) if listed.len() < 2 => return Err(OrgError::LastOwner),
-            (Role::Owner, _) => changes.and(roster.remove(&id, 1)),
-            (_, Role::Owner) if roster.is_full(Some(&listed)) => return Err(OrgError::too_many_owners()),
-            (_, Role::Owner) => changes.and(roster.add(&id, &true)),
+            (Role::Owner, _) => {
+                let (key, condition) = stays.ok_or(OrgError::LastOwner)?;
+                changes.and(roster.remove(&id, 1)).require(key, condition)
+            }
+            (_, Role::Owner) if listed.is_full() => return Err(OrgError::too_many_owners()),
+            (_, Role::Owner) => {
+                let (key, condition) = stays.ok_or(OrgError::MemberInactive)?;
+                changes.and(roster.add(&id, &member.user_id)).require(key, condition)
+            }
             _ => changes,
         };
         Ok((after, changes))
     }
 
-    /// The end of the place, with that of an invite to the same address.
-    fn ended(self, via: Left, invite: Option<Invite>, now: Timestamp) -> Result<Changes, OrgError> {
+    /// The end of the place, with that of an invite to the same address. Where it is an owner's, `other` is an
+    /// owner who stays; of whoever is erased it is enough that there is another.
+    fn ended(
+        self,
+        via: Left,
+        other: Option<(Key, Condition)>,
+        invite: Option<Invite>,
+        now: Timestamp,
+    ) -> Result<Changes, OrgError> {
         let Self { member, owners: listed } = self;
         let (tenant, user_id) = (Tenant::trusted(member.org_id), member.user_id);
         let event = MemberRemoved { member: member.resource(member.version()), via };
@@ -97,10 +162,14 @@ impl Place {
         let former = FormerMember { org_id: member.org_id, user_id, removed_at: now, version: 0 };
         // of whoever is erased nothing is left, and nobody comes back
         let changes = if via == Left::Erasure { changes } else { changes.overwrite(&former) };
-        match member.role {
-            Role::Owner if listed.len() < 2 => Err(OrgError::LastOwner),
-            Role::Owner => Ok(changes.and(owners(member.org_id).remove(&member.member_id.to_string(), 1))),
-            _ => Ok(changes),
+        if member.role != Role::Owner {
+            return Ok(changes);
+        }
+        let changes = changes.and(owners(member.org_id).remove(&member.member_id.to_string(), 1));
+        match other {
+            Some((key, condition)) => Ok(changes.require(key, condition)),
+            None if via == Left::Erasure && listed.m.len() > 1 => Ok(changes),
+            None => Err(OrgError::LastOwner),
         }
     }
 }
@@ -145,7 +214,12 @@ pub async fn set_role(
         if [place.member.role, role].contains(&Role::Owner) {
             require_owner(permit, principal, table.clock().now())?;
         }
-        let (member, changes) = place.with_role(role)?;
+        let stays = match (place.member.role, role) {
+            (Role::Owner, _) => place.other(table).await?,
+            (_, Role::Owner) => staying(table, [place.member.user_id].into_iter()).await?,
+            _ => None,
+        };
+        let (member, changes) = place.with_role(role, stays)?;
         Ok(Decision::commit(changes, member))
     };
     table.decide(cause, decide).await
@@ -172,22 +246,26 @@ pub async fn transfer_ownership(
         let mut found = table.get_many(&all, Consistency::Strong).await?;
         let to: Member = found.take(to)?.ok_or(OrgError::NotFound)?;
         let from: Member = found.take(from)?.ok_or(OrgError::NotFound)?;
-        let listed: Option<Listed> = found.take(roster.key())?;
+        let listed: Option<Owned> = found.take(roster.key())?;
+        let (key, condition) =
+            staying(table, [to.user_id].into_iter()).await?.ok_or(OrgError::MemberInactive)?;
         let (old, new) = (from.member_id.to_string(), to.member_id.to_string());
         let stays = own_role == Role::Owner;
         let listing = match (to.role == Role::Owner, stays) {
             (true, true) => return Ok(Decision::done(to)),
             (true, false) => roster.remove(&old, 1),
-            (false, false) => roster.replace(&old, &new, &true),
-            (false, true) if roster.is_full(listed.as_ref()) => return Err(OrgError::too_many_owners()),
-            (false, true) => roster.add(&new, &true),
+            (false, false) => roster.replace(&old, &new, &to.user_id),
+            (false, true) if listed.is_some_and(|listed| listed.is_full()) => {
+                return Err(OrgError::too_many_owners());
+            }
+            (false, true) => roster.add(&new, &to.user_id),
         };
         let (to, changes) = match to.role {
             Role::Owner => (to, Changes::new()),
             _ => in_role(to, Role::Owner),
         };
         let changes = if stays { changes } else { changes.and(in_role(from, own_role).1) };
-        Ok(Decision::commit(changes.and(listing), to))
+        Ok(Decision::commit(changes.and(listing).require(key, condition), to))
     };
     table.decide(cause, decide).await
 }
@@ -208,8 +286,9 @@ pub async fn remove(
         if place.member.role == Role::Owner {
             require_owner(permit, principal, now)?;
         }
+        let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
         let invite = Invite::to(table, tenant, &place.member.email).await?;
-        Ok(Decision::commit(place.ended(Left::Removal, invite, now)?, ()))
+        Ok(Decision::commit(place.ended(Left::Removal, other, invite, now)?, ()))
     };
     table.decide(cause, decide).await
 }
@@ -224,22 +303,29 @@ async fn places(table: &Table, user_id: UserId) -> Result<Vec<Membership>, OrgEr
     Ok(table.first(&MembershipKey::all(user_id).strong(), 100).await?)
 }
 
-/// Refuses a person who is the only owner of an organization: it would be nobody's.
-pub async fn require_other_owners(table: &Table, user_id: UserId) -> Result<(), OrgError> {
+/// How many accounts that stay are conditions of the end of another one: what is left of a transaction.
+const MOST_STAYING: usize = 40;
+
+/// Refuses a person who is the only owner of an organization whose account stays: it would be nobody's. What that
+/// rests on are conditions of the end of the account.
+pub async fn require_other_owners(table: &Table, user_id: UserId) -> Result<Changes, OrgError> {
     let places = places(table, user_id).await?;
     let owned = places.into_iter().filter(|place| place.role == Role::Owner);
     let owned: Vec<_> = owned.map(|owned| keys::Owners::key(Tenant::trusted(owned.org_id))).collect();
+    let mut changes = Changes::new();
     if owned.is_empty() {
-        return Ok(());
+        return Ok(changes);
     }
     let mut found = table.get_many(&owned, Consistency::Strong).await?;
-    for key in &owned {
-        let listed: Option<Listed> = found.take(key)?;
-        if listed.is_none_or(|listed| listed.len() < 2) {
-            return Err(OrgError::LastOwner);
-        }
+    let mut people = HashMap::new();
+    for key in owned {
+        let listed: Owned = found.take(&key)?.ok_or(OrgError::LastOwner)?;
+        let (person, condition) = staying(table, listed.others(user_id)).await?.ok_or(OrgError::LastOwner)?;
+        people.insert(person, condition);
+        changes = changes.require(key, Condition::VersionIs(listed.version));
     }
-    Ok(())
+    let people = people.into_iter().take(MOST_STAYING);
+    Ok(people.fold(changes, |changes, (person, condition)| changes.require(person, condition)))
 }
 
 /// Takes a person out of all of their organizations, each by itself. Whoever is the only owner of one stays
@@ -261,12 +347,68 @@ async fn end(
 ) -> Result<(), OrgError> {
     let decide = |_| async move {
         let Some(place) = Place::read(table, tenant, member_id).await? else { return Ok(Decision::done(())) };
+        let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
         let invite = Invite::to(table, tenant, &place.member.email).await?;
-        Ok(Decision::commit(place.ended(via, invite, table.clock().now())?, ()))
+        Ok(Decision::commit(place.ended(via, other, invite, table.clock().now())?, ()))
     };
     table.decide(cause, decide).await
 }
 
 fn expect(expected: &Expected, current: u64) -> Result<(), OrgError> {
     if expected.admits(current) { Ok(()) } else { Err(OrgError::VersionMismatch { current }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Ids;
+
+    use super::*;
+
+    fn place(role: Role, owners: usize) -> Place {
+        let member = Member {
+            org_id: Ids::unguessable(),
+            member_id: Ids::unguessable(),
+            user_id: Ids::unguessable(),
+            email: "ada@example.com".parse().unwrap(),
+            role,
+            joined_at: Timestamp::UNIX_EPOCH,
+            version: 1,
+        };
+        let m = (0..owners).map(|number| (number.to_string(), Ids::unguessable())).collect();
+        Place { member, owners: Owned { m, version: 1 } }
+    }
+
+    /// Somebody whose account stays.
+    fn somebody() -> (Key, Condition) {
+        (identity_core::keys::User::key(Ids::unguessable()), Condition::VersionIs(1))
+    }
+
+    #[test]
+    fn an_organization_has_an_owner_who_stays_and_fifty_at_most() {
+        for role in [Role::Admin, Role::Member, Role::Viewer] {
+            assert!(
+                matches!(place(Role::Owner, 2).with_role(role, None), Err(OrgError::LastOwner)),
+                "{role}"
+            );
+            assert_eq!(place(Role::Owner, 2).with_role(role, Some(somebody())).unwrap().0.role, role);
+            let full = place(role, MOST_OWNERS).with_role(Role::Owner, Some(somebody()));
+            assert!(matches!(full, Err(OrgError::TooManyOwners { limit: MOST_OWNERS })), "{role}");
+            let leaving = place(role, 1).with_role(Role::Owner, None);
+            assert!(matches!(leaving, Err(OrgError::MemberInactive)), "{role}");
+            let (owner, _) = place(role, MOST_OWNERS - 1).with_role(Role::Owner, Some(somebody())).unwrap();
+            assert_eq!((owner.role, owner.version), (Role::Owner, 2));
+        }
+    }
+
+    #[test]
+    fn whoever_is_the_last_owner_goes_in_no_way() {
+        let now = Timestamp::UNIX_EPOCH;
+        for via in [Left::Removal, Left::Leave, Left::Erasure] {
+            assert!(matches!(place(Role::Owner, 1).ended(via, None, None, now), Err(OrgError::LastOwner)));
+            assert!(place(Role::Owner, 2).ended(via, Some(somebody()), None, now).is_ok());
+            assert!(place(Role::Member, 1).ended(via, None, None, now).is_ok());
+            let nobody_stays = place(Role::Owner, 2).ended(via, None, None, now);
+            assert_eq!(nobody_stays.is_ok(), via == Left::Erasure, "{via:?}");
+        }
+    }
 }

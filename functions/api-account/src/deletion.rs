@@ -15,7 +15,7 @@ use crate::{
     responses((status = 204, description = "It will be erased"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_owner", "staff_target"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 10})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 9, "write_units": 14})),
         ("x-gantry-usage" = json!({"person": 0.005, "events": 1, "answer_bytes": 250})),
     ),
 )]
@@ -29,7 +29,7 @@ pub(crate) async fn delete(
         let Some(changes) = identity::request_deletion(&api.table, &api.policy, user_id).await? else {
             return Ok(Decision::done(()));
         };
-        orgs::require_other_owners(&api.table, user_id).await?;
+        let changes = changes.and(orgs::require_other_owners(&api.table, user_id).await?);
         let (staff, refused) = identity::refused_to_staff(user_id);
         Ok::<_, Problem>(Decision::commit(changes, ()).unless(&staff, Err(refused.into())))
     };

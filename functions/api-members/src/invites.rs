@@ -80,7 +80,7 @@ pub(crate) struct CreateInvite {
             "already_member", "conflict", "invite_pending", "seat_limit_reached", "step_up_required",
         ])),
         ("x-gantry-limits" = json!(["invite", "invite-address"])),
-        ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 28})),
+        ("x-gantry-budget" = json!({"calls": 9, "read_units": 14, "write_units": 28})),
         ("x-gantry-usage" = json!({"organization": 1, "events": 2, "answer_bytes": 500})),
     ),
 )]
@@ -93,8 +93,10 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let send = |input: CreateInvite, keep| async move {
-        mailing(&limiter, &member, &input.email).await?;
         let (to, cause) = ((&input.email, input.role), member.cause());
+        let may = orgs::may_invite(&api.table, &member.permit, &caller.principal, to).await;
+        may.map_err(|error| refused(&caller, error))?;
+        mailing(&limiter, &member, &input.email).await?;
         let invite = orgs::invite(&api.table, &cause, &member.permit, &caller.principal, to, &keep).await;
         invite.map_err(|error| refused(&caller, error))
     };
@@ -102,7 +104,11 @@ pub(crate) async fn create(
 }
 
 /// Counts a mail to this address.
-async fn mailing<L>(limiter: &Limiter, member: &Member<WriteInvites, L>, to: &Email) -> Result<(), Problem> {
+pub(crate) async fn mailing<L>(
+    limiter: &Limiter,
+    member: &Member<WriteInvites, L>,
+    to: &Email,
+) -> Result<(), Problem> {
     limiter.take(&orgs::limits::invites(), &member.permit.org_id.to_string()).await?;
     limiter.take(&orgs::limits::invites_to_address(), to.as_str()).await?;
     Ok(())
@@ -175,8 +181,10 @@ pub(crate) async fn resend(
     PathParameter(id): PathParameter<InviteId>,
 ) -> Result<Response, Problem> {
     let (cause, permit) = (member.cause(), &member.permit);
-    let to = orgs::invite_address(&api.table, permit, id).await.map_err(|error| refused(&caller, error))?;
-    mailing(&limiter, &member, &to).await?;
+    let to = orgs::to_resend(&api.table, permit, &caller.principal, id).await;
+    if let Some(to) = to.map_err(|error| refused(&caller, error))? {
+        mailing(&limiter, &member, &to).await?;
+    }
     let resent = orgs::resend(&api.table, &cause, permit, &caller.principal, id).await;
     Ok(shown(&api, &resent.map_err(|error| refused(&caller, error))?))
 }
@@ -200,7 +208,7 @@ pub(crate) struct RebindInvite {
             "already_member", "conflict", "invite_closed", "invite_pending", "not_found", "step_up_required",
         ])),
         ("x-gantry-limits" = json!(["invite", "invite-address"])),
-        ("x-gantry-budget" = json!({"calls": 8, "read_units": 9, "write_units": 26})),
+        ("x-gantry-budget" = json!({"calls": 11, "read_units": 16, "write_units": 26})),
         ("x-gantry-usage" = json!({"organization": 0.02, "events": 2, "answer_bytes": 500})),
     ),
 )]
@@ -214,8 +222,10 @@ pub(crate) async fn rebind(
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let send = |input: RebindInvite, keep| async move {
-        mailing(&limiter, &member, &input.email).await?;
         let (to, cause, permit) = ((id, &input.email), member.cause(), &member.permit);
+        let may = orgs::may_rebind(&api.table, permit, &caller.principal, to).await;
+        may.map_err(|error| refused(&caller, error))?;
+        mailing(&limiter, &member, &input.email).await?;
         let rebound = orgs::rebind(&api.table, &cause, permit, &caller.principal, to, &keep).await;
         rebound.map_err(|error| refused(&caller, error))
     };

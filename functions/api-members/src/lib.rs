@@ -1,6 +1,7 @@
 //! HTTP API for the members of an organization and for those who are invited: `/v1/orgs/current/members/**`,
 //! `/v1/orgs/current/invites/**`, `/v1/invites/**`.
 
+mod batch;
 mod invites;
 mod links;
 mod members;
@@ -51,6 +52,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(members::transfer))
         .routes(routes!(invites::list))
         .routes(routes!(invites::create))
+        .routes(routes!(batch::create))
         .routes(routes!(invites::show))
         .routes(routes!(invites::revoke))
         .routes(routes!(invites::resend))
@@ -74,7 +76,7 @@ fn refused(caller: &Caller, error: OrgError) -> Problem {
         OrgError::LinkUses { .. } => Problem::field("/max_uses", &error),
         OrgError::LinkRole => Problem::field("/role", &error),
         OrgError::LinkEnd { .. } => Problem::field("/expires_at", &error),
-        OrgError::DomainCount { .. } => Problem::field("/allowed_email_domains", &error),
+        OrgError::DomainCount { .. } => Problem::field("/allowed_domains", &error),
         error => error.into(),
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct CreateInviteLink {
     /// When it stops working: at most 90 days from now.
     expires_at: Time,
     /// Of which domains their addresses are: 1 to 5. Null is any that the organization admits.
-    allowed_email_domains: Option<Vec<EmailDomain>>,
+    allowed_domains: Option<Vec<EmailDomain>>,
 }
 
 /// A link that was just made, with what leads there. That is shown once.
@@ -74,8 +74,8 @@ pub(crate) async fn create(
     caller: Caller,
     command: Command<CreateInviteLink>,
 ) -> Result<Response, Problem> {
-    let CreateInviteLink { role, max_uses, expires_at, allowed_email_domains } = command.input;
-    let new = NewLink { role, max_uses, expires_at: expires_at.timestamp(), allowed_email_domains };
+    let CreateInviteLink { role, max_uses, expires_at, allowed_domains } = command.input;
+    let new = NewLink { role, max_uses, expires_at: expires_at.timestamp(), allowed_domains };
     let created = orgs::create_link(&api.table, &member.cause(), &member.permit, new).await;
     let created = created.map_err(|error| refused(&caller, error))?;
     let token = api.links.get().await?.current.invite_link_token(member.permit.org_id, created.link_id);

@@ -83,8 +83,10 @@ pub(crate) struct UpdateMember {
     params(("member_id" = MemberId, Path, description = "The membership")),
     responses((status = 200, description = "The member", body = Member, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "last_owner", "not_found", "step_up_required", "too_many_owners"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 14})),
+        ("x-gantry-codes" = json!([
+            "conflict", "last_owner", "member_inactive", "not_found", "step_up_required", "too_many_owners",
+        ])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 6, "write_units": 16})),
         ("x-gantry-usage" = json!({"organization": 0.5, "events": 1, "answer_bytes": 300})),
     ),
 )]
@@ -110,7 +112,7 @@ pub(crate) async fn update(
     responses((status = 204, description = "The person is no member any more"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_owner", "not_found", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 7, "write_units": 30})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 8, "write_units": 32})),
         ("x-gantry-usage" = json!({"organization": 0.2, "events": 2, "answer_bytes": 250})),
     ),
 )]
@@ -134,7 +136,7 @@ pub(crate) async fn remove(
     responses((status = 204, description = "The person is no member any more"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "last_owner", "no_organization"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 7, "write_units": 30})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 8, "write_units": 32})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 2, "answer_bytes": 250})),
     ),
 )]
@@ -162,14 +164,16 @@ pub(crate) struct TransferOwnership {
     security(("access_token" = [])), request_body = TransferOwnership,
     responses((status = 200, description = "The new owner", body = Member, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "too_many_owners"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 6, "write_units": 24})),
+        ("x-gantry-codes" = json!([
+            "conflict", "member_inactive", "not_found", "step_up_required", "too_many_owners",
+        ])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 7, "write_units": 26})),
         ("x-gantry-usage" = json!({"organization": 0.01, "events": 2, "answer_bytes": 300})),
     ),
 )]
 pub(crate) async fn transfer(
     State(api): State<Api>,
-    member: http_api::Member<WriteOwners, Full>,
+    member: http_api::Member<WriteOwners, Always>,
     caller: Caller,
     _: Fresh,
     command: Command<TransferOwnership>,

@@ -71,7 +71,7 @@ async fn open(api: &Api, input: &InviteToken) -> Result<Opened, Problem> {
     extensions(
         ("x-gantry-codes" = json!(["invite_closed"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 1})),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 3, "write_units": 1})),
         ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 300})),
     ),
 )]
@@ -139,9 +139,9 @@ pub(crate) struct JoinedOrganization {
     extensions(
         ("x-gantry-codes" = json!([
             "access_restricted", "already_member", "confirmation_pending", "conflict", "domain_not_allowed",
-            "invite_closed", "seat_limit_reached", "too_many_memberships", "too_many_owners", "wrong_account",
+            "invite_closed", "organization_suspended", "seat_limit_reached", "too_many_memberships", "too_many_owners", "wrong_account",
         ])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 10, "write_units": 36})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 14, "write_units": 40})),
         ("x-gantry-usage" = json!({"organization": 0.8, "events": 2, "answer_bytes": 400})),
     ),
 )]
@@ -174,7 +174,7 @@ pub(crate) async fn accept(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "invite_closed"])),
         ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 1, "write_units": 15})),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 1, "write_units": 15})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 250})),
     ),
 )]

@@ -142,7 +142,7 @@ async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role
     let changes = Changes::new().create(&membership).create(&member);
     let mut changes = counted.into_iter().fold(changes, Changes::and);
     if role == Role::Owner {
-        changes = changes.and(orgs::owners(org_id).add(&member_id.to_string(), &true));
+        changes = changes.and(orgs::owners(org_id).add(&member_id.to_string(), &other));
     }
     table.commit(&cause(), changes).await.unwrap();
     org_id

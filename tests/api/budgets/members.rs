@@ -12,6 +12,9 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     let function = "api-members";
     let body = json!({ "email": "jim@example.com", "role": "admin" });
     let invite = measured.post("POST /v1/orgs/current/invites", function, &ida, &body).await.text("/id");
+    let two = json!([{ "email": "meg@example.com", "role": "viewer" }, { "email": "max@example.com", "role": "viewer" }]);
+    let body = json!({ "items": two });
+    measured.post("POST /v1/orgs/current/invites/batch", function, &ida, &body).await;
     let one = format!("{invites}/{invite}");
     measured.get(invites, "GET /v1/orgs/current/invites", function, &ida).await;
     product.get(&format!("{invites}?status=pending"), &ida).await;

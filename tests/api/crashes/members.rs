@@ -128,3 +128,16 @@ async fn sending_an_invite_again() {
     };
     Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait: AT_ONCE }.check().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inviting_several_at_once() {
+    check(|product| {
+        Box::pin(async move {
+            let (ada, _) = product.owner("ada@example.com", "acme").await;
+            let items = ["bob@example.com", "eve@example.com"];
+            let items = items.map(|email| json!({ "email": email, "role": "member" }));
+            of(&ada, "POST", "/v1/orgs/current/invites/batch", &json!({ "items": items }))
+        })
+    })
+    .await;
+}
