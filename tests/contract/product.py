@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure
 
 # What may be wrong with a request although each part of it has the right form.
-BY_STATE = {"enrollment_expired", "idempotency_key_reused", "invalid_cursor", "link_expired"}
+BY_STATE = {"enrollment_expired", "idempotency_key_reused", "invalid_cursor", "invite_closed", "link_expired"}
 # What ends the session that asks: whatever came after it would be refused for that alone.
 ENDING = {"/v1/auth/sign-out", "/v1/me/sessions/end"}
 

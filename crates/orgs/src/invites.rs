@@ -77,8 +77,8 @@ impl Addressee {
     }
 }
 
-/// Refuses what would not be sent anyhow, before a mail is counted: who may not invite so, or whoever is a member
-/// or invited already. To decide is [`invite`]'s.
+/// Refuses what would not be sent anyhow, before a mail is counted: who may not invite so, or whoever is a
+/// member or invited already. To decide is [`invite`]'s.
 pub async fn may_invite(
     table: &Table,
     permit: &Permit<WriteInvites>,

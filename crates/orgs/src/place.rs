@@ -70,8 +70,8 @@ impl Owned {
 /// How many owners are looked at before an organization is said to have no other.
 const LOOKED_AT: usize = 20;
 
-/// The first of these people whose account stays: it is not about to be erased, and nobody has suspended it. That
-/// this is so is a condition of what rests on it.
+/// The first of these people whose account stays: it is not about to be erased, and nobody has suspended it.
+/// That this is so is a condition of what rests on it.
 async fn staying(
     table: &Table,
     people: impl Iterator<Item = UserId>,
@@ -115,8 +115,8 @@ impl Place {
         staying(table, self.owners.others(self.member.user_id)).await
     }
 
-    /// The same person in another role. An organization always has an owner whose account stays: `stays` is that
-    /// of another one where an owner becomes something else, and this person's where it becomes one.
+    /// The same person in another role. An organization always has an owner whose account stays: `stays` is
+    /// that of another one where an owner becomes something else, and this person's where it becomes one.
     fn with_role(self, role: Role, stays: Option<(Key, Condition)>) -> Result<(Member, Changes), OrgError> {
         let Self { member, owners: listed } = self;
         let (id, roster) = (member.member_id.to_string(), owners(member.org_id));
@@ -137,8 +137,8 @@ impl Place {
         Ok((after, changes))
     }
 
-    /// The end of the place, with that of an invite to the same address. Where it is an owner's, `other` is an
-    /// owner who stays; of whoever is erased it is enough that there is another.
+    /// The end of the place, with that of an invite to the same address. Where it is an owner's, `other` is
+    /// an owner who stays; of whoever is erased it is enough that there is another.
     fn ended(
         self,
         via: Left,
@@ -306,8 +306,8 @@ async fn places(table: &Table, user_id: UserId) -> Result<Vec<Membership>, OrgEr
 /// How many accounts that stay are conditions of the end of another one: what is left of a transaction.
 const MOST_STAYING: usize = 40;
 
-/// Refuses a person who is the only owner of an organization whose account stays: it would be nobody's. What that
-/// rests on are conditions of the end of the account.
+/// Refuses a person who is the only owner of an organization whose account stays: it would be nobody's. What
+/// that rests on are conditions of the end of the account.
 pub async fn require_other_owners(table: &Table, user_id: UserId) -> Result<Changes, OrgError> {
     let places = places(table, user_id).await?;
     let owned = places.into_iter().filter(|place| place.role == Role::Owner);

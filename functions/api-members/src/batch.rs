@@ -72,8 +72,8 @@ enum InviteOutcomeStatus {
 }
 
 /// Invites up to 100 people, each for themselves: whoever cannot be invited does not keep the others from it.
-/// Sent again, for an answer that got lost, it goes on where it stopped: who was invited already is named as a
-/// duplicate, and gets no second mail.
+/// Sent again, for an answer that got lost, it goes on where it stopped: who was invited already is named as
+/// a duplicate, and gets no second mail.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites/batch", tag = "Members", operation_id = "createInvites",
     security(("access_token" = [])), request_body = CreateInvites,
