@@ -293,8 +293,8 @@ async fn sign_in_and_out(product: &Product) {
 async fn erasure(product: &Product) {
     // so long before that no notice of its trial comes in the hour of the erasure and finds the devices first
     let (gina, _) = product.owner("gina@example.com", "gina-and-sons").await;
-    // invited by mail, and come by a link
-    product.invite(&gina, "fred@example.com", "member").await;
+    // invited at the address that he takes later, and come by a link
+    product.invite(&gina, "fred@example.org", "member").await;
     let link = members::link_of(product, &gina).await;
     product.advance(SignedDuration::from_hours(2)).await;
     let token = product.sign_in("fred@example.com").await.text("/access_token");
@@ -307,6 +307,11 @@ async fn erasure(product: &Product) {
     }
     let joined = product.post_as("/v1/invites/accept", &token, &json!({ "token": link })).await;
     assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+    product.post_as("/v1/me/email-changes", &token, &json!({ "email": "fred@example.org" })).await;
+    product.settle().await;
+    let confirm = json!({ "token": product.link("fred@example.org").await });
+    let changed = product.post("/v1/auth/email-changes/confirm", &confirm).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT, "{changed:?}");
     let delete = || product.send(product.request(Method::DELETE, "/v1/me").bearer_auth(&token));
     assert_eq!(delete().await.status, StatusCode::NO_CONTENT);
     let restore = product.request(Method::POST, "/v1/me/restore").bearer_auth(&token);
