@@ -89,3 +89,25 @@ async fn who_joins_while_the_address_changes_is_listed_with_the_right_one() {
         assert_eq!(product.members(&ada, "?role=member").await, expected[1..]);
     }
 }
+
+/// Of an invite that is sent to one address after another at the same moment, the last one gets one mail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_gets_one_mail_of_an_invite_that_moves_about() {
+    let product = Product::crowded().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let (id, _) = product.invited(&ada, "bob@example.com", "member").await;
+    let path = format!("/v1/orgs/current/invites/{id}");
+    let emails: Vec<_> = (0..6).map(|number| format!("r{number}@example.com")).collect();
+    let rebind = async |email: &String| {
+        product.post_as(&format!("{path}/rebind"), &ada, &json!({ "email": email })).await
+    };
+    let answers = futures::future::join_all(emails.iter().map(rebind)).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
+    product.settle().await;
+    let last = product.get(&path, &ada).await.text("/email");
+    for email in &emails {
+        let mails = product.mails(email).await.len();
+        assert!(mails == 1 || (mails == 0 && *email != last), "{email} of {last}: {mails}");
+    }
+    assert_eq!(product.seats().await, (2, 1, 1));
+}

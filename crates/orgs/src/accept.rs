@@ -165,7 +165,7 @@ fn needed(role: Role) -> Permission {
     }
 }
 
-/// The membership that answers for an invite or a link, with the condition that it goes on doing so: it is
+/// The membership that answers for an invite or a link, with the condition that it is as it was read: it is
 /// this one, may invite, and its person's account stays.
 pub(crate) async fn answering(
     table: &Table,

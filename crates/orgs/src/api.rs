@@ -42,6 +42,29 @@ pub struct Member {
     pub version: u64,
 }
 
+/// One organization of a person's.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Membership {
+    /// The membership.
+    pub id: MemberId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// Its name.
+    pub name: String,
+    /// Its name in URLs.
+    pub slug: String,
+    /// What the person is there. Treat a word that you do not know as the least.
+    pub role: Role,
+}
+
+impl From<identity_core::Membership> for Membership {
+    fn from(membership: identity_core::Membership) -> Self {
+        let identity_core::Membership { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
+            membership;
+        Self { id, org_id, name, slug, role }
+    }
+}
+
 /// Somebody is asked to become a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Invite {
@@ -98,6 +121,25 @@ pub struct InviteLink {
     pub created_at: Time,
     /// Whether somebody can come in by it now, as far as it alone decides.
     pub status: InviteLinkStatus,
+}
+
+/// What people become by a link: nothing that could let others in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteLinkRole {
+    /// Works in the organization.
+    Member,
+    /// Looks at it.
+    Viewer,
+}
+
+impl From<InviteLinkRole> for Role {
+    fn from(role: InviteLinkRole) -> Self {
+        match role {
+            InviteLinkRole::Member => Self::Member,
+            InviteLinkRole::Viewer => Self::Viewer,
+        }
+    }
 }
 
 /// What is the matter with a link. Treat a word that you do not know as one that leads nowhere.

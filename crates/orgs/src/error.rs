@@ -115,10 +115,6 @@ pub enum OrgError {
         /// How many.
         limit: usize,
     },
-    /// A link is for a role that links do not give.
-    #[error("a link makes members or viewers; invite others by mail")]
-    #[fault(Invalid, "invalid_request")]
-    LinkRole,
     /// So many people cannot come in by a link.
     #[error("1 to {most} people come in by a link")]
     #[fault(Invalid, "invalid_request")]
@@ -174,7 +170,7 @@ impl Invalid for OrgError {
             | Self::LinkEnd { .. }
             | Self::LinkUses { .. } => FieldCode::OutOfRange,
             Self::DomainNotAllowed => FieldCode::DomainNotAllowed,
-            Self::AlreadyTheirs | Self::LinkRole => FieldCode::UnknownValue,
+            Self::AlreadyTheirs => FieldCode::UnknownValue,
             _ => FieldCode::InvalidFormat,
         }
     }

@@ -78,17 +78,17 @@ impl Addressee {
 }
 
 /// Refuses what would not be sent anyhow, before a mail is counted: who may not invite so, or whoever is a
-/// member or invited already. To decide is [`invite`]'s.
+/// member already. Gives the invite that is open to this address, if there is one. To decide is [`invite`]'s.
 pub async fn may_invite(
     table: &Table,
     permit: &Permit<WriteInvites>,
     principal: &Principal,
     (email, role): (&Email, Role),
-) -> Result<(), OrgError> {
+) -> Result<Option<Invite>, OrgError> {
     let now = table.clock().now();
     authorize(permit, principal, role, now)?;
     let known = Addressee::read(table, permit.tenant(), email).await?;
-    if known.invite.is_some_and(|open| !open.is_overdue(now)) { Err(OrgError::InvitePending) } else { Ok(()) }
+    Ok(known.invite.filter(|open| !open.is_overdue(now)))
 }
 
 /// Invites somebody. Where no seat is left, those are given back first that invites hold whose time is over.
@@ -191,16 +191,6 @@ async fn read(table: &Table, tenant: Tenant, invite_id: InviteId) -> Result<Invi
     table.get(&key, Consistency::Strong).await?.ok_or(OrgError::NotFound)
 }
 
-/// The invite to this address by which somebody can come in now, if there is one.
-pub async fn open_invite(
-    table: &Table,
-    permit: &Permit<WriteInvites>,
-    email: &Email,
-) -> Result<Option<Invite>, OrgError> {
-    let invite = Invite::to(table, permit.tenant(), email).await?;
-    Ok(invite.filter(|invite| invite.is_open(table.clock().now())))
-}
-
 /// Whom a new link is to be sent to; nobody where one was sent a moment ago.
 pub async fn to_resend(
     table: &Table,
@@ -225,7 +215,8 @@ pub async fn may_rebind(
     if invite.email == *email {
         return Ok(authorize(permit, principal, invite.role, table.clock().now())?);
     }
-    may_invite(table, permit, principal, (email, invite.role)).await
+    let open = may_invite(table, permit, principal, (email, invite.role)).await?;
+    if open.is_some() { Err(OrgError::InvitePending) } else { Ok(()) }
 }
 
 /// Sends a new link for an invite whose seat was not given back; the link before does not work any more. One

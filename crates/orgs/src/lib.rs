@@ -25,8 +25,7 @@ pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use error::OrgError;
 pub use invite::Invite;
 pub use invites::{
-    confirm, invite, invite_with_id, invites, may_invite, may_rebind, open_invite, rebind, resend, revoke,
-    to_resend,
+    confirm, invite, invite_with_id, invites, may_invite, may_rebind, rebind, resend, revoke, to_resend,
 };
 pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
 pub use member::{Member, Places, member, members, places_of, readdressed};

@@ -13,10 +13,9 @@ use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 use crate::{
     Invite, Member, Org, OrgError,
     accept::{Gate, answering},
-    api::{self, InviteLinkStatus},
+    api::{self, InviteLinkRole, InviteLinkStatus},
     caps::{MOST_MEMBERSHIPS, memberships},
     events::{InviteLinkCreated, InviteLinkRevoked, Via},
-    invite::Invited,
     invites::release,
     keys,
     org::join,
@@ -70,7 +69,7 @@ pub struct Link {
 #[derive(Clone, Debug)]
 pub struct NewLink {
     /// What people become by it.
-    pub role: Role,
+    pub role: InviteLinkRole,
     /// How many may come in, from 1 to 1000.
     pub max_uses: u32,
     /// When it ends.
@@ -128,9 +127,6 @@ pub async fn create_link(
     new: NewLink,
 ) -> Result<Link, OrgError> {
     let now = table.clock().now();
-    if !matches!(new.role, Role::Member | Role::Viewer) {
-        return Err(OrgError::LinkRole);
-    }
     if !(1..=MOST_USES).contains(&new.max_uses) {
         return Err(OrgError::LinkUses { most: MOST_USES });
     }
@@ -147,7 +143,7 @@ pub async fn create_link(
     }
     let link = Link {
         link_id: table.ids().next(),
-        role: new.role,
+        role: new.role.into(),
         uses: 0,
         max_uses: new.max_uses,
         valid_until: new.expires_at,
@@ -229,10 +225,9 @@ pub async fn accept_link(
             keys::FormerMember::key(tenant, user_id),
             keys::Policies::key(tenant),
             identity_keys::User::key(user_id),
-            keys::Invited::key(principal.email.clone(), tenant),
         ];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        let [links, org, gate, place, former, policies, person, invited] = keys;
+        let [links, org, gate, place, former, policies, person] = keys;
         if let Some(place) = found.take::<Membership>(&place)? {
             return Ok(Decision::done(place));
         }
@@ -247,38 +242,29 @@ pub async fn accept_link(
         let (gate, org) = gate.zip(org).ok_or(OrgError::InviteClosed)?;
         gate.admit(now)?;
         let user: User = found.take(&person)?.ok_or(OrgError::InviteClosed)?;
-        if user.email != principal.email {
-            return Ok(Decision::wait());
-        }
         let policies: Option<StoredPolicies> = found.take(&policies)?;
         let named = link.allowed_domains.as_ref();
-        let is_named = named.is_none_or(|named| named.iter().any(|domain| domain.has(&principal.email)));
-        if !is_named || StoredPolicies::admit(policies.as_ref(), &principal.email).is_err() {
+        let is_named = named.is_none_or(|named| named.iter().any(|domain| domain.has(&user.email)));
+        if !is_named || StoredPolicies::admit(policies.as_ref(), &user.email).is_err() {
             return Err(OrgError::ForeignDomain);
         }
         let answers = (link.created_by, link.creator, Permission::WriteInvites);
         let (answers, condition) =
             answering(table, tenant, answers, true).await?.ok_or(OrgError::InviteClosed)?;
         // whoever is invited by mail as well has a seat already
-        let invited: Option<Invited> = found.take(&invited)?;
-        let invite = match invited {
-            Some(invited) => {
-                table.get(&keys::Invite::key(tenant, invited.invite_id), Consistency::Strong).await?
-            }
-            None => None,
-        };
+        let invite = Invite::to(table, tenant, &user.email).await?;
         link.uses += 1;
         let member = Member {
             org_id,
             member_id: id,
             user_id,
-            email: principal.email.clone(),
+            email: user.email.clone(),
             role: link.role,
             joined_at: now,
             version: 0,
         };
         let seat = match invite {
-            Some(invite) => Invite::accepted(invite, &member, now),
+            Some(invite) => invite.accepted(&member, now),
             None => seats.take(1, gate.access.seats()),
         };
         let changes = join(&org, &member, Via::InviteLink)

@@ -157,7 +157,10 @@ impl schemars::JsonSchema for EmailDomain {
 
 impl utoipa::PartialSchema for EmailDomain {
     fn schema() -> schema::Written {
-        schema::text(|text| text.max_length(Some(ADDRESS_LIMIT)).examples(["example.com"]))
+        let format = schema::SchemaFormat::Custom("gantry-email-domain".to_owned());
+        schema::text(|text| {
+            text.format(Some(format)).max_length(Some(ADDRESS_LIMIT)).examples(["example.com"])
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use http_api::{
     ToSchema,
 };
 use identity::IdentityError;
+use orgs::api::Membership;
 use primitives::{
     Email, Locale, MediaId, MemberId, Name, OrgId, Page, PhoneNumber, SessionId, Time, TimeZone, UserId,
 };
@@ -89,29 +90,6 @@ impl MyMembership {
     }
 }
 
-/// One organization of the person's.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Membership {
-    /// The membership.
-    id: MemberId,
-    /// The organization.
-    org_id: OrgId,
-    /// Its name.
-    name: String,
-    /// Its name in URLs.
-    slug: String,
-    /// What the person is there. Treat a word that you do not know as the least.
-    role: Role,
-}
-
-impl Membership {
-    fn shown(membership: identity::Membership) -> Self {
-        let identity::Membership { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
-            membership;
-        Self { id, org_id, name, slug, role }
-    }
-}
-
 /// Who is signed in, where they belong, and what they may do there.
 #[utoipa::path(
     get, path = "/v1/me", tag = "Account", operation_id = "getMe",
@@ -150,7 +128,7 @@ pub(crate) async fn me(api: &Api, principal: Principal) -> Result<Response, Prob
         version,
         session,
         membership: principal.actor.map(MyMembership::of),
-        organizations: memberships.into_iter().map(Membership::shown).collect(),
+        organizations: memberships.into_iter().map(Membership::from).collect(),
     };
     Ok(Answer::ok(&me).tagged(version).into_response())
 }
@@ -233,6 +211,7 @@ pub(crate) async fn memberships(
     Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
     let query = identity::keys::Membership::all(caller.principal.user_id);
-    let page = api.table.page(&query, limit, cursor.as_deref(), &*api.cursors).await?;
-    Ok(Answer::ok(&page.map(Membership::shown)).into_response())
+    let page =
+        api.table.page::<identity::Membership>(&query, limit, cursor.as_deref(), &*api.cursors).await?;
+    Ok(Answer::ok(&page.map(Membership::from)).into_response())
 }

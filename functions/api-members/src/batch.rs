@@ -85,7 +85,7 @@ enum InviteOutcomeStatus {
     extensions(
         ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-limits" = json!(["invite", "invite-address"])),
-        ("x-gantry-budget" = json!({"calls": 16, "read_units": 24, "write_units": 52})),
+        ("x-gantry-budget" = json!({"calls": 14, "read_units": 22, "write_units": 52})),
         ("x-gantry-usage" = json!({"organization": 0.05, "events": 2, "answer_bytes": 5000})),
     ),
 )]
@@ -150,13 +150,13 @@ async fn one(
     item: &InviteItem,
 ) -> Result<(InviteOutcomeStatus, orgs::Invite), Problem> {
     let email = item.email.as_str().parse::<Email>().map_err(|error| Problem::field("/email", &error))?;
-    let open = orgs::open_invite(&api.table, &member.permit, &email).await?;
-    if let Some(open) = open.filter(|open| open.role == item.role) {
-        return Ok((InviteOutcomeStatus::Duplicate, open));
-    }
     let (to, cause, keep) = ((&email, item.role), member.cause(), Keep::nothing());
-    let may = orgs::may_invite(&api.table, &member.permit, &caller.principal, to).await;
-    may.map_err(|error| refused(caller, error))?;
+    let open = orgs::may_invite(&api.table, &member.permit, &caller.principal, to).await;
+    match open.map_err(|error| refused(caller, error))? {
+        Some(open) if open.role == item.role => return Ok((InviteOutcomeStatus::Duplicate, open)),
+        Some(_) => return Err(OrgError::InvitePending.into()),
+        None => {}
+    }
     mailing(limiter, member, &email).await?;
     let sent = orgs::invite(&api.table, &cause, &member.permit, &caller.principal, to, &keep).await;
     Ok((InviteOutcomeStatus::Created, sent.map_err(|error| refused(caller, error))?))

@@ -6,7 +6,10 @@ use http_api::{
     Answer, Caller, IfMatch, IntoResponse, Limiter, Member, Paged, PathParameter, Problem, Problems,
     Repeatable, Response, Searched, State, StatusCode, ToSchema,
 };
-use orgs::api::{Invite, InviteStatus};
+use orgs::{
+    OrgError,
+    api::{Invite, InviteStatus},
+};
 use primitives::{Email, InviteId, Page};
 use serde::Deserialize;
 use table::Item;
@@ -95,7 +98,9 @@ pub(crate) async fn create(
     let send = |input: CreateInvite, keep| async move {
         let (to, cause) = ((&input.email, input.role), member.cause());
         let may = orgs::may_invite(&api.table, &member.permit, &caller.principal, to).await;
-        may.map_err(|error| refused(&caller, error))?;
+        if may.map_err(|error| refused(&caller, error))?.is_some() {
+            return Err(OrgError::InvitePending.into());
+        }
         mailing(&limiter, &member, &input.email).await?;
         let invite = orgs::invite(&api.table, &cause, &member.permit, &caller.principal, to, &keep).await;
         invite.map_err(|error| refused(&caller, error))

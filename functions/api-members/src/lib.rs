@@ -74,7 +74,6 @@ fn refused(caller: &Caller, error: OrgError) -> Problem {
         OrgError::AlreadyTheirs => Problem::field("/member_id", &error),
         OrgError::DomainNotAllowed => Problem::field("/email", &error),
         OrgError::LinkUses { .. } => Problem::field("/max_uses", &error),
-        OrgError::LinkRole => Problem::field("/role", &error),
         OrgError::LinkEnd { .. } => Problem::field("/expires_at", &error),
         OrgError::DomainCount { .. } => Problem::field("/allowed_domains", &error),
         error => error.into(),

@@ -1,12 +1,15 @@
 use access::{
-    Always, Full, Reading, Role,
+    Always, Full, Reading,
     needs::{ReadInvites, WriteInvites},
 };
 use http_api::{
     Answer, Caller, Command, IntoResponse, Member, PathParameter, Problem, Problems, Response, State,
     StatusCode, ToSchema,
 };
-use orgs::{NewLink, api::InviteLink};
+use orgs::{
+    NewLink,
+    api::{InviteLink, InviteLinkRole},
+};
 use primitives::{EmailDomain, InviteLinkId, Page, Time};
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +40,15 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateInviteLink {
-    /// What people become by it: `member` or `viewer`.
-    role: Role,
+    /// What people become by it.
+    role: InviteLinkRole,
     /// How many may come in by it: 1 to 1000.
     #[schema(minimum = 1, maximum = 1000)]
     max_uses: u32,
     /// When it stops working: at most 90 days from now.
     expires_at: Time,
     /// Of which domains their addresses are: 1 to 5. Null is any that the organization admits.
+    #[schema(min_items = 1, max_items = 5)]
     allowed_domains: Option<Vec<EmailDomain>>,
 }
 

@@ -6,8 +6,8 @@ use http_api::{
     ToSchema,
 };
 use identity_core::{InviteProof, LinkKey};
-use orgs::OrgError;
-use primitives::{InviteLinkId, Keys, MemberId, OrgId, Text, Time};
+use orgs::{OrgError, api::Membership};
+use primitives::{InviteLinkId, Keys, OrgId, Text, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, refused};
@@ -113,21 +113,6 @@ fn hint(email: &str) -> String {
     format!("{}…@{domain}", name.chars().take(1).collect::<String>())
 }
 
-/// A membership that came of an invite.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JoinedOrganization {
-    /// The membership.
-    id: MemberId,
-    /// The organization: switch to it with `POST /v1/auth/switch-org`.
-    org_id: OrgId,
-    /// Its name.
-    name: String,
-    /// Its name in URLs.
-    slug: String,
-    /// What the person may do in it.
-    role: Role,
-}
-
 /// Makes a member of the signed-in person, whom the invite was sent to: once for each invite. By a link for
 /// several that is anybody of its domains, as long as a seat is left; a member already stays one. The session
 /// stays where it is; switch to the organization with `POST /v1/auth/switch-org`, which asks for a second
@@ -135,13 +120,13 @@ pub(crate) struct JoinedOrganization {
 #[utoipa::path(
     post, path = "/v1/invites/accept", tag = "Members", operation_id = "acceptInvite",
     security(("access_token" = [])), request_body = InviteToken,
-    responses((status = 200, description = "A member", body = JoinedOrganization), Problems),
+    responses((status = 200, description = "A member", body = Membership), Problems),
     extensions(
         ("x-gantry-codes" = json!([
             "access_restricted", "already_member", "confirmation_pending", "conflict", "domain_not_allowed",
             "invite_closed", "organization_suspended", "seat_limit_reached", "too_many_memberships", "too_many_owners", "wrong_account",
         ])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 14, "write_units": 40})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 16, "write_units": 40})),
         ("x-gantry-usage" = json!({"organization": 0.8, "events": 2, "answer_bytes": 400})),
     ),
 )]
@@ -156,14 +141,7 @@ pub(crate) async fn accept(
         Opened::Link(org, link) => orgs::accept_link(table, &cause, principal, (org, link)).await,
     };
     let joined = joined.map_err(|error| refused(&caller, error))?;
-    let shown = JoinedOrganization {
-        id: joined.member_id,
-        org_id: joined.org_id,
-        name: joined.org_name,
-        slug: joined.org_slug,
-        role: joined.role,
-    };
-    Ok(Answer::ok(&shown).into_response())
+    Ok(Answer::ok(&Membership::from(joined)).into_response())
 }
 
 /// Refuses an invite, without signing in: whoever has the link reads the mail. Refused already: 204 again.

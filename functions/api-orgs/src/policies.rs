@@ -54,7 +54,7 @@ pub(crate) struct UpdatePolicies {
     /// Of which domains the addresses are that may be invited: 1 to 20, each without those below it. Null is
     /// any. Who is a member stays one.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<EmailDomain>>)]
+    #[schema(value_type = Option<Vec<EmailDomain>>, min_items = 1, max_items = 20)]
     allowed_email_domains: Change<Vec<EmailDomain>>,
 }
 

@@ -4,8 +4,8 @@ use access::Tenant;
 use email_client::Name;
 use events::Audience;
 use identity_core::{ChangeStep, EmailChange, EmailOwner, InviteProof, Session, events::MailCodeRequested};
-use orgs::{Invite, api::Member, keys::Summary};
-use primitives::{Email, EmailChangeId, InviteId, LoginId, OrgId, PasswordResetId, UserId};
+use orgs::{Invite, api, keys::Summary};
+use primitives::{Email, EmailChangeId, LoginId, OrgId, PasswordResetId, UserId};
 use serde::Deserialize;
 use table::{Consistency, StoreError, Table};
 
@@ -40,7 +40,7 @@ pub(crate) async fn of(table: &Table, org_id: OrgId, audience: Audience) -> Resu
     let mut found = Vec::new();
     for role in audience.roles() {
         let query = orgs::keys::with_role(Tenant::trusted(org_id), role);
-        let members: Vec<Summary<Member>> = table.first(&query, MOST - found.len()).await?;
+        let members: Vec<Summary<api::Member>> = table.first(&query, MOST - found.len()).await?;
         found.extend(members.into_iter().map(|Summary(member)| member.email));
         if found.is_empty() {
             return Err(MailError::NoOwner);
@@ -113,14 +113,18 @@ pub(crate) async fn of_reset(table: &Table, reset_id: PasswordResetId) -> Result
     Ok(owner.filter(EmailOwner::is_current).map(|_| reset.email))
 }
 
-/// Whom this invite was sent to last, if it is open, with what its link is for.
+/// Whom this invite was sent to, if it is open and was not sent again since: with what its link is for.
 pub(crate) async fn of_invite(
     table: &Table,
     org_id: OrgId,
-    invite_id: InviteId,
+    sent: &api::Invite,
 ) -> Result<Option<(Email, InviteProof)>, StoreError> {
-    let key = orgs::keys::Invite::key(Tenant::trusted(org_id), invite_id);
+    let key = orgs::keys::Invite::key(Tenant::trusted(org_id), sent.id);
     let invite: Option<Invite> = table.get(&key, Consistency::Strong).await?;
-    let invite = invite.filter(|invite| invite.is_open(table.clock().now()));
+    let is_last = |invite: &Invite| {
+        let last = invite.resource(sent.version);
+        last.email == sent.email && last.last_sent_at == sent.last_sent_at
+    };
+    let invite = invite.filter(|invite| invite.is_open(table.clock().now()) && is_last(invite));
     Ok(invite.map(|invite| (invite.email.clone(), invite.link())))
 }

@@ -7,7 +7,7 @@ use identity_core::{
     events::{MagicLinkRequested, MailCodeRequested, PasswordResetRequested, SmsCodeRequested},
 };
 use lambda_host::{LONGEST_SEND, Rotating};
-use primitives::{Email, EmailChangeId, InviteId, Keys, OrgId, SignedDuration, Timestamp, UserId};
+use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use push_client::TextClient;
 use serde::Deserialize;
 use serde_json::Value;
@@ -202,8 +202,8 @@ impl Postman {
             }
             Audience::Invited => {
                 let org_id = tenant(event)?;
-                let invite_id = InviteId::deserialize(&data["invite"]["id"]).map_err(malformed)?;
-                let found = addressees::of_invite(&self.table, org_id, invite_id).await?;
+                let sent = orgs::api::Invite::deserialize(&data["invite"]).map_err(malformed)?;
+                let found = addressees::of_invite(&self.table, org_id, &sent).await?;
                 let Some((email, link)) = found else { return Ok(None) };
                 let name = addressees::name(&self.table, org_id).await?;
                 let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
