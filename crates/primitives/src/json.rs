@@ -8,12 +8,14 @@
 
 mod strict;
 mod unique;
+mod whole;
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Error, Value};
 
 pub use strict::{NO_WORD, Strict};
 pub use unique::{duplicates, escaped, refuse_duplicates};
+pub use whole::whole;
 
 /// Reads a text.
 ///

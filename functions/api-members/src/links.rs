@@ -10,7 +10,7 @@ use orgs::{
     NewLink,
     api::{InviteLink, InviteLinkRole},
 };
-use primitives::{EmailDomain, InviteLinkId, Page, Time};
+use primitives::{EmailDomain, InviteLinkId, Page, Time, json};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, refused};
@@ -44,6 +44,7 @@ pub(crate) struct CreateInviteLink {
     role: InviteLinkRole,
     /// How many may come in by it: 1 to 1000.
     #[schema(minimum = 1, maximum = 1000)]
+    #[serde(deserialize_with = "json::whole")]
     max_uses: u32,
     /// When it stops working: at most 90 days from now.
     expires_at: Time,

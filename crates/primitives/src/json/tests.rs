@@ -161,3 +161,26 @@ fn a_part_can_be_left_as_its_text() {
     let holder: Holder = from_str(r#"{"raw": {"b" :1,  "a":[ 2 ]}}"#).unwrap();
     assert_eq!(holder.raw.get(), r#"{"b" :1,  "a":[ 2 ]}"#);
 }
+
+#[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    #[derive(Deserialize)]
+    struct Holder {
+        #[serde(deserialize_with = "whole")]
+        count: u32,
+    }
+    let read = |text: &str| {
+        let holder = from_str::<Holder>(&format!(r#"{{"count": {text}}}"#));
+        holder.map(|holder| holder.count).map_err(|error| crate::FieldCode::of(&error.to_string()).0.as_str())
+    };
+    for text in ["142", "142.0", "1.42e2", "14200e-2"] {
+        assert_eq!(read(text), Ok(142), "{text}");
+    }
+    assert_eq!([read("0"), read("-0.0"), read("4294967295")], [Ok(0), Ok(0), Ok(u32::MAX)]);
+    for text in ["1.5", "1e-3", "\"1\"", "null", "[]", "true"] {
+        assert_eq!(read(text), Err("wrong_type"), "{text}");
+    }
+    for text in ["4294967296", "-1", "-1.0", "1e300", "18446744073709551616"] {
+        assert_eq!(read(text), Err("out_of_range"), "{text}");
+    }
+}
