@@ -98,10 +98,17 @@ class UnnamedProblem(Failure):
     """An answer that the contract does not name."""
 
 
+# Parts that are refused for who asks, and for the time that it is.
+PARTS_BY_STATE = {
+    ("/v1/orgs/current/invite-links", "/expires_at", "out_of_range"),
+    ("/v1/orgs/current/transfer-ownership", "/member_id", "unknown_value"),
+}
+
+
 def is_by_state(case, error):
-    """Whether a part is refused for what an organization admits, or for the time that it is."""
-    is_past = case.path.endswith("/invite-links") and error["pointer"] == "/expires_at" and error["code"] == "out_of_range"
-    return is_past or error["code"] == "domain_not_allowed"
+    """Whether a part is refused for what an organization admits, for who asks, or for the time that it is."""
+    part = (case.operation.path, error["pointer"], error["code"])
+    return part in PARTS_BY_STATE or error["code"] == "domain_not_allowed"
 
 
 @schemathesis.check
