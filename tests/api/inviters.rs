@@ -26,7 +26,7 @@ async fn what_is_refused_is_no_mail() {
             (409, "invite_pending")
         );
     }
-    product.advance(SignedDuration::from_secs(11)).await;
+    product.advance(SignedDuration::from_secs(61)).await;
     for _ in 0..6 {
         assert_eq!(
             product.on_invite(&zoe, &id, "resend").await.status,

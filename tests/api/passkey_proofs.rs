@@ -33,7 +33,7 @@ async fn a_challenge_is_good_once_for_its_person_its_ceremony_and_five_minutes()
     assert_eq!(first.text("/refresh_token"), again.text("/refresh_token"));
     refused(&options, &ada.get(&options.body["public_key"]).await).await;
     refused(&options, &eve.get(&options.body["public_key"]).await).await;
-    product.advance(SignedDuration::from_secs(11)).await;
+    product.advance(SignedDuration::from_secs(61)).await;
     refused(&options, &credential).await;
     // another challenge than the one that was signed
     let other = product.passkey_options(None).await;
@@ -163,7 +163,7 @@ async fn fifty_proofs_for_one_challenge_make_one_session() {
     let product = Product::with(
         move |_| Some(conflicts.http_client()),
         |mut options| {
-            let policy = r#"{"ceremonies_per_client_per_minute":1000}"#;
+            let policy = r#"{"passkey_challenges_per_client_per_minute":1000}"#;
             options.environment.insert("IDENTITY_POLICY".to_owned(), policy.to_owned());
             options
         },

@@ -10,8 +10,11 @@ use crate::{assert_none, assert_noticed, broken};
 
 const ENVIRONMENTS: &[&str] = &["dev", "staging", "prod"];
 const RECORD: &str = "docs/decisions/0011-reserved-concurrency.md";
-/// An account runs 1,000 at once; AWS keeps 100 of them for functions without a reservation.
-const RESERVABLE: u64 = 900;
+const RUNBOOK: &str = "docs/runbook.md";
+/// What AWS keeps of an account's executions for functions without a reservation.
+const KEPT: u64 = 100;
+/// An account runs 1,000 at once.
+const RESERVABLE: u64 = 1_000 - KEPT;
 /// CloudFormation takes 500 resources in a stack.
 const MOST_RESOURCES: usize = 300;
 /// The template with the API and what answers it.
@@ -123,13 +126,42 @@ fn recorded(record: &str) -> (BTreeMap<&str, u64>, Option<u64>) {
     (rows.collect(), sum)
 }
 
+fn reservation(function: &Function<'_>) -> u64 {
+    function.property("ReservedConcurrentExecutions").as_u64().unwrap_or_default()
+}
+
+/// What the runbook tells whoever looks at an account before the first creation. A function that nobody has
+/// explained yet does not count: `cargo xtask new-function` does not write to the runbook, and whoever
+/// explains it does.
+fn asked_of_an_account(template: &Template, record: &str, runbook: &str) -> Vec<String> {
+    let is_new = |name: &str| {
+        let row = format!("| `{name}` |");
+        record.lines().any(|line| line.starts_with(&row) && line.contains("| New: "))
+    };
+    let explained = template.functions().filter(|function| !is_new(function.name()));
+    let sum: u64 = explained.map(|function| reservation(&function)).sum();
+    let two = 2 * sum + KEPT;
+    let two = if two < 1_000 { two.to_string() } else { format!("{},{:03}", two / 1_000, two % 1_000) };
+    // however it is broken into lines
+    let told = runbook.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentences = [
+        format!("The stack reserves {sum} "),
+        format!("below {} the creation fails", sum + KEPT),
+        format!("Two environments in one account need {two},"),
+    ];
+    let missing = sentences.iter().filter(|sentence| !told.contains(*sentence));
+    missing
+        .map(|sentence| format!("{sum} executions are reserved; say \"{sentence}\" in {RUNBOOK}."))
+        .collect()
+}
+
 fn reserved(template: &Template, record: &str) -> Vec<String> {
     let (explained, stated) = recorded(record);
     let mut problems = Vec::new();
     let mut sum = 0;
     for function in template.functions() {
         let name = function.name();
-        let number = function.property("ReservedConcurrentExecutions").as_u64().unwrap_or_default();
+        let number = reservation(&function);
         sum += number;
         if explained.get(name) != Some(&number) {
             problems.push(format!("{name} reserves {number}: explain the number in {RECORD}."));
@@ -140,6 +172,10 @@ fn reserved(template: &Template, record: &str) -> Vec<String> {
     problems.extend(gone.map(|name| format!("{RECORD} explains {name}, which is no function any more.")));
     if stated != Some(sum) {
         problems.push(format!("{sum} executions are reserved; say \"The sum is **{sum}**\" in {RECORD}."));
+    }
+    let left = format!("It leaves {} of {RESERVABLE}", RESERVABLE.saturating_sub(sum));
+    if !record.contains(&left) {
+        problems.push(format!("{sum} executions are reserved; say \"{left}\" in {RECORD}."));
     }
     if sum > RESERVABLE {
         problems.push(format!(
@@ -204,6 +240,10 @@ fn record() -> String {
     fs::read_to_string(repository().join(RECORD)).expect("the record is readable")
 }
 
+fn runbook() -> String {
+    fs::read_to_string(repository().join(RUNBOOK)).expect("the runbook is readable")
+}
+
 #[test]
 fn every_environment_is_complete() {
     let edge = Template::of_file("edge.yaml");
@@ -213,6 +253,7 @@ fn every_environment_is_complete() {
 #[test]
 fn what_is_reserved_is_explained_and_fits() {
     assert_none(&reserved(&Template::of_repository(), &record()));
+    assert_none(&asked_of_an_account(&Template::of_repository(), &record(), &runbook()));
 }
 
 #[test]
@@ -248,7 +289,27 @@ fn an_unexplained_or_too_large_reservation_is_noticed() {
     let problems = reserved(&template, &record());
     assert_noticed(&problems, "api-orgs reserves 800: explain the number");
     assert_noticed(&problems, "explains queue-mail, which is no function any more");
+    assert_noticed(&problems, "say \"It leaves 0 of 900\"");
     assert_noticed(&problems, "an account has 900 to give");
+}
+
+#[test]
+fn a_runbook_that_asks_too_little_of_an_account_is_noticed() {
+    let template = broken(|document| {
+        document["Resources"]["OperatorFunction"]["Properties"]["ReservedConcurrentExecutions"] = 2.into();
+    });
+    let problems = asked_of_an_account(&template, &record(), &runbook());
+    for sentence in ["The stack reserves ", "the creation fails", "Two environments in one account need "] {
+        assert_noticed(&problems, sentence);
+    }
+    let row = "| `operator` | 1 | ";
+    let new = record().replace(row, "| `operator` | 2 | New: ");
+    assert_noticed(&asked_of_an_account(&template, &new, &runbook()), "The stack reserves ");
+    let without = broken(|document| {
+        document["Resources"].as_object_mut().unwrap().remove("OperatorFunction");
+    });
+    let same = asked_of_an_account(&without, &record(), &runbook());
+    assert_eq!(asked_of_an_account(&template, &new, &runbook()), same);
 }
 
 #[test]

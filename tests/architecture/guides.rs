@@ -5,7 +5,8 @@ use std::{
     fs,
 };
 
-use system_tests::template::{Template, repository};
+use serde_json::Value;
+use system_tests::template::{Template, repository, target};
 
 use crate::{assert_none, assert_noticed};
 
@@ -110,6 +111,36 @@ pub(crate) fn runbook(page: &str, templates: &BTreeMap<String, Template>) -> Vec
     problems
 }
 
+/// The queues that dead letters go to.
+fn dead_letters(value: &Value) -> BTreeSet<String> {
+    let within: BTreeSet<String> = match value {
+        Value::Array(items) => items.iter().flat_map(dead_letters).collect(),
+        Value::Object(entries) => entries.values().flat_map(dead_letters).collect(),
+        _ => BTreeSet::new(),
+    };
+    let here = [
+        &value["deadLetterTargetArn"],
+        &value["DeadLetterConfig"]["Arn"],
+        &value["OnFailure"]["Destination"],
+    ];
+    here.into_iter().filter_map(target).map(str::to_owned).chain(within).collect()
+}
+
+/// The runbook's loop asks the stack for its queues, and goes by the ends of their names.
+fn drained(page: &str, templates: &BTreeMap<String, Template>) -> Vec<String> {
+    let ends =
+        page.split("ends_with(LogicalResourceId, '").skip(1).filter_map(|rest| rest.split('\'').next());
+    let ends: Vec<&str> = ends.collect();
+    let queues: BTreeSet<String> =
+        templates.values().flat_map(|template| dead_letters(template.section("Resources"))).collect();
+    let missed = queues.iter().filter(|queue| !ends.iter().any(|end| queue.ends_with(end)));
+    missed
+        .map(|queue| {
+            format!("docs/runbook.md: the loop under Drain dead letters does not see {queue}; rename it.")
+        })
+        .collect()
+}
+
 #[test]
 fn the_observability_guide_has_every_alarm_query_and_metric() {
     let page = page("observability.md");
@@ -122,6 +153,7 @@ fn the_runbook_rotates_every_secret_and_names_what_there_is() {
     let page = page("runbook.md");
     assert!(asked_for(&page, "resource").len() > 3, "the runbook's commands were not read");
     assert_none(&runbook(&page, &Template::all()));
+    assert_none(&drained(&page, &Template::all()));
 }
 
 #[test]
@@ -151,4 +183,16 @@ fn a_secret_without_its_section_and_a_name_that_is_gone_are_noticed() {
         .replace("$(output TableName)", "$(output Tafel)");
     assert_noticed(&runbook(&renamed, &templates), "no template has the resource PostQueue");
     assert_noticed(&runbook(&renamed, &templates), "no template has the output Tafel");
+}
+
+#[test]
+fn dead_letters_that_the_runbook_does_not_see_are_noticed() {
+    let narrower =
+        page("runbook.md").replace("'Parked'", "'Poison'").replace("'DeadLetters'", "'MailDeadLetters'");
+    let problems = drained(&narrower, &Template::all());
+    // of a stream, of a schedule, of a rule and a queue, and with GuardDuty alone
+    for queue in ["OutboxParked", "AccountErasureDeadLetters", "PushFanoutDeadLetters", "ThreatsDeadLetters"]
+    {
+        assert_noticed(&problems, &format!("does not see {queue}"));
+    }
 }

@@ -42,6 +42,12 @@ impl Limiter {
         Ok(self.noted(state))
     }
 
+    /// Refuses with 429 where nothing is left of the limit, without a use.
+    pub async fn require_room(&self, limit: &RateLimit, subject: &str) -> Result<(), Problem> {
+        let state = self.room(limit, subject).await?;
+        if state.allowed { Ok(()) } else { Err(Self::refusal(&state, None)) }
+    }
+
     /// Of a limit that was asked more than once the last answer counts.
     fn noted(&self, state: RateLimitState) -> RateLimitState {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
 use crate::{
-    Device, Policy,
+    Device, Policy, REPEATED,
     bearer::{Bearer, hash},
     keys, same,
 };
@@ -65,9 +65,6 @@ impl Item for HalfSession {
         Some(self.valid_until)
     }
 }
-
-/// For how long an answer that was lost is given again.
-const REPEATED: SignedDuration = SignedDuration::from_secs(10);
 
 /// The token of a half-session as somebody showed it.
 pub type ShownHalf = Bearer<kind::HalfSession>;

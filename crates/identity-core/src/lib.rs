@@ -49,3 +49,9 @@ pub use suppression::{
     note_undelivered, suppressed, suppression_lifted,
 };
 pub use user::{EmailOwner, Life, MOST_PASSKEYS, MOST_SESSIONS, User, sessions_of};
+
+use primitives::SignedDuration;
+
+/// For how long a request that comes once more is answered as before, since its answer was lost. A function
+/// may use its whole ten seconds before it says that it was cut off, and clients pause before they repeat.
+pub const REPEATED: SignedDuration = SignedDuration::from_secs(60);

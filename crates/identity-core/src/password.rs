@@ -2,7 +2,7 @@ use primitives::{Email, PasswordResetId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
-use crate::{Policy, keys};
+use crate::{Policy, REPEATED, keys};
 
 /// A person's password, as far as it is kept: what tells whether somebody knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +48,6 @@ impl PasswordHash {
         self
     }
 }
-
-/// How long the link to a new password can be used again with the same one.
-const REPEATED: SignedDuration = SignedDuration::from_secs(10);
 
 /// That somebody asked for a new password for an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

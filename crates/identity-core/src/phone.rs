@@ -6,7 +6,7 @@ use primitives::{
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
-use crate::{Policy, keys};
+use crate::{Policy, REPEATED, keys};
 
 /// A person's phone. Its number is nobody's name: who else has verified the same does not matter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,9 +79,6 @@ impl Item for SmsCode {
         Some(self.valid_until)
     }
 }
-
-/// For how long an answer that was lost is given again.
-const REPEATED: SignedDuration = SignedDuration::from_secs(10);
 
 impl SmsCode {
     /// A new one, in the place of the one before.

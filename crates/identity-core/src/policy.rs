@@ -24,8 +24,10 @@ pub struct Policy {
     pub wrong_codes_per_day: u32,
     /// For how long a network from which somebody signed in is known to be theirs, days.
     pub networks_are_known_days: i64,
-    /// Links of mails that are opened from one network address in any minute.
-    pub ceremonies_per_client_per_minute: u32,
+    /// Challenges for passkeys that one network address asks for in any minute.
+    pub passkey_challenges_per_client_per_minute: u32,
+    /// In any minute, from one network address: returns from an identity provider that sign nobody in.
+    pub failed_authorizations_per_client_per_minute: u32,
     /// Mails in any hour to an address that a person asks to have.
     pub address_mails_per_hour: u32,
     /// How long the link works that confirms a new address, seconds.
@@ -98,7 +100,8 @@ impl Default for Policy {
             wrong_codes_per_hour: 10,
             wrong_codes_per_day: 50,
             networks_are_known_days: 90,
-            ceremonies_per_client_per_minute: 60,
+            passkey_challenges_per_client_per_minute: 300,
+            failed_authorizations_per_client_per_minute: 60,
             address_mails_per_hour: 5,
             email_change_seconds: DAY.as_secs(),
             email_undo_seconds: 7 * DAY.as_secs(),
@@ -152,10 +155,15 @@ impl Policy {
         RateLimit::new("code-guess", [(self.wrong_codes_per_hour, HOUR), (self.wrong_codes_per_day, DAY)])
     }
 
-    /// Links of mails that are opened from one network address. They cannot be guessed; this keeps the work
-    /// that they cause within bounds.
-    pub fn ceremonies_per_client(&self) -> RateLimit {
-        RateLimit::new("ceremony", [(self.ceremonies_per_client_per_minute, MINUTE)])
+    /// Challenges for passkeys that are asked for from one network address.
+    pub fn passkey_challenges_per_client(&self) -> RateLimit {
+        RateLimit::new("passkey-challenge", [(self.passkey_challenges_per_client_per_minute, MINUTE)])
+    }
+
+    /// Returns from an identity provider that sign nobody in, from one network address: each has us ask the
+    /// provider.
+    pub fn failed_authorizations_per_client(&self) -> RateLimit {
+        RateLimit::new("failed-authorization", [(self.failed_authorizations_per_client_per_minute, MINUTE)])
     }
 
     /// Mails to an address that a person asks to have.

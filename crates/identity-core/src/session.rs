@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
-use crate::{Device, Membership, Policy, keys};
+use crate::{Device, Membership, Policy, REPEATED, keys};
 
 /// A session of a person: from a login to its end, through all of its refresh tokens. It is deleted when it
 /// ends.
@@ -64,9 +64,6 @@ pub struct MailCode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     used_at: Option<Timestamp>,
 }
-
-/// For how long an answer that was lost is given again.
-const REPEATED: SignedDuration = SignedDuration::from_secs(10);
 
 impl MailCode {
     /// A new one, for the person with this address.

@@ -69,6 +69,10 @@ pub enum IdentityError {
     #[error("this took too long; begin again to set up the factor")]
     #[fault(Conflict, "enrollment_expired", status = 410)]
     EnrollmentExpired,
+    /// The factor is set up.
+    #[error("this factor is set up; if you have no recovery codes, make new ones")]
+    #[fault(Conflict, "already_confirmed")]
+    AlreadyConfirmed,
     /// An organization of the person's asks for a second factor.
     #[error("an organization of yours asks for a second factor: set up another one before")]
     #[fault(Conflict, "last_factor")]

@@ -20,7 +20,7 @@ const QUIET: &str = "dynoxide::server=error";
 
 /// Runs the whole product on this machine: no Docker, no account, no key.
 #[derive(Debug, Parser)]
-#[command(name = "cargo dev", bin_name = "cargo dev")]
+#[command(name = "cargo dev", bin_name = "cargo dev", version)]
 struct Arguments {
     /// Port of the API; the AWS services, DynamoDB and Stripe take the three ports after it.
     #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65_532))]

@@ -1,6 +1,6 @@
 use access::{Role, Tenant};
 use events::{Event, NewEvent};
-use identity_core::InviteProof;
+use identity_core::{InviteProof, REPEATED};
 use primitives::{Email, InviteId, MemberId, OrgId, SignedDuration, Time, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Index, Item, Key, Table};
@@ -98,8 +98,6 @@ impl Invite {
     pub const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
     /// No link into an organization works for longer.
     pub(crate) const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
-    /// How long one that was sent again is sent already.
-    const REPEATED: SignedDuration = SignedDuration::from_secs(10);
     /// For how long one is shown that is closed.
     const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -214,7 +212,7 @@ impl Invite {
 
     /// Whether it was sent again so lately that who asks for it has only not heard of it.
     pub(crate) fn was_resent_just_now(&self, now: Timestamp) -> bool {
-        self.generation > 1 && now.duration_since(self.sent_at) <= Self::REPEATED
+        self.generation > 1 && now.duration_since(self.sent_at) <= REPEATED
     }
 
     /// As it is stored once it was sent again.

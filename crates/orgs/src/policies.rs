@@ -98,11 +98,12 @@ pub async fn set_policies(
         let stored: Option<StoredPolicies> = found.take(&stored)?;
         let stored = stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id()));
         let before = stored.policies();
+        let now = table.clock().now();
+        // what nothing admits is said first, whatever the state
+        let wanted = sensible(change(before.clone()), &before, now)?;
         if !expected.admits(before.version) {
             return Err(OrgError::VersionMismatch { current: before.version });
         }
-        let now = table.clock().now();
-        let wanted = sensible(change(before.clone()), &before, now)?;
         if wanted == before {
             return Ok(Decision::done(before));
         }

@@ -122,10 +122,12 @@ fn category(c: char) -> GeneralCategory {
 /// Whether the character has its place between these two.
 fn fits(c: char, before: &[char], after: &[char]) -> bool {
     const BLANK_BRAILLE: char = '\u{2800}';
+    /// Stands for a picture that a text does not have.
+    const OBJECT_REPLACEMENT: char = '\u{fffc}';
     match c {
         ZERO_WIDTH_JOINER => joins_letters(before, after) || joins_pictures(before, after),
         ZERO_WIDTH_NON_JOINER => joins_letters(before, after),
-        BLANK_BRAILLE => false,
+        BLANK_BRAILLE | OBJECT_REPLACEMENT => false,
         _ if CodePointSetData::new::<VariationSelector>().contains(c) => selects(c, before, after),
         _ if CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c) => false,
         _ => !matches!(

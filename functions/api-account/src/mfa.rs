@@ -199,7 +199,9 @@ pub(crate) struct FactorConfirmed {
     params(("factor_id" = FactorId, Path, description = "The factor")),
     responses((status = 200, description = "The factor, and how to do without", body = FactorConfirmed), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "enrollment_expired", "mfa_failed", "session_ended"])),
+        ("x-gantry-codes" = json!([
+            "already_confirmed", "conflict", "enrollment_expired", "mfa_failed", "session_ended",
+        ])),
         ("x-gantry-limits" = json!(["code-guess"])),
         ("x-gantry-budget" = json!({"calls": 4, "read_units": 9, "write_units": 24})),
         ("x-gantry-usage" = json!({"person": 0.05, "events": 2, "answer_bytes": 700})),

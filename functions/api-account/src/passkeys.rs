@@ -17,7 +17,7 @@ use crate::{Api, mfa::enroller};
     responses((status = 200, description = "What to ask the browser", body = PasskeyOptions), Problems),
     extensions(
         ("x-gantry-codes" = json!(["mfa_failed", "session_ended", "step_up_required", "too_many_passkeys"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-limits" = json!(["passkey-challenge"])),
         ("x-gantry-budget" = json!({"calls": 4, "read_units": 6, "write_units": 1})),
         ("x-gantry-usage" = json!({"person": 0.05, "events": 0, "answer_bytes": 2600})),
     ),
@@ -32,7 +32,7 @@ pub(crate) async fn start(
         Enrolling::Half(_, client) => (client, None),
     };
     let who = enroller(&enrolling)?;
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
+    limiter.take(&api.policy.passkey_challenges_per_client(), &client.address()).await?;
     let (table, relying_party, seals) = (&api.table, &api.relying_party, api.seals.get().await?);
     let options = identity::start_passkey_registration(table, relying_party, &seals, &who, principal).await?;
     Ok(Answer::ok(&PasskeyOptions::from(options)).into_response())
@@ -83,7 +83,7 @@ impl From<identity::ShownPasskey> for Passkey {
 }
 
 /// Adds a passkey. From now on it signs in alone, and is a second factor beside others. The same request once
-/// more within ten seconds adds nothing.
+/// more within a minute adds nothing.
 #[utoipa::path(
     post, path = "/v1/me/passkeys", tag = "Account", operation_id = "addPasskey",
     security(("access_token" = []), ("half_session" = [])), request_body = AddPasskey,

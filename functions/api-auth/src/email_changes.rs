@@ -1,4 +1,4 @@
-use http_api::{Client, Command, Limiter, Problem, Problems, State, StatusCode, ToSchema};
+use http_api::{Client, Command, Problem, Problems, State, StatusCode, ToSchema};
 use identity::{ChangeOutcome, ChangeStep, IdentityError, Readdressing};
 use primitives::{EmailChangeId, Text, UserId};
 use serde::Deserialize;
@@ -22,18 +22,16 @@ pub(crate) struct EmailChangeLink {
     responses((status = 204, description = "The address is the person's"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "email_taken", "link_expired"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 8, "read_units": 8, "write_units": 23})),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 22})),
         ("x-gantry-usage" = json!({"person": 0.01, "events": 1, "answer_bytes": 250})),
     ),
 )]
 pub(crate) async fn confirm(
     State(api): State<Api>,
     client: Client,
-    limiter: Limiter,
     command: Command<EmailChangeLink>,
 ) -> Result<StatusCode, Problem> {
-    let link = open(&api, &client, &limiter, ChangeStep::Confirm, &command.input).await?;
+    let link = open(&api, ChangeStep::Confirm, &command.input).await?;
     readdress(&api, &client, || identity::confirm_email_change(&api.table, &api.policy, link)).await
 }
 
@@ -46,18 +44,16 @@ pub(crate) async fn confirm(
     responses((status = 204, description = "The address before is the person's"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "link_expired"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 9, "read_units": 15, "write_units": 99})),
+        ("x-gantry-budget" = json!({"calls": 8, "read_units": 15, "write_units": 98})),
         ("x-gantry-usage" = json!({"person": 0.001, "events": 1, "answer_bytes": 250})),
     ),
 )]
 pub(crate) async fn undo(
     State(api): State<Api>,
     client: Client,
-    limiter: Limiter,
     command: Command<EmailChangeLink>,
 ) -> Result<StatusCode, Problem> {
-    let link = open(&api, &client, &limiter, ChangeStep::Undo, &command.input).await?;
+    let link = open(&api, ChangeStep::Undo, &command.input).await?;
     readdress(&api, &client, || identity::undo_email_change(&api.table, link)).await
 }
 
@@ -69,12 +65,9 @@ const _: () =
 /// seen yet.
 async fn open(
     api: &Api,
-    client: &Client,
-    limiter: &Limiter,
     step: ChangeStep,
     link: &EmailChangeLink,
 ) -> Result<(UserId, EmailChangeId), Problem> {
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
     let (links, token) = (api.links.get().await?, link.token.as_str());
     if let Some(link) = identity::open_change_link(&links, step, token) {
         return Ok(link);

@@ -114,8 +114,8 @@ pub(crate) struct VerifyMfa {
     remember_browser: bool,
 }
 
-/// Completes a sign-in with a second factor. Each code works once; the same request once more within ten
-/// seconds gives the same tokens.
+/// Completes a sign-in with a second factor. Each code works once; the same request once more within a
+/// minute gives the same tokens.
 #[utoipa::path(
     post, path = "/v1/auth/mfa/verify", tag = "Signing in", operation_id = "verifyMfa",
     security(("half_session" = [])), request_body = VerifyMfa,

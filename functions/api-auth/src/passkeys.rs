@@ -23,7 +23,7 @@ pub(crate) struct StartPasskeySignIn {
     request_body = StartPasskeySignIn,
     responses((status = 200, description = "What to ask the browser", body = PasskeyOptions), Problems),
     extensions(
-        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-limits" = json!(["passkey-challenge"])),
         ("x-gantry-budget" = json!({"calls": 4, "read_units": 4, "write_units": 1})),
         ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 1300})),
     ),
@@ -34,7 +34,7 @@ pub(crate) async fn start(
     limiter: Limiter,
     command: Command<StartPasskeySignIn>,
 ) -> Result<Response, Problem> {
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
+    limiter.take(&api.policy.passkey_challenges_per_client(), &client.address()).await?;
     let seals = api.seals.get().await?;
     let email = command.input.email.as_ref();
     let options = identity::start_passkey_sign_in(&api.table, &api.relying_party, &seals, email).await?;
@@ -54,26 +54,23 @@ pub(crate) struct VerifyPasskey {
 }
 
 /// Signs in with a passkey: a session, and nothing else is asked for. Each challenge works once; the same
-/// request once more within ten seconds gives the same tokens.
+/// request once more within a minute gives the same tokens.
 #[utoipa::path(
     post, path = "/v1/auth/passkeys/verify", tag = "Signing in", operation_id = "verifyPasskey",
     request_body = VerifyPasskey,
     responses((status = 200, description = "Signed in", body = SignIn), Problems),
     extensions(
         ("x-gantry-codes" = json!(["login_failed"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 9, "write_units": 22})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 9, "write_units": 21})),
         ("x-gantry-usage" = json!({"person": 0.5, "events": 1, "answer_bytes": 1400})),
     ),
 )]
 pub(crate) async fn verify(
     State(api): State<Api>,
     client: Client,
-    limiter: Limiter,
     command: Command<VerifyPasskey>,
 ) -> Result<Response, Problem> {
     let (cause, network) = (client.cause(), client.address());
-    limiter.take(&api.policy.ceremonies_per_client(), &network).await?;
     let VerifyPasskey { ceremony_token, credential } = command.input;
     let ceremony = api.ceremony(ceremony_token.as_str()).await?.ok_or(IdentityError::PasskeyRefused)?;
     let issuer = api.issuer().await?;
@@ -91,7 +88,7 @@ pub(crate) async fn verify(
     responses((status = 200, description = "What to ask the browser", body = PasskeyOptions), Problems),
     extensions(
         ("x-gantry-codes" = json!(["factor_unavailable", "session_ended"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
+        ("x-gantry-limits" = json!(["passkey-challenge"])),
         ("x-gantry-budget" = json!({"calls": 4, "read_units": 6, "write_units": 1})),
         ("x-gantry-usage" = json!({"person": 0.1, "events": 0, "answer_bytes": 1300})),
     ),
@@ -108,7 +105,7 @@ pub(crate) async fn start_second(
             (client, Enroller::Half(shown))
         }
     };
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
+    limiter.take(&api.policy.passkey_challenges_per_client(), &client.address()).await?;
     let seals = api.seals.get().await?;
     let options = identity::start_second_passkey(&api.table, &api.relying_party, &seals, &who).await?;
     Ok(Answer::ok(&PasskeyOptions::from(options)).into_response())

@@ -164,8 +164,8 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a new link, which works for seven days; the link before works no more. Asked for again within ten
-/// seconds, it is the same one.
+/// Sends a new link, which works for seven days; the link before works no more. Asked for again within a
+/// minute, it is the same one.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites/{invite_id}/resend", tag = "Members", operation_id = "resendInvite",
     security(("access_token" = [])),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http_api::{Caller, OpenApiRouter, Problem, routes};
 use http_host::HttpHost;
-use identity_core::{LinkKey, Policy};
+use identity_core::LinkKey;
 use lambda_host::{Error, Function, Host, Rotating};
 use orgs::OrgError;
 use primitives::Keys;
@@ -23,7 +23,6 @@ pub struct Api {
     table: Table,
     cursors: Arc<dyn CursorKeys>,
     links: Arc<Rotating<Keys<LinkKey>>>,
-    policy: Arc<Policy>,
     /// Where the frontend is, which links lead to.
     app_url: String,
 }
@@ -35,7 +34,6 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         table: http.table(),
         cursors: host.cursor_keys()?,
         links: Arc::new(host.secret_keys("LINK_SECRET_ARN", LinkKey::from_secret)?),
-        policy: Arc::new(host.settings("IDENTITY_POLICY")?),
         app_url: host.environment().url("APP_URL")?,
     };
     http.api(routes().with_state(api))

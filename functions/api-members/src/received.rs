@@ -2,8 +2,7 @@
 
 use access::Role;
 use http_api::{
-    Answer, Caller, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, StatusCode,
-    ToSchema,
+    Answer, Caller, Client, Command, IntoResponse, Problem, Problems, Response, State, StatusCode, ToSchema,
 };
 use identity_core::{InviteProof, LinkKey};
 use orgs::{OrgError, api::Membership};
@@ -70,18 +69,14 @@ async fn open(api: &Api, input: &InviteToken) -> Result<Opened, Problem> {
     responses((status = 200, description = "What it is about", body = InvitePreview), Problems),
     extensions(
         ("x-gantry-codes" = json!(["invite_closed"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 3, "write_units": 1})),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 300})),
     ),
 )]
 pub(crate) async fn preview(
     State(api): State<Api>,
-    client: Client,
-    limiter: Limiter,
     command: Command<InviteToken>,
 ) -> Result<Response, Problem> {
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
     let shown = match open(&api, &command.input).await? {
         Opened::Invite(link) => {
             let orgs::Preview { invite, org, inviter } = orgs::preview(&api.table, &link).await?;
@@ -151,18 +146,15 @@ pub(crate) async fn accept(
     responses((status = 204, description = "Nobody comes in by it"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "invite_closed"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 1, "write_units": 15})),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 1, "write_units": 14})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 250})),
     ),
 )]
 pub(crate) async fn decline(
     State(api): State<Api>,
     client: Client,
-    limiter: Limiter,
     command: Command<InviteToken>,
 ) -> Result<StatusCode, Problem> {
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
     let Opened::Invite(link) = open(&api, &command.input).await? else {
         return Err(OrgError::InviteClosed.into());
     };

@@ -10,7 +10,7 @@ use table::Cause;
 
 use crate::{
     Api,
-    providers::{Authorization, VerifyAuthorization, is_refusal, of_the_faster},
+    providers::{Authorization, VerifyAuthorization, faster_or_refused, is_refusal},
 };
 
 /// An account at an identity provider that the person signs in with.
@@ -72,8 +72,7 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Respo
     responses((status = 201, description = "Where to send the person", body = Authorization), Problems),
     extensions(
         ("x-gantry-codes" = json!(["not_found", "step_up_required"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 1, "write_units": 1})),
+        ("x-gantry-budget" = json!({"calls": 1, "read_units": 1, "write_units": 0})),
         ("x-gantry-usage" = json!({"person": 0.05, "events": 0, "answer_bytes": 900})),
     ),
 )]
@@ -82,10 +81,8 @@ pub(crate) async fn start(
     caller: Caller,
     _: Fresh,
     PathParameter(provider): PathParameter<String>,
-    limiter: Limiter,
 ) -> Result<Response, Problem> {
     let provider = api.provider(&provider)?;
-    limiter.take(&api.policy.ceremonies_per_client(), &caller.client.address()).await?;
     let purpose = Purpose::Link(caller.principal.user_id, caller.principal.session_id);
     let sent = api.authorize(provider, purpose).await?;
     Ok(Answer::new(StatusCode::CREATED, &sent).into_response())
@@ -106,8 +103,8 @@ pub(crate) async fn start(
             "account_linked_elsewhere", "conflict", "login_failed", "not_found", "step_up_required",
             "too_many_connected_accounts",
         ])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 21})),
+        ("x-gantry-limits" = json!(["failed-authorization"])),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 9, "write_units": 21})),
         ("x-gantry-usage" = json!({"person": 0.05, "events": 1, "answer_bytes": 400})),
     ),
 )]
@@ -120,16 +117,20 @@ pub(crate) async fn link(
     command: Command<VerifyAuthorization>,
 ) -> Result<Response, Problem> {
     let (provider, input, cause) = (api.provider(&provider)?, command.input, caller.cause());
-    limiter.take(&api.policy.ceremonies_per_client(), &caller.client.address()).await?;
     let opened = api.opened(provider, &input).await?;
     let before = || identity::linked_before(&api.table, &caller.principal, &opened, input.code.as_str());
-    let account = match before().await? {
-        Some(account) => account,
-        None => match connect(&api, &caller, &cause, provider, &opened, &input).await {
+    let (failed, network) = (&api.policy.failed_authorizations_per_client(), caller.client.address());
+    let account = if let Some(account) = before().await? {
+        account
+    } else {
+        limiter.require_room(failed, &network).await?;
+        match connect(&api, &caller, &cause, provider, &opened, &input).await {
             // the same may have been sent twice, and the other one was faster
-            Err(problem) if is_refusal(&problem) => of_the_faster(before).await?.ok_or(problem)?,
+            Err(problem) if is_refusal(&problem) => {
+                faster_or_refused(before, problem, (&limiter, failed, &network)).await?
+            }
             connected => connected?,
-        },
+        }
     };
     let answer = Answer::new(StatusCode::CREATED, &ConnectedAccount::from(account));
     Ok(answer.at("/v1/me/connected-accounts".to_owned()).into_response())

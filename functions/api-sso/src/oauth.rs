@@ -8,7 +8,7 @@ use oidc_client::Provider;
 
 use crate::{
     Api,
-    providers::{Authorization, VerifyAuthorization, VerifyOAuth, is_refusal, of_the_faster},
+    providers::{Authorization, VerifyAuthorization, VerifyOAuth, faster_or_refused, is_refusal},
 };
 
 /// Begins a sign-in with an account at an identity provider: says where to send the person. Nothing is stored
@@ -19,19 +19,15 @@ use crate::{
     responses((status = 201, description = "Where to send the person", body = Authorization), Problems),
     extensions(
         ("x-gantry-codes" = json!(["not_found"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 1, "read_units": 0, "write_units": 1})),
+        ("x-gantry-budget" = json!({"calls": 0, "read_units": 0, "write_units": 0})),
         ("x-gantry-usage" = json!({"person": 0.6, "new_person": 0.5, "events": 0, "answer_bytes": 900})),
     ),
 )]
 pub(crate) async fn start(
     State(api): State<Api>,
-    client: Client,
     PathParameter(provider): PathParameter<String>,
-    limiter: Limiter,
 ) -> Result<Response, Problem> {
     let provider = api.provider(&provider)?;
-    limiter.take(&api.policy.ceremonies_per_client(), &client.address()).await?;
     let sent = api.authorize(provider, Purpose::SignIn).await?;
     Ok(Answer::new(StatusCode::CREATED, &sent).into_response())
 }
@@ -40,7 +36,7 @@ pub(crate) async fn start(
 /// who has connected the account is signed in. Of an account that nobody has connected a new person is made,
 /// if the provider knows the address and nobody has it; else 409 `account_link_required`: sign in in another
 /// way, and connect the account with `POST /v1/me/connected-accounts/{provider}/authorizations`. The same
-/// several times at once, or once more within ten seconds, is one sign-in.
+/// several times at once, or once more within a minute, is one sign-in.
 #[utoipa::path(
     post, path = "/v1/auth/oauth/{provider}/verify", tag = "Signing in", operation_id = "verifyOAuth",
     params(("provider" = String, Path, description = "The provider, as the configuration names it")),
@@ -48,8 +44,8 @@ pub(crate) async fn start(
     responses((status = 200, description = "Signed in, or what is missing", body = SignIn), Problems),
     extensions(
         ("x-gantry-codes" = json!(["account_link_required", "login_failed", "not_found"])),
-        ("x-gantry-limits" = json!(["ceremony"])),
-        ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 32})),
+        ("x-gantry-limits" = json!(["failed-authorization"])),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 9, "write_units": 32})),
         ("x-gantry-usage" = json!({"person": 0.6, "new_person": 0.5, "events": 3, "answer_bytes": 1400})),
     ),
 )]
@@ -63,7 +59,6 @@ pub(crate) async fn verify(
     let provider = api.provider(&provider)?;
     let (input, browser) = command.input.parts();
     let (cause, network) = (client.cause(), client.address());
-    limiter.take(&api.policy.ceremonies_per_client(), &network).await?;
     let opened = api.opened(provider, &input).await?;
     let issuer = api.issuers.get().await?;
     let (table, policy, issuer) = (&api.table, &*api.policy, &*issuer);
@@ -73,10 +68,14 @@ pub(crate) async fn verify(
     if let Some(signed_in) = before().await? {
         return Ok(Answer::ok(&SignIn::from(signed_in)).into_response());
     }
+    let failed = &api.policy.failed_authorizations_per_client();
+    limiter.require_room(failed, &network).await?;
     let signed_in = match sign_in(&api, &entrance, (provider, &opened), &input, browser.as_ref()).await {
         Ok(signed_in) => signed_in,
         // the same may have been sent twice, and the other one was faster
-        Err(problem) if is_refusal(&problem) => of_the_faster(before).await?.ok_or(problem)?,
+        Err(problem) if is_refusal(&problem) => {
+            faster_or_refused(before, problem, (&limiter, failed, &network)).await?
+        }
         Err(problem) => return Err(problem),
     };
     Ok(Answer::ok(&SignIn::from(signed_in)).into_response())

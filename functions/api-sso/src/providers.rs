@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use http_api::{Problem, StatusCode, ToSchema, not_found};
+use http_api::{Limiter, Problem, StatusCode, ToSchema, not_found};
 use identity::{External, IdentityError, OpenedOAuth, Purpose, ShownBrowser, open_oauth, start_oauth};
 use oidc_client::{Authorization as Sent, OidcError, Provider, Redemption};
 use primitives::Text;
 use serde::{Deserialize, Serialize};
+use table::RateLimit;
 
 use crate::Api;
 
@@ -171,7 +172,7 @@ const ASKED: u32 = 5;
 
 /// What became of the same in the hands of whoever was faster: providers take a code once, and whoever it was
 /// is about to write down what came of it. Nothing where nobody does within a second or so.
-pub(crate) async fn of_the_faster<T, F: Future<Output = Result<Option<T>, IdentityError>>>(
+async fn of_the_faster<T, F: Future<Output = Result<Option<T>, IdentityError>>>(
     ask: impl Fn() -> F,
 ) -> Result<Option<T>, IdentityError> {
     for asked in 0..ASKED {
@@ -182,6 +183,19 @@ pub(crate) async fn of_the_faster<T, F: Future<Output = Result<Option<T>, Identi
         }
     }
     Ok(None)
+}
+
+/// The same where this one is refused; where nobody was faster the refusal, which counts for the network.
+pub(crate) async fn faster_or_refused<T, F: Future<Output = Result<Option<T>, IdentityError>>>(
+    ask: impl Fn() -> F,
+    refused: Problem,
+    (limiter, failed, network): (&Limiter, &RateLimit, &str),
+) -> Result<T, Problem> {
+    if let Some(found) = of_the_faster(ask).await? {
+        return Ok(found);
+    }
+    limiter.count(failed, network).await?;
+    Err(refused)
 }
 
 /// Whether somebody else may have been faster with the same.

@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use jiff::SignedDuration;
 use local::functions::build;
 use primitives::Clock;
 use reqwest::StatusCode;
+use serde_json::json;
 use test_support::{Crashes, Moment};
 
 use super::{ADA, START, There, VERIFY, known};
@@ -51,6 +53,38 @@ async fn of_ten_first_sign_ins_at_once_one_makes_the_person() {
     for (kind, times) in [("user", 1), ("email_owner", 1), ("oauth_owner", 1), ("session", 10)] {
         assert_eq!(count(&product, kind).await, times, "{kind}");
     }
+}
+
+/// What one person has refused keeps nobody out of anything else, and no other network out of anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn colleagues_at_one_address_come_in_and_failures_count_alone() {
+    let product = Product::start().await;
+    let mut backs = Vec::new();
+    for (number, sent) in (0..).zip(join_all((0..34).map(|_| product.away(START))).await) {
+        let email = format!("ada{number}@example.com");
+        backs.push(product.there(&sent, known(&email)).await);
+    }
+    let good = backs.pop().unwrap();
+    let stale = json!({ "token": "AAAA" });
+    let previews = join_all((0..40).map(|_| product.post("/v1/invites/preview", &stale))).await;
+    assert!(previews.iter().all(|answer| answer.problem() == "invite_closed"), "{previews:?}");
+    let sessions = join_all(backs.iter().map(|back| product.post(VERIFY, back))).await;
+    assert!(sessions.iter().all(|answer| answer.status == StatusCode::OK), "{sessions:?}");
+    // the provider is asked for each of these
+    let wrong = |number: u8| {
+        let mut wrong = good.clone();
+        wrong["code"] = json!(format!("wrong-{number}"));
+        wrong
+    };
+    let wrong: Vec<_> = (0..40).map(wrong).collect();
+    let refused = join_all(wrong.iter().map(|back| product.post(VERIFY, back))).await;
+    assert!(refused.iter().any(|answer| answer.problem() == "login_failed"), "{refused:?}");
+    assert_eq!(product.post(VERIFY, &good).await.problem(), "rate_limited");
+    assert_eq!(product.post_from(7, VERIFY, &good).await.status, StatusCode::OK, "another network");
+    let options = product.post("/v1/auth/passkeys/options", &json!({})).await;
+    assert_eq!(options.status, StatusCode::OK, "{options:?}");
+    product.advance(SignedDuration::from_secs(60)).await;
+    assert_eq!(product.with_account(known("bea@example.com")).await.status, StatusCode::OK);
 }
 
 /// Two accounts with one address, at once: the person is the first one's.

@@ -114,7 +114,7 @@ async fn an_attempt_is_one_browser_s_and_works_once() {
     // another code with the same attempt
     let stolen = product.there(&sent, known("eve@example.com")).await;
     assert_eq!(product.post(VERIFY, &stolen).await.problem(), "login_failed");
-    product.advance(SignedDuration::from_secs(11)).await;
+    product.advance(SignedDuration::from_secs(61)).await;
     assert_eq!(product.post(VERIFY, &back).await.problem(), "login_failed");
 
     let late = product.away(START).await;

@@ -125,8 +125,12 @@ async fn load_with(
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let user: User = found.take(&keys[0])?.ok_or(IdentityError::HalfSessionEnded)?;
     let with = enroller.take(&mut found, &user, table.clock().now())?;
+    let stored: SecondFactors = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
+    // who asks with what has shown less than this factor may be who has just set it up
+    if factor_id.is_some_and(|factor_id| stored.way_of(factor_id).is_some()) {
+        return Err(IdentityError::AlreadyConfirmed);
+    }
     with.require_factor(table, &user).await?;
-    let stored = found.take(&keys[2])?.unwrap_or_else(|| SecondFactors::none(user_id));
     let code = keys.get(4).map(|key| found.take(key)).transpose()?.flatten();
     Ok((Loaded { with, user, stored, enrollment: found.take(&keys[3])? }, code))
 }

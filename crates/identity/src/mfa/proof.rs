@@ -1,10 +1,10 @@
 use access::{Principal, Way};
 use events::NewEvent;
 use identity_core::{
-    Device, HalfSession, KnownDevice, Session, ShownBrowser, ShownHalf, SmsCode, TrustedBrowsers, User,
+    Device, HalfSession, KnownDevice, Session, ShownBrowser, ShownHalf, SmsCode, TrustedBrowsers, Used, User,
     events::RecoveryCodeUsed, keys,
 };
-use primitives::{Keys, Timestamp, UserId};
+use primitives::{Keys, SessionId, Timestamp, UserId};
 use table::{Attempt, Cause, Changes, Consistency, Decision, Found, Item, Key, StoreError, Table};
 
 use super::{recovery::RecoveryCode, seal::SealKey, stored::SecondFactors};
@@ -259,12 +259,7 @@ pub async fn verify_second_factor(
             load(entrance.table, entrance.cause, shown, Some(proof)).await?;
         let now = entrance.table.clock().now();
         if let Some(used) = &half.used {
-            if !used.is_repeated_by(proof.bytes(), now) {
-                return Err(IdentityError::HalfSessionEnded);
-            }
-            let tokens = repeated(entrance, user.user_id, used.by).await;
-            let tokens = tokens.map_err(|_| IdentityError::HalfSessionEnded)?;
-            return Ok(Decision::done(SignedIn::Session(tokens)));
+            return completed(entrance, user.user_id, used, proof.bytes()).await;
         }
         let changes = stored.shown(&user, proof, seals, now)?.ok_or(IdentityError::MfaFailed)?;
         let half = half.with(proof.way());
@@ -275,13 +270,29 @@ pub async fn verify_second_factor(
     proof.noting_reversal(entrance.table, entrance.cause, verified).await
 }
 
-/// Asks again what is missing, after a factor was set up: the session, or what is missing still.
+/// What came of a login that was completed, for whoever completes it once more with the same proof, since the
+/// answer was lost.
+async fn completed(
+    entrance: &Entrance<'_>,
+    user_id: UserId,
+    used: &Used<SessionId>,
+    proof: &[u8],
+) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
+    if !used.is_repeated_by(proof, entrance.table.clock().now()) {
+        return Err(IdentityError::HalfSessionEnded);
+    }
+    let tokens = repeated(entrance, user_id, used.by).await.map_err(|_| IdentityError::HalfSessionEnded)?;
+    Ok(Decision::done(SignedIn::Session(tokens)))
+}
+
+/// Asks again what is missing, after a factor was set up: the session, or what is missing still. The same
+/// once more within a minute gives the same tokens.
 pub async fn complete_sign_in(entrance: &Entrance<'_>, token: &str) -> Result<SignedIn, IdentityError> {
     let shown = &ShownHalf::read(token).ok_or(IdentityError::HalfSessionEnded)?;
     let decide = |before: Attempt| async move {
         let Loaded { half, user, device, .. } = load(entrance.table, entrance.cause, shown, None).await?;
-        if half.used.is_some() {
-            return Err(IdentityError::HalfSessionEnded);
+        if let Some(used) = &half.used {
+            return completed(entrance, user.user_id, used, &[]).await;
         }
         complete(entrance, half, (&user, device.as_ref()), &[], (Changes::new(), None), before).await
     };

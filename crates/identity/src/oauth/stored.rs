@@ -1,6 +1,6 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity_core::{ConnectedAccount, OAuthOwner, keys, same};
+use identity_core::{ConnectedAccount, OAuthOwner, REPEATED, keys, same};
 use primitives::{
     ConnectedAccountId, Email, HalfSessionId, LoginId, SessionId, SignedDuration, Timestamp, UserId,
 };
@@ -78,8 +78,6 @@ impl Item for OAuthAttempt {
     }
 }
 
-/// For how long an answer that was lost is given again.
-const REPEATED: SignedDuration = SignedDuration::from_secs(10);
 /// It is remembered for longer than the attempt works, whatever the clocks say.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 

@@ -1,5 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use identity_core::keys;
+use identity_core::{REPEATED, keys};
 use primitives::{PasskeyId, SessionId, SignedDuration, Timestamp, UserId, json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use table::{Item, Key};
@@ -137,9 +137,6 @@ pub(crate) struct SpentChallenge {
 
 /// It is remembered for longer than a challenge works, however clocks differ.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(15);
-
-/// For how long an answer that was lost is given again.
-const REPEATED: SignedDuration = SignedDuration::from_secs(10);
 
 impl Item for SpentChallenge {
     fn key(&self) -> Key {

@@ -90,14 +90,19 @@ impl Engine {
                 Ok(_) => Outcome::default(),
             }
         };
+        let dead_letters = queue.redrive.as_ref();
+        let dead_letters = dead_letters.and_then(|redrive| self.template.queue_by_arn(&redrive.target_arn));
         self.store.change(|state| {
-            let own = state.queues.entry(queue.name.clone()).or_default();
             for message in wanted.iter().chain(&unwanted) {
                 let Some(receipt) = &message.receipt else { continue };
-                if outcome.failed.contains(&message.id) {
-                    own.note_failure(receipt, &outcome.reason);
-                } else {
+                let own = state.queues.entry(queue.name.clone()).or_default();
+                if !outcome.failed.contains(&message.id) {
                     own.delete(receipt);
+                } else if !own.note_failure(message, &outcome.reason)
+                    && let Some(dead_letters) =
+                        dead_letters.and_then(|queue| state.queues.get_mut(&queue.name))
+                {
+                    dead_letters.note_failure(message, &outcome.reason);
                 }
             }
             state.processing = state.processing.saturating_sub(1);

@@ -176,13 +176,12 @@ impl Queue {
         true
     }
 
-    /// Notes why the function that holds `receipt` failed.
-    pub fn note_failure(&mut self, receipt: &str, reason: &str) {
-        if let Some(number) = self.number_of(receipt)
-            && let Some(message) = self.messages.get_mut(&number)
-        {
-            message.reason = Some(reason.to_owned());
-        }
+    /// Notes why the function failed that was given this message, which is here or has become a dead letter
+    /// here. Its receipt may be out of force: functions give messages back before they end. Says whether it
+    /// is here.
+    pub fn note_failure(&mut self, message: &Message, reason: &str) -> bool {
+        let known = self.messages.values_mut().rev().find(|known| known.id == message.id);
+        known.map(|known| known.reason = Some(reason.to_owned())).is_some()
     }
 
     /// Whether this has the form of a receipt handle of a queue.
@@ -300,6 +299,23 @@ mod tests {
         assert!(!queue.change_visibility(&first, 0, at(5)));
         assert!(queue.delete(&second));
         assert!(!queue.delete(&second));
+    }
+
+    /// A function may give a message back, and another may have it, before its own end is known.
+    #[test]
+    fn why_a_message_failed_is_noted_whoever_has_it_now() {
+        let (mut queue, mut dead_letters, spec) = (Queue::default(), Queue::default(), spec());
+        queue.send(message("a"), &spec, at(0));
+        let first = queue.receive(1, Some(0), &spec, at(0)).0.remove(0);
+        let second = queue.receive(1, Some(0), &spec, at(0)).0.remove(0);
+        assert_ne!(first.receipt, second.receipt);
+        assert!(queue.note_failure(&first, "first"));
+        let dead = queue.receive(1, None, &spec, at(0)).1.remove(0);
+        assert_eq!(dead.reason.as_deref(), Some("first"));
+        dead_letters.accept(dead, Some("arn:q"), at(0));
+        assert!(!queue.note_failure(&second, "second"), "it has moved");
+        assert!(dead_letters.note_failure(&second, "second"));
+        assert_eq!(dead_letters.receive(1, None, &spec, at(0)).0[0].reason.as_deref(), Some("second"));
     }
 
     #[test]

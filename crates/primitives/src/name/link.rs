@@ -16,8 +16,20 @@ pub(super) fn is_in(name: &str) -> bool {
     let plain: String = plain.chars().map(plain_mark).collect();
     plain.contains("://")
         || plain.split(' ').any(|word| {
-            is_web_host(word) || has_path(word) || has_port(word) || has_authority(word) || has_query(word)
+            is_web_host(word)
+                || has_scheme(word)
+                || has_path(word)
+                || has_port(word)
+                || has_authority(word)
+                || has_query(word)
         })
+}
+
+/// A scheme that readers' programs open without `//`, and something behind it.
+fn has_scheme(word: &str) -> bool {
+    const SCHEMES: [&str; 7] = ["http", "https", "ftp", "mailto", "tel", "sms", "javascript"];
+    let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
+    word.split_once(':').is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && !rest.is_empty())
 }
 
 /// The mark that a character is taken for. Letters that look like strokes (`ノ`) stay letters.
@@ -81,6 +93,8 @@ fn ends_in_host(text: &str) -> bool {
     }
     let in_label = |c: char| c.is_alphanumeric() || c == '-' || is_mark(c);
     let host = text.rsplit(|c: char| c != '.' && !in_label(c)).next().unwrap_or_default();
+    // the full stop of a name that is written out to the root of all names
+    let host = host.strip_suffix('.').unwrap_or(host);
     host.parse::<Ipv4Addr>().is_ok() || is_domain(host)
 }
 
@@ -146,6 +160,9 @@ mod tests {
             "12:30",
             "[Acme]/x",
             "日本。電気",
+            "Tel: 123456",
+            "A.B./C",
+            "U.S.A./Canada",
         ] {
             assert!(name(text).is_ok(), "{text}");
         }
@@ -215,6 +232,13 @@ mod tests {
             "evil.com\u{31d3}x",
             "\u{2215}\u{2215}evil.com",
             "evil.com\u{a789}8080",
+            "evil.com./x",
+            "1.1.1.1./x",
+            "evil.com.:8080",
+            "http:evil.com",
+            "mailto:a@b.cd",
+            "(tel:123456)",
+            "JavaScript:alert",
         ] {
             assert_eq!(name(text), Err(InvalidName::Link), "{text}");
         }
