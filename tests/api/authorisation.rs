@@ -1,6 +1,6 @@
 //! Who may use which route: every route of the contract, by what its handler says that it needs.
 
-use access::{AccessLevel, Permission, Role};
+use access::{AccessLevel, Permission, Role, Scope};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
@@ -15,8 +15,14 @@ use crate::product::Product;
 /// The hook is for a machine of another, which has a description of its own.
 pub(crate) fn all() -> Vec<Route> {
     let hook = ("POST".to_owned(), "/hooks/stripe".to_owned());
-    let hook =
-        Route { method: hook.0, path: hook.1, caller: Caller::Anybody, fresh: false, takes_body: true };
+    let hook = Route {
+        method: hook.0,
+        path: hook.1,
+        caller: Caller::Anybody,
+        takes_keys: false,
+        fresh: false,
+        takes_body: true,
+    };
     routes().into_iter().chain([hook]).collect()
 }
 
@@ -28,18 +34,20 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
         | Caller::Session
         | Caller::HalfSession
         | Caller::SessionOrHalf
+        | Caller::ApiKey
         | Caller::Staff(_) => None,
     })
 }
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 12] = [
+    const KINDS: [(&str, &str); 13] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("device_id", "dev"),
         ("factor_id", "fac"),
         ("invite_id", "inv"),
+        ("key_id", "key"),
         ("link_id", "lnk"),
         ("member_id", "mbr"),
         ("org_id", "org"),
@@ -123,7 +131,7 @@ async fn a_fresh_proof_is_asked_for_after_ten_minutes_and_by_no_other_route() {
     }
     assert!(asked >= 1);
     let reads = |route: &&Route| {
-        let is_ours = !matches!(route.caller, Caller::HalfSession | Caller::Staff(_));
+        let is_ours = !matches!(route.caller, Caller::HalfSession | Caller::ApiKey | Caller::Staff(_));
         !route.fresh && route.method == "GET" && is_ours
     };
     for route in all().iter().filter(reads) {
@@ -149,7 +157,8 @@ async fn a_half_session_is_no_session() {
     for route in all() {
         let answer = call(&product, &route, Some(&half)).await;
         let refused = answer.problem_or_empty() == "invalid_token";
-        let is_for_sessions = matches!(route.caller, Caller::Session | Caller::Member(..) | Caller::Staff(_));
+        let is_for_sessions =
+            !matches!(route.caller, Caller::Anybody | Caller::HalfSession | Caller::SessionOrHalf);
         assert_eq!(refused, is_for_sessions, "{route:?}: {answer:?}");
     }
     for route in all().iter().filter(|route| route.caller == Caller::HalfSession) {
@@ -241,6 +250,56 @@ async fn what_belongs_to_another_tenant_is_not_there() {
         (1, "bob@example.com".to_owned())
     );
     assert_eq!(product.get("/v1/orgs/current", &bob).await.text("/id"), beta);
+}
+
+impl Product {
+    /// A key of the organization's with these scopes.
+    pub(crate) async fn key(&self, token: &str, scopes: &[&str]) -> String {
+        let new = json!({ "name": "a program", "scopes": scopes });
+        self.post_as("/v1/orgs/current/api-keys", token, &new).await.text("/secret")
+    }
+}
+
+/// Every route × every scope: a key opens what is open to keys and to this scope, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_opens_what_its_scope_says_and_nothing_that_people_do() {
+    let product = Product::start().await;
+    let (token, org_id) = product.owner("ada@example.com", "acme").await;
+    let mut opened = Vec::new();
+    for scope in Scope::ALL {
+        let key = product.key(&token, &[scope.permission().name()]).await;
+        for route in all().iter().filter(|route| !matches!(route.caller, Caller::Anybody | Caller::ApiKey)) {
+            let answer = call(&product, route, Some(&key)).await;
+            let case = format!("{route:?} {scope:?}: {answer:?}");
+            match (&route.caller, route.takes_keys) {
+                (Caller::Member(permission, _), true) if *permission == scope.permission() => {
+                    assert!(!matches!(answer.status.as_u16(), 401..=403), "{case}");
+                    opened.push(scope);
+                }
+                (Caller::HalfSession | Caller::SessionOrHalf, _) => {
+                    assert!(matches!(answer.status.as_u16(), 401 | 403), "{case}");
+                }
+                (Caller::Staff(_), _) => assert!(matches!(answer.status.as_u16(), 403 | 404), "{case}"),
+                _ => {
+                    assert_eq!(
+                        (answer.status.as_u16(), answer.problem()),
+                        (403, "insufficient_scope"),
+                        "{case}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(Scope::ALL.iter().all(|scope| opened.contains(scope)), "a scope that opens nothing: {opened:?}");
+    let all_scopes = Scope::ALL.map(|scope| scope.permission().name());
+    let key = product.key(&token, &all_scopes).await;
+    for level in AccessLevel::ALL {
+        set_level(&product, &org_id, level).await;
+        for (route, permission, open) in of_members().filter(|(route, ..)| route.takes_keys) {
+            let refused = call(&product, &route, Some(&key)).await.problem_or_empty() == "access_restricted";
+            assert_eq!(refused, !open.contains(&level), "{route:?} {permission:?} {level}");
+        }
+    }
 }
 
 /// Changes a role behind the API's back, as a change of membership will.

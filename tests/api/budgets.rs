@@ -1,5 +1,6 @@
 //! What routes may ask of the table: the numbers beside their handlers, held.
 
+mod api_keys;
 mod members;
 
 use std::collections::BTreeMap;
@@ -183,6 +184,7 @@ async fn every_route_stays_within_its_budget() {
     phones(&mut measured).await;
     staff(&mut measured).await;
     members::measure(&mut measured).await;
+    api_keys::measure(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();

@@ -1,6 +1,7 @@
 //! A process that dies at any of its outgoing calls, before it or with the answer lost, is as if it had not:
 //! whoever called calls again, and in the end the product stands as after a run without a crash.
 
+mod api_keys;
 mod members;
 mod passkeys;
 

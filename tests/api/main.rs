@@ -2,6 +2,7 @@
 //! HTTP.
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
+mod api_keys;
 mod authorisation;
 mod bad_input;
 mod budgets;

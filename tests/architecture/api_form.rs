@@ -25,6 +25,7 @@ const VERBS: &[&str] = &[
     "cancel",
     "confirm",
     "send",
+    "rotate",
     "undo",
     "restore",
     "register",
@@ -299,6 +300,7 @@ fn another_form_is_noticed() {
         method: "GET".to_owned(),
         path: "/v1/me/notes".to_owned(),
         caller: permissions::Caller::Anybody,
+        takes_keys: false,
         fresh: false,
         takes_body: false,
     };

@@ -19,6 +19,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-auth",
     "api-billing",
     "api-devices",
+    "api-keys",
     "api-members",
     "api-orgs",
     "api-passwords",
@@ -436,6 +437,29 @@ fn api_members() {
             request("POST", "/v1/invites/accept", link.clone()),
             open("POST", "/v1/invites/preview", link.clone()),
             open("POST", "/v1/invites/decline", link),
+        ]
+    });
+}
+
+#[test]
+fn api_keys() {
+    let words = ["members:read", "192.0.2.0/24", "active", "2026-12-24T10:00:00Z"];
+    every_request_is_answered("api-keys", &words, |_| {
+        let keys = "/v1/orgs/current/api-keys";
+        let key = "/v1/orgs/current/api-keys/key_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let rotate = "/v1/orgs/current/api-keys/key_01kar8h5g0e0vsx4q1v3f6m2ah/rotate";
+        let new = json!({
+            "name": "CI", "scopes": ["members:read"], "expires_at": "2026-12-24T10:00:00Z",
+            "allowed_addresses": ["192.0.2.0/24", "2001:db8::1"],
+        });
+        vec![
+            request("GET", keys, Value::Null),
+            request("POST", keys, new),
+            request("GET", "/v1/orgs/current/api-keys/current", Value::Null),
+            request("GET", key, Value::Null),
+            request("PATCH", key, json!({ "name": "CD", "expires_at": null })),
+            request("POST", rotate, json!({ "overlap_seconds": 60 })),
+            request("DELETE", key, Value::Null),
         ]
     });
 }

@@ -2,12 +2,14 @@
 //!
 //! Pure: decides from values alone. It must not know HTTP, tokens or the table.
 
+mod key;
 mod level;
 mod permission;
 mod person;
 mod staff;
 mod way;
 
+pub use key::{API_KEY, KeyActor, Scope};
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
@@ -88,8 +90,6 @@ pub struct Actor {
     pub member_id: MemberId,
     /// The person.
     pub user_id: UserId,
-    /// The session the call was made with.
-    pub session_id: SessionId,
     /// The member's role now, not when the token was made.
     pub role: Role,
     /// How much the organization may use now.
@@ -190,6 +190,17 @@ pub enum AccessError {
         /// What the member is.
         role: Role,
     },
+    /// The key was not given this.
+    #[error("this API key may not {permission}: give it the scope {}, or use another one", permission.name())]
+    #[fault(Forbidden, "insufficient_scope")]
+    InsufficientScope {
+        /// What was asked for.
+        permission: Permission,
+    },
+    /// A key is shown where only people go.
+    #[error("no API key may do this: a signed-in person may")]
+    #[fault(Forbidden, "insufficient_scope")]
+    PeopleOnly,
     /// The person showed who they are too long ago.
     #[error("show once more who you are: what you ask for needs a proof of the last {} minutes", PROOF_IS_FRESH.as_mins())]
     #[fault(Unauthenticated, "step_up_required")]
@@ -252,7 +263,6 @@ mod tests {
             org_id: ids.next(),
             member_id: ids.next(),
             user_id: ids.next(),
-            session_id: ids.next(),
             role,
             level,
             level_until: None,

@@ -95,6 +95,10 @@ permissions! {
     ReadInvites: "invites:read", "read the invites", Owner | Admin;
     /// Invite people, to no more than the own role.
     WriteInvites: "invites:write", "invite people", Owner | Admin;
+    /// See the keys of programs.
+    ReadApiKeys: "api_keys:read", "read the API keys", Owner | Admin;
+    /// Make keys for programs, and take them back.
+    WriteApiKeys: "api_keys:write", "change the API keys", Owner | Admin;
     /// Ask whether a member's access token is good.
     ReadTokens: "tokens:read", "ask about tokens", Owner | Admin;
     /// See the state of the subscription.
@@ -139,6 +143,8 @@ mod tests {
             (Permission::WriteOwners, "owners:write", "decide who owns the organization", "owner"),
             (Permission::ReadInvites, "invites:read", "read the invites", "owner admin"),
             (Permission::WriteInvites, "invites:write", "invite people", "owner admin"),
+            (Permission::ReadApiKeys, "api_keys:read", "read the API keys", "owner admin"),
+            (Permission::WriteApiKeys, "api_keys:write", "change the API keys", "owner admin"),
             (Permission::ReadTokens, "tokens:read", "ask about tokens", "owner admin"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
         ];

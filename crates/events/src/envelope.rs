@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use primitives::{EventId, OrgId, Timestamp, UserId, json};
+use primitives::{ApiKeyId, EventId, OrgId, Timestamp, UserId, json};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub enum ActorRef {
     User(UserId),
     /// Somebody of our staff, on the account of others.
     Staff(UserId),
+    /// A program, by a key of an organization's.
+    ApiKey(ApiKeyId),
     /// One of our own functions, on its own account, by its name.
     System(String),
     /// Stripe, by a signed webhook.
@@ -54,6 +56,7 @@ enum ActorKind {
     Anonymous,
     User,
     Staff,
+    ApiKey,
     System,
     Stripe,
 }
@@ -64,6 +67,7 @@ impl Serialize for ActorRef {
             Self::Anonymous => (ActorKind::Anonymous, None),
             Self::User(person) => (ActorKind::User, Some(person.to_string())),
             Self::Staff(person) => (ActorKind::Staff, Some(person.to_string())),
+            Self::ApiKey(key) => (ActorKind::ApiKey, Some(key.to_string())),
             Self::System(name) => (ActorKind::System, Some(name.clone())),
             Self::Stripe => (ActorKind::Stripe, None),
         };
@@ -79,6 +83,7 @@ impl<'de> Deserialize<'de> for ActorRef {
             ActorKind::Anonymous => Self::Anonymous,
             ActorKind::User => Self::User(id?.parse().map_err(D::Error::custom)?),
             ActorKind::Staff => Self::Staff(id?.parse().map_err(D::Error::custom)?),
+            ActorKind::ApiKey => Self::ApiKey(id?.parse().map_err(D::Error::custom)?),
             ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,
         })

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, marker::PhantomData, net::IpAddr, sync::Arc};
 
-use access::{AccessError, Full, Needed, Open, Permit, Principal};
+use access::{API_KEY, AccessError, Full, KeyActor, Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, header, request::Parts};
@@ -247,6 +247,9 @@ fn consistency(parts: &Parts) -> Consistency {
 pub(crate) async fn principal(parts: &Parts, consistency: Consistency) -> Result<Principal, Problem> {
     let edge: Edge = extension(parts)?;
     let token = bearer(parts).ok_or(Refusal::MissingToken)?;
+    if token.starts_with(API_KEY) {
+        return Err(AccessError::PeopleOnly.into());
+    }
     edge.authenticate(token, consistency).await.map_err(Problem::about_token)
 }
 
@@ -289,13 +292,96 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for Member<P, L> {
 fn permit<P: Needed, L: Open>(principal: &Principal) -> Result<Permit<P>, Problem> {
     let actor = principal.in_org()?;
     let permit = actor.permit().map_err(|error| Problem::from(error).needed(P::PERMISSION.name(), None))?;
-    let open = actor.require_open::<L>();
-    open.map_err(|error| Problem::from(error).needed(L::NAME, Some(actor.level)))?;
+    opened::<P, L>(permit)
+}
+
+/// A program with a key of the organization's, whatever the key may do.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The key.
+    pub key: KeyActor,
+    /// From where.
+    pub client: Client,
+}
+
+impl<S: Sync> FromRequestParts<S> for Program {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let client = Client::from_request_parts(parts, state).await?;
+        let text = bearer(parts).ok_or(Refusal::MissingToken)?;
+        if !text.starts_with(API_KEY) {
+            return Err(Problem::from(Refusal::NoApiKey).about_token());
+        }
+        let key = key_actor(parts, text, &client, consistency(parts)).await?;
+        if key.maker.is_suspended {
+            return Err(AccessError::OrganizationSuspended.into());
+        }
+        Ok(Self { key, client })
+    }
+}
+
+async fn key_actor(
+    parts: &Parts,
+    text: &str,
+    client: &Client,
+    consistency: Consistency,
+) -> Result<KeyActor, Problem> {
+    let edge: Edge = extension(parts)?;
+    edge.authenticate_key(text, client.ip, consistency).await.map_err(Problem::about_token)
+}
+
+/// A member as [`Member`] is one, or a program with a key that has the scope of the permission `P`.
+#[derive(Clone, Debug)]
+pub struct MemberOrKey<P, L> {
+    /// In which organization, with the permission. Of a key it is that of whoever made it.
+    pub permit: Permit<P>,
+    by: ActorRef,
+    client: Client,
+    open: PhantomData<L>,
+}
+
+impl<P, L> MemberOrKey<P, L> {
+    /// The cause of what the caller does.
+    pub fn cause(&self) -> Cause {
+        self.client.cause_by(self.by.clone())
+    }
+}
+
+impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Some(text) = bearer(parts).filter(|token| token.starts_with(API_KEY)).map(str::to_owned) else {
+            let Member { permit, client, .. } = Member::<P, L>::from_request_parts(parts, state).await?;
+            let by = ActorRef::User(permit.user_id);
+            return Ok(Self { permit, by, client, open: PhantomData });
+        };
+        let client = Client::from_request_parts(parts, state).await?;
+        let consistency = consistency(parts);
+        let key = key_actor(parts, &text, &client, consistency).await?;
+        let mut permitted = permit_key::<P, L>(&key);
+        if permitted.is_err() && consistency == Consistency::Eventual {
+            permitted = permit_key::<P, L>(&key_actor(parts, &text, &client, Consistency::Strong).await?);
+        }
+        Ok(Self { permit: permitted?, by: ActorRef::ApiKey(key.key_id), client, open: PhantomData })
+    }
+}
+
+fn permit_key<P: Needed, L: Open>(key: &KeyActor) -> Result<Permit<P>, Problem> {
+    let permit = key.permit().map_err(|error| Problem::from(error).needed(P::PERMISSION.name(), None))?;
+    opened::<P, L>(permit)
+}
+
+/// The permit, where the organization may use so much.
+fn opened<P: Needed, L: Open>(permit: Permit<P>) -> Result<Permit<P>, Problem> {
+    let open = permit.require_open::<L>();
+    open.map_err(|error| Problem::from(error).needed(L::NAME, Some(permit.level)))?;
     Ok(permit)
 }
 
 /// RFC 6750, section 2.1.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub(crate) fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())

@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use access::Principal;
+use access::{KeyActor, Principal};
 use futures::future::BoxFuture;
 use http::HeaderValue;
 use primitives::{Clock, Ids};
@@ -15,6 +15,13 @@ use crate::{addresses::StaffEntry, problem::Problem};
 /// something is about to change.
 pub type Authenticate =
     Arc<dyn Fn(String, Consistency) -> BoxFuture<'static, Result<Principal, Problem>> + Send + Sync>;
+
+/// The same of an API key that was shown from this address.
+pub type AuthenticateKey = Arc<
+    dyn Fn(String, Option<IpAddr>, Consistency) -> BoxFuture<'static, Result<KeyActor, Problem>>
+        + Send
+        + Sync,
+>;
 
 /// What the edge is configured with.
 #[derive(Clone, Debug)]
@@ -34,6 +41,7 @@ pub struct Edge(Arc<Inner>);
 struct Inner {
     settings: EdgeSettings,
     authenticate: Authenticate,
+    authenticate_key: AuthenticateKey,
     table: Table,
     clock: Clock,
     ids: Ids,
@@ -41,14 +49,28 @@ struct Inner {
 
 impl Edge {
     /// Puts it together.
-    pub fn new(settings: EdgeSettings, authenticate: Authenticate, table: Table) -> Self {
+    pub fn new(
+        settings: EdgeSettings,
+        (authenticate, authenticate_key): (Authenticate, AuthenticateKey),
+        table: Table,
+    ) -> Self {
         let (clock, ids) = (table.clock().clone(), table.ids().clone());
-        Self(Arc::new(Inner { settings, authenticate, table, clock, ids }))
+        Self(Arc::new(Inner { settings, authenticate, authenticate_key, table, clock, ids }))
     }
 
     /// Who the token stands for.
     pub async fn authenticate(&self, token: &str, consistency: Consistency) -> Result<Principal, Problem> {
         (self.0.authenticate)(token.to_owned(), consistency).await
+    }
+
+    /// What the key may do.
+    pub(crate) async fn authenticate_key(
+        &self,
+        text: &str,
+        address: Option<IpAddr>,
+        consistency: Consistency,
+    ) -> Result<KeyActor, Problem> {
+        (self.0.authenticate_key)(text.to_owned(), address, consistency).await
     }
 
     /// The table.

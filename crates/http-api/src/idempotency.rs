@@ -6,6 +6,9 @@ use crate::{answer::Answer, body::Repeatable, problem::Problem, refusal::Refusal
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// What is answered to a caller who is told something.
+type Answered<O> = fn(&O) -> Answer;
+
 impl<T> Repeatable<T> {
     /// Carries the command out once for each `Idempotency-Key` of the caller's. `scope` says whose
     /// keys they are: the person's, in this organization or in none ([`access::Principal::scope`]).
@@ -16,7 +19,22 @@ impl<T> Repeatable<T> {
         self,
         table: &Table,
         scope: &str,
-        answer: fn(&O) -> Answer,
+        answer: Answered<O>,
+        work: impl FnOnce(T, Keep<'static, O>) -> F,
+    ) -> Result<Response, Problem>
+    where
+        O: 'static,
+        F: Future<Output = Result<O, Problem>>,
+    {
+        self.once_but(table, scope, (answer, answer), work).await
+    }
+
+    /// The same where the record is to hold something else than the caller is told: no secret.
+    pub async fn once_but<O, F>(
+        self,
+        table: &Table,
+        scope: &str,
+        (answer, record): (Answered<O>, Answered<O>),
         work: impl FnOnce(T, Keep<'static, O>) -> F,
     ) -> Result<Response, Problem>
     where
@@ -29,7 +47,7 @@ impl<T> Repeatable<T> {
         let key = IdempotencyKey::new(&scope, &key, &self.request);
         match table.begin(&key).await? {
             Begun::New(claim) => {
-                let keep = Keep::answer(claim.clone(), move |output| answer(output).stored());
+                let keep = Keep::answer(claim.clone(), move |output| record(output).stored());
                 let outcome = work(self.input, keep).await;
                 if outcome.is_err()
                     && let Err(error) = table.release(&claim).await

@@ -30,9 +30,11 @@ pub use addresses::{Addresses, InvalidAddresses, StaffEntry};
 pub use answer::Answer;
 pub use body::{BODY_LIMIT, Command, PathParameter, PathParameters, RawBody, Repeatable};
 pub use cached::Cached;
-pub use caller::{Caller, Client, Departing, Enrolling, Fresh, HalfSession, Malformed, Member, Peer};
+pub use caller::{
+    Caller, Client, Departing, Enrolling, Fresh, HalfSession, Malformed, Member, MemberOrKey, Peer, Program,
+};
 pub use change::Change;
-pub use edge::{Authenticate, Edge, EdgeSettings};
+pub use edge::{Authenticate, AuthenticateKey, Edge, EdgeSettings};
 pub use form::Form;
 pub use limits::Limiter;
 pub use middleware::SECURITY_HEADERS;

@@ -13,8 +13,9 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, Limiter, Member, Paged,
-    PathParameter, PathParameters, Problem, RawBody, Repeatable, Searched, Staff, body::IDEMPOTENCY_KEY,
+    Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, Limiter, Member,
+    MemberOrKey, Paged, PathParameter, PathParameters, Problem, Program, RawBody, Repeatable, Searched,
+    Staff, body::IDEMPOTENCY_KEY,
 };
 
 /// The extension of an operation that says what it needs.
@@ -94,6 +95,20 @@ impl Needs for HalfSession {
 impl<P: Needed, L: Open> Needs for Member<P, L> {
     fn needs() -> Option<Value> {
         Some(json!({ "caller": "member", "permission": P::PERMISSION.name(), "access": L::NAME }))
+    }
+}
+
+impl<P: Needed, L: Open> Needs for MemberOrKey<P, L> {
+    fn needs() -> Option<Value> {
+        let mut needs = Member::<P, L>::needs()?;
+        needs["api_key"] = true.into();
+        Some(needs)
+    }
+}
+
+impl Needs for Program {
+    fn needs() -> Option<Value> {
+        Some(json!({ "caller": "api_key" }))
     }
 }
 

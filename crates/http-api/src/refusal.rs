@@ -23,6 +23,9 @@ pub(crate) enum Refusal {
     #[error("send the token of the sign-in's challenge as `Authorization: Bearer …`")]
     #[fault(Unauthenticated, "invalid_token")]
     NoHalfSession,
+    #[error("send an API key as `Authorization: Bearer …`")]
+    #[fault(Unauthenticated, "invalid_token")]
+    NoApiKey,
     #[error("no more than {full}; wait {wait} seconds{way_out}")]
     #[fault(Limited, "rate_limited", retry_after = *wait)]
     RateLimited { full: String, wait: u64, way_out: String },

@@ -1,4 +1,4 @@
-use access::{AccessError, Needed, StaffPermission, StaffPermit};
+use access::{API_KEY, AccessError, Needed, StaffPermission, StaffPermit};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::request::Parts;
@@ -6,7 +6,7 @@ use table::{Cause, Consistency};
 
 use crate::{
     Client, Limiter,
-    caller::{Seen, extension, principal},
+    caller::{Seen, bearer, extension, principal},
     edge::Edge,
     problem::Problem,
     refusal::Refusal,
@@ -41,6 +41,10 @@ impl<P: Needed<StaffPermission>, S: Sync> FromRequestParts<S> for Staff<P> {
         let client = Client::from_request_parts(parts, state).await?;
         if !client.ip.is_some_and(|address| entry.addresses.hold(address)) {
             return Err(AccessError::AddressNotAllowed.into());
+        }
+        // a program finds nothing where staff works, like everybody who is no staff
+        if bearer(parts).is_some_and(|token| token.starts_with(API_KEY)) {
+            return Err(AccessError::NotStaff.into());
         }
         let seen = principal(parts, Consistency::Strong).await?;
         parts.extensions.insert(Seen(seen.clone()));

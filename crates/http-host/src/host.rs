@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use http_api::{Authenticate, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry};
+use http_api::{Authenticate, AuthenticateKey, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry};
 use identity::Authority;
 use lambda_host::{ConfigurationError, Error, Function, Host};
 use table::{RateLimit, Table};
@@ -65,6 +65,13 @@ impl HttpHost {
                 found.map_err(Problem::from)
             })
         });
+        let authority = self.authority.clone();
+        let authenticate_key: AuthenticateKey = Arc::new(move |text, address, consistency| {
+            let authority = authority.clone();
+            Box::pin(
+                async move { authority.key_actor(&text, address, consistency).await.map_err(Problem::from) },
+            )
+        });
         let environment = self.host.environment();
         let hops: u8 = environment.parsed("TRUSTED_PROXY_HOPS")?;
         let settings = EdgeSettings {
@@ -72,6 +79,6 @@ impl HttpHost {
             trusted_proxy_hops: usize::from(hops),
             staff: self.staff.clone(),
         };
-        Ok(Edge::new(settings, authenticate, self.table.clone()))
+        Ok(Edge::new(settings, (authenticate, authenticate_key), self.table.clone()))
     }
 }

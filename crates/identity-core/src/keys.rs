@@ -1,7 +1,9 @@
 //! The kinds of items of identity: people, their sessions, and what a request is allowed by.
 
 use access::Tenant;
-use primitives::{Email, HalfSessionId, LoginId, PasskeyId, PasswordResetId, SessionId, Timestamp, UserId};
+use primitives::{
+    ApiKeyId, Email, HalfSessionId, LoginId, PasskeyId, PasswordResetId, SessionId, Timestamp, UserId,
+};
 use table::{Entry, Index, Indexed, Query, sortable};
 
 use crate::AddressHash;
@@ -13,6 +15,17 @@ table::kinds! {
     /// authenticated request, verify, refresh, push delivery.
     "user" User(user: UserId;) "USER#<user>" "USER" {
         store: Main, most_kb: 4, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// A key by which a program acts for an organization: a hash of its text. Written by create, change,
+    /// rotate and revoke a key, when its maker is a member no more, and at most once a minute by a request
+    /// that shows it; read by such requests, by the list of keys, and by what ends a membership.
+    "api_key" ApiKey(org: Tenant; key: ApiKeyId) "API_KEYS#<org>" "API_KEY#<key>" {
+        store: Main, most_kb: 3, kept: Until("90 days after it was revoked"), owner: Org, erased: Partition,
+    }
+    /// How many keys an organization has that were not taken back. Written by what makes one, and by what
+    /// takes one back; read by what ends a membership, of which that no key came meanwhile is a condition.
+    "api_key_count" ApiKeyCount(org: Tenant;) "API_KEYS#<org>" "COUNT" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// Whose an email address is: keeps addresses unique. Written by verify (first sign-in), and by a change
     /// of address, which keeps the one before for whoever wants it back; read by the same.

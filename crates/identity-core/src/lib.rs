@@ -5,6 +5,7 @@
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
 
 mod address_hash;
+mod api_key;
 mod bearer;
 mod browser;
 mod connected;
@@ -28,6 +29,7 @@ pub mod suspension;
 mod user;
 
 pub use address_hash::{AddressHash, InvalidAddressHash, SuppressionReason};
+pub use api_key::{ApiKey, MOST_API_KEYS, MadeKeys, ShownKey};
 pub use bearer::{Bearer, Borne, HALF_SESSION_TOKEN};
 pub use browser::{MOST_TRUSTED_BROWSERS, ShownBrowser, TrustedBrowser, TrustedBrowsers};
 pub use connected::{ConnectedAccount, ConnectedAccounts, MOST_CONNECTED_ACCOUNTS, OAuthOwner};

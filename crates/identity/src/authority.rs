@@ -1,17 +1,19 @@
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use access::{
-    AccessLevel, AccessSchedule, Actor, MfaPolicy, Principal, Role, Shown, StaffMember, StaffRole, Tenant,
+    AccessLevel, AccessSchedule, Actor, KeyActor, MfaPolicy, Principal, Role, Shown, StaffMember, StaffRole,
+    Tenant,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity_core::{User, keys};
+use identity_core::{ApiKey, ShownKey, User, keys};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use primitives::{MemberId, OrgId, SignedDuration, Timestamp, json};
 use serde::Deserialize;
-use table::{Consistency, Table};
+use table::{Consistency, Item, Table};
 
 use crate::{
     AuthenticationError,
@@ -98,6 +100,8 @@ struct Gate {
     access: Option<AccessSchedule>,
     #[serde(default)]
     mfa: MfaPolicy,
+    #[serde(default)]
+    keeps_keys: bool,
 }
 
 /// What decides what somebody is among our staff.
@@ -231,7 +235,6 @@ impl Authority {
                         org_id: tenant.org_id(),
                         member_id,
                         user_id,
-                        session_id: claims.sid,
                         role: membership.role,
                         level,
                         level_until: gate.access.and_then(|access| access.until(now)),
@@ -243,6 +246,79 @@ impl Authority {
             }
         }
         Ok(principal)
+    }
+
+    /// Which key this text is, shown from this address, and what it may do now: one call, and at most once a
+    /// minute another one that notes its use.
+    pub async fn key_actor(
+        &self,
+        text: &str,
+        address: Option<IpAddr>,
+        consistency: Consistency,
+    ) -> Result<KeyActor, AuthenticationError> {
+        let shown = ShownKey::read(text).ok_or(AuthenticationError::InvalidApiKey)?;
+        let mut found = self.find_key(&shown, address, consistency).await;
+        // what an eventual read would refuse may be a moment old
+        let is_refused =
+            matches!(found, Err(AuthenticationError::InvalidApiKey | AuthenticationError::AddressNotAllowed));
+        if is_refused && consistency == Consistency::Eventual {
+            found = self.find_key(&shown, address, Consistency::Strong).await;
+        }
+        let (actor, key) = found?;
+        let now = self.0.table.clock().now();
+        if key.is_to_be_noted(now)
+            && let Err(error) = self
+                .0
+                .table
+                .note_at(&key.key(), ApiKey::LAST_USED_AT, (key.last_used_at.as_ref(), &now))
+                .await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the use of a key is not noted");
+        }
+        Ok(actor)
+    }
+
+    async fn find_key(
+        &self,
+        shown: &ShownKey,
+        address: Option<IpAddr>,
+        consistency: Consistency,
+    ) -> Result<(KeyActor, ApiKey), AuthenticationError> {
+        // it is only where to look: the key's hash says whether it is right
+        let tenant = Tenant::trusted(shown.org_id);
+        let asked = [
+            keys::ApiKey::key(tenant, shown.key_id),
+            keys::Gate::key(tenant),
+            keys::Membership::key(shown.maker, tenant),
+        ];
+        let mut found = self.0.table.get_many(&asked, consistency).await?;
+        let [key, gate, membership] = &asked;
+        let key: Option<ApiKey> = found.take(key)?;
+        let (gate, membership) = (found.take::<Gate>(gate)?, found.take::<MembershipFacts>(membership)?);
+        let now = self.0.table.clock().now();
+        let key = key.filter(|key| key.is_shown_by(shown, now)).ok_or(AuthenticationError::InvalidApiKey)?;
+        let gate = gate.filter(|gate| gate.org_id == Some(shown.org_id) && gate.deleted_at.is_none());
+        let gate = gate.ok_or(AuthenticationError::InvalidApiKey)?;
+        let membership = membership.filter(|membership| membership.member_id == key.maker);
+        if membership.is_none() && !gate.keeps_keys {
+            return Err(AuthenticationError::InvalidApiKey);
+        }
+        if !key.admits(address) {
+            return Err(AuthenticationError::AddressNotAllowed);
+        }
+        let maker = Actor {
+            org_id: shown.org_id,
+            member_id: key.maker,
+            user_id: key.made_by,
+            role: membership.as_ref().map_or(Role::Viewer, |membership| membership.role),
+            level: gate.access.as_ref().map_or(AccessLevel::Suspended, |access| access.at(now)),
+            level_until: gate.access.and_then(|access| access.until(now)),
+            requires_factor: gate.mfa.is_required(),
+            lacks_factor: false,
+            is_suspended: gate.suspended_at.is_some(),
+        };
+        let outlives_maker = membership.is_none();
+        Ok((KeyActor { key_id: key.key_id, scopes: key.scopes.clone(), maker, outlives_maker }, key))
     }
 
     async fn claims(&self, token: &str) -> Result<Claims, AuthenticationError> {

@@ -24,6 +24,14 @@ pub enum AuthenticationError {
     #[error("this account is suspended; ask the support")]
     #[fault(Forbidden, "account_suspended")]
     Suspended,
+    /// No key, one that ended or was taken back, or one whose maker is a member no more.
+    #[error("this API key is not valid (any more); make another one")]
+    #[fault(Unauthenticated, "invalid_api_key")]
+    InvalidApiKey,
+    /// A key is shown from elsewhere.
+    #[error("this API key is not open to your network address")]
+    #[fault(Forbidden, "address_not_allowed")]
+    AddressNotAllowed,
     /// It could not be found out.
     #[error(transparent)]
     #[fault(transparent)]

@@ -38,7 +38,7 @@ pub enum Stage {
 
 impl Stage {
     /// As `GANTRY_ENVIRONMENT` names it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Dev => "dev",

@@ -20,6 +20,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("api-auth", |host| Box::pin(api_auth::function(host))),
     ("api-billing", |host| Box::pin(api_billing::function(host))),
     ("api-devices", |host| Box::pin(api_devices::function(host))),
+    ("api-keys", |host| Box::pin(api_keys::function(host))),
     ("api-members", |host| Box::pin(api_members::function(host))),
     ("api-orgs", |host| Box::pin(api_orgs::function(host))),
     ("api-passwords", |host| Box::pin(api_passwords::function(host))),

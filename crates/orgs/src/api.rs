@@ -182,6 +182,17 @@ impl fmt::Display for InviteStatus {
     }
 }
 
+/// What becomes of the API keys of whoever is no member any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeysOfLeavers {
+    /// They work no more, from the next request on.
+    #[default]
+    Revoke,
+    /// They go on working with the scopes that they have. The owners are told.
+    Keep,
+}
+
 /// Whether members show a second factor when they sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[schema(as = MfaPolicy)]

@@ -2,12 +2,12 @@
 
 use access::Permission::ReadMembers;
 use events::{Audience, Event, EventKind, MailText, PushText, Told};
-use primitives::{Email, EmailDomain, InviteLinkId, MemberId, OrgId, UserId};
+use primitives::{ApiKeyId, Email, EmailDomain, InviteLinkId, MemberId, OrgId, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::api::{Invite, Member, Mfa, Organization};
+use crate::api::{Invite, KeysOfLeavers, Member, Mfa, Organization};
 
 events::events! {
     /// An organization came to be.
@@ -38,6 +38,15 @@ events::events! {
         member: Member = member(),
         /// Why.
         via: Left = "erasure",
+        /// The API keys that the person had made, which work no more.
+        revoked_api_keys: Vec<ApiKeyId> = json!(["key_01kar8h5g0e0vsx4q1v3f6m2ah"]),
+    }
+    /// API keys go on working whose maker is no member any more: the organization's policy says so.
+    "member.api_keys_retained" MemberApiKeysRetained Internal {
+        /// Who made them, as the API showed the member.
+        member: Member = member(),
+        /// The keys.
+        api_keys: Vec<ApiKeyId> = json!(["key_01kar8h5g0e0vsx4q1v3f6m2ah"]),
     }
     /// A member has another role.
     "member.updated" MemberUpdated Public {
@@ -114,6 +123,8 @@ events::events! {
         mfa: Mfa = json!({ "mode": "required", "grace_ends_at": "2026-12-23T10:00:00.000Z" }),
         /// Of which domains the addresses are that may be invited. Null is any.
         allowed_email_domains: Option<Vec<EmailDomain>> = json!(["example.com"]),
+        /// What becomes of the API keys of whoever leaves.
+        api_keys_of_leavers: KeysOfLeavers = "revoke",
     }
 }
 
@@ -200,6 +211,26 @@ pub const TOLD: &[Told] = &[
             ],
             button: "Open {{ product }}",
             path: "",
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: MemberApiKeysRetained::KIND,
+        to: Audience::Owners,
+        mail: Some(MailText {
+            subject: "API keys of a former member go on working in {{ organization }}",
+            preview: "Take back those that nobody needs.",
+            title: "A member is gone, and left API keys",
+            paragraphs: &[
+                "{{ data.member.email }} is no member of {{ organization }} any more. That person had made API \
+                 keys, and they go on working: the policies of {{ organization }} say so.",
+                "Whoever made a key may have kept its text. Look at the keys, rotate those that you need, and \
+                 take back the others.",
+            ],
+            button: "Look at the keys",
+            path: "/settings/api-keys",
             optional: false,
             until: None,
         }),

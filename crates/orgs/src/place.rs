@@ -9,8 +9,8 @@ use access::{
     AccessError, Permit, Principal, Role, Tenant,
     needs::{ReadOrganization, WriteMembers, WriteOwners},
 };
-use events::NewEvent;
-use identity_core::{Membership, User, keys::Membership as MembershipKey};
+use events::{Event, NewEvent};
+use identity_core::{MadeKeys, Membership, User, keys::Membership as MembershipKey};
 use primitives::{Expected, MemberId, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -19,7 +19,7 @@ use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 use crate::{
     Member, OrgError,
     caps::{MOST_OWNERS, memberships, owners},
-    events::{Left, MemberRemoved, MemberUpdated},
+    events::{Left, MemberApiKeysRetained, MemberRemoved, MemberUpdated},
     invite::Invite,
     keys,
     seats::Seats,
@@ -101,6 +101,23 @@ struct Place {
     owners: Owned,
 }
 
+/// What hangs on a place.
+struct Hanging {
+    /// An open invite to the same address.
+    invite: Option<Invite>,
+    /// The API keys that the person made; nothing where nobody asks.
+    made: Option<MadeKeys>,
+    /// Whether the organization keeps those.
+    keeps_keys: bool,
+}
+
+/// What of the gate is about keys.
+#[derive(Default, Deserialize)]
+struct OfGate {
+    #[serde(default)]
+    keeps_keys: bool,
+}
+
 impl Place {
     async fn read(table: &Table, tenant: Tenant, member_id: MemberId) -> Result<Option<Self>, OrgError> {
         let keys = [keys::Member::key(tenant, member_id), keys::Owners::key(tenant)];
@@ -137,27 +154,47 @@ impl Place {
         Ok((after, changes))
     }
 
+    /// What ends with it.
+    async fn hanging(&self, table: &Table, tenant: Tenant) -> Result<Hanging, OrgError> {
+        let invite = Invite::to(table, tenant, &self.member.email).await?;
+        let made = MadeKeys::by(table, tenant, self.member.member_id).await?;
+        let gate = identity_core::keys::Gate::key(tenant);
+        let gate: Option<OfGate> =
+            if made.is_empty() { None } else { table.get(&gate, Consistency::Strong).await? };
+        Ok(Hanging { invite, made: Some(made), keeps_keys: gate.unwrap_or_default().keeps_keys })
+    }
+
     /// The end of the place, with that of an invite to the same address. Where it is an owner's, `other` is
     /// an owner who stays; of whoever is erased it is enough that there is another.
     fn ended(
         self,
         via: Left,
         other: Option<(Key, Condition)>,
-        invite: Option<Invite>,
+        Hanging { invite, made, keeps_keys }: Hanging,
         now: Timestamp,
     ) -> Result<Changes, OrgError> {
         let Self { member, owners: listed } = self;
         let (tenant, user_id) = (Tenant::trusted(member.org_id), member.user_id);
-        let event = MemberRemoved { member: member.resource(member.version()), via };
-        let event = NewEvent::new(Some(member.org_id), &member.member_id, member.next_version(), &event);
+        let shown = member.resource(member.version());
+        let ids = made.as_ref().map(MadeKeys::ids).unwrap_or_default();
+        let version = member.next_version();
+        let changes = if keeps_keys {
+            let event = MemberRemoved { member: shown.clone(), via, revoked_api_keys: Vec::new() };
+            let changes = made.map_or_else(Changes::new, MadeKeys::kept);
+            let kept = MemberApiKeysRetained { member: shown, api_keys: ids };
+            changes.publish(of_place(&member, version, &event)).publish(of_place(&member, version, &kept))
+        } else {
+            let event = MemberRemoved { member: shown, via, revoked_api_keys: ids };
+            let changes = made.map_or_else(Changes::new, |made| made.revoked(now));
+            changes.publish(of_place(&member, version, &event))
+        };
         let voided = invite.map_or_else(Changes::new, |invite| invite.revoked(now));
         let seats = Seats::of(tenant).give_back(1 + u32::from(!voided.is_empty()));
-        let changes = Changes::new()
+        let changes = changes
             .delete(&member)
             .remove(MembershipKey::key(user_id, tenant))
             .and(memberships(user_id).subtract(1))
             .and(seats)
-            .publish(event)
             .and(voided);
         let former = FormerMember { org_id: member.org_id, user_id, removed_at: now, version: 0 };
         // of whoever is erased nothing is left, and nobody comes back
@@ -172,6 +209,10 @@ impl Place {
             None => Err(OrgError::LastOwner),
         }
     }
+}
+
+fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
+    NewEvent::new(Some(member.org_id), &member.member_id, version, event)
 }
 
 /// The member in another role, and the person's side of it.
@@ -288,8 +329,8 @@ pub async fn remove(
             require_owner(permit, principal, now)?;
         }
         let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
-        let invite = Invite::to(table, tenant, &place.member.email).await?;
-        Ok(Decision::commit(place.ended(Left::Removal, other, invite, now)?, ()))
+        let hanging = place.hanging(table, tenant).await?;
+        Ok(Decision::commit(place.ended(Left::Removal, other, hanging, now)?, ()))
     };
     table.decide(cause, decide).await
 }
@@ -349,8 +390,8 @@ async fn end(
     let decide = |_| async move {
         let Some(place) = Place::read(table, tenant, member_id).await? else { return Ok(Decision::done(())) };
         let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
-        let invite = Invite::to(table, tenant, &place.member.email).await?;
-        Ok(Decision::commit(place.ended(via, other, invite, table.clock().now())?, ()))
+        let hanging = place.hanging(table, tenant).await?;
+        Ok(Decision::commit(place.ended(via, other, hanging, table.clock().now())?, ()))
     };
     table.decide(cause, decide).await
 }
@@ -379,6 +420,10 @@ mod tests {
         Place { member, owners: Owned { m, version: 1 } }
     }
 
+    fn nothing() -> Hanging {
+        Hanging { invite: None, made: None, keeps_keys: false }
+    }
+
     /// Somebody whose account stays.
     fn somebody() -> (Key, Condition) {
         (identity_core::keys::User::key(Ids::unguessable()), Condition::VersionIs(1))
@@ -405,10 +450,13 @@ mod tests {
     fn whoever_is_the_last_owner_goes_in_no_way() {
         let now = Timestamp::UNIX_EPOCH;
         for via in [Left::Removal, Left::Leave, Left::Erasure] {
-            assert!(matches!(place(Role::Owner, 1).ended(via, None, None, now), Err(OrgError::LastOwner)));
-            assert!(place(Role::Owner, 2).ended(via, Some(somebody()), None, now).is_ok());
-            assert!(place(Role::Member, 1).ended(via, None, None, now).is_ok());
-            let nobody_stays = place(Role::Owner, 2).ended(via, None, None, now);
+            assert!(matches!(
+                place(Role::Owner, 1).ended(via, None, nothing(), now),
+                Err(OrgError::LastOwner)
+            ));
+            assert!(place(Role::Owner, 2).ended(via, Some(somebody()), nothing(), now).is_ok());
+            assert!(place(Role::Member, 1).ended(via, None, nothing(), now).is_ok());
+            let nobody_stays = place(Role::Owner, 2).ended(via, None, nothing(), now);
             assert_eq!(nobody_stays.is_ok(), via == Left::Erasure, "{via:?}");
         }
     }

@@ -2,9 +2,15 @@ use access::{MfaMode, MfaPolicy, Permit, Principal, Tenant, needs::WritePolicies
 use events::NewEvent;
 use primitives::{Email, EmailDomain, Expected, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 
-use crate::{OrgError, api, events::OrganizationPoliciesUpdated, keys};
+use crate::{
+    OrgError,
+    api::{self, KeysOfLeavers},
+    events::OrganizationPoliciesUpdated,
+    keys,
+};
 
 /// What the organization asks of its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +19,8 @@ pub struct Policies {
     pub mfa: MfaPolicy,
     /// Of which domains the addresses are that may be invited; nothing where it is any.
     pub allowed_email_domains: Option<Vec<EmailDomain>>,
+    /// What becomes of the API keys of whoever leaves.
+    pub api_keys_of_leavers: KeysOfLeavers,
     /// How often they were changed.
     pub version: u64,
 }
@@ -23,6 +31,8 @@ pub(crate) struct StoredPolicies {
     org_id: OrgId,
     mfa: MfaPolicy,
     allowed_email_domains: Option<Vec<EmailDomain>>,
+    #[serde(default)]
+    api_keys_of_leavers: KeysOfLeavers,
     #[serde(default)]
     version: u64,
 }
@@ -52,12 +62,22 @@ impl StoredPolicies {
 impl StoredPolicies {
     /// Of an organization that never said anything.
     fn none(org_id: OrgId) -> Self {
-        Self { org_id, mfa: MfaPolicy::default(), allowed_email_domains: None, version: 0 }
+        Self {
+            org_id,
+            mfa: MfaPolicy::default(),
+            allowed_email_domains: None,
+            api_keys_of_leavers: KeysOfLeavers::default(),
+            version: 0,
+        }
     }
 
     fn policies(&self) -> Policies {
-        let allowed_email_domains = self.allowed_email_domains.clone();
-        Policies { mfa: self.mfa, allowed_email_domains, version: self.version }
+        Policies {
+            mfa: self.mfa,
+            allowed_email_domains: self.allowed_email_domains.clone(),
+            api_keys_of_leavers: self.api_keys_of_leavers,
+            version: self.version,
+        }
     }
 }
 
@@ -116,16 +136,23 @@ pub async fn set_policies(
             org_id: tenant.org_id(),
             mfa: api::Mfa::from(after.mfa),
             allowed_email_domains: after.allowed_email_domains.clone(),
+            api_keys_of_leavers: after.api_keys_of_leavers,
         };
         let event = NewEvent::new(Some(tenant.org_id()), &tenant.org_id(), version + 1, &event);
         let stored = StoredPolicies {
             mfa: after.mfa,
             allowed_email_domains: after.allowed_email_domains.clone(),
+            api_keys_of_leavers: after.api_keys_of_leavers,
             ..stored
         };
-        let changes = Changes::new().replace(&stored).publish(event);
-        let changes =
-            if after.mfa == before.mfa { changes } else { changes.set_at(&gate, "mfa", &after.mfa, version) };
+        let mut of_gate = Vec::new();
+        if after.mfa != before.mfa {
+            of_gate.push(("mfa", json!(after.mfa)));
+        }
+        if after.api_keys_of_leavers != before.api_keys_of_leavers {
+            of_gate.push(("keeps_keys", json!(after.api_keys_of_leavers == KeysOfLeavers::Keep)));
+        }
+        let changes = Changes::new().replace(&stored).publish(event).set_all_at(&gate, &of_gate, version);
         Ok(Decision::commit(changes, after))
     };
     table.decide(cause, decide).await

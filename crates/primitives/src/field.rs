@@ -33,11 +33,13 @@ pub enum FieldCode {
     CountryNotSupported,
     /// The organization admits no addresses of this domain.
     DomainNotAllowed,
+    /// Whoever asks may not do this, and so gives it to nobody.
+    ScopeNotHeld,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 14] = [
+    pub const ALL: [(Self, &str); 15] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -55,6 +57,7 @@ impl FieldCode {
         ),
         (Self::CountryNotSupported, "the number is of a country that no SMS are sent to"),
         (Self::DomainNotAllowed, "the organization admits no addresses of this domain"),
+        (Self::ScopeNotHeld, "whoever asks may not do this, and so gives it to nobody"),
     ];
 
     /// Its text.
@@ -74,6 +77,7 @@ impl FieldCode {
             Self::InvalidPushToken => "invalid_push_token",
             Self::CountryNotSupported => "country_not_supported",
             Self::DomainNotAllowed => "domain_not_allowed",
+            Self::ScopeNotHeld => "scope_not_held",
         }
     }
 

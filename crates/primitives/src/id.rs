@@ -174,6 +174,8 @@ ids! {
     InviteId = Invite "inv";
     /// Names a link by which several people come into an organization.
     InviteLinkId = InviteLink "lnk";
+    /// Names a key by which a program acts for an organization.
+    ApiKeyId = ApiKey "key";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names a login that still lacks something before it is a session.

@@ -5,10 +5,13 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
+use serde::Serialize;
+
 use crate::{
     Key,
     error::StoreError,
     item::{Attributes, key_attributes},
+    keys::PK,
     retry,
     store::Table,
 };
@@ -61,6 +64,29 @@ impl Table {
     /// item says where it does not hold, must tell whoever made it that it was made.
     pub(crate) async fn edit(&self, key: &Key, edit: Edit) -> Result<Edited, StoreError> {
         self.edit_at(self.name_of(key), key_attributes(key), edit).await
+    }
+
+    /// Notes something in an item that is there, by a write of its own that counts as no change: only for
+    /// what nobody decides anything on. Of several at once that have `seen` the same, one is made.
+    pub async fn note_at<T: Serialize>(
+        &self,
+        key: &Key,
+        attribute: &'static str,
+        (seen, value): (Option<&T>, &T),
+    ) -> Result<(), StoreError> {
+        let written = |value: &T| {
+            serde_dynamo::to_attribute_value(value).map_err(|error| StoreError::shape(key, error))
+        };
+        let edit = Edit::new("SET #attribute = :value").name("#attribute", attribute).name("#pk", PK);
+        let edit = edit.value(":value", written(value)?);
+        let edit = if let Some(seen) = seen {
+            edit.when("attribute_exists(#pk) AND #attribute = :seen").value(":seen", written(seen)?)
+        } else {
+            let nothing = "attribute_not_exists(#attribute) OR #attribute = :seen";
+            edit.when(format!("attribute_exists(#pk) AND ({nothing})"))
+                .value(":seen", AttributeValue::Null(true))
+        };
+        self.edit(key, edit).await.map(drop)
     }
 
     /// The same of an item whose address is known from an index.

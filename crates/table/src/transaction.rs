@@ -127,6 +127,30 @@ impl Changes {
         }
     }
 
+    /// The same of several attributes; nothing where there is none.
+    pub fn set_all_at(
+        self,
+        key: &Key,
+        attributes: &[(&'static str, serde_json::Value)],
+        version: u64,
+    ) -> Self {
+        if attributes.is_empty() {
+            return self;
+        }
+        let names = (0..attributes.len()).map(|place| format!("#a{place} = :a{place}"));
+        let expression = format!("SET {}", names.collect::<Vec<_>>().join(", "));
+        let mut edit = Edit::new(expression).when("#version = :seen").value(":seen", number(version));
+        for (place, (attribute, value)) in attributes.iter().enumerate() {
+            match serde_dynamo::to_attribute_value(value) {
+                Ok(value) => {
+                    edit = edit.name(&format!("#a{place}"), attribute).value(format!(":a{place}"), value);
+                }
+                Err(error) => return self.and(Self::failed(StoreError::shape(key, error))),
+            }
+        }
+        self.and(edit.of(key))
+    }
+
     /// Deletes an item whatever it says. The condition that makes it right is another operation's of the same
     /// changes.
     pub fn remove(self, key: Key) -> Self {

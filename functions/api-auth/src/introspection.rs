@@ -1,5 +1,5 @@
 use access::{Permission, Reading, needs};
-use http_api::{Answer, Form, IntoResponse, Member, Problem, Problems, Response, State, ToSchema};
+use http_api::{Answer, Form, IntoResponse, MemberOrKey, Problem, Problems, Response, State, ToSchema};
 use identity::Live;
 use primitives::{MemberId, OrgId, SessionId, Text, UserId};
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ impl TokenIntrospection {
 /// hears of the tokens of members of their own organization that are in it; any other text is not active.
 #[utoipa::path(
     post, path = "/v1/auth/introspect", tag = "Sessions", operation_id = "introspectToken",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     request_body(content = IntrospectToken, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "What there is to say", body = TokenIntrospection), Problems),
     extensions(
@@ -128,7 +128,7 @@ impl TokenIntrospection {
 )]
 pub(crate) async fn introspect(
     State(api): State<Api>,
-    member: Member<needs::ReadTokens, Reading>,
+    member: MemberOrKey<needs::ReadTokens, Reading>,
     Form(input): Form<IntrospectToken>,
 ) -> Result<Response, Problem> {
     let live = api.authority.live(input.token.as_str()).await?;

@@ -1,13 +1,13 @@
 use access::{Always, needs::ReadBilling};
 use billing::{api::Subscription, overview};
-use http_api::{Answer, IntoResponse, Member, Problem, Problems, Response, State};
+use http_api::{Answer, IntoResponse, MemberOrKey, Problem, Problems, Response, State};
 
 use crate::Api;
 
 /// The organization's subscription, trial, and what they give access to.
 #[utoipa::path(
     get, path = "/v1/billing/subscription", tag = "Billing", operation_id = "getSubscription",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     responses((status = 200, description = "The subscription", body = Subscription), Problems),
     extensions(
         ("x-gantry-codes" = json!(["no_organization", "not_found"])),
@@ -17,7 +17,7 @@ use crate::Api;
 )]
 pub(crate) async fn show(
     State(api): State<Api>,
-    member: Member<ReadBilling, Always>,
+    member: MemberOrKey<ReadBilling, Always>,
 ) -> Result<Response, Problem> {
     let seen = overview(&api.table, &api.rules, &member.permit).await?;
     Ok(Answer::ok(&Subscription::of(&seen.account, seen.as_of, seen.access)).into_response())

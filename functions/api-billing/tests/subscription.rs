@@ -7,7 +7,7 @@ use access::{AccessLevel, Actor, Principal, Role};
 use api_billing::{Api, routes};
 use axum::{Router, body::Body, http::Request, http::StatusCode};
 use billing::{Rules, StripeEvents, start_trial};
-use http_api::{Authenticate, Edge, EdgeSettings};
+use http_api::{Authenticate, AuthenticateKey, Edge, EdgeSettings};
 use http_body_util::BodyExt;
 use identity::AuthenticationError;
 use primitives::{Clock, Ids, OrgId, Secret, SignedDuration};
@@ -36,7 +36,9 @@ impl World {
         let cause = Cause::system("test", "test");
         table.commit(&cause, start_trial(org_id(), noon(), &Rules::default())).await.unwrap();
         let settings = EdgeSettings { allowed_origins: Vec::new(), trusted_proxy_hops: 0, staff: None };
-        let edge = Edge::new(settings, sessions(), table.clone());
+        let no_key: AuthenticateKey =
+            Arc::new(|_, _, _| Box::pin(async { Err(AuthenticationError::InvalidApiKey.into()) }));
+        let edge = Edge::new(settings, (sessions(), no_key), table.clone());
         let api = Api::new(table.clone(), Rules::default());
         Self { database, clock, table, router: edge.wrap(routes().with_state(api)) }
     }
@@ -89,7 +91,6 @@ fn sessions() -> Authenticate {
                 org_id,
                 member_id,
                 user_id,
-                session_id,
                 role,
                 level,
                 level_until: None,

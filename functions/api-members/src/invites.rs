@@ -3,8 +3,8 @@ use access::{
     needs::{ReadInvites, WriteInvites},
 };
 use http_api::{
-    Answer, Caller, IfMatch, IntoResponse, Limiter, Member, Paged, PathParameter, Problem, Problems,
-    Repeatable, Response, Searched, State, StatusCode, ToSchema,
+    Answer, Caller, IfMatch, IntoResponse, Limiter, Member, MemberOrKey, Paged, PathParameter, Problem,
+    Problems, Repeatable, Response, Searched, State, StatusCode, ToSchema,
 };
 use orgs::{
     OrgError,
@@ -26,7 +26,7 @@ pub(crate) struct ByStatus {
 /// Closed ones are listed for 90 days.
 #[utoipa::path(
     get, path = "/v1/orgs/current/invites", tag = "Members", operation_id = "listInvites",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     params(Paged, ("status" = Option<InviteStatus>, Query, description = "Those of which this became. A pending \
         one whose time is over is listed with the pending ones, as expired, until that was noted.")),
     responses((status = 200, description = "A page of invites", body = Page<Invite>), Problems),
@@ -38,7 +38,7 @@ pub(crate) struct ByStatus {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    reader: Member<ReadInvites, Reading>,
+    reader: MemberOrKey<ReadInvites, Reading>,
     Paged { limit, cursor }: Paged,
     Searched(ByStatus { status }): Searched<ByStatus>,
 ) -> Result<Response, Problem> {
@@ -122,7 +122,7 @@ pub(crate) async fn mailing<L>(
 /// An invite.
 #[utoipa::path(
     get, path = "/v1/orgs/current/invites/{invite_id}", tag = "Members", operation_id = "getInvite",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     params(("invite_id" = InviteId, Path, description = "The invite")),
     responses((status = 200, description = "The invite", body = Invite, headers(("ETag"))), Problems),
     extensions(
@@ -133,7 +133,7 @@ pub(crate) async fn mailing<L>(
 )]
 pub(crate) async fn show(
     State(api): State<Api>,
-    reader: Member<ReadInvites, Reading>,
+    reader: MemberOrKey<ReadInvites, Reading>,
     PathParameter(id): PathParameter<InviteId>,
 ) -> Result<Response, Problem> {
     let invite = orgs::invite_with_id(&api.table, &reader.permit, id).await?;

@@ -1,6 +1,6 @@
 use access::{Always, needs::ReadOrganization};
 use http_api::{
-    Answer, Caller, Member, Problem, Problems, Repeatable, Response, State, StatusCode, ToSchema,
+    Answer, Caller, MemberOrKey, Problem, Problems, Repeatable, Response, State, StatusCode, ToSchema,
     http::HeaderMap,
 };
 use orgs::{Founder, Org, OrgError, api::Organization};
@@ -75,7 +75,7 @@ async fn establish(
 /// The organization that the session is in.
 #[utoipa::path(
     get, path = "/v1/orgs/current", tag = "Organizations", operation_id = "getCurrentOrganization",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has")),
     responses(
         (status = 200, description = "The organization", body = Organization),
@@ -90,7 +90,7 @@ async fn establish(
 )]
 pub(crate) async fn current(
     State(api): State<Api>,
-    member: Member<ReadOrganization, Always>,
+    member: MemberOrKey<ReadOrganization, Always>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let org = orgs::current(&api.table, &member.permit).await?;

@@ -6,7 +6,10 @@ use http_api::{
     Answer, Caller, Change, Command, Fresh, IfMatch, IntoResponse, Member, Problem, Problems, Response,
     State, ToSchema,
 };
-use orgs::{OrgError, api::Mfa};
+use orgs::{
+    OrgError,
+    api::{KeysOfLeavers, Mfa},
+};
 use primitives::{EmailDomain, Time};
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +22,17 @@ pub(crate) struct Policies {
     mfa: Mfa,
     /// Of which domains the addresses are that may be invited. Null is any.
     allowed_email_domains: Option<Vec<EmailDomain>>,
+    /// What becomes of the API keys of whoever is no member any more.
+    api_keys_of_leavers: KeysOfLeavers,
     /// How often they were changed.
     version: u64,
 }
 
 fn shown(policies: orgs::Policies) -> Response {
-    let orgs::Policies { mfa, allowed_email_domains, version } = policies;
-    Answer::ok(&Policies { mfa: mfa.into(), allowed_email_domains, version }).tagged(version).into_response()
+    let orgs::Policies { mfa, allowed_email_domains, api_keys_of_leavers, version } = policies;
+    Answer::ok(&Policies { mfa: mfa.into(), allowed_email_domains, api_keys_of_leavers, version })
+        .tagged(version)
+        .into_response()
 }
 
 /// What the organization asks of its members.
@@ -56,6 +63,8 @@ pub(crate) struct UpdatePolicies {
     #[serde(default)]
     #[schema(value_type = Option<Vec<EmailDomain>>, min_items = 1, max_items = 20)]
     allowed_email_domains: Change<Vec<EmailDomain>>,
+    /// What becomes of the API keys of whoever is no member any more.
+    api_keys_of_leavers: Option<KeysOfLeavers>,
 }
 
 /// Whether members are to show a second factor.
@@ -94,10 +103,11 @@ pub(crate) async fn update(
     command: Command<UpdatePolicies>,
 ) -> Result<Response, Problem> {
     let (table, permit, cause) = (&api.table, &member.permit, member.cause());
-    let UpdatePolicies { mfa, allowed_email_domains } = command.input;
+    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers } = command.input;
     let change = |before: orgs::Policies| orgs::Policies {
         mfa: mfa.map_or(before.mfa, MfaPolicy::from),
         allowed_email_domains: allowed_email_domains.clone().of(before.allowed_email_domains),
+        api_keys_of_leavers: api_keys_of_leavers.unwrap_or(before.api_keys_of_leavers),
         version: before.version,
     };
     let set = orgs::set_policies(table, &cause, permit, &caller.principal, &expected, change).await;

@@ -2,6 +2,7 @@
 //! policies allow, no less and no more.
 
 mod access;
+mod api_keys;
 mod members;
 mod policy;
 pub(crate) mod secrets;

@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{members, staff};
+use super::{api_keys, members, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -36,6 +36,7 @@ pub(crate) async fn everything(product: &Product) {
     operator_and_stripe(product).await;
     undelivered_mails(product).await;
     members::come_and_go(product).await;
+    api_keys::made_and_used(product).await;
     staff::works(product).await;
 }
 
@@ -307,6 +308,14 @@ async fn erasure(product: &Product) {
     }
     let joined = product.post_as("/v1/invites/accept", &token, &json!({ "token": link })).await;
     assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+    // with a key of his, as an administrator
+    let into = json!({ "org_id": joined.text("/org_id") });
+    let inside = async |token: &str| {
+        product.post_as("/v1/auth/switch-org", token, &into).await.text("/tokens/access_token")
+    };
+    let gina = inside(&product.sign_in("gina@example.com").await.text("/access_token")).await;
+    product.set_member(&gina, &joined.text("/id"), "admin").await;
+    product.key(&inside(&token).await, &["org:read"]).await;
     product.post_as("/v1/me/email-changes", &token, &json!({ "email": "fred@example.org" })).await;
     product.settle().await;
     let confirm = json!({ "token": product.link("fred@example.org").await });

@@ -21,6 +21,8 @@ pub use conventions::codes;
 
 /// The name that the routes give to their security.
 const ACCESS_TOKEN: &str = "access_token";
+/// The same for programs.
+const API_KEY: &str = "api_key";
 /// The same for what adds to a login that lacks something.
 const HALF_SESSION: &str = "half_session";
 
@@ -37,6 +39,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-auth", api_auth::routes().into_openapi()),
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
+        ("api-keys", api_keys::routes().into_openapi()),
         ("api-members", api_members::routes().into_openapi()),
         ("api-orgs", api_orgs::routes().into_openapi()),
         ("api-passwords", api_passwords::routes().into_openapi()),
@@ -65,6 +68,8 @@ pub fn contract() -> Value {
     let components = contract.components.get_or_insert_default();
     components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(token));
     let half = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    components.add_security_scheme(API_KEY, SecurityScheme::Http(key));
     components.add_security_scheme(HALF_SESSION, SecurityScheme::Http(half));
     components.schemas.insert("Problem".to_owned(), http_api::ProblemDocument::schema());
     components.schemas.insert("FieldError".to_owned(), http_api::FieldError::schema());
@@ -105,6 +110,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Account", "The signed-in person: who they are, where they belong, and their sessions."),
     ("Organizations", "The organization that the session is in."),
     ("Members", "Who belongs to the organization, and who is invited."),
+    ("API keys", "The keys by which programs act for the organization."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),
     ("Staff", "Our own people, who look after accounts and organizations of others."),

@@ -16,6 +16,8 @@ pub struct Route {
     pub path: String,
     /// Who may come.
     pub caller: Caller,
+    /// Whether a program may come as well, by a key that has the scope of the permission.
+    pub takes_keys: bool,
     /// Whether the caller must have shown who they are a moment ago.
     pub fresh: bool,
     /// Whether it reads a body.
@@ -35,6 +37,8 @@ pub enum Caller {
     SessionOrHalf,
     /// A member whose role holds the permission, while the access level is one of these.
     Member(Permission, Vec<AccessLevel>),
+    /// A program with a key, whatever that may do.
+    ApiKey,
     /// Somebody of our staff whose role holds this permission.
     Staff(StaffPermission),
 }
@@ -55,6 +59,7 @@ pub fn routes() -> Vec<Route> {
             takes_body: operation["requestBody"].is_object(),
             caller: caller(&operation[NEEDS])
                 .unwrap_or_else(|| panic!("{method} {path} is not made with http_api::routes!")),
+            takes_keys: operation[NEEDS]["api_key"] == true,
             fresh: operation[NEEDS]["proof_within_seconds"].is_number(),
         })
     });
@@ -68,6 +73,7 @@ fn caller(needs: &Value) -> Option<Caller> {
         "anybody" => Some(Caller::Anybody),
         "session" => Some(Caller::Session),
         "half_session" => Some(Caller::HalfSession),
+        "api_key" => Some(Caller::ApiKey),
         "session_or_half_session" => Some(Caller::SessionOrHalf),
         "staff" => {
             let permission = StaffPermission::ALL.iter().find(|one| needs["permission"] == one.name())?;
@@ -94,17 +100,19 @@ pub(super) fn page() -> String {
         row([format!("`{}`", permission.name())].into_iter().chain(holds).chain([permission.to_string()]))
     });
     let all = routes();
-    let routes = all.iter().map(|Route { method, path, caller, fresh, .. }| {
+    let routes = all.iter().map(|Route { method, path, caller, fresh, takes_keys, .. }| {
         let (who, open) = match caller {
             Caller::Anybody => ("anybody".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Session => ("a session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::HalfSession => ("a half-session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::SessionOrHalf => ("a session or a half-session".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Member(permission, open) => (format!("`{}`", permission.name()), open.clone()),
+            Caller::ApiKey => ("an API key".to_owned(), AccessLevel::ALL.to_vec()),
             Caller::Staff(permission) => {
                 (format!("staff, `{}`", permission.name()), AccessLevel::ALL.to_vec())
             }
         };
+        let who = if *takes_keys { format!("{who}, keys too") } else { who };
         let who = if *fresh { format!("{who}, proved lately") } else { who };
         let open = AccessLevel::ALL.map(|level| mark(open.contains(&level)).to_owned());
         row([format!("`{method} {path}`"), who].into_iter().chain(open))
@@ -157,7 +165,9 @@ A handler that works in an organization takes a `Member<P, L>`: the caller must 
 `forbidden`, and the organization's access level must be one that `L` is open at, or it is 402 `access_restricted`. Both
 refusals say in `needed` what is lacking. All of it is read from one call of the table, with every request. The access
 level follows from trial and subscription (docs/api.md). *Proved lately* takes a `Fresh` as well: whoever showed more than
-ten minutes ago who they are gets 401 `step_up_required`. `tests/api/authorisation.rs` goes through every route, role
+ten minutes ago who they are gets 401 `step_up_required`. *Keys too* takes a `MemberOrKey<P, L>`: a program with an API
+key that has the scope of `P`, as long as whoever made the key holds `P`, may do so as well; no other route takes a
+key (403 `insufficient_scope`). `tests/api/authorisation.rs` goes through every route, role
 and level of this page.
 
 ";

@@ -18,6 +18,7 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("identity", identity::FAULTS),
     ("lambda-host", lambda_host::FAULTS),
     ("oidc-client", oidc_client::FAULTS),
+    ("org-keys", org_keys::FAULTS),
     ("orgs", orgs::FAULTS),
     ("push", push::FAULTS),
     ("push-client", push_client::FAULTS),

@@ -11,7 +11,6 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         org_id,
         member_id: Ids::unguessable(),
         user_id: Ids::unguessable(),
-        session_id: Ids::unguessable(),
         role,
         level: AccessLevel::Full,
         level_until: None,

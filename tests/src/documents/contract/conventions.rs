@@ -25,8 +25,17 @@ const ANY: &[&str] = &[
     "unavailable",
     "unsupported_media_type",
 ];
-const WITH_TOKEN: &[&str] =
-    &["account_suspended", "missing_token", "invalid_token", "token_expired", "session_ended"];
+const WITH_TOKEN: &[&str] = &[
+    "account_suspended",
+    // an API key where only people go
+    "insufficient_scope",
+    "missing_token",
+    "invalid_token",
+    "token_expired",
+    "session_ended",
+];
+/// Those of routes that programs call, too.
+const WITH_API_KEY: &[&str] = &["address_not_allowed", "invalid_api_key", "organization_suspended"];
 /// Those of routes of our staff, of which whoever is none finds nothing.
 const OF_STAFF: &[&str] = &["address_not_allowed", "not_found"];
 const WITH_BODY: &[&str] = &["body_too_large", "incomplete_body", "malformed_json"];
@@ -181,6 +190,10 @@ pub fn codes(method: &str, operation: &Value) -> BTreeSet<String> {
         Some("member") => codes.extend(["organization_suspended"]),
         _ if signs_in(operation) => codes.extend(["account_suspended"]),
         _ => {}
+    }
+    let needs = &operation[http_api::NEEDS];
+    if needs["api_key"] == true || needs["caller"] == "api_key" {
+        codes.extend(WITH_API_KEY);
     }
     if operation[http_api::NEEDS]["proof_within_seconds"].is_number() {
         codes.insert("step_up_required");

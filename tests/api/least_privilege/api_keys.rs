@@ -1,0 +1,50 @@
+//! The keys of programs.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::product::Product;
+
+/// Oda's organization: programs ask with keys, which change, and end with whoever made them.
+pub(super) async fn made_and_used(product: &Product) {
+    let (oda, _) = product.owner("oda@example.com", "oda-and-sons").await;
+    let keys = "/v1/orgs/current/api-keys";
+    let scopes = ["org:read", "members:read", "invites:read", "billing:read", "tokens:read"];
+    let text = product.key(&oda, &scopes).await;
+    for path in ["/orgs/current", "/orgs/current/members", "/orgs/current/invites", "/billing/subscription"] {
+        let answer = product.get(&format!("/v1{path}"), &text).await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        // each function notes a use by itself
+        product.advance(SignedDuration::from_secs(61)).await;
+    }
+    let asked = product.request(Method::POST, "/v1/auth/introspect").bearer_auth(&text);
+    let asked =
+        asked.header("content-type", "application/x-www-form-urlencoded").body(format!("token={oda}"));
+    assert!(product.send(asked).await.status.is_success());
+    product.advance(SignedDuration::from_secs(61)).await;
+    let current = product.get(&format!("{keys}/current"), &text).await;
+    let one = format!("{keys}/{}", current.text("/id"));
+    product.get(&format!("{keys}?cursor=forged"), &oda).await;
+    product.get(keys, &oda).await;
+    product.get(&one, &oda).await;
+    let once = product.request(Method::POST, keys).bearer_auth(&oda).header("idempotency-key", "once");
+    product.send(once.json(&json!({ "name": "CI", "scopes": ["org:read"] }))).await;
+    let refused = product.request(Method::POST, keys).bearer_auth(&oda).header("idempotency-key", "twice");
+    let past = json!({ "name": "CI", "scopes": ["org:read"], "expires_at": "2020-01-01T00:00:00Z" });
+    product.send(refused.json(&past)).await;
+    let patch = product.request(Method::PATCH, &one).bearer_auth(&oda).json(&json!({ "name": "CD" }));
+    product.send(patch).await;
+    product.post_as(&format!("{one}/rotate"), &oda, &json!({})).await;
+    product.delete(&one, &oda).await;
+    for (policy, email) in [("revoke", "pia@example.com"), ("keep", "pim@example.com")] {
+        let policies = product.request(Method::PATCH, "/v1/orgs/current/policies").bearer_auth(&oda);
+        assert!(
+            product.send(policies.json(&json!({ "api_keys_of_leavers": policy }))).await.status.is_success()
+        );
+        let (leaver, member) = product.joined(&oda, email, "admin").await;
+        product.key(&leaver, &["org:read"]).await;
+        product.delete(&format!("/v1/orgs/current/members/{member}"), &oda).await;
+    }
+    product.settle().await;
+}
