@@ -449,3 +449,21 @@ fn resigned(event: &Value, secret: &Secret<String>) -> Value {
     }
     event
 }
+
+/// A request with this token that may be sent twice.
+fn keyed(token: &str, method: &str, path: &str, body: &Value) -> Value {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("idempotency-key", "one"),
+    ];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    request(method, path, &headers, &body)
+}
+
+/// Of a request that may be sent twice, once the lease of its key is over.
+async fn check(prepare: Prepare) {
+    let wait = SignedDuration::from_secs(31);
+    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait }.check().await;
+}

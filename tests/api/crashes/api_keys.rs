@@ -6,19 +6,7 @@ const KEYS: &str = "/v1/orgs/current/api-keys";
 
 /// A request of the function with this token.
 fn of(token: &str, method: &str, path: &str, body: &Value) -> (&'static str, Value) {
-    let bearer = format!("Bearer {token}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-        ("idempotency-key", "one"),
-    ];
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    ("api-keys", request(method, path, &headers, &body))
-}
-
-async fn check(prepare: Prepare) {
-    let wait = SignedDuration::from_secs(31);
-    Case { prepare, happens_again: false, ahead: SignedDuration::ZERO, wait }.check().await;
+    ("api-keys", keyed(token, method, path, body))
 }
 
 /// An organization with a key: the owner's token, and the path of the key.
