@@ -382,7 +382,9 @@ fn opened<P: Needed, L: Open>(permit: Permit<P>) -> Result<Permit<P>, Problem> {
 
 /// RFC 6750, section 2.1.
 pub(crate) fn bearer(parts: &Parts) -> Option<&str> {
-    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    // of two nobody knows which is meant
+    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
 }

@@ -195,6 +195,10 @@ impl Problem {
             ("mfa_required", _) => {
                 format!(" error=\"insufficient_user_authentication\"{}", level("aal2"))
             }
+            ("insufficient_scope", _) => {
+                let scope = self.0.needed.map(|needed| format!(", scope=\"{needed}\"")).unwrap_or_default();
+                format!(" error=\"insufficient_scope\"{scope}")
+            }
             (_, StatusCode::UNAUTHORIZED) if self.0.about_token => " error=\"invalid_token\"".to_owned(),
             (_, StatusCode::UNAUTHORIZED) => String::new(),
             _ => return None,
@@ -317,6 +321,9 @@ mod tests {
             challenge(Problem::from(Refusal::MissingToken).about_token()),
             "Bearer error=\"invalid_token\""
         );
+        assert_eq!(challenge(AccessError::PeopleOnly.into()), "Bearer error=\"insufficient_scope\"");
+        let scope = Problem::from(AccessError::PeopleOnly).needed("members:read", None);
+        assert_eq!(challenge(scope), "Bearer error=\"insufficient_scope\", scope=\"members:read\"");
         assert_eq!(
             challenge(AccessError::StepUpRequired.into()),
             "Bearer error=\"insufficient_user_authentication\", max_age=600"

@@ -1,6 +1,6 @@
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
-use access::{API_KEY, Scope, Tenant};
+use access::{API_KEY, Role, Scope, Tenant};
 use primitives::{
     ApiKeyId, Id, MemberId, Network, OrgId, Secret, SignedDuration, Timestamp, UserId, random_secret,
 };
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use table::{Changes, Condition, Consistency, Item, Key, StoreError, Table, Tally};
 use uuid::Uuid;
 
-use crate::{bearer::hash, keys, same};
+use crate::{Membership, bearer::hash, keys, same};
 
 /// The text of a key as a program showed it: `gk_<environment>_<ids>_<secret and checksum>`. It says which
 /// organization it is of, which key it is and who made it, so that all that decides about it is read in one
@@ -154,6 +154,29 @@ struct Counted {
 impl MadeKeys {
     /// Reads them: a call, and where the organization has keys one for each hundred of them.
     pub async fn by(table: &Table, tenant: Tenant, maker: MemberId) -> Result<Self, StoreError> {
+        let mut made = Self::of(table, tenant).await?;
+        made.all.retain(|key| key.maker == maker);
+        Ok(made)
+    }
+
+    /// Those of whoever is a member no more.
+    pub async fn by_leavers(table: &Table, tenant: Tenant) -> Result<Self, StoreError> {
+        let mut made = Self::of(table, tenant).await?;
+        let makers: BTreeSet<UserId> = made.all.iter().map(|key| key.made_by).collect();
+        let places: Vec<Key> = makers.into_iter().map(|maker| keys::Membership::key(maker, tenant)).collect();
+        let mut members = BTreeSet::new();
+        if !places.is_empty() {
+            let mut found = table.get_many(&places, Consistency::Strong).await?;
+            for place in places {
+                members.extend(found.take::<Membership>(&place)?.map(|membership| membership.member_id));
+            }
+        }
+        made.all.retain(|key| !members.contains(&key.maker));
+        Ok(made)
+    }
+
+    /// All of the organization's.
+    async fn of(table: &Table, tenant: Tenant) -> Result<Self, StoreError> {
         const PAGE: usize = 100;
         let counted: Option<Counted> =
             table.get(&keys::ApiKeyCount::key(tenant), Consistency::Strong).await?;
@@ -163,13 +186,9 @@ impl MadeKeys {
         while left > 0 {
             let query = keys::ApiKey::all(tenant).strong();
             let (page, last) = table.after::<ApiKey>(&query, PAGE, after.as_deref()).await?;
-            let live = page.into_iter().filter(|key| key.revoked_at.is_none());
-            for key in live {
-                left = left.saturating_sub(1);
-                if key.maker == maker {
-                    all.push(key);
-                }
-            }
+            let before = all.len();
+            all.extend(page.into_iter().filter(|key| key.revoked_at.is_none()));
+            left = left.saturating_sub(all.len() - before);
             if last.is_none() {
                 break;
             }
@@ -197,7 +216,7 @@ impl MadeKeys {
 
     /// Takes them back, where nobody has made or taken back another one.
     pub fn revoked(self, now: Timestamp) -> Changes {
-        let Some(counted) = self.counted.filter(|_| !self.all.is_empty()) else { return self.kept() };
+        let Some(counted) = self.counted.filter(|_| !self.all.is_empty()) else { return self.unchanged() };
         let left = counted.n.saturating_sub(self.all.len());
         let number = keys::ApiKeyCount::key(self.tenant);
         let changes = Changes::new().set_all_at(&number, &[("n", left.into())], counted.version);
@@ -268,6 +287,13 @@ impl ApiKey {
     #[must_use]
     pub fn revoked(self, now: Timestamp) -> Self {
         Self { revoked_at: Some(now), former: None, ..self }
+    }
+
+    /// The same with no more than a member of this role may do; nothing where that is no change.
+    fn narrowed(mut self, role: Role) -> Option<Self> {
+        let before = self.scopes.len();
+        self.scopes.retain(|scope| role.holds(scope.permission()));
+        (self.scopes.len() < before).then_some(self)
     }
 
     /// The same as it is read once it was stored.

@@ -9,10 +9,14 @@ pub enum ApiKeyError {
     #[error("there is no such key")]
     #[fault(NotFound, "not_found")]
     NotFound,
-    /// The key was taken back, and stays so; or its time is over, and it is to be rotated.
-    #[error("this key was taken back, or its time is over; make another one")]
+    /// The key was taken back, and stays so.
+    #[error("this key was taken back; make another one")]
     #[fault(Conflict, "key_revoked")]
     Revoked,
+    /// The time of a key is over that is to be rotated.
+    #[error("the time of this key is over; give it another end first")]
+    #[fault(Conflict, "key_expired")]
+    Expired,
     /// It has changed since it was read.
     #[error("this has changed; it stands at version {current}")]
     #[fault(Conflict, "version_mismatch", status = 412)]

@@ -237,8 +237,11 @@ pub async fn rotate(
     let decide = |_| async move {
         let before = read(table, permit.tenant(), key_id).await?;
         let now = table.clock().now();
-        if !before.is_active(now) {
+        if before.revoked_at.is_some() {
             return Err(ApiKeyError::Revoked);
+        }
+        if !before.is_active(now) {
+            return Err(ApiKeyError::Expired);
         }
         // who has the new text has what the key may do
         for scope in &before.scopes {

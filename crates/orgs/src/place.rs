@@ -180,7 +180,7 @@ impl Place {
         let version = member.next_version();
         let changes = if keeps_keys {
             let event = MemberRemoved { member: shown.clone(), via, revoked_api_keys: Vec::new() };
-            let changes = made.map_or_else(Changes::new, MadeKeys::kept);
+            let changes = made.map_or_else(Changes::new, |made| made.kept(member.role));
             let kept = MemberApiKeysRetained { member: shown, api_keys: ids };
             changes.publish(of_place(&member, version, &event)).publish(of_place(&member, version, &kept))
         } else {

@@ -1,5 +1,6 @@
 use access::{MfaMode, MfaPolicy, Permit, Principal, Tenant, needs::WritePolicies};
 use events::NewEvent;
+use identity_core::MadeKeys;
 use primitives::{Email, EmailDomain, Expected, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -132,11 +133,15 @@ pub async fn set_policies(
             return Err(OrgError::WouldLockOut);
         }
         let after = Policies { version: before.version + 1, ..wanted };
+        let ends_keys = after.api_keys_of_leavers == KeysOfLeavers::Revoke
+            && before.api_keys_of_leavers == KeysOfLeavers::Keep;
+        let ended = if ends_keys { Some(MadeKeys::by_leavers(table, tenant).await?) } else { None };
         let event = OrganizationPoliciesUpdated {
             org_id: tenant.org_id(),
             mfa: api::Mfa::from(after.mfa),
             allowed_email_domains: after.allowed_email_domains.clone(),
             api_keys_of_leavers: after.api_keys_of_leavers,
+            revoked_api_keys: ended.as_ref().map(MadeKeys::ids).unwrap_or_default(),
         };
         let event = NewEvent::new(Some(tenant.org_id()), &tenant.org_id(), version + 1, &event);
         let stored = StoredPolicies {
@@ -153,7 +158,8 @@ pub async fn set_policies(
             of_gate.push(("keeps_keys", json!(after.api_keys_of_leavers == KeysOfLeavers::Keep)));
         }
         let changes = Changes::new().replace(&stored).publish(event).set_all_at(&gate, &of_gate, version);
-        Ok(Decision::commit(changes, after))
+        let ended = ended.map_or_else(Changes::new, |ended| ended.revoked(now));
+        Ok(Decision::commit(changes.and(ended), after))
     };
     table.decide(cause, decide).await
 }

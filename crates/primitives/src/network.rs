@@ -12,15 +12,15 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network(IpNet);
 
-/// The text is no range of addresses, or one that leaves nobody out.
+/// The text is no range of addresses, or one that leaves hardly anybody out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
     /// It is none.
     #[error("use a range of addresses, such as 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7")]
     NoRange,
-    /// It holds every address.
-    #[error("this range holds every address: name those that are meant")]
-    All,
+    /// It holds so many addresses that it leaves hardly anybody out.
+    #[error("use a range of /8 or smaller, of IPv6 /16 or smaller")]
+    Wide,
 }
 
 impl Invalid for InvalidNetwork {
@@ -42,10 +42,18 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
         let single = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
         match text.parse::<IpNet>().ok().map(plain).or_else(single) {
-            Some(range) if range.prefix_len() == 0 => Err(InvalidNetwork::All),
+            Some(range) if range.prefix_len() < shortest(&range) => Err(InvalidNetwork::Wide),
             Some(range) => Ok(Self(range.trunc())),
             None => Err(InvalidNetwork::NoRange),
         }
+    }
+}
+
+/// The whole of what one registry or the largest of networks has: a few wider ones would be everybody.
+fn shortest(range: &IpNet) -> u8 {
+    match range {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 16,
     }
 }
 
@@ -117,8 +125,10 @@ mod tests {
         for odd in ["", "192.0.2.0/33", "192.0.2", "a", "192.0.2.0/24 ", "192.0.2.0/-1", "2001:db8::/129"] {
             assert_eq!(odd.parse::<Network>(), Err(InvalidNetwork::NoRange), "{odd}");
         }
-        for all in ["0.0.0.0/0", "::/0", "::ffff:0:0/96"] {
-            assert_eq!(all.parse::<Network>(), Err(InvalidNetwork::All), "{all}");
+        for wide in
+            ["0.0.0.0/0", "128.0.0.0/1", "10.0.0.0/7", "::/0", "2000::/3", "2000::/15", "::ffff:0:0/96"]
+        {
+            assert_eq!(wide.parse::<Network>(), Err(InvalidNetwork::Wide), "{wide}");
         }
     }
 }

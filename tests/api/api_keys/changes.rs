@@ -235,3 +235,19 @@ async fn its_use_is_noted_to_a_minute_and_is_no_change() {
     assert_ne!(noted("\"2\"").await, first);
     assert_eq!(product.told("api_key.updated").await.len(), 1, "the new name");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_whose_time_is_over_gets_another_end_before_another_text() {
+    let product = Product::start().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let (id, text) = product.api_key(&ada, &["members:read"]).await;
+    let ends_at = (product.cloud.clock().now() + SignedDuration::from_secs(60)).to_string();
+    let ended = product.change_key(&ada, &id, &json!({ "expires_at": ends_at })).await;
+    assert_eq!(ended.status, StatusCode::OK, "{ended:?}");
+    product.advance(SignedDuration::from_secs(60)).await;
+    assert_eq!(product.refusal(&text).await, "invalid_api_key");
+    assert_eq!(refused(&product.rotate_key(&ada, &id, &json!({})).await), (409, "key_expired"));
+    assert_eq!(product.change_key(&ada, &id, &json!({ "expires_at": null })).await.status, StatusCode::OK);
+    assert_eq!(product.refusal(&text).await, "");
+    assert_eq!(product.rotate_key(&ada, &id, &json!({})).await.status, StatusCode::CREATED);
+}

@@ -109,13 +109,29 @@ async fn an_organization_may_keep_the_keys_of_those_who_leave() {
     assert_eq!((&*product.refusal(&text).await, &*product.refusal(&rotated).await), ("invalid_api_key", ""));
     product.keys_of_leavers(&ada, "revoke").await;
     assert_eq!(product.refusal(&rotated).await, "invalid_api_key", "from the next request on");
-    assert_eq!(product.revoke_key(&ada, &id).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(product.counted_keys().await, 0);
+    assert_eq!(
+        (product.statuses(&ada).await, product.counted_keys().await),
+        (vec![status(&id, "revoked")], 0)
+    );
+    let told = product.told("organization.policies_updated").await;
+    assert_eq!(told.last().unwrap()["revoked_api_keys"], json!([id]));
+    product.keys_of_leavers(&ada, "keep").await;
+    assert_eq!(product.refusal(&rotated).await, "invalid_api_key", "for good");
+    product.keys_of_leavers(&ada, "revoke").await;
+    // nobody gets something back by leaving
+    product.keys_of_leavers(&ada, "keep").await;
+    let (zoe, member) = product.joined(&ada, "zoe@example.com", "admin").await;
+    let (_, text) = product.api_key(&zoe, &["billing:read", "members:read"]).await;
+    assert_eq!(product.set_member(&ada, &member, "viewer").await.status, StatusCode::OK);
+    assert_eq!(product.post_nothing("/v1/orgs/current/leave", &zoe).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(product.refusal(&text).await, "");
+    assert_eq!(refused(&product.get(BILLING, &text).await), (403, "insufficient_scope"));
     // nobody is told of nothing
+    product.keys_of_leavers(&ada, "revoke").await;
     let (_, member) = product.joined(&ada, "eve@example.com", "admin").await;
     product.keys_of_leavers(&ada, "keep").await;
     assert_eq!(product.remove_member(&ada, &member).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(product.told("member.api_keys_retained").await.len(), 1);
+    assert_eq!(product.told("member.api_keys_retained").await.len(), 2);
     let policies = product.get(POLICIES, &ada).await;
     assert_eq!(
         (policies.text("/api_keys_of_leavers"), &policies.body["allowed_email_domains"]),

@@ -10,7 +10,7 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     let (liv, _) = product.owner("liv@example.com", "liv-and-sons").await;
     let (keys, function) = ("/v1/orgs/current/api-keys", "api-keys");
     let scopes = ["org:read", "members:read", "invites:read", "billing:read", "tokens:read"];
-    let new = json!({ "name": "CI", "scopes": scopes, "allowed_addresses": ["0.0.0.0/1", "128.0.0.0/1"] });
+    let new = json!({ "name": "CI", "scopes": scopes, "allowed_addresses": ["127.0.0.0/8", "192.0.2.0/24"] });
     let made = measured.post("POST /v1/orgs/current/api-keys", function, &liv, &new).await;
     let (one, text) = (format!("{keys}/{}", made.text("/api_key/id")), made.text("/secret"));
     measured.get(keys, "GET /v1/orgs/current/api-keys", function, &liv).await;
