@@ -100,6 +100,8 @@ class UnnamedProblem(Failure):
 
 # Parts that are refused for who asks, and for the time that it is.
 PARTS_BY_STATE = {
+    ("/v1/orgs/current/api-keys", "/expires_at", "out_of_range"),
+    ("/v1/orgs/current/api-keys/{key_id}", "/expires_at", "out_of_range"),
     ("/v1/orgs/current/invite-links", "/expires_at", "out_of_range"),
     ("/v1/orgs/current/transfer-ownership", "/member_id", "unknown_value"),
 }
@@ -140,6 +142,8 @@ PASSWORDS = strategies.sampled_from(["four words nobody guesses", "vR7#kq2!mZp9"
 schemathesis.openapi.format("password", PASSWORDS)
 DOMAINS = strategies.sampled_from(["example.com", "bücher.example", "xn--bcher-kva.example"])
 schemathesis.openapi.format("gantry-email-domain", DOMAINS)
+NETWORKS = strategies.sampled_from(["192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "10.0.0.0/8"])
+schemathesis.openapi.format("gantry-network", NETWORKS)
 ZONES = strategies.sampled_from(["Europe/Vienna", "UTC", "America/Argentina/Buenos_Aires"])
 schemathesis.openapi.format("gantry-time-zone", ZONES)
 # Which texts are numbers of mobile phones, and of which countries, is too much for a schema.

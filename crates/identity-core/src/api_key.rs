@@ -207,11 +207,18 @@ impl MadeKeys {
         self.all.iter().map(|key| key.key_id).collect()
     }
 
-    /// Leaves them as they are, where nobody has made or taken back another one.
-    pub fn kept(self) -> Changes {
-        let condition =
-            self.counted.map_or(Condition::Absent, |counted| Condition::VersionIs(counted.version));
-        Changes::new().require(keys::ApiKeyCount::key(self.tenant), condition)
+    /// Leaves them what a member of this role may do, where nobody has made or taken back another one: their
+    /// scopes alone decide from now on, and to leave gives nobody more than they had.
+    pub fn kept(self, role: Role) -> Changes {
+        let changes = self.unchanged();
+        let narrowed = self.all.into_iter().filter_map(|key| key.narrowed(role));
+        narrowed.fold(changes, |changes, key| changes.replace(&key))
+    }
+
+    /// That nobody has made or taken back one since.
+    fn unchanged(&self) -> Changes {
+        let seen = self.counted.map_or(Condition::Absent, |counted| Condition::VersionIs(counted.version));
+        Changes::new().require(keys::ApiKeyCount::key(self.tenant), seen)
     }
 
     /// Takes them back, where nobody has made or taken back another one.

@@ -37,14 +37,20 @@ pub(super) async fn made_and_used(product: &Product) {
     product.send(patch).await;
     product.post_as(&format!("{one}/rotate"), &oda, &json!({})).await;
     product.delete(&one, &oda).await;
-    for (policy, email) in [("revoke", "pia@example.com"), ("keep", "pim@example.com")] {
+    let of_leavers = async |policy: &str| {
         let policies = product.request(Method::PATCH, "/v1/orgs/current/policies").bearer_auth(&oda);
-        assert!(
-            product.send(policies.json(&json!({ "api_keys_of_leavers": policy }))).await.status.is_success()
-        );
+        let set = product.send(policies.json(&json!({ "api_keys_of_leavers": policy }))).await;
+        assert!(set.status.is_success(), "{set:?}");
+    };
+    for (policy, email) in [("revoke", "pia@example.com"), ("keep", "pim@example.com")] {
+        of_leavers(policy).await;
         let (leaver, member) = product.joined(&oda, email, "admin").await;
         product.key(&leaver, &["org:read"]).await;
         product.delete(&format!("/v1/orgs/current/members/{member}"), &oda).await;
+    }
+    // once with a key that ends by it, and once without one
+    for policy in ["revoke", "keep", "revoke"] {
+        of_leavers(policy).await;
     }
     product.settle().await;
 }
