@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use primitives::{ApiKeyId, EventId, OrgId, Timestamp, UserId, json};
+use primitives::{EventId, OrgId, Timestamp, UserId, json};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
@@ -33,8 +33,6 @@ pub enum ActorRef {
     User(UserId),
     /// Somebody of our staff, on the account of others.
     Staff(UserId),
-    /// A program, by a key of an organization's.
-    ApiKey(ApiKeyId),
     /// One of our own functions, on its own account, by its name.
     System(String),
     /// Stripe, by a signed webhook.
@@ -56,7 +54,6 @@ enum ActorKind {
     Anonymous,
     User,
     Staff,
-    ApiKey,
     System,
     Stripe,
 }
@@ -67,7 +64,6 @@ impl Serialize for ActorRef {
             Self::Anonymous => (ActorKind::Anonymous, None),
             Self::User(person) => (ActorKind::User, Some(person.to_string())),
             Self::Staff(person) => (ActorKind::Staff, Some(person.to_string())),
-            Self::ApiKey(key) => (ActorKind::ApiKey, Some(key.to_string())),
             Self::System(name) => (ActorKind::System, Some(name.clone())),
             Self::Stripe => (ActorKind::Stripe, None),
         };
@@ -83,7 +79,6 @@ impl<'de> Deserialize<'de> for ActorRef {
             ActorKind::Anonymous => Self::Anonymous,
             ActorKind::User => Self::User(id?.parse().map_err(D::Error::custom)?),
             ActorKind::Staff => Self::Staff(id?.parse().map_err(D::Error::custom)?),
-            ActorKind::ApiKey => Self::ApiKey(id?.parse().map_err(D::Error::custom)?),
             ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,
         })

@@ -300,8 +300,6 @@ fn permit<P: Needed, L: Open>(principal: &Principal) -> Result<Permit<P>, Proble
 pub struct Program {
     /// The key.
     pub key: KeyActor,
-    /// From where.
-    pub client: Client,
 }
 
 impl<S: Sync> FromRequestParts<S> for Program {
@@ -317,7 +315,7 @@ impl<S: Sync> FromRequestParts<S> for Program {
         if key.maker.is_suspended {
             return Err(AccessError::OrganizationSuspended.into());
         }
-        Ok(Self { key, client })
+        Ok(Self { key })
     }
 }
 
@@ -336,16 +334,7 @@ async fn key_actor(
 pub struct MemberOrKey<P, L> {
     /// In which organization, with the permission. Of a key it is that of whoever made it.
     pub permit: Permit<P>,
-    by: ActorRef,
-    client: Client,
     open: PhantomData<L>,
-}
-
-impl<P, L> MemberOrKey<P, L> {
-    /// The cause of what the caller does.
-    pub fn cause(&self) -> Cause {
-        self.client.cause_by(self.by.clone())
-    }
 }
 
 impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
@@ -353,9 +342,8 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Some(text) = bearer(parts).filter(|token| token.starts_with(API_KEY)).map(str::to_owned) else {
-            let Member { permit, client, .. } = Member::<P, L>::from_request_parts(parts, state).await?;
-            let by = ActorRef::User(permit.user_id);
-            return Ok(Self { permit, by, client, open: PhantomData });
+            let Member { permit, .. } = Member::<P, L>::from_request_parts(parts, state).await?;
+            return Ok(Self { permit, open: PhantomData });
         };
         let client = Client::from_request_parts(parts, state).await?;
         let consistency = consistency(parts);
@@ -364,7 +352,7 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
         if permitted.is_err() && consistency == Consistency::Eventual {
             permitted = permit_key::<P, L>(&key_actor(parts, &text, &client, Consistency::Strong).await?);
         }
-        Ok(Self { permit: permitted?, by: ActorRef::ApiKey(key.key_id), client, open: PhantomData })
+        Ok(Self { permit: permitted?, open: PhantomData })
     }
 }
 

@@ -210,9 +210,19 @@ impl MadeKeys {
     /// Leaves them what a member of this role may do, where nobody has made or taken back another one: their
     /// scopes alone decide from now on, and to leave gives nobody more than they had.
     pub fn kept(self, role: Role) -> Changes {
-        let changes = self.unchanged();
+        // so that a change of the policy that has not seen the maker leave decides again
+        let changes = match self.counted.filter(|_| !self.all.is_empty()) {
+            Some(counted) => self.counting(counted, counted.n),
+            None => self.unchanged(),
+        };
         let narrowed = self.all.into_iter().filter_map(|key| key.narrowed(role));
         narrowed.fold(changes, |changes, key| changes.replace(&key))
+    }
+
+    /// So many are left, where nobody has made or taken back one since.
+    fn counting(&self, counted: Counted, left: usize) -> Changes {
+        let number = keys::ApiKeyCount::key(self.tenant);
+        Changes::new().set_all_at(&number, &[("n", left.into())], counted.version)
     }
 
     /// That nobody has made or taken back one since.
@@ -224,9 +234,7 @@ impl MadeKeys {
     /// Takes them back, where nobody has made or taken back another one.
     pub fn revoked(self, now: Timestamp) -> Changes {
         let Some(counted) = self.counted.filter(|_| !self.all.is_empty()) else { return self.unchanged() };
-        let left = counted.n.saturating_sub(self.all.len());
-        let number = keys::ApiKeyCount::key(self.tenant);
-        let changes = Changes::new().set_all_at(&number, &[("n", left.into())], counted.version);
+        let changes = self.counting(counted, counted.n.saturating_sub(self.all.len()));
         self.all.into_iter().fold(changes, |changes, key| changes.replace(&key.revoked(now)))
     }
 }

@@ -32,17 +32,16 @@ pub struct NewKey {
 pub struct Made {
     /// The key as it is stored now.
     pub key: ApiKey,
-    /// Its version.
-    pub version: u64,
     /// When it was made.
     pub at: Timestamp,
     /// Its text, which is shown once.
     pub text: Secret<String>,
 }
 
-/// Refuses what the member may not do: nobody gives more than they have.
-fn require_held<P>(permit: &Permit<P>, scopes: &[Scope]) -> Result<(), ApiKeyError> {
-    let not_held = scopes.iter().position(|scope| !permit.role.holds(scope.permission()));
+/// Refuses what the member may not do, but for what a key has already: nobody gives more than they have.
+fn require_held<P>(permit: &Permit<P>, scopes: &[Scope], but: &[Scope]) -> Result<(), ApiKeyError> {
+    let is_held = |scope: &Scope| but.contains(scope) || permit.role.holds(scope.permission());
+    let not_held = scopes.iter().position(|scope| !is_held(scope));
     match not_held {
         Some(place) => Err(ApiKeyError::ScopeNotHeld { place, scope: scopes[place] }),
         None => Ok(()),
@@ -83,7 +82,7 @@ pub async fn create(
     keep: &Keep<'_, Made>,
 ) -> Result<Made, ApiKeyError> {
     require_sizes(Some(&new.scopes), Some(&new.allowed_addresses))?;
-    require_held(permit, &new.scopes)?;
+    require_held(permit, &new.scopes, &[])?;
     let (tenant, now) = (permit.tenant(), table.clock().now());
     require_to_come(new.expires_at, now)?;
     let text = ShownKey::new(environment, permit.org_id, table.ids().next(), permit.user_id);
@@ -103,7 +102,7 @@ pub async fn create(
         let event = ApiKeyCreated { api_key: shown(key, key.next_version(), now) };
         let changes = full.add(1).create(key).publish(of(key, &event));
         let changes = changes.require(membership.clone(), Condition::VersionIs(maker.version));
-        let made = Made { key: key.clone(), version: key.next_version(), at: now, text: text.text().clone() };
+        let made = Made { key: key.clone(), at: now, text: text.text().clone() };
         let decision = Decision::commit(changes, made);
         Ok(decision.unless(full.key(), Err(ApiKeyError::TooMany { most: MOST_API_KEYS })))
     };
@@ -181,6 +180,8 @@ pub async fn change(
             after.name = name;
         }
         if let Some(scopes) = wanted.scopes {
+            // who may less than the key may still take something from it
+            require_held(permit, &scopes, &before.scopes)?;
             after.scopes = sorted(scopes);
         }
         if let Some(expires_at) = wanted.expires_at {
@@ -189,10 +190,6 @@ pub async fn change(
         if let Some(allowed_addresses) = wanted.allowed_addresses {
             after.allowed_addresses = sorted(allowed_addresses);
         }
-        // who may less than the key may still take something from it
-        let more: Vec<_> =
-            after.scopes.iter().filter(|scope| !before.scopes.contains(scope)).copied().collect();
-        require_held(permit, &more)?;
         if after.valid_until != before.valid_until {
             require_to_come(after.valid_until, now)?;
         }
@@ -255,7 +252,7 @@ pub async fn rotate(
         let key = before.rotated(&text, now + overlap);
         let event = ApiKeyRotated { api_key: shown(&key, version, now), overlap_ends_at: now + overlap };
         let changes = Changes::new().replace(&key).publish(of(&key, &event));
-        Ok(Decision::commit(changes, Made { key, version, at: now, text: text.text().clone() }))
+        Ok(Decision::commit(changes, Made { key, at: now, text: text.text().clone() }))
     };
     table.decide_once(cause, keep, decide).await
 }

@@ -107,15 +107,16 @@ struct Hanging {
     invite: Option<Invite>,
     /// The API keys that the person made; nothing where nobody asks.
     made: Option<MadeKeys>,
-    /// Whether the organization keeps those.
-    keeps_keys: bool,
+    /// The version of the gate, where it says that the organization keeps those.
+    keeps_keys: Option<u64>,
 }
 
 /// What of the gate is about keys.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct OfGate {
     #[serde(default)]
     keeps_keys: bool,
+    version: u64,
 }
 
 impl Place {
@@ -161,7 +162,11 @@ impl Place {
         let gate = identity_core::keys::Gate::key(tenant);
         let gate: Option<OfGate> =
             if made.is_empty() { None } else { table.get(&gate, Consistency::Strong).await? };
-        Ok(Hanging { invite, made: Some(made), keeps_keys: gate.unwrap_or_default().keeps_keys })
+        Ok(Hanging {
+            invite,
+            made: Some(made),
+            keeps_keys: gate.filter(|gate| gate.keeps_keys).map(|gate| gate.version),
+        })
     }
 
     /// The end of the place, with that of an invite to the same address. Where it is an owner's, `other` is
@@ -178,9 +183,10 @@ impl Place {
         let shown = member.resource(member.version());
         let ids = made.as_ref().map(MadeKeys::ids).unwrap_or_default();
         let version = member.next_version();
-        let changes = if keeps_keys {
+        let changes = if let Some(seen) = keeps_keys {
             let event = MemberRemoved { member: shown.clone(), via, revoked_api_keys: Vec::new() };
             let changes = made.map_or_else(Changes::new, |made| made.kept(member.role));
+            let changes = changes.require(identity_core::keys::Gate::key(tenant), Condition::VersionIs(seen));
             let kept = MemberApiKeysRetained { member: shown, api_keys: ids };
             changes.publish(of_place(&member, version, &event)).publish(of_place(&member, version, &kept))
         } else {
@@ -421,7 +427,7 @@ mod tests {
     }
 
     fn nothing() -> Hanging {
-        Hanging { invite: None, made: None, keeps_keys: false }
+        Hanging { invite: None, made: None, keeps_keys: None }
     }
 
     /// Somebody whose account stays.

@@ -78,9 +78,10 @@ pub(crate) struct ApiKeyCreated {
 }
 
 fn answered(made: &Made, secret: Option<String>) -> Answer {
-    let created = ApiKeyCreated { api_key: shown(&made.key, made.version, made.at), secret };
+    let version = made.key.next_version();
+    let created = ApiKeyCreated { api_key: shown(&made.key, version, made.at), secret };
     let at = format!("/v1/orgs/current/api-keys/{}", made.key.key_id);
-    Answer::new(StatusCode::CREATED, &created).at(at).tagged(made.version)
+    Answer::new(StatusCode::CREATED, &created).at(at).tagged(version)
 }
 
 fn told(made: &Made) -> Answer {

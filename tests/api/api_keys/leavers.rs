@@ -138,3 +138,29 @@ async fn an_organization_may_keep_the_keys_of_those_who_leave() {
         ("keep".into(), &Value::Null)
     );
 }
+
+/// Whichever is first, the key ends: none sleeps that another policy would wake.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_changes_while_somebody_leaves_ends_the_keys() {
+    for turn in 0..6 {
+        let product = Product::crowded().await;
+        let (ada, _) = product.owner("ada@example.com", "acme").await;
+        product.keys_of_leavers(&ada, "keep").await;
+        let (bob, member) = product.joined(&ada, "bob@example.com", "admin").await;
+        let (id, text) = product.api_key(&bob, &["members:read"]).await;
+        let revoke = json!({ "api_keys_of_leavers": "revoke" });
+        let (set, removed) = futures::join!(
+            product.patch_as(POLICIES, &ada, "*", &revoke),
+            product.remove_member(&ada, &member)
+        );
+        assert_eq!(
+            (set.status, removed.status),
+            (StatusCode::OK, StatusCode::NO_CONTENT),
+            "{set:?} {removed:?}"
+        );
+        let left = (product.statuses(&ada).await, product.counted_keys().await);
+        assert_eq!(left, (vec![status(&id, "revoked")], 0), "turn {turn}");
+        product.keys_of_leavers(&ada, "keep").await;
+        assert_eq!(product.refusal(&text).await, "invalid_api_key", "turn {turn}");
+    }
+}
