@@ -140,6 +140,8 @@ fn members(root: &Path) -> Result<Vec<String>> {
 /// What is compiled for the tests of one member, or of all.
 fn resolved(root: &Path, member: Option<&str>, edges: &str) -> Result<Resolved> {
     let mut command = cargo(root);
+    // Cargo that unifies by itself would see no difference; the answer is for cargo as it is released.
+    command.env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION");
     command.args(["tree", "--offline", "--target", TARGET, "--edges", edges]);
     command.args(["--prefix", "none", "--format", "{p}|{f}"]);
     match member {
