@@ -82,7 +82,21 @@ struct Seen {
 /// The text as one line of what is seen in it: what names are checked by, and what is shown of text
 /// that was never checked.
 pub fn visible(text: &str) -> String {
-    seen(text).text
+    // Where something was between two characters that is left out, they may be one letter, or no place for
+    // what stands there. Who nests such things on purpose gets the bare letters.
+    const PASSES: usize = 4;
+    let mut line = seen(text);
+    for _ in 0..PASSES {
+        if !line.left_out {
+            return line.text;
+        }
+        line = seen(&line.text);
+    }
+    let is_by_itself = |c: &char| {
+        use GeneralCategory as Of;
+        !matches!(category(*c), Of::NonspacingMark | Of::EnclosingMark | Of::SpacingMark | Of::Format)
+    };
+    seen(&line.text.chars().filter(is_by_itself).collect::<String>()).text
 }
 
 fn seen(text: &str) -> Seen {
@@ -196,6 +210,20 @@ fn shows(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_stays_as_it_is_when_it_is_shown_again() {
+        let nested = format!("a{}", "\u{301}\u{302}\u{303}\u{304}\u{94d}\u{200d}".repeat(2_000));
+        for (text, shown) in [
+            ("e\u{e000}\u{30c}", "\u{11b}"),
+            ("\u{1100}\u{200b}\u{1161}", "\u{ac00}"),
+            ("Acme\u{200b}\u{7f}", "Acme"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        let shown = visible(&nested);
+        assert_eq!((visible(&shown), shown.starts_with('\u{e1}')), (shown.clone(), true), "{shown}");
+    }
 
     fn name(text: &str) -> Result<String, InvalidName> {
         text.parse::<Name>().map(|name| name.to_string())
