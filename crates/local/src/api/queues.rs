@@ -71,7 +71,8 @@ pub(super) async fn list(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
 
 fn message_json(message: &Message) -> Value {
     json!({
-        "id": message.id, "at": message.sent_at, "receive_count": message.receive_count, "tries": message.tries,
+        "id": message.id, "group": message.group,
+        "at": message.sent_at, "receive_count": message.receive_count, "tries": message.tries,
         "visible_at": message.visible_at, "body": message.body, "source": message.source, "reason": message.reason,
     })
 }

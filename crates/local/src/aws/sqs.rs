@@ -1,5 +1,7 @@
 //! SQS, in its JSON protocol.
 
+mod fifo;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -89,7 +91,7 @@ fn queue(engine: &Engine, request: &Value) -> Result<QueueSpec, ServiceError> {
 
 fn send(engine: &Engine, request: &Value) -> Answer {
     let queue = queue(engine, request)?;
-    let message = new_message(request)?;
+    let message = new_message(&queue, request)?;
     if size(&message) > SIZE_LIMIT {
         return Err(ServiceError::sender(
             "InvalidParameterValue",
@@ -107,22 +109,30 @@ fn sent(engine: &Engine, queue: &QueueSpec, message: NewMessage) -> Value {
     if !message.attributes.is_empty() {
         answer["MD5OfMessageAttributes"] = json!(attributes_md5(&message));
     }
-    answer["MessageId"] = json!(engine.send(queue, message));
+    let sent = engine.send(queue, message);
+    answer["MessageId"] = json!(sent.id);
+    if let Some(number) = sent.sequence_number {
+        answer["SequenceNumber"] = json!(number);
+    }
     answer
 }
 
 fn send_batch(engine: &Engine, request: &Value) -> Answer {
     let queue = queue(engine, request)?;
     let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let total: usize =
-        entries.iter().filter_map(|entry| new_message(entry).ok()).map(|message| size(&message)).sum();
+    let messages = entries.iter().filter_map(|entry| new_message(&queue, entry).ok());
+    let total: usize = messages.map(|message| size(&message)).sum();
     if total > SIZE_LIMIT {
         return Err(ServiceError::sender(
             "com.amazonaws.sqs#BatchRequestTooLong",
             format!("Batch requests cannot be longer than {SIZE_LIMIT} bytes. You have sent {total} bytes."),
         ));
     }
-    batch(request, |entry| new_message(entry).map(|message| sent(engine, &queue, message)))
+    if queue.fifo.is_some() {
+        // One that has no order fails the whole batch.
+        entries.iter().try_for_each(|entry| fifo::marks(&queue, entry).map(drop))?;
+    }
+    batch(request, |entry| new_message(&queue, entry).map(|message| sent(engine, &queue, message)))
 }
 
 /// Runs a batch operation: checks the entries' ids, then each by itself.
@@ -165,7 +175,7 @@ fn batch(request: &Value, mut each: impl FnMut(&Value) -> Answer) -> Answer {
     Ok(answer)
 }
 
-fn new_message(request: &Value) -> Result<NewMessage, ServiceError> {
+fn new_message(queue: &QueueSpec, request: &Value) -> Result<NewMessage, ServiceError> {
     let body = required(request, "MessageBody")?;
     let allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if !body.chars().all(allowed) {
@@ -181,10 +191,21 @@ fn new_message(request: &Value) -> Result<NewMessage, ServiceError> {
             "A message can have 10 attributes at most.",
         ));
     }
+    let (group, deduplication_id) = fifo::marks(queue, request)?;
+    let mut delay_seconds = seconds(request, "DelaySeconds", DELAY_LIMIT)?;
+    if queue.fifo.is_some() {
+        // The queue's own is that of all its messages, or they would change places.
+        match delay_seconds.take() {
+            None | Some(0) => {}
+            Some(delay) => return Err(fifo::not_of_this_type("DelaySeconds", delay)),
+        }
+    }
     Ok(NewMessage {
         body: body.to_owned(),
         attributes: attributes.into_iter().collect(),
-        delay_seconds: seconds(request, "DelaySeconds", DELAY_LIMIT)?,
+        group,
+        deduplication_id,
+        delay_seconds,
         ..NewMessage::default()
     })
 }
@@ -293,18 +314,10 @@ fn received(message: &Message, request: &Value) -> Value {
             .as_array()
             .is_some_and(|names| names.iter().any(|wanted| wanted == name || wanted == "All"))
     };
-    let milliseconds = |at: jiff::Timestamp| at.as_millisecond().to_string();
-    let system = [
-        ("ApproximateReceiveCount", Some(message.receive_count.to_string())),
-        ("SentTimestamp", Some(milliseconds(message.sent_at))),
-        ("ApproximateFirstReceiveTimestamp", message.first_received_at.map(milliseconds)),
-        ("SenderId", Some(crate::template::ACCOUNT.to_owned())),
-        ("DeadLetterQueueSourceArn", message.source.clone()),
-    ];
-    let attributes: Map<String, Value> = system
+    let attributes: Map<String, Value> = message
+        .system_attributes()
         .into_iter()
         .filter(|(name, _)| wanted("AttributeNames", name) || wanted("MessageSystemAttributeNames", name))
-        .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))))
         .collect();
     if !attributes.is_empty() {
         answer["Attributes"] = Value::Object(attributes);
@@ -325,8 +338,17 @@ fn delete(engine: &Engine, queue: &QueueSpec, receipt: &str) -> Answer {
     if !Queue::has_made(receipt) {
         return Err(invalid_receipt(receipt));
     }
-    // Deleting what is gone, or what somebody else has received since, is a success in SQS.
-    engine.store.change(|state| state.queues.entry(queue.name.clone()).or_default().delete(receipt));
+    let now = engine.clock.now();
+    let late = engine.store.change(|state| {
+        let own = state.queues.entry(queue.name.clone()).or_default();
+        own.delete(receipt, now);
+        own.is_late(receipt, now)
+    });
+    if late {
+        return Err(fifo::late_receipt(receipt));
+    }
+    // Deleting what is gone, or from a standard queue what somebody else has received since, is a
+    // success in SQS.
     Ok(json!({}))
 }
 
@@ -374,6 +396,9 @@ fn attributes(engine: &Engine, request: &Value) -> Answer {
         ("ApproximateNumberOfMessagesNotVisible", counts.in_flight.to_string()),
         ("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string()),
     ];
+    if let Some(fifo) = &queue.fifo {
+        all.extend(fifo::attributes(fifo));
+    }
     if let Some(redrive) = &queue.redrive {
         let policy = json!({ "deadLetterTargetArn": redrive.target_arn, "maxReceiveCount": redrive.max_receive_count });
         all.push(("RedrivePolicy", policy.to_string()));
@@ -406,6 +431,12 @@ fn move_messages(engine: &Engine, request: &Value) -> Answer {
         return Err(ServiceError::sender(
             "InvalidParameterValue",
             "Source queue must be configured as a Dead Letter Queue.",
+        ));
+    }
+    if destination.is_some_and(|destination| destination.fifo.is_some() != source.fifo.is_some()) {
+        return Err(ServiceError::sender(
+            "InvalidParameterValue",
+            "The source and the destination must be queues of the same type.",
         ));
     }
     let moved = engine.redrive(source, destination);

@@ -30,7 +30,7 @@ pub(crate) use schedule::Schedule;
 
 use crate::aws::MailQuota;
 use crate::clock::VirtualClock;
-use crate::state::{Message, NewMessage, Store, capture};
+use crate::state::{Message, NewMessage, Sent, Store, capture};
 use crate::table::Tables;
 use crate::tasks::Tasks;
 use crate::template::{Place, QueueSpec, Template};
@@ -140,7 +140,7 @@ impl Engine {
     }
 
     /// Sends a message to a queue of the template.
-    pub(crate) fn send(&self, queue: &QueueSpec, message: NewMessage) -> String {
+    pub(crate) fn send(&self, queue: &QueueSpec, message: NewMessage) -> Sent {
         let now = self.clock.now();
         self.store
             .change(|state| state.queues.entry(queue.name.clone()).or_default().send(message, queue, now))

@@ -10,7 +10,7 @@ use super::log_lines::complaint;
 use super::world::Visit;
 use super::{Engine, InvokeError, Trigger};
 use crate::state::Message;
-use crate::template::{ACCOUNT, QueueSourceSpec, QueueSpec};
+use crate::template::{QueueSourceSpec, QueueSpec};
 
 impl Engine {
     /// Serves one mapping until the cloud stops.
@@ -92,12 +92,13 @@ impl Engine {
         };
         let dead_letters = queue.redrive.as_ref();
         let dead_letters = dead_letters.and_then(|redrive| self.template.queue_by_arn(&redrive.target_arn));
+        let now = self.clock.now();
         self.store.change(|state| {
             for message in wanted.iter().chain(&unwanted) {
                 let Some(receipt) = &message.receipt else { continue };
                 let own = state.queues.entry(queue.name.clone()).or_default();
                 if !outcome.failed.contains(&message.id) {
-                    own.delete(receipt);
+                    own.delete(receipt, now);
                 } else if !own.note_failure(message, &outcome.reason)
                     && let Some(dead_letters) =
                         dead_letters.and_then(|queue| state.queues.get_mut(&queue.name))
@@ -164,10 +165,6 @@ impl Outcome {
     }
 }
 
-fn milliseconds(at: jiff::Timestamp) -> String {
-    at.as_millisecond().to_string()
-}
-
 /// A message as Lambda gives it to a function.
 fn record(message: &Message, queue: &QueueSpec, region: &str) -> Value {
     let attributes: serde_json::Map<String, Value> = message
@@ -183,20 +180,11 @@ fn record(message: &Message, queue: &QueueSpec, region: &str) -> Value {
             )
         })
         .collect();
-    let mut system = json!({
-        "ApproximateReceiveCount": message.receive_count.to_string(),
-        "SentTimestamp": milliseconds(message.sent_at),
-        "SenderId": ACCOUNT,
-        "ApproximateFirstReceiveTimestamp": milliseconds(message.first_received_at.unwrap_or(message.sent_at)),
-    });
-    if let Some(source) = &message.source {
-        system["DeadLetterQueueSourceArn"] = json!(source);
-    }
     json!({
         "messageId": message.id,
         "receiptHandle": message.receipt,
         "body": message.body,
-        "attributes": system,
+        "attributes": message.system_attributes(),
         "messageAttributes": attributes,
         "md5OfBody": crate::aws::md5_hex(message.body.as_bytes()),
         "eventSource": "aws:sqs",

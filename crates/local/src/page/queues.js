@@ -85,6 +85,7 @@ function subject(body) {
 function message(item) {
   return row(`${item.queue ?? ""} ${item.id}`,
     [time(item.at), h("strong", { class: "grow clip" }, subject(item.body)),
+      item.group && chip(item.group),
       item.queue && chip(item.queue, "bad"),
       chip(count(Math.max(item.tries, item.receive_count), "try", "tries"))],
     () => [

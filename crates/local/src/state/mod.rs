@@ -1,6 +1,7 @@
 //! Everything the local cloud remembers besides the table: one value behind one lock, so that a
 //! saved copy is always consistent.
 
+mod fifo;
 mod queue;
 mod secret;
 mod store;
@@ -11,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use fifo::Fifo;
+pub(crate) use fifo::Sent;
 pub(crate) use queue::NewMessage;
 pub use queue::{Counts, Message, Queue};
 pub(crate) use secret::{CURRENT, PENDING, Refusal};

@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::fifo::{Fifo, Recent, Sent, Turn, turns};
 use super::random_id;
-use crate::template::QueueSpec;
+use crate::template::{ACCOUNT, QueueSpec};
 
-/// A standard queue.
+/// A queue. It is a FIFO queue if its messages have [`Message::fifo`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Queue {
     /// Messages by order of arrival; the number is part of the receipt handle.
     messages: BTreeMap<u64, Message>,
     next: u64,
+    #[serde(default)]
+    recent: Recent,
     /// When messages past their retention were last looked for.
     #[serde(skip)]
     expired_at: Option<Timestamp>,
@@ -32,7 +35,13 @@ pub struct Message {
     pub body: String,
     /// Message attributes in AWS JSON, by name.
     pub attributes: BTreeMap<String, Value>,
-    /// When it was sent first; a move to a dead-letter queue does not change it.
+    /// `MessageGroupId`; in a FIFO queue, messages of one group keep their order.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// What it has in a FIFO queue alone.
+    #[serde(default)]
+    pub fifo: Option<Fifo>,
+    /// When it was sent first; a move to a dead-letter queue does not change it, unless it is FIFO.
     pub sent_at: Timestamp,
     /// When it can be received.
     pub visible_at: Timestamp,
@@ -57,6 +66,10 @@ pub(crate) struct NewMessage {
     pub body: String,
     /// Message attributes in AWS JSON, by name.
     pub attributes: BTreeMap<String, Value>,
+    /// `MessageGroupId`.
+    pub group: Option<String>,
+    /// What tells it from others, in a FIFO queue, which needs it and the group.
+    pub deduplication_id: Option<String>,
     /// Seconds until it is visible; `None` is the queue's own delay.
     pub delay_seconds: Option<u32>,
     /// Why it is sent, if it tells of a failure.
@@ -76,19 +89,57 @@ pub struct Counts {
     pub delayed: usize,
 }
 
+/// The number of a message in its receipt handle.
+fn number_in(receipt: &str) -> Option<u64> {
+    receipt.split_once('.')?.0.parse().ok()
+}
+
 fn seconds(count: u32) -> SignedDuration {
     SignedDuration::from_secs(i64::from(count))
 }
 
+impl Message {
+    /// Its system attributes, as far as it has them.
+    pub(crate) fn system_attributes(&self) -> Map<String, Value> {
+        let milliseconds = |at: Timestamp| at.as_millisecond().to_string();
+        let fifo = self.fifo.as_ref();
+        let all = [
+            ("ApproximateReceiveCount", Some(self.receive_count.to_string())),
+            ("SentTimestamp", Some(milliseconds(self.sent_at))),
+            ("ApproximateFirstReceiveTimestamp", self.first_received_at.map(milliseconds)),
+            ("SenderId", Some(ACCOUNT.to_owned())),
+            ("DeadLetterQueueSourceArn", self.source.clone()),
+            ("MessageGroupId", self.group.clone()),
+            ("MessageDeduplicationId", fifo.map(|fifo| fifo.deduplication_id.clone())),
+            ("SequenceNumber", fifo.map(|fifo| fifo.sequence_number.clone())),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))).collect()
+    }
+}
+
 impl Queue {
-    /// Puts a message in and returns its id.
-    pub(crate) fn send(&mut self, message: NewMessage, spec: &QueueSpec, now: Timestamp) -> String {
-        let id = random_id();
+    /// Puts a message in, unless it was sent to a FIFO queue already.
+    pub(crate) fn send(&mut self, message: NewMessage, spec: &QueueSpec, now: Timestamp) -> Sent {
+        let by_group = spec.fifo.as_ref().is_some_and(|fifo| fifo.deduplicates_in_group);
+        let group = message.group.as_deref().filter(|_| by_group).unwrap_or_default();
+        // Neither of the two has a space in it.
+        let key = message.deduplication_id.as_ref().map(|id| format!("{group} {id}"));
+        if let Some(first) = key.as_ref().and_then(|key| self.recent.first(key, now)) {
+            return first;
+        }
+        let fifo = message.deduplication_id.map(|id| Fifo::new(id, self.next));
+        let sequence_number = fifo.as_ref().map(|fifo| fifo.sequence_number.clone());
+        let sent = Sent { id: random_id(), sequence_number };
+        if let Some(key) = key {
+            self.recent.note(key, now, sent.clone());
+        }
         let delay = message.delay_seconds.unwrap_or(spec.delay_seconds);
         self.insert(Message {
-            id: id.clone(),
+            id: sent.id.clone(),
             body: message.body,
             attributes: message.attributes,
+            group: message.group,
+            fifo,
             sent_at: now,
             visible_at: now + seconds(delay),
             receive_count: 0,
@@ -98,7 +149,7 @@ impl Queue {
             reason: message.reason,
             tries: message.tries,
         });
-        id
+        sent
     }
 
     fn insert(&mut self, message: Message) {
@@ -113,6 +164,12 @@ impl Queue {
         message.receipt = None;
         message.tries = if from.is_some() { message.receive_count } else { 0 };
         message.receive_count = 0;
+        if let Some(fifo) = message.fifo.take() {
+            // So that two messages of the same deduplication id can both be dead letters.
+            let id = if from.is_some() { message.id.clone() } else { fifo.deduplication_id };
+            message.fifo = Some(Fifo::new(id, self.next));
+            message.sent_at = now;
+        }
         self.insert(message);
     }
 
@@ -129,16 +186,17 @@ impl Queue {
         let visibility = seconds(visibility_seconds.unwrap_or(spec.visibility_timeout_seconds));
         let mut received = Vec::new();
         let mut dead = Vec::new();
-        for (number, message) in &mut self.messages {
+        let mut due: Vec<Turn> = turns(&self.messages).filter(|turn| turn.at <= now).collect();
+        // All of one group before those of the next, so that others can receive those.
+        due.sort_unstable_by_key(|turn| (turn.group, turn.number));
+        for Turn { number, .. } in due {
             if received.len() >= limit {
                 break;
             }
-            if message.visible_at > now {
-                continue;
-            }
+            let Some(message) = self.messages.get_mut(&number) else { continue };
             if spec.redrive.as_ref().is_some_and(|redrive| message.receive_count >= redrive.max_receive_count)
             {
-                dead.push(*number);
+                dead.extend(self.messages.remove(&number));
                 continue;
             }
             message.receive_count += 1;
@@ -147,7 +205,6 @@ impl Queue {
             message.receipt = Some(format!("{number}.{}", random_id()));
             received.push(message.clone());
         }
-        let dead = dead.into_iter().filter_map(|number| self.messages.remove(&number)).collect();
         (received, dead)
     }
 
@@ -161,9 +218,19 @@ impl Queue {
     }
 
     /// Removes a message that the holder of `receipt` is done with. A receipt that a later receive
-    /// replaced does nothing.
-    pub fn delete(&mut self, receipt: &str) -> bool {
-        self.number_of(receipt).is_some_and(|number| self.messages.remove(&number).is_some())
+    /// replaced does nothing, nor one that [is late](Self::is_late).
+    pub fn delete(&mut self, receipt: &str, now: Timestamp) -> bool {
+        let number = self.number_of(receipt).filter(|_| !self.is_late(receipt, now));
+        number.is_some_and(|number| self.messages.remove(&number).is_some())
+    }
+
+    /// Whether a FIFO queue has the message of `receipt`, but has given it to others since or could:
+    /// it is not to be deleted then, as it would be from a standard queue.
+    pub fn is_late(&self, receipt: &str, now: Timestamp) -> bool {
+        let message = number_in(receipt).and_then(|number| self.messages.get(&number));
+        let message = message.filter(|message| message.fifo.is_some());
+        message
+            .is_some_and(|message| message.visible_at <= now || message.receipt.as_deref() != Some(receipt))
     }
 
     /// Changes when the message of `receipt` is visible again; false if the receipt is not in
@@ -192,25 +259,22 @@ impl Queue {
     }
 
     fn number_of(&self, receipt: &str) -> Option<u64> {
-        let number = receipt.split_once('.')?.0.parse().ok()?;
+        let number = number_in(receipt)?;
         (self.messages.get(&number)?.receipt.as_deref() == Some(receipt)).then_some(number)
     }
 
-    /// Takes all visible messages out, for a redrive.
+    /// Takes all messages out that can be received, for a redrive.
     pub fn take_visible(&mut self, now: Timestamp) -> Vec<Message> {
-        let numbers: Vec<u64> = self
-            .messages
-            .iter()
-            .filter(|(_, message)| message.visible_at <= now)
-            .map(|(number, _)| *number)
-            .collect();
+        let due = turns(&self.messages).filter(|turn| turn.at <= now);
+        let numbers: Vec<u64> = due.map(|turn| turn.number).collect();
         numbers.into_iter().filter_map(|number| self.messages.remove(&number)).collect()
     }
 
-    /// Removes everything and returns how many messages there were.
+    /// Removes everything and returns how many messages there were. They can be sent again.
     pub fn purge(&mut self) -> usize {
         let count = self.messages.len();
         self.messages.clear();
+        self.recent = Recent::default();
         count
     }
 
@@ -231,17 +295,17 @@ impl Queue {
 
     /// Whether there is a message that can be received.
     pub fn has_visible(&self, now: Timestamp) -> bool {
-        self.messages.values().any(|message| message.visible_at <= now)
+        turns(&self.messages).any(|turn| turn.at <= now)
     }
 
-    /// When a message can be received: now, or when the next hidden one becomes visible.
+    /// When a message can be received: now, or when the next one can that waits.
     pub fn ready_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.has_visible(now) { Some(now) } else { self.next_visible_at(now) }
     }
 
-    /// When the next hidden message becomes visible.
+    /// When the next message that waits can be received.
     pub fn next_visible_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.messages.values().map(|message| message.visible_at).filter(|at| *at > now).min()
+        turns(&self.messages).map(|turn| turn.at).filter(|at| *at > now).min()
     }
 
     /// All messages, the oldest first.
@@ -264,6 +328,7 @@ mod tests {
             delay_seconds: 0,
             retention_seconds: 3_600,
             redrive: Some(RedrivePolicy { target_arn: "arn:d".into(), max_receive_count: 2 }),
+            fifo: None,
         }
     }
 
@@ -295,10 +360,10 @@ mod tests {
         queue.send(message("a"), &spec, at(0));
         let first = queue.receive(1, Some(5), &spec, at(0)).0.remove(0).receipt.unwrap();
         let second = queue.receive(1, None, &spec, at(5)).0.remove(0).receipt.unwrap();
-        assert!(!queue.delete(&first));
+        assert!(!queue.delete(&first, at(5)));
         assert!(!queue.change_visibility(&first, 0, at(5)));
-        assert!(queue.delete(&second));
-        assert!(!queue.delete(&second));
+        assert!(queue.delete(&second, at(5)));
+        assert!(!queue.delete(&second, at(5)));
     }
 
     /// A function may give a message back, and another may have it, before its own end is known.

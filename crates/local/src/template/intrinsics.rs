@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::queues::{FIFO, is_fifo};
 use super::{ACCOUNT, Place, TemplateError};
 
 /// Evaluates references, conditions and string functions of one template.
@@ -311,7 +312,8 @@ impl<'a> Resolver<'a> {
         self.resources.get(logical_id)?.get("Type")?.as_str()
     }
 
-    /// Name of a resource in the local cloud: the one the template gives, otherwise the logical id.
+    /// Name of a resource in the local cloud: the one the template gives, otherwise the logical id,
+    /// with the ending of a FIFO queue if it is one.
     pub(super) fn physical_name(&self, logical_id: &str) -> Result<String, TemplateError> {
         let resource = &self.resources[logical_id];
         let properties = &resource["Properties"];
@@ -322,14 +324,15 @@ impl<'a> Resolver<'a> {
             "AWS::Serverless::Function" => return function_name(logical_id, properties),
             _ => "Name",
         };
-        match properties.get(property) {
-            Some(name) => {
-                let at = format!("{logical_id}.{property}");
-                let name = self.guarded(&at, &at, || self.resolve(name, &at))?;
-                Ok(name.as_str().map_or_else(|| logical_id.to_owned(), str::to_owned))
-            }
-            None => Ok(logical_id.to_owned()),
+        let said = |property: &str| {
+            let at = format!("{logical_id}.{property}");
+            self.guarded(&at, &at, || self.resolve(&properties[property], &at))
+        };
+        if let Value::String(name) = said(property)? {
+            return Ok(name);
         }
+        let ending = if property == "QueueName" && is_fifo(&said("FifoQueue")?) { FIFO } else { "" };
+        Ok(format!("{logical_id}{ending}"))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod intrinsics;
 mod nested;
+mod queues;
 mod read;
 mod sources;
 #[cfg(test)]
@@ -188,6 +189,19 @@ pub struct QueueSpec {
     /// `MessageRetentionPeriod`, seconds.
     pub retention_seconds: u32,
     pub redrive: Option<RedrivePolicy>,
+    /// What a FIFO queue has besides; `None` is a standard queue.
+    pub fifo: Option<FifoSpec>,
+}
+
+/// What a FIFO queue has besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FifoSpec {
+    /// `ContentBasedDeduplication`: messages without a deduplication id are told apart by their bodies.
+    pub content_based: bool,
+    /// `DeduplicationScope: messageGroup`: messages of two groups are never taken for one.
+    pub deduplicates_in_group: bool,
+    /// `FifoThroughputLimit: perMessageGroupId`; there is no limit here.
+    pub limited_by_group: bool,
 }
 
 /// When a message goes to the dead-letter queue.

@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{Resolver, text_of};
 use super::{
-    FunctionSpec, GatewayResponse, MailDestinationSpec, Place, QueueSpec, RedrivePolicy, RotationSpec,
-    RuleSpec, ScheduleSpec, SecretSpec, SecretValue, SubscriptionSpec, TableSpec, Template, TemplateError,
-    sources,
+    FunctionSpec, GatewayResponse, MailDestinationSpec, Place, RotationSpec, RuleSpec, ScheduleSpec,
+    SecretSpec, SecretValue, SubscriptionSpec, TableSpec, Template, TemplateError, sources,
 };
 use crate::pattern::Pattern;
 
@@ -127,35 +126,6 @@ impl Reader<'_> {
                 kind: kind.to_owned(),
             }),
         }
-    }
-
-    fn queue(&mut self, logical_id: &str, name: String, properties: &Value) -> Result<(), TemplateError> {
-        if properties["FifoQueue"] == json!(true) {
-            return Err(TemplateError::invalid(
-                logical_id,
-                "FIFO queues are not run locally; use a standard queue",
-            ));
-        }
-        let redrive = match &properties["RedrivePolicy"] {
-            Value::Null => None,
-            policy => Some(RedrivePolicy {
-                target_arn: required(policy, "deadLetterTargetArn", &format!("{logical_id}.RedrivePolicy"))?,
-                max_receive_count: number(policy, "maxReceiveCount", 10),
-            }),
-        };
-        self.template.queues.insert(
-            name.clone(),
-            QueueSpec {
-                arn: self.place.arn("sqs", &name),
-                url: self.place.queue_url(&name),
-                visibility_timeout_seconds: number(properties, "VisibilityTimeout", 30),
-                delay_seconds: number(properties, "DelaySeconds", 0),
-                retention_seconds: number(properties, "MessageRetentionPeriod", 345_600),
-                redrive,
-                name,
-            },
-        );
-        Ok(())
     }
 
     fn table(&mut self, name: String, properties: &Value) {
@@ -368,35 +338,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Every ARN that something delivers to must be a queue of the template.
+    /// Whatever refers to something must find it in the template.
     fn check(&self) -> Result<(), TemplateError> {
+        self.check_queues()?;
         let template = &self.template;
-        let dead_letters = template
-            .queues
-            .values()
-            .filter_map(|queue| Some((queue.name.as_str(), queue.redrive.as_ref()?.target_arn.as_str())));
-        let rules = template
-            .rules
-            .iter()
-            .flat_map(|rule| rule.targets.iter().map(|target| (rule.name.as_str(), target.as_str())));
-        let sources =
-            template.queue_sources.iter().map(|source| (source.function.as_str(), source.queue_arn.as_str()));
-        let failures = template
-            .functions
-            .values()
-            .filter_map(|function| Some((function.name.as_str(), function.on_failure.as_deref()?)));
-        let streams = template
-            .stream_sources
-            .iter()
-            .filter_map(|source| Some((source.function.as_str(), source.on_failure.as_deref()?)));
-        let topics =
-            template.subscriptions.iter().map(|one| (one.topic_arn.as_str(), one.queue_arn.as_str()));
-        for (at, arn) in dead_letters.chain(rules).chain(sources).chain(failures).chain(streams).chain(topics)
-        {
-            if template.queue_by_arn(arn).is_none() {
-                return Err(TemplateError::invalid(at, format!("{arn} is not a queue of the template")));
-            }
-        }
         for (secret, rotation) in &template.rotations {
             if !template.secrets.contains_key(secret) || !template.functions.contains_key(&rotation.function)
             {

@@ -6,6 +6,9 @@ use super::read::{Reader, number, required};
 use super::{QueueSourceSpec, RouteSpec, ScheduleSpec, StreamSourceSpec, TemplateError};
 use crate::pattern::Pattern;
 
+/// Most messages of a FIFO queue in one call.
+const FIFO_BATCH: u32 = 10;
+
 /// Adds one entry of a function's `Events`.
 pub(super) fn event(
     reader: &mut Reader<'_>,
@@ -26,10 +29,23 @@ pub(super) fn event(
             reader.template.routes.push(RouteSpec { path, method, function: function.to_owned() });
         }
         "SQS" => {
+            let queue_arn = required(properties, "Queue", &at)?;
+            let batch_size = number(properties, "BatchSize", 10);
+            if reader.template.queue_by_arn(&queue_arn).is_some_and(|queue| queue.fifo.is_some()) {
+                if batch_size > FIFO_BATCH {
+                    let problem = format!("is {FIFO_BATCH} at most for a FIFO queue");
+                    return Err(TemplateError::invalid(format!("{at}.BatchSize"), problem));
+                }
+                let window = "MaximumBatchingWindowInSeconds";
+                if number(properties, window, 0) > 0 {
+                    let problem = "a FIFO queue has no batching window; leave it out";
+                    return Err(TemplateError::invalid(format!("{at}.{window}"), problem));
+                }
+            }
             let source = QueueSourceSpec {
-                queue_arn: required(properties, "Queue", &at)?,
+                queue_arn,
                 function: function.to_owned(),
-                batch_size: number(properties, "BatchSize", 10),
+                batch_size,
                 partial_failures: partial_failures(properties),
                 filters: filters(properties, &at)?,
                 maximum_concurrency: properties["ScalingConfig"]["MaximumConcurrency"]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Place, Template, TemplateError, whole};
+use super::{FifoSpec, Place, Template, TemplateError, whole};
 
 /// The small template of this crate's tests.
 const SMALL: &str = include_str!("../../tests/cloud/template.yaml");
@@ -74,14 +74,45 @@ fn references_conditions_and_globals_are_resolved() {
 }
 
 #[test]
+fn fifo_queues_are_read_with_their_rules() {
+    let template = small(str::to_owned).unwrap();
+    let own = |name: &str| template.queues[name].fifo.clone();
+    assert_eq!((own("plain"), own("steps.fifo")), (None, Some(FifoSpec::default())));
+    assert_eq!(own("StepsDeadLetters.fifo"), Some(FifoSpec::default()), "a name that is made has the ending");
+    let all = FifoSpec { content_based: true, deduplicates_in_group: true, limited_by_group: true };
+    assert_eq!(own("lines.fifo"), Some(all));
+    for (from, to, problem) in [
+        ("QueueName: plain,", "QueueName: plain, FifoQueue: true,", "Plain.QueueName"),
+        ("QueueName: parked}", "QueueName: parked.fifo}", "Parked.QueueName"),
+        ("QueueName: plain,", "QueueName: plain, ContentBasedDeduplication: true,", "FIFO queues alone"),
+        ("DeduplicationScope: messageGroup", "DeduplicationScope: group", "must be queue or messageGroup"),
+        ("DeduplicationScope: messageGroup", "DeduplicationScope: queue", "Lines.FifoThroughputLimit"),
+        ("!GetAtt StepsDeadLetters.Arn", "!GetAtt DeadLetters.Arn", "must be a FIFO queue"),
+        ("!GetAtt DeadLetters.Arn", "!GetAtt StepsDeadLetters.Arn", "must be a standard queue"),
+        (
+            "BatchSize: 10\n            Function",
+            "BatchSize: 11\n            Function",
+            "Steps.BatchSize: is 10",
+        ),
+        (
+            "Queue: !GetAtt Steps.Arn",
+            "Queue: !GetAtt Steps.Arn\n            MaximumBatchingWindowInSeconds: 5",
+            "no batching window",
+        ),
+        ("Arn: !GetAtt WorkQueue.Arn}]", "Arn: !GetAtt Steps.Arn}]", "only functions send to one"),
+    ] {
+        let error = small(|text| text.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_run_is_named() {
     let told = |from: &str, to: &str| small(|text| text.replace(from, to)).unwrap_err().to_string();
     let unknown = told("Type: AWS::WAFv2::WebACL", "Type: AWS::Kinesis::Stream");
     assert!(unknown.contains("Firewall") && unknown.contains("AWS::Kinesis::Stream"), "{unknown}");
     let undeclared = told("TABLE_NAME: !Ref Table", "TABLE_NAME: !Ref Nothing");
     assert!(undeclared.contains("TABLE_NAME") && undeclared.contains("Nothing"), "{undeclared}");
-    let fifo = told("QueueName: plain,", "QueueName: plain, FifoQueue: true,");
-    assert!(fifo.contains("Plain") && fifo.contains("FIFO"), "{fifo}");
     let target = told("Arn: !GetAtt WorkQueue.Arn}]", "Arn: !GetAtt Notes.Arn}]");
     assert!(target.contains("only queues"), "{target}");
     let parameter = told("  Suffix: {Type: String, Default: ''}", "  Suffix: {Type: String}");

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
 mod ends;
+mod fifo;
 mod front;
 mod guides;
 mod invoke;

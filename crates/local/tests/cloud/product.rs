@@ -1,7 +1,7 @@
 //! A small product for the local cloud's own tests: notes that are written, published and worked
 //! on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -34,6 +34,10 @@ pub(crate) struct Product {
     /// Most calls of the worker at once.
     pub(crate) most: Arc<AtomicUsize>,
     running: Arc<AtomicUsize>,
+    /// Bodies of the steps that the stepper has done.
+    pub(crate) steps: Arc<Mutex<Vec<String>>>,
+    /// Groups of the steps that the stepper is at.
+    at: Arc<Mutex<BTreeSet<String>>>,
     /// Lets the slow function go on.
     pub(crate) gate: Arc<Notify>,
     /// Rung when the slow function has begun.
@@ -66,7 +70,7 @@ impl Product {
 
     /// The functions.
     pub(crate) fn registry(&self) -> Registry {
-        let (slow, worker, clock) = (self.clone(), self.clone(), self.clone());
+        let (slow, worker, stepper, clock) = (self.clone(), self.clone(), self.clone(), self.clone());
         Registry::new()
             .with("notes", notes)
             .with("slow", move |_| {
@@ -78,6 +82,10 @@ impl Product {
             .with("worker", move |_| {
                 let product = worker.clone();
                 async move { Ok(product.worker()) }
+            })
+            .with("stepper", move |_| {
+                let product = stepper.clone();
+                async move { Ok(product.stepper()) }
             })
             .with("clock", move |_| {
                 let product = clock.clone();
@@ -122,6 +130,40 @@ impl Product {
                     }
                 }
                 product.running.fetch_sub(1, Ordering::SeqCst);
+                Ok(json!({ "batchItemFailures": failures }))
+            }
+        })
+    }
+
+    /// Does steps until one of the group fails, as those after it must wait.
+    fn stepper(&self) -> Function {
+        let product = self.clone();
+        function(move |event| {
+            let product = product.clone();
+            async move {
+                let records = event["Records"].as_array().unwrap();
+                let group =
+                    |record: &Value| record["attributes"]["MessageGroupId"].as_str().unwrap().to_owned();
+                let groups: BTreeSet<String> = records.iter().map(group).collect();
+                for group in &groups {
+                    assert!(product.at.lock().unwrap().insert(group.clone()), "{group} is worked on twice");
+                }
+                tokio::task::yield_now().await;
+                let (mut failed, mut failures) = (BTreeSet::new(), Vec::new());
+                for record in records {
+                    let text = record["body"].as_str().unwrap();
+                    if text == "poison" && !product.cured.load(Ordering::SeqCst) {
+                        failed.insert(group(record));
+                    }
+                    if failed.contains(&group(record)) {
+                        failures.push(json!({ "itemIdentifier": record["messageId"] }));
+                    } else {
+                        product.steps.lock().unwrap().push(text.to_owned());
+                    }
+                }
+                for group in &groups {
+                    product.at.lock().unwrap().remove(group);
+                }
                 Ok(json!({ "batchItemFailures": failures }))
             }
         })
