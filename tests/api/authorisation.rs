@@ -41,10 +41,11 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 13] = [
+    const KINDS: [(&str, &str); 14] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("device_id", "dev"),
+        ("event_id", "evt"),
         ("factor_id", "fac"),
         ("invite_id", "inv"),
         ("key_id", "key"),
@@ -317,7 +318,7 @@ pub(crate) async fn set_level(product: &Product, org_id: &str, level: AccessLeve
 }
 
 /// Sets an attribute of an item, or deletes the item.
-async fn set(product: &Product, key: (String, String), name: &str, value: Option<AttributeValue>) {
+pub(crate) async fn set(product: &Product, key: (String, String), name: &str, value: Option<AttributeValue>) {
     let host = product.host("api-orgs");
     let environment = host.environment();
     let config = aws_sdk_dynamodb::config::Builder::from(host.sdk_config())

@@ -1,6 +1,7 @@
 //! What routes may ask of the table: the numbers beside their handlers, held.
 
 mod api_keys;
+mod audit;
 mod members;
 
 use std::collections::BTreeMap;
@@ -185,6 +186,7 @@ async fn every_route_stays_within_its_budget() {
     staff(&mut measured).await;
     members::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
+    audit::measure(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();

@@ -2,6 +2,7 @@
 //! whoever called calls again, and in the end the product stands as after a run without a crash.
 
 mod api_keys;
+mod audit;
 mod members;
 mod passkeys;
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
 mod api_keys;
+mod audit;
 mod authorisation;
 mod bad_input;
 mod budgets;

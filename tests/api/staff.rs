@@ -46,7 +46,10 @@ impl Product {
 
     /// The data of the audit rows about this, as they are stored.
     async fn audited(&self, action: &str) -> Vec<Value> {
-        let rows = stored::items(self).await.into_iter().filter(|item| item["action"] == action);
+        let rows = stored::items(self)
+            .await
+            .into_iter()
+            .filter(|item| item["kind"] == "audit" && item["event"]["type"] == action);
         rows.map(|row| row["event"].clone()).collect()
     }
 }

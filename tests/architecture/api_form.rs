@@ -197,8 +197,11 @@ fn answered_member(
         problems.push(format!("{at}: make it a primitives::Time, which always has three decimals."));
     }
     let of_us = !OF_OTHERS.contains(&property);
+    // an event has one time, and is named by it as on the bus
+    let of_an_event = at == "AuditEvent.time";
     if text.contains("#/components/schemas/Time\"")
         && of_us
+        && !of_an_event
         && !["_at", "_start", "_end", "until", "as_of"].iter().any(|end| property.ends_with(end))
     {
         problems.push(format!("{at}: call a time `…_at`."));

@@ -8,7 +8,7 @@ use system_tests::template::repository;
 
 use crate::{assert_none, assert_noticed};
 
-const DOMAINS: &[&str] = &["identity", "orgs", "org-keys", "billing", "push", "staff"];
+const DOMAINS: &[&str] = &["identity", "orgs", "org-keys", "billing", "push", "audit", "staff"];
 const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client", "oidc-client"];
 /// What is not shipped, and so may use everything.
 const TOOLS: &[&str] =
@@ -21,18 +21,19 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
     Some(match package {
         "fault-derive" | "sends" => Vec::new(),
         // Whoever calls what somebody else has named calls it through this one.
-        "guarded-http" | "access" => ground.to_vec(),
+        // The program of the last runs beside the product, on a file.
+        "guarded-http" | "access" | "audit-chain" => ground.to_vec(),
         "oidc-client" => [ground.as_slice(), &["guarded-http"]].concat(),
         "primitives" => vec!["fault-derive"],
         "events" => [ground.as_slice(), &["access"]].concat(),
-        "table" => [ground.as_slice(), &language, &["sends"]].concat(),
+        "table" => [ground.as_slice(), &language, &["sends", "audit-chain"]].concat(),
         client if CLIENTS.contains(&client) => [ground.as_slice(), &language, &["sends"]].concat(),
         // What is stored of people and sessions and what a request is allowed by, which other
         // domains write parts of and workers read: without what makes tokens.
         "identity-core" => [ground.as_slice(), &language, &["table"]].concat(),
         "identity" => [ground.as_slice(), &language, &["table", "identity-core"]].concat(),
         domain if DOMAINS.contains(&domain) => {
-            [CLIENTS, &ground, &language, &["table", "sends", "identity-core"]].concat()
+            [CLIENTS, &ground, &language, &["table", "sends", "identity-core", "audit-chain"]].concat()
         }
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
         "lambda-host" => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
@@ -41,8 +42,16 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
             [ground.as_slice(), &["access", "identity", "table", "http-api", "lambda-host"]].concat()
         }
         function if is_function(function) => {
-            let around =
-                ["table", "http-api", "http-host", "lambda-host", "identity-core", "sends", "guarded-http"];
+            let around = [
+                "table",
+                "http-api",
+                "http-host",
+                "lambda-host",
+                "identity-core",
+                "sends",
+                "guarded-http",
+                "audit-chain",
+            ];
             [DOMAINS, CLIENTS, &ground, &language, &around].concat()
         }
         _ => return None,

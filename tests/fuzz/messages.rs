@@ -17,6 +17,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-account-erasure",
     "cron-trial-expiry",
     "operator",
+    "queue-audit",
     "queue-mail",
     "queue-mail-feedback",
     "queue-push-delivery",
@@ -143,4 +144,9 @@ fn rotate_secret() {
 #[test]
 fn queue_mail_feedback() {
     every_event_is_answered("queue-mail-feedback", "Records", "/messageId");
+}
+
+#[test]
+fn queue_audit() {
+    every_event_is_answered("queue-audit", "Records", "/messageId");
 }

@@ -16,6 +16,7 @@ use crate::world::{Person, World, sample, stripe_events};
 pub(crate) const FUNCTIONS: &[&str] = &[
     "api-account",
     "api-admin",
+    "api-audit",
     "api-auth",
     "api-billing",
     "api-devices",
@@ -461,5 +462,15 @@ fn api_keys() {
             request("POST", rotate, json!({ "overlap_seconds": 60 })),
             request("DELETE", key, Value::Null),
         ]
+    });
+}
+
+#[test]
+fn api_audit() {
+    let words = ["member.updated", "2026-12-24T10:00:00Z", "asc", "usr_01kar8h5g0e0vsx4q1v3f6m2ah"];
+    every_request_is_answered("api-audit", &words, |_| {
+        ["/v1/audit/events", "/v1/audit/events/evt_01kar8h5g0e0vsx4q1v3f6m2ah"]
+            .map(|path| request("GET", path, Value::Null))
+            .into()
     });
 }

@@ -11,6 +11,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("billing", billing::keys::KINDS),
         ("push", push::keys::KINDS),
         ("staff", staff::keys::KINDS),
+        ("audit", audit::keys::KINDS),
         ("table", table::keys::KINDS),
     ]
 }

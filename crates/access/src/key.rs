@@ -39,12 +39,21 @@ pub enum Scope {
     /// Ask whether a member's access token is good.
     #[serde(rename = "tokens:read")]
     ReadTokens,
+    /// See what happened in the organization, and who did it.
+    #[serde(rename = "audit:read")]
+    ReadAudit,
 }
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::ReadOrganization, Self::ReadMembers, Self::ReadInvites, Self::ReadBilling, Self::ReadTokens];
+    pub const ALL: [Self; 6] = [
+        Self::ReadOrganization,
+        Self::ReadMembers,
+        Self::ReadInvites,
+        Self::ReadBilling,
+        Self::ReadTokens,
+        Self::ReadAudit,
+    ];
 
     /// What it lets a key do.
     pub fn permission(self) -> Permission {
@@ -54,6 +63,7 @@ impl Scope {
             Self::ReadInvites => Permission::ReadInvites,
             Self::ReadBilling => Permission::ReadBilling,
             Self::ReadTokens => Permission::ReadTokens,
+            Self::ReadAudit => Permission::ReadAudit,
         }
     }
 }

@@ -101,6 +101,8 @@ permissions! {
     WriteApiKeys: "api_keys:write", "change the API keys", Owner | Admin;
     /// Ask whether a member's access token is good.
     ReadTokens: "tokens:read", "ask about tokens", Owner | Admin;
+    /// See what happened in the organization, and who did it.
+    ReadAudit: "audit:read", "read the audit log", Owner | Admin;
     /// See the state of the subscription.
     ReadBilling: "billing:read", "read the subscription", Owner | Admin;
 }
@@ -146,6 +148,7 @@ mod tests {
             (Permission::ReadApiKeys, "api_keys:read", "read the API keys", "owner admin"),
             (Permission::WriteApiKeys, "api_keys:write", "change the API keys", "owner admin"),
             (Permission::ReadTokens, "tokens:read", "ask about tokens", "owner admin"),
+            (Permission::ReadAudit, "audit:read", "read the audit log", "owner admin"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
         ];
         assert_eq!(Permission::ALL, table.map(|(permission, ..)| permission));

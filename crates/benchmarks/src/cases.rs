@@ -114,6 +114,7 @@ fn outbox(root: &Path, world: &World) -> Result<Value> {
         record["NewImage"][name] = json!({ "S": value });
     }
     record["NewImage"]["envelope"] = json!({ "S": world.envelope.to_string() });
+    record["NewImage"]["audit_hash"] = json!({ "S": "5d".repeat(32) });
     let first = event["Records"][0].take();
     event["Records"] = json!([first]);
     Ok(event)

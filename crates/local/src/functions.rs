@@ -17,6 +17,7 @@ type Build = for<'a> fn(&'a Host) -> BoxFuture<'a, Result<Function, Error>>;
 const FUNCTIONS: &[(&str, Build)] = &[
     ("api-account", |host| Box::pin(api_account::function(host))),
     ("api-admin", |host| Box::pin(api_admin::function(host))),
+    ("api-audit", |host| Box::pin(api_audit::function(host))),
     ("api-auth", |host| Box::pin(api_auth::function(host))),
     ("api-billing", |host| Box::pin(api_billing::function(host))),
     ("api-devices", |host| Box::pin(api_devices::function(host))),
@@ -29,6 +30,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("cron-trial-expiry", |host| Box::pin(cron_trial_expiry::function(host))),
     ("hook-stripe", |host| Box::pin(hook_stripe::function(host))),
     ("operator", |host| Box::pin(operator::function(host))),
+    ("queue-audit", |host| Box::pin(queue_audit::function(host))),
     ("queue-mail", |host| Box::pin(queue_mail::function(host))),
     ("queue-mail-feedback", |host| Box::pin(queue_mail_feedback::function(host))),
     ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),

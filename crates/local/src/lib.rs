@@ -36,7 +36,7 @@ pub use engine::{Advance, FunctionStatistics, Invocation, InvocationLog, InvokeE
 pub use function::{Builder, Environment, Function, Registry, Setting};
 pub use pattern::{Pattern, PatternError};
 pub use state::{
-    BusEvent, CAPTURE_LIMIT, Counts, Mail, Message, Notification, PlatformEndpoint, Push, Queue,
+    BusEvent, CAPTURE_LIMIT, Counts, Fifo, Mail, Message, Notification, PlatformEndpoint, Push, Queue,
     ScheduleState, Secret, SecretVersion, State, TextMessage,
 };
 pub use stripe::StripeState;

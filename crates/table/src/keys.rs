@@ -43,8 +43,8 @@ crate::kinds! {
         owner: Org, erased: Expires,
     }
     /// One row of an audit log: of an organization or, outside of any, of a person or login.
-    /// Written by every transaction with an event; read by operators (there is no route for it
-    /// yet).
+    /// Written by every transaction with an event; those of an organization are numbered by
+    /// `queue-audit`, and read by it and by `GET /v1/audit/events`; the others by operators.
     "audit" Audit(org: String; time: String, event: EventId) "AUDIT#<org>" "<time>#<event>" {
         store: Main, most_kb: 8,
         kept: Until("`AuditRetentionDays`, for good with 0; outside of any organization 90 days"),

@@ -4,8 +4,11 @@
 //! Owns the form of keys, every key attribute and every call to `DynamoDB`. It must not know what the items
 //! mean: each domain declares its kinds with [`kinds!`].
 
+mod audit_row;
+mod batch;
 mod bucket;
 mod cause;
+mod chained;
 mod cursor;
 mod decide;
 mod due;
@@ -32,6 +35,8 @@ mod transaction;
 mod usage;
 mod window;
 
+pub use audit_row::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, AuditRow};
+pub use batch::Copied;
 pub use cause::Cause;
 pub use cursor::{CursorKey, CursorKeys};
 pub use decide::{Attempt, Decision, Keep};
@@ -42,7 +47,7 @@ pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, Ide
 pub use item::Item;
 pub use kind::{Entry, Erased, Index, Indexed, Kept, Key, Kind, Owner, Store};
 pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
-pub use outbox::{AUDIT_ROWS_OF_NOBODY_ARE_KEPT, OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
+pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
 pub use purse::{Balance, Hold, Purse, Reserved, Settled};
 pub use query::{Order, Query};

@@ -1,36 +1,43 @@
-use events::{ActorRef, Envelope};
+use audit_chain::Hash;
+use events::Envelope;
 use primitives::SignedDuration;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
+    audit_row::audit_row,
     cause::Cause,
     edit::Edit,
     error::StoreError,
     item::{Attributes, key_attributes, number, text},
-    keys::{Audit, KIND, Outbox, TTL},
+    keys::{KIND, Outbox, TTL},
     outbox_part::OutboxPart,
-    sortable::sortable,
     store::Table,
 };
 
 /// How long a row of the outbox stays after it was published.
 pub const PUBLISHED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// How long an audit row outside of any organization stays, unless it is about what staff does: what
-/// strangers ask for is written down there, and the addresses of people who may never become
-/// customers.
-pub const AUDIT_ROWS_OF_NOBODY_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
-
-const ENVELOPE: &str = "envelope";
-
 /// A row of the outbox, as the table's stream shows it.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct OutboxRow {
     /// The event, as JSON text.
     pub envelope: String,
+    /// The hash of the audit row about it, which was written with it.
+    pub audit_hash: Hash,
 }
 
 impl OutboxRow {
+    /// The row of these attributes; else why it is none.
+    pub fn read(envelope: &Value, audit_hash: &Value) -> Result<Self, String> {
+        let text = |value: &Value, name| {
+            value.as_str().map(str::to_owned).ok_or_else(|| format!("the row has no text attribute {name:?}"))
+        };
+        let audit_hash = text(audit_hash, "audit_hash")?.parse();
+        let audit_hash = audit_hash.map_err(|error| format!("the audit hash is {error}"))?;
+        Ok(Self { envelope: text(envelope, "envelope")?, audit_hash })
+    }
+
     /// The event.
     pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
         primitives::json::from_str(&self.envelope)
@@ -44,63 +51,38 @@ pub struct Unpublished {
     #[serde(rename = "sk")]
     pub id: String,
     #[serde(default)]
-    envelope: serde_json::Value,
+    envelope: Value,
+    /// The hash of the audit row about it.
+    #[serde(default)]
+    audit_hash: Value,
 }
 
 impl Unpublished {
-    /// The row's text and the event in it; else why there is none.
-    pub fn event(&self) -> Result<(&str, Envelope), String> {
-        let text = self.envelope.as_str().ok_or("the row has no text attribute \"envelope\"")?;
-        let event: Envelope =
-            primitives::json::from_str(text).map_err(|error| format!("the envelope is no event: {error}"))?;
+    /// The row and the event in it; else why there is none.
+    pub fn event(&self) -> Result<(OutboxRow, Envelope), String> {
+        let row = OutboxRow::read(&self.envelope, &self.audit_hash)?;
+        let event = row.envelope().map_err(|error| format!("the envelope is no event: {error}"))?;
         if event.id.to_string() != self.id {
             return Err(format!("it is the event {} under another key", event.id));
         }
-        Ok((text, event))
+        Ok((row, event))
     }
 }
 
-pub(crate) fn outbox_row(envelope: &Envelope) -> Result<Attributes, StoreError> {
-    let key = Outbox::of(envelope.id);
-    let mut row = key_attributes(&key);
-    row.insert(KIND.to_owned(), text(key.kind()));
-    row.insert(ENVELOPE.to_owned(), text(json(envelope)?));
-    Ok(row)
-}
-
-#[derive(Serialize)]
-struct AuditRow<'a> {
-    action: &'a str,
-    event: &'a Envelope,
-    ip: Option<String>,
-    user_agent: Option<&'a str>,
-}
-
-/// The audit row about an event. `kept` is how long those of organizations stay, and those about what
-/// staff does; for good where it is not said.
-pub(crate) fn audit_row(
+/// The row about an event that is on its way to the bus, and the audit row about it.
+pub(crate) fn rows(
     envelope: &Envelope,
     cause: &Cause,
     kept: Option<SignedDuration>,
-) -> Result<Attributes, StoreError> {
-    let of = envelope.org_id.map_or_else(|| envelope.aggregate.id.clone(), |org| org.to_string());
-    let key = Audit::key(of, sortable(envelope.time), envelope.id);
-    let row = AuditRow {
-        action: &envelope.kind,
-        event: envelope,
-        ip: cause.ip.map(|ip| ip.to_string()),
-        user_agent: cause.user_agent.as_deref(),
-    };
-    let mut attributes: Attributes =
+) -> Result<[Attributes; 2], StoreError> {
+    let (audit, audit_hash) = audit_row(envelope, cause, kept)?;
+    let key = Outbox::of(envelope.id);
+    let row = OutboxRow { envelope: json(envelope)?, audit_hash };
+    let mut outbox: Attributes =
         serde_dynamo::to_item(&row).map_err(|source| StoreError::shape(&key, source))?;
-    attributes.extend(key_attributes(&key));
-    attributes.insert(KIND.to_owned(), text(key.kind()));
-    let is_of_nobody = envelope.org_id.is_none() && !matches!(envelope.actor, ActorRef::Staff(_));
-    let kept = if is_of_nobody { Some(AUDIT_ROWS_OF_NOBODY_ARE_KEPT) } else { kept };
-    if let Some(kept) = kept {
-        attributes.insert(TTL.to_owned(), number(envelope.time.as_second().saturating_add(kept.as_secs())));
-    }
-    Ok(attributes)
+    outbox.extend(key_attributes(&key));
+    outbox.insert(KIND.to_owned(), text(key.kind()));
+    Ok([outbox, audit])
 }
 
 fn json(envelope: &Envelope) -> Result<String, StoreError> {

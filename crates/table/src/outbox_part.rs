@@ -19,7 +19,7 @@ impl OutboxPart {
     pub fn of(event: EventId) -> Self {
         // The end of an id is random, whatever its time is.
         let shard = event.uuid().as_bytes()[15] % SHARDS;
-        Self { shard, ..Self::first_at(time_of(event)) }
+        Self { shard, ..Self::first_at(time_of(event).unwrap_or(Timestamp::UNIX_EPOCH)) }
     }
 
     /// The first part of the hour that this moment is in.
@@ -53,12 +53,11 @@ impl OutboxPart {
     }
 }
 
-/// The time in an event's id; the epoch for one without.
-pub fn time_of(event: EventId) -> Timestamp {
+/// The time in an event's id, to a millisecond, where it has one.
+pub fn time_of(event: EventId) -> Option<Timestamp> {
     let uuid = event.uuid();
-    let milliseconds = (uuid.as_u128() >> 80).try_into().unwrap_or_default();
-    let known = uuid.get_version_num() == 7;
-    Timestamp::from_millisecond(if known { milliseconds } else { 0 }).unwrap_or(Timestamp::UNIX_EPOCH)
+    let milliseconds = (uuid.as_u128() >> 80).try_into().ok()?;
+    (uuid.get_version_num() == 7).then(|| Timestamp::from_millisecond(milliseconds).ok()).flatten()
 }
 
 /// Such as `2026-11-23T10#0f`.
@@ -104,7 +103,7 @@ mod tests {
         ] {
             let event: EventId = Ids::random(Clock::fixed(at(time))).next();
             assert!(OutboxPart::of(event).to_string().starts_with(hour), "{time}");
-            assert_eq!(time_of(event), at(time));
+            assert_eq!(time_of(event), Some(at(time)));
             assert_eq!(OutboxPart::first_at(at(time)).begins(), OutboxPart::of(event).begins());
         }
     }

@@ -76,6 +76,23 @@ impl Query {
         Self { store: kind.store, ..query }
     }
 
+    /// The same of those whose sort keys lie in `from..=to`, where only one kind of item is in the partition
+    /// and the sort keys begin with a time: all of it where nothing is said. `None` where it ends before it
+    /// begins.
+    #[must_use]
+    pub fn within(mut self, from: Option<Timestamp>, to: Option<Timestamp>) -> Option<Self> {
+        if from.is_some() || to.is_some() {
+            // before all times and behind all of them: those before the year 0 begin with a dash
+            let from = from.map_or_else(|| " ".to_owned(), sortable);
+            let to = to.map_or_else(|| "~".to_owned(), |to| format!("{}#~", sortable(to)));
+            if from > to {
+                return None;
+            }
+            self.range = Range::Between(from, to);
+        }
+        Some(self)
+    }
+
     /// All items of the partition that this one is in, whatever they are.
     pub fn partition_of(key: &Key) -> Self {
         Self { store: key.about().store, ..Self::prefix(key.kind(), key.pk(), "") }
@@ -181,6 +198,42 @@ impl Table {
             None => None,
         };
         let items = items.into_iter().map(|item| read(query.kind, item)).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor })
+    }
+
+    /// The same of those that `keep` keeps, of at most so many that it looks at: fewer than asked for may
+    /// come, with a cursor behind what was looked at. `kept` says in words what is kept, for the cursor holds
+    /// for the same alone.
+    pub async fn sift<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        (limit, cursor): (Limit, Option<&str>),
+        cursors: &dyn CursorKeys,
+        (looked_at, kept, keep): (usize, &str, impl Fn(&T) -> bool),
+    ) -> Result<Page<T>, StoreError> {
+        let list = format!("{} {kept}", query.list());
+        let start = match cursor {
+            Some(cursor) => Some(cursor::opened(cursors, &list, cursor).await?),
+            None => None,
+        };
+        let (rows, mut next) = self.rows(query, looked_at, start).await?;
+        let (mut items, mut last) = (Vec::new(), None);
+        for row in rows {
+            if items.len() == limit.get() {
+                next = last;
+                break;
+            }
+            let position = query.position(&row);
+            last = Some(position);
+            let item = read(query.kind, row)?;
+            if keep(&item) {
+                items.push(item);
+            }
+        }
+        let next_cursor = match next {
+            Some(next) => Some(cursors.at_hand().await?.current.seal(&list, &next)?),
+            None => None,
+        };
         Ok(Page { items, next_cursor })
     }
 

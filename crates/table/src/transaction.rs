@@ -17,7 +17,8 @@ use crate::{
     idempotency::{Claim, StoredAnswer, completion},
     item::{Attributes, attributes, key_attributes, number},
     keys::{Outbox, PK, VERSION},
-    outbox::{audit_row, outbox_row},
+    outbox::rows,
+    outbox_part::time_of,
     retry::{self, Pace},
     store::Table,
 };
@@ -260,11 +261,13 @@ impl Table {
     }
 
     fn envelope(&self, cause: &Cause, event: &NewEvent) -> Envelope {
+        let id = self.ids.next();
         Envelope {
-            id: self.ids.next(),
+            id,
             kind: event.kind.to_owned(),
             version: event.version,
-            time: self.clock.now(),
+            // that of its id, so that its audit row is found by the id
+            time: time_of(id).unwrap_or_else(|| self.clock.now()),
             org_id: event.org_id,
             aggregate: event.aggregate.clone(),
             sequence: event.sequence,
@@ -285,7 +288,7 @@ impl Table {
         }
         let mut operations = changes.operations;
         for envelope in envelopes {
-            for attributes in [outbox_row(envelope)?, audit_row(envelope, cause, self.audit_rows_are_kept)?] {
+            for attributes in rows(envelope, cause, self.audit_rows_are_kept)? {
                 let key = Outbox::of(envelope.id);
                 operations.push(Operation {
                     key,

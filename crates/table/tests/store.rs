@@ -127,7 +127,7 @@ async fn audit_rows_outside_of_organizations_expire_and_those_of_organizations_w
         let mut expiries: Vec<(String, Option<i64>)> = rows
             .map(|row| {
                 let expiry = row.get("expires_at").map(|time| time.as_n().unwrap().parse().unwrap());
-                (row["action"].as_s().unwrap().clone(), expiry)
+                (row["event"].as_m().unwrap()["type"].as_s().unwrap().clone(), expiry)
             })
             .collect();
         expiries.sort();

@@ -150,9 +150,8 @@ impl Database {
     pub async fn events(&self) -> Vec<events::Envelope> {
         let rows = self.items().await;
         let envelopes = rows.iter().filter_map(|row| row.get("envelope")?.as_s().ok());
-        let mut events: Vec<_> = envelopes
-            .map(|text| table::OutboxRow { envelope: text.clone() }.envelope().expect("an event"))
-            .collect();
+        let mut events: Vec<events::Envelope> =
+            envelopes.map(|text| primitives::json::from_str(text).expect("an event")).collect();
         events.sort_by_key(|event| (event.time, event.id));
         events
     }

@@ -123,6 +123,7 @@ impl Services {
             ("PUSH_PLATFORM_APPLICATION_FCM", "arn:aws:sns:eu-central-1:000000000000:app/GCM/gantry"),
             ("PUSH_DELIVERY_QUEUE_URL", "http://queues.example.com/push-delivery"),
             ("OUTBOX_PARKED_QUEUE_URL", "http://queues.example.com/outbox-parked"),
+            ("AUDIT_QUEUE_URL", "http://queues.example.com/audit.fifo"),
         ];
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
     }

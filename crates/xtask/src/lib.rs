@@ -25,3 +25,4 @@ pub mod sbom;
 pub mod templates;
 pub mod tools;
 pub mod tutorial;
+pub mod verify_audit;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_domain, new_function,
-    new_route, new_secret, operate, process, tools,
+    new_route, new_secret, operate, process, tools, verify_audit,
 };
 
 #[derive(Parser)]
@@ -51,6 +51,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Changes the pure rules one place at a time, and says which changes no test notices.
     Mutants(mutants::Options),
+    /// Proves that a file of audit events is whole: that none was changed, removed or put in.
+    VerifyAudit(verify_audit::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
     Tools(tools::Options),
 }
@@ -73,6 +75,7 @@ fn main() -> Result<()> {
         Command::Features(options) => features::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Mutants(options) => mutants::run(&root, &options),
+        Command::VerifyAudit(options) => verify_audit::run(&root, &options),
         Command::Tools(options) => tools::install(&root, &options),
     }
 }

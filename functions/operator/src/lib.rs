@@ -14,6 +14,7 @@ mod outbox;
 mod stripe;
 mod who;
 
+use audit::Handover;
 use lambda_host::{Error, Function, Host};
 use primitives::Fault;
 use serde::{Deserialize, Serialize};
@@ -87,7 +88,8 @@ enum CommandError {
 )]
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let table = host.table()?;
-    let outbox = Outbox { table: table.clone(), bus: host.event_bus()? };
+    let audit = Handover::new(host.queues(), host.environment().required("AUDIT_QUEUE_URL")?);
+    let outbox = Outbox { table: table.clone(), bus: host.event_bus()?, audit };
     let stripe = Stripe::new(host, table.clone())?;
     Ok(host.command(move |command: Command| {
         let (table, outbox, stripe) = (table.clone(), outbox.clone(), stripe.clone());

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use audit::Handover;
+use audit_chain::Hash;
+use futures::future::{join, join_all};
 use lambda_host::{Bus, Outgoing, Sent};
 use primitives::{EventId, Fault, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ const LONGEST_QUERY: Duration = Duration::from_secs(8);
 pub(crate) struct Outbox {
     pub(crate) table: Table,
     pub(crate) bus: Bus,
+    pub(crate) audit: Handover,
 }
 
 /// Events made in `from..until`.
@@ -115,7 +118,10 @@ impl Outbox {
             let mut all = Vec::new();
             for row in rows {
                 match row.event() {
-                    Ok((text, envelope)) => all.push(Outgoing { envelope, detail: text.to_owned() }),
+                    Ok((row, envelope)) => {
+                        let event = Outgoing { envelope, detail: row.envelope };
+                        all.push(Unmarked { event, audit_hash: row.audit_hash });
+                    }
                     Err(reason) => done.unreadable.push(Problem { id: row.id, reason }),
                 }
             }
@@ -130,19 +136,22 @@ impl Outbox {
     }
 
     /// Whether it came to the end of them.
-    async fn publish(&self, all: &[Outgoing], done: &mut Republished) -> bool {
+    async fn publish(&self, all: &[Unmarked], done: &mut Republished) -> bool {
         for batch in Bus::batches(all) {
             if !Bus::in_time() {
                 return false;
             }
-            let sent = self.bus.publish(batch).await;
-            let marked = batch.iter().zip(&sent).map(async |(event, sent)| match sent {
-                // The stream may do the same at this moment: consumers tell a repeated event by its
-                // id.
-                Sent::Published => self.table.mark_published(&event.envelope).await.is_ok(),
-                _ => false,
+            // The stream may do the same at this moment: consumers tell a repeated event by its id, and a row
+            // is chained once.
+            let rows = batch.iter().map(|row| (&row.event.envelope, row.audit_hash));
+            let (sent, handed_over) = join(self.bus.publish(batch), self.audit.hand_over(rows)).await;
+            let marked = batch.iter().zip(&sent).zip(&handed_over).map(async |((row, sent), handed_over)| {
+                let is_done = *handed_over && *sent == Sent::Published;
+                is_done && self.table.mark_published(&row.event.envelope).await.is_ok()
             });
-            for ((event, sent), marked) in batch.iter().zip(&sent).zip(join_all(marked).await) {
+            for ((Unmarked { event, .. }, sent), marked) in
+                batch.iter().zip(&sent).zip(join_all(marked).await)
+            {
                 let id = event.envelope.id;
                 match sent {
                     Sent::Refused(reason) => {
@@ -157,6 +166,18 @@ impl Outbox {
             }
         }
         true
+    }
+}
+
+/// An event that is not marked as published, and the hash of its audit row.
+struct Unmarked {
+    event: Outgoing,
+    audit_hash: Hash,
+}
+
+impl AsRef<Outgoing> for Unmarked {
+    fn as_ref(&self) -> &Outgoing {
+        &self.event
     }
 }
 
@@ -218,7 +239,9 @@ impl Walk {
 
     fn is_in_span(&self, row: &Unpublished) -> bool {
         // one without a time is for somebody to look at
-        row.id.parse().map_or(true, |id: EventId| (self.from..self.until).contains(&time_of(id)))
+        row.id.parse().map_or(true, |id: EventId| {
+            time_of(id).is_none_or(|time| (self.from..self.until).contains(&time))
+        })
     }
 }
 

@@ -1,5 +1,6 @@
-use events::Envelope;
-use futures::future::join_all;
+use audit::Handover;
+use audit_chain::Hash;
+use futures::future::{join, join_all};
 use lambda_host::{Bus, Outgoing, Record, Sent, StreamOutcome};
 use serde_json::{Value, json};
 use table::{OutboxRow, Table};
@@ -8,6 +9,7 @@ use table::{OutboxRow, Table};
 pub(crate) struct Publisher {
     pub(crate) table: Table,
     pub(crate) bus: Bus,
+    pub(crate) audit: Handover,
     pub(crate) queues: aws_sdk_sqs::Client,
     pub(crate) parked_queue_url: String,
 }
@@ -16,6 +18,7 @@ pub(crate) struct Publisher {
 struct Pending {
     sequence_number: String,
     event: Outgoing,
+    audit_hash: Hash,
 }
 
 impl AsRef<Outgoing> for Pending {
@@ -31,9 +34,7 @@ impl Publisher {
         for record in records.iter().filter(|record| record.event_name == "INSERT") {
             let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
             match event(record) {
-                Ok((envelope, detail)) => {
-                    pending.push(Pending { sequence_number, event: Outgoing { envelope, detail } });
-                }
+                Ok((event, audit_hash)) => pending.push(Pending { sequence_number, event, audit_hash }),
                 Err(reason) => {
                     let raw = serde_json::to_value(record).unwrap_or_default();
                     if !self.park(&reason, &sequence_number, &raw).await {
@@ -55,8 +56,13 @@ impl Publisher {
             if !Bus::in_time() {
                 return Some(StreamOutcome::FailedAt(batch[0].sequence_number.clone()));
             }
-            let sent = self.bus.publish(batch).await;
-            let settled = batch.iter().zip(&sent).map(|(pending, sent)| self.settle(pending, sent));
+            let rows = batch.iter().map(|pending| (&pending.event.envelope, pending.audit_hash));
+            let (sent, handed_over) = join(self.bus.publish(batch), self.audit.hand_over(rows)).await;
+            // marked after both, so that what was not handed over is seen as not published
+            let settled =
+                batch.iter().zip(&sent).zip(&handed_over).map(async |((pending, sent), handed_over)| {
+                    *handed_over && self.settle(pending, sent).await
+                });
             let done = join_all(settled).await;
             if let Some(first) = done.iter().position(|done| !done) {
                 return Some(StreamOutcome::FailedAt(batch[first].sequence_number.clone()));
@@ -66,7 +72,7 @@ impl Publisher {
     }
 
     /// Whether nothing is left to do about the event.
-    async fn settle(&self, Pending { sequence_number, event }: &Pending, sent: &Sent) -> bool {
+    async fn settle(&self, Pending { sequence_number, event, .. }: &Pending, sent: &Sent) -> bool {
         match sent {
             Sent::Failed => false,
             Sent::Refused(reason) => {
@@ -98,12 +104,11 @@ impl Publisher {
     }
 }
 
-/// The event in a record, and its text as it is stored.
-fn event(record: &Record) -> Result<(Envelope, String), String> {
+/// The event in a record, and the hash of its audit row.
+fn event(record: &Record) -> Result<(Outgoing, Hash), String> {
     let json = serde_json::to_value(record).map_err(|error| error.to_string())?;
     let image = &json["dynamodb"]["NewImage"];
-    let text = image["envelope"]["S"].as_str().ok_or("the row has no text attribute \"envelope\"")?;
-    let row = OutboxRow { envelope: text.to_owned() };
+    let row = OutboxRow::read(&image["envelope"]["S"], &image["audit_hash"]["S"])?;
     let envelope = row.envelope().map_err(|error| format!("the envelope is no event: {error}"))?;
-    Ok((envelope, row.envelope))
+    Ok((Outgoing { envelope, detail: row.envelope }, row.audit_hash))
 }

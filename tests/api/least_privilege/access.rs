@@ -83,6 +83,17 @@ fn dynamodb(operation: &str, body: &Value, arn: &dyn Fn(String) -> String) -> Ve
             };
             tables.map(access).collect()
         }
+        "BatchWriteItem" => {
+            let tables = body["RequestItems"].as_object().into_iter().flatten();
+            let access = |(table, requests): (&String, &Value)| {
+                let access = Access::new("dynamodb:BatchWriteItem", arn(format!("table/{table}")));
+                let puts = requests.as_array().into_iter().flatten();
+                puts.fold(access, |access, put| {
+                    access.with(LEADING_KEYS, text(&put["PutRequest"]["Item"]["pk"]["S"]))
+                })
+            };
+            tables.map(access).collect()
+        }
         // A transaction has no action of its own: each operation in it needs the permission of its kind
         // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
         "TransactWriteItems" | "TransactGetItems" => {

@@ -10,9 +10,10 @@ use crate::product::Product;
 pub(super) async fn made_and_used(product: &Product) {
     let (oda, _) = product.owner("oda@example.com", "oda-and-sons").await;
     let keys = "/v1/orgs/current/api-keys";
-    let scopes = ["org:read", "members:read", "invites:read", "billing:read", "tokens:read"];
+    let scopes = ["org:read", "members:read", "invites:read", "billing:read", "tokens:read", "audit:read"];
     let text = product.key(&oda, &scopes).await;
-    for path in ["/orgs/current", "/orgs/current/members", "/orgs/current/invites", "/billing/subscription"] {
+    let [orgs, members, invites] = ["/orgs/current", "/orgs/current/members", "/orgs/current/invites"];
+    for path in [orgs, members, invites, "/billing/subscription", "/audit/events?limit=1"] {
         let answer = product.get(&format!("/v1{path}"), &text).await;
         assert!(answer.status.is_success(), "{path}: {answer:?}");
         // each function notes a use by itself
@@ -53,4 +54,8 @@ pub(super) async fn made_and_used(product: &Product) {
         of_leavers(policy).await;
     }
     product.settle().await;
+    let log = product.get("/v1/audit/events?action=api_key&limit=1", &oda).await;
+    let event = log.text("/items/0/id");
+    product.get(&format!("/v1/audit/events?action=api_key&cursor={}", log.text("/next_cursor")), &oda).await;
+    product.get(&format!("/v1/audit/events/{event}"), &oda).await;
 }

@@ -105,17 +105,23 @@ async fn operator(product: &Product) {
         let (from, until) = (now - SignedDuration::from_hours(1), now + SignedDuration::from_hours(1));
         json!({ "command": command, "from": from, "until": until })
     };
-    product.sign_in("eve@example.com").await;
+    product.owner("eve@example.com", "eve-and-co").await;
     product.settle().await;
     product.unpublish("magic_link.requested").await;
+    // what is of an organization is handed over to be chained as well
+    product.unpublish("organization.created").await;
     let list = product.cloud.invoke("operator", of_this_hour("outbox.list")).await.unwrap();
-    assert_eq!(list["events"][0]["kind"], "magic_link.requested", "{list}");
+    let events = list["events"].as_array().unwrap();
+    for kind in ["magic_link.requested", "organization.created"] {
+        assert!(events.iter().any(|event| event["kind"] == kind), "{list}");
+    }
     let done = product.cloud.invoke("operator", of_this_hour("outbox.republish")).await.unwrap();
     assert_eq!(done["published"], list["events"].as_array().unwrap().len(), "{done}");
     product.settle().await;
 }
 
 /// Mails about what is not in the table, in both lanes: they come again at once, until they are dead letters.
+/// And what is no message about an audit log.
 async fn refused_mails(product: &Product) {
     let now = product.cloud.clock().now();
     let ended: billing::events::TrialEnded = events::example().unwrap();
@@ -127,6 +133,10 @@ async fn refused_mails(product: &Product) {
     };
     known::publish(product, &[ended, known::event(None, &link, now)]).await;
     product.settle().await;
+    let poison = json!({ "messageId": "poison", "body": "{}", "receiptHandle": "none",
+        "eventSourceARN": "arn:aws:sqs:eu-central-1:000000000000:AuditQueue.fifo" });
+    let answer = product.cloud.invoke("queue-audit", json!({ "Records": [poison] })).await.unwrap();
+    assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "poison");
     for queue in ["MailDeadLetters", "SignInMailDeadLetters"] {
         let dead = product.cloud.inspect(|state| state.queues[queue].messages().count());
         assert_eq!(dead, 1, "{queue}");

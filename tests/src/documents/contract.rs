@@ -36,6 +36,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
     vec![
         ("api-account", api_account::routes().into_openapi()),
         ("api-admin", api_admin::routes().into_openapi()),
+        ("api-audit", api_audit::routes().into_openapi()),
         ("api-auth", api_auth::routes().into_openapi()),
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
@@ -115,6 +116,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Devices", "Where push notifications go."),
     ("Staff", "Our own people, who look after accounts and organizations of others."),
     ("Well-known", "Public documents: keys, and this description."),
+    ("Audit log", "What happened in an organization, and who did it."),
 ];
 
 const DESCRIPTION: &str = "\

@@ -19,6 +19,7 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("lambda-host", lambda_host::FAULTS),
     ("oidc-client", oidc_client::FAULTS),
     ("org-keys", org_keys::FAULTS),
+    ("audit", audit::FAULTS),
     ("orgs", orgs::FAULTS),
     ("push", push::FAULTS),
     ("push-client", push_client::FAULTS),

@@ -1,0 +1,14 @@
+//! The form under which an audit event is hashed, the chain of an organization's events, and the proof that a
+//! file of them is whole.
+//!
+//! An event is hashed in two steps. What may name a person is hashed first, with a salt of its own, and only
+//! that hash is a part of the event's. So personal data can be erased, with its salt, and the chain stays
+//! whole: what is left of it is a hash that nobody can guess the data from.
+//!
+//! Pure: no I/O but the reader that [`verify`] is given.
+
+mod hash;
+mod verify;
+
+pub use hash::{Hash, NoHash, NotHashed, details, first_link, link, row_hash};
+pub use verify::{Finding, Head, NoHead, Report, verify};

@@ -1,0 +1,347 @@
+//! The proof that a file of events is what was written, and all of it.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    io::{self, BufRead},
+    str::FromStr,
+};
+
+use primitives::json;
+use serde_json::{Map, Value};
+
+use crate::{Hash, first_link, link, row_hash};
+
+/// Where a chain was known to be: a number and the hash behind it, as `37:<64 hexadecimal digits>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many events there were.
+    pub sequence: u64,
+    /// The hash of the last of them.
+    pub hash: Hash,
+}
+
+/// That a text is no head of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a head; one is written 37:<64 hexadecimal digits>, as in an event's `sequence` and `hash`")]
+pub struct NoHead;
+
+impl FromStr for Head {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let (sequence, hash) = text.split_once(':').ok_or(NoHead)?;
+        Ok(Self { sequence: sequence.parse().map_err(|_| NoHead)?, hash: hash.parse().map_err(|_| NoHead)? })
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.sequence, self.hash)
+    }
+}
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    #[error("line {line} is no event of an audit log: {reason}")]
+    NoEvent { line: usize, reason: String },
+    #[error("line {line} is of another organization than the first")]
+    OtherOrganization { line: usize },
+    #[error(
+        "line {line} is not chained, and nothing proves it; a true one is within a minute: fetch it again"
+    )]
+    NotChained { line: usize },
+    #[error("event {sequence} is there more than once")]
+    Twice { sequence: u64 },
+    #[error("events {from} to {to} are missing")]
+    Missing { from: u64, to: u64 },
+    #[error("event {sequence} (line {line}) is not what was chained: it, its place or its hash was changed")]
+    Changed { sequence: u64, line: usize },
+    #[error("the chain at {sequence} is another than the one that is known from elsewhere: it was made anew")]
+    OtherChain { sequence: u64 },
+    #[error("the end is missing: the chain is known to go on to {known}, the file ends with {last}")]
+    CutOff { last: u64, known: u64 },
+}
+
+/// What was found in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many events it holds.
+    pub events: usize,
+    /// The number of the first. Above 1, those before were deleted with time, or removed: only a head that is
+    /// known from then tells.
+    pub first: u64,
+    /// Where the chain ends: what to keep, so that the next file can be held against it.
+    pub head: Option<Head>,
+    /// What is wrong with it; nothing where it is whole.
+    pub findings: Vec<Finding>,
+}
+
+/// What is kept of an event.
+struct Chained {
+    line: usize,
+    row: Hash,
+    hash: Hash,
+}
+
+/// Verifies events as the API shows them, one JSON object a line, in any order. `known` are heads of the same
+/// chain from elsewhere: an earlier file, an anchor.
+///
+/// Fails only where the file cannot be read.
+pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
+    let mut report = Report::default();
+    let mut org_id = None;
+    let mut chain: BTreeMap<u64, Chained> = BTreeMap::new();
+    for (at, text) in events.lines().enumerate() {
+        let (line, text) = (at + 1, text?);
+        if text.trim().is_empty() {
+            continue;
+        }
+        report.events += 1;
+        let (org, sequence, chained) = match read(&text, line) {
+            Ok(read) => read,
+            Err(finding) => {
+                report.findings.push(finding);
+                continue;
+            }
+        };
+        if *org_id.get_or_insert_with(|| org.clone()) != org {
+            report.findings.push(Finding::OtherOrganization { line });
+            continue;
+        }
+        match chain.entry(sequence) {
+            Entry::Vacant(place) => {
+                place.insert(chained);
+            }
+            Entry::Occupied(_) => report.findings.push(Finding::Twice { sequence }),
+        }
+    }
+    report.first = chain.keys().next().copied().unwrap_or_default();
+    let mut before = start(&chain, org_id.as_deref().unwrap_or_default(), known);
+    for (&sequence, event) in &chain {
+        match before {
+            Some(last) if last.sequence + 1 < sequence => {
+                report.findings.push(Finding::Missing { from: last.sequence + 1, to: sequence - 1 });
+            }
+            Some(last) if link(last.hash, sequence, event.row) != event.hash => {
+                report.findings.push(Finding::Changed { sequence, line: event.line });
+            }
+            // nothing says what it was linked to
+            _ => {}
+        }
+        before = Some(Head { sequence, hash: event.hash });
+    }
+    report.head = chain.last_key_value().map(|(&sequence, event)| Head { sequence, hash: event.hash });
+    let last = report.head.map_or(0, |head| head.sequence);
+    for head in known {
+        if head.sequence > last {
+            report.findings.push(Finding::CutOff { last, known: head.sequence });
+        } else if chain.get(&head.sequence).is_some_and(|event| event.hash != head.hash) {
+            report.findings.push(Finding::OtherChain { sequence: head.sequence });
+        }
+    }
+    Ok(report)
+}
+
+/// What the first event is linked to, where that is known.
+fn start(chain: &BTreeMap<u64, Chained>, org_id: &str, known: &[Head]) -> Option<Head> {
+    let first = *chain.keys().next()?;
+    let beginning = Head { sequence: 0, hash: first_link(org_id) };
+    let mut heads = known.iter().copied().chain([beginning]);
+    heads.find(|head| head.sequence.checked_add(1) == Some(first))
+}
+
+fn read(text: &str, line: usize) -> Result<(String, u64, Chained), Finding> {
+    let no_event = |reason: String| Finding::NoEvent { line, reason };
+    let event: Map<String, Value> = json::from_str(text).map_err(|error| no_event(error.to_string()))?;
+    let row = row_hash(&event).map_err(|error| no_event(error.to_string()))?;
+    let org = event["org_id"].as_str().ok_or_else(|| no_event("its org_id is no text".to_owned()))?;
+    let (sequence, hash) = match (event.get("sequence"), event.get("hash")) {
+        (None | Some(Value::Null), None | Some(Value::Null)) => return Err(Finding::NotChained { line }),
+        (Some(sequence), Some(Value::String(hash))) => (sequence.as_u64(), hash.parse().ok()),
+        _ => (None, None),
+    };
+    let place = sequence.filter(|sequence| *sequence > 0).zip(hash);
+    let (sequence, hash) = place.ok_or_else(|| no_event("it has no place in a chain".to_owned()))?;
+    Ok((org.to_owned(), sequence, Chained { line, row, hash }))
+}
+
+/// For people: what was found, and where the chain ends.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "FOUND: {finding}")?;
+        }
+        let verdict = if self.findings.is_empty() { "whole" } else { "NOT whole" };
+        write!(f, "{} events: {verdict}", self.events)?;
+        if self.first > 1 {
+            write!(f, ", from {} on; what was before is not in the file", self.first)?;
+        }
+        match self.head {
+            Some(head) => write!(f, "\nhead {head}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The log of an organization, in the order of its chain.
+    fn log(org: &str, events: u64) -> Vec<Value> {
+        let mut before = first_link(org);
+        let event = |sequence: u64| {
+            let mut event = json!({
+                "id": format!("evt_{sequence}"), "time": "2026-11-27T10:00:00.000Z", "org_id": org,
+                "action": "member.updated", "actor": {"type": "user", "id": "usr_1"},
+                "target": {"type": "member", "id": "mbr_1"}, "correlation_id": "cor", "address": "192.0.2.1",
+                "user_agent": "curl", "before": {"role": "member"}, "after": {"role": "admin"},
+                "salt": format!("{sequence:032x}"), "sequence": sequence,
+            });
+            before = link(before, sequence, row_hash(event.as_object().unwrap()).unwrap());
+            event["hash"] = json!(before);
+            event
+        };
+        (1..=events).map(event).collect()
+    }
+
+    fn text(log: &[Value]) -> String {
+        log.iter().flat_map(|event| [event.to_string(), "\n".to_owned()]).collect()
+    }
+
+    fn found(log: &[Value], known: &[Head]) -> Vec<Finding> {
+        verify(text(log).as_bytes(), known).unwrap().findings
+    }
+
+    fn head(log: &[Value]) -> Head {
+        verify(text(log).as_bytes(), &[]).unwrap().head.unwrap()
+    }
+
+    /// What somebody does who can write to the table and knows how the chain is made.
+    fn chained_anew(log: &mut [Value], from: usize) {
+        for at in from..log.len() {
+            let before = match at {
+                0 => first_link(log[at]["org_id"].as_str().unwrap()),
+                at => log[at - 1]["hash"].as_str().unwrap().parse().unwrap(),
+            };
+            let sequence = at as u64 + 1;
+            log[at]["sequence"] = json!(sequence);
+            log[at]["hash"] = json!(link(before, sequence, row_hash(log[at].as_object().unwrap()).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_whole_log_is_whole_in_any_order_and_in_parts() {
+        let log = log("org_1", 30);
+        let whole = head(&log);
+        assert_eq!(whole.to_string().parse::<Head>().unwrap(), whole);
+        let mut shuffled = log.clone();
+        shuffled.reverse();
+        shuffled.swap(3, 17);
+        assert_eq!(found(&shuffled, &[whole, head(&log[..7])]), []);
+        let later = verify(text(&log[7..]).as_bytes(), &[head(&log[..7])]).unwrap();
+        assert_eq!((later.findings, later.first, later.head), (vec![], 8, Some(whole)));
+        assert_eq!(verify(&b"\n"[..], &[]).unwrap(), Report::default());
+    }
+
+    #[test]
+    fn what_was_done_to_a_log_is_found() {
+        let whole = log("org_1", 20);
+        let known = head(&whole);
+        let changed = |change: &dyn Fn(&mut Vec<Value>)| {
+            let mut log = whole.clone();
+            change(&mut log);
+            found(&log, &[known])
+        };
+        let event_4 = [Finding::Changed { sequence: 4, line: 4 }];
+        // another role, time, actor, target, action; another address; a salt, to have other details fit
+        for (member, value) in [
+            ("after", json!({"role": "owner"})),
+            ("time", json!("2026-11-27T10:00:01.000Z")),
+            ("actor", json!({"type": "user", "id": "usr_2"})),
+            ("target", json!({"type": "member", "id": "mbr_2"})),
+            ("action", json!("member.added")),
+            ("address", json!("192.0.2.2")),
+            ("salt", json!("ff".repeat(16))),
+        ] {
+            assert_eq!(changed(&|log| log[3][member] = value.clone()), event_4, "{member}");
+        }
+        // two events in each other's places
+        let swapped = changed(&|log| {
+            let place = log[3]["sequence"].take();
+            log[3]["sequence"] = log[8]["sequence"].take();
+            log[8]["sequence"] = place;
+        });
+        assert!(swapped.contains(&Finding::Changed { sequence: 4, line: 9 }), "{swapped:?}");
+        // one that is gone; all of a stretch; the first; the last
+        assert_eq!(changed(&|log| drop(log.remove(3))), [Finding::Missing { from: 4, to: 4 }]);
+        assert_eq!(changed(&|log| drop(log.drain(3..9))), [Finding::Missing { from: 4, to: 9 }]);
+        assert_eq!(verify(text(&whole[1..]).as_bytes(), &[known]).unwrap().first, 2);
+        assert_eq!(changed(&|log| log.truncate(19)), [Finding::CutOff { last: 19, known: 20 }]);
+        // one more, by a number that is taken, by none, and behind the end
+        assert_eq!(changed(&|log| log.push(whole[3].clone())), [Finding::Twice { sequence: 4 }]);
+        let unplaced = changed(&|log| {
+            log[3]["sequence"] = Value::Null;
+            log[3]["hash"] = Value::Null;
+        });
+        assert_eq!(unplaced[0], Finding::NotChained { line: 4 });
+        let behind = changed(&|log| {
+            let mut more = whole[3].clone();
+            more["sequence"] = json!(21);
+            log.push(more);
+        });
+        assert_eq!(behind, [Finding::Changed { sequence: 21, line: 21 }]);
+        // somebody else's
+        let foreign = changed(&|log| log.push(super::tests::log("org_2", 21).remove(20)));
+        assert_eq!(foreign, [Finding::OtherOrganization { line: 21 }]);
+        // all of it made anew around a change, and around one that is gone
+        let anew = changed(&|log| {
+            log[3]["after"] = json!({"role": "owner"});
+            chained_anew(log, 3);
+        });
+        assert_eq!(anew, [Finding::OtherChain { sequence: 20 }]);
+        let anew = changed(&|log| {
+            log.remove(3);
+            chained_anew(log, 3);
+        });
+        assert_eq!(anew, [Finding::CutOff { last: 19, known: 20 }]);
+    }
+
+    #[test]
+    fn what_is_no_log_is_said_line_by_line() {
+        let whole = log("org_1", 2);
+        let lines = [
+            "{",
+            "[]",
+            r#"{"id": "evt_1"}"#,
+            &whole[0].to_string().replacen('{', r#"{"id":"evt_9","#, 1),
+            &whole[0].to_string().replace(r#""sequence":1"#, r#""sequence":0"#),
+            &whole[0].to_string().replace(r#""sequence":1"#, r#""sequence":-1"#),
+            &whole[0].to_string().replace(r#""sequence":1"#, r#""sequence":18446744073709551616"#),
+            &whole[0].to_string().replace(r#""org_1""#, "7"),
+        ];
+        let report = verify(lines.join("\n").as_bytes(), &[]).unwrap();
+        assert_eq!(report.findings.len(), lines.len(), "{report}");
+        for (at, finding) in report.findings.iter().enumerate() {
+            assert!(matches!(finding, Finding::NoEvent { line, .. } if *line == at + 1), "{finding}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_letter_of_a_log_changes_unseen(at in 0..2_000_usize, letter in "[ -~]") {
+            let whole = log("org_1", 4);
+            let mut changed = text(&whole);
+            let at = at % changed.len();
+            changed.replace_range(at..=at, &letter);
+            let report = verify(changed.as_bytes(), &[head(&whole)]).unwrap();
+            let lines: Vec<_> = changed.lines().filter_map(|line| json::from_str::<Value>(line).ok()).collect();
+            prop_assert_eq!(report.findings.is_empty(), lines == whole, "{}", changed);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Audit events as the API shows them.
+
+use primitives::{EventId, OrgId, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// One thing that happened, as the audit log has it. What proves it is described in the documentation:
+/// `salt`, `details`, `sequence` and `hash`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEvent {
+    /// The event.
+    pub id: EventId,
+    /// When it happened, to a millisecond.
+    pub time: Time,
+    /// The organization.
+    pub org_id: OrgId,
+    /// What happened, such as `member.updated`.
+    pub action: String,
+    /// Who did it.
+    pub actor: AuditActor,
+    /// What it was done to.
+    pub target: AuditTarget,
+    /// Names the request that caused it.
+    pub correlation_id: String,
+    /// The address that it was asked for from. Null where nobody asked, or it was erased.
+    pub address: Option<String>,
+    /// The program that asked. Null where none did, or it was erased.
+    pub user_agent: Option<String>,
+    /// What was before, of what changed. Null where nothing was, or it was erased.
+    #[schema(value_type = Option<Object>)]
+    pub before: Value,
+    /// What is since. Null where it was erased.
+    #[schema(value_type = Option<Object>)]
+    pub after: Value,
+    /// What `address`, `user_agent`, `before` and `after` are hashed with. Null where they were erased.
+    pub salt: Option<String>,
+    /// Where they were erased, the hash that is left of them.
+    pub details: Option<String>,
+    /// Its number in the organization's chain, from 1. Null for some seconds, until it has one.
+    pub sequence: Option<u64>,
+    /// The chain's hash behind it. Null until it has a number.
+    pub hash: Option<String>,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditActor {
+    /// What the actor is: `anonymous`, `user`, `staff`, `system`, `stripe`. There may be others.
+    pub r#type: String,
+    /// The person, or the name of the function. Null of others.
+    pub id: Option<String>,
+}
+
+/// What something was done to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditTarget {
+    /// What it is, such as `member`.
+    pub r#type: String,
+    /// Its id.
+    pub id: String,
+}

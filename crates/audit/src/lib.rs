@@ -1,0 +1,24 @@
+//! The audit log of an organization.
+//!
+//! A row is written with every event, in the transaction of the change. Off that path, `stream-outbox` hands
+//! the rows over, organization by organization, and `queue-audit` gives each its place in the organization's
+//! chain and copies it to where it is looked for. What is hashed, and how a log is proved, is `audit_chain`'s
+//! to say.
+
+pub mod api;
+mod chain;
+mod error;
+mod handover;
+pub mod keys;
+mod read;
+mod view;
+
+pub use chain::chain;
+pub use error::AuditError;
+pub use handover::{Handover, Rows, Written};
+pub use read::{Action, Filter, InvalidAction, Newest, event, events};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[AuditError::CODES];

@@ -1,0 +1,76 @@
+//! The chain of an audit log, from the table's stream to its last row.
+
+use reqwest::StatusCode;
+
+use super::*;
+use crate::audit::{Withheld, whole};
+
+/// Lets the function die at each of its calls, while changes are on their way through it: in the end there is
+/// one whole chain, with each change in it.
+async fn killed_at_each_call(function: &'static str) {
+    let withheld = Withheld::of(function);
+    let product = withheld.product().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let (_, member) = product.joined(&ada, "bob@example.com", "admin").await;
+    let mut events = whole(&product.audit_log(&ada).await).sequence;
+    'calls: for call in 0.. {
+        for moment in [Moment::Before, Moment::After] {
+            withheld.hold();
+            for role in ["viewer", "admin"] {
+                let changed = product.set_member(&ada, &member, role).await;
+                assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
+            }
+            product.settle().await;
+            let sandbox = Sandbox {
+                environment: product.cloud.template().functions[function].environment.clone(),
+                clock: Clock::fixed(product.cloud.clock().now()),
+                crashes: Crashes::default(),
+                function,
+                event: withheld.release(),
+            };
+            let instance = sandbox.instance().await;
+            let lived = sandbox.crashes.run(call, moment, sandbox.invoke(&instance)).await;
+            if let Some(answer) = lived {
+                assert!(succeeded(&answer), "{answer}");
+                assert!(call >= 3, "{function} makes {call} calls");
+                break 'calls;
+            }
+            let mut tries = 0;
+            loop {
+                sandbox.clock.advance(AT_ONCE);
+                let answer = sandbox.invoke(&sandbox.instance().await).await;
+                if succeeded(&answer) {
+                    break;
+                }
+                tries += 1;
+                assert!(
+                    tries < 5,
+                    "{function} does not recover from a crash at call {call} ({moment:?}): {answer}"
+                );
+            }
+            product.settle().await;
+            events += 2;
+            let head = whole(&product.audit_log(&ada).await);
+            assert_eq!(head.sequence, events, "after a crash at call {call} ({moment:?})");
+        }
+    }
+    product.settle().await;
+    let events = events + 2;
+    assert_eq!(whole(&product.audit_log(&ada).await).sequence, events);
+    let stored = product.stored_audit().await;
+    let of_org = |item: &&Value| item["org_id"].is_string() || item["event"]["org_id"].is_string();
+    let of_kind = |kind: &'static str| stored.iter().filter(move |item| item["kind"] == kind);
+    assert_eq!(of_kind("audit_head").filter(of_org).count(), 1);
+    assert_eq!(of_kind("audit").filter(of_org).count() as u64, events);
+    assert_eq!(of_kind("audit_view").count() as u64, 3 * events, "each by actor, target and area");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chaining_rows() {
+    killed_at_each_call("queue-audit").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handing_rows_over() {
+    killed_at_each_call("stream-outbox").await;
+}
