@@ -31,7 +31,8 @@ impl FromStr for Head {
 
     fn from_str(text: &str) -> Result<Self, NoHead> {
         let (sequence, hash) = text.split_once(':').ok_or(NoHead)?;
-        Ok(Self { sequence: sequence.parse().map_err(|_| NoHead)?, hash: hash.parse().map_err(|_| NoHead)? })
+        let sequence = sequence.parse().ok().filter(|sequence| *sequence > 0).ok_or(NoHead)?;
+        Ok(Self { sequence, hash: hash.parse().map_err(|_| NoHead)? })
     }
 }
 
@@ -49,7 +50,7 @@ pub enum Finding {
     #[error("line {line} is of another organization than the first")]
     OtherOrganization { line: usize },
     #[error(
-        "line {line} is not chained, and nothing proves it; a true one is within a minute: fetch it again"
+        "line {line} has no place in the chain, so nothing proves it; a true one gets one: fetch it again"
     )]
     NotChained { line: usize },
     #[error("event {sequence} is there more than once")]
@@ -60,6 +61,12 @@ pub enum Finding {
     Changed { sequence: u64, line: usize },
     #[error("the chain at {sequence} is another than the one that is known from elsewhere: it was made anew")]
     OtherChain { sequence: u64 },
+    #[error(
+        "event {first} is not proved: what was before it is not there; give the head that you kept from then"
+    )]
+    Unproved { first: u64 },
+    #[error("there are no events in it")]
+    Empty,
     #[error("the end is missing: the chain is known to go on to {known}, the file ends with {last}")]
     CutOff { last: u64, known: u64 },
 }
@@ -69,10 +76,9 @@ pub enum Finding {
 pub struct Report {
     /// How many events it holds.
     pub events: usize,
-    /// The number of the first. Above 1, those before were deleted with time, or removed: only a head that is
-    /// known from then tells.
+    /// The number of the first.
     pub first: u64,
-    /// Where the chain ends: what to keep, so that the next file can be held against it.
+    /// Where the chain ends: what to keep where it is whole, so that the next file can be held against it.
     pub head: Option<Head>,
     /// What is wrong with it; nothing where it is whole.
     pub findings: Vec<Finding>,
@@ -119,6 +125,10 @@ pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
     }
     report.first = chain.keys().next().copied().unwrap_or_default();
     let mut before = start(&chain, org_id.as_deref().unwrap_or_default(), known);
+    if before.is_none() {
+        let first = report.first;
+        report.findings.push(if chain.is_empty() { Finding::Empty } else { Finding::Unproved { first } });
+    }
     for (&sequence, event) in &chain {
         match before {
             Some(last) if last.sequence + 1 < sequence => {
@@ -127,7 +137,6 @@ pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
             Some(last) if link(last.hash, sequence, event.row) != event.hash => {
                 report.findings.push(Finding::Changed { sequence, line: event.line });
             }
-            // nothing says what it was linked to
             _ => {}
         }
         before = Some(Head { sequence, hash: event.hash });
@@ -144,12 +153,13 @@ pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
     Ok(report)
 }
 
-/// What the first event is linked to, where that is known.
+/// Where the chain is known to have been last before the first event; its beginning is known of every chain.
+/// Nothing where the file begins later, and nobody kept anything from before.
 fn start(chain: &BTreeMap<u64, Chained>, org_id: &str, known: &[Head]) -> Option<Head> {
     let first = *chain.keys().next()?;
     let beginning = Head { sequence: 0, hash: first_link(org_id) };
-    let mut heads = known.iter().copied().chain([beginning]);
-    heads.find(|head| head.sequence.checked_add(1) == Some(first))
+    let kept = known.iter().copied().filter(|head| head.sequence < first).max_by_key(|head| head.sequence);
+    kept.or((first == 1).then_some(beginning))
 }
 
 fn read(text: &str, line: usize) -> Result<(String, u64, Chained), Finding> {
@@ -173,14 +183,9 @@ impl fmt::Display for Report {
         for finding in &self.findings {
             writeln!(f, "FOUND: {finding}")?;
         }
-        let verdict = if self.findings.is_empty() { "whole" } else { "NOT whole" };
-        write!(f, "{} events: {verdict}", self.events)?;
-        if self.first > 1 {
-            write!(f, ", from {} on; what was before is not in the file", self.first)?;
-        }
-        match self.head {
-            Some(head) => write!(f, "\nhead {head}"),
-            None => Ok(()),
+        match self.head.filter(|_| self.findings.is_empty()) {
+            Some(head) => write!(f, "{} events: whole\nhead {head}", self.events),
+            None => write!(f, "{} events: NOT whole", self.events),
         }
     }
 }
@@ -246,7 +251,7 @@ mod tests {
         assert_eq!(found(&shuffled, &[whole, head(&log[..7])]), []);
         let later = verify(text(&log[7..]).as_bytes(), &[head(&log[..7])]).unwrap();
         assert_eq!((later.findings, later.first, later.head), (vec![], 8, Some(whole)));
-        assert_eq!(verify(&b"\n"[..], &[]).unwrap(), Report::default());
+        assert_eq!(found(&[], &[]), [Finding::Empty], "a download that failed proves nothing");
     }
 
     #[test]
@@ -281,7 +286,13 @@ mod tests {
         // one that is gone; all of a stretch; the first; the last
         assert_eq!(changed(&|log| drop(log.remove(3))), [Finding::Missing { from: 4, to: 4 }]);
         assert_eq!(changed(&|log| drop(log.drain(3..9))), [Finding::Missing { from: 4, to: 9 }]);
-        assert_eq!(verify(text(&whole[1..]).as_bytes(), &[known]).unwrap().first, 2);
+        assert_eq!(found(&whole[1..], &[known]), [Finding::Unproved { first: 2 }]);
+        let kept = |events: usize| head(&whole[..events]);
+        assert_eq!(found(&whole[5..], &[kept(5), known]), []);
+        assert_eq!(found(&whole[5..], &[kept(3), known]), [Finding::Missing { from: 4, to: 5 }]);
+        let mut forged = whole[5..].to_vec();
+        forged[0]["after"] = json!({"role": "owner"});
+        assert_eq!(found(&forged, &[kept(5)]), [Finding::Changed { sequence: 6, line: 1 }]);
         assert_eq!(changed(&|log| log.truncate(19)), [Finding::CutOff { last: 19, known: 20 }]);
         // one more, by a number that is taken, by none, and behind the end
         assert_eq!(changed(&|log| log.push(whole[3].clone())), [Finding::Twice { sequence: 4 }]);
@@ -325,8 +336,9 @@ mod tests {
             &whole[0].to_string().replace(r#""sequence":1"#, r#""sequence":18446744073709551616"#),
             &whole[0].to_string().replace(r#""org_1""#, "7"),
         ];
-        let report = verify(lines.join("\n").as_bytes(), &[]).unwrap();
-        assert_eq!(report.findings.len(), lines.len(), "{report}");
+        let mut report = verify(lines.join("\n").as_bytes(), &[]).unwrap();
+        assert_eq!(report.findings.pop(), Some(Finding::Empty));
+        assert_eq!(report.findings.len(), lines.len());
         for (at, finding) in report.findings.iter().enumerate() {
             assert!(matches!(finding, Finding::NoEvent { line, .. } if *line == at + 1), "{finding}");
         }

@@ -24,7 +24,7 @@ use crate::page;
 use crate::same_site;
 use crate::state::{State, Store};
 use crate::stripe;
-use crate::table::Tables;
+use crate::table::{self, Tables};
 use crate::tasks::Tasks;
 use crate::template::{Place, Template, TemplateError};
 
@@ -453,11 +453,11 @@ fn open_tables(folder: Option<&Folder>, store: &Store, template: &Template) -> R
         Ok(())
     })?;
     let database = match folder {
-        None => Database::memory(),
+        None => table::open_engine(&format!("file:{}?mode=memory&cache=shared", uuid::Uuid::new_v4())),
         Some(folder) => {
             // The secrets are there before what is made with them.
             store.save().map_err(|error| folder.unusable(&error))?;
-            Database::new(&folder.path.join(TABLE_FILE).to_string_lossy())
+            table::open_engine(&folder.path.join(TABLE_FILE).to_string_lossy())
         }
     };
     let wrong = |error: &dyn std::fmt::Display| {

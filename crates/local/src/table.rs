@@ -265,3 +265,16 @@ fn plain(value: &AttributeValue) -> Value {
         binary => serde_json::to_value(binary).unwrap_or_default(),
     }
 }
+
+/// Opens the engine, with an index by which it finds the last number of its stream. Without one it looks
+/// through all records that there are with each write.
+pub(crate) fn open_engine(path: &str) -> dynoxide::Result<Database> {
+    const BY_NUMBER: &str = "CREATE INDEX IF NOT EXISTS stream_by_number \
+                             ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+    let database = Database::new(path)?;
+    let index = rusqlite::Connection::open(path).and_then(|own| own.execute_batch(BY_NUMBER));
+    if let Err(error) = index {
+        tracing::warn!(%error, "the stream has no index; writes get slower with each");
+    }
+    Ok(database)
+}

@@ -4,6 +4,7 @@
 mod access;
 mod api_keys;
 mod members;
+mod operators;
 mod policy;
 pub(crate) mod secrets;
 mod staff;

@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, members, staff};
+use super::{api_keys, members, operators, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -31,7 +31,7 @@ pub(crate) async fn everything(product: &Product) {
     trials(product).await;
     erasure(product).await;
     rotations(product).await;
-    operator(product).await;
+    operators::publish_again(product).await;
     refused_mails(product).await;
     operator_and_stripe(product).await;
     undelivered_mails(product).await;
@@ -95,28 +95,6 @@ async fn operator_and_stripe(product: &Product) {
     assert_eq!(product.hook(&session).await.text("/outcome"), "applied");
     let done = replay().await;
     assert_eq!(done["applied"], json!(["evt_operator2"]), "{done}");
-    product.settle().await;
-}
-
-/// An event that nobody noted as published is found, and published again.
-async fn operator(product: &Product) {
-    let of_this_hour = |command: &str| {
-        let now = product.cloud.clock().now();
-        let (from, until) = (now - SignedDuration::from_hours(1), now + SignedDuration::from_hours(1));
-        json!({ "command": command, "from": from, "until": until })
-    };
-    product.owner("eve@example.com", "eve-and-co").await;
-    product.settle().await;
-    product.unpublish("magic_link.requested").await;
-    // what is of an organization is handed over to be chained as well
-    product.unpublish("organization.created").await;
-    let list = product.cloud.invoke("operator", of_this_hour("outbox.list")).await.unwrap();
-    let events = list["events"].as_array().unwrap();
-    for kind in ["magic_link.requested", "organization.created"] {
-        assert!(events.iter().any(|event| event["kind"] == kind), "{list}");
-    }
-    let done = product.cloud.invoke("operator", of_this_hour("outbox.republish")).await.unwrap();
-    assert_eq!(done["published"], list["events"].as_array().unwrap().len(), "{done}");
     product.settle().await;
 }
 

@@ -5,7 +5,10 @@
 //! they stand for. Nested stacks without functions hold alarms and what people look at; they stay
 //! references.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -40,12 +43,17 @@ pub fn joined(
     let mut root = yaml::parse(text)?;
     say_globals(&mut root);
     let mut outputs = Meanings::new();
+    // each function has a stack of alarms, all of one template
+    let mut areas: BTreeMap<String, Value> = BTreeMap::new();
     for (id, stack) in root["Resources"].as_object().cloned().unwrap_or_default() {
         let url = stack["Properties"]["TemplateURL"].as_str().filter(|_| stack["Type"] == STACK);
         let Some(url) = url else { continue };
-        let area = yaml::parse(&read(url)?)?;
+        let area = match areas.entry(url.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(yaml::parse(&read(url)?)?),
+        };
         if !area["Transform"].is_null() {
-            join(&mut root, &mut outputs, &id, &stack, area)?;
+            join(&mut root, &mut outputs, &id, &stack, area.clone())?;
         }
     }
     // An area may be given what another one puts out.
