@@ -33,6 +33,16 @@ async fn an_organization_is_created_and_its_owner_is_told() {
     assert_eq!(members.body["items"].as_array().unwrap().len(), 1, "{members:?}");
     assert_eq!(members.text("/items/0/role"), "owner");
     product.mail("ada@creates.example", "creates is ready on Gantry").await;
+    // its log goes through the ordered queue into a chain
+    let chained = async || {
+        let log = product.get("/v1/audit/events?order=asc", &token).await;
+        let events = log.body["items"].as_array().unwrap().clone();
+        let is_chained = events.len() == 3 && events.iter().all(|event| event["sequence"].is_number());
+        is_chained.then(|| events.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    let log = product.eventually("the chain of three events", chained).await;
+    let report = audit_chain::verify(log.as_bytes(), &[]).unwrap();
+    assert_eq!((report.findings.as_slice(), report.events), (&[][..], 3), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
