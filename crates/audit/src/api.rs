@@ -27,7 +27,7 @@ pub struct AuditEvent {
     pub address: Option<String>,
     /// The program that asked. Null where none did, or it was erased.
     pub user_agent: Option<String>,
-    /// What was before, of what changed. Null where nothing was, or it was erased.
+    /// What was before, where the event says so. Null where it does not, or it was erased.
     #[schema(value_type = Option<Object>)]
     pub before: Value,
     /// What is since. Null where it was erased.

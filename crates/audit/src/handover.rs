@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use audit_chain::Hash;
 use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
 use events::Envelope;
-use primitives::{EventId, OrgId, Timestamp, json};
+use primitives::{EventId, OrgId, Timestamp};
 use sends::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -95,11 +95,4 @@ fn entry((at, rows): (usize, &Rows)) -> Option<SendMessageBatchRequestEntry> {
         .message_group_id(rows.org_id.to_string())
         .build()
         .ok()
-}
-
-impl Rows {
-    /// Reads a message of the queue.
-    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
-        json::from_str(text)
-    }
 }
