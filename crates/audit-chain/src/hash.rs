@@ -78,7 +78,7 @@ pub fn row_hash(event: &Map<String, Value>) -> Result<Hash, NotHashed> {
 }
 
 /// The hash of what may name a person: what is left of it when it is erased.
-pub fn details(event: &Map<String, Value>, salt: &str) -> Result<Hash, NotHashed> {
+fn details(event: &Map<String, Value>, salt: &str) -> Result<Hash, NotHashed> {
     let salt: [u8; 16] = bytes(salt).ok_or(NotHashed::Salt)?;
     Ok(Hash::of(&[&salt, &canonical(members(event, &PERSONAL)?)?]))
 }

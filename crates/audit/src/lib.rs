@@ -16,7 +16,7 @@ mod view;
 pub use chain::chain;
 pub use error::AuditError;
 pub use handover::{Handover, Rows, Written};
-pub use read::{Action, Filter, InvalidAction, Newest, event, events};
+pub use read::{Action, Filter, InvalidAction, event, events};
 
 use primitives::{Fault, FaultCode};
 

@@ -4,7 +4,7 @@ use access::{Permit, needs::ReadAudit};
 use primitives::{EventId, FieldCode, Invalid, Limit, OrgId, Page, Timestamp, json, refused};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use table::{AuditRow, Consistency, CursorKeys, Query, Table, keys::Audit, time_of};
+use table::{AuditRow, Consistency, CursorKeys, Order, Query, Table, keys::Audit, time_of};
 
 use crate::{
     AuditError,
@@ -15,16 +15,6 @@ use crate::{
 
 /// How many rows one page looks at where it is asked for by more than one thing.
 const LOOKED_AT: usize = 100;
-
-/// Which end of the log is shown first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Newest {
-    /// The newest first.
-    #[default]
-    First,
-    /// The oldest first.
-    Last,
-}
 
 /// What happened: all that happens to one sort of thing (`member`), or what begins so (`member.updated`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +54,7 @@ impl<'de> Deserialize<'de> for Action {
 }
 
 /// Which events are asked for: those for which all of it holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Filter {
     /// What happened.
     pub action: Option<Action>,
@@ -77,7 +67,7 @@ pub struct Filter {
     /// Up to when, that millisecond included.
     pub to: Option<Timestamp>,
     /// Which end is first.
-    pub newest: Newest,
+    pub order: Order,
 }
 
 impl Filter {
@@ -115,9 +105,9 @@ impl Filter {
 
     fn of(&self, query: Query) -> Result<Query, AuditError> {
         let query = query.within(self.from, self.to).ok_or(AuditError::Backwards)?;
-        Ok(match self.newest {
-            Newest::First => query.descending(),
-            Newest::Last => query,
+        Ok(match self.order {
+            Order::Ascending => query,
+            Order::Descending => query.descending(),
         })
     }
 }

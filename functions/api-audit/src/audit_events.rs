@@ -1,5 +1,5 @@
 use access::{Reading, needs::ReadAudit};
-use audit::{Action, AuditError, Filter, Newest, api::AuditEvent};
+use audit::{Action, AuditError, Filter, api::AuditEvent};
 use http_api::{
     Answer, IntoResponse, MemberOrKey, Paged, PathParameter, Problem, Problems, Response, Searched, State,
     ToSchema,
@@ -37,13 +37,13 @@ pub(crate) struct Asked {
 
 impl From<Asked> for Filter {
     fn from(Asked { action, actor_id, target_id, from, to, order }: Asked) -> Self {
-        let newest = match order {
-            Order::Asc => Newest::Last,
-            Order::Desc => Newest::First,
+        let order = match order {
+            Order::Asc => table::Order::Ascending,
+            Order::Desc => table::Order::Descending,
         };
         let (from, to) = (from.map(Time::timestamp), to.map(Time::timestamp));
         let [actor_id, target_id] = [actor_id, target_id].map(|id| id.map(Text::into_string));
-        Self { action, actor_id, target_id, from, to, newest }
+        Self { action, actor_id, target_id, from, to, order }
     }
 }
 
