@@ -81,7 +81,7 @@ impl Product {
     }
 
     /// What the events of this kind say, oldest first.
-    async fn told(&self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn told(&self, kind: &str) -> Vec<Value> {
         self.settle().await;
         let events = self.local(&format!("/events?type={kind}")).await;
         let items = events["items"].as_array().unwrap().iter().rev();

@@ -57,7 +57,7 @@ pub(crate) fn with_ids(path: &str) -> String {
         ("user_id", "usr"),
         ("browser_id", "tbr"),
     ];
-    let path = path.replace("{provider}", "local");
+    let path = path.replace("{provider}", "local").replace("{slug}", "a-slug");
     KINDS.iter().fold(path, |path, (name, prefix)| {
         path.replace(&format!("{{{name}}}"), &format!("{prefix}_01kar8h5g0e0vsx4q1v3f6m2ah"))
     })

@@ -3,6 +3,7 @@
 mod api_keys;
 mod audit;
 mod members;
+mod organizations;
 
 use std::collections::BTreeMap;
 
@@ -185,6 +186,7 @@ async fn every_route_stays_within_its_budget() {
     phones(&mut measured).await;
     staff(&mut measured).await;
     members::measure(&mut measured).await;
+    organizations::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
     audit::measure(&mut measured).await;
 

@@ -4,6 +4,7 @@
 mod api_keys;
 mod audit;
 mod members;
+mod organizations;
 mod passkeys;
 
 use std::collections::BTreeMap;

@@ -27,6 +27,7 @@ mod mail_burst;
 mod mail_feedback;
 mod members;
 mod oauth;
+mod organizations;
 mod passkey_proofs;
 mod passkeys;
 mod passwords;

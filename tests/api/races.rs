@@ -1,8 +1,10 @@
 //! Many at once, in each other's way and in that of others.
 
 use futures::future::join_all;
+use local::Options;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use test_support::Conflicts;
 
 use crate::product::Product;
 
@@ -103,7 +105,12 @@ async fn a_stripe_event_delivered_fifty_times_has_one_effect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_twenty_organizations_at_once_a_person_with_forty_eight_gets_two() {
-    let product = Product::crowded().await;
+    let conflicts = Conflicts::of(12, 20_261_127);
+    let many = |mut options: Options| {
+        options.environment.insert("ORGANIZATION_RULES".to_owned(), r#"{"most_owned":100}"#.to_owned());
+        options
+    };
+    let product = Product::with(move |_| Some(conflicts.http_client()), many).await;
     let token = product.sign_in("ada@example.com").await.text("/access_token");
     let create = async |number: usize| {
         let body = json!({ "name": "Acme", "slug": format!("acme-{number}") });

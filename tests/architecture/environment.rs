@@ -15,7 +15,8 @@ use crate::{assert_none, assert_noticed};
 /// What the runtime sets, what is read before a function is built, and what an adapter reads.
 const GIVEN_ANYHOW: &[&str] = &["LOG_LEVEL"];
 /// What has its default in the code: a deployment may set it.
-const OPTIONAL: &[&str] = &["IDENTITY_POLICY", "BILLING_RULES", "STRIPE_API_URL", "SSL_CERT_FILE"];
+const OPTIONAL: &[&str] =
+    &["IDENTITY_POLICY", "BILLING_RULES", "ORGANIZATION_RULES", "STRIPE_API_URL", "SSL_CERT_FILE"];
 
 fn agreement(function: &str, told: &[&str], asked: &BTreeSet<String>) -> Vec<String> {
     let told: BTreeSet<&str> = told.iter().copied().filter(|name| !GIVEN_ANYHOW.contains(name)).collect();

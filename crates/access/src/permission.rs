@@ -81,6 +81,10 @@ permissions! {
     Permission of Role, as types in needs;
     /// Read the organization's own record.
     ReadOrganization: "org:read", "read the organization", Owner | Admin | Member | Viewer;
+    /// Change its name, its slug and how it is shown.
+    WriteOrganization: "org:write", "change the organization", Owner | Admin;
+    /// Delete the organization, and take that back.
+    DeleteOrganization: "org:delete", "delete the organization", Owner;
     /// See what is asked of the members.
     ReadPolicies: "policies:read", "read the policies", Owner | Admin;
     /// Change what is asked of the members.
@@ -138,6 +142,8 @@ mod tests {
     fn who_may_do_what() {
         let table = [
             (Permission::ReadOrganization, "org:read", "read the organization", "owner admin member viewer"),
+            (Permission::WriteOrganization, "org:write", "change the organization", "owner admin"),
+            (Permission::DeleteOrganization, "org:delete", "delete the organization", "owner"),
             (Permission::ReadPolicies, "policies:read", "read the policies", "owner admin"),
             (Permission::WritePolicies, "policies:write", "change the policies", "owner admin"),
             (Permission::ReadMembers, "members:read", "read the members", "owner admin member viewer"),

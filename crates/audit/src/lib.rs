@@ -7,6 +7,7 @@
 
 pub mod api;
 mod chain;
+mod erasure;
 mod error;
 mod handover;
 pub mod keys;
@@ -14,6 +15,7 @@ mod read;
 mod view;
 
 pub use chain::chain;
+pub use erasure::erase;
 pub use error::AuditError;
 pub use handover::{Handover, Rows, Written};
 pub use read::{Action, Filter, InvalidAction, event, events};

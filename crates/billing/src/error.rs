@@ -9,6 +9,10 @@ pub enum BillingError {
     #[error("there is no subscription here")]
     #[fault(NotFound, "not_found")]
     NoAccount,
+    /// There is a subscription that nobody has cancelled.
+    #[error("this organization has a subscription that goes on; cancel it first")]
+    #[fault(Conflict, "subscription_active")]
+    SubscriptionActive,
     /// The account changed under our hands again and again.
     #[error("the account is being changed by others; try again")]
     #[fault(Unavailable, "unavailable", retry_after = 1)]

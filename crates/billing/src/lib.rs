@@ -37,7 +37,10 @@ pub use account::Account;
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
 pub use notices::{NoticeRun, give_due_notices};
-pub use overview::{Overview, org_of_customer, overview, overview_for_staff, start_trial, trial_access};
+pub use overview::{
+    Overview, erase, org_of_customer, overview, overview_for_staff, refuse_subscribed, start_trial,
+    trial_access,
+};
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};

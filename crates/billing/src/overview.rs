@@ -3,7 +3,7 @@ use events::NewEvent;
 use jiff::Timestamp;
 use primitives::{Ids, OrgId};
 use stripe_client::CustomerId;
-use table::{Changes, Consistency, Item, Table};
+use table::{Changes, Condition, Consistency, Item, Query, Table};
 
 use crate::{
     Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys,
@@ -61,6 +61,28 @@ pub async fn overview_for_staff(
     let as_of = table.clock().now();
     let access = account.access(as_of, rules);
     Ok(Overview { account, as_of, access })
+}
+
+/// Refuses where the organization has a subscription that goes on by itself: whoever deletes the organization
+/// would go on paying. That there is none is a condition of what rests on it.
+pub async fn refuse_subscribed(table: &Table, tenant: Tenant) -> Result<Changes, BillingError> {
+    let account = load(table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)?;
+    if account.stripe.goes_on() {
+        return Err(BillingError::SubscriptionActive);
+    }
+    Ok(Changes::new().require(account.key(), Condition::VersionIs(account.version())))
+}
+
+/// Erases what is known of an organization's money: for an organization that is erased. Who it is at Stripe
+/// goes with it.
+pub async fn erase(table: &Table, tenant: Tenant) -> Result<(), table::StoreError> {
+    let Some(account) = load(table, tenant.org_id()).await? else { return Ok(()) };
+    for customer in account.stripe.customers() {
+        table.erase(keys::ParkedStripeEvent::all(customer.to_string()), None).await?;
+        table.erase(Query::partition_of(&keys::StripeCustomer::key(customer.clone())), None).await?;
+    }
+    table.erase(Query::partition_of(&account.key()), None).await?;
+    Ok(())
 }
 
 /// Which organization this customer at Stripe is.

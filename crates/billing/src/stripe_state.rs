@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stripe_client::{CustomerId, EventId, SubscriptionId};
@@ -103,6 +105,18 @@ impl StripeState {
     /// How many subscriptions work. More than one is a mistake: somebody pays twice.
     pub fn working(&self) -> usize {
         self.records().filter(|record| record.phase() == Phase::Working).count()
+    }
+
+    /// Whether a subscription goes on until somebody cancels it, paid or not.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.records().any(SubscriptionRecord::goes_on)
+    }
+
+    /// Everybody who paid, or was to.
+    pub(crate) fn customers(&self) -> BTreeSet<&CustomerId> {
+        let of_records = self.records().filter_map(|record| record.snapshot.as_ref());
+        let of_records = of_records.map(|snapshot| &snapshot.subscription.customer);
+        of_records.chain(self.customer.as_ref().map(|customer| &customer.id)).collect()
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -48,6 +48,13 @@ impl SubscriptionRecord {
         if self.episode.begun { shown } else { Phase::NotBegun }
     }
 
+    /// Whether it goes on until somebody cancels it. One that is to end is cancelled already.
+    pub(crate) fn goes_on(&self) -> bool {
+        let lives = matches!(self.phase(), Phase::Working | Phase::Failing | Phase::Paused);
+        let shown = self.snapshot.as_ref().map(|snapshot| &snapshot.subscription);
+        lives && shown.is_some_and(|shown| !shown.cancel_at_period_end && shown.cancel_at.is_none())
+    }
+
     /// Since when it has not been working, where it lives and does not.
     pub(crate) fn unpaid_since(&self) -> Option<Timestamp> {
         earliest(self.episode.failing_since(), self.episode.paused_since())

@@ -145,6 +145,11 @@ table::kinds! {
     "caps" Caps(user: UserId;) "USER#<user>" "CAPS" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
+    /// How many organizations a person owns: a tally. Written by create organization, of which that there are
+    /// not too many is a condition, and when a member becomes an owner or is one no longer.
+    "owned_orgs" OwnedOrgs(user: UserId;) "USER#<user>" "OWNED_ORGS" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
     /// An attempt to log in, by the id that the browser holds. Written by request a link, verify; read by
     /// verify, `queue-mail`.
     "login" Login(login: LoginId;) "LOGIN#<login>" "LOGIN" {

@@ -5,8 +5,8 @@ use std::{
 };
 
 use access::{
-    AccessLevel, AccessSchedule, Actor, KeyActor, MfaPolicy, Principal, Role, Shown, StaffMember, StaffRole,
-    Tenant,
+    AccessLevel, AccessSchedule, Actor, Deletion, KeyActor, MfaPolicy, Principal, Role, Shown, StaffMember,
+    StaffRole, Tenant,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{ApiKey, ShownKey, User, keys};
@@ -95,13 +95,33 @@ struct MembershipFacts {
 struct Gate {
     org_id: Option<OrgId>,
     sessions_valid_after: Option<Timestamp>,
-    deleted_at: Option<Timestamp>,
+    deletion: Option<Deletion>,
     suspended_at: Option<Timestamp>,
     access: Option<AccessSchedule>,
     #[serde(default)]
     mfa: MfaPolicy,
     #[serde(default)]
     keeps_keys: bool,
+}
+
+impl Gate {
+    /// How much the organization may use. Of what is about to be erased people see what it is, and can take it
+    /// back; what nobody said anything of, may use nothing.
+    fn level(&self, now: Timestamp) -> AccessLevel {
+        match (&self.deletion, &self.access) {
+            (Some(_), _) => AccessLevel::ExportOnly,
+            (None, Some(access)) => access.at(now),
+            (None, None) => AccessLevel::Suspended,
+        }
+    }
+
+    /// When that ends if nothing else happens.
+    fn level_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match (&self.deletion, &self.access) {
+            (Some(deletion), _) => Some(deletion.erase_at),
+            (None, access) => access.as_ref().and_then(|access| access.until(now)),
+        }
+    }
 }
 
 /// What decides what somebody is among our staff.
@@ -227,17 +247,15 @@ impl Authority {
                 if valid_after.is_some_and(|after| claims.issued_at() <= after) {
                     return Err(AuthenticationError::SessionEnded);
                 }
-                let is_there = gate.org_id == Some(tenant.org_id()) && gate.deleted_at.is_none();
+                let is_there = gate.org_id == Some(tenant.org_id());
                 if membership.member_id == member_id && is_there {
-                    // how much an organization may use that nobody said it of, is nothing
-                    let level = gate.access.as_ref().map_or(AccessLevel::Suspended, |access| access.at(now));
                     principal.actor = Some(Actor {
                         org_id: tenant.org_id(),
                         member_id,
                         user_id,
                         role: membership.role,
-                        level,
-                        level_until: gate.access.and_then(|access| access.until(now)),
+                        level: gate.level(now),
+                        level_until: gate.level_until(now),
                         requires_factor: gate.mfa.is_required(),
                         lacks_factor: gate.mfa.asks(has_factor, now) && !principal.shown.is_multi_factor(),
                         is_suspended: gate.suspended_at.is_some(),
@@ -297,7 +315,7 @@ impl Authority {
         let (gate, membership) = (found.take::<Gate>(gate)?, found.take::<MembershipFacts>(membership)?);
         let now = self.0.table.clock().now();
         let key = key.filter(|key| key.is_shown_by(shown, now)).ok_or(AuthenticationError::InvalidApiKey)?;
-        let gate = gate.filter(|gate| gate.org_id == Some(shown.org_id) && gate.deleted_at.is_none());
+        let gate = gate.filter(|gate| gate.org_id == Some(shown.org_id) && gate.deletion.is_none());
         let gate = gate.ok_or(AuthenticationError::InvalidApiKey)?;
         let membership = membership.filter(|membership| membership.member_id == key.maker);
         if membership.is_none() && !gate.keeps_keys {
@@ -311,8 +329,8 @@ impl Authority {
             member_id: key.maker,
             user_id: key.made_by,
             role: membership.as_ref().map_or(Role::Viewer, |membership| membership.role),
-            level: gate.access.as_ref().map_or(AccessLevel::Suspended, |access| access.at(now)),
-            level_until: gate.access.and_then(|access| access.until(now)),
+            level: gate.level(now),
+            level_until: gate.level_until(now),
             requires_factor: gate.mfa.is_required(),
             lacks_factor: false,
             is_suspended: gate.suspended_at.is_some(),

@@ -1,7 +1,7 @@
 //! What whoever is invited does: with the link of the mail, which names the organization and cannot be
 //! forged.
 
-use access::{AccessError, AccessSchedule, Full, Open, Permission, Principal, Role, Tenant};
+use access::{AccessError, AccessSchedule, Deletion, Full, Open, Permission, Principal, Role, Tenant};
 use identity_core::{InviteProof, Membership, User, keys as identity_keys};
 use primitives::{MemberId, Timestamp, UserId};
 use serde::Deserialize;
@@ -42,7 +42,9 @@ pub async fn preview(table: &Table, link: &InviteProof) -> Result<Preview, OrgEr
     let [invite, org] = keys;
     let invite: Option<Invite> = found.take(&invite)?;
     let invite = invite.filter(|invite| invite.link() == *link && invite.is_open(table.clock().now()));
-    let (invite, org) = invite.zip(found.take(&org)?).ok_or(OrgError::InviteClosed)?;
+    let org: Option<Org> = found.take(&org)?;
+    let org = org.filter(|org| org.deletion.is_none());
+    let (invite, org) = invite.zip(org).ok_or(OrgError::InviteClosed)?;
     let inviter: Option<User> =
         table.get(&identity_keys::User::key(invite.invited_by), Consistency::Eventual).await?;
     let inviter = inviter.and_then(|inviter| inviter.person().profile.name);
@@ -52,7 +54,7 @@ pub async fn preview(table: &Table, link: &InviteProof) -> Result<Preview, OrgEr
 /// What decides whether somebody may come in.
 #[derive(Deserialize)]
 pub(crate) struct Gate {
-    deleted_at: Option<Timestamp>,
+    deletion: Option<Deletion>,
     suspended_at: Option<Timestamp>,
     pub(crate) access: AccessSchedule,
 }
@@ -60,7 +62,7 @@ pub(crate) struct Gate {
 impl Gate {
     /// Refuses everybody where nobody may come in at all.
     pub(crate) fn admit(&self, now: Timestamp) -> Result<(), OrgError> {
-        if self.deleted_at.is_some() {
+        if self.deletion.is_some() {
             return Err(OrgError::InviteClosed);
         }
         if self.suspended_at.is_some() {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use access::{MfaMode, MfaPolicy, Role};
+use access::{Deletion, MfaMode, MfaPolicy, Role};
 use primitives::{
-    Email, EmailDomain, InviteId, InviteLinkId, MemberId, OrgId, Slug, Time, Timestamp, UserId,
+    Email, EmailDomain, InviteId, InviteLinkId, MediaId, MemberId, OrgId, Slug, Time, Timestamp, UserId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,10 +19,48 @@ pub struct Organization {
     pub name: String,
     /// Its name in URLs.
     pub slug: Slug,
+    /// The slugs that it had: each leads to that of today, until it is anybody's again. The oldest first.
+    pub former_slugs: Vec<FormerSlug>,
+    /// The language of those of its members who say none: a tag of BCP 47.
+    pub locale: Option<String>,
+    /// A picture of it.
+    pub logo_media_id: Option<MediaId>,
     /// Since when.
     pub created_at: Time,
+    /// That it is about to be erased; null where it is not.
+    pub deletion: Option<OrganizationDeletion>,
     /// How often it has changed: its `ETag`.
     pub version: u64,
+}
+
+/// A slug that an organization had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FormerSlug {
+    /// The slug.
+    pub slug: Slug,
+    /// Until when it is nobody else's.
+    pub reserved_until: Time,
+}
+
+impl From<&crate::FormerSlug> for FormerSlug {
+    fn from(former: &crate::FormerSlug) -> Self {
+        Self { slug: former.slug.clone(), reserved_until: former.reserved_until.into() }
+    }
+}
+
+/// The end of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrganizationDeletion {
+    /// When an owner asked for it.
+    pub requested_at: Time,
+    /// When it comes: until then `POST /v1/orgs/current/restore` takes it back.
+    pub erase_at: Time,
+}
+
+impl From<Deletion> for OrganizationDeletion {
+    fn from(Deletion { requested_at, erase_at }: Deletion) -> Self {
+        Self { requested_at: requested_at.into(), erase_at: erase_at.into() }
+    }
 }
 
 /// A member of the organization.

@@ -14,6 +14,17 @@ pub(crate) fn memberships(user_id: UserId) -> Tally {
     Tally::new(identity_core::keys::Caps::key(user_id), MOST_MEMBERSHIPS)
 }
 
+/// How many organizations a person owns. Only whoever creates one is held to a number: nobody is kept from
+/// being made an owner.
+pub(crate) fn owned(user_id: UserId, most: u32) -> Tally {
+    Tally::new(identity_core::keys::OwnedOrgs::key(user_id), most)
+}
+
+/// The same where it has no end.
+pub(crate) fn all_owned(user_id: UserId) -> Tally {
+    owned(user_id, u32::MAX)
+}
+
 /// How many owners one organization may have.
 pub(crate) const MOST_OWNERS: usize = 50;
 

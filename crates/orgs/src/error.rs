@@ -22,6 +22,26 @@ pub enum OrgError {
         /// How many.
         limit: u32,
     },
+    /// The person owns as many organizations as one may who creates another one.
+    #[error("you own {limit} organizations, which is as many as one person may create")]
+    #[fault(Conflict, "too_many_organizations")]
+    TooManyOwned {
+        /// How many.
+        limit: u32,
+    },
+    /// The organization had so many slugs of late that it gets no other one.
+    #[error("an organization keeps {limit} former slugs for {days} days each; take one of them, or wait")]
+    #[fault(Conflict, "too_many_former_slugs")]
+    TooManyFormerSlugs {
+        /// How many.
+        limit: usize,
+        /// For how long one is kept.
+        days: i64,
+    },
+    /// The time in which the organization could be restored is over.
+    #[error("the time in which this organization could be restored is over")]
+    #[fault(Conflict, "erased", status = 410)]
+    Erased,
     /// The person is the only owner of an organization.
     #[error(
         "you are the only owner of an organization; make somebody else an owner of it first, or delete it"

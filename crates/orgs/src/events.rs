@@ -2,7 +2,7 @@
 
 use access::Permission::ReadMembers;
 use events::{Audience, Event, EventKind, MailText, PushText, Told};
-use primitives::{ApiKeyId, Email, EmailDomain, InviteLinkId, MemberId, OrgId, UserId};
+use primitives::{ApiKeyId, Email, EmailDomain, InviteLinkId, MemberId, OrgId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,6 +14,31 @@ events::events! {
     "organization.created" OrganizationCreated Public {
         /// The organization, as the API shows it.
         organization: Organization = organization(),
+    }
+    /// An organization is called or shown otherwise.
+    "organization.updated" OrganizationUpdated Public {
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
+        /// What was otherwise before.
+        previous: Map<String, Value> = json!({ "name": "Acme Ltd" }),
+    }
+    /// An owner had an organization deleted: until then it can be restored.
+    "organization.deleted" OrganizationDeleted Public {
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
+        /// When it is erased.
+        #[schemars(with = "String")]
+        erase_at: Timestamp = "2026-12-23T10:00:00Z",
+    }
+    /// An organization that was deleted is there again.
+    "organization.restored" OrganizationRestored Public {
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
+    }
+    /// An organization that was deleted is erased, with all that was in it.
+    "organization.erased" OrganizationErased Internal {
+        /// The organization.
+        org_id: OrgId = "org_01kar8h5g0e0vsx4q1v3f6m2ah",
     }
     /// An organization was suspended: nobody works in it until that is lifted.
     "organization.suspended" OrganizationSuspended Public {
@@ -156,8 +181,9 @@ pub enum Left {
 
 fn organization() -> Value {
     json!({
-        "id": "org_01kar8h5g0e0vsx4q1v3f6m2ah", "name": "Acme", "slug": "acme",
-        "created_at": "2026-11-23T10:00:00.000Z", "version": 1,
+        "id": "org_01kar8h5g0e0vsx4q1v3f6m2ah", "name": "Acme", "slug": "acme", "former_slugs": [],
+        "locale": null, "logo_media_id": null, "created_at": "2026-11-23T10:00:00.000Z", "deletion": null,
+        "version": 1,
     })
 }
 
@@ -210,6 +236,41 @@ pub const TOLD: &[Told] = &[
                 "{{ organization }} is ready. You are its owner, and its free trial has begun: everything is open, \
                  and no card is needed.",
                 "Start by inviting the people you work with.",
+            ],
+            button: "Open {{ product }}",
+            path: "",
+            optional: false,
+            until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: OrganizationDeleted::KIND,
+        to: Audience::Owners,
+        mail: Some(MailText {
+            subject: "{{ organization }} on {{ product }} is about to be erased",
+            preview: "Until then an owner can restore it.",
+            title: "{{ organization }} was deleted",
+            paragraphs: &[
+                "An owner deleted {{ organization }}. Its members can look at it still; nobody can change anything,                  and its API keys do not work.",
+                "In 30 days all that is in it is erased, for good. Until then an owner can restore it.",
+            ],
+            button: "Restore {{ organization }}",
+            path: "/settings/organization",
+            optional: false,
+            until: Some("/erase_at"),
+        }),
+        push: None,
+    },
+    Told {
+        event: OrganizationRestored::KIND,
+        to: Audience::Owners,
+        mail: Some(MailText {
+            subject: "{{ organization }} on {{ product }} is there again",
+            preview: "An owner restored it.",
+            title: "{{ organization }} was restored",
+            paragraphs: &[
+                "An owner restored {{ organization }}. Everything is as it was before, its API keys too.",
             ],
             button: "Open {{ product }}",
             path: "",

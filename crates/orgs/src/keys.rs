@@ -13,15 +13,22 @@ use table::{Entry, Index, Indexed, Query};
 use crate::api::{self, InviteStatus};
 
 table::kinds! {
-    /// An organization. Written by create organization; read by `GET /v1/orgs/current`, `queue-mail`, and by
-    /// `api-admin`, through the index too.
+    /// An organization. Written by create, change, delete and restore organization; read by the same, by
+    /// `GET /v1/orgs/current`, `queue-mail`, and by `api-admin`, through the index too.
     "org" Org(org: Tenant;) "ORG#<org>" "ORG" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Whose a slug is: keeps slugs unique. Written by create organization, of which that it is absent is a
-    /// condition; read by `api-admin`.
+    /// Whose a slug is, or was a moment ago: keeps slugs unique, and leads from a former one to that of today.
+    /// Written by create organization, of which that it is absent is a condition, and by change organization;
+    /// read by the latter, by check slug, and by `api-admin`.
     "slug_owner" SlugOwner(slug: Slug;) "SLUG#<slug>" "SLUG_OWNER" {
-        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("org"),
+        store: Main, most_kb: 1, kept: Until("90 days after its organization took another one"), owner: Org,
+        erased: NamedIn("org"),
+    }
+    /// That an organization is to be erased, and when. Written by delete and restore organization; found by
+    /// `cron-account-erasure` through the index.
+    "org_deletion" OrgDeletion(org: Tenant;) "ORG#<org>" "DELETION" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// Who owns an organization: a roster of memberships, never empty. Written by create organization, and
     /// when a member becomes an owner or is one no longer; read before that.
@@ -68,7 +75,16 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG, INVITE_BY_STATUS];
+pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG, INVITE_BY_STATUS, ERASURE];
+
+/// Organizations that are to be erased, by when.
+pub const ERASURE: Entry = Entry {
+    name: "erasure of an organization",
+    on: "org_deletion",
+    indexed: Indexed::Due { shards: 4 },
+    pk: "DUE#ORG_ERASURE#<shard>",
+    sk: "<due_at>#<org>",
+};
 
 /// Organizations by their slugs, in a partition for each first letter: what staff finds them by.
 const BY_SLUG: Entry = Entry {

@@ -6,6 +6,8 @@
 mod accept;
 pub mod api;
 mod caps;
+mod deletion;
+mod erasure;
 mod error;
 pub mod events;
 mod invite;
@@ -18,10 +20,15 @@ mod org;
 mod oversight;
 mod place;
 mod policies;
+mod rules;
 mod seats;
+mod settings;
+mod slugs;
 
 pub use accept::{Preview, accept, decline, preview};
 pub use caps::{MOST_MEMBERSHIPS, owners};
+pub use deletion::{request_deletion, restore};
+pub use erasure::{begin_erasure, empty, end_erasure};
 pub use error::OrgError;
 pub use invite::Invite;
 pub use invites::{
@@ -33,6 +40,9 @@ pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
 pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
+pub use rules::Rules;
+pub use settings::{Settings, update};
+pub use slugs::{FormerSlug, SlugCheck, check_slug};
 
 use primitives::{Fault, FaultCode};
 

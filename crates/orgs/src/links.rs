@@ -202,6 +202,7 @@ pub async fn preview_link(
     let now = table.clock().now();
     let link = links.into_iter().flat_map(|links| links.links);
     let link = link.into_iter().find(|link| link.link_id == link_id && link.is_open(now));
+    let org = org.filter(|org| org.deletion.is_none());
     let (link, org) = link.zip(org).ok_or(OrgError::InviteClosed)?;
     Ok((org, link.resource(now)))
 }

@@ -1,16 +1,17 @@
-use access::{AccessSchedule, MfaPolicy, Permit, Role, Tenant, needs::ReadOrganization};
+use access::{AccessSchedule, Deletion, MfaPolicy, Permit, Role, Tenant, needs::ReadOrganization};
 use events::NewEvent;
 use identity_core::Membership;
-use primitives::{Email, Ids, Name, OrgId, Slug, Timestamp, UserId};
+use primitives::{Email, Ids, MediaId, Name, OrgId, Slug, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Index, Item, Key, Table};
 
 use crate::{
     Member, OrgError, api,
-    caps::{MOST_MEMBERSHIPS, memberships, owners},
+    caps::{MOST_MEMBERSHIPS, memberships, owned, owners},
     events::{MemberAdded, OrganizationCreated, Via},
     keys,
     seats::Seats,
+    slugs::{FormerSlug, SlugOwner},
 };
 
 /// An organization: the tenant.
@@ -22,10 +23,19 @@ pub struct Org {
     pub name: String,
     /// Its name in URLs, its alone.
     pub slug: Slug,
+    /// The slugs that it had, and that are nobody else's yet.
+    #[serde(default)]
+    pub former_slugs: Vec<FormerSlug>,
+    /// The language of those who say none: a tag of BCP 47.
+    pub locale: Option<String>,
+    /// A picture of it.
+    pub logo_media_id: Option<MediaId>,
     /// Since when.
     pub created_at: Timestamp,
+    /// That it is to be erased. The gate says the same to whoever checks requests.
+    pub deletion: Option<Deletion>,
     #[serde(default)]
-    version: u64,
+    pub(crate) version: u64,
 }
 
 impl Item for Org {
@@ -63,27 +73,13 @@ impl Org {
             id: self.org_id,
             name: self.name.clone(),
             slug: self.slug.clone(),
+            former_slugs: self.former_slugs.iter().map(api::FormerSlug::from).collect(),
+            locale: self.locale.clone(),
+            logo_media_id: self.logo_media_id,
             created_at: self.created_at.into(),
+            deletion: self.deletion.map(api::OrganizationDeletion::from),
             version,
         }
-    }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct SlugOwner {
-    slug: Slug,
-    pub(crate) org_id: OrgId,
-    #[serde(default)]
-    version: u64,
-}
-
-impl Item for SlugOwner {
-    fn key(&self) -> Key {
-        keys::SlugOwner::key(self.slug.clone())
-    }
-
-    fn version(&self) -> u64 {
-        self.version
     }
 }
 
@@ -94,7 +90,6 @@ impl Item for SlugOwner {
 struct Gate {
     org_id: OrgId,
     sessions_valid_after: Option<Timestamp>,
-    deleted_at: Option<Timestamp>,
     access: AccessSchedule,
     /// What is asked of how members sign in.
     #[serde(default)]
@@ -120,6 +115,8 @@ pub struct Founder {
     pub user_id: UserId,
     /// The person's verified address.
     pub email: Email,
+    /// How many organizations a person may own who creates one.
+    pub most_owned: u32,
 }
 
 /// An organization that is decided on and not yet stored.
@@ -148,10 +145,12 @@ pub fn create(
 }
 
 /// What it means if the condition on one of these items does not hold.
-pub fn refusals(new: &NewOrg) -> [(Key, OrgError); 2] {
+pub fn refusals(new: &NewOrg, founder: &Founder) -> [(Key, OrgError); 3] {
+    let most_owned = founder.most_owned;
     let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
     [
         (memberships(new.owner.user_id).key().clone(), too_many),
+        (owned(new.owner.user_id, most_owned).key().clone(), OrgError::TooManyOwned { limit: most_owned }),
         (keys::SlugOwner::key(new.org.slug.clone()), OrgError::SlugTaken),
     ]
 }
@@ -164,11 +163,20 @@ fn establish(
     access: AccessSchedule,
     now: Timestamp,
 ) -> (NewOrg, Changes) {
-    let org = Org { org_id: ids.next(), name: name.to_string(), slug, created_at: now, version: 0 };
+    let org = Org {
+        org_id: ids.next(),
+        name: name.to_string(),
+        slug,
+        former_slugs: Vec::new(),
+        locale: None,
+        logo_media_id: None,
+        created_at: now,
+        deletion: None,
+        version: 0,
+    };
     let gate = Gate {
         org_id: org.org_id,
         sessions_valid_after: None,
-        deleted_at: None,
         access,
         mfa: MfaPolicy::default(),
         version: 0,
@@ -183,11 +191,12 @@ fn establish(
         version: 0,
     };
     let changes = Changes::new()
-        .create(&SlugOwner { slug: org.slug.clone(), org_id: org.org_id, version: 0 })
+        .claim(&SlugOwner::of(&org), now)
         .create(&org)
         .create(&gate)
         .publish(created(&org))
         .and(owners(org.org_id).first(&owner.member_id.to_string(), &owner.user_id))
+        .and(owned(founder.user_id, founder.most_owned).add(1))
         .and(Seats::of(Tenant::trusted(org.org_id)).take(1, None))
         .and(join(&org, &owner, Via::Creation));
     (NewOrg { org, owner }, changes)

@@ -11,7 +11,7 @@ use crate::{
     Member, Org, OrgError,
     events::{OrganizationSuspended, OrganizationUnsuspended},
     keys,
-    org::SlugOwner,
+    slugs::SlugOwner,
 };
 
 /// An organization, and what decides who comes in.
@@ -97,6 +97,7 @@ pub async fn with_slug(
     slug: Slug,
 ) -> Result<Vec<Overseen>, StoreError> {
     let owner: Option<SlugOwner> = table.get(&keys::SlugOwner::key(slug), Consistency::Strong).await?;
+    let owner = owner.filter(|owner| owner.holds(table.clock().now()));
     overseen(table, owner.map(|owner| staff.tenant(owner.org_id)), Consistency::Strong).await
 }
 

@@ -18,7 +18,7 @@ use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     Member, OrgError,
-    caps::{MOST_OWNERS, memberships, owners},
+    caps::{MOST_OWNERS, all_owned, memberships, owners},
     events::{Left, MemberApiKeysRetained, MemberRemoved, MemberUpdated},
     invite::Invite,
     keys,
@@ -208,6 +208,7 @@ impl Place {
         if member.role != Role::Owner {
             return Ok(changes);
         }
+        let changes = changes.and(all_owned(user_id).subtract(1));
         let changes = changes.and(owners(member.org_id).remove(&member.member_id.to_string(), 1));
         match other {
             Some((key, condition)) => Ok(changes.require(key, condition)),
@@ -223,12 +224,19 @@ fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
 
 /// The member in another role, and the person's side of it.
 fn in_role(member: Member, role: Role) -> (Member, Changes) {
+    let owned = all_owned(member.user_id);
+    let owned = match (member.role, role) {
+        (Role::Owner, Role::Owner) => Changes::new(),
+        (Role::Owner, _) => owned.subtract(1),
+        (_, Role::Owner) => owned.add(1),
+        _ => Changes::new(),
+    };
     let previous = Map::from_iter([("role".to_owned(), json!(member.role))]);
     let after = Member { role, ..member };
     let event = MemberUpdated { member: after.resource(after.next_version()), previous };
     let event = NewEvent::new(Some(after.org_id), &after.member_id, after.next_version(), &event);
     let membership = MembershipKey::key(after.user_id, Tenant::trusted(after.org_id));
-    let changes = Changes::new().replace(&after).set(&membership, "role", &role).publish(event);
+    let changes = owned.replace(&after).set(&membership, "role", &role).publish(event);
     (Member { version: after.next_version(), ..after }, changes)
 }
 

@@ -1,9 +1,10 @@
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use serde::de::DeserializeOwned;
 
 use crate::{
     Key,
     error::StoreError,
-    item::Attributes,
+    item::{Attributes, read},
     keys::{PK, SK},
     query::Query,
     retry,
@@ -12,6 +13,21 @@ use crate::{
 
 /// Items that are looked at in one call.
 const PAGE: usize = 100;
+
+/// Items that are about to be erased.
+#[derive(Debug)]
+pub struct ToErase<T> {
+    /// Those that can be read.
+    pub found: Vec<T>,
+    keys: Vec<Attributes>,
+}
+
+impl<T> ToErase<T> {
+    /// Whether nothing is left to erase.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
 
 impl Table {
     /// Deletes all that this query finds, whatever kinds of items it is, but for one: for an owner whose data
@@ -34,6 +50,26 @@ impl Table {
                 None => return Ok(erased),
             }
         }
+    }
+
+    /// The first of what this query finds, for items that name others that go with them: who looks after
+    /// those erases these by [`Table::erase_found`]. Nothing where nothing is left.
+    pub async fn find_to_erase<T: DeserializeOwned>(&self, query: &Query) -> Result<ToErase<T>, StoreError> {
+        let (items, _) = self.rows(&query.clone().strong(), PAGE, None).await?;
+        let found = items.iter().filter_map(|item| read(query.kind(), item.clone()).ok()).collect();
+        let key = |mut item: Attributes| {
+            item.retain(|name, _| name == PK || name == SK);
+            item
+        };
+        Ok(ToErase { found, keys: items.into_iter().map(key).collect() })
+    }
+
+    /// Erases what was found, and whatever could not be read beside it.
+    pub async fn erase_found<T>(&self, query: &Query, found: ToErase<T>) -> Result<(), StoreError> {
+        for key in found.keys {
+            self.erase_item(query, key).await?;
+        }
+        Ok(())
     }
 
     async fn erase_item(&self, query: &Query, key: Attributes) -> Result<(), StoreError> {

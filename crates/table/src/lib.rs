@@ -41,6 +41,7 @@ pub use cause::Cause;
 pub use cursor::{CursorKey, CursorKeys};
 pub use decide::{Attempt, Decision, Keep};
 pub use due::Due;
+pub use erase::ToErase;
 pub use error::{CommitError, StoreError};
 pub use fence::{Fate, Fence};
 pub use idempotency::{Begun, Claim, IDEMPOTENCY_LEASE, IDEMPOTENCY_LIFETIME, IdempotencyKey, StoredAnswer};

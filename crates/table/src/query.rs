@@ -135,6 +135,11 @@ impl Query {
         self
     }
 
+    /// What it asks for, in errors.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// The same from the other end.
     #[must_use]
     pub fn descending(mut self) -> Self {

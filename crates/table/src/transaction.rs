@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
 };
 use events::{Envelope, NewEvent};
+use primitives::Timestamp;
 use serde::Serialize;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     error::{CommitError, StoreError},
     idempotency::{Claim, StoredAnswer, completion},
     item::{Attributes, attributes, key_attributes, number},
-    keys::{Outbox, PK, VERSION},
+    keys::{Outbox, PK, TTL, VERSION},
     outbox::rows,
     outbox_part::time_of,
     retry::{self, Pace},
@@ -30,6 +31,8 @@ pub enum Condition {
     Absent,
     /// It has seen exactly this many changes.
     VersionIs(u64),
+    /// It is not there, or has expired by now: what has, `DynamoDB` deletes some days later.
+    AbsentAt(Timestamp),
 }
 
 /// A set of writes, decided on and not yet made: state, events, audit rows and idempotency record together.
@@ -79,6 +82,11 @@ impl Changes {
     /// Stores an item that must not be there yet.
     pub fn create<T: Item>(self, item: &T) -> Self {
         self.put(item, Some(Condition::Absent))
+    }
+
+    /// Stores an item that must not be there yet, or that has expired by `now`.
+    pub fn claim<T: Item>(self, item: &T, now: Timestamp) -> Self {
+        self.put(item, Some(Condition::AbsentAt(now)))
     }
 
     /// Stores a changed item over the version that was read; a conflict when it changed meanwhile. An item of
@@ -156,6 +164,11 @@ impl Changes {
     /// changes.
     pub fn remove(self, key: Key) -> Self {
         self.operation(key, None, Effect::Delete)
+    }
+
+    /// Deletes the version that was read of an item of which no more is known.
+    pub fn remove_at(self, key: Key, version: u64) -> Self {
+        self.operation(key, Some(Condition::VersionIs(version)), Effect::Delete)
     }
 
     /// What cannot be written down: committing it gives this error.
@@ -366,6 +379,12 @@ fn expression(condition: Option<Condition>) -> (Option<String>, Names, Option<At
         Some(Condition::VersionIs(version)) => {
             let values = HashMap::from([(":v".to_owned(), number(version))]);
             (Some("#a = :v".to_owned()), name(VERSION), Some(values))
+        }
+        Some(Condition::AbsentAt(now)) => {
+            let names = [("#a", PK), ("#ttl", TTL)].map(|(name, of)| (name.to_owned(), of.to_owned()));
+            let values = HashMap::from([(":now".to_owned(), number(now.as_second()))]);
+            let expression = "attribute_not_exists(#a) OR #ttl <= :now".to_owned();
+            (Some(expression), Some(HashMap::from(names)), Some(values))
         }
     }
 }

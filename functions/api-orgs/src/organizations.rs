@@ -1,10 +1,13 @@
-use access::{Always, needs::ReadOrganization};
-use http_api::{
-    Answer, Caller, MemberOrKey, Problem, Problems, Repeatable, Response, State, StatusCode, ToSchema,
-    http::HeaderMap,
+use access::{
+    Always, Full, Principal,
+    needs::{ReadOrganization, WriteOrganization},
 };
-use orgs::{Founder, Org, OrgError, api::Organization};
-use primitives::{Name, Slug};
+use http_api::{
+    Answer, Caller, Change, Command, IfMatch, IntoResponse, Member, MemberOrKey, Problem, Problems,
+    Repeatable, Response, State, StatusCode, ToSchema, http::HeaderMap,
+};
+use orgs::{Founder, Org, OrgError, Settings, api::Organization};
+use primitives::{Locale, MediaId, Name, Slug};
 use serde::Deserialize;
 use table::{Decision, Item, Keep};
 
@@ -20,7 +23,7 @@ pub(crate) struct CreateOrganization {
     slug: Slug,
 }
 
-fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
+pub(crate) fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
     Answer::new(status, &org.resource(version)).tagged(version)
 }
 
@@ -31,8 +34,9 @@ fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
     security(("access_token" = [])), request_body = CreateOrganization,
     responses((status = 201, description = "Created", body = Organization, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 36})),
+        ("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships",
+            "too_many_organizations"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 38})),
         ("x-gantry-usage" = json!({"new_organization": 1, "events": 3, "answer_bytes": 700})),
     ),
 )]
@@ -58,12 +62,14 @@ async fn establish(
 ) -> Result<Org, Problem> {
     let CreateOrganization { name, slug } = input;
     let cause = caller.cause();
-    let founder = Founder { user_id: caller.principal.user_id, email: caller.principal.email };
+    let Caller { principal, .. } = caller;
+    let Principal { user_id, email, .. } = principal;
+    let founder = Founder { user_id, email, most_owned: api.rules.most_owned };
     let decide = |_| async {
         let access = |now| billing::trial_access(now, &api.billing);
         let (new, changes) = orgs::create(&api.table, &founder, &name, slug.clone(), access)?;
         let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
-        let refusals = orgs::refusals(&new);
+        let refusals = orgs::refusals(&new, &founder);
         let decision = Decision::commit(changes.and(trial), new.org);
         let decision =
             refusals.into_iter().fold(decision, |decision, (key, error)| decision.unless(&key, Err(error)));
@@ -95,4 +101,57 @@ pub(crate) async fn current(
 ) -> Result<Response, Problem> {
     let org = orgs::current(&api.table, &member.permit).await?;
     Ok(answer(StatusCode::OK, &org, org.version()).unless_known(&headers))
+}
+
+/// What is to change. What is left out stays, and null empties.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateOrganization {
+    /// Its name: 1 to 100 characters that are seen, without a link.
+    name: Option<Name>,
+    /// Its name in URLs. The one before leads to the new one for 90 days, and is nobody else's meanwhile; there
+    /// are five such at most.
+    slug: Option<Slug>,
+    /// The language of those of its members who say none: a tag of BCP 47.
+    #[serde(default)]
+    #[schema(inline, value_type = Option<Locale>)]
+    locale: Change<Locale>,
+    /// A picture of it.
+    #[serde(default)]
+    #[schema(value_type = Option<MediaId>)]
+    logo_media_id: Change<MediaId>,
+}
+
+/// Changes what the organization is called and how it is shown. Lists of a person's organizations show it a
+/// moment later.
+#[utoipa::path(
+    patch, path = "/v1/orgs/current", tag = "Organizations", operation_id = "updateCurrentOrganization",
+    security(("access_token" = [])), request_body = UpdateOrganization,
+    responses((status = 200, description = "The organization", body = Organization, headers(("ETag"))), Problems),
+    extensions(
+        ("x-gantry-codes" = json!(["conflict", "not_found", "slug_reserved", "slug_taken",
+            "too_many_former_slugs"])),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 14})),
+        ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 700})),
+    ),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    member: Member<WriteOrganization, Full>,
+    IfMatch(expected): IfMatch,
+    command: Command<UpdateOrganization>,
+) -> Result<Response, Problem> {
+    let UpdateOrganization { name, slug, locale, logo_media_id } = command.input;
+    let change = |before: Settings| Settings {
+        name: name.as_ref().map_or(before.name, ToString::to_string),
+        locale: locale.clone().map(|locale| locale.to_string()).of(before.locale),
+        logo_media_id: logo_media_id.clone().of(before.logo_media_id),
+    };
+    let cause = member.cause();
+    let updated = orgs::update(&api.table, &cause, &member.permit, &expected, slug.as_ref(), change).await;
+    let org = updated.map_err(|error| match error {
+        OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
+        error => error.into(),
+    })?;
+    Ok(answer(StatusCode::OK, &org, org.version()).into_response())
 }

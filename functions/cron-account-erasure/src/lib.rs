@@ -1,37 +1,55 @@
-//! Every hour, erases the accounts whose end has come.
+//! Every hour, erases the accounts and organizations whose end has come.
 //!
-//! A person is shut out first and gone last, with the others' parts between: so a run that dies anywhere is
-//! gone on with by the next. Each account is put off before it is worked on: no two runs work on the same.
+//! Whoever it is, is shut out first and gone last, with the others' parts between: so a run that dies anywhere
+//! is gone on with by the next. Each one is put off before it is worked on: no two runs work on the same.
+
+mod organization;
 
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use identity_core::keys::ERASURE;
 use lambda_host::{Error, Function, Host};
 use orgs::OrgError;
-use primitives::{Expected, Fault, RequestId, SignedDuration, UserId};
+use primitives::{Expected, Fault, OrgId, RequestId, SignedDuration, UserId};
 use push::{DeviceError, Devices};
 use push_client::PushClient;
 use serde::Serialize;
-use table::{Cause, CommitError, Due, Query, StoreError, Table, time_left};
+use table::{Cause, CommitError, Due, Entry, Query, StoreError, Table, time_left};
 
-/// Accounts per query.
+/// What is erased, in this order: whoever is the last owner of an organization can go when it is gone.
+const ERASED: [(What, &Entry); 2] =
+    [(What::Organization, &orgs::keys::ERASURE), (What::Account, &identity_core::keys::ERASURE)];
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Account,
+    Organization,
+}
+
+/// Where all of them are listed.
+fn shards() -> Vec<(What, &'static Entry, u8)> {
+    let of = |(what, entry): (What, &'static Entry)| entry.shards().map(move |shard| (what, entry, shard));
+    ERASED.into_iter().flat_map(of).collect()
+}
+
+/// Entries per query.
 const PAGE: usize = 100;
-/// Accounts worked on at a time.
+/// How many are worked on at a time.
 const PARALLEL: usize = 4;
-/// For how long an account is one run's: longer than a run can take.
+/// For how long one is a run's: longer than a run can take.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
-/// With less time than this left no account is begun; the next run goes on.
+/// With less time than this left nothing is begun; the next run goes on.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 struct Run {
-    /// Accounts that were erased.
+    /// How many were erased.
     erased: usize,
-    /// Accounts that need not be erased after all, or that another run works on.
+    /// How many need not be erased after all, or are another run's.
     skipped: usize,
-    /// Accounts that could not be erased. They stay due.
+    /// How many could not be erased. They stay due.
     failed: usize,
     /// Whether all that was due was looked at before the time was up.
     complete: bool,
@@ -44,15 +62,15 @@ enum ErasureError {
     #[error(transparent)]
     #[fault(transparent)]
     Store(#[from] StoreError),
-    /// Some accounts were not dealt with.
-    #[error("{} accounts could not be erased; the next run goes on", .0.failed)]
+    /// Some were not dealt with.
+    #[error("{} accounts or organizations could not be erased; the next run goes on", .0.failed)]
     #[fault(Unavailable, "unfinished")]
     Unfinished(Run),
 }
 
-/// An account could not be erased.
+/// An account or an organization could not be erased.
 #[derive(Debug, thiserror::Error)]
-enum AccountError {
+enum ErasureFailed {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -61,6 +79,8 @@ enum AccountError {
     Orgs(#[from] OrgError),
     #[error(transparent)]
     Devices(#[from] DeviceError),
+    #[error("it takes longer than one run")]
+    OutOfTime,
 }
 
 #[derive(Clone)]
@@ -79,7 +99,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         let eraser = eraser.clone();
         async move {
             let run = eraser.run().await?;
-            tracing::info!(?run, "account erasures");
+            tracing::info!(?run, "erasures");
             if run.complete && run.failed == 0 { Ok(run) } else { Err(ErasureError::Unfinished(run)) }
         }
     }))
@@ -90,16 +110,16 @@ impl Eraser {
         let run_id: RequestId = self.table.ids().next();
         let cause = Cause::system("cron-account-erasure", run_id.to_string());
         let mut run = Run::default();
-        for shard in ERASURE.shards() {
+        for (what, entry, shard) in shards() {
             let mut place = None;
             loop {
                 if time_left() <= RESERVE {
                     return Ok(run);
                 }
-                let due = self.table.due(&ERASURE, shard, place.as_deref(), PAGE).await?;
+                let due = self.table.due(entry, shard, place.as_deref(), PAGE).await?;
                 let is_last = due.len() < PAGE;
                 place = due.last().map(|last| last.place.clone());
-                self.erase_all(&cause, due, &mut run).await;
+                self.erase_all(&cause, what, due, &mut run).await;
                 if is_last {
                     break;
                 }
@@ -109,32 +129,35 @@ impl Eraser {
         Ok(run)
     }
 
-    async fn erase_all(&self, cause: &Cause, due: Vec<Due>, run: &mut Run) {
-        let erase = |due: Due| async move { (due.id().to_owned(), self.erase(cause, &due).await) };
+    async fn erase_all(&self, cause: &Cause, what: What, due: Vec<Due>, run: &mut Run) {
+        let erase = |due: Due| async move { (due.id().to_owned(), self.erase(cause, what, &due).await) };
         let mut outcomes = stream::iter(due).map(erase).buffer_unordered(PARALLEL);
-        while let Some((user_id, outcome)) = outcomes.next().await {
+        while let Some((id, outcome)) = outcomes.next().await {
             match outcome {
                 Ok(true) => run.erased += 1,
                 Ok(false) => run.skipped += 1,
                 Err(error) => {
-                    tracing::error!(
-                        user_id,
-                        error = &error as &dyn std::error::Error,
-                        "an account is not erased"
-                    );
+                    tracing::error!(id, ?what, error = &error as &dyn std::error::Error, "not erased");
                     run.failed += 1;
                 }
             }
         }
     }
 
-    /// Says whether the account is erased.
-    async fn erase(&self, cause: &Cause, due: &Due) -> Result<bool, AccountError> {
-        // the entry was made with it
-        let Ok(user_id) = due.id().parse::<UserId>() else { return Ok(false) };
+    /// Says whether it is erased.
+    async fn erase(&self, cause: &Cause, what: What, due: &Due) -> Result<bool, ErasureFailed> {
         if time_left() <= RESERVE || !self.table.put_off(due, self.table.clock().now() + LEASE).await? {
             return Ok(false);
         }
+        // the entry was made with an id
+        match (what, due.id().parse::<UserId>(), due.id().parse::<OrgId>()) {
+            (What::Account, Ok(user_id), _) => self.erase_account(cause, user_id).await,
+            (What::Organization, _, Ok(org_id)) => organization::erase(&self.table, cause, org_id).await,
+            _ => Ok(false),
+        }
+    }
+
+    async fn erase_account(&self, cause: &Cause, user_id: UserId) -> Result<bool, ErasureFailed> {
         if !identity_core::begin_erasure(&self.table, cause, user_id).await? {
             return Ok(false);
         }

@@ -1,7 +1,7 @@
 //! The function on the schedule's real event: what is left of a person, and of everybody else.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use access::{AccessSchedule, Deletion, Role, Tenant};
+use access::{AccessLevel, AccessSchedule, Actor, Deletion, Role, Tenant};
 use identity_core::{Device, EmailOwner, KnownDevice, Membership, Policy, Session, User};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use orgs::{Founder, Member};
@@ -115,7 +115,7 @@ async fn person(table: &Table, user_id: UserId, email: &str, deletion: Option<De
 }
 
 async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role)) -> OrgId {
-    let founder = Founder { user_id: owner, email: "bob@example.com".parse().unwrap() };
+    let founder = Founder { user_id: owner, email: "bob@example.com".parse().unwrap(), most_owned: 10 };
     let slug = "acme".parse().unwrap();
     let access = |_| AccessSchedule::new(access::AccessLevel::Full, []);
     let (new, changes) = orgs::create(table, &founder, &"Acme".parse().unwrap(), slug, access).unwrap();
@@ -142,7 +142,8 @@ async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role
     let changes = Changes::new().create(&membership).create(&member);
     let mut changes = counted.into_iter().fold(changes, Changes::and);
     if role == Role::Owner {
-        changes = changes.and(orgs::owners(org_id).add(&member_id.to_string(), &other));
+        let owned = Tally::new(identity_core::keys::OwnedOrgs::key(other), 50).add(1);
+        changes = changes.and(owned).and(orgs::owners(org_id).add(&member_id.to_string(), &other));
     }
     table.commit(&cause(), changes).await.unwrap();
     org_id
@@ -180,6 +181,56 @@ async fn whoever_has_their_account_restored_is_not_erased() {
     table.commit(&cause(), Changes::new().replace(&user.leaving(None))).await.unwrap();
     assert_eq!(world.run().await["erased"], 0);
     assert!(world.left_of(world.ada, "ada@example.com").await.len() > 4);
+}
+
+/// The items that name the organization of a world, but for what is kept of what happened.
+async fn left_of_organization(world: &World) -> Vec<String> {
+    let name = world.org.to_string();
+    let items = world.database.items().await.into_iter().map(|item| format!("{item:?}"));
+    items
+        .filter(|item| item.contains(&name) && !item.contains("\"OUTBOX#") && !item.contains("\"AUDIT#"))
+        .collect()
+}
+
+/// Bob has the organization deleted, at once.
+async fn delete_organization(world: &World) {
+    let table = world.database.table(&world.clock);
+    let bob = Actor {
+        org_id: world.org,
+        member_id: Ids::unguessable(),
+        user_id: world.bob,
+        role: Role::Owner,
+        level: AccessLevel::Full,
+        level_until: None,
+        requires_factor: false,
+        lacks_factor: false,
+        is_suspended: false,
+    };
+    let rules = orgs::Rules { deletion_grace_days: 0, ..orgs::Rules::default() };
+    let changes = orgs::request_deletion(&table, &rules, &bob.permit().unwrap()).await.unwrap().unwrap();
+    table.commit(&cause(), changes).await.unwrap();
+}
+
+/// An organization goes, and in the same run a member's account: whenever the run dies, a later one ends it.
+#[tokio::test]
+async fn an_organization_is_erased_whatever_call_a_run_dies_at() {
+    for call in 0.. {
+        let world = World::start(Role::Member, false).await;
+        delete_organization(&world).await;
+        world.database.settle();
+        let run = world.function.invoke(sample());
+        let died = world.crashes.run(call, Moment::After, run).await.is_none();
+        world.clock.advance(SignedDuration::from_mins(15));
+        world.run().await;
+        assert_eq!(left_of_organization(&world).await, [] as [&str; 0], "call {call}");
+        assert_eq!(world.left_of(world.ada, "ada@example.com").await, [] as [&str; 0]);
+        assert_eq!((world.told("organization.erased").await, world.told("user.erased").await), (1, 1));
+        assert_eq!(world.told("member.removed").await, 0, "there is nobody who could hear of it");
+        if !died {
+            assert!(call > 20, "{call}");
+            return;
+        }
+    }
 }
 
 /// The run after the one that died, when its lease has ended, goes on to the end; nobody is told twice.

@@ -1,6 +1,6 @@
 //! Whom a mail goes to, and what it calls them: what the table says, whatever the event does.
 
-use access::Tenant;
+use access::{Deletion, Tenant};
 use email_client::Name;
 use events::Audience;
 use identity_core::{ChangeStep, EmailChange, EmailOwner, InviteProof, Session, events::MailCodeRequested};
@@ -19,6 +19,7 @@ const MOST: usize = 50;
 #[derive(Debug, Deserialize)]
 struct OrgRef {
     name: String,
+    deletion: Option<Deletion>,
 }
 
 /// What is needed of a person.
@@ -53,11 +54,12 @@ pub(crate) async fn of(table: &Table, org_id: OrgId, audience: Audience) -> Resu
     Ok(found)
 }
 
-/// The organization's name, as mails show it; nothing where there is no such organization.
-pub(crate) async fn name(table: &Table, org_id: OrgId) -> Result<Option<Name>, StoreError> {
+/// The organization's name, as mails show it, and whether it is about to be erased; nothing where there is no
+/// such organization.
+pub(crate) async fn name(table: &Table, org_id: OrgId) -> Result<Option<(Name, bool)>, StoreError> {
     let key = orgs::keys::Org::key(Tenant::trusted(org_id));
     let org: Option<OrgRef> = table.get(&key, Consistency::Strong).await?;
-    Ok(org.map(|org| Name::new(&org.name)))
+    Ok(org.map(|org| (Name::new(&org.name), org.deletion.is_some())))
 }
 
 /// Who asked for this login; nothing where nobody did.

@@ -1,12 +1,13 @@
 use std::{mem, time::Duration};
 
 use email_client::{MagicLink, Mail, MailCode, Mailer, Name, PasswordReset, SendError};
-use events::{Audience, Envelope, MailText, Told};
+use events::{Audience, Envelope, Event, MailText, Told};
 use identity_core::{
     ChangeStep, LinkKey,
     events::{MagicLinkRequested, MailCodeRequested, PasswordResetRequested, SmsCodeRequested},
 };
 use lambda_host::{LONGEST_SEND, Rotating};
+use orgs::events::OrganizationDeleted;
 use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use push_client::TextClient;
 use serde::Deserialize;
@@ -206,7 +207,7 @@ impl Postman {
                 let found = addressees::of_invite(&self.table, org_id, &sent).await?;
                 let Some((email, link)) = found else { return Ok(None) };
                 let name = addressees::name(&self.table, org_id).await?;
-                let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
+                let (name, _) = name.ok_or(MailError::Foreign("there is no such organization"))?;
                 let token = self.links.get().await?.current.invite_token(&link);
                 let (link, brand) = ((self.app_url.as_str(), Some(token.as_str())), self.mailer.brand());
                 Ok(Some((email_client::about(told, text, Some(&name), &data, link, brand)?, vec![email])))
@@ -214,7 +215,11 @@ impl Postman {
             Audience::Owners | Audience::Holding(_) => {
                 let org_id = tenant(event)?;
                 let name = addressees::name(&self.table, org_id).await?;
-                let name = name.ok_or(MailError::Foreign("there is no such organization"))?;
+                let (name, is_deleted) = name.ok_or(MailError::Foreign("there is no such organization"))?;
+                // whoever deleted it hears of nothing else any more: of no trial that ends, say
+                if is_deleted && told.event.name != OrganizationDeleted::NAME {
+                    return Ok(None);
+                }
                 Ok(Some((about(Some(&name))?, addressees::of(&self.table, org_id, told.to).await?)))
             }
         }

@@ -5,6 +5,7 @@ mod access;
 mod api_keys;
 mod members;
 mod operators;
+mod organizations;
 mod policy;
 pub(crate) mod secrets;
 mod staff;

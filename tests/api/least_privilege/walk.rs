@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, members, operators, staff};
+use super::{api_keys, members, operators, organizations, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -38,6 +38,7 @@ pub(crate) async fn everything(product: &Product) {
     members::come_and_go(product).await;
     api_keys::made_and_used(product).await;
     staff::works(product).await;
+    organizations::come_and_go(product).await;
 }
 
 /// A mail comes back, the next one is held, and an operator has mails sent to the address again. What is told

@@ -1,0 +1,23 @@
+//! The erasure of an organization.
+
+use access::Tenant;
+use primitives::OrgId;
+use table::{Cause, Table, time_left};
+
+use crate::{ErasureFailed, RESERVE};
+
+/// Erases an organization whose end has come: shut first, gone last. Says whether it is erased; what is not
+/// done in time the next run goes on with.
+pub(crate) async fn erase(table: &Table, cause: &Cause, org_id: OrgId) -> Result<bool, ErasureFailed> {
+    if !orgs::begin_erasure(table, cause, org_id).await? {
+        return Ok(false);
+    }
+    let may_go_on = || time_left() > RESERVE;
+    if !orgs::empty(table, cause, org_id, may_go_on).await? || !audit::erase(table, org_id, may_go_on).await?
+    {
+        return Err(ErasureFailed::OutOfTime);
+    }
+    billing::erase(table, Tenant::trusted(org_id)).await?;
+    orgs::end_erasure(table, cause, org_id).await?;
+    Ok(true)
+}

@@ -1,0 +1,32 @@
+//! Organizations: what they are called, and how they end.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::product::Product;
+
+/// Rut's organization gets other slugs, ends and is restored; that of Sam ends for good, with all that was in
+/// it.
+pub(super) async fn come_and_go(product: &Product) {
+    let (rut, _) = product.owner("rut@example.com", "rut").await;
+    product.settle().await;
+    product.get("/v1/orgs/slugs/rut", &rut).await;
+    for slug in ["rut-ltd", "rut-inc", "rut-ltd"] {
+        assert!(product.change_org(&rut, &json!({ "slug": slug })).await.status.is_success());
+    }
+    product.delete_org(&rut).await;
+    assert!(product.restore_org(&rut).await.status.is_success());
+
+    let (sam, org) = product.owner("sam@example.com", "sam").await;
+    product.joined(&sam, "ulf@example.com", "owner").await;
+    product.api_key(&sam, &["org:read"]).await;
+    product.invite(&sam, "vic@example.com", "member").await;
+    for act in ["subscribe", "cancel"] {
+        product.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
+    }
+    product.change_org(&sam, &json!({ "slug": "sam-ltd" })).await;
+    product.settle().await;
+    assert!(product.delete_org(&sam).await.status.is_success());
+    product.advance(SignedDuration::from_hours(30 * 24 + 2)).await;
+    assert_eq!(product.told("organization.erased").await.len(), 1);
+}
