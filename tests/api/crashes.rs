@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod audit;
+mod copies;
 mod members;
 mod organizations;
 mod passkeys;

@@ -25,6 +25,7 @@ mod least_privilege;
 mod lost_answers;
 mod mail_burst;
 mod mail_feedback;
+mod member_search;
 mod members;
 mod oauth;
 mod organizations;

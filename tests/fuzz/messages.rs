@@ -20,6 +20,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "queue-audit",
     "queue-mail",
     "queue-mail-feedback",
+    "queue-member-copies",
     "queue-push-delivery",
     "queue-push-fanout",
     "rotate-secret",
@@ -149,4 +150,9 @@ fn queue_mail_feedback() {
 #[test]
 fn queue_audit() {
     every_event_is_answered("queue-audit", "Records", "/messageId");
+}
+
+#[test]
+fn queue_member_copies() {
+    every_event_is_answered("queue-member-copies", "Records", "/messageId");
 }

@@ -33,6 +33,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("queue-audit", |host| Box::pin(queue_audit::function(host))),
     ("queue-mail", |host| Box::pin(queue_mail::function(host))),
     ("queue-mail-feedback", |host| Box::pin(queue_mail_feedback::function(host))),
+    ("queue-member-copies", |host| Box::pin(queue_member_copies::function(host))),
     ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),
     ("queue-push-fanout", |host| Box::pin(queue_push_fanout::function(host))),
     ("rotate-secret", |host| Box::pin(rotate_secret::function(host))),

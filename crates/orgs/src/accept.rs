@@ -135,6 +135,7 @@ pub async fn accept(
             member_id: id,
             user_id,
             email: user.email.clone(),
+            name: user.person().profile.name,
             role: invite.role,
             joined_at: now,
             version: 0,

@@ -20,6 +20,8 @@ pub struct Organization {
     /// Its name in URLs.
     pub slug: Slug,
     /// The slugs that it had: each leads to that of today, until it is anybody's again. The oldest first.
+    #[serde(default)]
+    #[schema(required = true)]
     pub former_slugs: Vec<FormerSlug>,
     /// The language of those of its members who say none: a tag of BCP 47.
     pub locale: Option<String>,
@@ -72,6 +74,8 @@ pub struct Member {
     pub user_id: UserId,
     /// The person's address.
     pub email: Email,
+    /// What others call the person; null where nobody said. It is some seconds behind.
+    pub name: Option<String>,
     /// What the person may do. Treat a word that you do not know as the least.
     pub role: Role,
     /// Since when.

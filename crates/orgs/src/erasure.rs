@@ -119,7 +119,11 @@ fn let_go(changes: Changes, invite: &Invite) -> Changes {
 pub async fn end_erasure(table: &Table, cause: &Cause, org_id: OrgId) -> Result<(), CommitError> {
     let tenant = Tenant::trusted(org_id);
     let last = keys::OrgDeletion::key(tenant);
-    table.erase(Query::partition_of(&identity_keys::ApiKeyCount::key(tenant)), None).await?;
+    for partition in
+        [identity_keys::ApiKeyCount::key(tenant), keys::MemberWords::key(tenant, table.ids().next())]
+    {
+        table.erase(Query::partition_of(&partition), None).await?;
+    }
     table.erase(Query::partition_of(&last), Some(&last)).await?;
     let end = |_| async {
         let Some(Versioned { version }) = table.get(&last, Consistency::Strong).await? else {

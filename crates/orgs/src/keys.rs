@@ -56,6 +56,16 @@ table::kinds! {
     "member" Member(org: Tenant; member: MemberId) "ORG#<org>" "MEMBER#<member>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// A member, under a word by which it is found: the address, the name, the last name. Written by
+    /// `queue-member-copies`; read by the list of members, where it is asked for those.
+    "member_word" MemberWord(org: Tenant; text: String, member: MemberId, what: char)
+        "MEMBER_WORDS#<org>" "WORD#<text>#<member>#<what>" {
+        store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,
+    }
+    /// What was shown of a member when its words were written. Written and read by `queue-member-copies`.
+    "member_words" MemberWords(org: Tenant; member: MemberId) "MEMBER_WORDS#<org>" "OF#<member>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// That a person was a member. Written when somebody is taken out or leaves; read by accept: no invite
     /// from before lets that person in again.
     "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
@@ -125,7 +135,7 @@ pub fn member_by_role(org: Tenant, shown: &api::Member) -> Index {
 }
 
 /// What an index says of an item that is shown like this: [`Summary`] reads it.
-fn summary(shown: &impl Serialize) -> String {
+pub(crate) fn summary(shown: &impl Serialize) -> String {
     serde_json::to_string(shown).unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@
 mod accept;
 pub mod api;
 mod caps;
+mod copies;
 mod deletion;
 mod erasure;
 mod error;
@@ -24,9 +25,11 @@ mod rules;
 mod seats;
 mod settings;
 mod slugs;
+mod words;
 
 pub use accept::{Preview, accept, decline, preview};
 pub use caps::{MOST_MEMBERSHIPS, owners};
+pub use copies::{refresh_member, refresh_organization, refresh_person};
 pub use deletion::{request_deletion, restore};
 pub use erasure::{begin_erasure, empty, end_erasure};
 pub use error::OrgError;
@@ -43,6 +46,7 @@ pub use policies::{Policies, policies, set_policies};
 pub use rules::Rules;
 pub use settings::{Settings, update};
 pub use slugs::{FormerSlug, SlugCheck, check_slug};
+pub use words::members_like;
 
 use primitives::{Fault, FaultCode};
 

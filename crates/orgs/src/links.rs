@@ -260,6 +260,7 @@ pub async fn accept_link(
             member_id: id,
             user_id,
             email: user.email.clone(),
+            name: user.person().profile.name,
             role: link.role,
             joined_at: now,
             version: 0,

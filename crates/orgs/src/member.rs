@@ -17,6 +17,9 @@ pub struct Member {
     pub user_id: UserId,
     /// The person's address.
     pub email: Email,
+    /// What others call the person: a copy, some seconds behind.
+    #[serde(default)]
+    pub name: Option<String>,
     /// What the person may do.
     pub role: Role,
     /// Since when.
@@ -47,6 +50,7 @@ impl Member {
             id: self.member_id,
             user_id: self.user_id,
             email: self.email.clone(),
+            name: self.name.clone(),
             role: self.role,
             joined_at: self.joined_at.into(),
             version,
@@ -140,6 +144,7 @@ mod tests {
                 member_id: Ids::unguessable(),
                 user_id: Ids::unguessable(),
                 email: "ada@example.com".parse().unwrap(),
+                name: Some("Ada".to_owned()),
                 role,
                 joined_at: Timestamp::UNIX_EPOCH,
                 version: 3,

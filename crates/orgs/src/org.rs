@@ -115,6 +115,8 @@ pub struct Founder {
     pub user_id: UserId,
     /// The person's verified address.
     pub email: Email,
+    /// What others call the person.
+    pub name: Option<String>,
     /// How many organizations a person may own who creates one.
     pub most_owned: u32,
 }
@@ -186,12 +188,13 @@ fn establish(
         member_id: ids.next(),
         user_id: founder.user_id,
         email: founder.email.clone(),
+        name: founder.name.clone(),
         role: Role::Owner,
         joined_at: now,
         version: 0,
     };
     let changes = Changes::new()
-        .claim(&SlugOwner::of(&org), now)
+        .claim(&SlugOwner::new(org.slug.clone(), org.org_id), now)
         .create(&org)
         .create(&gate)
         .publish(created(&org))

@@ -426,6 +426,7 @@ mod tests {
             member_id: Ids::unguessable(),
             user_id: Ids::unguessable(),
             email: "ada@example.com".parse().unwrap(),
+            name: None,
             role,
             joined_at: Timestamp::UNIX_EPOCH,
             version: 1,

@@ -2,7 +2,7 @@
 
 use access::{Permit, needs::WriteOrganization};
 use events::NewEvent;
-use primitives::{Expected, MediaId, Slug};
+use primitives::{Expected, MediaId, SignedDuration, Slug, Timestamp};
 use serde_json::{Map, Value, json};
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
 
@@ -10,8 +10,17 @@ use crate::{
     Org, OrgError,
     events::OrganizationUpdated,
     keys,
-    slugs::{SlugOwner, renamed},
+    slugs::{FormerSlug, SlugOwner},
 };
+
+/// For how long a slug that an organization had is nobody else's, and leads to the one that it has now.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// How many former slugs an organization has at once: nobody collects them.
+const MOST: usize = 5;
+
+/// So close to its end nobody relies on a former slug any more: a transaction takes less.
+const MARGIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What can be changed about an organization, but for its slug.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +71,41 @@ pub async fn update(
         Ok(Decision::commit(changes, Org { version: after.next_version(), ..after }))
     };
     table.decide(cause, decide).await
+}
+
+/// Gives an organization another slug. `owner` is whose that one is now. Of the former slugs each then leads to
+/// the new one. The organization's version is the condition of all that is written here without one.
+fn renamed(
+    org: Org,
+    slug: Slug,
+    owner: Option<SlugOwner>,
+    now: Timestamp,
+) -> Result<(Org, Changes), OrgError> {
+    if slug.is_reserved() {
+        return Err(OrgError::SlugReserved);
+    }
+    let owner = owner.filter(|owner| owner.holds(now));
+    if owner.as_ref().is_some_and(|owner| owner.org_id != org.org_id) {
+        return Err(OrgError::SlugTaken);
+    }
+    let left = FormerSlug { slug: org.slug.clone(), reserved_until: now + KEPT };
+    let before = org.former_slugs.iter().filter(|former| former.slug != slug);
+    let former_slugs: Vec<_> =
+        before.filter(|former| former.reserved_until > now + MARGIN).cloned().chain([left]).collect();
+    if former_slugs.len() > MOST {
+        return Err(OrgError::TooManyFormerSlugs { limit: MOST, days: KEPT.as_hours() / 24 });
+    }
+    let org = Org { slug, former_slugs, ..org };
+    let taken = SlugOwner::new(org.slug.clone(), org.org_id);
+    let changes = match owner {
+        Some(own) => Changes::new().replace(&taken.over(&own)),
+        None => Changes::new().claim(&taken, now),
+    };
+    let lead = |changes: Changes, former: &FormerSlug| {
+        changes.overwrite(&SlugOwner::former(former, org.org_id, &org.slug))
+    };
+    let changes = org.former_slugs.iter().fold(changes, lead);
+    Ok((org, changes))
 }
 
 /// What was otherwise before.

@@ -1,19 +1,10 @@
 //! Whose a slug is, and was.
 
-use primitives::{OrgId, SignedDuration, Slug, Timestamp};
+use primitives::{OrgId, Slug, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{Changes, Consistency, Item, Key, StoreError, Table};
+use table::{Consistency, Item, Key, StoreError, Table};
 
-use crate::{Org, OrgError, keys};
-
-/// For how long a slug that an organization had is nobody else's, and leads to the one that it has now.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// How many former slugs an organization has at once: nobody collects them.
-const MOST: usize = 5;
-
-/// So close to its end nobody relies on a former slug any more: a transaction takes less.
-const MARGIN: SignedDuration = SignedDuration::from_mins(1);
+use crate::keys;
 
 /// A slug that an organization had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +43,20 @@ impl Item for SlugOwner {
 }
 
 impl SlugOwner {
-    /// That of the organization's slug.
-    pub(crate) fn of(org: &Org) -> Self {
-        let (slug, org_id) = (org.slug.clone(), org.org_id);
+    /// That of the slug that an organization has.
+    pub(crate) fn new(slug: Slug, org_id: OrgId) -> Self {
         Self { slug, org_id, moved_to: None, reserved_until: None, version: 0 }
+    }
+
+    /// That of one that the organization had, and that leads to this one.
+    pub(crate) fn former(former: &FormerSlug, org_id: OrgId, to: &Slug) -> Self {
+        let (moved_to, reserved_until) = (Some(to.clone()), Some(former.reserved_until));
+        Self { moved_to, reserved_until, ..Self::new(former.slug.clone(), org_id) }
+    }
+
+    /// The same in the place of the one that was read.
+    pub(crate) fn over(self, before: &Self) -> Self {
+        Self { version: before.version, ..self }
     }
 
     /// Whether it is somebody's at this time: by whole seconds, as it expires.
@@ -81,45 +82,4 @@ pub async fn check_slug(table: &Table, slug: &Slug, own: Option<OrgId>) -> Resul
     let is_own = owner.as_ref().is_some_and(|owner| Some(owner.org_id) == own);
     let is_available = !slug.is_reserved() && (owner.is_none() || is_own);
     Ok(SlugCheck { is_available, moved_to: owner.and_then(|owner| owner.moved_to) })
-}
-
-/// Gives an organization another slug. `owner` is whose that one is now. Of the former slugs each then leads to
-/// the new one. The organization's version is the condition of all that is written here without one.
-pub(crate) fn renamed(
-    org: Org,
-    slug: Slug,
-    owner: Option<SlugOwner>,
-    now: Timestamp,
-) -> Result<(Org, Changes), OrgError> {
-    if slug.is_reserved() {
-        return Err(OrgError::SlugReserved);
-    }
-    let owner = owner.filter(|owner| owner.holds(now));
-    if owner.as_ref().is_some_and(|owner| owner.org_id != org.org_id) {
-        return Err(OrgError::SlugTaken);
-    }
-    let left = FormerSlug { slug: org.slug.clone(), reserved_until: now + KEPT };
-    let before = org.former_slugs.iter().filter(|former| former.slug != slug);
-    let former_slugs: Vec<_> =
-        before.filter(|former| former.reserved_until > now + MARGIN).cloned().chain([left]).collect();
-    if former_slugs.len() > MOST {
-        return Err(OrgError::TooManyFormerSlugs { limit: MOST, days: KEPT.as_hours() / 24 });
-    }
-    let org = Org { slug, former_slugs, ..org };
-    let taken = SlugOwner::of(&org);
-    let changes = match owner {
-        Some(own) => Changes::new().replace(&SlugOwner { version: own.version, ..taken }),
-        None => Changes::new().claim(&taken, now),
-    };
-    let lead = |changes: Changes, former: &FormerSlug| {
-        changes.overwrite(&SlugOwner {
-            slug: former.slug.clone(),
-            org_id: org.org_id,
-            moved_to: Some(org.slug.clone()),
-            reserved_until: Some(former.reserved_until),
-            version: 0,
-        })
-    };
-    let changes = org.former_slugs.iter().fold(changes, lead);
-    Ok((org, changes))
 }

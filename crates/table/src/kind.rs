@@ -218,7 +218,7 @@ pub struct Index {
 
 /// The pattern with these values in their places. `#` parts a key and is in no value: what it would
 /// be in is percent-encoded, so that no two lists of values give one key.
-fn filled(pattern: &str, values: &[&dyn Display]) -> String {
+pub(crate) fn filled(pattern: &str, values: &[&dyn Display]) -> String {
     let mut key = String::with_capacity(pattern.len() + 32);
     let mut values = values.iter();
     for (at, part) in pattern.split('<').enumerate() {

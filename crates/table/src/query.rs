@@ -9,6 +9,7 @@ use crate::{
     error::StoreError,
     item::{Attributes, read, text},
     keys::{DUE, DUE_PK, DUE_SK, LIST, LIST_PK, LIST_SK, PK, SK, TTL},
+    kind::filled,
     sortable::sortable,
     store::{Consistency, Table},
 };
@@ -131,6 +132,15 @@ impl Query {
         if let Range::UpTo(last) | Range::Between(_, last) = self.range {
             // The next text there is: a bound of BETWEEN belongs to the range.
             self.range = Range::Between(format!("{after}\u{1}"), last);
+        }
+        self
+    }
+
+    /// The same of those alone whose sort keys go on with this text behind what they all begin with.
+    #[must_use]
+    pub fn beginning(mut self, text: &str) -> Self {
+        if let Range::Prefix(prefix) = &mut self.range {
+            prefix.push_str(&filled("<text>", &[&text]));
         }
         self
     }

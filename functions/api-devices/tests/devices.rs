@@ -65,7 +65,7 @@ impl World {
             panic!("something is missing");
         };
         let (user_id, session_id) = (tokens.user_id, tokens.session_id);
-        let founder = Founder { user_id, email: email.parse().unwrap(), most_owned: 10 };
+        let founder = Founder { user_id, email: email.parse().unwrap(), name: None, most_owned: 10 };
         let slug = email.split('@').next().unwrap().parse().unwrap();
         let name = "Acme".parse().unwrap();
         let (new, changes) =

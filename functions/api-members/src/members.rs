@@ -7,7 +7,7 @@ use http_api::{
     Searched, State, StatusCode, ToSchema,
 };
 use orgs::api::Member;
-use primitives::{MemberId, Page};
+use primitives::{MemberId, Page, Text};
 use serde::Deserialize;
 use table::Item;
 
@@ -15,16 +15,24 @@ use crate::{Api, refused};
 
 /// Which members are asked for.
 #[derive(Debug, Deserialize)]
-pub(crate) struct ByRole {
+pub(crate) struct MemberSearch {
     role: Option<Role>,
+    q: Option<Text<1, 100>>,
 }
 
-/// The members of the organization, oldest first, a page at a time; of one role alone where that is asked
-/// for.
+/// The members of the organization, oldest first, a page at a time; those of one role alone where that is asked
+/// for. With `q` those whose address, name or last name begins so, in the order of what was found: small and
+/// capital letters, and letters with accents and without, are the same. Such a page can have fewer than `limit`,
+/// also none, and yet a cursor. A new name is found some seconds later.
 #[utoipa::path(
     get, path = "/v1/orgs/current/members", tag = "Members", operation_id = "listMembers",
     security(("access_token" = []), ("api_key" = [])),
-    params(Paged, ("role" = Option<Role>, Query, description = "Those who have this role")),
+    params(
+        ("role" = Option<Role>, Query, description = "Those who have this role"),
+        ("q" = Option<String>, Query, description = "What the address, the name or the last name begins with",
+            min_length = 1, max_length = 100, example = "lovel"),
+        Paged,
+    ),
     responses((status = 200, description = "A page of members", body = Page<Member>), Problems),
     extensions(
         ("x-gantry-codes" = json!(["access_restricted", "no_organization"])),
@@ -36,10 +44,13 @@ pub(crate) async fn list(
     State(api): State<Api>,
     reader: http_api::MemberOrKey<ReadMembers, Reading>,
     Paged { limit, cursor }: Paged,
-    Searched(ByRole { role }): Searched<ByRole>,
+    Searched(MemberSearch { role, q }): Searched<MemberSearch>,
 ) -> Result<Response, Problem> {
-    let page = (limit, cursor.as_deref());
-    let page = orgs::members(&api.table, &*api.cursors, &reader.permit, role, page).await?;
+    let (table, cursors, page) = (&api.table, &*api.cursors, (limit, cursor.as_deref()));
+    let page = match q {
+        Some(q) => orgs::members_like(table, cursors, &reader.permit, (&q, role), page).await?,
+        None => orgs::members(table, cursors, &reader.permit, role, page).await?,
+    };
     Ok(Answer::ok(&page).into_response())
 }
 

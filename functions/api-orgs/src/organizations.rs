@@ -63,8 +63,8 @@ async fn establish(
     let CreateOrganization { name, slug } = input;
     let cause = caller.cause();
     let Caller { principal, .. } = caller;
-    let Principal { user_id, email, .. } = principal;
-    let founder = Founder { user_id, email, most_owned: api.rules.most_owned };
+    let Principal { user_id, email, person, .. } = principal;
+    let founder = Founder { user_id, email, name: person.profile.name, most_owned: api.rules.most_owned };
     let decide = |_| async {
         let access = |now| billing::trial_access(now, &api.billing);
         let (new, changes) = orgs::create(&api.table, &founder, &name, slug.clone(), access)?;

@@ -115,7 +115,8 @@ async fn person(table: &Table, user_id: UserId, email: &str, deletion: Option<De
 }
 
 async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role)) -> OrgId {
-    let founder = Founder { user_id: owner, email: "bob@example.com".parse().unwrap(), most_owned: 10 };
+    let founder =
+        Founder { user_id: owner, email: "bob@example.com".parse().unwrap(), name: None, most_owned: 10 };
     let slug = "acme".parse().unwrap();
     let access = |_| AccessSchedule::new(access::AccessLevel::Full, []);
     let (new, changes) = orgs::create(table, &founder, &"Acme".parse().unwrap(), slug, access).unwrap();

@@ -63,8 +63,10 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
 
     let jos = format!("{members}/{}", joined.text("/id"));
     measured.get(&jos, "GET /v1/orgs/current/members/{member_id}", function, &ida).await;
-    product.get(&format!("{members}?role=admin"), &ida).await;
-    measured.again("GET /v1/orgs/current/members", function);
+    for query in ["role=admin", "q=i", "q=i&role=owner"] {
+        product.get(&format!("{members}?{query}"), &ida).await;
+        measured.again("GET /v1/orgs/current/members", function);
+    }
     let route = "PATCH /v1/orgs/current/members/{member_id}";
     measured.change(&jos, route, function, &ida, &json!({ "role": "owner" })).await;
     let body = json!({ "member_id": product.own_member(&ida).await, "own_role": "viewer" });

@@ -22,7 +22,7 @@ pub(super) async fn come_and_go(product: &Product) {
     assert!(product.send(policies.json(&admitted)).await.status.is_success());
     let (pam, member) = product.joined(&nia, "pam@example.com", "admin").await;
     product.settle().await;
-    for path in ["/members", "/members?role=owner", "/invites", "/invites?status=accepted"] {
+    for path in ["/members", "/members?role=owner", "/members?q=n", "/invites", "/invites?status=accepted"] {
         product.get(&format!("/v1/orgs/current{path}"), &nia).await;
     }
     product.get(&format!("/v1/orgs/current/members/{member}"), &nia).await;
