@@ -110,6 +110,7 @@ impl Item for OwnerRow {
             id: self.member_id,
             user_id: self.user_id,
             email: self.email.clone(),
+            name: None,
             role: self.role,
             joined_at: Timestamp::UNIX_EPOCH.into(),
             version: 1,

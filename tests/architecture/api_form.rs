@@ -23,6 +23,7 @@ const VERBS: &[&str] = &[
     "delete",
     "end",
     "cancel",
+    "check",
     "confirm",
     "send",
     "rotate",
@@ -66,6 +67,9 @@ const OF_OTHERS: &[&str] = &["auth_time"];
 /// What a deployment's configuration names, and nothing of ours has as its id.
 const BY_CONFIGURATION: &str = "{provider}";
 
+/// What an organization chose as its name in URLs.
+const BY_ORGANIZATIONS: &str = "{slug}";
+
 /// What browsers write, as Web Authentication says: its names are not ours, and it grows.
 const OF_BROWSERS: &[&str] = &["AuthenticationCredential", "RegistrationCredential"];
 
@@ -91,7 +95,8 @@ fn operations(contract: &Value) -> Vec<String> {
         let plain = |part: &&str| {
             let kebab = part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             let parameter = part.strip_prefix('{').and_then(|part| part.strip_suffix("_id}"));
-            (kebab && !part.is_empty()) || *part == BY_CONFIGURATION || parameter.is_some_and(is_snake_case)
+            let is_given = [BY_CONFIGURATION, BY_ORGANIZATIONS].contains(part);
+            (kebab && !part.is_empty()) || is_given || parameter.is_some_and(is_snake_case)
         };
         if path.starts_with("/v1/") && path != "/v1/openapi.json" && !parts.iter().all(plain) {
             problems.push(format!(

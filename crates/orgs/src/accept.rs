@@ -10,7 +10,7 @@ use table::{Cause, Condition, Consistency, Decision, Item, Key, Table};
 use crate::{
     Invite, Member, Org, OrgError,
     api::InviteStatus,
-    caps::{MOST_MEMBERSHIPS, memberships, owners},
+    caps::{MOST_MEMBERSHIPS, all_owned, memberships, owners},
     events::Via,
     keys,
     org::join,
@@ -146,7 +146,10 @@ pub async fn accept(
             .require(person, Condition::VersionIs(user.version()));
         let roster = owners(org.org_id);
         let changes = match member.role {
-            Role::Owner => changes.and(roster.add(&member.member_id.to_string(), &user_id)),
+            Role::Owner => {
+                let listed = roster.add(&member.member_id.to_string(), &user_id);
+                changes.and(listed).and(all_owned(user_id).add(1))
+            }
             _ => changes,
         };
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };

@@ -36,18 +36,12 @@ pub struct Organization {
 }
 
 /// A slug that an organization had.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FormerSlug {
     /// The slug.
     pub slug: Slug,
     /// Until when it is nobody else's.
     pub reserved_until: Time,
-}
-
-impl From<&crate::FormerSlug> for FormerSlug {
-    fn from(former: &crate::FormerSlug) -> Self {
-        Self { slug: former.slug.clone(), reserved_until: former.reserved_until.into() }
-    }
 }
 
 /// The end of an organization.

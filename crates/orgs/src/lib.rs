@@ -45,7 +45,7 @@ pub use place::{leave, leave_all, remove, require_other_owners, set_role, transf
 pub use policies::{Policies, policies, set_policies};
 pub use rules::Rules;
 pub use settings::{Settings, update};
-pub use slugs::{FormerSlug, SlugCheck, check_slug};
+pub use slugs::{SlugCheck, check_slug};
 pub use words::members_like;
 
 use primitives::{Fault, FaultCode};

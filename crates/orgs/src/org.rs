@@ -11,7 +11,7 @@ use crate::{
     events::{MemberAdded, OrganizationCreated, Via},
     keys,
     seats::Seats,
-    slugs::{FormerSlug, SlugOwner},
+    slugs::SlugOwner,
 };
 
 /// An organization: the tenant.
@@ -25,7 +25,7 @@ pub struct Org {
     pub slug: Slug,
     /// The slugs that it had, and that are nobody else's yet.
     #[serde(default)]
-    pub former_slugs: Vec<FormerSlug>,
+    pub former_slugs: Vec<api::FormerSlug>,
     /// The language of those who say none: a tag of BCP 47.
     pub locale: Option<String>,
     /// A picture of it.
@@ -73,7 +73,7 @@ impl Org {
             id: self.org_id,
             name: self.name.clone(),
             slug: self.slug.clone(),
-            former_slugs: self.former_slugs.iter().map(api::FormerSlug::from).collect(),
+            former_slugs: self.former_slugs.clone(),
             locale: self.locale.clone(),
             logo_media_id: self.logo_media_id,
             created_at: self.created_at.into(),

@@ -2,15 +2,16 @@
 
 use access::{Permit, needs::WriteOrganization};
 use events::NewEvent;
-use primitives::{Expected, MediaId, SignedDuration, Slug, Timestamp};
+use primitives::{Expected, MediaId, SignedDuration, Slug, Time, Timestamp};
 use serde_json::{Map, Value, json};
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
 
 use crate::{
     Org, OrgError,
+    api::FormerSlug,
     events::OrganizationUpdated,
     keys,
-    slugs::{FormerSlug, SlugOwner},
+    slugs::SlugOwner,
 };
 
 /// For how long a slug that an organization had is nobody else's, and leads to the one that it has now.
@@ -88,10 +89,10 @@ fn renamed(
     if owner.as_ref().is_some_and(|owner| owner.org_id != org.org_id) {
         return Err(OrgError::SlugTaken);
     }
-    let left = FormerSlug { slug: org.slug.clone(), reserved_until: now + KEPT };
+    let left = FormerSlug { slug: org.slug.clone(), reserved_until: Time::from(now + KEPT) };
     let before = org.former_slugs.iter().filter(|former| former.slug != slug);
     let former_slugs: Vec<_> =
-        before.filter(|former| former.reserved_until > now + MARGIN).cloned().chain([left]).collect();
+        before.filter(|former| former.reserved_until.timestamp() > now + MARGIN).cloned().chain([left]).collect();
     if former_slugs.len() > MOST {
         return Err(OrgError::TooManyFormerSlugs { limit: MOST, days: KEPT.as_hours() / 24 });
     }

@@ -4,16 +4,7 @@ use primitives::{OrgId, Slug, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Consistency, Item, Key, StoreError, Table};
 
-use crate::keys;
-
-/// A slug that an organization had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FormerSlug {
-    /// The slug.
-    pub slug: Slug,
-    /// Until when it is nobody else's.
-    pub reserved_until: Timestamp,
-}
+use crate::{api::FormerSlug, keys};
 
 /// Whose a slug is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,7 +41,7 @@ impl SlugOwner {
 
     /// That of one that the organization had, and that leads to this one.
     pub(crate) fn former(former: &FormerSlug, org_id: OrgId, to: &Slug) -> Self {
-        let (moved_to, reserved_until) = (Some(to.clone()), Some(former.reserved_until));
+        let (moved_to, reserved_until) = (Some(to.clone()), Some(former.reserved_until.timestamp()));
         Self { moved_to, reserved_until, ..Self::new(former.slug.clone(), org_id) }
     }
 

@@ -27,6 +27,8 @@ pub(super) async fn come_and_go(product: &Product) {
     product.change_org(&sam, &json!({ "slug": "sam-ltd" })).await;
     product.settle().await;
     assert!(product.delete_org(&sam).await.status.is_success());
-    product.advance(SignedDuration::from_hours(30 * 24 + 2)).await;
+    for _ in 0..=15 {
+        product.advance(SignedDuration::from_hours(2 * 24)).await;
+    }
     assert_eq!(product.told("organization.erased").await.len(), 1);
 }
