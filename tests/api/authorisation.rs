@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<Route> {
         caller: Caller::Anybody,
         takes_keys: false,
         fresh: false,
+        in_person: false,
         takes_body: true,
     };
     routes().into_iter().chain([hook]).collect()
@@ -41,12 +42,13 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 14] = [
+    const KINDS: [(&str, &str); 15] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("device_id", "dev"),
         ("event_id", "evt"),
         ("factor_id", "fac"),
+        ("impersonation_id", "imp"),
         ("invite_id", "inv"),
         ("key_id", "key"),
         ("link_id", "lnk"),

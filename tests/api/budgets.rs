@@ -458,6 +458,14 @@ async fn staff(measured: &mut Measured<'_>) {
         measured.get(path, &format!("GET {route}"), "api-admin", token).await;
         measured.seen.pop();
     }
+    let body = json!({ "org_id": org_id, "user_id": user_id, "minutes": 60, "mode": "write",
+        "reason": "they asked for it by phone", "ticket": "SUP-1" });
+    let route = "POST /v1/admin/impersonations";
+    let started = measured.post(route, "api-admin", token, &body).await.text("/impersonation/id");
+    measured.get("/v1/admin/impersonations", "GET /v1/admin/impersonations", "api-admin", token).await;
+    let (path, route) =
+        (format!("/v1/admin/impersonations/{started}"), "DELETE /v1/admin/impersonations/{impersonation_id}");
+    measured.change(&path, route, "api-admin", token, &json!(null)).await;
     let why = json!({ "reason": "they asked for it by phone" });
     let bounced = product.sign_in("bounce@simulator.amazonses.com").await.text("/user_id");
     let path = format!("/v1/admin/people/{bounced}/mail-suppression/lift");

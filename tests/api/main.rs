@@ -15,6 +15,7 @@ mod device_links;
 mod edge;
 mod email_change;
 mod form;
+mod impersonation;
 mod introspection;
 mod invite_links;
 mod inviters;

@@ -2,6 +2,7 @@
 //!
 //! Pure: decides from values alone. It must not know HTTP, tokens or the table.
 
+mod impersonation;
 mod key;
 mod level;
 mod permission;
@@ -9,6 +10,7 @@ mod person;
 mod staff;
 mod way;
 
+pub use impersonation::{ImpersonationMode, Impersonator};
 pub use key::{API_KEY, KeyActor, Scope};
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
@@ -46,6 +48,8 @@ pub struct Principal {
     pub actor: Option<Actor>,
     /// The person's place among our staff: asked for by the routes of staff alone.
     pub staff: Option<StaffMember>,
+    /// Who of our staff acts in the person's name, where it is not the person.
+    pub impersonator: Option<Impersonator>,
 }
 
 /// For how long a proof of who somebody is counts as a fresh one.
@@ -177,6 +181,10 @@ pub enum AccessError {
         /// What the member of staff is.
         role: StaffRole,
     },
+    /// Somebody of our staff wants what only the person does.
+    #[error("nobody does this in the name of somebody else")]
+    #[fault(Forbidden, "impersonation_refused")]
+    ImpersonationRefused,
     /// The organization asks for a second factor.
     #[error("this organization asks for a second factor: show one with POST /v1/auth/step-up/verify")]
     #[fault(Forbidden, "mfa_required")]
@@ -310,6 +318,7 @@ mod tests {
             shown: Shown::default(),
             actor: None,
             staff: None,
+            impersonator: None,
         };
         assert_eq!(person.require_fresh(signed_in_at), Ok(()));
         let shown = Shown::only(Way::Password).and(Way::TrustedBrowser);

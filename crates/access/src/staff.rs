@@ -49,6 +49,12 @@ permissions! {
     ReadOrganizations: "orgs:read", "look at organizations", Support | Billing | Operator;
     /// Suspend organizations, and lift that.
     SuspendOrganizations: "orgs:suspend", "suspend organizations", Operator;
+    /// Act in the name of a member, who looks.
+    ReadAsMembers: "impersonation:read", "look in the name of a member", Support | Operator;
+    /// The same, and change things.
+    WriteAsMembers: "impersonation:write", "change things in the name of a member", Operator;
+    /// See who of the staff acted in whose name.
+    ReadAudit: "audit:read", "read what staff did", Support | Billing | Operator;
     /// Say who is staff.
     WriteStaff: "staff:write", "say who is staff", Operator;
 }
@@ -71,7 +77,8 @@ impl Principal {
         &self,
         now: Timestamp,
     ) -> Result<StaffPermit<P>, AccessError> {
-        let StaffMember { role, session_began_at } = self.staff.ok_or(AccessError::NotStaff)?;
+        let staff = self.staff.filter(|_| self.impersonator.is_none());
+        let StaffMember { role, session_began_at } = staff.ok_or(AccessError::NotStaff)?;
         if now.duration_since(session_began_at) >= STAFF_SESSIONS_LAST {
             return Err(AccessError::StaffSessionOver);
         }
@@ -132,6 +139,9 @@ mod tests {
             (StaffPermission::SuspendPeople, "people:suspend", "operator"),
             (StaffPermission::ReadOrganizations, "orgs:read", "support billing operator"),
             (StaffPermission::SuspendOrganizations, "orgs:suspend", "operator"),
+            (StaffPermission::ReadAsMembers, "impersonation:read", "support operator"),
+            (StaffPermission::WriteAsMembers, "impersonation:write", "operator"),
+            (StaffPermission::ReadAudit, "audit:read", "support billing operator"),
             (StaffPermission::WriteStaff, "staff:write", "operator"),
         ];
         assert_eq!(StaffPermission::ALL, table.map(|(permission, ..)| permission));
@@ -156,6 +166,7 @@ mod tests {
             shown,
             actor: None,
             staff: role.map(|role| StaffMember { role, session_began_at: began }),
+            impersonator: None,
         };
         let both = || Shown::only(Way::Mail).and(Way::Totp);
         let code = |person: &Principal, hours: i64| {

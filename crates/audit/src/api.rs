@@ -50,6 +50,9 @@ pub struct AuditActor {
     pub r#type: String,
     /// The person, or the name of the function. Null of others.
     pub id: Option<String>,
+    /// Who of our staff did it in the person's name; left out where it was the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impersonator: Option<String>,
 }
 
 /// What something was done to.

@@ -31,6 +31,13 @@ pub enum ActorRef {
     Anonymous,
     /// A signed-in person.
     User(UserId),
+    /// Somebody of our staff, in the name of a person.
+    Impersonated {
+        /// The person.
+        user_id: UserId,
+        /// Who of our staff.
+        by: UserId,
+    },
     /// Somebody of our staff, on the account of others.
     Staff(UserId),
     /// One of our own functions, on its own account, by its name.
@@ -46,6 +53,9 @@ struct WrittenActor {
     r#type: ActorKind,
     /// The person's id, or the function's name; null of others.
     id: Option<String>,
+    /// Who of our staff did it in the person's name, where it was not the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    impersonator: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -58,26 +68,43 @@ enum ActorKind {
     Stripe,
 }
 
+impl ActorRef {
+    /// The person, or whoever acts in the person's name.
+    pub fn person(user_id: UserId, impersonator: Option<UserId>) -> Self {
+        impersonator.map_or(Self::User(user_id), |by| Self::Impersonated { user_id, by })
+    }
+}
+
 impl Serialize for ActorRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let impersonator = match self {
+            Self::Impersonated { by, .. } => Some(by.to_string()),
+            _ => None,
+        };
         let (r#type, id) = match self {
             Self::Anonymous => (ActorKind::Anonymous, None),
-            Self::User(person) => (ActorKind::User, Some(person.to_string())),
+            Self::User(person) | Self::Impersonated { user_id: person, .. } => {
+                (ActorKind::User, Some(person.to_string()))
+            }
             Self::Staff(person) => (ActorKind::Staff, Some(person.to_string())),
             Self::System(name) => (ActorKind::System, Some(name.clone())),
             Self::Stripe => (ActorKind::Stripe, None),
         };
-        WrittenActor { r#type, id }.serialize(serializer)
+        WrittenActor { r#type, id, impersonator }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for ActorRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let WrittenActor { r#type, id } = WrittenActor::deserialize(deserializer)?;
+        let WrittenActor { r#type, id, impersonator } = WrittenActor::deserialize(deserializer)?;
         let id = id.ok_or_else(|| D::Error::missing_field("id"));
         Ok(match r#type {
             ActorKind::Anonymous => Self::Anonymous,
-            ActorKind::User => Self::User(id?.parse().map_err(D::Error::custom)?),
+            ActorKind::User => {
+                let user_id = id?.parse().map_err(D::Error::custom)?;
+                let by = impersonator.map(|by| by.parse().map_err(D::Error::custom)).transpose()?;
+                by.map_or(Self::User(user_id), |by| Self::Impersonated { user_id, by })
+            }
             ActorKind::Staff => Self::Staff(id?.parse().map_err(D::Error::custom)?),
             ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,

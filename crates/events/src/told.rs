@@ -27,6 +27,8 @@ pub enum Audience {
     Owners,
     /// Those whose role lets them look at what it is about.
     Holding(Permission),
+    /// The person that the event's data names in `user_id`, and the owners.
+    PersonAndOwners,
     /// The person that the event's data names in `user_id`.
     Person,
     /// The address that this person asks to have. The mail has a link in it that says yes.
@@ -75,7 +77,7 @@ impl Audience {
     /// The roles whose holders are told, the one that may do most first; none where it is one person.
     pub fn roles(self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().filter(move |role| match self {
-            Self::Owners => *role == Role::Owner,
+            Self::Owners | Self::PersonAndOwners => *role == Role::Owner,
             Self::Holding(permission) => role.holds(permission),
             Self::Person | Self::PersonWhen(_) | Self::NewAddress | Self::OldAddress | Self::Invited => false,
         })

@@ -1,10 +1,15 @@
-use std::{collections::BTreeSet, marker::PhantomData, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    marker::PhantomData,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use access::{API_KEY, AccessError, Full, KeyActor, Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, header, request::Parts};
-use primitives::{Secret, SessionId};
+use primitives::{Secret, SessionId, UserId};
 use table::{Cause, Consistency};
 
 use crate::{edge::Edge, problem::Problem, refusal::Refusal};
@@ -96,7 +101,8 @@ pub struct Caller {
 impl Caller {
     /// The cause of what the person does.
     pub fn cause(&self) -> Cause {
-        self.client.cause_by(ActorRef::User(self.principal.user_id))
+        let by = self.principal.impersonator.map(|by| by.user_id);
+        self.client.cause_by(ActorRef::person(self.principal.user_id, by))
     }
 
     /// What a refusal is to this caller that a domain decided on, since it asks for more than the route does:
@@ -115,11 +121,42 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Departing(caller) = Departing::from_request_parts(parts, state).await?;
-        if consistency(parts) == Consistency::Strong {
-            caller.principal.require_staying()?;
-        }
+        let caller = anybody(parts, state).await?;
+        caller.principal.require_in_person()?;
+        require_staying(parts, &caller)?;
         Ok(caller)
+    }
+}
+
+/// Whoever is signed in, and whoever acts in their name.
+async fn anybody<S: Sync>(parts: &mut Parts, state: &S) -> Result<Caller, Problem> {
+    let client = Client::from_request_parts(parts, state).await?;
+    let Seen(principal) = Seen::from_request_parts(parts, state).await?;
+    Ok(Caller { principal, client })
+}
+
+/// Whoever is about to leave changes nothing.
+fn require_staying(parts: &Parts, caller: &Caller) -> Result<(), Problem> {
+    if consistency(parts) == Consistency::Strong {
+        caller.principal.require_staying()?;
+    }
+    Ok(())
+}
+
+/// A [`Caller`] who only looks: our staff in the person's name, too.
+#[derive(Clone, Debug)]
+pub struct Looking(pub Caller);
+
+impl<S: Sync> FromRequestParts<S> for Looking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = anybody(parts, state).await?;
+        if consistency(parts) == Consistency::Strong {
+            caller.principal.require_in_person()?;
+        }
+        require_staying(parts, &caller)?;
+        Ok(Self(caller))
     }
 }
 
@@ -132,9 +169,9 @@ impl<S: Sync> FromRequestParts<S> for Departing {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let client = Client::from_request_parts(parts, state).await?;
-        let Seen(principal) = Seen::from_request_parts(parts, state).await?;
-        Ok(Self(Caller { principal, client }))
+        let caller = anybody(parts, state).await?;
+        caller.principal.require_in_person()?;
+        Ok(Self(caller))
     }
 }
 
@@ -150,8 +187,37 @@ impl<S: Sync> FromRequestParts<S> for Seen {
             return Ok(seen.clone());
         }
         let seen = Self(principal(parts, consistency(parts)).await?);
+        if let (Some(by), Some(told)) = (seen.0.impersonator, parts.extensions.get::<InTheName>()) {
+            told.0.get_or_init(|| by.user_id);
+        }
         parts.extensions.insert(seen.clone());
         Ok(seen)
+    }
+}
+
+/// That it is the person, and nobody in their name. It stands behind a [`Member`] whose permission does not say
+/// so already.
+#[derive(Clone, Copy, Debug)]
+pub struct InPerson;
+
+impl<S: Sync> FromRequestParts<S> for InPerson {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Seen(principal) = Seen::from_request_parts(parts, state).await?;
+        principal.require_in_person()?;
+        Ok(Self)
+    }
+}
+
+/// Where it is noted that somebody of our staff acts in the name of the person: the answer says so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InTheName(Arc<OnceLock<UserId>>);
+
+impl InTheName {
+    /// Who, where somebody does.
+    pub(crate) fn by(&self) -> Option<UserId> {
+        self.0.get().copied()
     }
 }
 
@@ -168,6 +234,7 @@ impl<S: Sync> FromRequestParts<S> for Fresh {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Seen(principal) = Seen::from_request_parts(parts, state).await?;
+        principal.require_in_person()?;
         let edge: Edge = extension(parts)?;
         let fresh = principal.require_fresh(edge.clock().now());
         fresh.map_err(|error| Problem::from(error).asking(principal.shown.asked_level()))?;
@@ -265,13 +332,14 @@ pub struct Member<P, L> {
     pub live_sessions: Arc<BTreeSet<SessionId>>,
     /// From where.
     pub client: Client,
+    impersonator: Option<UserId>,
     open: PhantomData<L>,
 }
 
 impl<P, L> Member<P, L> {
     /// The cause of what the member does.
     pub fn cause(&self) -> Cause {
-        self.client.cause_by(ActorRef::User(self.permit.user_id))
+        self.client.cause_by(ActorRef::person(self.permit.user_id, self.impersonator))
     }
 }
 
@@ -279,13 +347,22 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for Member<P, L> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Caller { principal: seen, client } = Caller::from_request_parts(parts, state).await?;
+        let caller = anybody(parts, state).await?;
+        require_staying(parts, &caller)?;
+        let Caller { principal: seen, client } = caller;
+        seen.require_for(P::PERMISSION, consistency(parts) == Consistency::Eventual)?;
         let mut permitted = permit::<P, L>(&seen);
         // what an eventual read would refuse may be a moment old
         if permitted.is_err() && seen.actor.is_some() && consistency(parts) == Consistency::Eventual {
             permitted = permit::<P, L>(&principal(parts, Consistency::Strong).await?);
         }
-        Ok(Self { permit: permitted?, live_sessions: seen.live_sessions, client, open: PhantomData })
+        Ok(Self {
+            permit: permitted?,
+            live_sessions: seen.live_sessions,
+            client,
+            impersonator: seen.impersonator.map(|by| by.user_id),
+            open: PhantomData,
+        })
     }
 }
 

@@ -31,7 +31,8 @@ pub use answer::Answer;
 pub use body::{BODY_LIMIT, Command, PathParameter, PathParameters, RawBody, Repeatable};
 pub use cached::Cached;
 pub use caller::{
-    Caller, Client, Departing, Enrolling, Fresh, HalfSession, Malformed, Member, MemberOrKey, Peer, Program,
+    Caller, Client, Departing, Enrolling, Fresh, HalfSession, InPerson, Looking, Malformed, Member,
+    MemberOrKey, Peer, Program,
 };
 pub use change::Change;
 pub use edge::{Authenticate, AuthenticateKey, Edge, EdgeSettings};

@@ -11,7 +11,7 @@ use primitives::FieldCode;
 use tracing::Instrument;
 
 use crate::{
-    caller::{Client, Malformed, Peer},
+    caller::{Client, InTheName, Malformed, Peer},
     described::{Described, Route},
     edge::Edge,
     limits::Limiter,
@@ -22,6 +22,8 @@ use crate::{
 /// Where CloudFront writes the country of the client's address.
 const VIEWER_COUNTRY: HeaderName = HeaderName::from_static("cloudfront-viewer-country");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+/// Says who of our staff acted in the person's name: what a frontend shows a banner by.
+const IMPERSONATOR: HeaderName = HeaderName::from_static("x-gantry-impersonator");
 
 /// Everything around a handler.
 pub(crate) async fn around(
@@ -41,6 +43,8 @@ pub(crate) async fn around(
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(edge);
     request.extensions_mut().insert(limiter.clone());
+    let in_the_name = InTheName::default();
+    request.extensions_mut().insert(in_the_name.clone());
 
     let span = tracing::info_span!("request", correlation_id, %method, route);
     let answer = async {
@@ -59,6 +63,9 @@ pub(crate) async fn around(
         headers.insert(header::ALLOW, allow);
     }
     limiter.write_headers(headers);
+    if let Some(by) = in_the_name.by().and_then(|by| HeaderValue::from_str(&by.to_string()).ok()) {
+        headers.insert(IMPERSONATOR, by);
+    }
     if let Ok(value) = HeaderValue::from_str(&correlation_id) {
         headers.insert(CORRELATION_ID, value);
     }

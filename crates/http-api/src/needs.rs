@@ -13,9 +13,9 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, Limiter, Member,
-    MemberOrKey, Paged, PathParameter, PathParameters, Problem, Program, RawBody, Repeatable, Searched,
-    Staff, body::IDEMPOTENCY_KEY,
+    Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, InPerson, Limiter,
+    Looking, Member, MemberOrKey, Paged, PathParameter, PathParameters, Problem, Program, RawBody,
+    Repeatable, Searched, Staff, body::IDEMPOTENCY_KEY,
 };
 
 /// The extension of an operation that says what it needs.
@@ -60,6 +60,12 @@ impl Needs for IfMatch {
 
 impl Needs for Caller {
     fn needs() -> Option<Value> {
+        Some(json!({ "caller": "session", "in_person": true }))
+    }
+}
+
+impl Needs for Looking {
+    fn needs() -> Option<Value> {
         Some(json!({ "caller": "session" }))
     }
 }
@@ -70,9 +76,16 @@ impl Needs for Departing {
     }
 }
 
+impl Needs for InPerson {
+    fn needs() -> Option<Value> {
+        Caller::needs()
+    }
+}
+
 impl Needs for Fresh {
     fn needs() -> Option<Value> {
-        Some(json!({ "caller": "session", "proof_within_seconds": PROOF_IS_FRESH.as_secs() }))
+        let seconds = PROOF_IS_FRESH.as_secs();
+        Some(json!({ "caller": "session", "in_person": true, "proof_within_seconds": seconds }))
     }
 }
 
@@ -94,7 +107,11 @@ impl Needs for HalfSession {
 
 impl<P: Needed, L: Open> Needs for Member<P, L> {
     fn needs() -> Option<Value> {
-        Some(json!({ "caller": "member", "permission": P::PERMISSION.name(), "access": L::NAME }))
+        let mut needs = json!({ "caller": "member", "permission": P::PERMISSION.name(), "access": L::NAME });
+        if P::PERMISSION.is_personal() {
+            needs["in_person"] = true.into();
+        }
+        Some(needs)
     }
 }
 
@@ -209,11 +226,12 @@ mod tests {
     #[test]
     fn what_a_handler_needs_is_all_that_its_arguments_do() {
         type Of<A, B> = ((), A, B);
-        let fresh = json!({ "caller": "session", "proof_within_seconds": 600 });
+        let fresh = json!({ "caller": "session", "in_person": true, "proof_within_seconds": 600 });
         assert_eq!(<Of<Caller, Fresh>>::needs(), Some(fresh.clone()));
         assert_eq!(<Of<Fresh, Caller>>::needs(), Some(fresh));
         let member = json!({
-            "caller": "member", "permission": "members:read", "access": Always::NAME, "proof_within_seconds": 600,
+            "caller": "member", "permission": "members:read", "access": Always::NAME, "in_person": true,
+            "proof_within_seconds": 600,
         });
         assert_eq!(<Of<Member<ReadMembers, Always>, Fresh>>::needs(), Some(member.clone()));
         assert_eq!(<Of<Fresh, Member<ReadMembers, Always>>>::needs(), Some(member));

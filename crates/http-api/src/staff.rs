@@ -30,6 +30,16 @@ impl<P> Staff<P> {
     pub fn cause(&self) -> Cause {
         self.client.cause_by(ActorRef::Staff(self.permit.user_id))
     }
+
+    /// Refuses what asks for more than the route does, unless the role holds this too.
+    pub fn require(&self, permission: StaffPermission) -> Result<(), Problem> {
+        let role = self.permit.role;
+        if role.holds(permission) {
+            return Ok(());
+        }
+        let refused = AccessError::StaffForbidden { permission, role };
+        Err(Problem::from(refused).needed(permission.name(), None))
+    }
 }
 
 impl<P: Needed<StaffPermission>, S: Sync> FromRequestParts<S> for Staff<P> {

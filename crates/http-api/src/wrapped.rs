@@ -19,7 +19,7 @@ const REQUEST_HEADERS: [&str; 7] = [
 ];
 
 /// What a page may read.
-const ANSWER_HEADERS: [&str; 13] = [
+const ANSWER_HEADERS: [&str; 14] = [
     "allow",
     "content-language",
     "deprecation",
@@ -33,6 +33,7 @@ const ANSWER_HEADERS: [&str; 13] = [
     "sunset",
     "www-authenticate",
     "x-correlation-id",
+    "x-gantry-impersonator",
 ];
 
 impl Edge {

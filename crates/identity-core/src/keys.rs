@@ -2,7 +2,8 @@
 
 use access::Tenant;
 use primitives::{
-    ApiKeyId, Email, HalfSessionId, LoginId, PasskeyId, PasswordResetId, SessionId, Timestamp, UserId,
+    ApiKeyId, Email, HalfSessionId, ImpersonationId, LoginId, PasskeyId, PasswordResetId, SessionId,
+    Timestamp, UserId,
 };
 use table::{Entry, Index, Indexed, Query, sortable};
 
@@ -119,6 +120,12 @@ table::kinds! {
     "staff" Staff(user: UserId;) "USER#<user>" "STAFF" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
+    /// That somebody of our staff acts, or acted, in the name of a member. Written by `api-admin`; read by it,
+    /// through the index too. What allows a request stands in the person's item.
+    "impersonation" Impersonation(impersonation: ImpersonationId;) "IMPERSONATION#<impersonation>" "IMPERSONATION" {
+        store: Main, most_kb: 2, kept: Days(400, "400 days"), owner: Org,
+        erased: Stays("ids, and why: who acted in whose name is to be known"),
+    }
     /// That somebody asked for a new password for an address. Written by request a reset, deleted by the
     /// reset; read by the reset, `queue-mail`.
     "password_reset" PasswordReset(reset: PasswordResetId;) "RESET#<reset>" "RESET" {
@@ -188,7 +195,7 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[ERASURE, SUPPRESSED, BY_EMAIL, STAFF];
+pub const ENTRIES: &[Entry] = &[ERASURE, SUPPRESSED, BY_EMAIL, STAFF, IMPERSONATIONS];
 
 /// People who are to be erased, by when.
 pub const ERASURE: Entry = Entry {
@@ -230,6 +237,26 @@ pub fn with_email(prefix: &str) -> Query {
 
 fn first_letter(text: &str) -> String {
     text.chars().take(1).collect()
+}
+
+/// What our staff does in the name of members, by when it began.
+const IMPERSONATIONS: Entry = Entry {
+    name: "impersonation",
+    on: "impersonation",
+    indexed: Indexed::List,
+    pk: "IMPERSONATIONS",
+    sk: "<created_at>#<impersonation>",
+};
+
+/// The entry of this one, with what is shown of it.
+pub(crate) fn impersonation(shown: &crate::Impersonation) -> Index {
+    let summary = serde_json::to_string(shown).unwrap_or_default();
+    IMPERSONATIONS.listed(&[], &[&sortable(shown.created_at.timestamp()), &shown.id], summary)
+}
+
+/// Asks for all of them, the newest first. The index is a moment behind.
+pub fn impersonations() -> Query {
+    Query::list_prefix(IMPERSONATIONS.on, IMPERSONATIONS.pk, "").descending()
 }
 
 /// Our staff.

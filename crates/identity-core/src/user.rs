@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use access::{Deletion, Person, Profile, Way};
-use primitives::{Email, OrgId, SessionId, Timestamp, UserId};
+use primitives::{Email, ImpersonationId, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Index, Item, Key, Roster};
 
-use crate::{HalfSession, Phone, Session, keys};
+use crate::{HalfSession, InTheName, Phone, Session, keys};
 
 /// How many sessions a person may have; one more, and the oldest ends.
 pub const MOST_SESSIONS: usize = 25;
@@ -46,6 +46,9 @@ pub struct User {
     /// Since when our staff lets the person in no more.
     #[serde(default)]
     suspended_at: Option<Timestamp>,
+    /// Who of our staff acts in the person's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    impersonations: BTreeMap<ImpersonationId, InTheName>,
     /// The ways to sign in that the person has set up. Mail is not among them: everybody has it.
     #[serde(default)]
     ways: BTreeMap<Way, Timestamp>,
@@ -105,6 +108,7 @@ impl User {
             deletion: None,
             live: Some(BTreeMap::new()),
             suspended_at: None,
+            impersonations: BTreeMap::new(),
             ways: BTreeMap::new(),
             half_sessions_ended_at: None,
             credentials_changed_at: None,
@@ -177,7 +181,39 @@ impl User {
     pub fn with_only(mut self, session_id: Option<SessionId>, now: Timestamp) -> Self {
         self.live.iter_mut().for_each(|all| all.retain(|live, _| Some(*live) == session_id));
         self.half_sessions_ended_at = Some(now);
+        self.impersonations.clear();
         self.with_changed_credentials(now)
+    }
+
+    /// Who acts in the person's name by this one, where it has not ended.
+    pub fn in_the_name(&self, id: ImpersonationId, now: Timestamp) -> Option<InTheName> {
+        self.impersonations.get(&id).copied().filter(|entry| now < entry.until)
+    }
+
+    /// All that are in the person's item.
+    pub fn impersonations(&self) -> impl Iterator<Item = InTheName> {
+        self.impersonations.values().copied()
+    }
+
+    /// The same in whose name somebody acts.
+    #[must_use]
+    pub fn impersonated(mut self, id: ImpersonationId, by: InTheName) -> Self {
+        self.impersonations.insert(id, by);
+        self
+    }
+
+    /// The same in whose name nobody acts by this one any more.
+    #[must_use]
+    pub fn impersonated_no_more(mut self, id: ImpersonationId) -> Self {
+        self.impersonations.remove(&id);
+        self
+    }
+
+    /// The same without those whose time is over.
+    #[must_use]
+    pub fn without_past_impersonations(mut self, now: Timestamp) -> Self {
+        self.impersonations.retain(|_, entry| now < entry.until);
+        self
     }
 
     /// The ways to sign in that the person has set up beside mail, and since when.

@@ -5,20 +5,20 @@ use std::{
 };
 
 use access::{
-    AccessLevel, AccessSchedule, Actor, Deletion, KeyActor, MfaPolicy, Principal, Role, Shown, StaffMember,
-    StaffRole, Tenant,
+    AccessLevel, AccessSchedule, Actor, Deletion, Impersonator, KeyActor, MfaPolicy, Principal, Role, Shown,
+    StaffMember, StaffRole, Tenant,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity_core::{ApiKey, ShownKey, User, keys};
+use identity_core::{ApiKey, InTheName, ShownKey, User, keys};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use primitives::{MemberId, OrgId, SignedDuration, Timestamp, json};
+use primitives::{ImpersonationId, MemberId, OrgId, SignedDuration, Timestamp, json};
 use serde::Deserialize;
 use table::{Consistency, Item, Table};
 
 use crate::{
     AuthenticationError,
     signing::SigningKeys,
-    token::{ACCESS_TOKEN, Claims},
+    token::{ACCESS_TOKEN, Act, Claims},
 };
 
 /// Finds out who an access token stands for, now: one call for the person, the membership and the
@@ -102,6 +102,8 @@ struct Gate {
     mfa: MfaPolicy,
     #[serde(default)]
     keeps_keys: bool,
+    #[serde(default)]
+    refuses_support: bool,
 }
 
 impl Gate {
@@ -122,6 +124,23 @@ impl Gate {
             (None, access) => access.as_ref().and_then(|access| access.until(now)),
         }
     }
+}
+
+/// Who acts in the name of this person by this token: as long as the person's item says so, and whoever it is
+/// is one of our staff who may.
+fn in_the_name(
+    user: &User,
+    claims: &Claims,
+    act: Act,
+    staff: Option<&StaffFacts>,
+    now: Timestamp,
+) -> Result<Impersonator, AuthenticationError> {
+    let id = ImpersonationId::from_uuid(claims.sid.uuid());
+    let entry = user.in_the_name(id, now);
+    let entry = entry.filter(|entry| entry.by == act.sub && Some(entry.org_id) == claims.org);
+    let entry = entry.filter(|entry| staff.is_some_and(|staff| staff.role.holds(entry.mode.permission())));
+    let InTheName { by, mode, until, .. } = entry.ok_or(AuthenticationError::SessionEnded)?;
+    Ok(Impersonator { user_id: by, mode, until })
 }
 
 /// What decides what somebody is among our staff.
@@ -205,6 +224,8 @@ impl Authority {
         let mut asked = vec![of_person.clone()];
         let of_staff = as_staff.then(|| keys::Staff::key(claims.sub));
         asked.extend(of_staff.clone());
+        let behind = claims.act.map(|act| (keys::User::key(act.sub), keys::Staff::key(act.sub)));
+        asked.extend(behind.iter().flat_map(|(person, staff)| [person.clone(), staff.clone()]));
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
         let place = membership
             .map(|(tenant, _)| (keys::Membership::key(claims.sub, tenant), keys::Gate::key(tenant)));
@@ -222,9 +243,15 @@ impl Authority {
         };
         let now = self.0.table.clock().now();
         let live_sessions = Arc::new(user.sessions(now));
-        if !live_sessions.contains(&claims.sid) {
-            return Err(AuthenticationError::SessionEnded);
-        }
+        let impersonator = match (&claims.act, behind) {
+            (Some(act), Some((person, staff))) => {
+                let (person, staff) = (found.take::<User>(&person)?, found.take::<StaffFacts>(&staff)?);
+                let may = staff.filter(|_| person.is_some_and(|person| person.suspended_at().is_none()));
+                Some(in_the_name(&user, claims, *act, may.as_ref(), now)?)
+            }
+            _ if live_sessions.contains(&claims.sid) => None,
+            _ => return Err(AuthenticationError::SessionEnded),
+        };
         let person = user.person();
         let has_factor = user.has_factor();
         let User { user_id, email, .. } = user;
@@ -239,12 +266,14 @@ impl Authority {
             actor: None,
             staff: staff
                 .map(|(StaffFacts { role }, session_began_at)| StaffMember { role, session_began_at }),
+            impersonator,
         };
         if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {
             let facts = (found.take::<MembershipFacts>(&membership)?, found.take::<Gate>(&gate)?);
             if let (Some(membership), Some(gate)) = facts {
                 let valid_after = membership.sessions_valid_after.max(gate.sessions_valid_after);
-                if valid_after.is_some_and(|after| claims.issued_at() <= after) {
+                let is_unwanted = gate.refuses_support && impersonator.is_some();
+                if is_unwanted || valid_after.is_some_and(|after| claims.issued_at() <= after) {
                     return Err(AuthenticationError::SessionEnded);
                 }
                 let is_there = gate.org_id == Some(tenant.org_id());
@@ -257,7 +286,10 @@ impl Authority {
                         level: gate.level(now),
                         level_until: gate.level_until(now),
                         requires_factor: gate.mfa.is_required(),
-                        lacks_factor: gate.mfa.asks(has_factor, now) && !principal.shown.is_multi_factor(),
+                        // whoever acts in the person's name has shown one
+                        lacks_factor: impersonator.is_none()
+                            && gate.mfa.asks(has_factor, now)
+                            && !principal.shown.is_multi_factor(),
                         is_suspended: gate.suspended_at.is_some(),
                     });
                 }

@@ -53,6 +53,19 @@ pub enum IdentityError {
     #[error("you are one of the staff: have that taken back first")]
     #[fault(Conflict, "staff_target")]
     IsStaff,
+    /// Nobody acts in the name of this member.
+    #[error(
+        "nobody acts in the name of one of our staff, of whoever is suspended, or where the organization does not want it"
+    )]
+    #[fault(Forbidden, "impersonation_not_allowed")]
+    ImpersonationNotAllowed,
+    /// As many act in the name of this person as may.
+    #[error("{limit} act in the name of this person already; end one of them")]
+    #[fault(Conflict, "too_many_impersonations")]
+    TooManyImpersonations {
+        /// How many.
+        limit: usize,
+    },
     /// The link to a new password is wrong, used or too old.
     #[error("this link does not work (any more); ask for a new one")]
     #[fault(Unauthenticated, "reset_failed")]

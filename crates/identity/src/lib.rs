@@ -16,6 +16,7 @@ mod entry;
 mod error;
 mod failure;
 mod history;
+mod impersonation;
 mod login;
 mod mfa;
 mod oauth;
@@ -50,9 +51,13 @@ pub use entry::{Challenge, Entrance, Home, Missing, SignedIn};
 pub use error::{AuthenticationError, IdentityError};
 pub use failure::{FailedLogin, Guessed, note_failure};
 pub use history::{LoginHistory, login_history};
+pub use identity_core::Impersonation;
 pub use identity_core::{
     ChangeState, ChangeStep, ConnectedAccount, EmailChange, LinkKey, Membership, Method, Policy, Session,
     ShownBrowser, ShownHalf, TrustedBrowser, User, events, keys, live_sessions, memberships, suspension,
+};
+pub use impersonation::{
+    Begun, ImpersonationAsked, ImpersonationFilter, begin_impersonation, end_impersonation, impersonation,
 };
 pub use login::{RequestedLogin, request_login, verify_login};
 pub use mfa::{
@@ -87,7 +92,7 @@ pub use sessions::{Scope, end_session, end_sessions, sessions};
 pub use signing::{KEY_SET_MAX_AGE, PublicKey, SIGNER_LOOKS_EVERY, SigningKeys, publish_signing_key};
 pub use step_up::{FirstProof, FirstStepUp, StepUpOffer, step_up_first};
 pub use switch::switch_org;
-pub use token::Claims;
+pub use token::{Act, Claims};
 
 use primitives::{Fault, FaultCode};
 

@@ -70,6 +70,7 @@ impl Issuer {
             iat: issued_at,
             nbf: None,
             exp: expires_at,
+            act: None,
         };
         let signer = &self.published.signer(&self.keys, now).signer;
         Ok(SessionTokens {
@@ -85,7 +86,7 @@ impl Issuer {
 }
 
 /// The one client that tokens are made for so far: the product's own app (RFC 9068 asks for a `client_id`).
-const FIRST_PARTY: &str = "gantry";
+pub(crate) const FIRST_PARTY: &str = "gantry";
 
 /// Names an access token: the same for the same state of the session.
 fn token_id(session: &Session) -> String {

@@ -40,6 +40,16 @@ pub struct Claims {
     pub nbf: Option<i64>,
     /// When it stops working, epoch seconds.
     pub exp: i64,
+    /// Who really acts, where it is not the person (RFC 8693, section 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
+}
+
+/// Somebody of our staff who acts in the name of a token's person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// Who.
+    pub sub: UserId,
 }
 
 impl Claims {

@@ -150,6 +150,8 @@ events::events! {
         allowed_email_domains: Option<Vec<EmailDomain>> = json!(["example.com"]),
         /// What becomes of the API keys of whoever leaves.
         api_keys_of_leavers: KeysOfLeavers = "revoke",
+        /// Whether our staff may act in the names of members.
+        support_access: bool = true,
         /// The API keys of former members that work no more by it.
         revoked_api_keys: Vec<ApiKeyId> = json!(["key_01kar8h5g0e0vsx4q1v3f6m2ah"]),
     }

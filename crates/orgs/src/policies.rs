@@ -22,6 +22,8 @@ pub struct Policies {
     pub allowed_email_domains: Option<Vec<EmailDomain>>,
     /// What becomes of the API keys of whoever leaves.
     pub api_keys_of_leavers: KeysOfLeavers,
+    /// Whether our staff may act in the names of members.
+    pub support_access: bool,
     /// How often they were changed.
     pub version: u64,
 }
@@ -34,8 +36,15 @@ pub(crate) struct StoredPolicies {
     allowed_email_domains: Option<Vec<EmailDomain>>,
     #[serde(default)]
     api_keys_of_leavers: KeysOfLeavers,
+    #[serde(default = "is_so")]
+    support_access: bool,
     #[serde(default)]
     version: u64,
+}
+
+/// What is so where nobody said otherwise.
+fn is_so() -> bool {
+    true
 }
 
 impl Item for StoredPolicies {
@@ -68,6 +77,7 @@ impl StoredPolicies {
             mfa: MfaPolicy::default(),
             allowed_email_domains: None,
             api_keys_of_leavers: KeysOfLeavers::default(),
+            support_access: is_so(),
             version: 0,
         }
     }
@@ -77,6 +87,7 @@ impl StoredPolicies {
             mfa: self.mfa,
             allowed_email_domains: self.allowed_email_domains.clone(),
             api_keys_of_leavers: self.api_keys_of_leavers,
+            support_access: self.support_access,
             version: self.version,
         }
     }
@@ -141,6 +152,7 @@ pub async fn set_policies(
             mfa: api::Mfa::from(after.mfa),
             allowed_email_domains: after.allowed_email_domains.clone(),
             api_keys_of_leavers: after.api_keys_of_leavers,
+            support_access: after.support_access,
             revoked_api_keys: ended.as_ref().map(MadeKeys::ids).unwrap_or_default(),
         };
         let event = NewEvent::new(Some(tenant.org_id()), &tenant.org_id(), version + 1, &event);
@@ -148,6 +160,7 @@ pub async fn set_policies(
             mfa: after.mfa,
             allowed_email_domains: after.allowed_email_domains.clone(),
             api_keys_of_leavers: after.api_keys_of_leavers,
+            support_access: after.support_access,
             ..stored
         };
         let mut of_gate = Vec::new();
@@ -156,6 +169,9 @@ pub async fn set_policies(
         }
         if after.api_keys_of_leavers != before.api_keys_of_leavers {
             of_gate.push(("keeps_keys", json!(after.api_keys_of_leavers == KeysOfLeavers::Keep)));
+        }
+        if after.support_access != before.support_access {
+            of_gate.push(("refuses_support", json!(!after.support_access)));
         }
         let changes = Changes::new().replace(&stored).publish(event).set_all_at(&gate, &of_gate, version);
         let ended = ended.map_or_else(Changes::new, |ended| ended.revoked(now));

@@ -178,6 +178,8 @@ ids! {
     ApiKeyId = ApiKey "key";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
+    /// Names that somebody of our staff acts in the name of a member.
+    ImpersonationId = Impersonation "imp";
     /// Names a login that still lacks something before it is a session.
     HalfSessionId = HalfSession "hlf";
     /// Names a wish for a new password. What is in the mail is derived from it, so it is made from the OS's

@@ -1,4 +1,4 @@
-use primitives::Fault;
+use primitives::{Fault, FieldCode, Invalid};
 use table::{CommitError, StoreError};
 
 /// An operation of this domain failed.
@@ -19,6 +19,13 @@ pub enum StaffError {
         /// How many.
         most: usize,
     },
+    /// Nobody acts in somebody's name for so long.
+    #[error("use 1 to {most} minutes")]
+    #[fault(Invalid, "invalid_request")]
+    Minutes {
+        /// The longest.
+        most: u8,
+    },
     /// The person is not there.
     #[error("there is no such person")]
     #[fault(NotFound, "not_found")]
@@ -31,4 +38,11 @@ pub enum StaffError {
     #[error(transparent)]
     #[fault(transparent)]
     Commit(#[from] CommitError),
+}
+
+/// Where it is about one part of a request.
+impl Invalid for StaffError {
+    fn field_code(&self) -> FieldCode {
+        FieldCode::OutOfRange
+    }
 }

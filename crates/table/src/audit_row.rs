@@ -70,7 +70,7 @@ impl AuditRow {
             "salt": self.salt, "details": self.details, "sequence": self.sequence, "hash": self.hash,
         });
         // where our own people sit is for nobody outside to know; the row has it for operators
-        if shown["actor"]["type"] == "staff" {
+        if shown["actor"]["type"] == "staff" || shown["actor"].get("impersonator").is_some() {
             (shown["address"], shown["user_agent"]) = (Value::Null, Value::Null);
         }
         // the table keeps no order, and what is shown twice is to be the same twice

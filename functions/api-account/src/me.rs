@@ -1,7 +1,7 @@
-use access::{Access, Actor, Permission, Principal, Profile, Role};
+use access::{Access, Actor, ImpersonationMode, Impersonator, Permission, Principal, Profile, Role};
 use http_api::{
-    Answer, Caller, Change, Command, IfMatch, IntoResponse, Paged, Problem, Problems, Response, State,
-    ToSchema,
+    Answer, Caller, Change, Command, IfMatch, IntoResponse, Looking, Paged, Problem, Problems, Response,
+    State, ToSchema,
 };
 use identity::IdentityError;
 use orgs::api::Membership;
@@ -60,6 +60,25 @@ struct MySession {
     org_id: Option<OrgId>,
     /// When the person signed in.
     auth_time: Time,
+    /// Who of our staff acts in the person's name, until when, and how; null where it is the person.
+    impersonator: Option<MyImpersonator>,
+}
+
+/// Somebody of our staff who acts in the person's name.
+#[derive(Debug, Serialize, ToSchema)]
+struct MyImpersonator {
+    /// Who.
+    staff_user_id: UserId,
+    /// What they may do.
+    mode: ImpersonationMode,
+    /// Until when.
+    expires_at: Time,
+}
+
+impl From<Impersonator> for MyImpersonator {
+    fn from(Impersonator { user_id, mode, until }: Impersonator) -> Self {
+        Self { staff_user_id: user_id, mode, expires_at: until.into() }
+    }
 }
 
 /// What the person is in the organization that the session is in, and what both may do now.
@@ -100,7 +119,7 @@ impl MyMembership {
         ("x-gantry-usage" = json!({"person": 80, "events": 0, "answer_bytes": 900})),
     ),
 )]
-pub(crate) async fn show(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
+pub(crate) async fn show(State(api): State<Api>, Looking(caller): Looking) -> Result<Response, Problem> {
     me(&api, caller.principal).await
 }
 
@@ -111,6 +130,7 @@ pub(crate) async fn me(api: &Api, principal: Principal) -> Result<Response, Prob
         id: principal.session_id,
         org_id: principal.actor.map(|actor| actor.org_id),
         auth_time: principal.signed_in_at.into(),
+        impersonator: principal.impersonator.map(MyImpersonator::from),
     };
     let Profile { name, locale, time_zone, avatar_media_id, version } = principal.person.profile;
     let me = Me {
@@ -207,7 +227,7 @@ pub(crate) async fn update(
 )]
 pub(crate) async fn memberships(
     State(api): State<Api>,
-    caller: Caller,
+    Looking(caller): Looking,
     Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
     let query = identity::keys::Membership::all(caller.principal.user_id);

@@ -1,5 +1,6 @@
 //! HTTP API for our own staff, which looks after people and organizations: `/v1/admin/**`.
 
+mod impersonations;
 mod members;
 mod orgs;
 mod people;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use billing::Rules;
 use http_api::{OpenApiRouter, Problem, ToSchema, routes};
-use http_host::HttpHost;
+use http_host::{HttpHost, Issuers};
 use lambda_host::{Error, Function, Host};
 use primitives::Text;
 use serde::Deserialize;
@@ -22,13 +23,16 @@ pub struct Api {
     table: Table,
     cursors: Arc<dyn CursorKeys>,
     rules: Rules,
+    issuers: Arc<Issuers>,
 }
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let http = HttpHost::start(host).await?.for_staff(staff::requests())?;
     let rules = host.settings("BILLING_RULES")?;
-    let api = Api { table: http.table(), cursors: host.cursor_keys()?, rules };
+    let table = http.table();
+    let issuers = Arc::new(Issuers::start(host, table.clone()).await?);
+    let api = Api { table, cursors: host.cursor_keys()?, rules, issuers };
     http.api(routes().with_state(api))
 }
 
@@ -47,6 +51,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(orgs::list_members))
         .routes(routes!(orgs::suspend))
         .routes(routes!(orgs::unsuspend))
+        .routes(routes!(impersonations::start))
+        .routes(routes!(impersonations::list))
+        .routes(routes!(impersonations::end))
         .routes(routes!(members::list))
         .routes(routes!(members::put))
         .routes(routes!(members::remove))

@@ -1,6 +1,6 @@
 use access::{Permission, Reading, needs};
 use http_api::{Answer, Form, IntoResponse, MemberOrKey, Problem, Problems, Response, State, ToSchema};
-use identity::Live;
+use identity::{Act, Live};
 use primitives::{MemberId, OrgId, SessionId, Text, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,17 @@ pub(crate) struct TokenIntrospection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     amr: Option<Vec<String>>,
+    /// Who really acts, where it is somebody of our staff in the person's name (RFC 8693, section 4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    act: Option<ActingParty>,
+}
+
+/// Who acts in the name of a token's person.
+#[derive(Debug, Serialize, ToSchema)]
+struct ActingParty {
+    /// Who.
+    sub: UserId,
 }
 
 impl TokenIntrospection {
@@ -110,6 +121,7 @@ impl TokenIntrospection {
             auth_time: Some(claims.auth_time),
             acr: Some(claims.acr),
             amr: Some(claims.amr),
+            act: claims.act.map(|Act { sub }| ActingParty { sub }),
         })
     }
 }

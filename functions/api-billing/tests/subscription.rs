@@ -109,6 +109,7 @@ fn sessions() -> Authenticate {
                 shown: access::Shown::default(),
                 actor: role.map(actor),
                 staff: None,
+                impersonator: None,
             })
         })
     })

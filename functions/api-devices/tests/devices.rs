@@ -82,6 +82,7 @@ impl World {
             shown: access::Shown::default(),
             actor: None,
             staff: None,
+            impersonator: None,
         };
         let switched = switch_org(&table, &issuer, &policy, &cause, &person, new.org.org_id).await.unwrap();
         let SignedIn::Session(tokens) = switched else { panic!("something is missing") };

@@ -3,8 +3,8 @@ use access::{
     needs::{ReadMembers, ReadOrganization, WriteMembers, WriteOwners},
 };
 use http_api::{
-    Answer, Caller, Command, Fresh, IfMatch, IntoResponse, Paged, PathParameter, Problem, Problems, Response,
-    Searched, State, StatusCode, ToSchema,
+    Answer, Caller, Command, Fresh, IfMatch, InPerson, IntoResponse, Paged, PathParameter, Problem, Problems,
+    Response, Searched, State, StatusCode, ToSchema,
 };
 use orgs::api::Member;
 use primitives::{MemberId, Page, Text};
@@ -155,6 +155,7 @@ pub(crate) async fn remove(
 pub(crate) async fn leave(
     State(api): State<Api>,
     member: http_api::Member<ReadOrganization, Always>,
+    _: InPerson,
 ) -> Result<StatusCode, Problem> {
     orgs::leave(&api.table, &member.cause(), &member.permit).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -24,15 +24,18 @@ pub(crate) struct Policies {
     allowed_email_domains: Option<Vec<EmailDomain>>,
     /// What becomes of the API keys of whoever is no member any more.
     api_keys_of_leavers: KeysOfLeavers,
+    /// Whether our staff may act in the names of members, for an hour at most. The owners are told each time.
+    support_access: bool,
     /// How often they were changed.
     version: u64,
 }
 
 fn shown(policies: orgs::Policies) -> Response {
-    let orgs::Policies { mfa, allowed_email_domains, api_keys_of_leavers, version } = policies;
-    Answer::ok(&Policies { mfa: mfa.into(), allowed_email_domains, api_keys_of_leavers, version })
-        .tagged(version)
-        .into_response()
+    let orgs::Policies { mfa, allowed_email_domains, api_keys_of_leavers, support_access, version } =
+        policies;
+    let policies =
+        Policies { mfa: mfa.into(), allowed_email_domains, api_keys_of_leavers, support_access, version };
+    Answer::ok(&policies).tagged(version).into_response()
 }
 
 /// What the organization asks of its members.
@@ -65,6 +68,9 @@ pub(crate) struct UpdatePolicies {
     allowed_email_domains: Change<Vec<EmailDomain>>,
     /// What becomes of the API keys of whoever is no member any more.
     api_keys_of_leavers: Option<KeysOfLeavers>,
+    /// Whether our staff may act in the names of members. Once they may not, whoever does so is out with the
+    /// next request.
+    support_access: Option<bool>,
 }
 
 /// Whether members are to show a second factor.
@@ -103,11 +109,12 @@ pub(crate) async fn update(
     command: Command<UpdatePolicies>,
 ) -> Result<Response, Problem> {
     let (table, permit, cause) = (&api.table, &member.permit, member.cause());
-    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers } = command.input;
+    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers, support_access } = command.input;
     let change = |before: orgs::Policies| orgs::Policies {
         mfa: mfa.map_or(before.mfa, MfaPolicy::from),
         allowed_email_domains: allowed_email_domains.clone().of(before.allowed_email_domains),
         api_keys_of_leavers: api_keys_of_leavers.unwrap_or(before.api_keys_of_leavers),
+        support_access: support_access.unwrap_or(before.support_access),
         version: before.version,
     };
     let set = orgs::set_policies(table, &cause, permit, &caller.principal, &expected, change).await;

@@ -1,4 +1,4 @@
-use http_api::{Answer, Caller, IntoResponse, PathParameter, Problem, Problems, Response, State, ToSchema};
+use http_api::{Answer, IntoResponse, Looking, PathParameter, Problem, Problems, Response, State, ToSchema};
 use orgs::SlugCheck;
 use primitives::Slug;
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub(crate) struct Checked {
 )]
 pub(crate) async fn check(
     State(api): State<Api>,
-    caller: Caller,
+    Looking(caller): Looking,
     PathParameter(slug): PathParameter<Slug>,
 ) -> Result<Response, Problem> {
     let own = caller.principal.actor.map(|actor| actor.org_id);

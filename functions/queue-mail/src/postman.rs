@@ -212,15 +212,23 @@ impl Postman {
                 let (link, brand) = ((self.app_url.as_str(), Some(token.as_str())), self.mailer.brand());
                 Ok(Some((email_client::about(told, text, Some(&name), &data, link, brand)?, vec![email])))
             }
-            Audience::Owners | Audience::Holding(_) => {
+            Audience::Owners | Audience::PersonAndOwners | Audience::Holding(_) => {
                 let org_id = tenant(event)?;
                 let name = addressees::name(&self.table, org_id).await?;
                 let (name, is_deleted) = name.ok_or(MailError::Foreign("there is no such organization"))?;
-                // whoever deleted it hears of nothing else any more: of no trial that ends, say
-                if is_deleted && told.event.name != OrganizationDeleted::NAME {
+                // whoever deleted it hears of no trial that ends, say
+                let matters =
+                    told.event.name == OrganizationDeleted::NAME || told.to == Audience::PersonAndOwners;
+                if is_deleted && !matters {
                     return Ok(None);
                 }
-                Ok(Some((about(Some(&name))?, addressees::of(&self.table, org_id, told.to).await?)))
+                let mut people = addressees::of(&self.table, org_id, told.to).await?;
+                if told.to == Audience::PersonAndOwners {
+                    let person = UserId::deserialize(&data["user_id"]).map_err(malformed)?;
+                    let person = addressees::of_person(&self.table, person).await?;
+                    people.extend(person.filter(|person| !people.contains(person)));
+                }
+                Ok(Some((about(Some(&name))?, people)))
             }
         }
     }

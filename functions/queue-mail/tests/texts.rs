@@ -87,7 +87,10 @@ fn a_hostile_name_is_shown_and_does_nothing() {
 }
 
 fn is_of_one(audience: Audience) -> bool {
-    matches!(audience, Audience::Owners | Audience::Holding(_) | Audience::Invited)
+    matches!(
+        audience,
+        Audience::Owners | Audience::PersonAndOwners | Audience::Holding(_) | Audience::Invited
+    )
 }
 
 /// Those about a person name no organization.

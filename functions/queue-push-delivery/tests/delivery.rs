@@ -139,6 +139,7 @@ async fn signing_out_takes_the_sessions_device_from_the_next_event_and_leaves_th
         shown: access::Shown::default(),
         actor: None,
         staff: None,
+        impersonator: None,
     };
     sign_out(&world.table, &cause(), &person).await.unwrap();
     let told = world.deliver("evt_01kar8h5g0e0vsx4q1v3f6m2aj", [&ada, &bob]).await;

@@ -39,6 +39,16 @@ pub(crate) async fn works(product: &Product) {
         let done = product.act(&path, &token).await;
         assert!(done.status.is_success(), "{path}: {done:?}");
     }
+    let body = json!({ "org_id": org.text("/id"), "user_id": user_id, "minutes": 5, "mode": "read",
+        "reason": "they asked for it by phone", "ticket": "SUP-1" });
+    let started = product.post_as("/v1/admin/impersonations", &token, &body).await;
+    let as_walt = started.text("/access_token");
+    for (path, token) in [("/v1/admin/impersonations?limit=1", &token), ("/v1/me", &as_walt)] {
+        product.settle().await;
+        assert_eq!(product.get(path, token).await.status, StatusCode::OK, "{path}");
+    }
+    let path = format!("/v1/admin/impersonations/{}", started.text("/impersonation/id"));
+    assert_eq!(product.delete(&path, &token).await.status, StatusCode::NO_CONTENT);
     let path = format!("/v1/admin/staff/{user_id}");
     let put = product.request(Method::PUT, &path).bearer_auth(&token);
     let body = json!({ "role": "operator", "reason": "begins with us today" });

@@ -20,6 +20,8 @@ pub struct Route {
     pub takes_keys: bool,
     /// Whether the caller must have shown who they are a moment ago.
     pub fresh: bool,
+    /// Whether nobody comes in somebody's name.
+    pub in_person: bool,
     /// Whether it reads a body.
     pub takes_body: bool,
 }
@@ -61,6 +63,7 @@ pub fn routes() -> Vec<Route> {
                 .unwrap_or_else(|| panic!("{method} {path} is not made with http_api::routes!")),
             takes_keys: operation[NEEDS]["api_key"] == true,
             fresh: operation[NEEDS]["proof_within_seconds"].is_number(),
+            in_person: operation[NEEDS]["in_person"] == true,
         })
     });
     operations.collect()

@@ -8,6 +8,7 @@ use super::{
     PasskeyRemoved, PasswordChanged, PasswordRemoved, PhoneRemoved, PhoneVerified, RecoveryCodeUsed,
     RecoveryCodesGenerated, SessionStarted, UserDeletionRequested,
 };
+use crate::suspension::ImpersonationStarted;
 
 /// What people are told.
 pub const TOLD: &[Told] = &[
@@ -27,6 +28,27 @@ pub const TOLD: &[Told] = &[
             path: "/account/sessions",
             optional: false,
             until: None,
+        }),
+        push: None,
+    },
+    Told {
+        event: ImpersonationStarted::KIND,
+        to: Audience::PersonAndOwners,
+        mail: Some(MailText {
+            subject: "Our support looks at {{ organization }} on {{ product }}",
+            preview: "For an hour at most.",
+            title: "Somebody of our support acts in a member's name",
+            paragraphs: &[
+                "Somebody of our support sees {{ organization }} as one of its members does\
+                 {% if data.mode == \"write\" %}, and can change things{% endif %}, for an hour at most. What is paid, \
+                 API keys, and how anybody signs in stay closed to them.",
+                "Each thing that they do is in the audit log, with their id. If nobody of you asked for it, tell us; \
+                 whether it is possible at all is up to the policies of {{ organization }}.",
+            ],
+            button: "Look at the audit log",
+            path: "/settings/audit",
+            optional: false,
+            until: Some("/expires_at"),
         }),
         push: None,
     },

@@ -27,6 +27,8 @@ const ANY: &[&str] = &[
 ];
 const WITH_TOKEN: &[&str] = &[
     "account_suspended",
+    // our staff, in the name of somebody
+    "impersonation_refused",
     // an API key where only people go
     "insufficient_scope",
     "missing_token",

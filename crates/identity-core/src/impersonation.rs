@@ -1,0 +1,82 @@
+use access::ImpersonationMode;
+use primitives::{ImpersonationId, OrgId, SessionId, SignedDuration, Time, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use table::{Index, Item, Key};
+
+use crate::keys;
+
+/// How long one is known of.
+const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// That somebody of our staff acts in the name of a member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Impersonation {
+    /// The impersonation.
+    pub id: ImpersonationId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// In whose name.
+    pub user_id: UserId,
+    /// Who of our staff.
+    pub staff_user_id: UserId,
+    /// What they may do.
+    pub mode: ImpersonationMode,
+    /// Why.
+    pub reason: String,
+    /// Where more is said about it.
+    pub ticket: Option<String>,
+    /// When it began.
+    pub created_at: Time,
+    /// When it ends at the latest.
+    pub expires_at: Time,
+    /// When somebody ended it before; null where nobody did.
+    pub ended_at: Option<Time>,
+    /// How often it has changed.
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl Item for Impersonation {
+    fn key(&self) -> Key {
+        keys::Impersonation::key(self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.created_at.timestamp() + KEPT)
+    }
+
+    /// The newest first, with what is shown of it.
+    fn index(&self) -> Option<Index> {
+        Some(keys::impersonation(&Self { version: self.next_version(), ..self.clone() }))
+    }
+}
+
+/// What a person's item has of one: what a request is allowed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InTheName {
+    /// Who of our staff.
+    pub by: UserId,
+    /// In which organization.
+    pub org_id: OrgId,
+    /// What they may do.
+    pub mode: ImpersonationMode,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Impersonation {
+    /// What stands for a session in its token: no session has this id.
+    pub fn session_id(id: ImpersonationId) -> SessionId {
+        SessionId::from_uuid(id.uuid())
+    }
+
+    /// What the person's item has of it.
+    pub fn in_the_name(&self) -> InTheName {
+        let (org_id, mode) = (self.org_id, self.mode);
+        InTheName { by: self.staff_user_id, org_id, mode, until: self.expires_at.timestamp() }
+    }
+}
