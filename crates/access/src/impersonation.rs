@@ -39,8 +39,8 @@ pub struct Impersonator {
 }
 
 impl Permission {
-    /// Whether it is for the member alone: what is paid, how programs come in, who answers for the organization
-    /// and how it protects itself, and that it ends.
+    /// Whether it is for the member alone: what is paid, how programs come in, who answers for the
+    /// organization and how it protects itself, and that it ends.
     pub fn is_personal(self) -> bool {
         matches!(
             self,

@@ -195,8 +195,8 @@ impl<S: Sync> FromRequestParts<S> for Seen {
     }
 }
 
-/// That it is the person, and nobody in their name. It stands behind a [`Member`] whose permission does not say
-/// so already.
+/// That it is the person, and nobody in their name. It stands behind a [`Member`] whose permission does not
+/// say so already.
 #[derive(Clone, Copy, Debug)]
 pub struct InPerson;
 

@@ -120,8 +120,8 @@ table::kinds! {
     "staff" Staff(user: UserId;) "USER#<user>" "STAFF" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
-    /// That somebody of our staff acts, or acted, in the name of a member. Written by `api-admin`; read by it,
-    /// through the index too. What allows a request stands in the person's item.
+    /// That somebody of our staff acts, or acted, in the name of a member. Written by `api-admin`; read by
+    /// it, through the index too. What allows a request stands in the person's item.
     "impersonation" Impersonation(impersonation: ImpersonationId;) "IMPERSONATION#<impersonation>" "IMPERSONATION" {
         store: Main, most_kb: 2, kept: Days(400, "400 days"), owner: Org,
         erased: Stays("ids, and why: who acted in whose name is to be known"),

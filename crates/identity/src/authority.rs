@@ -107,8 +107,8 @@ struct Gate {
 }
 
 impl Gate {
-    /// How much the organization may use. Of what is about to be erased people see what it is, and can take it
-    /// back; what nobody said anything of, may use nothing.
+    /// How much the organization may use. Of what is about to be erased people see what it is, and can take
+    /// it back; what nobody said anything of, may use nothing.
     fn level(&self, now: Timestamp) -> AccessLevel {
         match (&self.deletion, &self.access) {
             (Some(_), _) => AccessLevel::ExportOnly,

@@ -1,5 +1,5 @@
-//! Our staff in the name of a member: a token of an hour at most, which says who really acts (RFC 8693, section
-//! 4.1), and gets no other one. What is done with it is refused elsewhere.
+//! Our staff in the name of a member: a token of an hour at most, which says who really acts (RFC 8693,
+//! section 4.1), and gets no other one. What is done with it is refused elsewhere.
 
 use access::{ImpersonationMode, StaffActor, Tenant};
 use events::NewEvent;
@@ -55,8 +55,8 @@ struct OfGate {
     version: u64,
 }
 
-/// Decides that somebody of our staff acts in the name of a member: never of one of our own, and not where the
-/// organization does not want it. Two calls.
+/// Decides that somebody of our staff acts in the name of a member: never of one of our own, and not where
+/// the organization does not want it. Two calls.
 ///
 /// # Errors
 /// [`IdentityError::MissingUser`] where there is no such member, and

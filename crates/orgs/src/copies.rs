@@ -1,7 +1,7 @@
 //! Copies of what people and organizations are called, where lists read them: kept by a worker, from events.
 //!
-//! Whatever event comes, in whatever order and however often: what is written is what the table says now, under
-//! the condition that it still does. So the last event about something leaves the copies as it is.
+//! Whatever event comes, in whatever order and however often: what is written is what the table says now,
+//! under the condition that it still does. So the last event about something leaves the copies as it is.
 
 use std::collections::BTreeSet;
 
@@ -48,9 +48,9 @@ pub async fn refresh_person(table: &Table, cause: &Cause, user_id: UserId) -> Re
     Ok(())
 }
 
-/// Brings the copies of one member up to date: the person's name in the row of the list, the organization's in
-/// the person's membership, and the words by which the member is found. Of whoever is no member any more none
-/// is left.
+/// Brings the copies of one member up to date: the person's name in the row of the list, the organization's
+/// in the person's membership, and the words by which the member is found. Of whoever is no member any more
+/// none is left.
 pub async fn refresh_member(
     table: &Table,
     cause: &Cause,

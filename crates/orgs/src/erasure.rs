@@ -114,8 +114,8 @@ fn let_go(changes: Changes, invite: &Invite) -> Changes {
     }
 }
 
-/// Erases what is left of an organization, when everybody else has done their part: that it is to be erased is
-/// what goes last.
+/// Erases what is left of an organization, when everybody else has done their part: that it is to be erased
+/// is what goes last.
 pub async fn end_erasure(table: &Table, cause: &Cause, org_id: OrgId) -> Result<(), CommitError> {
     let tenant = Tenant::trusted(org_id);
     let last = keys::OrgDeletion::key(tenant);

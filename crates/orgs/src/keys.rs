@@ -18,9 +18,9 @@ table::kinds! {
     "org" Org(org: Tenant;) "ORG#<org>" "ORG" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Whose a slug is, or was a moment ago: keeps slugs unique, and leads from a former one to that of today.
-    /// Written by create organization, of which that it is absent is a condition, and by change organization;
-    /// read by the latter, by check slug, and by `api-admin`.
+    /// Whose a slug is, or was a moment ago: keeps slugs unique, and leads from a former one to that of
+    /// today. Written by create organization, of which that it is absent is a condition, and by change
+    /// organization; read by the latter, by check slug, and by `api-admin`.
     "slug_owner" SlugOwner(slug: Slug;) "SLUG#<slug>" "SLUG_OWNER" {
         store: Main, most_kb: 1, kept: Until("90 days after its organization took another one"), owner: Org,
         erased: NamedIn("org"),

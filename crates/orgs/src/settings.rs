@@ -6,13 +6,7 @@ use primitives::{Expected, MediaId, SignedDuration, Slug, Time, Timestamp};
 use serde_json::{Map, Value, json};
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
 
-use crate::{
-    Org, OrgError,
-    api::FormerSlug,
-    events::OrganizationUpdated,
-    keys,
-    slugs::SlugOwner,
-};
+use crate::{Org, OrgError, api::FormerSlug, events::OrganizationUpdated, keys, slugs::SlugOwner};
 
 /// For how long a slug that an organization had is nobody else's, and leads to the one that it has now.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -34,8 +28,8 @@ pub struct Settings {
     pub logo_media_id: Option<MediaId>,
 }
 
-/// Changes what the organization is called and how it is shown; gives it another slug where one is named. What
-/// changes nothing is no change.
+/// Changes what the organization is called and how it is shown; gives it another slug where one is named.
+/// What changes nothing is no change.
 pub async fn update(
     table: &Table,
     cause: &Cause,
@@ -74,8 +68,8 @@ pub async fn update(
     table.decide(cause, decide).await
 }
 
-/// Gives an organization another slug. `owner` is whose that one is now. Of the former slugs each then leads to
-/// the new one. The organization's version is the condition of all that is written here without one.
+/// Gives an organization another slug. `owner` is whose that one is now. Of the former slugs each then leads
+/// to the new one. The organization's version is the condition of all that is written here without one.
 fn renamed(
     org: Org,
     slug: Slug,
@@ -91,8 +85,11 @@ fn renamed(
     }
     let left = FormerSlug { slug: org.slug.clone(), reserved_until: Time::from(now + KEPT) };
     let before = org.former_slugs.iter().filter(|former| former.slug != slug);
-    let former_slugs: Vec<_> =
-        before.filter(|former| former.reserved_until.timestamp() > now + MARGIN).cloned().chain([left]).collect();
+    let former_slugs: Vec<_> = before
+        .filter(|former| former.reserved_until.timestamp() > now + MARGIN)
+        .cloned()
+        .chain([left])
+        .collect();
     if former_slugs.len() > MOST {
         return Err(OrgError::TooManyFormerSlugs { limit: MOST, days: KEPT.as_hours() / 24 });
     }

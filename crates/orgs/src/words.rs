@@ -57,8 +57,8 @@ pub(crate) fn words(shown: &api::Member) -> Vec<(char, String)> {
 }
 
 /// A page of the members whose address, name or last name begins so, of one role alone where that is asked
-/// for. A page looks at one more than it shows, or at 100 where a role is asked for: it may show fewer than it could, or none, and a cursor. The words are some
-/// seconds behind.
+/// for. A page looks at one more than it shows, or at 100 where a role is asked for: it may show fewer than
+/// it could, or none, and a cursor. The words are some seconds behind.
 pub async fn members_like(
     table: &Table,
     cursors: &dyn CursorKeys,

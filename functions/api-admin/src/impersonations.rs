@@ -99,9 +99,10 @@ pub(crate) struct ImpersonationStarted {
     expires_in: i64,
 }
 
-/// Begins to act in the name of a member, for an hour at most: by a token of the member's that says who really
-/// acts (RFC 8693). Nobody acts in the name of our staff, nor where the organization's policies refuse it; the
-/// member and the owners are told. What is paid, API keys, the policies, and how anybody signs in stay closed.
+/// Begins to act in the name of a member, for an hour at most: by a token of the member's that says who
+/// really acts (RFC 8693). Nobody acts in the name of our staff, nor where the organization's policies refuse
+/// it; the member and the owners are told. What is paid, API keys, the policies, and how anybody signs in
+/// stay closed.
 #[utoipa::path(
     post, path = "/v1/admin/impersonations", tag = "Staff", operation_id = "adminStartImpersonation",
     security(("access_token" = [])), request_body = StartImpersonation,

@@ -20,10 +20,10 @@ pub(crate) struct MemberSearch {
     q: Option<Text<1, 100>>,
 }
 
-/// The members of the organization, oldest first, a page at a time; those of one role alone where that is asked
-/// for. With `q` those whose address, name or last name begins so, in the order of what was found: small and
-/// capital letters, and letters with accents and without, are the same. Such a page can have fewer than `limit`,
-/// also none, and yet a cursor. A new name is found some seconds later.
+/// The members of the organization, oldest first, a page at a time; those of one role alone where that is
+/// asked for. With `q` those whose address, name or last name begins so, in the order of what was found:
+/// small and capital letters, and letters with accents and without, are the same. Such a page can have fewer
+/// than `limit`, also none, and yet a cursor. A new name is found some seconds later.
 #[utoipa::path(
     get, path = "/v1/orgs/current/members", tag = "Members", operation_id = "listMembers",
     security(("access_token" = []), ("api_key" = [])),

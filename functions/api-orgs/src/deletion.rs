@@ -5,8 +5,8 @@ use table::{Decision, Item};
 
 use crate::{Api, organizations::answer};
 
-/// Has the organization erased in 30 days. Until then its members can look at it, and an owner can restore it;
-/// its keys do not work, and nobody is invited. A subscription is cancelled first.
+/// Has the organization erased in 30 days. Until then its members can look at it, and an owner can restore
+/// it; its keys do not work, and nobody is invited. A subscription is cancelled first.
 #[utoipa::path(
     delete, path = "/v1/orgs/current", tag = "Organizations", operation_id = "deleteCurrentOrganization",
     security(("access_token" = [])),

@@ -109,8 +109,8 @@ pub(crate) async fn current(
 pub(crate) struct UpdateOrganization {
     /// Its name: 1 to 100 characters that are seen, without a link.
     name: Option<Name>,
-    /// Its name in URLs. The one before leads to the new one for 90 days, and is nobody else's meanwhile; there
-    /// are five such at most.
+    /// Its name in URLs. The one before leads to the new one for 90 days, and is nobody else's meanwhile;
+    /// there are five such at most.
     slug: Option<Slug>,
     /// The language of those of its members who say none: a tag of BCP 47.
     #[serde(default)]

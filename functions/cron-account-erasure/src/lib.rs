@@ -1,7 +1,8 @@
 //! Every hour, erases the accounts and organizations whose end has come.
 //!
-//! Whoever it is, is shut out first and gone last, with the others' parts between: so a run that dies anywhere
-//! is gone on with by the next. Each one is put off before it is worked on: no two runs work on the same.
+//! Whoever it is, is shut out first and gone last, with the others' parts between: so a run that dies
+//! anywhere is gone on with by the next. Each one is put off before it is worked on: no two runs work on the
+//! same.
 
 mod organization;
 

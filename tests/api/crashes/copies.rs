@@ -5,8 +5,8 @@ use reqwest::StatusCode;
 use super::*;
 use crate::audit::Withheld;
 
-/// Lets the worker die at each of its calls, while names are on their way through it: in the end lists say what
-/// is so.
+/// Lets the worker die at each of its calls, while names are on their way through it: in the end lists say
+/// what is so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copying_names() {
     let function = "queue-member-copies";
