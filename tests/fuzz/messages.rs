@@ -15,6 +15,7 @@ use crate::world::{World, samples};
 /// The functions that have a target here.
 pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-account-erasure",
+    "cron-domains",
     "cron-trial-expiry",
     "operator",
     "queue-audit",
@@ -149,4 +150,9 @@ fn queue_mail_feedback() {
 #[test]
 fn queue_audit() {
     every_event_is_answered("queue-audit", "Records", "/messageId");
+}
+
+#[test]
+fn cron_domains() {
+    every_event_is_answered("cron-domains", "Records", "/");
 }
