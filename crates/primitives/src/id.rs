@@ -176,6 +176,8 @@ ids! {
     InviteLinkId = InviteLink "lnk";
     /// Names a key by which a program acts for an organization.
     ApiKeyId = ApiKey "key";
+    /// Names a domain of an organization.
+    DomainId = Domain "dom";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names a login that still lacks something before it is a session.
