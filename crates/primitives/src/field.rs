@@ -60,7 +60,10 @@ impl FieldCode {
         (Self::CountryNotSupported, "the number is of a country that no SMS are sent to"),
         (Self::DomainNotAllowed, "the organization admits no addresses of this domain"),
         (Self::ScopeNotHeld, "whoever asks may not do this, and so gives it to nobody"),
-        (Self::PublicDomain, "the domain is everybody's: people register names below it, or have mailboxes there"),
+        (
+            Self::PublicDomain,
+            "the domain is everybody's: people register names below it, or have mailboxes there",
+        ),
     ];
 
     /// Its text.

@@ -1,26 +1,45 @@
-//! A scheduled job: domains.
+//! Every hour, looks up again the records of the domains whose turn it is.
 
+use access::Tenant;
+use directory::{CheckRun, check_due};
+use dns_client::{DnsClient, Servers};
 use lambda_host::{Error, Function, Host};
-use serde::Serialize;
-use table::{StoreError, Table};
-
-/// What one run did, for the log and for whoever runs it by hand.
-#[derive(Serialize)]
-struct Summary {
-    /// When it ran, RFC 3339.
-    at: String,
-}
+use primitives::{Fault, RequestId};
+use table::{Cause, StoreError};
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table()?;
+    let first = directory::keys::DomainNames::key(Tenant::trusted(host.ids().next()));
+    let table = host.table_opened_with(first).await?;
+    let servers = match host.environment().optional("DNS_SERVERS") {
+        Some(_) => host.environment().parsed("DNS_SERVERS")?,
+        None => Servers::of_system(),
+    };
+    let dns = DnsClient::new(servers);
     Ok(host.schedule(move || {
-        let table = table.clone();
-        async move { Ok::<_, StoreError>(run(&table)) }
+        let (table, dns) = (table.clone(), dns.clone());
+        async move {
+            let run_id: RequestId = table.ids().next();
+            let cause = Cause::system("cron-domains", run_id.to_string());
+            let run = check_due(&table, &cause, &dns).await?;
+            tracing::info!(?run, "domain checks");
+            if run.is_good() { Ok(run) } else { Err(DomainsError::Unfinished(run)) }
+        }
     }))
 }
 
-/// One run. It may come twice, or late: judge by the clock, and mark what is done in the transaction of its effect.
-fn run(table: &Table) -> Summary {
-    Summary { at: table.clock().now().to_string() }
+/// A run did not do all there was to do. The next one goes on where it stopped.
+#[derive(Debug, thiserror::Error, Fault)]
+enum DomainsError {
+    /// What is due could not be found out.
+    #[error(transparent)]
+    #[fault(transparent)]
+    Store(#[from] StoreError),
+    /// Some domains were not dealt with, or DNS answered about hardly any.
+    #[error(
+        "{} domains could not be dealt with, DNS did not answer about {}, and {} time; the next run goes on",
+        .0.failed, .0.unanswered, if .0.complete { "there was" } else { "there was no more" }
+    )]
+    #[fault(Unavailable, "unfinished")]
+    Unfinished(CheckRun),
 }
