@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod audit;
+mod domains;
 mod members;
 mod passkeys;
 

@@ -49,6 +49,7 @@ const VERBS: &[&str] = &[
     "lift",
     "accept",
     "decline",
+    "approve",
     "leave",
     "preview",
     "rebind",

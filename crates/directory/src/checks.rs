@@ -23,7 +23,7 @@ const PAGE: usize = 100;
 const PARALLEL: usize = 8;
 /// For how long a domain is one run's: longer than a run can take.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
-/// With less time than this left no domain is begun; the next run goes on. A look-up takes 6 seconds at most.
+/// With less time than this left no domain is begun; the next run goes on. A look-up takes 4 seconds at most.
 const RESERVE: Duration = Duration::from_secs(10);
 
 /// What one run did.

@@ -2,9 +2,9 @@
 
 use access::Role;
 use primitives::{Email, EmailDomain, OrgId};
-use table::{Condition, Consistency, Item, Key, Table};
+use table::{Condition, Consistency, Item, Key, StoreError, Table};
 
-use crate::{DirectoryError, api::Capture, domain::DomainOwner, keys};
+use crate::{api::Capture, domain::DomainOwner, keys};
 
 /// An organization that people may join whose address is of this domain.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Joinable {
 }
 
 /// The organization that whoever has this address, verified, may join by its domain. There is one at most.
-pub async fn joinable(table: &Table, email: &Email) -> Result<Option<Joinable>, DirectoryError> {
+pub async fn joinable(table: &Table, email: &Email) -> Result<Option<Joinable>, StoreError> {
     let key = keys::DomainOwner::key(EmailDomain::of(email));
     let owner: Option<DomainOwner> = table.get(&key, Consistency::Strong).await?;
     let open = owner.filter(|owner| owner.joining.capture != Capture::Off);

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use crate::Servers;
 
 /// How long one server is waited for, one time.
-const ONE_TRY: Duration = Duration::from_secs(2);
+const ONE_TRY: Duration = Duration::from_millis(1_500);
 /// How long a look-up takes at most: every server, an alias and TCP included.
-const LONGEST: Duration = Duration::from_secs(6);
+const LONGEST: Duration = Duration::from_secs(4);
 /// How many records of a name are looked at.
 const MOST_RECORDS: usize = 100;
 

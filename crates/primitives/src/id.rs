@@ -174,6 +174,8 @@ ids! {
     InviteId = Invite "inv";
     /// Names a link by which several people come into an organization.
     InviteLinkId = InviteLink "lnk";
+    /// Names a request to join an organization.
+    JoinRequestId = JoinRequest "jrq";
     /// Names a key by which a program acts for an organization.
     ApiKeyId = ApiKey "key";
     /// Names a domain of an organization.

@@ -3,6 +3,7 @@
 
 mod access;
 mod api_keys;
+mod domains;
 mod members;
 mod operators;
 mod policy;

@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, members, operators, staff};
+use super::{api_keys, domains, members, operators, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -37,6 +37,7 @@ pub(crate) async fn everything(product: &Product) {
     undelivered_mails(product).await;
     members::come_and_go(product).await;
     api_keys::made_and_used(product).await;
+    domains::come_and_go(product).await;
     staff::works(product).await;
 }
 
