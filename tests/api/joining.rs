@@ -14,7 +14,8 @@ use crate::{
 const REQUESTS: &str = "/v1/orgs/current/join-requests";
 
 impl Product {
-    /// An organization that people join by `acme.example` like this: its owner's token, its id and the domain.
+    /// An organization that people join by `acme.example` like this: its owner's token, its id and the
+    /// domain.
     pub(crate) async fn joined_by_domain(&self, capture: &str) -> (String, String, Answer) {
         let (ada, org_id) = self.owner("ada@example.com", "acme").await;
         let domain = self.verified(&ada, "acme.example").await;

@@ -24,7 +24,7 @@ const PARALLEL: usize = 8;
 /// For how long a domain is one run's: longer than a run can take.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
 /// With less time than this left no domain is begun; the next run goes on. A look-up takes 4 seconds at most.
-const RESERVE: Duration = Duration::from_secs(10);
+const RESERVE: Duration = Duration::from_secs(6);
 
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,8 +49,8 @@ impl CheckRun {
     /// How many unanswered look-ups are no more their owners' matter.
     const MANY: usize = 10;
 
-    /// Whether it did all there was to do, and DNS answered as it does. That most of many names have no answer
-    /// means that we cannot ask.
+    /// Whether it did all there was to do, and DNS answered as it does. That most of many names have no
+    /// answer means that we cannot ask.
     pub fn is_good(&self) -> bool {
         let answered = self.found + self.missed + self.lapsed;
         self.complete && self.failed == 0 && (self.unanswered < Self::MANY || self.unanswered < answered)

@@ -16,8 +16,8 @@ pub const MOST: usize = 20;
 const CHECKED_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// and when after it was not found, or DNS had no answer.
 const CHECKED_AGAIN: SignedDuration = SignedDuration::from_hours(24);
-/// A domain is no more the organization's after so many look-ups in a row that did not find the record, each a
-/// day after the one before: whoever moves to another provider has two days to put it back.
+/// A domain is no more the organization's after so many look-ups in a row that did not find the record, each
+/// a day after the one before: whoever moves to another provider has two days to put it back.
 const MISSED_TO_LAPSE: u32 = 3;
 
 /// A domain of an organization.

@@ -52,8 +52,8 @@ async fn seated(
     Ok(join(org, member, Via::Domain).and(seat))
 }
 
-/// Asks to become a member, or becomes one where nobody has to say yes. Whoever was one before, and is no more,
-/// needs a yes in any case. Who asks again has asked.
+/// Asks to become a member, or becomes one where nobody has to say yes. Whoever was one before, and is no
+/// more, needs a yes in any case. Who asks again has asked.
 pub async fn ask(
     table: &Table,
     principal: &Principal,

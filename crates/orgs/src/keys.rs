@@ -50,8 +50,8 @@ table::kinds! {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// That a person was a member. Written when somebody is taken out or leaves; read by accept: no invite
-    /// from before lets that person in again; and by join, since nobody who was taken out comes in by a domain
-    /// alone.
+    /// from before lets that person in again; and by join, since nobody who was taken out comes in by a
+    /// domain alone.
     "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -65,8 +65,8 @@ table::kinds! {
     "invited" Invited(email: Email; org: Tenant) "INVITED#<email>" "INVITED#<org>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("invite"),
     }
-    /// Somebody asks to become a member, by the domain of their address. Written by join, approve and decline;
-    /// read by the same, and by the list of requests.
+    /// Somebody asks to become a member, by the domain of their address. Written by join, approve and
+    /// decline; read by the same, and by the list of requests.
     "join_request" JoinRequest(org: Tenant; request: JoinRequestId) "JOIN_REQUESTS#<org>" "JOIN_REQUEST#<request>" {
         store: Main, most_kb: 2, kept: Until("90 days after it was decided"), owner: Org, erased: Partition,
     }

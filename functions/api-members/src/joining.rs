@@ -61,8 +61,8 @@ fn asked(request: &orgs::JoinRequest) -> Answer {
     Answer::new(StatusCode::CREATED, &request.resource(version)).tagged(version)
 }
 
-/// Asks to join an organization by the domain of the person's address. Where nobody has to say yes, the request
-/// is approved at once, and the person is a member. Who asks again has asked.
+/// Asks to join an organization by the domain of the person's address. Where nobody has to say yes, the
+/// request is approved at once, and the person is a member. Who asks again has asked.
 #[utoipa::path(
     post, path = "/v1/me/join-requests", tag = "Account", operation_id = "createJoinRequest",
     security(("access_token" = [])), request_body = CreateJoinRequest,
@@ -127,8 +127,8 @@ pub(crate) struct ByStatus {
     status: Option<JoinRequestStatus>,
 }
 
-/// Who asks to join the organization, a page at a time; of one status the oldest first. Those that were decided
-/// are listed for 90 days.
+/// Who asks to join the organization, a page at a time; of one status the oldest first. Those that were
+/// decided are listed for 90 days.
 #[utoipa::path(
     get, path = "/v1/orgs/current/join-requests", tag = "Members", operation_id = "listJoinRequests",
     security(("access_token" = [])),

@@ -54,7 +54,8 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddDomain {
-    /// Its name, of at most 235 characters in ASCII. None that is everybody's, such as `gmail.com` or `co.uk`.
+    /// Its name, of at most 235 characters in ASCII. None that is everybody's, such as `gmail.com` or
+    /// `co.uk`.
     name: EmailDomain,
 }
 
@@ -110,9 +111,9 @@ pub(crate) async fn show(
     Ok(shown(&directory::domain_with_id(&api.table, &reader.permit, id).await?))
 }
 
-/// Looks the record of a domain up, and makes the domain the organization's where it is there. From then on it
-/// is looked up each week: a domain is verified no more when the record was not found on three days in a row.
-/// That DNS does not answer counts for nothing.
+/// Looks the record of a domain up, and makes the domain the organization's where it is there. From then on
+/// it is looked up each week: a domain is verified no more when the record was not found on three days in a
+/// row. That DNS does not answer counts for nothing.
 #[utoipa::path(
     post, path = "/v1/orgs/current/domains/{domain_id}/verify", tag = "Domains", operation_id = "verifyDomain",
     security(("access_token" = [])),
@@ -174,8 +175,8 @@ pub(crate) async fn update(
     Ok(shown(&domain.map_err(refused)?))
 }
 
-/// Removes a domain: nobody joins by it any more, and another organization may verify it. Who is a member stays
-/// one.
+/// Removes a domain: nobody joins by it any more, and another organization may verify it. Who is a member
+/// stays one.
 #[utoipa::path(
     delete, path = "/v1/orgs/current/domains/{domain_id}", tag = "Domains", operation_id = "removeDomain",
     security(("access_token" = [])),

@@ -36,5 +36,9 @@ pub(super) async fn come_and_go(product: &Product) {
     assert!(product.decide(&quin, &asked, "decline").await.status.is_success());
     assert!(product.delete(&one, &quin).await.status.is_success());
     product.dns(&lapsing.text("/txt_record/name"), &json!({ "texts": [] })).await;
-    product.advance(DAY * 10).await;
+    product.advance(DAY * 7).await;
+    // a day of the schedules at a time, so that each call is heard
+    for _ in 0..3 {
+        product.advance(DAY).await;
+    }
 }

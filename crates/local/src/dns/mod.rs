@@ -1,5 +1,5 @@
-//! A DNS server, over UDP and TCP, that answers for TXT records from a table: for all of the internet, so that
-//! nobody is asked outside of this machine.
+//! A DNS server, over UDP and TCP, that answers for TXT records from a table: for all of the internet, so
+//! that nobody is asked outside of this machine.
 
 mod answer;
 mod server;
