@@ -1,14 +1,12 @@
 //! The domains of organizations.
 
-use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
 
+use super::days;
 use crate::product::Product;
 
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// Quin's organization has domains: one is removed, one lapses.
+/// Quin's organization has domains: one is removed, one lapses, one stays.
 pub(super) async fn come_and_go(product: &Product) {
     let (quin, _) = product.owner("quin@quin.example", "quin-and-sons").await;
     let domains = "/v1/orgs/current/domains";
@@ -36,9 +34,6 @@ pub(super) async fn come_and_go(product: &Product) {
     assert!(product.decide(&quin, &asked, "decline").await.status.is_success());
     assert!(product.delete(&one, &quin).await.status.is_success());
     product.dns(&lapsing.text("/txt_record/name"), &json!({ "texts": [] })).await;
-    product.advance(DAY * 7).await;
-    // a day of the schedules at a time, so that each call is heard
-    for _ in 0..3 {
-        product.advance(DAY).await;
-    }
+    product.verified(&quin, "staying.example").await;
+    days(product, 10).await;
 }
