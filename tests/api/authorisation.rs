@@ -42,10 +42,11 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 15] = [
+    const KINDS: [(&str, &str); 17] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("device_id", "dev"),
+        ("domain_id", "dom"),
         ("event_id", "evt"),
         ("factor_id", "fac"),
         ("impersonation_id", "imp"),
@@ -55,6 +56,7 @@ pub(crate) fn with_ids(path: &str) -> String {
         ("member_id", "mbr"),
         ("org_id", "org"),
         ("passkey_id", "pky"),
+        ("request_id", "jrq"),
         ("session_id", "ses"),
         ("user_id", "usr"),
         ("browser_id", "tbr"),

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod audit;
+mod domains;
 mod members;
 mod organizations;
 
@@ -189,6 +190,7 @@ async fn every_route_stays_within_its_budget() {
     organizations::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
     audit::measure(&mut measured).await;
+    domains::measure(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();

@@ -80,7 +80,9 @@ fn telling(template: &Template, told: &[&Told], signing_in: &[&str]) -> Vec<Stri
         let is_found = matches!(
             told.to,
             Audience::Owners
-                | Audience::Holding(Permission::ReadBilling)
+                | Audience::Holding(
+                    Permission::ReadBilling | Permission::WriteDirectory | Permission::WriteMembers
+                )
                 | Audience::Person
                 | Audience::PersonWhen(_)
                 | Audience::NewAddress
@@ -89,7 +91,7 @@ fn telling(template: &Template, told: &[&Told], signing_in: &[&str]) -> Vec<Stri
         );
         if !is_found {
             problems.push(format!(
-                "{}: a mail goes to owners or to readers of billing, who are in the index; add the others to it first.",
+                "{}: a mail goes to owners and admins, who are in the index; add the others to it first.",
                 told.event.name
             ));
         }
@@ -131,7 +133,7 @@ fn a_mail_to_people_who_are_not_found_is_noticed() {
         .collect();
     let told: Vec<_> = told.iter().collect();
     let problems = telling(&Template::of_repository(), &told, signing_in());
-    assert_noticed(&problems, "trial.ending: a mail goes to owners or to readers of billing");
+    assert_noticed(&problems, "trial.ending: a mail goes to owners and admins");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::world::{World, samples};
 /// The functions that have a target here.
 pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-account-erasure",
+    "cron-domains",
     "cron-trial-expiry",
     "operator",
     "queue-audit",
@@ -155,4 +156,9 @@ fn queue_audit() {
 #[test]
 fn queue_member_copies() {
     every_event_is_answered("queue-member-copies", "Records", "/messageId");
+}
+
+#[test]
+fn cron_domains() {
+    every_event_is_answered("cron-domains", "Records", "/");
 }

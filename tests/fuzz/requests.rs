@@ -386,15 +386,21 @@ fn hook_stripe() {
 
 #[test]
 fn api_sso() {
-    every_request_is_answered("api-sso", &["local", "AAAA"], |_| {
+    every_request_is_answered("api-sso", &["local", "AAAA", "example.com", "automatic"], |_| {
         let proof = json!({ "code": "a-code", "state": "AAAA", "iss": "http://localhost/_local/oidc", "browser_token": "AAAA" });
         let account = "/v1/me/connected-accounts/cac_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let domain = "/v1/orgs/current/domains/dom_01kar8h5g0e0vsx4q1v3f6m2ah";
         vec![
             open("POST", "/v1/auth/oauth/local/authorizations", Value::Null),
             open("POST", "/v1/auth/oauth/local/verify", proof.clone()),
             request("GET", "/v1/me/connected-accounts", Value::Null),
             request("POST", "/v1/me/connected-accounts/local/verify", proof),
             request("DELETE", account, Value::Null),
+            request("GET", "/v1/orgs/current/domains", Value::Null),
+            request("POST", "/v1/orgs/current/domains", json!({ "name": "example.com" })),
+            request("GET", domain, Value::Null),
+            request("PATCH", domain, json!({ "capture": "automatic", "default_role": "viewer" })),
+            request("DELETE", domain, Value::Null),
         ]
     });
 }
@@ -423,6 +429,7 @@ fn api_members() {
     every_request_is_answered("api-members", &words, |_| {
         let invite = "/v1/orgs/current/invites/inv_01kar8h5g0e0vsx4q1v3f6m2ah";
         let member = "/v1/orgs/current/members/mbr_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let approve = "/v1/orgs/current/join-requests/jrq_01kar8h5g0e0vsx4q1v3f6m2ah/approve";
         let link = json!({ "token": "AD37cSk2Litne1ic3MlXZUNi" });
         vec![
             request("GET", "/v1/orgs/current/members", Value::Null),
@@ -438,6 +445,10 @@ fn api_members() {
             request("POST", "/v1/invites/accept", link.clone()),
             open("POST", "/v1/invites/preview", link.clone()),
             open("POST", "/v1/invites/decline", link),
+            request("GET", "/v1/me/joinable-organizations", Value::Null),
+            request("POST", "/v1/me/join-requests", json!({ "org_id": "org_01kar8h5g0e0vsx4q1v3f6m2ah" })),
+            request("GET", "/v1/orgs/current/join-requests", Value::Null),
+            request("POST", approve, json!({ "role": "viewer" })),
         ]
     });
 }

@@ -9,6 +9,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("identity-core", identity::keys::KINDS),
         ("orgs", orgs::keys::KINDS),
         ("billing", billing::keys::KINDS),
+        ("directory", directory::keys::KINDS),
         ("push", push::keys::KINDS),
         ("staff", staff::keys::KINDS),
         ("audit", audit::keys::KINDS),
@@ -22,6 +23,7 @@ pub fn entries() -> Vec<(&'static str, &'static [Entry])> {
         ("identity-core", identity::keys::ENTRIES),
         ("orgs", orgs::keys::ENTRIES),
         ("billing", billing::keys::ENTRIES),
+        ("directory", directory::keys::ENTRIES),
     ]
 }
 
@@ -32,6 +34,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("identity-core", identity::suspension::EVENTS),
         ("orgs", orgs::events::EVENTS),
         ("billing", billing::events::EVENTS),
+        ("directory", directory::events::EVENTS),
         ("push", push::events::EVENTS),
         ("staff", staff::events::EVENTS),
     ]
@@ -39,5 +42,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
 
 /// What the domains tell people about their events.
 pub fn told() -> impl Iterator<Item = &'static Told> {
-    [identity::events::TOLD, orgs::events::TOLD, billing::events::TOLD].into_iter().flatten()
+    [identity::events::TOLD, orgs::events::TOLD, directory::events::TOLD, billing::events::TOLD]
+        .into_iter()
+        .flatten()
 }

@@ -103,6 +103,10 @@ permissions! {
     ReadApiKeys: "api_keys:read", "read the API keys", Owner | Admin;
     /// Make keys for programs, and take them back.
     WriteApiKeys: "api_keys:write", "change the API keys", Owner | Admin;
+    /// See the domains of the organization.
+    ReadDirectory: "directory:read", "read the domains", Owner | Admin;
+    /// Add domains, verify them, and say who may join by them.
+    WriteDirectory: "directory:write", "change the domains", Owner | Admin;
     /// Ask whether a member's access token is good.
     ReadTokens: "tokens:read", "ask about tokens", Owner | Admin;
     /// See what happened in the organization, and who did it.
@@ -153,6 +157,8 @@ mod tests {
             (Permission::WriteInvites, "invites:write", "invite people", "owner admin"),
             (Permission::ReadApiKeys, "api_keys:read", "read the API keys", "owner admin"),
             (Permission::WriteApiKeys, "api_keys:write", "change the API keys", "owner admin"),
+            (Permission::ReadDirectory, "directory:read", "read the domains", "owner admin"),
+            (Permission::WriteDirectory, "directory:write", "change the domains", "owner admin"),
             (Permission::ReadTokens, "tokens:read", "ask about tokens", "owner admin"),
             (Permission::ReadAudit, "audit:read", "read the audit log", "owner admin"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),

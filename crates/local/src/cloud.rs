@@ -1,7 +1,6 @@
 //! Starting and stopping a local cloud.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,17 +9,18 @@ use axum::middleware::from_fn;
 use dynoxide::Database;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::api::{self, Local, Urls};
 use crate::aws::{self, MailQuota};
 use crate::clock::VirtualClock;
+use crate::dns;
 use crate::engine::{Advance, Engine, Functions, Invocation, InvokeError, Parts};
 use crate::folder::{self, Folder, STATE_FILE, TABLE_FILE};
 use crate::front::Front;
 use crate::function::{Environment, Registry};
 use crate::issuer;
 use crate::page;
+use crate::ports::{Listeners, Ports};
 use crate::same_site;
 use crate::state::{State, Store};
 use crate::stripe;
@@ -30,33 +30,6 @@ use crate::template::{Place, Template, TemplateError};
 
 /// Region of the local cloud.
 const REGION: &str = "us-east-1";
-/// Where the endpoints listen on 127.0.0.1; 0 takes any free port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
-    /// The API and the local page.
-    pub api: u16,
-    /// SQS, SNS, EventBridge, SES, Secrets Manager, and `Invoke` of Lambda.
-    pub aws: u16,
-    /// DynamoDB.
-    pub dynamodb: u16,
-    /// The fake Stripe.
-    pub stripe: u16,
-}
-
-impl Ports {
-    /// Any free ports, for tests.
-    pub const ANY: Self = Self { api: 0, aws: 0, dynamodb: 0, stripe: 0 };
-
-    /// Four ports in a row.
-    pub fn from(first: u16) -> Self {
-        Self {
-            api: first,
-            aws: first.saturating_add(1),
-            dynamodb: first.saturating_add(2),
-            stripe: first.saturating_add(3),
-        }
-    }
-}
 
 /// What a local cloud is made of.
 #[derive(Debug)]
@@ -162,40 +135,6 @@ impl std::fmt::Debug for Cloud {
     }
 }
 
-struct Listeners {
-    api: TcpListener,
-    aws: TcpListener,
-    dynamodb: TcpListener,
-    stripe: TcpListener,
-}
-
-impl Listeners {
-    async fn bind(ports: Ports) -> Result<(Self, Urls), StartError> {
-        let listeners = Self {
-            api: bind("the API", ports.api).await?,
-            aws: bind("the AWS services", ports.aws).await?,
-            dynamodb: bind("DynamoDB", ports.dynamodb).await?,
-            stripe: bind("Stripe", ports.stripe).await?,
-        };
-        let url = |host: &str, listener: &TcpListener| {
-            format!("http://{host}:{}", listener.local_addr().map_or(0, |address| address.port()))
-        };
-        let urls = Urls {
-            api: url("localhost", &listeners.api),
-            aws: url("127.0.0.1", &listeners.aws),
-            dynamodb: url("127.0.0.1", &listeners.dynamodb),
-            stripe: url("127.0.0.1", &listeners.stripe),
-        };
-        Ok((listeners, urls))
-    }
-}
-
-async fn bind(what: &'static str, port: u16) -> Result<TcpListener, StartError> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await
-        .map_err(|source| StartError::Port { what, port, source })
-}
-
 /// Reports the steps of the start.
 struct Progress {
     report: fn(&str, Duration),
@@ -284,6 +223,11 @@ impl Cloud {
         &self.urls.stripe
     }
 
+    /// Address of the DNS server, as `DnsServers` names it.
+    pub fn dns_address(&self) -> &str {
+        &self.urls.dns
+    }
+
     /// The virtual clock.
     pub fn clock(&self) -> &VirtualClock {
         &self.engine.clock
@@ -368,6 +312,7 @@ fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<St
         ("AppUrl", &app_url),
         ("AllowedOrigins", &urls.api),
         ("OAuthProviders", &providers),
+        ("DnsServers", &urls.dns),
         ("MailFrom", "hello@gantry.example"),
         ("MailIdentity", "gantry.example"),
         // nobody limits mails that are sent nowhere
@@ -486,6 +431,7 @@ fn serve(engine: &Arc<Engine>, tasks: &Tasks, listeners: Listeners, urls: &Urls)
         listeners.stripe,
         stripe::router(Arc::clone(engine)).layer(from_fn(same_site::services)),
     );
+    dns::serve(engine, tasks, listeners.dns, listeners.dns_over_tcp);
     let (database, halt) = (engine.tables.database(), engine.halt.clone());
     tasks.spawn_to_the_end(async move {
         let served =

@@ -15,6 +15,7 @@ mod api;
 mod aws;
 mod clock;
 mod cloud;
+mod dns;
 mod engine;
 mod folder;
 mod front;
@@ -23,6 +24,7 @@ pub mod functions;
 mod issuer;
 mod page;
 mod pattern;
+mod ports;
 mod same_site;
 mod state;
 mod stripe;
@@ -31,10 +33,12 @@ mod tasks;
 pub mod template;
 
 pub use clock::VirtualClock;
-pub use cloud::{Cloud, Options, Ports, StartError};
+pub use cloud::{Cloud, Options, StartError};
+pub use dns::{DnsFailure, DnsName};
 pub use engine::{Advance, FunctionStatistics, Invocation, InvocationLog, InvokeError, LogLine};
 pub use function::{Builder, Environment, Function, Registry, Setting};
 pub use pattern::{Pattern, PatternError};
+pub use ports::Ports;
 pub use state::{
     BusEvent, CAPTURE_LIMIT, Counts, Fifo, Mail, Message, Notification, PlatformEndpoint, Push, Queue,
     ScheduleState, Secret, SecretVersion, State, TextMessage,

@@ -22,8 +22,8 @@ const QUIET: &str = "dynoxide::server=error";
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev", version)]
 struct Arguments {
-    /// Port of the API; the AWS services, DynamoDB and Stripe take the three ports after it.
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65_532))]
+    /// Port of the API; the AWS services, DynamoDB, Stripe and DNS take the four ports after it.
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65_531))]
     port: u16,
     /// Folder that keeps the state over restarts.
     #[arg(long, default_value = ".gantry")]
@@ -152,8 +152,8 @@ fn end_of_process() -> anyhow::Result<impl Future<Output = ()>> {
 
 /// What a newcomer needs: where things are, and what to try.
 fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
-    let (api, aws, dynamodb, stripe) =
-        (cloud.api_url(), cloud.aws_url(), cloud.dynamodb_url(), cloud.stripe_url());
+    let (api, aws, dynamodb) = (cloud.api_url(), cloud.aws_url(), cloud.dynamodb_url());
+    let (stripe, dns) = (cloud.stripe_url(), cloud.dns_address());
     let ending = if environment.is_some() {
         "Ctrl-C stops it; the state stays for the next start."
     } else {
@@ -172,7 +172,8 @@ fn welcome(cloud: &Cloud, environment: Option<PathBuf>) -> String {
            Local page     {api}/_local  (mails, events, queues, table, clock)\n  \
            DynamoDB       {dynamodb}\n  \
            AWS services   {aws}\n  \
-           Stripe         {stripe}{watch}\n  \
+           Stripe         {stripe}\n  \
+           DNS            {dns}, over UDP and TCP{watch}\n  \
            Staff          {FIRST_OF_STAFF} is an operator, unless you made others\n\n\
          Try:\n  \
            curl -i {api}/v1/auth/magic-links -H 'content-type: application/json' -d '{{\"email\":\"ada@example.com\"}}'\n  \

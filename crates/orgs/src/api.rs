@@ -4,7 +4,8 @@ use std::fmt;
 
 use access::{Deletion, MfaMode, MfaPolicy, Role};
 use primitives::{
-    Email, EmailDomain, InviteId, InviteLinkId, MediaId, MemberId, OrgId, Slug, Time, Timestamp, UserId,
+    Email, EmailDomain, InviteId, InviteLinkId, JoinRequestId, MediaId, MemberId, OrgId, Slug, Time,
+    Timestamp, UserId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -218,6 +219,53 @@ impl fmt::Display for InviteStatus {
     }
 }
 
+/// Somebody asks to become a member, by the domain of their address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JoinRequest {
+    /// The request.
+    pub id: JoinRequestId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// Who asks.
+    pub user_id: UserId,
+    /// That person's address.
+    pub email: Email,
+    /// The domain.
+    pub domain: EmailDomain,
+    /// What the person becomes, or became.
+    pub role: Role,
+    /// What became of it.
+    pub status: JoinRequestStatus,
+    /// Since when.
+    pub created_at: Time,
+    /// When somebody decided. Null is that nobody has.
+    pub decided_at: Option<Time>,
+    /// How often it has changed: its `ETag`.
+    pub version: u64,
+}
+
+/// What became of a request to join. Treat a word that you do not know as one that is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinRequestStatus {
+    /// Nothing yet.
+    Pending,
+    /// The person is a member.
+    Approved,
+    /// The organization does not want it.
+    Declined,
+}
+
+impl fmt::Display for JoinRequestStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+        })
+    }
+}
+
 /// What becomes of the API keys of whoever is no member any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -246,4 +294,4 @@ impl From<MfaPolicy> for Mfa {
     }
 }
 
-events::resources! { Organization Member Invite }
+events::resources! { Organization Member Invite JoinRequest }

@@ -119,9 +119,10 @@ fn let_go(changes: Changes, invite: &Invite) -> Changes {
 pub async fn end_erasure(table: &Table, cause: &Cause, org_id: OrgId) -> Result<(), CommitError> {
     let tenant = Tenant::trusted(org_id);
     let last = keys::OrgDeletion::key(tenant);
-    for partition in
-        [identity_keys::ApiKeyCount::key(tenant), keys::MemberWords::key(tenant, table.ids().next())]
-    {
+    let of_keys = identity_keys::ApiKeyCount::key(tenant);
+    let of_words = keys::MemberWords::key(tenant, table.ids().next());
+    let of_requests = keys::JoinRequest::key(tenant, table.ids().next());
+    for partition in [of_keys, of_words, of_requests] {
         table.erase(Query::partition_of(&partition), None).await?;
     }
     table.erase(Query::partition_of(&last), Some(&last)).await?;

@@ -93,6 +93,14 @@ pub enum OrgError {
     )]
     #[fault(Conflict, "confirmation_pending")]
     ConfirmationPending,
+    /// The request to join was decided, or whoever asked has another address now.
+    #[error("this request is over: it was decided, or whoever asked has another address now")]
+    #[fault(Conflict, "join_request_closed")]
+    RequestClosed,
+    /// The request to join was declined not long ago.
+    #[error("your request was declined; ask for an invite, or ask again after 30 days")]
+    #[fault(Conflict, "join_request_declined")]
+    RequestDeclined,
     /// The policy would keep out whoever sets it.
     #[error(
         "you would be out with your next request: sign in with a second factor yourself, or set `grace_ends_at`"

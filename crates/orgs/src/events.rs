@@ -1,13 +1,13 @@
 //! The events of organizations and their members.
 
-use access::Permission::ReadMembers;
+use access::Permission::{ReadMembers, WriteMembers};
 use events::{Audience, Event, EventKind, MailText, PushText, Told};
 use primitives::{ApiKeyId, Email, EmailDomain, InviteLinkId, MemberId, OrgId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::api::{Invite, KeysOfLeavers, Member, Mfa, Organization};
+use crate::api::{Invite, JoinRequest, KeysOfLeavers, Member, Mfa, Organization};
 
 events::events! {
     /// An organization came to be.
@@ -140,6 +140,23 @@ events::events! {
         /// The link.
         link_id: InviteLinkId = "lnk_01kar8h5g0e0vsx4q1v3f6m2ah",
     }
+    /// Somebody asks to become a member by the domain of their address, or became one so.
+    "join_request.created" JoinRequestCreated Public {
+        /// The request, as the API shows it.
+        join_request: JoinRequest = join_request("pending"),
+    }
+    /// Whoever asked is a member.
+    "join_request.approved" JoinRequestApproved Public {
+        /// The request, as the API shows it.
+        join_request: JoinRequest = join_request("approved"),
+        /// The membership that came of it.
+        member_id: MemberId = "mbr_01kar8h5g0e0vsx4q1v3f6m2ah",
+    }
+    /// The organization does not want whoever asked.
+    "join_request.declined" JoinRequestDeclined Public {
+        /// The request, as the API shows it.
+        join_request: JoinRequest = join_request("declined"),
+    }
     /// What an organization asks of its members has changed.
     "organization.policies_updated" OrganizationPoliciesUpdated Internal {
         /// The organization.
@@ -167,6 +184,8 @@ pub enum Via {
     Invite,
     /// By a link.
     InviteLink,
+    /// By the domain of the person's address.
+    Domain,
 }
 
 /// Why somebody is no member any more.
@@ -203,6 +222,16 @@ fn invite(status: &str) -> Value {
         "invited_by": "usr_01kar8h5g0e0vsx4q1v3f6m2ah", "created_at": "2026-11-23T10:00:00.000Z",
         "last_sent_at": "2026-11-23T10:00:00.000Z", "expires_at": "2026-11-30T10:00:00.000Z",
         "needs_confirmation": false, "version": 1,
+    })
+}
+
+fn join_request(status: &str) -> Value {
+    let decided = if status == "pending" { Value::Null } else { json!("2026-11-24T10:00:00.000Z") };
+    json!({
+        "id": "jrq_01kar8h5g0e0vsx4q1v3f6m2ah", "org_id": "org_01kar8h5g0e0vsx4q1v3f6m2ah",
+        "user_id": "usr_01kar8h5g0e0vsx4q1v3f6m2ah", "email": "grace@example.com", "domain": "example.com",
+        "role": "member", "status": status, "created_at": "2026-11-23T10:00:00.000Z", "decided_at": decided,
+        "version": 1,
     })
 }
 
@@ -305,6 +334,26 @@ pub const TOLD: &[Told] = &[
     invited(InviteCreated::KIND),
     invited(InviteResent::KIND),
     invited(InviteRebound::KIND),
+    Told {
+        event: JoinRequestCreated::KIND,
+        to: Audience::Holding(WriteMembers),
+        mail: Some(MailText {
+            subject: "{{ data.join_request.email }} {% if data.join_request.status == 'pending' %}asks to join\
+                      {% else %}has joined{% endif %} {{ organization }}",
+            preview: "By the domain {{ data.join_request.domain }}.",
+            title: "Somebody {% if data.join_request.status == 'pending' %}asks to join{% else %}has joined{% endif %}",
+            paragraphs: &[
+                "{{ data.join_request.email }} {% if data.join_request.status == 'pending' %}asks to join\
+                 {% else %}has joined{% endif %} {{ organization }}, as somebody with a verified address of \
+                 {{ data.join_request.domain }}, which is a domain of {{ organization }}.",
+            ],
+            button: "Look at the members",
+            path: "/settings/members",
+            optional: true,
+            until: None,
+        }),
+        push: None,
+    },
     Told {
         event: MemberAdded::KIND,
         to: Audience::Holding(ReadMembers),

@@ -3,14 +3,14 @@
 use std::fmt::Display;
 
 use access::{Role, Tenant};
-use primitives::{Email, InviteId, MemberId, OrgId, Slug, UserId, json};
+use primitives::{Email, InviteId, JoinRequestId, MemberId, OrgId, Slug, UserId, json};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error as _},
 };
 use table::{Entry, Index, Indexed, Query};
 
-use crate::api::{self, InviteStatus};
+use crate::api::{self, InviteStatus, JoinRequestStatus};
 
 table::kinds! {
     /// An organization. Written by create, change, delete and restore organization; read by the same, by
@@ -67,10 +67,10 @@ table::kinds! {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// That a person was a member. Written when somebody is taken out or leaves; read by accept: no invite
-    /// from before lets that person in again.
+    /// from before lets that person in again; and by join, since nobody who was taken out comes in by a
+    /// domain alone.
     "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
-        store: Main, most_kb: 1, kept: Days(90, "so long does a link from before work"), owner: Org,
-        erased: Partition,
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// Somebody is asked to become a member. Written by invite and by whatever becomes of it; read by the
     /// same, the list of invites, preview, and `queue-mail`, which sends the link.
@@ -82,10 +82,20 @@ table::kinds! {
     "invited" Invited(email: Email; org: Tenant) "INVITED#<email>" "INVITED#<org>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("invite"),
     }
+    /// Somebody asks to become a member, by the domain of their address. Written by join, approve and
+    /// decline; read by the same, and by the list of requests.
+    "join_request" JoinRequest(org: Tenant; request: JoinRequestId) "JOIN_REQUESTS#<org>" "JOIN_REQUEST#<request>" {
+        store: Main, most_kb: 2, kept: Until("90 days after it was decided"), owner: Org, erased: Partition,
+    }
+    /// That a person asks to become a member, or was declined not long ago. Written by join and decline, and
+    /// deleted by approve; read by join.
+    "asked" Asked(org: Tenant; user: UserId) "JOIN_REQUESTS#<org>" "ASKED#<user>" {
+        store: Main, most_kb: 1, kept: Until("30 days after a no"), owner: Org, erased: Partition,
+    }
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG, INVITE_BY_STATUS, ERASURE];
+pub const ENTRIES: &[Entry] = &[MEMBER_BY_ROLE, BY_SLUG, INVITE_BY_STATUS, JOIN_REQUEST_BY_STATUS, ERASURE];
 
 /// Organizations that are to be erased, by when.
 pub const ERASURE: Entry = Entry {
@@ -166,6 +176,29 @@ pub(crate) fn with_status(org: Tenant, status: InviteStatus) -> Query {
     // what there is behind the status is asked of none
     let sk = sk.strip_suffix('#').map(str::to_owned).unwrap_or(sk);
     Query::list_prefix(INVITE_BY_STATUS.on, pk, sk)
+}
+
+/// Requests to join by what became of them, each as the API shows it; the oldest first.
+const JOIN_REQUEST_BY_STATUS: Entry = Entry {
+    name: "join request by status",
+    on: "join_request",
+    indexed: Indexed::List,
+    pk: "ORG_JOIN_REQUESTS#<org>",
+    sk: "<status>#<created_at>#<request>",
+};
+
+/// The entry of a request, which is shown like this.
+pub(crate) fn join_request_by_status(org: Tenant, shown: &api::JoinRequest) -> Index {
+    let sk: [&dyn Display; 3] = [&shown.status, &shown.created_at, &shown.id];
+    JOIN_REQUEST_BY_STATUS.listed(&[&org], &sk, summary(shown))
+}
+
+/// Asks for the requests of which this became. The index is a moment behind.
+pub(crate) fn join_requests_with_status(org: Tenant, status: JoinRequestStatus) -> Query {
+    let (pk, sk) = JOIN_REQUEST_BY_STATUS.place(&[&org], &[&status, &"", &""]);
+    // what there is behind the status is asked of none
+    let sk = sk.strip_suffix('#').map(str::to_owned).unwrap_or(sk);
+    Query::list_prefix(JOIN_REQUEST_BY_STATUS.on, pk, sk)
 }
 
 /// What an index says of an item that is shown as `T`.

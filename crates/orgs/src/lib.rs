@@ -13,6 +13,8 @@ mod error;
 pub mod events;
 mod invite;
 mod invites;
+mod join_request;
+mod joining;
 pub mod keys;
 pub mod limits;
 mod links;
@@ -37,6 +39,8 @@ pub use invite::Invite;
 pub use invites::{
     confirm, invite, invite_with_id, invites, may_invite, may_rebind, rebind, resend, revoke, to_resend,
 };
+pub use join_request::JoinRequest;
+pub use joining::{ByDomain, approve, ask, decline_request, join_requests, release_seats};
 pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
 pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};

@@ -14,3 +14,8 @@ pub fn invites() -> RateLimit {
 pub fn invites_to_address() -> RateLimit {
     RateLimit::new("invite-address", [(5, HOUR)])
 }
+
+/// Requests to join of one person.
+pub fn join_requests() -> RateLimit {
+    RateLimit::new("join-request", [(10, HOUR)])
+}

@@ -25,7 +25,7 @@ use crate::{
     seats::Seats,
 };
 
-/// That somebody was a member: no invite from before lets that person in again.
+/// That somebody was a member: no invite from before lets that person in again, nor does a domain alone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FormerMember {
     org_id: OrgId,
@@ -42,11 +42,6 @@ impl Item for FormerMember {
 
     fn version(&self) -> u64 {
         self.version
-    }
-
-    /// No invite lives longer.
-    fn expires_at(&self) -> Option<Timestamp> {
-        Some(self.removed_at + Invite::LONGEST)
     }
 }
 

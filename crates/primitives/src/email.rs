@@ -120,6 +120,16 @@ pub struct InvalidEmailDomain;
 impl Invalid for InvalidEmailDomain {}
 
 impl EmailDomain {
+    /// The normal form: ASCII, lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The domain of an address.
+    pub fn of(email: &Email) -> Self {
+        Self(email.domain().to_owned())
+    }
+
     /// Whether the address is of this domain.
     pub fn has(&self, email: &Email) -> bool {
         email.domain() == self.0
@@ -135,6 +145,12 @@ impl FromStr for EmailDomain {
         }
         let email: Email = format!("a@{}", text.trim()).parse().map_err(|_| InvalidEmailDomain)?;
         Ok(Self(email.domain().to_owned()))
+    }
+}
+
+impl fmt::Display for EmailDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

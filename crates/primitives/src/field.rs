@@ -35,11 +35,13 @@ pub enum FieldCode {
     DomainNotAllowed,
     /// Whoever asks may not do this, and so gives it to nobody.
     ScopeNotHeld,
+    /// The domain is everybody's.
+    PublicDomain,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 15] = [
+    pub const ALL: [(Self, &str); 16] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -58,6 +60,10 @@ impl FieldCode {
         (Self::CountryNotSupported, "the number is of a country that no SMS are sent to"),
         (Self::DomainNotAllowed, "the organization admits no addresses of this domain"),
         (Self::ScopeNotHeld, "whoever asks may not do this, and so gives it to nobody"),
+        (
+            Self::PublicDomain,
+            "the domain is everybody's: people register names below it, or have mailboxes there",
+        ),
     ];
 
     /// Its text.
@@ -78,6 +84,7 @@ impl FieldCode {
             Self::CountryNotSupported => "country_not_supported",
             Self::DomainNotAllowed => "domain_not_allowed",
             Self::ScopeNotHeld => "scope_not_held",
+            Self::PublicDomain => "public_domain",
         }
     }
 

@@ -174,8 +174,12 @@ ids! {
     InviteId = Invite "inv";
     /// Names a link by which several people come into an organization.
     InviteLinkId = InviteLink "lnk";
+    /// Names a request to join an organization.
+    JoinRequestId = JoinRequest "jrq";
     /// Names a key by which a program acts for an organization.
     ApiKeyId = ApiKey "key";
+    /// Names a domain of an organization.
+    DomainId = Domain "dom";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names that somebody of our staff acts in the name of a member.

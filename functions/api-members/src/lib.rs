@@ -1,8 +1,10 @@
-//! HTTP API for the members of an organization and for those who are invited: `/v1/orgs/current/members/**`,
-//! `/v1/orgs/current/invites/**`, `/v1/invites/**`.
+//! HTTP API for the members of an organization, for those who are invited, and for those who ask to join:
+//! `/v1/orgs/current/members/**`, `/v1/orgs/current/invites/**`, `/v1/orgs/current/join-requests/**`,
+//! `/v1/invites/**`, `/v1/me/join-requests`, `/v1/me/joinable-organizations`.
 
 mod batch;
 mod invites;
+mod joining;
 mod links;
 mod members;
 mod received;
@@ -62,6 +64,11 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(received::preview))
         .routes(routes!(received::accept))
         .routes(routes!(received::decline))
+        .routes(routes!(joining::joinable))
+        .routes(routes!(joining::create))
+        .routes(routes!(joining::list))
+        .routes(routes!(joining::approve))
+        .routes(routes!(joining::decline))
 }
 
 /// What one of the domain's refusals is to this caller.

@@ -1,13 +1,17 @@
-//! HTTP API for accounts at identity providers: `/v1/auth/oauth/**`, `/v1/me/connected-accounts/**`.
+//! HTTP API for accounts at identity providers and for the domains of organizations: `/v1/auth/oauth/**`,
+//! `/v1/me/connected-accounts/**`, `/v1/orgs/current/domains/**`.
 //!
-//! A function of its own, so that a provider that is slow keeps nobody from signing in in another way.
+//! A function of its own, so that a provider or a name server that is slow keeps nobody from signing in in
+//! another way.
 
 mod connected_accounts;
+mod domains;
 mod oauth;
 mod providers;
 
 use std::sync::Arc;
 
+use dns_client::{DnsClient, Servers};
 use guarded_http::Reach;
 use http_api::{OpenApiRouter, routes};
 use http_host::{HttpHost, Issuers};
@@ -15,7 +19,7 @@ use identity::{OAuthKey, Policy};
 use lambda_host::{Error, Function, Host, Rotating, Stage};
 use oidc_client::{ClientSecrets, OidcClient, Providers};
 use primitives::Keys;
-use table::Table;
+use table::{CursorKeys, Table};
 
 /// What the routes share.
 #[derive(Clone)]
@@ -30,6 +34,8 @@ pub struct Api {
     policy: Arc<Policy>,
     /// Where providers send people back.
     app_url: String,
+    cursors: Arc<dyn CursorKeys>,
+    dns: Arc<DnsClient>,
 }
 
 /// The function.
@@ -44,6 +50,10 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         Some(_) => Some(Arc::new(host.secret_text("OAUTH_SECRET_ARN", ClientSecrets::read)?)),
         None => None,
     };
+    let servers = match host.environment().optional("DNS_SERVERS") {
+        Some(_) => host.environment().parsed("DNS_SERVERS")?,
+        None => Servers::of_system(),
+    };
     let api = Api {
         issuers: Arc::new(Issuers::start(host, table.clone()).await?),
         table,
@@ -53,6 +63,8 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         client: Arc::new(client),
         policy: Arc::new(host.settings("IDENTITY_POLICY")?),
         app_url: host.environment().url("APP_URL")?,
+        cursors: host.cursor_keys()?,
+        dns: Arc::new(DnsClient::new(servers)),
     };
     http.api(routes().with_state(api))
 }
@@ -66,4 +78,10 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(connected_accounts::start))
         .routes(routes!(connected_accounts::link))
         .routes(routes!(connected_accounts::remove))
+        .routes(routes!(domains::list))
+        .routes(routes!(domains::add))
+        .routes(routes!(domains::show))
+        .routes(routes!(domains::verify))
+        .routes(routes!(domains::update))
+        .routes(routes!(domains::remove))
 }

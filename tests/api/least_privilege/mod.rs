@@ -3,6 +3,7 @@
 
 mod access;
 mod api_keys;
+mod domains;
 mod members;
 mod operators;
 mod organizations;
@@ -19,6 +20,14 @@ use test_support::Recorder;
 use crate::{product::Product, stored};
 use access::Access;
 use policy::problems;
+
+/// So many days pass, one at a time: what the schedules call is kept for a while only, and all of it is
+/// heard.
+async fn days(product: &Product, count: usize) {
+    for _ in 0..count {
+        product.advance(jiff::SignedDuration::from_hours(24)).await;
+    }
+}
 
 type Policies = BTreeMap<String, Vec<Value>>;
 type Made = BTreeMap<String, BTreeSet<Access>>;

@@ -1,8 +1,8 @@
 //! Organizations: what they are called, and how they end.
 
-use jiff::SignedDuration;
 use serde_json::json;
 
+use super::days;
 use crate::product::Product;
 
 /// Rut's organization gets other slugs, ends and is restored; that of Sam ends for good, with all that was in
@@ -27,8 +27,6 @@ pub(super) async fn come_and_go(product: &Product) {
     product.change_org(&sam, &json!({ "slug": "sam-ltd" })).await;
     product.settle().await;
     assert!(product.delete_org(&sam).await.status.is_success());
-    for _ in 0..=15 {
-        product.advance(SignedDuration::from_hours(2 * 24)).await;
-    }
+    days(product, 31).await;
     assert_eq!(product.told("organization.erased").await.len(), 1);
 }

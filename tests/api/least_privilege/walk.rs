@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, members, operators, organizations, staff};
+use super::{api_keys, days, domains, members, operators, organizations, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -37,6 +37,7 @@ pub(crate) async fn everything(product: &Product) {
     undelivered_mails(product).await;
     members::come_and_go(product).await;
     api_keys::made_and_used(product).await;
+    domains::come_and_go(product).await;
     staff::works(product).await;
     organizations::come_and_go(product).await;
 }
@@ -318,8 +319,9 @@ async fn erasure(product: &Product) {
     assert_eq!(delete().await.status, StatusCode::NO_CONTENT);
     // the index is a moment behind
     product.settle().await;
-    for hours in [7 * 24 + 1, 1] {
-        product.advance(SignedDuration::from_hours(hours)).await;
+    days(product, 7).await;
+    for _ in 0..2 {
+        product.advance(SignedDuration::from_hours(1)).await;
     }
     assert!(product.events().await.contains(&"user.erased".to_owned()));
 }
@@ -470,9 +472,9 @@ async fn trials(product: &Product) {
             StatusCode::CREATED
         );
     }
-    product.advance(SignedDuration::from_hours(24 * 8)).await;
+    days(product, 8).await;
     disable_endpoints(product).await;
-    product.advance(SignedDuration::from_hours(24 * 7)).await;
+    days(product, 7).await;
     let left = product.local("/push-endpoints").await["items"].to_string();
     assert!(!left.contains("abab") && !left.contains("cdcd"), "they were gone, and are removed: {left}");
 }

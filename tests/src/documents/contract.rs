@@ -112,6 +112,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Organizations", "The organization that the session is in."),
     ("Members", "Who belongs to the organization, and who is invited."),
     ("API keys", "The keys by which programs act for the organization."),
+    ("Domains", "The domains that are the organization's, and who may join by them."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),
     ("Staff", "Our own people, who look after accounts and organizations of others."),

@@ -12,6 +12,8 @@ use crate::template::Template;
 pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("access", access::FAULTS),
     ("billing", billing::FAULTS),
+    ("directory", directory::FAULTS),
+    ("dns-client", dns_client::FAULTS),
     ("guarded-http", guarded_http::FAULTS),
     ("hook-stripe", hook_stripe::FAULTS),
     ("http-api", http_api::FAULTS),

@@ -3,6 +3,7 @@
 
 mod actions;
 mod captures;
+mod dns;
 mod queues;
 mod secrets;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request, State as Shared};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router, middleware};
 use http::StatusCode;
 use http::request::Parts;
@@ -38,6 +39,7 @@ pub(crate) struct Urls {
     pub(crate) aws: String,
     pub(crate) dynamodb: String,
     pub(crate) stripe: String,
+    pub(crate) dns: String,
 }
 
 impl FromRef<Local> for Arc<Engine> {
@@ -124,6 +126,8 @@ pub(crate) fn router(local: Local) -> Router {
         .route("/schedules/{name}/run", post(actions::run_schedule))
         .route("/secrets", get(secrets::list))
         .route("/secrets/{name}/rotate", post(secrets::rotate))
+        .route("/dns", get(dns::list))
+        .route("/dns/{name}", put(dns::put).delete(dns::delete))
         .route("/stripe", get(actions::stripe))
         .route("/stripe/{action}", post(actions::stripe_action))
         .route("/reset", post(actions::reset))
@@ -162,6 +166,7 @@ async fn status(Shared(local): Shared<Local>) -> Json<Value> {
         "counts": counts(engine),
         "urls": {
             "api": local.urls.api, "aws": local.urls.aws, "dynamodb": local.urls.dynamodb, "stripe": local.urls.stripe,
+            "dns": local.urls.dns,
         },
         "busy": !engine.is_idle(),
     }))

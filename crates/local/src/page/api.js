@@ -34,6 +34,8 @@ async function request(method, path, parameters, body) {
 export const get = (path, parameters) => request("GET", path, parameters);
 /** Does something. */
 export const post = (path, parameters, body = {}) => request("POST", path, parameters, body);
+/** Puts something in its place. */
+export const put = (path, parameters, body) => request("PUT", path, parameters, body);
 /** Removes something. */
 export const remove = (path, parameters) => request("DELETE", path, parameters);
 

@@ -40,6 +40,7 @@ const FILES: &[(&str, File)] = files! {
     "clock.js": SCRIPT,
     "device_links.js": SCRIPT,
     "diagram.js": SCRIPT,
+    "dns.js": SCRIPT,
     "dom.js": SCRIPT,
     "events.js": SCRIPT,
     "flow.js": SCRIPT,

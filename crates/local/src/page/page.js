@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { h, render } from "./dom.js";
 import { button, confirmed, copy, page, span, time } from "./widgets.js";
 import * as clock from "./clock.js";
+import * as dns from "./dns.js";
 import * as events from "./events.js";
 import * as functions from "./functions.js";
 import * as mails from "./mails.js";
@@ -22,7 +23,7 @@ const GROUPS = [
   ["Happened", [
     ["events", "Events", events], ["queues", "Queues", queues], ["functions", "Functions", functions], ["table", "Table", table],
   ]],
-  ["Levers", [["clock", "Clock", clock], ["schedules", "Schedules", schedules], ["stripe", "Stripe", stripe]]],
+  ["Levers", [["clock", "Clock", clock], ["schedules", "Schedules", schedules], ["stripe", "Stripe", stripe], ["dns", "DNS", dns]]],
 ];
 const VIEWS = new Map(GROUPS.flatMap(([, views]) => views).map(([name, title, view]) => [name, { title, view }]));
 const PULSE = 1000;

@@ -20,6 +20,7 @@ pub(crate) use secret::{CURRENT, PENDING, Refusal};
 pub use secret::{Secret, SecretVersion};
 pub(crate) use store::Store;
 
+use crate::dns::DnsName;
 use crate::stripe::StripeState;
 
 /// How many mails, pushes, events and so on are kept; the oldest go first.
@@ -60,6 +61,8 @@ pub struct State {
     pub schedules: BTreeMap<String, ScheduleState>,
     /// The fake Stripe.
     pub stripe: StripeState,
+    /// What DNS says, by name: lower case, without the last dot.
+    pub dns: BTreeMap<String, DnsName>,
 }
 
 /// A mail that would have been sent.

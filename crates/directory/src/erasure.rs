@@ -1,0 +1,19 @@
+use access::Tenant;
+use table::{Cause, Changes, CommitError, Decision, Query, Table};
+
+use crate::{
+    Domain, MOST,
+    keys::{self, DomainNames},
+};
+
+/// Erases the domains of an organization that is erased: from then on they are anybody's to verify.
+pub async fn erase(table: &Table, cause: &Cause, tenant: Tenant) -> Result<(), CommitError> {
+    let erase = |_| async move {
+        let domains: Vec<Domain> = table.first(&keys::Domain::all(tenant).strong(), MOST).await?;
+        let gone = |changes: Changes, domain: &Domain| changes.and(domain.released()).delete(domain);
+        Ok::<_, CommitError>(Decision::commit(domains.iter().fold(Changes::new(), gone), ()))
+    };
+    table.decide(cause, erase).await?;
+    table.erase(Query::partition_of(&DomainNames::key(tenant)), None).await?;
+    Ok(())
+}

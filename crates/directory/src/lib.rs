@@ -1,0 +1,29 @@
+//! The domains of organizations: that one is an organization's, as a TXT record shows, and who may join by
+//! it.
+//!
+//! Owns the domains, what shows whose they are, and when that is looked at again. It must not know HTTP, nor
+//! how somebody becomes a member.
+
+pub mod api;
+mod checks;
+mod domain;
+mod erasure;
+mod error;
+pub mod events;
+mod joining;
+pub mod keys;
+pub mod limits;
+mod names;
+mod operations;
+
+pub use checks::{CheckRun, check_due};
+pub use domain::{Domain, MOST};
+pub use erasure::erase;
+pub use error::DirectoryError;
+pub use joining::{Joinable, joinable};
+pub use operations::{Change, add, domain_with_id, domains, remove, update, verify};
+
+use primitives::{Fault, FaultCode};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[DirectoryError::CODES];
