@@ -315,6 +315,7 @@ fn another_form_is_noticed() {
         caller: permissions::Caller::Anybody,
         takes_keys: false,
         fresh: false,
+        in_person: false,
         takes_body: false,
     };
     assert_noticed(&own(&[route]), "GET /v1/me/notes: take a Caller");

@@ -25,6 +25,10 @@ pub(super) async fn come_and_go(product: &Product) {
         product.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
     }
     product.change_org(&sam, &json!({ "slug": "sam-ltd" })).await;
+    let domain = product.verified(&sam, "sam.example").await;
+    product.capture(&sam, &domain, &json!({ "capture": "request" })).await;
+    let wes = product.sign_in("wes@sam.example").await.text("/access_token");
+    assert!(product.ask_to_join(&wes, &org).await.status.is_success());
     product.settle().await;
     assert!(product.delete_org(&sam).await.status.is_success());
     days(product, 31).await;

@@ -32,6 +32,10 @@ async fn after_thirty_days_nothing_of_it_is_left() {
     let link = json!({ "role": "member", "max_uses": 2, "expires_at": expires_at });
     product.post_as("/v1/orgs/current/invite-links", &ada, &link).await;
     product.change_org(&ada, &json!({ "slug": "acme-ltd" })).await;
+    let domain = product.verified(&ada, "acme.example").await;
+    product.capture(&ada, &domain, &json!({ "capture": "request" })).await;
+    let zoe = product.sign_in("zoe@acme.example").await.text("/access_token");
+    assert!(product.ask_to_join(&zoe, &org).await.status.is_success());
     for act in ["subscribe", "cancel"] {
         product.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
     }
@@ -55,7 +59,10 @@ async fn after_thirty_days_nothing_of_it_is_left() {
     }
     assert_eq!(refused(&product.create_org(&ada, "a-11").await), (409, "too_many_organizations"));
     assert_eq!(refused(&product.get(CURRENT, &bob).await).0, 401, "a session of a month ago");
-    assert!(product.local("/queues").await.to_string().contains("AuditQueue"));
+    let bob = product.sign_in("bob@example.com").await.text("/access_token");
+    let body = json!({ "org_id": other });
+    let bob = product.post_as("/v1/auth/switch-org", &bob, &body).await.tokens().text("/access_token");
+    assert_eq!(product.verified(&bob, "acme.example").await.text("/status"), "verified", "it is anybody's");
 }
 
 /// An owner who is too late by a moment, before the worker came: it is over all the same.

@@ -9,6 +9,7 @@ use super::contract::contract;
 
 /// What one operation needs of its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Route {
     /// The method, in capitals.
     pub method: String,
