@@ -102,7 +102,7 @@ async fn bad_queries_methods_and_headers() {
     let word = json!({ "platform": "fcm", "token": "ada-phone-token-0001", "locale": "german language" });
     let word = product.post_as("/v1/me/devices", &token, &word).await;
     assert_eq!((word.problem(), word.text("/errors/0/pointer")), ("invalid_request", "/locale".into()));
-    let method = product.send(product.request(Method::DELETE, "/v1/orgs/current").bearer_auth(&token)).await;
+    let method = product.send(product.request(Method::PUT, "/v1/orgs/current").bearer_auth(&token)).await;
     assert_eq!((method.status.as_u16(), method.problem()), (405, "method_not_allowed"));
     assert!(method.headers.contains_key("allow"), "{method:?}");
     let accept =

@@ -9,7 +9,7 @@ use crate::product::Product;
 async fn whoever_asks_for_the_methods_of_a_path_is_told_them() {
     let product = Product::start().await;
     for (path, methods) in [
-        ("/v1/orgs/current", "GET,HEAD,OPTIONS"),
+        ("/v1/orgs/current", "DELETE,GET,HEAD,OPTIONS,PATCH"),
         ("/v1/orgs", "OPTIONS,POST"),
         ("/v1/me/devices/dev_01kar8h5g0e0vsx4q1v3f6m2ah", "DELETE,OPTIONS"),
     ] {

@@ -51,6 +51,7 @@ async fn a_member_is_found_by_address_name_and_last_name() {
         ("q=lo&role=admin", bob_found),
         ("q=lo&role=viewer", vec![]),
         ("q=kim", vec!["kim@example.org"]),
+        ("q=%20%0A", vec![]),
         ("q=example", vec![]),
         ("q=%23", vec![]),
         ("q=%25", vec![]),

@@ -73,6 +73,11 @@ pub async fn refuse_subscribed(table: &Table, tenant: Tenant) -> Result<Changes,
     Ok(Changes::new().require(account.key(), Condition::VersionIs(account.version())))
 }
 
+/// Whether the organization has a subscription that goes on by itself.
+pub async fn goes_on(table: &Table, tenant: Tenant) -> Result<bool, table::StoreError> {
+    Ok(load(table, tenant.org_id()).await?.is_some_and(|account| account.stripe.goes_on()))
+}
+
 /// Erases what is known of an organization's money: for an organization that is erased. Who it is at Stripe
 /// goes with it.
 pub async fn erase(table: &Table, tenant: Tenant) -> Result<(), table::StoreError> {

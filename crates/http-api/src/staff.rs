@@ -2,6 +2,7 @@ use access::{API_KEY, AccessError, Needed, StaffPermission, StaffPermit};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::request::Parts;
+use primitives::SessionId;
 use table::{Cause, Consistency};
 
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 pub struct Staff<P> {
     /// Who, with the permission.
     pub permit: StaffPermit<P>,
+    /// With which session.
+    pub session_id: SessionId,
     /// From where.
     pub client: Client,
 }
@@ -67,6 +70,6 @@ impl<P: Needed<StaffPermission>, S: Sync> FromRequestParts<S> for Staff<P> {
         })?;
         let limiter: Limiter = extension(parts)?;
         limiter.take(&entry.limit, &seen.user_id.to_string()).await?;
-        Ok(Self { permit, client })
+        Ok(Self { permit, session_id: seen.session_id, client })
     }
 }

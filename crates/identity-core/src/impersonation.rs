@@ -19,6 +19,8 @@ pub struct Impersonation {
     pub user_id: UserId,
     /// Who of our staff.
     pub staff_user_id: UserId,
+    /// With which session.
+    pub staff_session_id: SessionId,
     /// What they may do.
     pub mode: ImpersonationMode,
     /// Why.
@@ -28,7 +30,7 @@ pub struct Impersonation {
     /// When it began.
     pub created_at: Time,
     /// When it ends at the latest.
-    pub expires_at: Time,
+    pub ends_at: Time,
     /// When somebody ended it before; null where nobody did.
     pub ended_at: Option<Time>,
     /// How often it has changed.
@@ -60,6 +62,8 @@ impl Item for Impersonation {
 pub struct InTheName {
     /// Who of our staff.
     pub by: UserId,
+    /// With which session: it ends with that one.
+    pub session_id: SessionId,
     /// In which organization.
     pub org_id: OrgId,
     /// What they may do.
@@ -77,6 +81,7 @@ impl Impersonation {
     /// What the person's item has of it.
     pub fn in_the_name(&self) -> InTheName {
         let (org_id, mode) = (self.org_id, self.mode);
-        InTheName { by: self.staff_user_id, org_id, mode, until: self.expires_at.timestamp() }
+        let (by, session_id) = (self.staff_user_id, self.staff_session_id);
+        InTheName { by, session_id, org_id, mode, until: self.ends_at.timestamp() }
     }
 }

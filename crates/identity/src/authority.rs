@@ -102,8 +102,7 @@ struct Gate {
     mfa: MfaPolicy,
     #[serde(default)]
     keeps_keys: bool,
-    #[serde(default)]
-    refuses_support: bool,
+    support_refused_at: Option<Timestamp>,
 }
 
 impl Gate {
@@ -126,27 +125,30 @@ impl Gate {
     }
 }
 
-/// Who acts in the name of this person by this token: as long as the person's item says so, and whoever it is
-/// is one of our staff who may.
+/// Who acts in the name of this person by this token: as long as the person's item says so, whoever it is is
+/// what they were when it began, and the session lives in which it began. What ended stays so.
 fn in_the_name(
     user: &User,
     claims: &Claims,
     act: Act,
-    staff: Option<&StaffFacts>,
+    (person, staff): &(Option<User>, Option<StaffFacts>),
     now: Timestamp,
-) -> Result<Impersonator, AuthenticationError> {
+) -> Option<Impersonator> {
     let id = ImpersonationId::from_uuid(claims.sid.uuid());
-    let entry = user.in_the_name(id, now);
-    let entry = entry.filter(|entry| entry.by == act.sub && Some(entry.org_id) == claims.org);
-    let entry = entry.filter(|entry| staff.is_some_and(|staff| staff.role.holds(entry.mode.permission())));
-    let InTheName { by, mode, until, .. } = entry.ok_or(AuthenticationError::SessionEnded)?;
-    Ok(Impersonator { user_id: by, mode, until })
+    let InTheName { by, session_id, org_id, mode, until } = user.in_the_name(id, now)?;
+    let (person, staff) = (person.as_ref()?, staff.as_ref()?);
+    let is_the_same = staff.role_since.is_none_or(|since| since.as_second() <= claims.iat);
+    let may = staff.role.holds(mode.permission()) && is_the_same && person.has(session_id, now);
+    let is_meant = by == act.sub && Some(org_id) == claims.org;
+    (may && is_meant).then_some(Impersonator { user_id: by, mode, until })
 }
 
 /// What decides what somebody is among our staff.
 #[derive(Deserialize)]
 pub(crate) struct StaffFacts {
     pub(crate) role: StaffRole,
+    #[serde(default)]
+    role_since: Option<Timestamp>,
 }
 
 impl Authority {
@@ -226,6 +228,8 @@ impl Authority {
         asked.extend(of_staff.clone());
         let behind = claims.act.map(|act| (keys::User::key(act.sub), keys::Staff::key(act.sub)));
         asked.extend(behind.iter().flat_map(|(person, staff)| [person.clone(), staff.clone()]));
+        let own_place = behind.is_some().then(|| keys::Staff::key(claims.sub));
+        asked.extend(own_place.clone().filter(|_| !as_staff));
         let membership = claims.org.map(Tenant::trusted).zip(claims.mbr);
         let place = membership
             .map(|(tenant, _)| (keys::Membership::key(claims.sub, tenant), keys::Gate::key(tenant)));
@@ -245,9 +249,11 @@ impl Authority {
         let live_sessions = Arc::new(user.sessions(now));
         let impersonator = match (&claims.act, behind) {
             (Some(act), Some((person, staff))) => {
-                let (person, staff) = (found.take::<User>(&person)?, found.take::<StaffFacts>(&staff)?);
-                let may = staff.filter(|_| person.is_some_and(|person| person.suspended_at().is_none()));
-                Some(in_the_name(&user, claims, *act, may.as_ref(), now)?)
+                let own_place = own_place.map(|key| found.take::<StaffFacts>(&key)).transpose()?.flatten();
+                let behind = (found.take::<User>(&person)?, found.take::<StaffFacts>(&staff)?);
+                // nobody acts in the name of one of our staff, whenever that began
+                let by = in_the_name(&user, claims, *act, &behind, now).filter(|_| own_place.is_none());
+                Some(by.ok_or(AuthenticationError::SessionEnded)?)
             }
             _ if live_sessions.contains(&claims.sid) => None,
             _ => return Err(AuthenticationError::SessionEnded),
@@ -265,15 +271,16 @@ impl Authority {
             shown: Shown::named(claims.amr.iter().map(String::as_str)),
             actor: None,
             staff: staff
-                .map(|(StaffFacts { role }, session_began_at)| StaffMember { role, session_began_at }),
+                .map(|(StaffFacts { role, .. }, session_began_at)| StaffMember { role, session_began_at }),
             impersonator,
         };
         if let (Some((tenant, member_id)), Some((membership, gate))) = (membership, place) {
             let facts = (found.take::<MembershipFacts>(&membership)?, found.take::<Gate>(&gate)?);
             if let (Some(membership), Some(gate)) = facts {
                 let valid_after = membership.sessions_valid_after.max(gate.sessions_valid_after);
-                let is_unwanted = gate.refuses_support && impersonator.is_some();
-                if is_unwanted || valid_after.is_some_and(|after| claims.issued_at() <= after) {
+                let refused = gate.support_refused_at.filter(|_| impersonator.is_some());
+                let valid_after = valid_after.max(refused);
+                if valid_after.is_some_and(|after| claims.issued_at() <= after) {
                     return Err(AuthenticationError::SessionEnded);
                 }
                 let is_there = gate.org_id == Some(tenant.org_id());
@@ -294,6 +301,10 @@ impl Authority {
                     });
                 }
             }
+        }
+        // whoever acts in a member's name does so as long as there is that member
+        if principal.impersonator.is_some() && principal.actor.is_none() {
+            return Err(AuthenticationError::SessionEnded);
         }
         Ok(principal)
     }

@@ -7,7 +7,9 @@ use identity_core::{
     Impersonation, Membership, User, keys,
     suspension::{ImpersonationEnded, ImpersonationStarted},
 };
-use primitives::{ImpersonationId, MemberId, OrgId, Secret, SignedDuration, Time, Timestamp, UserId};
+use primitives::{
+    ImpersonationId, MemberId, OrgId, Secret, SessionId, SignedDuration, Time, Timestamp, UserId,
+};
 use serde::Deserialize;
 use table::{Changes, Condition, Consistency, Item, Table};
 
@@ -59,11 +61,11 @@ struct OfGate {
 /// the organization does not want it. Two calls.
 ///
 /// # Errors
-/// [`IdentityError::MissingUser`] where there is no such member, and
+/// [`IdentityError::NotAMember`] where there is no such member, and
 /// [`IdentityError::ImpersonationNotAllowed`].
 pub async fn begin_impersonation(
     table: &Table,
-    by: &StaffActor,
+    (by, staff_session_id): (&StaffActor, SessionId),
     asked: &ImpersonationAsked,
 ) -> Result<(Begun, Changes), IdentityError> {
     let (tenant, user_id) = (asked.tenant, asked.user_id);
@@ -79,8 +81,8 @@ pub async fn begin_impersonation(
     let staff: Option<StaffFacts> = found.take(&of_staff)?;
     let place: Option<Membership> = found.take(&of_place)?;
     let gate: Option<OfGate> = found.take(&of_gate)?;
-    let (user, place) = user.zip(place).ok_or(IdentityError::MissingUser)?;
-    let gate = gate.ok_or(IdentityError::MissingUser)?;
+    let (user, place) = user.zip(place).ok_or(IdentityError::NotAMember)?;
+    let gate = gate.ok_or(IdentityError::NotAMember)?;
     if staff.is_some() || user_id == by.user_id || gate.refuses_support || user.suspended_at().is_some() {
         return Err(IdentityError::ImpersonationNotAllowed);
     }
@@ -94,11 +96,12 @@ pub async fn begin_impersonation(
         org_id: tenant.org_id(),
         user_id,
         staff_user_id: by.user_id,
+        staff_session_id,
         mode: asked.mode,
         reason: asked.reason.clone(),
         ticket: asked.ticket.clone(),
         created_at: now.into(),
-        expires_at: Time::from(now + asked.lasts),
+        ends_at: Time::from(now + asked.lasts),
         ended_at: None,
         version: 0,
     };
@@ -131,7 +134,7 @@ pub async fn end_impersonation(
     impersonation: &Impersonation,
 ) -> Result<Option<Changes>, IdentityError> {
     let now = table.clock().now();
-    if impersonation.ended_at.is_some() || impersonation.expires_at.timestamp() <= now {
+    if impersonation.ended_at.is_some() || impersonation.ends_at.timestamp() <= now {
         return Ok(None);
     }
     let user: Option<User> = table.get(&keys::User::key(impersonation.user_id), Consistency::Strong).await?;
@@ -181,7 +184,7 @@ impl Issuer {
     ) -> Result<(Secret<String>, i64), IdentityError> {
         let key = &self.keys.current;
         let begun = impersonation.created_at.timestamp().as_second();
-        let ends = impersonation.expires_at.timestamp().as_second();
+        let ends = impersonation.ends_at.timestamp().as_second();
         let claims = Claims {
             iss: key.issuer().to_owned(),
             aud: key.issuer().to_owned(),

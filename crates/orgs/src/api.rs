@@ -36,6 +36,15 @@ pub struct Organization {
     pub version: u64,
 }
 
+impl Organization {
+    /// As it is at this time: slugs that it had long ago are anybody's.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.former_slugs.retain(|former| former.reserved_until.timestamp() > now);
+        self
+    }
+}
+
 /// A slug that an organization had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FormerSlug {

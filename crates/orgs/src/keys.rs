@@ -56,8 +56,8 @@ table::kinds! {
     "member" Member(org: Tenant; member: MemberId) "ORG#<org>" "MEMBER#<member>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// A member, under a word by which it is found: the address, the name, the last name. Written by
-    /// `queue-member-copies`; read by the list of members, where it is asked for those.
+    /// A member, under a word by which it is found: the address, the name from one of its words on. Written
+    /// by `queue-member-copies`; read by the list of members, where it is asked for those.
     "member_word" MemberWord(org: Tenant; text: String, member: MemberId, what: char)
         "MEMBER_WORDS#<org>" "WORD#<text>#<member>#<what>" {
         store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,

@@ -172,6 +172,10 @@ pub async fn set_policies(
         }
         if after.support_access != before.support_access {
             of_gate.push(("refuses_support", json!(!after.support_access)));
+            if !after.support_access {
+                // whoever acts in a member's name is out, also once it is allowed again
+                of_gate.push(("support_refused_at", json!(now)));
+            }
         }
         let changes = Changes::new().replace(&stored).publish(event).set_all_at(&gate, &of_gate, version);
         let ended = ended.map_or_else(Changes::new, |ended| ended.revoked(now));

@@ -1,4 +1,4 @@
-//! The words by which a member is found: the address, the name, and its last word.
+//! The words by which a member is found: the address, and the name from each of its first four words on.
 
 use access::{Permit, Role, Tenant, needs::ReadMembers};
 use primitives::{Limit, MemberId, OrgId, Page, Text, folded};
@@ -9,6 +9,8 @@ use crate::{OrgError, api, keys};
 
 /// How many rows a page looks at where a role is asked for.
 const LOOKED_AT: usize = 100;
+/// The letters of the places in a name from which on it is looked for: its first word, and the next ones.
+const WORDS: &str = "N123";
 /// How much of a word its key says. The rest is compared when it is read.
 const KEY_LETTERS: usize = 64;
 
@@ -50,15 +52,17 @@ impl Word {
 /// What somebody is found by, each with its letter. The first that begins as it is asked for is the one that
 /// is shown, so that nobody is shown twice.
 pub(crate) fn words(shown: &api::Member) -> Vec<(char, String)> {
-    let name = shown.name.as_deref().map(folded).filter(|name| !name.is_empty());
-    let last = name.as_deref().and_then(|name| name.rsplit_once(' ')).map(|(_, last)| last.to_owned());
-    let words = [('M', Some(folded(shown.email.as_str()))), ('N', name), ('L', last)];
-    words.into_iter().filter_map(|(what, text)| Some((what, text?))).collect()
+    let name = shown.name.as_deref().map(folded).unwrap_or_default();
+    let begins = name.match_indices(' ').map(|(at, _)| at + 1);
+    let starts = std::iter::once(0).chain(begins).take(WORDS.len());
+    let of_name = WORDS.chars().zip(starts).map(|(what, at)| (what, name[at..].to_owned()));
+    let of_name = of_name.filter(|(_, text)| !text.is_empty());
+    std::iter::once(('M', folded(shown.email.as_str()))).chain(of_name).collect()
 }
 
-/// A page of the members whose address, name or last name begins so, of one role alone where that is asked
-/// for. A page looks at one more than it shows, or at 100 where a role is asked for: it may show fewer than
-/// it could, or none, and a cursor. The words are some seconds behind.
+/// A page of the members whose address or name begins so, the name from any of its first four words on, of
+/// one role alone where that is asked for. A page looks at one more than it shows, or at 100 where a role is
+/// asked for: it may show fewer than it could, or none, and a cursor. The words are some seconds behind.
 pub async fn members_like(
     table: &Table,
     cursors: &dyn CursorKeys,
@@ -67,6 +71,9 @@ pub async fn members_like(
     page: (Limit, Option<&str>),
 ) -> Result<Page<api::Member>, OrgError> {
     let wanted = folded(q.as_str());
+    if wanted.is_empty() {
+        return Ok(Page { items: Vec::new(), next_cursor: None });
+    }
     let begins: String = wanted.chars().take(KEY_LETTERS).collect();
     let query = keys::MemberWord::all(reader.tenant()).beginning(&begins);
     let is_meant = |word: &Word| {

@@ -26,6 +26,10 @@ pub enum StaffError {
         /// The longest.
         most: u8,
     },
+    /// The ticket says nothing.
+    #[error("say where more is said about it, in characters that are seen")]
+    #[fault(Invalid, "invalid_request")]
+    Ticket,
     /// The person is not there.
     #[error("there is no such person")]
     #[fault(NotFound, "not_found")]
@@ -43,6 +47,9 @@ pub enum StaffError {
 /// Where it is about one part of a request.
 impl Invalid for StaffError {
     fn field_code(&self) -> FieldCode {
-        FieldCode::OutOfRange
+        match self {
+            Self::Ticket => FieldCode::TooShort,
+            _ => FieldCode::OutOfRange,
+        }
     }
 }

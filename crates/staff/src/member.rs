@@ -23,6 +23,9 @@ pub struct StaffMember {
     pub role: StaffRole,
     /// Since when they are staff.
     pub since: Timestamp,
+    /// Since when they are what they are.
+    #[serde(default)]
+    pub role_since: Option<Timestamp>,
     #[serde(default)]
     version: u64,
 }
@@ -98,10 +101,9 @@ pub async fn appoint(
     }
     let (stored, listed) = read(table, user.user_id).await?;
     let before = stored.as_ref().map(|member| member.role);
-    let member = match stored {
-        Some(member) => StaffMember { role, ..member },
-        None => StaffMember { user_id: user.user_id, role, since: table.clock().now(), version: 0 },
-    };
+    let now = table.clock().now();
+    let new = StaffMember { user_id: user.user_id, role, since: now, role_since: None, version: 0 };
+    let member = StaffMember { role, role_since: Some(now), ..stored.unwrap_or(new) };
     if before == Some(role) {
         return Ok((member, None));
     }

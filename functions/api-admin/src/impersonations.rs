@@ -6,7 +6,7 @@ use http_api::{
     Answer, Command, Fresh, IntoResponse, Paged, PathParameter, Problem, Problems, Response, Searched, Staff,
     State, StatusCode, ToSchema, not_found,
 };
-use identity::{Impersonation, ImpersonationAsked, ImpersonationFilter};
+use identity::{IdentityError, Impersonation, ImpersonationAsked, ImpersonationFilter};
 use orgs::keys::Summary;
 use primitives::{ImpersonationId, OrgId, Page, SignedDuration, Text, Time, UserId};
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ pub(crate) struct Shown {
 impl From<Impersonation> for Shown {
     fn from(stored: Impersonation) -> Self {
         let Impersonation { id, org_id, user_id, staff_user_id, mode, reason, ticket, .. } = stored;
-        let Impersonation { created_at, expires_at, ended_at, version, .. } = stored;
+        let Impersonation { created_at, ends_at, ended_at, version, .. } = stored;
         Self {
             id,
             org_id,
@@ -77,7 +77,7 @@ impl From<Impersonation> for Shown {
             reason,
             ticket,
             created_at,
-            expires_at,
+            expires_at: ends_at,
             ended_at,
             version,
         }
@@ -126,6 +126,9 @@ pub(crate) async fn start(
     }
     staff.require(mode.permission())?;
     let why = why(&reason, Some(&ticket), "/reason")?;
+    if why.ticket.is_none() {
+        return Err(Problem::field("/ticket", &StaffError::Ticket));
+    }
     let asked = ImpersonationAsked {
         tenant: staff.permit.tenant(org_id),
         user_id,
@@ -135,9 +138,13 @@ pub(crate) async fn start(
         ticket: why.ticket.clone(),
     };
     let act = Act { by: *staff.permit, operation: "adminStartImpersonation" };
-    let (table, asked, why) = (&api.table, &asked, &why);
+    let (table, asked, why, staff) = (&api.table, &asked, &why, &staff);
     let decide = |_| async move {
-        let (begun, changes) = identity::begin_impersonation(table, &act.by, asked).await?;
+        let begun = identity::begin_impersonation(table, (&act.by, staff.session_id), asked).await;
+        let (begun, changes) = begun.map_err(|error| match error {
+            IdentityError::NotAMember => not_found(),
+            error => error.into(),
+        })?;
         let changes = act.done(&user_id, why, Some(changes), table.clock().now());
         Ok::<_, Problem>(Decision::commit(changes, begun))
     };

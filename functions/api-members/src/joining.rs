@@ -117,6 +117,8 @@ async fn ask(
         Err(OrgError::SeatLimit) if orgs::release_seats(table, cause, org_id).await? => {
             table.decide_once(cause, keep, decide).await
         }
+        // of one that is about to be erased nobody becomes a member
+        Err(OrgError::InviteClosed) => Err(OrgError::NotFound),
         other => other,
     }
 }

@@ -21,15 +21,16 @@ pub(crate) struct MemberSearch {
 }
 
 /// The members of the organization, oldest first, a page at a time; those of one role alone where that is
-/// asked for. With `q` those whose address, name or last name begins so, in the order of what was found:
-/// small and capital letters, and letters with accents and without, are the same. Such a page can have fewer
-/// than `limit`, also none, and yet a cursor. A new name is found some seconds later.
+/// asked for. With `q` those whose address or name begins so, the name from any of its first four words on,
+/// in the order of what was found: small and capital letters, and letters with accents and without, are the
+/// same. Such a page can have fewer than `limit`, also none, and yet a cursor. A new name is found some
+/// seconds later.
 #[utoipa::path(
     get, path = "/v1/orgs/current/members", tag = "Members", operation_id = "listMembers",
     security(("access_token" = []), ("api_key" = [])),
     params(
         ("role" = Option<Role>, Query, description = "Those who have this role"),
-        ("q" = Option<String>, Query, description = "What the address, the name or the last name begins with",
+        ("q" = Option<String>, Query, description = "What the address or the name begins with, the name from any of its first four words on",
             min_length = 1, max_length = 100, example = "lovel"),
         Paged,
     ),

@@ -1,7 +1,7 @@
 use access::{Always, needs::DeleteOrganization};
 use http_api::{Fresh, IntoResponse, Member, Problem, Problems, Response, State, StatusCode};
 use orgs::api::Organization;
-use table::{Decision, Item};
+use table::Decision;
 
 use crate::{Api, organizations::answer};
 
@@ -49,5 +49,5 @@ pub(crate) async fn restore(
     member: Member<DeleteOrganization, Always>,
 ) -> Result<Response, Problem> {
     let org = orgs::restore(&api.table, &member.cause(), &member.permit).await?;
-    Ok(answer(StatusCode::OK, &org, org.version()).into_response())
+    Ok(answer(StatusCode::OK, &org, api.table.clock().now()).into_response())
 }

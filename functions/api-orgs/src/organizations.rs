@@ -7,7 +7,7 @@ use http_api::{
     Repeatable, Response, State, StatusCode, ToSchema, http::HeaderMap,
 };
 use orgs::{Founder, Org, OrgError, Settings, api::Organization};
-use primitives::{Locale, MediaId, Name, Slug};
+use primitives::{Locale, MediaId, Name, Slug, Timestamp};
 use serde::Deserialize;
 use table::{Decision, Item, Keep};
 
@@ -23,8 +23,9 @@ pub(crate) struct CreateOrganization {
     slug: Slug,
 }
 
-pub(crate) fn answer(status: StatusCode, org: &Org, version: u64) -> Answer {
-    Answer::new(status, &org.resource(version)).tagged(version)
+pub(crate) fn answer(status: StatusCode, org: &Org, now: Timestamp) -> Answer {
+    let version = org.version();
+    Answer::new(status, &org.resource(version).at(now)).tagged(version)
 }
 
 /// Creates an organization with the caller as its owner, and begins its free trial. Switch to it with `POST
@@ -50,7 +51,8 @@ pub(crate) async fn create(
 }
 
 fn created(org: &Org) -> Answer {
-    answer(StatusCode::CREATED, org, org.next_version())
+    let version = org.next_version();
+    Answer::new(StatusCode::CREATED, &org.resource(version)).tagged(version)
 }
 
 /// Organization, owner and trial are one transaction: this is the place that knows both domains.
@@ -100,7 +102,7 @@ pub(crate) async fn current(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let org = orgs::current(&api.table, &member.permit).await?;
-    Ok(answer(StatusCode::OK, &org, org.version()).unless_known(&headers))
+    Ok(answer(StatusCode::OK, &org, api.table.clock().now()).unless_known(&headers))
 }
 
 /// What is to change. What is left out stays, and null empties.
@@ -153,5 +155,5 @@ pub(crate) async fn update(
         OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
         error => error.into(),
     })?;
-    Ok(answer(StatusCode::OK, &org, org.version()).into_response())
+    Ok(answer(StatusCode::OK, &org, api.table.clock().now()).into_response())
 }

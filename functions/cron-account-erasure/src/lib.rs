@@ -82,6 +82,8 @@ enum ErasureFailed {
     Devices(#[from] DeviceError),
     #[error("it takes longer than one run")]
     OutOfTime,
+    #[error("a subscription goes on; cancel it at Stripe")]
+    Subscribed,
 }
 
 #[derive(Clone)]

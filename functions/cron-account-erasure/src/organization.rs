@@ -9,6 +9,10 @@ use crate::{ErasureFailed, RESERVE};
 /// Erases an organization whose end has come: shut first, gone last. Says whether it is erased; what is not
 /// done in time the next run goes on with.
 pub(crate) async fn erase(table: &Table, cause: &Cause, org_id: OrgId) -> Result<bool, ErasureFailed> {
+    // one that began since: whoever paid would do so for ever. An operator cancels it at Stripe
+    if billing::goes_on(table, Tenant::trusted(org_id)).await? {
+        return Err(ErasureFailed::Subscribed);
+    }
     if !orgs::begin_erasure(table, cause, org_id).await? {
         return Ok(false);
     }

@@ -62,6 +62,8 @@ async fn after_thirty_days_nothing_of_it_is_left() {
     let bob = product.sign_in("bob@example.com").await.text("/access_token");
     let body = json!({ "org_id": other });
     let bob = product.post_as("/v1/auth/switch-org", &bob, &body).await.tokens().text("/access_token");
+    product.local_post("/stripe/subscribe", &json!({ "org_id": other, "times": 1 })).await;
+    product.settle().await;
     assert_eq!(product.verified(&bob, "acme.example").await.text("/status"), "verified", "it is anybody's");
 }
 
@@ -83,4 +85,24 @@ async fn who_comes_too_late_restores_nothing() {
     product.advance(SignedDuration::from_hours(1)).await;
     assert_eq!(left_of(&product, &org).await, [""; 0]);
     assert_eq!(refused(&product.restore_org(&ada).await).0, 401);
+}
+
+/// A subscription that begins after the deletion, from a page of Stripe's that was left open: nobody pays for
+/// ever for what is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_pays_for_is_not_erased() {
+    let product = Product::start().await;
+    let (ada, org) = product.owner(ADA, "acme").await;
+    assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
+    let stripe = async |act: &str| {
+        product.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
+    };
+    stripe("subscribe").await;
+    product.advance(GRACE + SignedDuration::from_hours(2)).await;
+    assert!(product.told("organization.erased").await.is_empty());
+    assert!(left_of(&product, &org).await.len() > 5);
+    stripe("cancel").await;
+    product.advance(SignedDuration::from_hours(2)).await;
+    assert_eq!(product.told("organization.erased").await.len(), 1);
+    assert_eq!(left_of(&product, &org).await, [""; 0]);
 }

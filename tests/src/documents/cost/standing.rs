@@ -340,9 +340,10 @@ Conditions: {HasEgress: !Equals ['on', 'off']}
     #[test]
     fn a_stack_that_nobody_uses_is_cheap() {
         let [production, development] = ["prod", "dev"].map(idle_and_most);
+        // what a function costs more when it fails in every hour: some 60 cents for its metrics
         let advice = "if what you added is worth it, say so here by a higher bound";
         for (name, cost, bounds) in
-            [("production", production, [40.0, 42.0]), ("a development stack", development, [10.0, 11.0])]
+            [("production", production, [40.0, 43.0]), ("a development stack", development, [10.0, 11.0])]
         {
             let fits = cost.iter().zip(bounds).all(|(cost, bound)| *cost < bound);
             assert!(fits, "{name} costs {cost:.2?} dollars a month, idle and failing; {advice}");
