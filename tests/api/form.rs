@@ -22,7 +22,7 @@ async fn whoever_asks_for_the_methods_of_a_path_is_told_them() {
         assert!(answer.headers.contains_key("x-correlation-id"));
     }
     for (method, path) in
-        [(Method::DELETE, "/v1/orgs/current"), (Method::GET, "/v1/orgs"), (Method::HEAD, "/v1/orgs")]
+        [(Method::PUT, "/v1/orgs/current"), (Method::GET, "/v1/orgs"), (Method::HEAD, "/v1/orgs")]
     {
         let asked = product.send(product.request(Method::OPTIONS, path)).await;
         let refused = product.send(product.request(method, path)).await;

@@ -83,7 +83,6 @@ pub async fn goes_on(table: &Table, tenant: Tenant) -> Result<bool, table::Store
 pub async fn erase(table: &Table, tenant: Tenant) -> Result<(), table::StoreError> {
     let Some(account) = load(table, tenant.org_id()).await? else { return Ok(()) };
     for customer in account.stripe.customers() {
-        table.erase(keys::ParkedStripeEvent::all(customer.to_string()), None).await?;
         table.erase(Query::partition_of(&keys::StripeCustomer::key(customer.clone())), None).await?;
     }
     table.erase(Query::partition_of(&account.key()), None).await?;

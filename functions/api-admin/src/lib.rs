@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use billing::Rules;
 use http_api::{OpenApiRouter, Problem, ToSchema, routes};
-use http_host::{HttpHost, Issuers};
-use lambda_host::{Error, Function, Host};
-use primitives::Text;
+use http_host::HttpHost;
+use identity::SessionKey;
+use lambda_host::{Error, Function, Host, Rotating};
+use primitives::{Keys, Text};
 use serde::Deserialize;
 use staff::Why;
 use table::{CursorKeys, Table};
@@ -23,7 +24,7 @@ pub struct Api {
     table: Table,
     cursors: Arc<dyn CursorKeys>,
     rules: Rules,
-    issuers: Arc<Issuers>,
+    sessions: Arc<Rotating<Keys<SessionKey>>>,
 }
 
 /// The function.
@@ -31,8 +32,10 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let http = HttpHost::start(host).await?.for_staff(staff::requests())?;
     let rules = host.settings("BILLING_RULES")?;
     let table = http.table();
-    let issuers = Arc::new(Issuers::start(host, table.clone()).await?);
-    let api = Api { table, cursors: host.cursor_keys()?, rules, issuers };
+    let issuer = host.public_api_url()?;
+    let make = move |secret: &str| SessionKey::from_secret(secret, issuer.clone());
+    let sessions = Arc::new(host.secret_keys("SESSION_SECRET_ARN", make)?);
+    let api = Api { table, cursors: host.cursor_keys()?, rules, sessions };
     http.api(routes().with_state(api))
 }
 

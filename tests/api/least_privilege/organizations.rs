@@ -33,4 +33,6 @@ pub(super) async fn come_and_go(product: &Product) {
     assert!(product.delete_org(&sam).await.status.is_success());
     days(product, 31).await;
     assert_eq!(product.told("organization.erased").await.len(), 1);
+    let (tim, _) = product.owner("tim@example.com", "tim").await;
+    assert!(product.delete_org(&tim).await.status.is_success());
 }

@@ -37,9 +37,9 @@ pub(crate) async fn everything(product: &Product) {
     undelivered_mails(product).await;
     members::come_and_go(product).await;
     api_keys::made_and_used(product).await;
+    organizations::come_and_go(product).await;
     domains::come_and_go(product).await;
     staff::works(product).await;
-    organizations::come_and_go(product).await;
 }
 
 /// A mail comes back, the next one is held, and an operator has mails sent to the address again. What is told
