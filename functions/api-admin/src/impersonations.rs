@@ -93,7 +93,6 @@ pub(crate) struct ImpersonationStarted {
     /// The impersonation.
     impersonation: Shown,
     /// Goes with every request. It is shown once, and there is none to get another one by.
-    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.e30.c2ln")]
     access_token: String,
     /// For how many seconds it works.
     expires_in: i64,

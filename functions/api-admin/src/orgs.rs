@@ -214,7 +214,7 @@ async fn act_on(
     extensions(
         ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-limits" = json!(["admin"])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 6, "write_units": 13})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 13})),
         ("x-gantry-usage" = json!({"person": 0.0001, "events": 2, "answer_bytes": 500})),
     ),
 )]
@@ -238,7 +238,7 @@ pub(crate) async fn suspend(
     extensions(
         ("x-gantry-codes" = json!(["conflict"])),
         ("x-gantry-limits" = json!(["admin"])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 6, "write_units": 13})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 6, "write_units": 13})),
         ("x-gantry-usage" = json!({"person": 0.0001, "events": 2, "answer_bytes": 500})),
     ),
 )]
