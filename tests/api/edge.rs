@@ -83,7 +83,7 @@ async fn an_array_never_stands_for_an_object_nor_an_object_for_a_word() {
     let (token, _) = product.owner("ada@example.com", "acme").await;
     // each of them asks for so much in a minute, and no more
     let mut staff = Vec::new();
-    for number in 0..8 {
+    for number in 0..14 {
         staff.push(product.staff(&format!("op{number}@example.com"), "operator").await);
     }
     let asked = AtomicUsize::new(0);

@@ -80,6 +80,7 @@ fn telling(template: &Template, told: &[&Told], signing_in: &[&str]) -> Vec<Stri
         let is_found = matches!(
             told.to,
             Audience::Owners
+                | Audience::PersonAndOwners
                 | Audience::Holding(
                     Permission::ReadBilling | Permission::WriteDirectory | Permission::WriteMembers
                 )

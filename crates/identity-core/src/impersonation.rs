@@ -53,7 +53,9 @@ impl Item for Impersonation {
 
     /// The newest first, with what is shown of it.
     fn index(&self) -> Option<Index> {
-        Some(keys::impersonation(&Self { version: self.next_version(), ..self.clone() }))
+        let shown = Self { version: self.next_version(), ..self.clone() };
+        let summary = serde_json::to_string(&shown).unwrap_or_default();
+        Some(keys::impersonation(self.created_at.timestamp(), self.id, summary))
     }
 }
 

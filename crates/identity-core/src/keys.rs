@@ -249,9 +249,8 @@ const IMPERSONATIONS: Entry = Entry {
 };
 
 /// The entry of this one, with what is shown of it.
-pub(crate) fn impersonation(shown: &crate::Impersonation) -> Index {
-    let summary = serde_json::to_string(shown).unwrap_or_default();
-    IMPERSONATIONS.listed(&[], &[&sortable(shown.created_at.timestamp()), &shown.id], summary)
+pub(crate) fn impersonation(began_at: Timestamp, id: ImpersonationId, summary: String) -> Index {
+    IMPERSONATIONS.listed(&[], &[&sortable(began_at), &id], summary)
 }
 
 /// Asks for all of them, the newest first. The index is a moment behind.

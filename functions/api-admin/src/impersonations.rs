@@ -105,7 +105,10 @@ pub(crate) struct ImpersonationStarted {
 #[utoipa::path(
     post, path = "/v1/admin/impersonations", tag = "Staff", operation_id = "adminStartImpersonation",
     security(("access_token" = [])), request_body = StartImpersonation,
-    responses((status = 201, description = "It has begun", body = ImpersonationStarted), Problems),
+    responses(
+        (status = 201, description = "It has begun", body = ImpersonationStarted, headers(("Location"))),
+        Problems,
+    ),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "impersonation_not_allowed", "not_found", "too_many_impersonations"])),
         ("x-gantry-limits" = json!(["admin"])),
@@ -155,7 +158,8 @@ pub(crate) async fn start(
     let access_token = access_token.expose().clone();
     let started =
         ImpersonationStarted { impersonation: begun.impersonation.into(), access_token, expires_in };
-    Ok(Answer::new(StatusCode::CREATED, &started).into_response())
+    let at = format!("/v1/admin/impersonations/{}", started.impersonation.id);
+    Ok(Answer::new(StatusCode::CREATED, &started).at(at).into_response())
 }
 
 /// Which are asked for.
