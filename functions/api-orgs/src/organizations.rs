@@ -133,7 +133,7 @@ pub(crate) struct UpdateOrganization {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "slug_reserved", "slug_taken",
             "too_many_former_slugs"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 14})),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 22})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 700})),
     ),
 )]
