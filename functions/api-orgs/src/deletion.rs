@@ -40,7 +40,7 @@ pub(crate) async fn delete(
     responses((status = 200, description = "The organization", body = Organization, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "erased", "not_found"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 12})),
+        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 13})),
         ("x-gantry-usage" = json!({"organization": 0.001, "events": 1, "answer_bytes": 700})),
     ),
 )]
