@@ -5,6 +5,7 @@ mod audit;
 mod domains;
 mod members;
 mod organizations;
+mod staff;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,15 @@ impl Measured<'_> {
     fn again(&mut self, route: &str, function: &str) {
         self.check(route, function);
         self.seen.pop();
+    }
+
+    /// Checks what the last message of a worker cost.
+    fn worker(&self, function: &str) {
+        let calls = self.product.host(function).calls_of_last_invocation();
+        let budget = budgets::of_workers()[function];
+        let (read, write) = (units(&calls, false), units(&calls, true));
+        let fits = calls.len() <= budget.calls && read <= budget.read_units && write <= budget.write_units;
+        assert!(fits, "{function} used {read} read and {write} write units in {calls:#?}, over {budget:?}");
     }
 
     async fn get(&mut self, path: &str, route: &str, function: &str, token: &str) {
@@ -185,7 +195,7 @@ async fn every_route_stays_within_its_budget() {
     passkeys(&mut measured).await;
     accounts_elsewhere(&mut measured).await;
     phones(&mut measured).await;
-    staff(&mut measured).await;
+    staff::measure(&mut measured).await;
     members::measure(&mut measured).await;
     organizations::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
@@ -429,69 +439,4 @@ async fn phones(measured: &mut Measured<'_>) {
     let gone = product.send(product.request(Method::DELETE, "/v1/me/phone").bearer_auth(&token)).await;
     assert!(gone.status.is_success(), "{gone:?}");
     measured.check("DELETE /v1/me/phone", "api-account");
-}
-
-/// Walt, whom an operator looks at and helps; and his organization.
-async fn staff(measured: &mut Measured<'_>) {
-    let product = measured.product;
-    let token = &product.staff("op@example.com", "operator").await;
-    let (walt, org_id) = product.owner("walt@example.com", "walt").await;
-    product.set_up(&walt).await;
-    product.settle().await;
-    // the second time, as of all that is looked at
-    product.get("/v1/admin/people?email=walt@example.com", token).await;
-    let found = product.get("/v1/admin/people?email=walt@example.com", token).await;
-    measured.check("GET /v1/admin/people", "api-admin");
-    let user_id = found.text("/items/0/id");
-    let of_walt = format!("/v1/admin/people/{user_id}");
-    let shown = product.get(&of_walt, token).await;
-    let factor = shown.text("/details/factors/0/id");
-    let of_org = format!("/v1/admin/orgs/{org_id}");
-    for (path, route) in [
-        (of_walt.clone(), "/v1/admin/people/{user_id}"),
-        ("/v1/admin/orgs?slug=walt".to_owned(), "/v1/admin/orgs"),
-        (of_org.clone(), "/v1/admin/orgs/{org_id}"),
-        (format!("{of_org}/members"), "/v1/admin/orgs/{org_id}/members"),
-        ("/v1/admin/staff".to_owned(), "/v1/admin/staff"),
-    ] {
-        measured.get(&path, &format!("GET {route}"), "api-admin", token).await;
-    }
-    for (path, route) in
-        [("/v1/admin/people?q=walt", "/v1/admin/people"), ("/v1/admin/orgs?q=walt", "/v1/admin/orgs")]
-    {
-        measured.get(path, &format!("GET {route}"), "api-admin", token).await;
-        measured.seen.pop();
-    }
-    let body = json!({ "org_id": org_id, "user_id": user_id, "minutes": 60, "mode": "write",
-        "reason": "they asked for it by phone", "ticket": "SUP-1" });
-    let route = "POST /v1/admin/impersonations";
-    let started = measured.post(route, "api-admin", token, &body).await.text("/impersonation/id");
-    measured.get("/v1/admin/impersonations", "GET /v1/admin/impersonations", "api-admin", token).await;
-    let (path, route) =
-        (format!("/v1/admin/impersonations/{started}"), "DELETE /v1/admin/impersonations/{impersonation_id}");
-    measured.change(&path, route, "api-admin", token, &json!(null)).await;
-    let why = json!({ "reason": "they asked for it by phone" });
-    let bounced = product.sign_in("bounce@simulator.amazonses.com").await.text("/user_id");
-    let path = format!("/v1/admin/people/{bounced}/mail-suppression/lift");
-    let route = "POST /v1/admin/people/{user_id}/mail-suppression/lift";
-    measured.change(&path, route, "api-admin", token, &why).await;
-    for (act, route) in [
-        ("sessions/end".to_owned(), "sessions/end"),
-        (format!("factors/{factor}/remove"), "factors/{factor_id}/remove"),
-        ("suspend".to_owned(), "suspend"),
-        ("unsuspend".to_owned(), "unsuspend"),
-    ] {
-        let (path, route) =
-            (format!("{of_walt}/{act}"), format!("POST /v1/admin/people/{{user_id}}/{route}"));
-        measured.change(&path, &route, "api-admin", token, &why).await;
-    }
-    for act in ["suspend", "unsuspend"] {
-        let (path, route) = (format!("{of_org}/{act}"), format!("POST /v1/admin/orgs/{{org_id}}/{act}"));
-        measured.change(&path, &route, "api-admin", token, &why).await;
-    }
-    let (path, route) = (format!("/v1/admin/staff/{user_id}"), "PUT /v1/admin/staff/{user_id}");
-    let body = json!({ "role": "operator", "reason": "begins with us today" });
-    measured.change(&path, route, "api-admin", token, &body).await;
-    let path = format!("{path}?reason=left+the+company");
-    measured.change(&path, "DELETE /v1/admin/staff/{user_id}", "api-admin", token, &json!(null)).await;
 }

@@ -88,11 +88,14 @@ impl Sandbox {
     async fn new(case: &Case, product: &Product) -> Self {
         let (function, event) = (case.prepare)(product).await;
         product.settle().await;
-        let now = product.cloud.clock().now();
-        let environment = product.cloud.template().functions[function].environment.clone();
+        Self::of(product, (function, event), case.ahead)
+    }
+
+    /// One for this event, whose clock is so far ahead.
+    fn of(product: &Product, (function, event): (&'static str, Value), ahead: SignedDuration) -> Self {
         Self {
-            environment,
-            clock: Clock::fixed(now + case.ahead),
+            environment: product.cloud.template().functions[function].environment.clone(),
+            clock: Clock::fixed(product.cloud.clock().now() + ahead),
             crashes: Crashes::default(),
             function,
             event,

@@ -66,6 +66,8 @@ pub struct InTheName {
     pub by: UserId,
     /// With which session: it ends with that one.
     pub session_id: SessionId,
+    /// Since when they are what they are: it ends when they are something else, and again the same.
+    pub role_since: Option<Timestamp>,
     /// In which organization.
     pub org_id: OrgId,
     /// What they may do.
@@ -81,9 +83,9 @@ impl Impersonation {
     }
 
     /// What the person's item has of it.
-    pub fn in_the_name(&self) -> InTheName {
+    pub fn in_the_name(&self, role_since: Option<Timestamp>) -> InTheName {
         let (org_id, mode) = (self.org_id, self.mode);
         let (by, session_id) = (self.staff_user_id, self.staff_session_id);
-        InTheName { by, session_id, org_id, mode, until: self.ends_at.timestamp() }
+        InTheName { by, session_id, role_since, org_id, mode, until: self.ends_at.timestamp() }
     }
 }

@@ -135,10 +135,10 @@ fn in_the_name(
     now: Timestamp,
 ) -> Option<Impersonator> {
     let id = ImpersonationId::from_uuid(claims.sid.uuid());
-    let InTheName { by, session_id, org_id, mode, until } = user.in_the_name(id, now)?;
+    let InTheName { by, session_id, role_since, org_id, mode, until } = user.in_the_name(id, now)?;
     let (person, staff) = (person.as_ref()?, staff.as_ref()?);
-    let is_the_same = staff.role_since.is_none_or(|since| since.as_second() <= claims.iat);
-    let may = staff.role.holds(mode.permission()) && is_the_same && person.has(session_id, now);
+    let may =
+        staff.role.holds(mode.permission()) && staff.role_since == role_since && person.has(session_id, now);
     let is_meant = by == act.sub && Some(org_id) == claims.org;
     (may && is_meant).then_some(Impersonator { user_id: by, mode, until })
 }
@@ -148,7 +148,7 @@ fn in_the_name(
 pub(crate) struct StaffFacts {
     pub(crate) role: StaffRole,
     #[serde(default)]
-    role_since: Option<Timestamp>,
+    pub(crate) role_since: Option<Timestamp>,
 }
 
 impl Authority {

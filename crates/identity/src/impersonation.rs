@@ -69,23 +69,30 @@ pub async fn begin_impersonation(
     asked: &ImpersonationAsked,
 ) -> Result<(Begun, Changes), IdentityError> {
     let (tenant, user_id) = (asked.tenant, asked.user_id);
+    if user_id == by.user_id {
+        return Err(IdentityError::ImpersonationNotAllowed);
+    }
     let all = [
         keys::User::key(user_id),
         keys::Staff::key(user_id),
         keys::Membership::key(user_id, tenant),
         keys::Gate::key(tenant),
+        keys::Staff::key(by.user_id),
     ];
     let mut found = table.get_many(&all, Consistency::Strong).await?;
-    let [of_user, of_staff, of_place, of_gate] = all;
+    let [of_user, of_staff, of_place, of_gate, of_by] = all;
     let user: Option<User> = found.take(&of_user)?;
     let staff: Option<StaffFacts> = found.take(&of_staff)?;
     let place: Option<Membership> = found.take(&of_place)?;
     let gate: Option<OfGate> = found.take(&of_gate)?;
     let (user, place) = user.zip(place).ok_or(IdentityError::NotAMember)?;
     let gate = gate.ok_or(IdentityError::NotAMember)?;
-    if staff.is_some() || user_id == by.user_id || gate.refuses_support || user.suspended_at().is_some() {
+    if staff.is_some() || gate.refuses_support || user.suspended_at().is_some() {
         return Err(IdentityError::ImpersonationNotAllowed);
     }
+    let by_facts: Option<StaffFacts> = found.take(&of_by)?;
+    // whoever lost the role a moment ago begins nothing
+    let by_facts = by_facts.ok_or(IdentityError::ImpersonationNotAllowed)?;
     let now = table.clock().now();
     let user = user.without_past_impersonations(now);
     if user.impersonations().count() >= MOST_AT_ONCE {
@@ -114,7 +121,7 @@ pub async fn begin_impersonation(
     };
     let event = of_history(&impersonation, &event);
     let changes = Changes::new()
-        .replace(&user.impersonated(impersonation.id, impersonation.in_the_name()))
+        .replace(&user.impersonated(impersonation.id, impersonation.in_the_name(by_facts.role_since)))
         .create(&impersonation)
         .require(of_staff, Condition::Absent)
         .require(of_place, Condition::VersionIs(place.version()))

@@ -1,9 +1,8 @@
 //! What an organization is called, and how it is shown.
 
 use access::{Permit, needs::WriteOrganization};
-use events::NewEvent;
+use events::{NewEvent, previous};
 use primitives::{Expected, MediaId, SignedDuration, Slug, Time, Timestamp};
-use serde_json::{Map, Value, json};
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
 
 use crate::{Org, OrgError, api::FormerSlug, events::OrganizationUpdated, keys, slugs::SlugOwner};
@@ -60,7 +59,10 @@ pub async fn update(
             return Ok(Decision::done(before));
         }
         let organization = after.resource(after.next_version());
-        let event = OrganizationUpdated { organization, previous: previous(&before, &after) };
+        let mut previous = previous(&before.resource(after.next_version()), &organization);
+        // they follow from the slug before
+        previous.remove("former_slugs");
+        let event = OrganizationUpdated { organization, previous };
         let event = NewEvent::new(Some(after.org_id), &after.org_id, after.next_version(), &event);
         let changes = slugs.replace(&after).publish(event);
         Ok(Decision::commit(changes, Org { version: after.next_version(), ..after }))
@@ -104,19 +106,4 @@ fn renamed(
     };
     let changes = org.former_slugs.iter().fold(changes, lead);
     Ok((org, changes))
-}
-
-/// What was otherwise before.
-fn previous(before: &Org, after: &Org) -> Map<String, Value> {
-    let parts = |org: &Org| {
-        [
-            ("name", json!(org.name)),
-            ("slug", json!(org.slug)),
-            ("locale", json!(org.locale)),
-            ("logo_media_id", json!(org.logo_media_id)),
-        ]
-    };
-    let pairs = parts(before).into_iter().zip(parts(after));
-    let changed = pairs.filter(|(before, after)| before != after);
-    changed.map(|((name, value), _)| (name.to_owned(), value)).collect()
 }

@@ -75,4 +75,11 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     let (_, member) = product.joined(&ida, "len@example.com", "owner").await;
     let route = "DELETE /v1/orgs/current/members/{member_id}";
     measured.change(&format!("{members}/{member}"), route, function, &ida, &json!(null)).await;
+    // the last name after another: all of its words are written anew
+    for name in ["Ida of the Hills", "Ida Anna von Berg"] {
+        product.settle().await;
+        product.call_me(&ida, &json!(name)).await;
+    }
+    product.settle().await;
+    measured.worker("queue-member-copies");
 }

@@ -23,13 +23,7 @@ async fn copying_names() {
                 product.change_org(&ada, &json!({ "name": format!("Acme {call} {moment:?}") })).await;
             assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
             product.settle().await;
-            let sandbox = Sandbox {
-                environment: product.cloud.template().functions[function].environment.clone(),
-                clock: Clock::fixed(product.cloud.clock().now()),
-                crashes: Crashes::default(),
-                function,
-                event: withheld.release(),
-            };
+            let sandbox = Sandbox::of(&product, (function, withheld.release()), SignedDuration::ZERO);
             let instance = sandbox.instance().await;
             let lived = sandbox.crashes.run(call, moment, sandbox.invoke(&instance)).await;
             if lived.is_none() {

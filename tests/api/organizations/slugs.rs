@@ -75,6 +75,20 @@ async fn nobody_collects_slugs() {
     assert_eq!(refused(&reserved), (409, "slug_reserved"));
 }
 
+/// The cap of former slugs under many callers at its edge.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_new_slugs_at_once_an_organization_gets_five() {
+    let product = Product::crowded().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let bodies: Vec<_> = (0..50).map(|number| json!({ "slug": format!("acme-{number}") })).collect();
+    let answers = join_all(bodies.iter().map(|body| product.change_org(&ada, body))).await;
+    let made = answers.iter().filter(|answer| answer.status.is_success()).count();
+    assert_eq!((made, counted(&answers)[&(409, "too_many_former_slugs")]), (5, 45), "{answers:?}");
+    product.settle().await;
+    let now = product.get(CURRENT, &ada).await;
+    assert_eq!(now.body["former_slugs"].as_array().unwrap().len(), 5, "{now:?}");
+}
+
 /// Nine organizations and a founder want one slug at once: one gets it, and no other loses its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_want_one_slug_one_gets_it() {

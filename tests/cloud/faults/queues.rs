@@ -41,6 +41,7 @@ async fn write(product: &Product, org_id: OrgId, number: usize) {
         id: member,
         user_id: Ids::unguessable(),
         email: format!("owner{number}@ten.example").parse().unwrap(),
+        name: None,
         role: Role::Owner,
         joined_at: Timestamp::UNIX_EPOCH.into(),
         version: 1,
