@@ -212,7 +212,7 @@ fn a_reader_that_takes_arrays_for_objects_is_noticed() {
     let problems = file_rules(Path::new(path), text);
     assert_noticed(&problems, "members.rs:1: this takes arrays for objects");
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert_none(&file_rules(Path::new("crates/table/tests/store.rs"), text));
+    assert_none(&file_rules(Path::new("crates/table/tests/table/store.rs"), text));
     let read = "#[derive(Debug, Deserialize)]\n#[serde(tag = \"type\")]\nenum Kind {}";
     assert_noticed(&file_rules(Path::new(path), read), "members.rs:2: this takes arrays");
     assert_none(&file_rules(Path::new(path), &read.replace("Deserialize", "Serialize")));

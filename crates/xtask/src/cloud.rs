@@ -30,10 +30,10 @@ const TABLE: &[&str] = &[
     "--workspace",
     "--locked",
     "--test",
-    "store",
-    "--test",
-    "markers",
+    "table",
     "--",
+    "store::",
+    "markers::",
     "--skip",
     "calls_and_units_are_counted",
 ];

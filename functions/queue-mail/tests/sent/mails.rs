@@ -1,5 +1,4 @@
 //! The function on its sample events, on a real engine and a mail service that keeps what it is given.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +18,7 @@ const LOGIN: &str = "lgn_01kar8h5g0e0vsx4q1v3f6m2ah";
 
 macro_rules! sample {
     ($name:literal) => {
-        serde_json::from_str::<Value>(include_str!(concat!("../../../events/queue-mail/", $name, ".json")))
+        serde_json::from_str::<Value>(include_str!(concat!("../../../../events/queue-mail/", $name, ".json")))
             .unwrap()
     };
 }

@@ -1,5 +1,4 @@
 //! Tallies and rosters at the edge of their limits: many at once, crashes, lost answers.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,5 @@
 //! Codes that go to phones, and by mail to whoever is signed in: once each, to what is stored, and none that
 //! nobody waits for any more.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use access::{Shown, Way};
 use identity_core::{Device, LinkKey, MailCode, Policy, Session, SmsCode, SmsPlace};
@@ -36,7 +35,7 @@ impl World {
         let host = Host::with(Environment::new(environment), clock.clone(), ids, http_client).unwrap();
         let function = queue_mail::function(&host).await.unwrap();
         host.connected().await;
-        let event = include_str!("../../../events/queue-mail/sms-code-requested.json");
+        let event = include_str!("../../../../events/queue-mail/sms-code-requested.json");
         let event = serde_json::from_str(event).unwrap();
         let world = Self { database, services, crashes, clock, function, event };
         world.store(&world.code(CODE.parse().unwrap(), None)).await;
@@ -67,7 +66,7 @@ async fn a_code_goes_by_mail_to_the_address_that_its_session_waits_at() {
     let ids = (USER.parse().unwrap(), "ses_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap());
     for (asked, mails) in [(code, 1), (Ids::unguessable(), 0)] {
         let mut world = World::start().await;
-        let event = include_str!("../../../events/queue-mail/mail-code-requested.json");
+        let event = include_str!("../../../../events/queue-mail/mail-code-requested.json");
         world.event = serde_json::from_str(event).unwrap();
         let device = Device { name: "Firefox on Linux".to_owned(), country: None };
         let now = world.clock.now();

@@ -1,5 +1,4 @@
 //! The one loop: what it repeats, what it asks again, what it gives up, and what it keeps of an answer.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},

@@ -1,6 +1,5 @@
 //! What is due: found when it is and not before, done by one of many, and looked at again when its worker
 //! dies.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 

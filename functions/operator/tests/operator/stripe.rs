@@ -1,5 +1,4 @@
 //! Events from Stripe that were put aside, as an operator sees them.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use billing::{Rules, StripeEvents, start_trial};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};

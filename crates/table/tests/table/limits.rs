@@ -1,5 +1,4 @@
 //! Limits on a real engine: exact in every window, whatever comes at once or gets lost.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use futures::future::{join, join_all};
 use primitives::{Clock, SignedDuration};

@@ -1,5 +1,4 @@
 //! Purses: what is free, held and used is always what was put in, whoever reserves, settles, dies or is late.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! Markers around work whose effect lies outside of the table.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use futures::future::join_all;
 use primitives::{Clock, Ids, SignedDuration};

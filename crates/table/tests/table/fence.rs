@@ -1,5 +1,4 @@
 //! Work that is done or given up: one of the two, whoever races, dies or hears no answer.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use events::ActorRef;
 use futures::future::{join, join_all};

@@ -1,5 +1,4 @@
 //! Unpublished rows of the outbox: found, published once, and by whom does not matter.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use events::{Envelope, NewEvent};
