@@ -218,6 +218,7 @@ async fn of_a_yes_and_a_no_at_once_one_counts() {
         let is_in = yes.get(&(200, "")) == Some(&3) && no.get(&closed) == Some(&3);
         let is_out = no.get(&(204, "")) == Some(&3) && yes.get(&closed) == Some(&3);
         assert!(is_in != is_out, "{yes:?} {no:?}");
+        product.settle().await;
         let me = product.get("/v1/me", &person).await;
         assert_eq!(me.body["organizations"].as_array().unwrap().len(), usize::from(is_in), "{me:?}");
         product.advance(jiff::SignedDuration::from_secs(5)).await;

@@ -5,6 +5,8 @@ mod data;
 mod model;
 mod standing;
 
+use std::collections::BTreeMap;
+
 use data::{Data, Price, Seen};
 use model::Month;
 use standing::{Counts, HOURS, Stacks};
@@ -51,9 +53,10 @@ pub fn problems() -> Vec<String> {
     Data::of_repository().problems()
 }
 
-/// How many events a successful call of a route is taken to write, at most.
-pub fn events_of(route: &str) -> Option<f64> {
-    Data::of_repository().usage.routes.get(route).map(|usage| usage.events)
+/// How many events a successful call of each route is taken to write, at most.
+pub fn events_of_routes() -> BTreeMap<String, f64> {
+    let routes = Data::of_repository().usage.routes;
+    routes.into_iter().map(|(route, usage)| (route, usage.events)).collect()
 }
 
 fn months(data: &Data, stacks: &Stacks) -> String {
