@@ -1,12 +1,16 @@
 //! Who may know what: the arrows of `docs/architecture.md`, read from `cargo metadata`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
-use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 use system_tests::template::repository;
 
-use crate::{assert_none, assert_noticed};
+use crate::{assert_none, assert_noticed, sources::rust_files};
 
 const DOMAINS: &[&str] = &["identity", "orgs", "org-keys", "billing", "push", "audit", "directory", "staff"];
 const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client"];
@@ -101,13 +105,17 @@ struct Edge {
     shipped: bool,
 }
 
-fn edges() -> Vec<Edge> {
-    let metadata = MetadataCommand::new()
+fn workspace() -> Metadata {
+    MetadataCommand::new()
         .manifest_path(repository().join("Cargo.toml"))
         .no_deps()
         .other_options(["--offline".to_owned()])
         .exec()
-        .expect("cargo metadata reads the workspace");
+        .expect("cargo metadata reads the workspace")
+}
+
+fn edges() -> Vec<Edge> {
+    let metadata = workspace();
     let ours: BTreeSet<String> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
     let mut edges = Vec::new();
     for package in &metadata.packages {
@@ -269,4 +277,76 @@ fn a_worker_that_links_http_is_noticed() {
     assert_noticed(&problems, "queue-mail links axum (axum < http-api < lambda-host < queue-mail)");
     assert_noticed(&problems, "operator links http-api");
     assert!(!problems.iter().any(|problem| problem.starts_with("api-")), "{problems:?}");
+}
+
+/// What a manifest says of the tests in a library or a program, and whether there are any.
+struct OwnTests {
+    target: String,
+    said: bool,
+    there: bool,
+}
+
+/// Whether a source has a test: an attribute that ends in `test`, or a property.
+fn has_test(source: &str) -> bool {
+    source.lines().map(str::trim_start).any(|line| {
+        line.starts_with("#[test]") || line.starts_with("#[tokio::test") || line.starts_with("proptest! {")
+    })
+}
+
+fn own_tests() -> Vec<OwnTests> {
+    let mut found = Vec::new();
+    for package in workspace().packages {
+        let folder = package.manifest_path.parent().expect("a manifest is in a folder").join("src");
+        let bins: Vec<_> = package.targets.iter().filter(|target| target.is_bin()).collect();
+        let of_bins = |file: &Path| bins.iter().any(|bin| bin.src_path.as_std_path() == file);
+        let mut files = Vec::new();
+        rust_files(folder.as_std_path(), &mut files);
+        let tested: Vec<_> = files
+            .into_iter()
+            .filter(|file| has_test(&fs::read_to_string(file).expect("a source is readable")))
+            .collect();
+        let library = package.targets.iter().find(|target| target.is_lib());
+        let of_library = tested.iter().any(|file| !of_bins(file));
+        found.extend(library.map(|target| OwnTests {
+            target: format!("the library of {}", package.name),
+            said: target.test,
+            there: of_library,
+        }));
+        for bin in &bins {
+            // the modules are the library's, where there is one
+            let own = tested.iter().any(|file| bin.src_path.as_std_path() == file);
+            let there = own || (library.is_none() && of_library);
+            found.push(OwnTests { target: format!("the program {}", bin.name), said: bin.test, there });
+        }
+    }
+    found
+}
+
+fn own_tests_rule(targets: &[OwnTests]) -> Vec<String> {
+    let wrong = targets.iter().filter(|target| target.said != target.there);
+    let words = wrong.map(|OwnTests { target, there, .. }| {
+        if *there {
+            format!("{target} has tests that nobody runs: take `test = false` out of its Cargo.toml.")
+        } else {
+            format!(
+                "{target} has no tests, which takes seconds to link: say `test = false` in its Cargo.toml."
+            )
+        }
+    });
+    words.collect()
+}
+
+#[test]
+fn what_has_tests_is_tested_and_nothing_else_is_linked_for_it() {
+    let targets = own_tests();
+    assert!(targets.iter().any(|target| target.there) && targets.iter().any(|target| !target.there));
+    assert_none(&own_tests_rule(&targets));
+}
+
+#[test]
+fn tests_that_nobody_runs_are_noticed() {
+    let own = |said, there| OwnTests { target: "the library of orgs".to_owned(), said, there };
+    assert_noticed(&own_tests_rule(&[own(false, true)]), "the library of orgs has tests that nobody runs");
+    assert_noticed(&own_tests_rule(&[own(true, false)]), "the library of orgs has no tests");
+    assert!(has_test("    #[tokio::test(flavor = \"multi_thread\")]\n") && !has_test("// #[test]"));
 }

@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     io::Write as _,
+    num::NonZero,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -133,8 +134,11 @@ impl Part {
 
     /// Whether it compiles nothing and starts no product, so that it may run beside another.
     fn only_reads(self) -> bool {
-        use Part::{Advisories, Dependencies, Policies, Sbom, Secrets, Template, Workflows};
-        matches!(self, Dependencies | Advisories | Template | Policies | Secrets | Workflows | Sbom)
+        use Part::{Advisories, Dependencies, Features, Policies, Sbom, Secrets, Template, Workflows};
+        matches!(
+            self,
+            Features | Dependencies | Advisories | Template | Policies | Secrets | Workflows | Sbom
+        )
     }
 
     fn run(self, root: &Path) -> Result<()> {
@@ -179,14 +183,17 @@ impl Part {
 /// A pass of clippy's own; or, where clippy compiles anyway as in `.ci/run`, the build that the tests need.
 fn lints(root: &Path) -> Result<()> {
     let compiler = env::var_os("RUSTC_WORKSPACE_WRAPPER").filter(|wrapper| wrapper == "clippy-driver");
-    if let Some(compiler) = &compiler {
+    // The cloud tests are among no other targets, since they do not run by default.
+    let builds: &[&[&str]] = if let Some(compiler) = &compiler {
         refuses_warnings(compiler, root)?;
-    }
-    // The cloud tests are not among all targets, since they do not run by default.
-    for targets in [&["--all-targets"][..], &["--test", "deployed"]] {
+        // `build --all-targets` would link tests of what says that it has none.
+        &[&["test", "--no-run"], &["test", "--no-run", "--test", "deployed"], &["build", "--bins"]]
+    } else {
+        &[&["clippy", "--all-targets"], &["clippy", "--test", "deployed"]]
+    };
+    for build in builds {
         let mut command = cargo(root);
-        command.arg(if compiler.is_some() { "build" } else { "clippy" });
-        command.args(["--workspace", "--locked"]).args(targets);
+        command.args(*build).args(["--workspace", "--locked"]);
         if compiler.is_none() {
             command.args(["--", "-D", "warnings"]);
         }
@@ -219,8 +226,11 @@ fn refuses_warnings(compiler: &OsStr, root: &Path) -> Result<()> {
 fn tests(root: &Path) -> Command {
     let mut command = cargo(root);
     // More than .cargo/config.toml asks for, which is there for a quick edit and test.
-    command.env("PROPTEST_CASES", "500");
+    command.env("PROPTEST_CASES", "256");
     if tools::find(root, "cargo-nextest").is_some() {
+        // One waits for a socket or a timer while the others work.
+        let threads = thread::available_parallelism().map_or(2, NonZero::get) + 1;
+        command.env("NEXTEST_TEST_THREADS", threads.to_string());
         command.args([
             "nextest",
             "run",
