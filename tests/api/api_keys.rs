@@ -4,6 +4,7 @@ mod changes;
 mod ends;
 mod leavers;
 mod races;
+mod writing;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -173,7 +174,7 @@ async fn what_a_key_is_to_be_like_is_judged_part_by_part() {
     let many: Vec<_> = (0..21).map(|number| format!("192.0.2.{number}")).collect();
     for (part, value, pointer, code) in [
         ("name", json!(""), "/name", "too_short"),
-        ("scopes", json!(["members:write"]), "/scopes/0", "unknown_value"),
+        ("scopes", json!(["owners:write"]), "/scopes/0", "unknown_value"),
         ("scopes", json!(["org:read", "*"]), "/scopes/1", "unknown_value"),
         ("scopes", json!([]), "/scopes", "out_of_range"),
         ("allowed_addresses", json!(["0.0.0.0/0"]), "/allowed_addresses/0", "invalid_format"),
@@ -240,6 +241,8 @@ async fn a_key_opens_nothing_that_people_do() {
     let (ada, acme) = product.owner("ada@example.com", "acme").await;
     let (_, member) = product.joined(&ada, "bob@example.com", "member").await;
     let (id, text) = product.api_key(&ada, &SCOPES).await;
+    // a use is noted once a minute
+    assert_eq!(product.refusal(&text).await, "");
     product.settle().await;
     let before = stored::items(&product).await;
     let key = json!({ "name": "Another", "scopes": ["org:read"] });

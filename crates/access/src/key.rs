@@ -1,9 +1,9 @@
 use std::marker::PhantomData;
 
-use primitives::ApiKeyId;
+use primitives::{ApiKeyId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccessError, Actor, Needed, Permission, Permit};
+use crate::{AccessError, Actor, Needed, Permission, Permit, Principal, needs::WriteOwners};
 
 /// What the text of every key begins with, of whatever environment it is.
 pub const API_KEY: &str = "gk_";
@@ -27,12 +27,21 @@ pub enum Scope {
     /// Read the organization's own record.
     #[serde(rename = "org:read")]
     ReadOrganization,
+    /// Change its name, its slug and how it is shown.
+    #[serde(rename = "org:write")]
+    WriteOrganization,
     /// List the members.
     #[serde(rename = "members:read")]
     ReadMembers,
+    /// Change the roles of members and take them out, below owner.
+    #[serde(rename = "members:write")]
+    WriteMembers,
     /// See who is invited.
     #[serde(rename = "invites:read")]
     ReadInvites,
+    /// Invite people as members or viewers, and take that back.
+    #[serde(rename = "invites:write")]
+    WriteInvites,
     /// See the state of the subscription.
     #[serde(rename = "billing:read")]
     ReadBilling,
@@ -46,10 +55,13 @@ pub enum Scope {
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadOrganization,
+        Self::WriteOrganization,
         Self::ReadMembers,
+        Self::WriteMembers,
         Self::ReadInvites,
+        Self::WriteInvites,
         Self::ReadBilling,
         Self::ReadTokens,
         Self::ReadAudit,
@@ -59,8 +71,11 @@ impl Scope {
     pub fn permission(self) -> Permission {
         match self {
             Self::ReadOrganization => Permission::ReadOrganization,
+            Self::WriteOrganization => Permission::WriteOrganization,
             Self::ReadMembers => Permission::ReadMembers,
+            Self::WriteMembers => Permission::WriteMembers,
             Self::ReadInvites => Permission::ReadInvites,
+            Self::WriteInvites => Permission::WriteInvites,
             Self::ReadBilling => Permission::ReadBilling,
             Self::ReadTokens => Permission::ReadTokens,
             Self::ReadAudit => Permission::ReadAudit,
@@ -96,6 +111,33 @@ impl KeyActor {
             Ok(Permit(self.maker, PhantomData))
         } else {
             Err(AccessError::Forbidden { permission, role: self.maker.role })
+        }
+    }
+}
+
+/// Who asks for something: a person, of whom a proof can be asked, or a program, of which none can be.
+#[derive(Clone, Copy, Debug)]
+pub enum Asker<'a> {
+    /// A signed-in person.
+    Person(&'a Principal),
+    /// A program with a key.
+    Key(&'a KeyActor),
+}
+
+impl Asker<'_> {
+    /// Refuses what is about owners to whoever is none, or showed who they are too long ago; to a program
+    /// always.
+    pub fn require_owner<P>(self, permit: &Permit<P>, now: Timestamp) -> Result<(), AccessError> {
+        let Self::Person(principal) = self else { return Err(AccessError::PeopleOnly) };
+        permit.permit::<WriteOwners>()?;
+        principal.require_fresh(now)
+    }
+
+    /// Whose the names are that the caller gives to requests: see [`Principal::scope`].
+    pub fn scope(self) -> String {
+        match self {
+            Self::Person(principal) => principal.scope(),
+            Self::Key(key) => format!("{}@{}", key.key_id, key.maker.org_id),
         }
     }
 }

@@ -46,7 +46,7 @@ pub struct AuditEvent {
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditActor {
-    /// What the actor is: `anonymous`, `user`, `staff`, `system`, `stripe`. There may be others.
+    /// What the actor is: `anonymous`, `user`, `staff`, `api_key`, `system`, `stripe`. There may be others.
     pub r#type: String,
     /// The person, or the name of the function. Null of others.
     pub id: Option<String>,

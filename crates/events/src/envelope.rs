@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use primitives::{EventId, OrgId, Timestamp, UserId, json};
+use primitives::{ApiKeyId, EventId, OrgId, Timestamp, UserId, json};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
@@ -40,6 +40,8 @@ pub enum ActorRef {
     },
     /// Somebody of our staff, on the account of others.
     Staff(UserId),
+    /// A program, with this key of the organization's.
+    ApiKey(ApiKeyId),
     /// One of our own functions, on its own account, by its name.
     System(String),
     /// Stripe, by a signed webhook.
@@ -51,7 +53,7 @@ pub enum ActorRef {
 #[schemars(rename = "Actor")]
 struct WrittenActor {
     r#type: ActorKind,
-    /// The person's id, or the function's name; null of others.
+    /// The person's id, the key's id, or the function's name; null of others.
     id: Option<String>,
     /// Who of our staff did it in the person's name, where it was not the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +66,7 @@ enum ActorKind {
     Anonymous,
     User,
     Staff,
+    ApiKey,
     System,
     Stripe,
 }
@@ -87,6 +90,7 @@ impl Serialize for ActorRef {
                 (ActorKind::User, Some(person.to_string()))
             }
             Self::Staff(person) => (ActorKind::Staff, Some(person.to_string())),
+            Self::ApiKey(key) => (ActorKind::ApiKey, Some(key.to_string())),
             Self::System(name) => (ActorKind::System, Some(name.clone())),
             Self::Stripe => (ActorKind::Stripe, None),
         };
@@ -106,6 +110,7 @@ impl<'de> Deserialize<'de> for ActorRef {
                 by.map_or(Self::User(user_id), |by| Self::Impersonated { user_id, by })
             }
             ActorKind::Staff => Self::Staff(id?.parse().map_err(D::Error::custom)?),
+            ActorKind::ApiKey => Self::ApiKey(id?.parse().map_err(D::Error::custom)?),
             ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,
         })

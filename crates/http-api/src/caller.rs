@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use access::{API_KEY, AccessError, Full, KeyActor, Needed, Open, Permit, Principal};
+use access::{API_KEY, AccessError, Asker, Full, KeyActor, Needed, Open, Permit, Principal};
 use axum::extract::FromRequestParts;
 use events::ActorRef;
 use http::{Method, header, request::Parts};
@@ -105,10 +105,25 @@ impl Caller {
         self.client.cause_by(ActorRef::person(self.principal.user_id, by))
     }
 
-    /// What a refusal is to this caller that a domain decided on, since it asks for more than the route does:
-    /// with the permission that is lacking, or the challenge for a proof.
+    /// Who asks.
+    pub fn asker(&self) -> Asker<'_> {
+        Asker::Person(&self.principal)
+    }
+
+    /// What a refusal is to this caller that a domain decided on: see [`Problem::refused`].
     pub fn refused(&self, error: AccessError) -> Problem {
-        let problem = Problem::from(error).asking(self.principal.shown.asked_level());
+        Problem::refused(self.asker(), error)
+    }
+}
+
+impl Problem {
+    /// What a refusal is that a domain decided on, since it asks for more than the route does: with the
+    /// permission that is lacking, or the challenge for a proof.
+    pub fn refused(asker: Asker<'_>, error: AccessError) -> Self {
+        let problem = match asker {
+            Asker::Person(principal) => Self::from(error).asking(principal.shown.asked_level()),
+            Asker::Key(_) => error.into(),
+        };
         match error {
             AccessError::Forbidden { permission, .. } => problem.needed(permission.name(), None),
             AccessError::Restricted { level } => problem.needed(Full::NAME, Some(level)),
@@ -195,8 +210,8 @@ impl<S: Sync> FromRequestParts<S> for Seen {
     }
 }
 
-/// That it is the person, and nobody in their name. It stands behind a [`Member`] whose permission does not
-/// say so already.
+/// That it is the person, and nobody in their name. It stands behind a [`Member`] or a [`MemberOrKey`] whose
+/// permission does not say so already, and a program passes.
 #[derive(Clone, Copy, Debug)]
 pub struct InPerson;
 
@@ -204,6 +219,10 @@ impl<S: Sync> FromRequestParts<S> for InPerson {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // nobody acts in the name of a program
+        if bearer(parts).is_some_and(|token| token.starts_with(API_KEY)) {
+            return Ok(Self);
+        }
         let Seen(principal) = Seen::from_request_parts(parts, state).await?;
         principal.require_in_person()?;
         Ok(Self)
@@ -411,7 +430,33 @@ async fn key_actor(
 pub struct MemberOrKey<P, L> {
     /// In which organization, with the permission. Of a key it is that of whoever made it.
     pub permit: Permit<P>,
+    by: By,
     open: PhantomData<L>,
+}
+
+/// One of the two.
+#[derive(Clone, Debug)]
+enum By {
+    Person(Box<Caller>),
+    Key(Box<KeyActor>, Client),
+}
+
+impl<P, L> MemberOrKey<P, L> {
+    /// Who asks.
+    pub fn asker(&self) -> Asker<'_> {
+        match &self.by {
+            By::Person(caller) => caller.asker(),
+            By::Key(key, _) => Asker::Key(key),
+        }
+    }
+
+    /// The cause of what the member or the program does.
+    pub fn cause(&self) -> Cause {
+        match &self.by {
+            By::Person(caller) => caller.cause(),
+            By::Key(key, client) => client.cause_by(ActorRef::ApiKey(key.key_id)),
+        }
+    }
 }
 
 impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
@@ -420,7 +465,8 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Some(text) = bearer(parts).filter(|token| token.starts_with(API_KEY)).map(str::to_owned) else {
             let Member { permit, .. } = Member::<P, L>::from_request_parts(parts, state).await?;
-            return Ok(Self { permit, open: PhantomData });
+            let by = By::Person(Box::new(anybody(parts, state).await?));
+            return Ok(Self { permit, by, open: PhantomData });
         };
         let client = Client::from_request_parts(parts, state).await?;
         let consistency = consistency(parts);
@@ -429,7 +475,7 @@ impl<P: Needed, L: Open, S: Sync> FromRequestParts<S> for MemberOrKey<P, L> {
         if permitted.is_err() && consistency == Consistency::Eventual {
             permitted = permit_key::<P, L>(&key_actor(parts, &text, &client, Consistency::Strong).await?);
         }
-        Ok(Self { permit: permitted?, open: PhantomData })
+        Ok(Self { permit: permitted?, by: By::Key(Box::new(key), client), open: PhantomData })
     }
 }
 

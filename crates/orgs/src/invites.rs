@@ -1,7 +1,7 @@
 //! What members do with invites.
 
 use access::{
-    AccessError, Permission, Permit, Principal, Role, Tenant,
+    AccessError, Asker, Permission, Permit, Role, Tenant,
     needs::{ReadInvites, WriteInvites},
 };
 use identity_core::{EmailOwner, Membership};
@@ -13,21 +13,26 @@ use crate::{
     api::{self, InviteStatus},
     invite::{Invited, Inviter},
     keys,
-    place::require_owner,
     policies::StoredPolicies,
     seats::{Cap, Seats},
 };
 
 /// Who may become what by an invite: nobody invites above the own role, and to make an owner takes an owner
-/// with a fresh proof.
+/// with a fresh proof. A program invites no admins; and nobody where whoever made its key has left, since a
+/// member answers for an invite.
 fn authorize(
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     role: Role,
     now: Timestamp,
 ) -> Result<(), AccessError> {
+    if let Asker::Key(key) = asker
+        && (key.outlives_maker || matches!(role, Role::Owner | Role::Admin))
+    {
+        return Err(AccessError::PeopleOnly);
+    }
     match role {
-        Role::Owner => require_owner(permit, principal, now),
+        Role::Owner => asker.require_owner(permit, now),
         Role::Admin if !permit.role.holds(Permission::WriteMembers) => {
             Err(AccessError::Forbidden { permission: Permission::WriteMembers, role: permit.role })
         }
@@ -82,11 +87,11 @@ impl Addressee {
 pub async fn may_invite(
     table: &Table,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     (email, role): (&Email, Role),
 ) -> Result<Option<Invite>, OrgError> {
     let now = table.clock().now();
-    authorize(permit, principal, role, now)?;
+    authorize(permit, asker, role, now)?;
     let known = Addressee::read(table, permit.tenant(), email).await?;
     Ok(known.invite.filter(|open| !open.is_overdue(now)))
 }
@@ -96,11 +101,11 @@ pub async fn invite(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     (email, role): (&Email, Role),
     keep: &Keep<'_, Invite>,
 ) -> Result<Invite, OrgError> {
-    authorize(permit, principal, role, table.clock().now())?;
+    authorize(permit, asker, role, table.clock().now())?;
     let tenant = permit.tenant();
     let seats = Seats::of(tenant);
     let id = table.ids().next();
@@ -195,12 +200,12 @@ async fn read(table: &Table, tenant: Tenant, invite_id: InviteId) -> Result<Invi
 pub async fn to_resend(
     table: &Table,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     invite_id: InviteId,
 ) -> Result<Option<Email>, OrgError> {
     let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
     let now = table.clock().now();
-    authorize(permit, principal, invite.role, now)?;
+    authorize(permit, asker, invite.role, now)?;
     Ok(if invite.was_resent_just_now(now) { None } else { Some(invite.email) })
 }
 
@@ -208,14 +213,14 @@ pub async fn to_resend(
 pub async fn may_rebind(
     table: &Table,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     (invite_id, email): (InviteId, &Email),
 ) -> Result<(), OrgError> {
     let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
     if invite.email == *email {
-        return Ok(authorize(permit, principal, invite.role, table.clock().now())?);
+        return Ok(authorize(permit, asker, invite.role, table.clock().now())?);
     }
-    let open = may_invite(table, permit, principal, (email, invite.role)).await?;
+    let open = may_invite(table, permit, asker, (email, invite.role)).await?;
     if open.is_some() { Err(OrgError::InvitePending) } else { Ok(()) }
 }
 
@@ -225,13 +230,13 @@ pub async fn resend(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     invite_id: InviteId,
 ) -> Result<Invite, OrgError> {
     let decide = |_| async move {
         let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
         let now = table.clock().now();
-        authorize(permit, principal, invite.role, now)?;
+        authorize(permit, asker, invite.role, now)?;
         if invite.was_resent_just_now(now) {
             return Ok(Decision::done(invite));
         }
@@ -250,7 +255,7 @@ pub async fn rebind(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     (invite_id, email): (InviteId, &Email),
     keep: &Keep<'_, Invite>,
 ) -> Result<Invite, OrgError> {
@@ -258,7 +263,7 @@ pub async fn rebind(
     let decide = |_| async move {
         let before = pending(read(table, tenant, invite_id).await?)?;
         let now = table.clock().now();
-        authorize(permit, principal, before.role, now)?;
+        authorize(permit, asker, before.role, now)?;
         let resent = before.resent(now);
         if before.email == *email {
             return Ok(Decision::commit(resent.resending(), resent.stored()));
@@ -284,12 +289,12 @@ pub async fn confirm(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteInvites>,
-    principal: &Principal,
+    asker: Asker<'_>,
     invite_id: InviteId,
 ) -> Result<Invite, OrgError> {
     let decide = |_| async move {
         let invite = pending(read(table, permit.tenant(), invite_id).await?)?;
-        authorize(permit, principal, invite.role, table.clock().now())?;
+        authorize(permit, asker, invite.role, table.clock().now())?;
         if invite.inviter == permit.member_id && !invite.needs_confirmation {
             return Ok(Decision::done(invite));
         }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use access::{
-    AccessError, Permit, Principal, Role, Tenant,
+    Asker, Permit, Role, Tenant,
     needs::{ReadOrganization, WriteMembers, WriteOwners},
 };
 use events::{Event, NewEvent};
@@ -235,23 +235,13 @@ fn in_role(member: Member, role: Role) -> (Member, Changes) {
     (Member { version: after.next_version(), ..after }, changes)
 }
 
-/// Refuses what is about owners to whoever is none, or showed who they are too long ago.
-pub(crate) fn require_owner<P>(
-    permit: &Permit<P>,
-    principal: &Principal,
-    now: Timestamp,
-) -> Result<(), AccessError> {
-    permit.permit::<WriteOwners>()?;
-    principal.require_fresh(now)
-}
-
 /// Gives a member another role. To make an owner of somebody, or something else of an owner, takes an owner
 /// with a fresh proof.
 pub async fn set_role(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteMembers>,
-    principal: &Principal,
+    asker: Asker<'_>,
     (member_id, expected): (MemberId, &Expected),
     role: Option<Role>,
 ) -> Result<Member, OrgError> {
@@ -262,7 +252,7 @@ pub async fn set_role(
             return Ok(Decision::done(place.member));
         };
         if [place.member.role, role].contains(&Role::Owner) {
-            require_owner(permit, principal, table.clock().now())?;
+            asker.require_owner(permit, table.clock().now())?;
         }
         let stays = match (place.member.role, role) {
             (Role::Owner, _) => place.other(table).await?,
@@ -326,7 +316,7 @@ pub async fn remove(
     table: &Table,
     cause: &Cause,
     permit: &Permit<WriteMembers>,
-    principal: &Principal,
+    asker: Asker<'_>,
     (member_id, expected): (MemberId, &Expected),
 ) -> Result<(), OrgError> {
     let decide = |_| async move {
@@ -335,7 +325,7 @@ pub async fn remove(
         expect(expected, place.member.version())?;
         let now = table.clock().now();
         if place.member.role == Role::Owner {
-            require_owner(permit, principal, now)?;
+            asker.require_owner(permit, now)?;
         }
         let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
         let hanging = place.hanging(table, tenant).await?;

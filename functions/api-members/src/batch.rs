@@ -2,7 +2,7 @@
 
 use access::{Full, Role, needs::WriteInvites};
 use http_api::{
-    Answer, Caller, Limiter, Member, Problem, ProblemDocument, Problems, Repeatable, Response, State,
+    Answer, InPerson, Limiter, MemberOrKey, Problem, ProblemDocument, Problems, Repeatable, Response, State,
     StatusCode, ToSchema,
 };
 use orgs::{OrgError, api::Invite};
@@ -76,7 +76,7 @@ enum InviteOutcomeStatus {
 /// a duplicate, and gets no second mail.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites/batch", tag = "Members", operation_id = "createInvites",
-    security(("access_token" = [])), request_body = CreateInvites,
+    security(("access_token" = []), ("api_key" = [])), request_body = CreateInvites,
     responses(
         (status = 200, description = "All were invited", body = InviteBatch),
         (status = 207, description = "Some were not", body = InviteBatch),
@@ -91,13 +91,13 @@ enum InviteOutcomeStatus {
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    member: Member<WriteInvites, Full>,
-    caller: Caller,
+    member: MemberOrKey<WriteInvites, Full>,
+    _: InPerson,
     limiter: Limiter,
     command: Repeatable<CreateInvites>,
 ) -> Result<Response, Problem> {
-    let (table, scope) = (api.table.clone(), caller.principal.scope());
-    let send = |input, keep| send(api, member, caller, limiter, input, keep);
+    let (table, scope) = (api.table.clone(), member.asker().scope());
+    let send = |input, keep| send(api, member, limiter, input, keep);
     command.once(&table, &scope, answer, send).await
 }
 
@@ -107,8 +107,7 @@ fn answer(batch: &InviteBatch) -> Answer {
 
 async fn send(
     api: Api,
-    member: Member<WriteInvites, Full>,
-    caller: Caller,
+    member: MemberOrKey<WriteInvites, Full>,
     limiter: Limiter,
     input: CreateInvites,
     keep: Keep<'static, InviteBatch>,
@@ -118,7 +117,7 @@ async fn send(
     }
     let mut items = Vec::with_capacity(input.items.len());
     for (index, item) in input.items.iter().enumerate() {
-        let outcome = match one(&api, &member, &caller, &limiter, item).await {
+        let outcome = match one(&api, &member, &limiter, item).await {
             Ok((status, invite)) => InviteOutcome {
                 index,
                 status,
@@ -144,20 +143,19 @@ async fn send(
 
 async fn one(
     api: &Api,
-    member: &Member<WriteInvites, Full>,
-    caller: &Caller,
+    member: &MemberOrKey<WriteInvites, Full>,
     limiter: &Limiter,
     item: &InviteItem,
 ) -> Result<(InviteOutcomeStatus, orgs::Invite), Problem> {
     let email = item.email.as_str().parse::<Email>().map_err(|error| Problem::field("/email", &error))?;
     let (to, cause, keep) = ((&email, item.role), member.cause(), Keep::nothing());
-    let open = orgs::may_invite(&api.table, &member.permit, &caller.principal, to).await;
-    match open.map_err(|error| refused(caller, error))? {
+    let open = orgs::may_invite(&api.table, &member.permit, member.asker(), to).await;
+    match open.map_err(|error| refused(member.asker(), error))? {
         Some(open) if open.role == item.role => return Ok((InviteOutcomeStatus::Duplicate, open)),
         Some(_) => return Err(OrgError::InvitePending.into()),
         None => {}
     }
-    mailing(limiter, member, &email).await?;
-    let sent = orgs::invite(&api.table, &cause, &member.permit, &caller.principal, to, &keep).await;
-    Ok((InviteOutcomeStatus::Created, sent.map_err(|error| refused(caller, error))?))
+    mailing(limiter, &member.permit, &email).await?;
+    let sent = orgs::invite(&api.table, &cause, &member.permit, member.asker(), to, &keep).await;
+    Ok((InviteOutcomeStatus::Created, sent.map_err(|error| refused(member.asker(), error))?))
 }

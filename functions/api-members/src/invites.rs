@@ -1,10 +1,10 @@
 use access::{
-    Always, Full, Reading, Role,
+    Always, Full, Permit, Reading, Role,
     needs::{ReadInvites, WriteInvites},
 };
 use http_api::{
-    Answer, Caller, IfMatch, IntoResponse, Limiter, Member, MemberOrKey, Paged, PathParameter, Problem,
-    Problems, Repeatable, Response, Searched, State, StatusCode, ToSchema,
+    Answer, Caller, IfMatch, InPerson, IntoResponse, Limiter, Member, MemberOrKey, Paged, PathParameter,
+    Problem, Problems, Repeatable, Response, Searched, State, StatusCode, ToSchema,
 };
 use orgs::{
     OrgError,
@@ -76,7 +76,7 @@ pub(crate) struct CreateInvite {
 /// as it is open. To invite an owner takes an owner who has shown a moment ago who they are.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites", tag = "Members", operation_id = "createInvite",
-    security(("access_token" = [])), request_body = CreateInvite,
+    security(("access_token" = []), ("api_key" = [])), request_body = CreateInvite,
     responses((status = 201, description = "Sent", body = Invite, headers(("ETag"), ("Location"))), Problems),
     extensions(
         ("x-gantry-codes" = json!([
@@ -89,32 +89,32 @@ pub(crate) struct CreateInvite {
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    member: Member<WriteInvites, Full>,
-    caller: Caller,
+    member: MemberOrKey<WriteInvites, Full>,
+    _: InPerson,
     limiter: Limiter,
     command: Repeatable<CreateInvite>,
 ) -> Result<Response, Problem> {
-    let (table, scope) = (api.table.clone(), caller.principal.scope());
+    let (table, scope) = (api.table.clone(), member.asker().scope());
     let send = |input: CreateInvite, keep| async move {
-        let (to, cause) = ((&input.email, input.role), member.cause());
-        let may = orgs::may_invite(&api.table, &member.permit, &caller.principal, to).await;
-        if may.map_err(|error| refused(&caller, error))?.is_some() {
+        let (to, cause, asker) = ((&input.email, input.role), member.cause(), member.asker());
+        let may = orgs::may_invite(&api.table, &member.permit, asker, to).await;
+        if may.map_err(|error| refused(asker, error))?.is_some() {
             return Err(OrgError::InvitePending.into());
         }
-        mailing(&limiter, &member, &input.email).await?;
-        let invite = orgs::invite(&api.table, &cause, &member.permit, &caller.principal, to, &keep).await;
-        invite.map_err(|error| refused(&caller, error))
+        mailing(&limiter, &member.permit, &input.email).await?;
+        let invite = orgs::invite(&api.table, &cause, &member.permit, asker, to, &keep).await;
+        invite.map_err(|error| refused(asker, error))
     };
     command.once(&table, &scope, created, send).await
 }
 
 /// Counts a mail to this address.
-pub(crate) async fn mailing<L>(
+pub(crate) async fn mailing(
     limiter: &Limiter,
-    member: &Member<WriteInvites, L>,
+    permit: &Permit<WriteInvites>,
     to: &Email,
 ) -> Result<(), Problem> {
-    limiter.take(&orgs::limits::invites(), &member.permit.org_id.to_string()).await?;
+    limiter.take(&orgs::limits::invites(), &permit.org_id.to_string()).await?;
     limiter.take(&orgs::limits::invites_to_address(), to.as_str()).await?;
     Ok(())
 }
@@ -143,7 +143,7 @@ pub(crate) async fn show(
 /// Takes an invite back, and gives its seat back. One that is over stays as it is.
 #[utoipa::path(
     delete, path = "/v1/orgs/current/invites/{invite_id}", tag = "Members", operation_id = "revokeInvite",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     params(("invite_id" = InviteId, Path, description = "The invite")),
     responses((status = 204, description = "Nobody comes in by it"), Problems),
     extensions(
@@ -154,13 +154,13 @@ pub(crate) async fn show(
 )]
 pub(crate) async fn revoke(
     State(api): State<Api>,
-    member: Member<WriteInvites, Always>,
-    caller: Caller,
+    member: MemberOrKey<WriteInvites, Always>,
+    _: InPerson,
     PathParameter(id): PathParameter<InviteId>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let revoked = orgs::revoke(&api.table, &member.cause(), &member.permit, (id, &expected)).await;
-    revoked.map_err(|error| refused(&caller, error))?;
+    revoked.map_err(|error| refused(member.asker(), error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -168,7 +168,7 @@ pub(crate) async fn revoke(
 /// minute, it is the same one.
 #[utoipa::path(
     post, path = "/v1/orgs/current/invites/{invite_id}/resend", tag = "Members", operation_id = "resendInvite",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     params(("invite_id" = InviteId, Path, description = "The invite")),
     responses((status = 200, description = "Sent", body = Invite, headers(("ETag"))), Problems),
     extensions(
@@ -180,18 +180,18 @@ pub(crate) async fn revoke(
 )]
 pub(crate) async fn resend(
     State(api): State<Api>,
-    member: Member<WriteInvites, Full>,
-    caller: Caller,
+    member: MemberOrKey<WriteInvites, Full>,
+    _: InPerson,
     limiter: Limiter,
     PathParameter(id): PathParameter<InviteId>,
 ) -> Result<Response, Problem> {
     let (cause, permit) = (member.cause(), &member.permit);
-    let to = orgs::to_resend(&api.table, permit, &caller.principal, id).await;
-    if let Some(to) = to.map_err(|error| refused(&caller, error))? {
-        mailing(&limiter, &member, &to).await?;
+    let to = orgs::to_resend(&api.table, permit, member.asker(), id).await;
+    if let Some(to) = to.map_err(|error| refused(member.asker(), error))? {
+        mailing(&limiter, permit, &to).await?;
     }
-    let resent = orgs::resend(&api.table, &cause, permit, &caller.principal, id).await;
-    Ok(shown(&api, &resent.map_err(|error| refused(&caller, error))?))
+    let resent = orgs::resend(&api.table, &cause, permit, member.asker(), id).await;
+    Ok(shown(&api, &resent.map_err(|error| refused(member.asker(), error))?))
 }
 
 /// Where an invite is to go instead.
@@ -228,11 +228,11 @@ pub(crate) async fn rebind(
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let send = |input: RebindInvite, keep| async move {
         let (to, cause, permit) = ((id, &input.email), member.cause(), &member.permit);
-        let may = orgs::may_rebind(&api.table, permit, &caller.principal, to).await;
-        may.map_err(|error| refused(&caller, error))?;
-        mailing(&limiter, &member, &input.email).await?;
-        let rebound = orgs::rebind(&api.table, &cause, permit, &caller.principal, to, &keep).await;
-        rebound.map_err(|error| refused(&caller, error))
+        let may = orgs::may_rebind(&api.table, permit, caller.asker(), to).await;
+        may.map_err(|error| refused(caller.asker(), error))?;
+        mailing(&limiter, permit, &input.email).await?;
+        let rebound = orgs::rebind(&api.table, &cause, permit, caller.asker(), to, &keep).await;
+        rebound.map_err(|error| refused(caller.asker(), error))
     };
     command.once(&table, &scope, sent, send).await
 }
@@ -256,6 +256,6 @@ pub(crate) async fn confirm(
     PathParameter(id): PathParameter<InviteId>,
 ) -> Result<Response, Problem> {
     let (cause, permit) = (member.cause(), &member.permit);
-    let confirmed = orgs::confirm(&api.table, &cause, permit, &caller.principal, id).await;
-    Ok(shown(&api, &confirmed.map_err(|error| refused(&caller, error))?))
+    let confirmed = orgs::confirm(&api.table, &cause, permit, caller.asker(), id).await;
+    Ok(shown(&api, &confirmed.map_err(|error| refused(caller.asker(), error))?))
 }

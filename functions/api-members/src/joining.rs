@@ -87,7 +87,7 @@ pub(crate) async fn create(
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let ask = |CreateJoinRequest { org_id }, keep| async move {
         limiter.take(&orgs::limits::join_requests(), &caller.principal.user_id.to_string()).await?;
-        ask(&api, &caller, org_id, &keep).await.map_err(|error| refused(&caller, error))
+        ask(&api, &caller, org_id, &keep).await.map_err(|error| refused(caller.asker(), error))
     };
     command.once(&table, &scope, asked, ask).await
 }
@@ -185,7 +185,7 @@ pub(crate) async fn approve(
 ) -> Result<Response, Problem> {
     let role = command.input.role;
     let approved = orgs::approve(&api.table, &member.cause(), &member.permit, id, role).await;
-    let member = approved.map_err(|error| refused(&caller, error))?;
+    let member = approved.map_err(|error| refused(caller.asker(), error))?;
     Ok(Answer::ok(&member.resource(member.version())).tagged(member.version()).into_response())
 }
 
@@ -208,6 +208,6 @@ pub(crate) async fn decline(
     PathParameter(id): PathParameter<JoinRequestId>,
 ) -> Result<StatusCode, Problem> {
     let declined = orgs::decline_request(&api.table, &member.cause(), &member.permit, id).await;
-    declined.map_err(|error| refused(&caller, error))?;
+    declined.map_err(|error| refused(caller.asker(), error))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,8 @@ mod received;
 
 use std::sync::Arc;
 
-use http_api::{Caller, OpenApiRouter, Problem, routes};
+use access::Asker;
+use http_api::{OpenApiRouter, Problem, routes};
 use http_host::HttpHost;
 use identity_core::LinkKey;
 use lambda_host::{Error, Function, Host, Rotating};
@@ -72,9 +73,9 @@ pub fn routes() -> OpenApiRouter<Api> {
 }
 
 /// What one of the domain's refusals is to this caller.
-fn refused(caller: &Caller, error: OrgError) -> Problem {
+fn refused(asker: Asker<'_>, error: OrgError) -> Problem {
     match error {
-        OrgError::Access(error) => caller.refused(error),
+        OrgError::Access(error) => Problem::refused(asker, error),
         OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
         OrgError::AlreadyTheirs => Problem::field("/member_id", &error),
         OrgError::DomainNotAllowed => Problem::field("/email", &error),

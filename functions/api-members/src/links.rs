@@ -82,7 +82,7 @@ pub(crate) async fn create(
     let CreateInviteLink { role, max_uses, expires_at, allowed_domains } = command.input;
     let new = NewLink { role, max_uses, expires_at: expires_at.timestamp(), allowed_domains };
     let created = orgs::create_link(&api.table, &member.cause(), &member.permit, new).await;
-    let created = created.map_err(|error| refused(&caller, error))?;
+    let created = created.map_err(|error| refused(caller.asker(), error))?;
     let token = api.links.get().await?.current.invite_link_token(member.permit.org_id, created.link_id);
     let made = InviteLinkCreated {
         invite_link: created.resource(api.table.clock().now()),

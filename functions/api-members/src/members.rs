@@ -3,8 +3,8 @@ use access::{
     needs::{ReadMembers, ReadOrganization, WriteMembers, WriteOwners},
 };
 use http_api::{
-    Answer, Caller, Command, Fresh, IfMatch, InPerson, IntoResponse, Paged, PathParameter, Problem, Problems,
-    Response, Searched, State, StatusCode, ToSchema,
+    Answer, Caller, Command, Fresh, IfMatch, InPerson, IntoResponse, MemberOrKey, Paged, PathParameter,
+    Problem, Problems, Response, Searched, State, StatusCode, ToSchema,
 };
 use orgs::api::Member;
 use primitives::{MemberId, Page, Text};
@@ -43,7 +43,7 @@ pub(crate) struct MemberSearch {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    reader: http_api::MemberOrKey<ReadMembers, Reading>,
+    reader: MemberOrKey<ReadMembers, Reading>,
     Paged { limit, cursor }: Paged,
     Searched(MemberSearch { role, q }): Searched<MemberSearch>,
 ) -> Result<Response, Problem> {
@@ -73,7 +73,7 @@ fn shown(member: &orgs::Member) -> Response {
 )]
 pub(crate) async fn show(
     State(api): State<Api>,
-    reader: http_api::MemberOrKey<ReadMembers, Reading>,
+    reader: MemberOrKey<ReadMembers, Reading>,
     PathParameter(id): PathParameter<MemberId>,
 ) -> Result<Response, Problem> {
     Ok(shown(&orgs::member(&api.table, &reader.permit, id).await?))
@@ -91,7 +91,7 @@ pub(crate) struct UpdateMember {
 /// an owner, takes an owner who has shown a moment ago who they are. The last owner stays one.
 #[utoipa::path(
     patch, path = "/v1/orgs/current/members/{member_id}", tag = "Members", operation_id = "updateMember",
-    security(("access_token" = [])), request_body = UpdateMember,
+    security(("access_token" = []), ("api_key" = [])), request_body = UpdateMember,
     params(("member_id" = MemberId, Path, description = "The membership")),
     responses((status = 200, description = "The member", body = Member, headers(("ETag"))), Problems),
     extensions(
@@ -104,15 +104,15 @@ pub(crate) struct UpdateMember {
 )]
 pub(crate) async fn update(
     State(api): State<Api>,
-    member: http_api::Member<WriteMembers, Full>,
-    caller: Caller,
+    member: MemberOrKey<WriteMembers, Full>,
+    _: InPerson,
     PathParameter(id): PathParameter<MemberId>,
     IfMatch(expected): IfMatch,
     command: Command<UpdateMember>,
 ) -> Result<Response, Problem> {
     let (cause, permit, role) = (member.cause(), &member.permit, command.input.role);
-    let change = orgs::set_role(&api.table, &cause, permit, &caller.principal, (id, &expected), role).await;
-    Ok(shown(&change.map_err(|error| refused(&caller, error))?))
+    let change = orgs::set_role(&api.table, &cause, permit, member.asker(), (id, &expected), role).await;
+    Ok(shown(&change.map_err(|error| refused(member.asker(), error))?))
 }
 
 /// Takes a member out of the organization, from the person's next request on; an open invite to the same
@@ -120,7 +120,7 @@ pub(crate) async fn update(
 /// Whoever is gone is gone: 204 again.
 #[utoipa::path(
     delete, path = "/v1/orgs/current/members/{member_id}", tag = "Members", operation_id = "removeMember",
-    security(("access_token" = [])),
+    security(("access_token" = []), ("api_key" = [])),
     params(("member_id" = MemberId, Path, description = "The membership")),
     responses((status = 204, description = "The person is no member any more"), Problems),
     extensions(
@@ -131,14 +131,14 @@ pub(crate) async fn update(
 )]
 pub(crate) async fn remove(
     State(api): State<Api>,
-    member: http_api::Member<WriteMembers, Always>,
-    caller: Caller,
+    member: MemberOrKey<WriteMembers, Always>,
+    _: InPerson,
     PathParameter(id): PathParameter<MemberId>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let (cause, permit) = (member.cause(), &member.permit);
-    let removal = orgs::remove(&api.table, &cause, permit, &caller.principal, (id, &expected)).await;
-    removal.map_err(|error| refused(&caller, error))?;
+    let removal = orgs::remove(&api.table, &cause, permit, member.asker(), (id, &expected)).await;
+    removal.map_err(|error| refused(member.asker(), error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -195,5 +195,5 @@ pub(crate) async fn transfer(
     let TransferOwnership { member_id, own_role } = command.input;
     let (cause, permit) = (member.cause(), &member.permit);
     let transfer = orgs::transfer_ownership(&api.table, &cause, permit, member_id, own_role).await;
-    Ok(shown(&transfer.map_err(|error| refused(&caller, error))?))
+    Ok(shown(&transfer.map_err(|error| refused(caller.asker(), error))?))
 }

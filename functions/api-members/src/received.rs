@@ -135,7 +135,7 @@ pub(crate) async fn accept(
         Opened::Invite(link) => orgs::accept(table, &cause, principal, &link).await,
         Opened::Link(org, link) => orgs::accept_link(table, &cause, principal, (org, link)).await,
     };
-    let joined = joined.map_err(|error| refused(&caller, error))?;
+    let joined = joined.map_err(|error| refused(caller.asker(), error))?;
     Ok(Answer::ok(&Membership::from(joined)).into_response())
 }
 

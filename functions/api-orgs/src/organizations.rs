@@ -3,8 +3,8 @@ use access::{
     needs::{ReadOrganization, WriteOrganization},
 };
 use http_api::{
-    Answer, Caller, Change, Command, IfMatch, IntoResponse, Member, MemberOrKey, Problem, Problems,
-    Repeatable, Response, State, StatusCode, ToSchema, http::HeaderMap,
+    Answer, Caller, Change, Command, IfMatch, IntoResponse, MemberOrKey, Problem, Problems, Repeatable,
+    Response, State, StatusCode, ToSchema, http::HeaderMap,
 };
 use orgs::{Founder, Org, OrgError, Settings, api::Organization};
 use primitives::{Locale, MediaId, Name, Slug, Timestamp};
@@ -128,7 +128,7 @@ pub(crate) struct UpdateOrganization {
 /// moment later.
 #[utoipa::path(
     patch, path = "/v1/orgs/current", tag = "Organizations", operation_id = "updateCurrentOrganization",
-    security(("access_token" = [])), request_body = UpdateOrganization,
+    security(("access_token" = []), ("api_key" = [])), request_body = UpdateOrganization,
     responses((status = 200, description = "The organization", body = Organization, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "slug_reserved", "slug_taken",
@@ -139,7 +139,7 @@ pub(crate) struct UpdateOrganization {
 )]
 pub(crate) async fn update(
     State(api): State<Api>,
-    member: Member<WriteOrganization, Full>,
+    member: MemberOrKey<WriteOrganization, Full>,
     IfMatch(expected): IfMatch,
     command: Command<UpdateOrganization>,
 ) -> Result<Response, Problem> {

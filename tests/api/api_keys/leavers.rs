@@ -9,7 +9,7 @@ use crate::{invites::refused, product::Product};
 
 impl Product {
     /// Says what becomes of the keys of those who leave.
-    async fn keys_of_leavers(&self, by: &str, policy: &str) -> Answer {
+    pub(super) async fn keys_of_leavers(&self, by: &str, policy: &str) -> Answer {
         let set = self.patch_as(POLICIES, by, "*", &json!({ "api_keys_of_leavers": policy })).await;
         assert_eq!((set.status, set.text("/api_keys_of_leavers")), (StatusCode::OK, policy.to_owned()));
         self.settle().await;
