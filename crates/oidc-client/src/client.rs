@@ -139,15 +139,14 @@ impl OidcClient {
             .append_pair("state", sent.state)
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
-        match provider.kind {
-            Kind::GitHub { .. } => query.append_pair("scope", "read:user user:email"),
-            _ => {
-                // a provider that knows no such scope may refuse it
-                let groups = sent.with_groups && metadata.knows_scope("groups");
-                let scope = if groups { "openid email groups" } else { "openid email" };
-                query.append_pair("scope", scope).append_pair("nonce", sent.nonce)
-            }
-        };
+        if matches!(provider.kind, Kind::GitHub { .. }) {
+            query.append_pair("scope", "read:user user:email");
+        } else {
+            // a provider that knows no such scope may refuse it
+            let groups = sent.with_groups && metadata.knows_scope("groups");
+            let scope = if groups { "openid email groups" } else { "openid email" };
+            query.append_pair("scope", scope).append_pair("nonce", sent.nonce);
+        }
         if let Some(hint) = sent.login_hint {
             query.append_pair("login_hint", hint);
         }

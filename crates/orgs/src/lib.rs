@@ -4,7 +4,9 @@
 //! subscriptions: who needs those in the same transaction joins the changes.
 
 mod accept;
+mod admission;
 pub mod api;
+mod break_glass;
 mod caps;
 mod copies;
 mod deletion;
@@ -30,6 +32,7 @@ mod slugs;
 mod words;
 
 pub use accept::{Preview, accept, decline, preview};
+pub use admission::{Admission, ByDirectory, admit};
 pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use copies::{refresh_member, refresh_organization, refresh_person};
 pub use deletion::{request_deletion, restore};
@@ -46,7 +49,7 @@ pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
 pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
-pub use policies::{Policies, policies, set_policies};
+pub use policies::{MOST_BREAK_GLASS, Policies, policies, set_policies};
 pub use rules::Rules;
 pub use settings::{Settings, update};
 pub use slugs::{SlugCheck, check_slug};
