@@ -52,7 +52,7 @@ pub use place::{leave, leave_all, remove, require_other_owners, set_role, transf
 pub use policies::{MOST_BREAK_GLASS, Policies, policies, set_policies};
 pub use rules::Rules;
 pub use settings::{Settings, update};
-pub use slugs::{SlugCheck, check_slug};
+pub use slugs::{SlugCheck, check_slug, org_with_slug};
 pub use words::members_like;
 
 use primitives::{Fault, FaultCode};

@@ -22,7 +22,7 @@ pub use error::SsoError;
 pub use notes::{note_failure, note_sign_in};
 pub use operations::{
     Change, MOST_CONNECTIONS, NewConnection, change, connection_with_id, connections, create, in_use, of_tenant,
-    remove, to_change,
+    offered, remove, to_change, to_try,
 };
 pub use roles::{Finding, RoleSaid};
 pub use secret::{OpenedSecret, SsoKey, keep_sealed};

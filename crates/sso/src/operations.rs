@@ -230,6 +230,27 @@ pub async fn in_use(
     Ok(found.filter(|connection| connection.enabled))
 }
 
+/// Whether people come into the organization by its connections alone; nothing where this one is not in use: one
+/// call.
+pub async fn offered(
+    table: &Table,
+    tenant: Tenant,
+    connection_id: SsoConnectionId,
+) -> Result<Option<bool>, SsoError> {
+    let gate: Option<OfGate> = table.get(&Gate::key(tenant), Consistency::Eventual).await?;
+    let sso = gate.map(|gate| gate.sso).filter(|sso| sso.connections.contains(&connection_id));
+    Ok(sso.map(|sso| sso.required))
+}
+
+/// A connection of the organization, for whoever tries it.
+pub async fn to_try(
+    table: &Table,
+    permit: &Permit<WriteDirectory>,
+    connection_id: SsoConnectionId,
+) -> Result<SsoConnection, SsoError> {
+    read(table, permit.tenant(), connection_id).await
+}
+
 /// The connection as it is, for whoever changes it.
 pub async fn to_change(
     table: &Table,
