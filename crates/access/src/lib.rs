@@ -202,7 +202,9 @@ pub enum AccessError {
     #[fault(Forbidden, "mfa_required")]
     MfaRequired,
     /// The organization asks for a sign-in by its own identity provider.
-    #[error("this organization asks for a sign-in by its own identity provider: begin one with POST /v1/auth/sso/authorizations")]
+    #[error(
+        "this organization asks for a sign-in by its own identity provider: begin one with POST /v1/auth/sso/authorizations"
+    )]
     #[fault(Forbidden, "sso_required")]
     SsoRequired,
     /// The role lacks the permission.

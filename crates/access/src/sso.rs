@@ -55,7 +55,11 @@ mod tests {
         let policy = SsoPolicy { required: true, connections: vec![used], break_glass: vec![owner] };
         for role in Role::ALL {
             assert_eq!(policy.admits((other, role), None), SsoAdmission::Not, "{role}");
-            assert_eq!(policy.admits((other, role), Some(removed)), SsoAdmission::Not, "another organization's too");
+            assert_eq!(
+                policy.admits((other, role), Some(removed)),
+                SsoAdmission::Not,
+                "another organization's too"
+            );
             assert_eq!(policy.admits((other, role), Some(used)), SsoAdmission::Freely);
             let expected = if role == Role::Owner { SsoAdmission::AsBreakGlass } else { SsoAdmission::Not };
             assert_eq!(policy.admits((owner, role), None), expected, "{role}");

@@ -55,7 +55,9 @@ pub enum DirectoryError {
         name: EmailDomain,
     },
     /// A connection to an identity provider serves the domain.
-    #[error("people of {name} sign in by a connection to your identity provider; take the domain out of that first")]
+    #[error(
+        "people of {name} sign in by a connection to your identity provider; take the domain out of that first"
+    )]
     #[fault(Conflict, "domain_in_use")]
     InUse {
         /// The domain.

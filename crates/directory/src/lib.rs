@@ -22,8 +22,8 @@ pub use domain::{Domain, MOST};
 pub use erasure::erase;
 pub use error::DirectoryError;
 pub use joining::{Joinable, joinable};
-pub use serving::{Serving, serve, serving};
 pub use operations::{Change, add, domain_with_id, domains, remove, update, verify};
+pub use serving::{Serving, serve, serving};
 
 use primitives::{Fault, FaultCode};
 

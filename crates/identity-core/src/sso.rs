@@ -52,11 +52,7 @@ impl Item for SsoSubject {
 
 impl SsoSubject {
     /// The hash of who somebody is: by this connection, of this issuer, under the name that never changes there.
-    pub fn hash(
-        (org, connection): (Tenant, SsoConnectionId),
-        issuer: &str,
-        subject: &str,
-    ) -> String {
+    pub fn hash((org, connection): (Tenant, SsoConnectionId), issuer: &str, subject: &str) -> String {
         let mut context = Context::new(&SHA256);
         context.update(org.org_id().uuid().as_bytes());
         context.update(connection.uuid().as_bytes());
@@ -82,7 +78,9 @@ impl SsoSubject {
             version: before.map_or(0, |before| before.version),
         };
         let changes = Changes::new().create(&Self { hash, user_id, version: 0 }).replace(&link);
-        before.into_iter().fold(changes, |changes, before| changes.remove(keys::SsoSubject::key(before.hash.clone())))
+        before
+            .into_iter()
+            .fold(changes, |changes, before| changes.remove(keys::SsoSubject::key(before.hash.clone())))
     }
 }
 

@@ -289,8 +289,7 @@ impl Authority {
                 }
                 let is_there = gate.org_id == Some(tenant.org_id());
                 if membership.member_id == member_id && is_there {
-                    let asked =
-                        asked_within(&gate.sso, gate.mfa, (member_id, membership.role), claims.sso);
+                    let asked = asked_within(&gate.sso, gate.mfa, (member_id, membership.role), claims.sso);
                     principal.actor = Some(Actor {
                         org_id: tenant.org_id(),
                         member_id,

@@ -526,16 +526,28 @@ mod tests {
         let enrolments = [(false, false), (true, false), (true, true)];
         let modes = [MfaMode::Off, MfaMode::Optional, MfaMode::Required];
         for first in FIRST {
-            for by in [None, Some(other), Some(used)].into_iter().filter(|by| by.is_some() == (first == Way::Sso)) {
-                for (role, breaks_glass) in Role::ALL.into_iter().flat_map(|role| [(role, false), (role, true)]) {
+            for by in
+                [None, Some(other), Some(used)].into_iter().filter(|by| by.is_some() == (first == Way::Sso))
+            {
+                for (role, breaks_glass) in
+                    Role::ALL.into_iter().flat_map(|role| [(role, false), (role, true)])
+                {
                     let break_glass = if breaks_glass { vec![member] } else { Vec::new() };
                     for (mode, (has_one, is_asked)) in
                         modes.into_iter().flat_map(|mode| enrolments.map(|enrolled| (mode, enrolled)))
                     {
                         let mfa = MfaPolicy { mode, grace_ends_at: None };
                         let enrolled = Enrolled { has_one, is_asked };
-                        let free = SsoPolicy { required: false, connections: vec![used], break_glass: break_glass.clone() };
-                        assert_eq!(asked_within(&free, mfa, (member, role), by), Some(mfa), "nothing is required");
+                        let free = SsoPolicy {
+                            required: false,
+                            connections: vec![used],
+                            break_glass: break_glass.clone(),
+                        };
+                        assert_eq!(
+                            asked_within(&free, mfa, (member, role), by),
+                            Some(mfa),
+                            "nothing is required"
+                        );
                         let required = SsoPolicy { required: true, ..free };
                         let asked = asked_within(&required, mfa, (member, role), by);
                         let case = format!("{first:?} {by:?} {role} {breaks_glass} {mode:?} {enrolled:?}");

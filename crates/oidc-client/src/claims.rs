@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn a_claim_is_a_text_or_several() {
-        let said = json!({ "one": "a", "many": ["a", 7, "b"], "none": [], "other": { "a": 1 }, "null": null });
+        let said =
+            json!({ "one": "a", "many": ["a", 7, "b"], "none": [], "other": { "a": 1 }, "null": null });
         let claims = ClaimSet(said.as_object().unwrap().clone());
         assert_eq!(claims.texts("one"), Some(vec!["a"]));
         assert_eq!(claims.texts("many"), Some(vec!["a", "b"]));

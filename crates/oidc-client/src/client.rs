@@ -117,7 +117,12 @@ impl OidcClient {
     pub fn new(reach: Reach, clock: Clock, product: &str) -> Self {
         let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
         let product: String = product.chars().filter(is_plain).collect();
-        Self { http: GuardedHttp::new(reach), clock, product: format!("{product}/1"), held: StdMutex::default() }
+        Self {
+            http: GuardedHttp::new(reach),
+            clock,
+            product: format!("{product}/1"),
+            held: StdMutex::default(),
+        }
     }
 
     /// The address at the provider to send somebody to.

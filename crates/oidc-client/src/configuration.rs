@@ -191,7 +191,14 @@ fn provider(key: &str, entry: Entry) -> Result<Provider, &'static str> {
     if (entry.tenant.is_some() && !allows_tenant) || (entry.url.is_some() && kind == Kind::Standard) {
         return Err("tenant is for microsoft, and url for google, microsoft and github");
     }
-    Ok(Provider { key: key.to_owned(), kind, issuer, described_at, client_id: entry.client_id, is_configured: true })
+    Ok(Provider {
+        key: key.to_owned(),
+        kind,
+        issuer,
+        described_at,
+        client_id: entry.client_id,
+        is_configured: true,
+    })
 }
 
 /// What we show to providers to be known as their client, by the provider's name: `{"google": "…"}`.
@@ -280,13 +287,21 @@ mod tests {
         let of = |issuer: &str| Provider::of_organization("sso_1", issuer, "c");
         assert_eq!(of("https://acme.okta.com").unwrap().kind, Kind::Standard);
         assert_eq!(of("https://accounts.google.com").unwrap().kind, Kind::Google);
-        let entra = of("https://login.microsoftonline.com/5f9c1b1e-0000-4000-8000-000000000000/v2.0").unwrap();
+        let entra =
+            of("https://login.microsoftonline.com/5f9c1b1e-0000-4000-8000-000000000000/v2.0").unwrap();
         assert_eq!(entra.kind, Kind::Microsoft { any_tenant: false });
         assert_eq!(of("https://a.example/").unwrap().described_at, "https://a.example");
         let long = format!("https://a.example/{}", "a".repeat(250));
-        for wrong in ["", "acme", "/acme", "https://a.example?x", "https://a.example#x", "https://a@b.example",
-            "https://a.example/{tenantid}", &long]
-        {
+        for wrong in [
+            "",
+            "acme",
+            "/acme",
+            "https://a.example?x",
+            "https://a.example#x",
+            "https://a@b.example",
+            "https://a.example/{tenantid}",
+            &long,
+        ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
     }

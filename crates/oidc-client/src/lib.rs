@@ -13,8 +13,8 @@ mod keys;
 mod metadata;
 mod person;
 
-pub use client::{Authorization, OidcClient, Redemption};
 pub use claims::ClaimSet;
+pub use client::{Authorization, OidcClient, Redemption};
 pub use configuration::{ClientSecrets, InvalidIssuer, Provider, Providers};
 pub use error::OidcError;
 pub use person::ExternalPerson;

@@ -2,7 +2,8 @@
 //! forged.
 
 use access::{
-    AccessError, AccessSchedule, Deletion, Full, MfaPolicy, Open, Permission, Principal, Role, SsoPolicy, Tenant,
+    AccessError, AccessSchedule, Deletion, Full, MfaPolicy, Open, Permission, Principal, Role, SsoPolicy,
+    Tenant,
 };
 use identity_core::{InviteProof, Membership, User, keys as identity_keys};
 use primitives::{MemberId, Timestamp, UserId};

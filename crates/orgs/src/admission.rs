@@ -97,7 +97,7 @@ pub async fn admit(
         joined_at: now,
         version: 0,
     };
-    let changes = seated(table, (&org, &member, Via::Sso), gate.access.seats(), now).await?;
+    let changes = seated(table, Via::Sso, (&org, &member, gate.access.seats()), now).await?;
     let refusals = no_room(tenant, user_id).into();
     Ok(Admission { membership: org.membership(&member), mfa, sso, changes, refusals })
 }

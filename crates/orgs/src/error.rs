@@ -68,7 +68,9 @@ pub enum OrgError {
     #[fault(Unpaid, "seat_limit_reached")]
     SeatLimit,
     /// The person was a member of an organization whose directory names them.
-    #[error("you were a member of this organization and are none any more; somebody who is one has to invite you")]
+    #[error(
+        "you were a member of this organization and are none any more; somebody who is one has to invite you"
+    )]
     #[fault(Forbidden, "member_removed")]
     WasRemoved,
     /// The person is a member already.

@@ -41,8 +41,8 @@ pub struct ByDomain {
 /// A member who takes a seat: a new one, or that of an invite to the same address.
 pub(crate) async fn seated(
     table: &Table,
-    (org, member, via): (&Org, &Member, Via),
-    seats: Option<u32>,
+    via: Via,
+    (org, member, seats): (&Org, &Member, Option<u32>),
     now: Timestamp,
 ) -> Result<Changes, OrgError> {
     let tenant = Tenant::trusted(org.org_id);
@@ -119,7 +119,7 @@ pub async fn ask(
         None => request.granted(&member, now),
     };
     let changes = changes
-        .and(seated(table, (&org, &member, Via::Domain), gate.access.seats(), now).await?)
+        .and(seated(table, Via::Domain, (&org, &member, gate.access.seats()), now).await?)
         .require(key, condition)
         .require(person, Condition::VersionIs(user.version()));
     Ok(within(Decision::commit(changes, request), &member))
@@ -213,7 +213,7 @@ pub async fn approve(
             joined_at: now,
             version: 0,
         };
-        let changes = seated(table, (&org, &member, Via::Domain), gate.access.seats(), now)
+        let changes = seated(table, Via::Domain, (&org, &member, gate.access.seats()), now)
             .await?
             .and(request.approved(&member, now).1)
             .require(person, Condition::VersionIs(user.version()));

@@ -130,7 +130,8 @@ const MOST_DOMAINS: usize = 20;
 pub async fn policies(table: &Table, tenant: Tenant) -> Result<Policies, OrgError> {
     let keys = [identity_keys::Gate::key(tenant), keys::Policies::key(tenant)];
     let mut found = table.get_many(&keys, Consistency::Eventual).await?;
-    let (gate, stored): (Option<OfGate>, Option<StoredPolicies>) = (found.take(&keys[0])?, found.take(&keys[1])?);
+    let (gate, stored): (Option<OfGate>, Option<StoredPolicies>) =
+        (found.take(&keys[0])?, found.take(&keys[1])?);
     let sso = gate.map(|gate| gate.sso).unwrap_or_default();
     Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies(sso))
 }
@@ -158,7 +159,8 @@ async fn sso_policy(
         return Err(would_lock_out);
     }
     if !after.break_glass.is_empty() {
-        let owners: Option<Owners> = table.get(&keys::Owners::key(permit.tenant()), Consistency::Strong).await?;
+        let owners: Option<Owners> =
+            table.get(&keys::Owners::key(permit.tenant()), Consistency::Strong).await?;
         let owner = |member: &MemberId| owners.as_ref()?.m.get(&member.to_string()).copied();
         let people: Option<Vec<UserId>> = after.break_glass.iter().map(owner).collect();
         let people = people.ok_or(OrgError::NoOwners)?;
@@ -212,7 +214,8 @@ pub async fn set_policies(
             return Err(OrgError::WouldLockOut);
         }
         let of_sso = sso_policy(table, permit, principal, (sso.clone(), &wanted)).await?;
-        let after = Policies { version: before.version + 1, break_glass: of_sso.break_glass.clone(), ..wanted };
+        let after =
+            Policies { version: before.version + 1, break_glass: of_sso.break_glass.clone(), ..wanted };
         let ends_keys = after.api_keys_of_leavers == KeysOfLeavers::Revoke
             && before.api_keys_of_leavers == KeysOfLeavers::Keep;
         let ended = if ends_keys { Some(MadeKeys::by_leavers(table, tenant).await?) } else { None };

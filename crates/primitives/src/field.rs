@@ -68,7 +68,10 @@ impl FieldCode {
             Self::PublicDomain,
             "the domain is everybody's: people register names below it, or have mailboxes there",
         ),
-        (Self::UrlRefused, "the address is none that we call: https alone, and what is on the public internet"),
+        (
+            Self::UrlRefused,
+            "the address is none that we call: https alone, and what is on the public internet",
+        ),
         (Self::DiscoveryFailed, "what is there does not say of itself what it would have to"),
     ];
 

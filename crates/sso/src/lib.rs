@@ -21,8 +21,8 @@ pub use erasure::erase;
 pub use error::SsoError;
 pub use notes::{note_failure, note_sign_in};
 pub use operations::{
-    Change, MOST_CONNECTIONS, NewConnection, change, connection_with_id, connections, create, in_use, of_tenant,
-    offered, remove, to_change, to_try,
+    Change, MOST_CONNECTIONS, NewConnection, change, connection_with_id, connections, create, in_use,
+    of_tenant, offered, remove, to_change, to_try,
 };
 pub use roles::{Finding, RoleSaid};
 pub use secret::{OpenedSecret, SsoKey, keep_sealed};

@@ -277,8 +277,7 @@ pub async fn change<E>(
         return Ok(Decision::done(before));
     }
     let tenant = Tenant::trusted(before.org_id);
-    let (sso, gate) =
-        OfGate::read(table, tenant).await?.with(tenant, after.connection_id, after.enabled);
+    let (sso, gate) = OfGate::read(table, tenant).await?.with(tenant, after.connection_id, after.enabled);
     if before.enabled && !after.enabled && locks_out(&sso) {
         return Err(SsoError::WouldLockOut);
     }

@@ -1,5 +1,7 @@
 use access::Tenant;
-use http_api::{Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema};
+use http_api::{
+    Answer, Client, Command, IntoResponse, Limiter, Problem, Problems, Response, State, ToSchema,
+};
 use primitives::Email;
 use serde::{Deserialize, Serialize};
 

@@ -128,7 +128,8 @@ pub(crate) async fn update(
     command: Command<UpdatePolicies>,
 ) -> Result<Response, Problem> {
     let (table, permit, cause) = (&api.table, &member.permit, member.cause());
-    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers, support_access, .. } = command.input;
+    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers, support_access, .. } =
+        command.input;
     let (sso_required, break_glass) = (command.input.sso_required, command.input.break_glass_member_ids);
     let change = |before: orgs::Policies| orgs::Policies {
         mfa: mfa.map_or(before.mfa, MfaPolicy::from),

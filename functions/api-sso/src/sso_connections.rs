@@ -17,7 +17,10 @@ use sso::{
     limits,
 };
 use table::{Item, Keep};
-use utoipa::openapi::{Ref, schema::{ObjectBuilder, Schema, Type}};
+use utoipa::openapi::{
+    Ref,
+    schema::{ObjectBuilder, Schema, Type},
+};
 
 use crate::{Api, sso_client::SsoFailed};
 

@@ -220,7 +220,8 @@ impl Comes<'_> {
         }
         let home = Home::at(admission.membership, admission.mfa, admission.sso);
         let entered =
-            identity::enter_by_sso(entrance, attempt, (&comer, email), browser, (&home, beside), &before).await?;
+            identity::enter_by_sso(entrance, attempt, (&comer, email), browser, (&home, beside), &before)
+                .await?;
         let refusals = admission.refusals.into_iter();
         Ok(refusals.fold(entered, |entered, (key, error)| entered.unless(&key, Err(error.into()))))
     }

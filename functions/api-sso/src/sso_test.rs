@@ -1,7 +1,7 @@
 use access::{Full, Role, needs::WriteDirectory};
 use http_api::{
-    Answer, Caller, Command, IntoResponse, Limiter, Member, PathParameter, Problem, Problems, Response, State,
-    StatusCode, ToSchema,
+    Answer, Caller, Command, IntoResponse, Limiter, Member, PathParameter, Problem, Problems, Response,
+    State, StatusCode, ToSchema,
 };
 use identity::{Purpose, SSO};
 use oidc_client::ClaimSet;

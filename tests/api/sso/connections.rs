@@ -8,9 +8,11 @@ use crate::{invites::refused, product::Product, stored};
 async fn a_connection_is_made_changed_and_removed() {
     let product = Product::start().await;
     let (ada, org_id) = product.owner("ada@example.com", "acme").await;
-    let (one, two) = (product.verified(&ada, "one.example").await, product.verified(&ada, "two.example").await);
+    let (one, two) =
+        (product.verified(&ada, "one.example").await, product.verified(&ada, "two.example").await);
     let create = async || {
-        let request = product.request(Method::POST, CONNECTIONS).bearer_auth(&ada).header("idempotency-key", "once");
+        let request =
+            product.request(Method::POST, CONNECTIONS).bearer_auth(&ada).header("idempotency-key", "once");
         product.send(request.json(&product.local_connection(&[&one]))).await
     };
     let made = create().await;
@@ -26,7 +28,10 @@ async fn a_connection_is_made_changed_and_removed() {
     assert_eq!(create().await.body, made.body, "once");
     product.settle().await;
     assert_eq!(product.get(&at, &ada).await.body, made.body);
-    assert_eq!(product.get(CONNECTIONS, &ada).await.body, json!({ "items": [made.body], "next_cursor": null }));
+    assert_eq!(
+        product.get(CONNECTIONS, &ada).await.body,
+        json!({ "items": [made.body], "next_cursor": null })
+    );
     let served = product.get(&crate::domains::at(&one), &ada).await;
     assert_eq!(served.text("/sso_connection_id"), made.text("/id"));
 
@@ -41,9 +46,16 @@ async fn a_connection_is_made_changed_and_removed() {
     assert_eq!(changed.text("/secret_hint"), "hars");
     product.settle().await;
     for (domain, served_by) in [(&one, &Value::Null), (&two, &made.body["id"])] {
-        assert_eq!(&product.get(&crate::domains::at(domain), &ada).await.body["sso_connection_id"], served_by);
+        assert_eq!(
+            &product.get(&crate::domains::at(domain), &ada).await.body["sso_connection_id"],
+            served_by
+        );
     }
-    assert_eq!(refused(&product.sso_away("bob@two.example").await), (422, "invalid_request"), "it is not in use");
+    assert_eq!(
+        refused(&product.sso_away("bob@two.example").await),
+        (422, "invalid_request"),
+        "it is not in use"
+    );
     assert_eq!(change(&json!({ "group_claim": null })).await.body["group_claim"], Value::Null);
 
     let late = product.request(Method::DELETE, &at).bearer_auth(&ada).header("if-match", "\"2\"");
@@ -54,9 +66,21 @@ async fn a_connection_is_made_changed_and_removed() {
     assert_eq!(product.get(&crate::domains::at(&two), &ada).await.body["sso_connection_id"], Value::Null);
     let told = product.events().await;
     let told: Vec<_> = told.iter().filter(|event| event.starts_with("sso_connection.")).collect();
-    assert_eq!(told, ["sso_connection.created", "sso_connection.updated", "sso_connection.updated", "sso_connection.removed"]);
+    assert_eq!(
+        told,
+        [
+            "sso_connection.created",
+            "sso_connection.updated",
+            "sso_connection.updated",
+            "sso_connection.removed"
+        ]
+    );
     // nothing of a secret is anywhere
-    for text in stored::items(&product).await.iter().map(ToString::to_string).chain([product.local("/events").await.to_string()])
+    for text in stored::items(&product)
+        .await
+        .iter()
+        .map(ToString::to_string)
+        .chain([product.local("/events").await.to_string()])
     {
         for secret in ["local-sso-secret", "another secret"] {
             assert!(!text.contains(secret), "{text}");
@@ -87,7 +111,11 @@ async fn what_is_no_connection_is_refused() {
         let refusal = product.connect_sso(&ada, &[&domain], &json!({ "issuer": issuer })).await;
         assert_eq!(refused(&refusal), (422, "invalid_request"), "{issuer}");
         let error = &refusal.body["errors"][0];
-        assert_eq!((&error["pointer"], &error["code"]), (&json!("/issuer"), &json!(code)), "{issuer}: {refusal:?}");
+        assert_eq!(
+            (&error["pointer"], &error["code"]),
+            (&json!("/issuer"), &json!(code)),
+            "{issuer}: {refusal:?}"
+        );
     }
     let many: serde_json::Map<_, _> = (0..21).map(|group| (format!("g{group}"), json!("member"))).collect();
     for (other, pointer) in [

@@ -25,7 +25,8 @@ async fn with_liar(liar: &Liar) -> (Product, String) {
     let product = Product::start().await;
     let (ada, _) = product.owner("ada@example.com", "acme").await;
     let domain = product.verified(&ada, "acme.example").await;
-    let other = json!({ "issuer": liar.url, "client_id": "us", "client_secret": "a secret of the two of us" });
+    let other =
+        json!({ "issuer": liar.url, "client_id": "us", "client_secret": "a secret of the two of us" });
     let made = product.connect_sso(&ada, &[&domain], &other).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     (product, ada)

@@ -50,7 +50,8 @@ async fn of_ten_first_sign_ins_at_once_one_makes_the_person_and_the_member() {
     let answers = join_all(answers).await;
     let people: BTreeSet<_> = answers.iter().map(|answer| answer.text("/tokens/user_id")).collect();
     assert_eq!(people.len(), 1);
-    for (kind, times) in [("user", 2), ("sso_subject", 1), ("sso_link", 1), ("member", 2), ("membership", 2)] {
+    for (kind, times) in [("user", 2), ("sso_subject", 1), ("sso_link", 1), ("member", 2), ("membership", 2)]
+    {
         assert_eq!(count(&product, kind).await, times, "{kind}");
     }
     let (seats, members, _) = product.seats().await;

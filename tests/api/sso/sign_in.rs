@@ -29,7 +29,10 @@ async fn somebody_new_comes_in_as_a_member_and_is_the_same_person_the_next_time(
         (&json!(["sso"]), &json!("aal1"), &acme.connection.body["id"])
     );
     let me = product.get("/v1/me", &token).await;
-    assert_eq!((me.text("/email").as_str(), me.text("/membership/role").as_str()), ("bob@acme.example", "viewer"));
+    assert_eq!(
+        (me.text("/email").as_str(), me.text("/membership/role").as_str()),
+        ("bob@acme.example", "viewer")
+    );
     assert_eq!(product.get("/v1/orgs/current", &token).await.status, StatusCode::OK);
     assert_eq!(product.get("/v1/me/sessions", &token).await.text("/items/0/method"), "sso");
     let (seats, members, _) = product.seats().await;
@@ -47,7 +50,11 @@ async fn somebody_new_comes_in_as_a_member_and_is_the_same_person_the_next_time(
     for (name, times) in [("user.created", 2), ("member.added", 2), ("sso_connection.created", 1)] {
         assert_eq!(events.iter().filter(|event| *event == name).count(), times, "{name} in {events:?}");
     }
-    assert_eq!(product.subjects("bob@acme.example").await, [""; 0], "nobody is told what they did a moment ago");
+    assert_eq!(
+        product.subjects("bob@acme.example").await,
+        [""; 0],
+        "nobody is told what they did a moment ago"
+    );
     // by mail it is the same person
     let by_mail = product.sign_in("bob@acme.example").await;
     assert_eq!(by_mail.text("/user_id"), first.text("/tokens/user_id"));
@@ -92,7 +99,10 @@ async fn somebody_is_sent_away_with_what_brings_them_back() {
         assert_eq!(refused(&product.post(START, &body).await), (422, "invalid_request"), "{body}");
     }
     let looked = product.post("/v1/auth/discover", &json!({ "email": "whoever@acme.example" })).await;
-    assert_eq!(looked.body, json!({ "methods": ["magic_link", "password", "passkey"], "sso": { "required": false } }));
+    assert_eq!(
+        looked.body,
+        json!({ "methods": ["magic_link", "password", "passkey"], "sso": { "required": false } })
+    );
     for body in [json!({ "email": "whoever@elsewhere.example" }), json!({})] {
         assert_eq!(product.post("/v1/auth/discover", &body).await.body["sso"], Value::Null);
     }
@@ -138,7 +148,8 @@ async fn an_attempt_is_one_browser_s_and_none_begins_at_the_provider() {
     let back = product.there(&sent, bob).await;
     let elsewhere = product.post("/v1/auth/oauth/local/verify", &back).await;
     assert_eq!(refused(&elsewhere), (401, "login_failed"));
-    let sent = product.send(product.request(reqwest::Method::POST, "/v1/auth/oauth/local/authorizations")).await;
+    let sent =
+        product.send(product.request(reqwest::Method::POST, "/v1/auth/oauth/local/authorizations")).await;
     let back = product.there(&sent, bob).await;
     assert_eq!(refused(&product.post(VERIFY, &back).await), (401, "login_failed"));
     let late = product.sso_away(bob.email).await;
@@ -162,7 +173,11 @@ async fn a_provider_speaks_for_the_domains_of_its_organization_alone() {
     ] {
         let sent = product.sso_away("bob@acme.example").await;
         let back = product.there(&sent, There { email, subject: email, verified }).await;
-        assert_eq!(refused(&product.post(VERIFY, &back).await), (403, "sso_domain_mismatch"), "{email} {verified}");
+        assert_eq!(
+            refused(&product.post(VERIFY, &back).await),
+            (403, "sso_domain_mismatch"),
+            "{email} {verified}"
+        );
     }
     product.settle().await;
     let shown = product.get(&acme.at(), &acme.ada).await;
@@ -223,7 +238,8 @@ async fn a_session_by_sso_goes_to_another_organization_after_a_proof_of_the_pers
     assert_eq!(refused(&switched), (401, "step_up_required"), "{switched:?}");
     // nor does it make itself a way in that does
     let password = json!({ "password": "four words nobody guesses" });
-    let set = product.send(product.request(reqwest::Method::PUT, "/v1/me/password").bearer_auth(&token).json(&password));
+    let set = product
+        .send(product.request(reqwest::Method::PUT, "/v1/me/password").bearer_auth(&token).json(&password));
     assert_eq!(refused(&set.await), (401, "step_up_required"));
     let token = product.step_up_by_mail(&token, "bob@acme.example").await;
     let switched = product.post_as("/v1/auth/switch-org", &token, &to_beta).await;
@@ -253,7 +269,10 @@ async fn a_domain_that_lapsed_serves_nobody_until_it_is_shown_again() {
     let ada = ada.text("/tokens/access_token");
     assert_eq!(product.get(&crate::domains::at(&acme.domain), &ada).await.text("/status"), "lapsed");
     assert_eq!(refused(&product.sso_away(bob.email).await), (422, "invalid_request"));
-    assert_eq!(product.post("/v1/auth/discover", &json!({ "email": bob.email })).await.body["sso"], Value::Null);
+    assert_eq!(
+        product.post("/v1/auth/discover", &json!({ "email": bob.email })).await.body["sso"],
+        Value::Null
+    );
     // by the organization's name one is sent there, and comes in by no address of that domain
     let sent = product.post(START, &json!({ "org_slug": "acme" })).await;
     let back = product.there(&sent, bob).await;
@@ -278,7 +297,9 @@ async fn roles_follow_groups_and_owners_stay() {
         product.settle().await;
         product.get("/v1/me", &signed_in.text("/tokens/access_token")).await.text("/membership/role")
     };
-    for (groups, expected) in [("staff it", "admin"), ("staff", "member"), ("owner", "viewer"), ("", "viewer")] {
+    for (groups, expected) in
+        [("staff it", "admin"), ("staff", "member"), ("owner", "viewer"), ("", "viewer")]
+    {
         assert_eq!(role(groups).await, expected, "{groups}");
     }
     let bob = product.by_sso("bob@acme.example").await.text("/tokens/access_token");
@@ -318,7 +339,8 @@ async fn who_has_a_second_factor_shows_it_and_is_in_the_organization() {
     // the answer was lost
     let half = product.post(VERIFY, &back).await;
     assert_eq!(half.text("/status"), "mfa_required", "{half:?}");
-    let session = product.second(&half.text("/challenge/token"), "totp", &product.app(&secret)).await.tokens();
+    let session =
+        product.second(&half.text("/challenge/token"), "totp", &product.app(&secret)).await.tokens();
     let said = claims(&session.text("/access_token"));
     assert_eq!((&said["amr"], &said["org"]), (&json!(["otp", "sso", "mfa"]), &json!(acme.org_id)));
     assert_eq!(said["sso"], acme.connection.body["id"]);

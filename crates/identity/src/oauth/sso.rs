@@ -68,8 +68,7 @@ impl SsoComer {
             }
             None => (None, None, User::expected(table.ids().next(), email.clone(), now)),
         };
-        let knows_network =
-            user.email == *email && network.is_some_and(|network| network.is_known_at(now));
+        let knows_network = user.email == *email && network.is_some_and(|network| network.is_known_at(now));
         Ok(Self { hash, subject, link, known, user, owner, knows_network })
     }
 
@@ -88,15 +87,8 @@ impl SsoComer {
         let (user_id, now) = (self.user.user_id, entrance.table.clock().now());
         let changes = match &self.subject {
             // whoever erases the person at this moment has ended what it opens
-            Some(subject) => {
-                Changes::new().require(subject.key(), Condition::VersionIs(subject.version()))
-            }
-            None => SsoSubject::linked(
-                self.hash.clone(),
-                (user_id, connection_id),
-                self.link.as_ref(),
-                now,
-            ),
+            Some(subject) => Changes::new().require(subject.key(), Condition::VersionIs(subject.version())),
+            None => SsoSubject::linked(self.hash.clone(), (user_id, connection_id), self.link.as_ref(), now),
         };
         if self.known.is_some() {
             return changes;

@@ -147,7 +147,8 @@ impl Issuer {
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, shown.code_verifier.as_bytes()));
         if client_id != grant.asked.client_id
             || challenge != grant.asked.code_challenge
-            || shown.redirect_uri != grant.asked.redirect_uri {
+            || shown.redirect_uri != grant.asked.redirect_uri
+        {
             return Err("invalid_grant");
         }
         let mut claims = json!({

@@ -79,7 +79,8 @@ async fn ask(Shared(world): Shared<World>, Query(asked): Query<Asked>) -> Respon
     .collect::<Vec<_>>()
     .concat();
     let page = include_str!("page.html").replace("<!--hidden-->", &hidden);
-    let page = page.replace("<!--groups-->", if asked.client_id == super::SSO_CLIENT_ID { GROUPS } else { "" });
+    let page =
+        page.replace("<!--groups-->", if asked.client_id == super::SSO_CLIENT_ID { GROUPS } else { "" });
     let mut response = Html(page).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
