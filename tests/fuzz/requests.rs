@@ -390,6 +390,7 @@ fn api_sso() {
         let proof = json!({ "code": "a-code", "state": "AAAA", "iss": "http://localhost/_local/oidc", "browser_token": "AAAA" });
         let (proof_of_sso, proof_of_test) = (proof.clone(), proof.clone());
         let sso = "/v1/orgs/current/sso/connections/sso_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let tried = "/v1/orgs/current/sso/connections/sso_01kar8h5g0e0vsx4q1v3f6m2ah/test/verify";
         let connection = json!({ "name": "Okta", "issuer": "http://localhost/_local/oidc", "client_id": "c",
             "client_secret": "a-secret", "domain_ids": ["dom_01kar8h5g0e0vsx4q1v3f6m2ah"], "default_role": "member",
             "group_claim": "groups", "group_roles": { "it": "admin" }, "enabled": true });
@@ -406,7 +407,7 @@ fn api_sso() {
             request("GET", "/v1/orgs/current/sso/connections", Value::Null),
             request("POST", "/v1/orgs/current/sso/connections", connection.clone()),
             request("PATCH", sso, connection),
-            request("POST", &format!("{sso}/test/verify"), proof_of_test),
+            request("POST", tried, proof_of_test),
             request("DELETE", sso, Value::Null),
             request("GET", "/v1/orgs/current/domains", Value::Null),
             request("POST", "/v1/orgs/current/domains", json!({ "name": "example.com" })),

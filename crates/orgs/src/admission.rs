@@ -82,6 +82,10 @@ pub async fn admit(
         return Ok(Admission { membership, changes: in_role(member, role).1, ..as_is });
     }
     gate.admit(now)?;
+    // the account is about to be erased
+    if user.deletion.is_some() {
+        return Err(OrgError::MemberInactive);
+    }
     if found.take::<FormerMember>(&former)?.is_some() {
         return Err(OrgError::WasRemoved);
     }

@@ -8,7 +8,7 @@ use identity::{
     Entrance, External, Home, IdentityError, OpenedOAuth, Purpose, SSO, ShownBrowser, SignedIn, SsoComer,
 };
 use orgs::{ByDirectory, OrgError};
-use primitives::{Email, EmailDomain, MemberId, Slug};
+use primitives::{Email, EmailDomain, Fault, FaultKind, MemberId, Slug};
 use serde::Deserialize;
 use sso::{RoleSaid, SsoConnection, SsoError, limits};
 use table::{Attempt, Table};
@@ -90,7 +90,7 @@ async fn by_slug(table: &Table, slug: &Slug) -> Result<Option<SsoConnection>, Ss
     extensions(
         ("x-gantry-codes" = json!([
             "access_restricted", "account_suspended", "domain_not_allowed", "email_taken", "login_failed",
-            "member_removed", "organization_suspended", "seat_limit_reached", "sso_domain_mismatch",
+            "member_inactive", "member_removed", "organization_suspended", "seat_limit_reached", "sso_domain_mismatch",
             "too_many_memberships",
         ])),
         ("x-gantry-limits" = json!(["failed-authorization"])),
@@ -150,7 +150,10 @@ async fn sign_in(
             Ok(signed_in)
         }
         Err(failed) => {
-            sso::note_failure(table, &connection, &failed.to_string()).await;
+            // what is ours to mend is no news for those who run the organization
+            if !matches!(failed.kind(), FaultKind::Internal | FaultKind::Unavailable) {
+                sso::note_failure(table, &connection, &failed.to_string()).await;
+            }
             Err(told(failed))
         }
     }
