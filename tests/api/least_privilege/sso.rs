@@ -20,7 +20,7 @@ pub(super) async fn come_and_go(product: &Product) {
     let other = product.send(once).await;
     product.get(&tess.at(), &tess.ada).await;
     for query in ["", "?cursor=forged"] {
-        product.get(&format!("{}{query}", CONNECTIONS), &tess.ada).await;
+        product.get(&format!("{CONNECTIONS}{query}"), &tess.ada).await;
     }
     product.post("/v1/auth/discover", &json!({ "email": "uwe@tess.example" })).await;
     let sent = product.post_nothing(&format!("{}/test", tess.at()), &tess.ada).await;
