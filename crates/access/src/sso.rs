@@ -11,8 +11,8 @@ pub struct SsoPolicy {
     pub required: bool,
     /// Its connections to them that are in use.
     pub connections: Vec<SsoConnectionId>,
-    /// The memberships of those owners who come in otherwise too, with a second factor: for the day on which the
-    /// provider is out of order.
+    /// The memberships of those owners who come in otherwise too, with a second factor: for the day on which
+    /// the provider is out of order.
     pub break_glass: Vec<MemberId>,
 }
 

@@ -25,8 +25,8 @@ pub enum Way {
     /// A browser that is remembered from an earlier second factor. It is none itself: whoever comes in with
     /// it has shown one factor, and a sign of another one.
     TrustedBrowser,
-    /// The identity provider of an organization of the person's. It is a first factor, and says who belongs to
-    /// that organization: what is the person's own, the person shows in another way.
+    /// The identity provider of an organization of the person's. It is a first factor, and says who belongs
+    /// to that organization: what is the person's own, the person shows in another way.
     Sso,
     /// A code on the screen of a session, by which another device is signed in. It is a first factor, and no
     /// proof that it is the person who holds the device.

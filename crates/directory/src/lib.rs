@@ -1,8 +1,8 @@
 //! The domains of organizations: that one is an organization's, as a TXT record shows, and who may join by
 //! it.
 //!
-//! Owns the domains, what shows whose they are, when that is looked at again, and which connection to an identity
-//! provider serves one. It must not know HTTP, nor how somebody becomes a member or signs in.
+//! Owns the domains, what shows whose they are, when that is looked at again, and which connection to an
+//! identity provider serves one. It must not know HTTP, nor how somebody becomes a member or signs in.
 
 pub mod api;
 mod checks;

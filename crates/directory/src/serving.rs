@@ -38,9 +38,9 @@ pub async fn serving(table: &Table, email: &Email) -> Result<Option<Serving>, St
     }))
 }
 
-/// Has a connection serve these domains of the organization, and no others: what of its domains changes by that.
-/// `before` are those that it served. Only verified ones may be added, and none that another connection serves.
-/// What is decided on are conditions of the changes: one call.
+/// Has a connection serve these domains of the organization, and no others: what of its domains changes by
+/// that. `before` are those that it served. Only verified ones may be added, and none that another connection
+/// serves. What is decided on are conditions of the changes: one call.
 pub async fn serve(
     table: &Table,
     tenant: Tenant,

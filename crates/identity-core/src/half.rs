@@ -34,8 +34,8 @@ pub struct HalfSession {
     /// Whether the person signed in from that network before, so that strangers elsewhere cannot use up what
     /// is counted for it.
     pub knows_network: bool,
-    /// The connection to an organization's identity provider that the person signs in by, where it is one: the
-    /// session is to be in that organization.
+    /// The connection to an organization's identity provider that the person signs in by, where it is one:
+    /// the session is to be in that organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sso: Option<SsoConnectionId>,
     /// What the person signs in on, where that was said.

@@ -114,8 +114,8 @@ table::kinds! {
     "sso_link" SsoLink(user: UserId; connection: SsoConnectionId) "USER#<user>" "SSO_LINK#<connection>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
-    /// Whom somebody of an organization's identity provider is, by the hash of connection, issuer and subject:
-    /// keeps one from being two people. Written and read by a sign-in by that provider.
+    /// Whom somebody of an organization's identity provider is, by the hash of connection, issuer and
+    /// subject: keeps one from being two people. Written and read by a sign-in by that provider.
     "sso_subject" SsoSubject(hash: String;) "SSO_SUBJECT#<hash>" "SSO_SUBJECT" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: NamedIn("sso_link"),
     }

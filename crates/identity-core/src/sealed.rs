@@ -9,8 +9,8 @@ fn cipher(key: &Secret<[u8; 32]>) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key.expose()).ok().map(LessSafeKey::new)
 }
 
-/// The bytes, so that only [`open`] can read them, with the same `about`: base64url. Nothing where it cannot be
-/// done, which has no reason that anybody knows.
+/// The bytes, so that only [`open`] can read them, with the same `about`: base64url. Nothing where it cannot
+/// be done, which has no reason that anybody knows.
 pub fn seal(key: &Secret<[u8; 32]>, about: &[u8], bytes: &[u8]) -> Option<String> {
     let nonce: [u8; NONCE_LEN] = random_secret();
     let mut sealed = bytes.to_vec();

@@ -51,7 +51,8 @@ impl Item for SsoSubject {
 }
 
 impl SsoSubject {
-    /// The hash of who somebody is: by this connection, of this issuer, under the name that never changes there.
+    /// The hash of who somebody is: by this connection, of this issuer, under the name that never changes
+    /// there.
     pub fn hash((org, connection): (Tenant, SsoConnectionId), issuer: &str, subject: &str) -> String {
         let mut context = Context::new(&SHA256);
         context.update(org.org_id().uuid().as_bytes());

@@ -11,8 +11,8 @@ use crate::{
 /// Takes the session into another organization of the person's. Where it is there already, it gives the pair
 /// that it has: the same request again, also many at once, is one. Where the organization asks for a second
 /// factor that the session has not shown, it stays where it is, and a login that lacks it begins. Where it
-/// asks for a sign-in by its own identity provider, it stays where it is too. What one organization's provider
-/// says opens no other: there the person shows something of their own first.
+/// asks for a sign-in by its own identity provider, it stays where it is too. What one organization's
+/// provider says opens no other: there the person shows something of their own first.
 pub async fn switch_org(
     table: &Table,
     issuer: &Issuer,

@@ -78,8 +78,8 @@ pub struct OidcClient {
     held: StdMutex<Shelf>,
 }
 
-/// What is known of providers: of those of the configuration by their keys, of those of organizations by their
-/// issuers, which say the same to everybody.
+/// What is known of providers: of those of the configuration by their keys, of those of organizations by
+/// their issuers, which say the same to everybody.
 #[derive(Debug, Default)]
 struct Shelf {
     held: BTreeMap<String, (Arc<Mutex<Held>>, u64)>,
@@ -172,8 +172,8 @@ impl OidcClient {
         Ok(self.redeem_with(provider, secrets, redemption, None).await?.0)
     }
 
-    /// The same with all that the provider says. Where the ID token is without this claim, the provider is asked
-    /// for more.
+    /// The same with all that the provider says. Where the ID token is without this claim, the provider is
+    /// asked for more.
     pub async fn redeem_with(
         &self,
         provider: &Provider,
@@ -219,8 +219,8 @@ impl OidcClient {
         Ok((person, ClaimSet(claims)))
     }
 
-    /// Asks a provider anew what it says of itself, and judges whether somebody could sign in by it: what is named
-    /// may be called, and there are keys that we know.
+    /// Asks a provider anew what it says of itself, and judges whether somebody could sign in by it: what is
+    /// named may be called, and there are keys that we know.
     pub async fn discover(&self, provider: &Provider) -> Result<(), OidcError> {
         let metadata = self.read_metadata(provider).await?;
         let endpoints = [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri];

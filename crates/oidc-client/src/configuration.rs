@@ -46,7 +46,8 @@ pub struct Provider {
 pub struct InvalidIssuer(&'static str);
 
 impl Provider {
-    /// The one that an organization has named. What its claims about addresses are worth follows from whose it is.
+    /// The one that an organization has named. What its claims about addresses are worth follows from whose
+    /// it is.
     pub fn of_organization(key: &str, issuer: &str, client_id: &str) -> Result<Self, InvalidIssuer> {
         let uri: http::Uri = issuer.parse().map_err(|_| InvalidIssuer("its issuer is no address"))?;
         let host = uri.host().ok_or(InvalidIssuer("its issuer is an address with a host"))?;

@@ -1,5 +1,5 @@
-//! How somebody comes into an organization by its directory: the one place that decides it, whoever says that the
-//! person belongs there. So far that is the organization's identity provider, when it signs somebody in.
+//! How somebody comes into an organization by its directory: the one place that decides it, whoever says that
+//! the person belongs there. So far that is the organization's identity provider, when it signs somebody in.
 
 use access::{MfaPolicy, Role, SsoPolicy, Tenant};
 use identity_core::{Membership, User, keys as identity_keys};
@@ -23,8 +23,8 @@ pub struct ByDirectory {
     pub tenant: Tenant,
     /// What the person becomes who was no member: never an owner.
     pub role: Role,
-    /// What a member is from now on, where the directory decides on that too: never an owner. Nobody else's word
-    /// than an owner's makes something else of an owner.
+    /// What a member is from now on, where the directory decides on that too: never an owner. Nobody else's
+    /// word than an owner's makes something else of an owner.
     pub keeps_role: Option<Role>,
 }
 
@@ -43,11 +43,12 @@ pub struct Admission {
     pub refusals: Vec<(Key, OrgError)>,
 }
 
-/// Lets somebody into an organization whose directory says that they belong there: as the member that they are,
-/// else as a new one, who takes a seat. The person is to be unchanged in the same transaction.
+/// Lets somebody into an organization whose directory says that they belong there: as the member that they
+/// are, else as a new one, who takes a seat. The person is to be unchanged in the same transaction.
 ///
-/// Whoever was a member and is none any more does not come back by this, whatever the directory says: somebody who
-/// is here invites them. That holds for those whom a person took out, and for those whom the directory itself did.
+/// Whoever was a member and is none any more does not come back by this, whatever the directory says:
+/// somebody who is here invites them. That holds for those whom a person took out, and for those whom the
+/// directory itself did.
 pub async fn admit(
     table: &Table,
     by: ByDirectory,

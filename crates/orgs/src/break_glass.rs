@@ -1,11 +1,12 @@
-//! The owners who come in past the identity provider that an organization asks for: one of them is always left.
+//! The owners who come in past the identity provider that an organization asks for: one of them is always
+//! left.
 
 use access::{Role, SsoPolicy, Tenant};
 use identity_core::keys::Gate;
 use serde::Deserialize;
 use table::{Changes, Consistency, Table};
 
-use crate::{Member, OrgError, policies::MOST_BREAK_GLASS};
+use crate::{Member, OrgError, caps::MOST_BREAK_GLASS};
 
 /// What of the gate is about it.
 #[derive(Deserialize)]
@@ -15,8 +16,9 @@ struct OfGate {
     version: u64,
 }
 
-/// What it means for the others that this owner is one no more; nothing where that makes no difference. An error
-/// where nobody else would come in when the provider does not answer. One call for owners, none for others.
+/// What it means for the others that this owner is one no more; nothing where that makes no difference. An
+/// error where nobody else would come in when the provider does not answer. One call for owners, none for
+/// others.
 pub(crate) async fn without(table: &Table, member: &Member) -> Result<Changes, OrgError> {
     if member.role != Role::Owner {
         return Ok(Changes::new());

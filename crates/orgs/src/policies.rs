@@ -11,6 +11,7 @@ use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 use crate::{
     OrgError,
     api::{self, KeysOfLeavers},
+    caps::MOST_BREAK_GLASS,
     events::OrganizationPoliciesUpdated,
     keys,
     place::stays,
@@ -35,8 +36,8 @@ pub struct Policies {
     pub version: u64,
 }
 
-/// The same as it is stored. What each request has to know of it is in the gate too; what is about SSO is there
-/// alone, beside the connections that it is about.
+/// The same as it is stored. What each request has to know of it is in the gate too; what is about SSO is
+/// there alone, beside the connections that it is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredPolicies {
     org_id: OrgId,
@@ -117,9 +118,6 @@ struct Owners {
     m: BTreeMap<String, UserId>,
 }
 
-/// How many owners may come in past the identity provider.
-pub const MOST_BREAK_GLASS: usize = 5;
-
 /// The longest grace in which members set up a second factor.
 const LONGEST_GRACE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -136,8 +134,9 @@ pub async fn policies(table: &Table, tenant: Tenant) -> Result<Policies, OrgErro
     Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies(sso))
 }
 
-/// What is asked about SSO, where it can be: there is a connection, so many owners come in without it, each with a
-/// second factor, and whoever asks for it is not out with the next request. Two calls where it is asked anew.
+/// What is asked about SSO, where it can be: there is a connection, so many owners come in without it, each
+/// with a second factor, and whoever asks for it is not out with the next request. Two calls where it is
+/// asked anew.
 async fn sso_policy(
     table: &Table,
     permit: &Permit<WritePolicies>,

@@ -47,7 +47,7 @@ pub struct SsoFailure {
     /// What it was, in words.
     pub detail: String,
     /// When.
-    pub at: Time,
+    pub failed_at: Time,
 }
 
 /// What people become who sign in for the first time: nothing that could let others in.
@@ -60,7 +60,8 @@ pub enum SsoDefaultRole {
     Viewer,
 }
 
-/// What a group makes of those who are in it. Nobody becomes an owner by a group, and no owner something else.
+/// What a group makes of those who are in it. Nobody becomes an owner by a group, and no owner something
+/// else.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ToSchema,
 )]

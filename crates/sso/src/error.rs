@@ -48,7 +48,8 @@ pub enum SsoError {
     #[error("nobody signs in like this by an identity provider of an organization")]
     #[fault(Invalid, "invalid_request")]
     NobodysConnection,
-    /// The address that the provider tells is of no domain that the connection serves, or it does not know it.
+    /// The address that the provider tells is of no domain that the connection serves, or it does not know
+    /// it.
     #[error(
         "your organization's identity provider tells no verified address of yours that is of a domain of the organization"
     )]

@@ -1,8 +1,8 @@
-//! Connections of organizations to their own identity providers: by whom people sign in whose address is of the
-//! organization's domains, and what they become there.
+//! Connections of organizations to their own identity providers: by whom people sign in whose address is of
+//! the organization's domains, and what they become there.
 //!
-//! Owns the connections, the secrets by which providers know us, and what follows from a person's groups. It must
-//! not know HTTP, nor how somebody signs in, whose a domain is, or how somebody becomes a member.
+//! Owns the connections, the secrets by which providers know us, and what follows from a person's groups. It
+//! must not know HTTP, nor how somebody signs in, whose a domain is, or how somebody becomes a member.
 
 pub mod api;
 mod connection;

@@ -31,12 +31,12 @@ pub async fn note_sign_in(table: &Table, connection: &SsoConnection) {
     }
 }
 
-/// Notes what kept somebody from signing in by it. The words are for those who run it: nothing of the person is in
-/// them.
+/// Notes what kept somebody from signing in by it. The words are for those who run it: nothing of the person
+/// is in them.
 pub async fn note_failure(table: &Table, connection: &SsoConnection, detail: &str) {
     let (seen, now) = (connection.last_error.as_ref(), table.clock().now());
-    if is_to_be_noted(seen.map(|seen| seen.at.timestamp()), now) {
-        let failure = SsoFailure { detail: detail.to_owned(), at: Time::from(now) };
+    if is_to_be_noted(seen.map(|seen| seen.failed_at.timestamp()), now) {
+        let failure = SsoFailure { detail: detail.to_owned(), failed_at: Time::from(now) };
         note(table, connection, "last_error", (seen, &failure)).await;
     }
 }

@@ -74,8 +74,8 @@ pub struct Change {
     pub enabled: Option<bool>,
 }
 
-/// What of the gate is about it: what every request knows of the organization's connections. It is written with each
-/// change of one, so that changes wait for one another, and for those of the policies.
+/// What of the gate is about it: what every request knows of the organization's connections. It is written
+/// with each change of one, so that changes wait for one another, and for those of the policies.
 #[derive(Deserialize)]
 struct OfGate {
     #[serde(default)]
@@ -158,8 +158,8 @@ impl NewConnection {
     }
 }
 
-/// Decides to connect a provider, which was asked what it is. `served` is what that means for its domains. Two
-/// calls.
+/// Decides to connect a provider, which was asked what it is. `served` is what that means for its domains.
+/// Two calls.
 pub async fn create<E>(
     table: &Table,
     permit: &Permit<WriteDirectory>,
@@ -230,8 +230,8 @@ pub async fn in_use(
     Ok(found.filter(|connection| connection.enabled))
 }
 
-/// Whether people come into the organization by its connections alone; nothing where this one is not in use: one
-/// call.
+/// Whether people come into the organization by its connections alone; nothing where this one is not in use:
+/// one call.
 pub async fn offered(
     table: &Table,
     tenant: Tenant,
@@ -262,8 +262,8 @@ pub async fn to_change(
     Ok(connection)
 }
 
-/// Decides to change a connection, which was read a moment ago. `served` is what that means for its domains. One
-/// call.
+/// Decides to change a connection, which was read a moment ago. `served` is what that means for its domains.
+/// One call.
 pub async fn change<E>(
     table: &Table,
     key: &SsoKey,
@@ -314,8 +314,8 @@ fn changed(before: SsoConnection, wanted: Change, key: &SsoKey) -> Result<SsoCon
     })
 }
 
-/// Decides to remove a connection, which was read a moment ago. `served` is what that means for its domains. One
-/// call.
+/// Decides to remove a connection, which was read a moment ago. `served` is what that means for its domains.
+/// One call.
 pub async fn remove<E>(
     table: &Table,
     connection: SsoConnection,

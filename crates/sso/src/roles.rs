@@ -9,8 +9,8 @@ use crate::SsoConnection;
 pub struct RoleSaid {
     /// Who was no member.
     pub new: Role,
-    /// Who is one: nothing where the provider does not say in which groups the person is. A claim that is missing
-    /// may be a mistake of whoever runs the provider, and takes nobody's role.
+    /// Who is one: nothing where the provider does not say in which groups the person is. A claim that is
+    /// missing may be a mistake of whoever runs the provider, and takes nobody's role.
     pub kept: Option<Role>,
 }
 

@@ -4,8 +4,8 @@ use table::{Cause, Changes, Consistency, Decision, Item, Table};
 
 use crate::{SsoConnection, SsoError};
 
-/// Encrypts the secrets by which identity providers know us (AES-256-GCM). What it sealed for one connection and
-/// provider opens for no other.
+/// Encrypts the secrets by which identity providers know us (AES-256-GCM). What it sealed for one connection
+/// and provider opens for no other.
 #[derive(Clone, Debug)]
 pub struct SsoKey(Secret<[u8; 32]>);
 
@@ -66,7 +66,8 @@ impl SsoConnection {
     }
 }
 
-/// Seals the secret of a connection with the current key, so that it can still be read after the next rotation.
+/// Seals the secret of a connection with the current key, so that it can still be read after the next
+/// rotation.
 pub async fn keep_sealed(
     table: &Table,
     cause: &Cause,

@@ -44,8 +44,8 @@ pub(crate) struct SsoOffer {
     required: bool,
 }
 
-/// Says how somebody can sign in. It follows from the domain of the address and never from the account: whether
-/// somebody has the address makes no difference.
+/// Says how somebody can sign in. It follows from the domain of the address and never from the account:
+/// whether somebody has the address makes no difference.
 #[utoipa::path(
     post, path = "/v1/auth/discover", tag = "Signing in", operation_id = "discoverSignIn",
     request_body = DiscoverSignIn,

@@ -26,11 +26,11 @@ pub(crate) struct Policies {
     api_keys_of_leavers: KeysOfLeavers,
     /// Whether our staff may act in the names of members, for an hour at most. The owners are told each time.
     support_access: bool,
-    /// Whether members come in by an identity provider of the organization's alone: whoever signs in otherwise is
-    /// in no organization, and sessions by other ways end with their next request in this one.
+    /// Whether members come in by an identity provider of the organization's alone: whoever signs in
+    /// otherwise is in no organization, and sessions by other ways end with their next request in this one.
     sso_required: bool,
-    /// The memberships of those owners who come in otherwise too, with a second factor: for the day on which the
-    /// identity provider is out of order.
+    /// The memberships of those owners who come in otherwise too, with a second factor: for the day on which
+    /// the identity provider is out of order.
     break_glass_member_ids: Vec<MemberId>,
     /// How often they were changed.
     version: u64,
@@ -83,9 +83,9 @@ pub(crate) struct UpdatePolicies {
     /// Whether our staff may act in the names of members. Once they may not, whoever does so is out with the
     /// next request.
     support_access: Option<bool>,
-    /// Whether members come in by an identity provider of the organization's alone, from their next request on. It
-    /// takes a connection that is in use, at least one owner of those below, and that whoever asks for it came by
-    /// that provider or is one of these: else 409 `would_lock_out`.
+    /// Whether members come in by an identity provider of the organization's alone, from their next request
+    /// on. It takes a connection that is in use, at least one owner of those below, and that whoever asks for
+    /// it came by that provider or is one of these: else 409 `would_lock_out`.
     sso_required: Option<bool>,
     /// The memberships of those owners who come in otherwise too: at most 5, each with a second factor.
     #[schema(max_items = 5)]

@@ -12,9 +12,9 @@ use crate::Api;
 /// Where to send somebody.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Authorization {
-    /// Open it in the browser. The provider sends the person back to `/auth/oauth/{provider}` of the app, that
-    /// of an organization to `/auth/sso/{org_id}`, with `code`, `state` and perhaps `iss` in the query; or with `error`, when the person did not want
-    /// to.
+    /// Open it in the browser. The provider sends the person back to `/auth/oauth/{provider}` of the app,
+    /// that of an organization to `/auth/sso/{org_id}`, with `code`, `state` and perhaps `iss` in the query;
+    /// or with `error`, when the person did not want to.
     pub(crate) authorize_url: String,
     /// Keep it in the browser, and send it along when the person is back: it shows that it is the same one.
     pub(crate) browser_token: String,

@@ -1,4 +1,5 @@
-//! What we are to an organization's own identity provider: where people are sent, and what is asked for a code.
+//! What we are to an organization's own identity provider: where people are sent, and what is asked for a
+//! code.
 
 use access::Tenant;
 use directory::DirectoryError;
@@ -72,8 +73,9 @@ impl Invalid for RefusedIssuer {
 }
 
 impl Api {
-    /// Where the organization's provider sends people back. It is another one for each organization, so that no
-    /// provider is shown a code that another one gave (RFC 9700, section 4.4.2.2), whatever it makes of `iss`.
+    /// Where the organization's provider sends people back. It is another one for each organization, so that
+    /// no provider is shown a code that another one gave (RFC 9700, section 4.4.2.2), whatever it makes of
+    /// `iss`.
     fn sso_redirect_uri(&self, tenant: Tenant) -> String {
         format!("{}/auth/sso/{}", self.app_url, tenant.org_id())
     }

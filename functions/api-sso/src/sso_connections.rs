@@ -51,8 +51,8 @@ fn shown(connection: &sso::SsoConnection) -> Response {
     Answer::ok(&connection.resource(version)).tagged(version).into_response()
 }
 
-/// The connections of the organization to identity providers of its own, in the order in which they were made, a
-/// page at a time.
+/// The connections of the organization to identity providers of its own, in the order in which they were
+/// made, a page at a time.
 #[utoipa::path(
     get, path = "/v1/orgs/current/sso/connections", tag = "Single sign-on", operation_id = "listSsoConnections",
     security(("access_token" = [])), params(Paged),
@@ -95,12 +95,13 @@ pub(crate) struct CreateSsoConnection {
     domain_ids: Vec<DomainId>,
     /// What those become who were no members, where their groups say nothing else.
     default_role: SsoDefaultRole,
-    /// The claim that says in which groups a person is. Without it, roles do not follow from groups. With it they
-    /// do at each sign-in: what else is said about the role of somebody who is no owner lasts until then.
+    /// The claim that says in which groups a person is. Without it, roles do not follow from groups. With it
+    /// they do at each sign-in: what else is said about the role of somebody who is no owner lasts until
+    /// then.
     #[schema(inline)]
     group_claim: Option<Text<1, 100>>,
-    /// What those become who are in these groups: at most 20, each with at most 128 characters. Of several it is
-    /// the one that may do most; who is in none of them becomes what `default_role` says.
+    /// What those become who are in these groups: at most 20, each with at most 128 characters. Of several it
+    /// is the one that may do most; who is in none of them becomes what `default_role` says.
     #[serde(default)]
     #[schema(schema_with = group_roles)]
     group_roles: BTreeMap<String, GroupRole>,
@@ -114,9 +115,9 @@ fn created(connection: &sso::SsoConnection) -> Answer {
     Answer::new(StatusCode::CREATED, &connection.resource(version)).at(at).tagged(version)
 }
 
-/// Connects an identity provider of the organization's own (OpenID Connect). Register `/auth/sso/{org_id}` of the
-/// app as the address to which the provider sends people back. It is asked now what it is. From then on whoever has
-/// an address of one of the domains can sign in by it, and becomes a member by that.
+/// Connects an identity provider of the organization's own (OpenID Connect). Register `/auth/sso/{org_id}` of
+/// the app as the address to which the provider sends people back. It is asked now what it is. From then on
+/// whoever has an address of one of the domains can sign in by it, and becomes a member by that.
 #[utoipa::path(
     post, path = "/v1/orgs/current/sso/connections", tag = "Single sign-on", operation_id = "createSsoConnection",
     security(("access_token" = [])), request_body = CreateSsoConnection,
@@ -289,8 +290,8 @@ pub(crate) async fn update(
     Ok(shown(&changed.map_err(refused)?))
 }
 
-/// Removes a connection: nobody signs in by it any more. Who is a member stays one. Where SSO is required, the last
-/// one that is in use stays: 409 `sso_required`.
+/// Removes a connection: nobody signs in by it any more. Who is a member stays one. Where SSO is required,
+/// the last one that is in use stays: 409 `sso_required`.
 #[utoipa::path(
     delete, path = "/v1/orgs/current/sso/connections/{connection_id}", tag = "Single sign-on",
     operation_id = "removeSsoConnection", security(("access_token" = [])),

@@ -29,8 +29,8 @@ pub(crate) struct StartSso {
     org_slug: Option<Slug>,
 }
 
-/// Begins a sign-in by the identity provider of an organization: says where to send the person. Nothing is stored
-/// of it.
+/// Begins a sign-in by the identity provider of an organization: says where to send the person. Nothing is
+/// stored of it.
 #[utoipa::path(
     post, path = "/v1/auth/sso/authorizations", tag = "Signing in", operation_id = "startSso",
     request_body = StartSso,
@@ -77,12 +77,12 @@ async fn by_slug(table: &Table, slug: &Slug) -> Result<Option<SsoConnection>, Ss
     Ok(all.into_iter().find(|connection| connection.enabled))
 }
 
-/// Signs in whoever is back from the identity provider of their organization, in the browser that was sent there,
-/// once. The session is in that organization. Who was no member becomes one. Of whoever nobody knows here a person
-/// is made. The provider says an address of a domain that the connection serves, and that it knows it to be theirs:
-/// else 403 `sso_domain_mismatch`; so does whoever comes back as a person who has another address here by now. A
-/// sign-in that began at the provider is refused: it was nobody's wish here. The same several times at once, or
-/// once more within a minute, is one sign-in.
+/// Signs in whoever is back from the identity provider of their organization, in the browser that was sent
+/// there, once. The session is in that organization. Who was no member becomes one. Of whoever nobody knows
+/// here a person is made. The provider says an address of a domain that the connection serves, and that it
+/// knows it to be theirs: else 403 `sso_domain_mismatch`; so does whoever comes back as a person who has
+/// another address here by now. A sign-in that began at the provider is refused: it was nobody's wish here.
+/// The same several times at once, or once more within a minute, is one sign-in.
 #[utoipa::path(
     post, path = "/v1/auth/sso/verify", tag = "Signing in", operation_id = "verifySso",
     request_body = VerifyOAuth,
@@ -159,8 +159,8 @@ async fn sign_in(
     }
 }
 
-/// What is said of a failure to whoever wants to sign in. An organization that is about to be erased, or was, lets
-/// nobody in.
+/// What is said of a failure to whoever wants to sign in. An organization that is about to be erased, or was,
+/// lets nobody in.
 fn told(failed: SsoFailed) -> Problem {
     match failed {
         SsoFailed::Org(OrgError::InviteClosed | OrgError::NotFound) => IdentityError::LoginFailed.into(),
@@ -177,8 +177,8 @@ struct Comes<'a> {
 }
 
 impl Comes<'_> {
-    /// Lets them in. Whose the domain is, how somebody becomes a member and how they sign in is one transaction:
-    /// here all of it is known.
+    /// Lets them in. Whose the domain is, how somebody becomes a member and how they sign in is one
+    /// transaction: here all of it is known.
     async fn enter(
         &self,
         entrance: &Entrance<'_>,

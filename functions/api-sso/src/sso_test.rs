@@ -115,8 +115,8 @@ fn short(claims: &ClaimSet) -> Map<String, Value> {
     shown.map(|(name, value)| (name.to_owned(), value.clone())).collect()
 }
 
-/// What came of a try, for whoever is back from the provider in the browser and the session in which it began.
-/// Nobody is signed in, and nothing is stored.
+/// What came of a try, for whoever is back from the provider in the browser and the session in which it
+/// began. Nobody is signed in, and nothing is stored.
 #[utoipa::path(
     post, path = "/v1/orgs/current/sso/connections/{connection_id}/test/verify", tag = "Single sign-on",
     operation_id = "verifySsoTest", security(("access_token" = [])), request_body = VerifyAuthorization,

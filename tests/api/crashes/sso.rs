@@ -35,8 +35,8 @@ async fn changing_a_connection() {
     .await;
 }
 
-/// Whoever comes back to a function that died at any call begins anew at the provider, which takes each code once:
-/// the person and the member are one.
+/// Whoever comes back to a function that died at any call begins anew at the provider, which takes each code
+/// once: the person and the member are one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_call_of_a_sign_in_leaves_one_member_or_none() {
     let calls = crashed(None).await.0;

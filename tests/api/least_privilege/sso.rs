@@ -9,8 +9,8 @@ use crate::{
     sso::CONNECTIONS,
 };
 
-/// Tess's organization connects a provider, tries it, changes it, and people sign in by it: somebody new, somebody
-/// in another role, somebody whom an invite waits for, and somebody for whom a seat has to be found.
+/// Tess's organization connects a provider, tries it, changes it, and people sign in by it: somebody new,
+/// somebody in another role, somebody whom an invite waits for, and somebody for whom a seat has to be found.
 pub(super) async fn come_and_go(product: &Product) {
     let groups = json!({ "group_claim": "groups", "group_roles": { "it": "admin" } });
     let tess = product.with_sso("tess", &groups).await;

@@ -16,7 +16,8 @@ impl Product {
         half.text("/challenge/token")
     }
 
-    /// The owner with an authenticator app, shown in the session: its token, and what the app was set up with.
+    /// The owner with an authenticator app, shown in the session: its token, and what the app was set up
+    /// with.
     async fn with_factor(&self, acme: &Acme) -> (String, String) {
         let (secret, _) = self.set_up(&acme.ada).await;
         self.advance(SignedDuration::from_secs(30)).await;
@@ -92,8 +93,8 @@ async fn sso_is_required_where_nobody_is_locked_out_by_it() {
     assert_eq!(product.delete(&ada_acme.at(), &ada).await.status, StatusCode::NO_CONTENT);
 }
 
-/// Whoever is there when it is turned on, and did not come by the provider, is out with the next request in that
-/// organization, and nowhere else.
+/// Whoever is there when it is turned on, and did not come by the provider, is out with the next request in
+/// that organization, and nowhere else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_by_other_ways_end_in_the_organization_with_their_next_request() {
     let product = Product::start().await;

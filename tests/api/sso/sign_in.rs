@@ -108,7 +108,8 @@ async fn somebody_is_sent_away_with_what_brings_them_back() {
     }
 }
 
-/// A session begins in the browser that was sent away, once, in time; and one that nobody here asked for does not.
+/// A session begins in the browser that was sent away, once, in time; and one that nobody here asked for does
+/// not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_is_one_browser_s_and_none_begins_at_the_provider() {
     let product = Product::start().await;

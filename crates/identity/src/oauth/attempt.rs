@@ -42,8 +42,8 @@ impl OAuthKey {
     }
 }
 
-/// What stands in the place of a provider's name where it is one of an organization's: none of the deployment's
-/// is called so.
+/// What stands in the place of a provider's name where it is one of an organization's: none of the
+/// deployment's is called so.
 pub const SSO: &str = "sso/";
 
 const NONCE: &str = "nonce";

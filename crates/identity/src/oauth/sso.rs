@@ -1,5 +1,5 @@
-//! Signing in by the identity provider of an organization. Which connection it is, whether it serves the address,
-//! and how the person comes into the organization, others know.
+//! Signing in by the identity provider of an organization. Which connection it is, whether it serves the
+//! address, and how the person comes into the organization, others know.
 
 use access::{Shown, Tenant, Way};
 use events::NewEvent;
@@ -33,8 +33,8 @@ pub struct SsoComer {
 
 impl SsoComer {
     /// The person who is known by who they are there, else by the address, which the provider must know to be
-    /// theirs and which the connection must serve: two calls. An address that is kept for somebody who has another
-    /// one now is nobody's.
+    /// theirs and which the connection must serve: two calls. An address that is kept for somebody who has
+    /// another one now is nobody's.
     pub async fn read(
         entrance: &Entrance<'_>,
         opened: &OpenedOAuth,
@@ -107,8 +107,8 @@ fn connection(opened: &OpenedOAuth) -> Result<(OrgId, SsoConnectionId), Identity
     }
 }
 
-/// Lets somebody in whom an organization's provider has named, into that organization and once for each attempt.
-/// `home` is their place there, as it is or will be by the changes beside.
+/// Lets somebody in whom an organization's provider has named, into that organization and once for each
+/// attempt. `home` is their place there, as it is or will be by the changes beside.
 pub async fn enter_by_sso<E: From<IdentityError>>(
     entrance: &Entrance<'_>,
     (opened, code): (&OpenedOAuth, &str),
