@@ -42,9 +42,10 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 17] = [
+    const KINDS: [(&str, &str); 18] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
+        ("connection_id", "sso"),
         ("device_id", "dev"),
         ("domain_id", "dom"),
         ("event_id", "evt"),

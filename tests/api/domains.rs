@@ -83,7 +83,7 @@ async fn a_domain_is_added_shown_by_its_record_and_removed() {
     let expected = json!({
         "id": domain.text("/id"), "name": "xn--bcher-kva.example", "status": "pending",
         "txt_record": { "name": "_gantry-challenge.xn--bcher-kva.example", "value": value },
-        "capture": "off", "default_role": "member", "created_at": domain.body["created_at"], "verified_at": null,
+        "capture": "off", "default_role": "member", "sso_connection_id": null, "created_at": domain.body["created_at"], "verified_at": null,
         "checked_at": null, "version": 1,
     });
     assert_eq!(domain.body, expected);

@@ -44,6 +44,7 @@ mod rotation_steps;
 mod samples;
 mod second_factors;
 mod signing_in;
+mod sso;
 mod staff;
 mod starts;
 mod step_up;

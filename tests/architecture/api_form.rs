@@ -57,6 +57,8 @@ const VERBS: &[&str] = &[
     "resend",
     "revoke",
     "transfer",
+    "discover",
+    "test",
 ];
 
 /// The one thing of the product that is called a request: somebody's to become a member.

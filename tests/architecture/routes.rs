@@ -135,6 +135,7 @@ const PUBLIC: &[&str] = &[
     "GET /.well-known/oauth-authorization-server",
     "GET /v1/openapi.json",
     "POST /v1/auth/device-links/verify",
+    "POST /v1/auth/discover",
     "POST /v1/auth/email-changes/confirm",
     "POST /v1/auth/email-changes/undo",
     "POST /v1/auth/magic-links",
@@ -148,6 +149,8 @@ const PUBLIC: &[&str] = &[
     "POST /v1/auth/password/resets/verify",
     "POST /v1/auth/password/verify",
     "POST /v1/auth/refresh",
+    "POST /v1/auth/sso/authorizations",
+    "POST /v1/auth/sso/verify",
     "POST /v1/invites/decline",
     "POST /v1/invites/preview",
 ];

@@ -99,7 +99,14 @@ class UnnamedProblem(Failure):
 
 
 # Parts that are refused for who asks, and for the time that it is.
+CONNECTIONS = ("/v1/orgs/current/sso/connections", "/v1/orgs/current/sso/connections/{connection_id}")
 PARTS_BY_STATE = {
+    ("/v1/auth/sso/authorizations", "/email", "unknown_value"),
+    ("/v1/auth/sso/authorizations", "/org_slug", "unknown_value"),
+    ("/v1/orgs/current/policies", "/break_glass_member_ids", "unknown_value"),
+    *((path, "/issuer", code) for path in CONNECTIONS for code in ("invalid_format", "url_refused", "discovery_failed")),
+    *((path, "/domain_ids", "unknown_value") for path in CONNECTIONS),
+    (CONNECTIONS[1], "/client_secret", "required"),
     ("/v1/orgs/current/api-keys", "/expires_at", "out_of_range"),
     ("/v1/orgs/current/api-keys/{key_id}", "/expires_at", "out_of_range"),
     ("/v1/orgs/current/invite-links", "/expires_at", "out_of_range"),

@@ -2,8 +2,8 @@
 // address that the product gives to the session that it makes. The provider is strict: exact redirect address, PKCE.
 
 import Provider from "oidc-provider";
+import { must, post, product, visit } from "./browser.mjs";
 
-const product = process.env.GANTRY_API_URL;
 const issuer = process.env.OIDC_ISSUER;
 const redirect = `${product}/_local/app/auth/oauth/certified`;
 const email = "certified@contract.example";
@@ -23,48 +23,9 @@ const provider = new Provider(issuer, {
 const server = provider.listen(Number(new URL(issuer).port), "127.0.0.1");
 await new Promise((resolve) => server.once("listening", resolve));
 
-// A browser: it keeps cookies, follows what leads on, and fills in forms, until it is back at the app.
-async function visit(start, login) {
-  const cookies = new Map();
-  let [url, options] = [start, {}];
-  for (let step = 0; step < 20; step++) {
-    if (url.startsWith(redirect)) return new URL(url).searchParams;
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    const answer = await fetch(url, { ...options, redirect: "manual", headers: { ...options.headers, cookie } });
-    for (const set of answer.headers.getSetCookie()) {
-      const [name, value] = set.split(";")[0].split("=");
-      if (value) cookies.set(name, value); else cookies.delete(name);
-    }
-    const page = await answer.text();
-    const next = answer.headers.get("location");
-    if (next) {
-      [url, options] = [new URL(next, url).href, {}];
-      continue;
-    }
-    const action = /<form[^>]*action="([^"]+)"/.exec(page)?.[1];
-    const prompt = /name="prompt" value="([^"]+)"/.exec(page)?.[1];
-    if (!action || !prompt) throw new Error(`${url}: ${answer.status} ${page.slice(0, 300)}`);
-    const form = new URLSearchParams(prompt === "login" ? { prompt, login, password: "any" } : { prompt });
-    const headers = { "content-type": "application/x-www-form-urlencoded" };
-    [url, options] = [new URL(action, url).href, { method: "POST", body: form.toString(), headers }];
-  }
-  throw new Error("the provider leads nowhere");
-}
-
-async function post(path, body, token) {
-  const headers = { ...(body && { "content-type": "application/json" }), ...(token && { authorization: `Bearer ${token}` }) };
-  const answer = await fetch(`${product}${path}`, { method: "POST", headers, body: body && JSON.stringify(body) });
-  return { status: answer.status, body: await answer.json() };
-}
-
-function must(answer, status, what) {
-  if (answer.status !== status) throw new Error(`${what}: wanted ${status}, not ${answer.status} ${JSON.stringify(answer.body)}`);
-  return answer.body;
-}
-
 async function back(login) {
   const sent = must(await post("/v1/auth/oauth/certified/authorizations"), 201, "sent away");
-  const query = await visit(sent.authorize_url, login);
+  const query = await visit(sent.authorize_url, login, redirect);
   if (query.get("iss") !== issuer || !query.get("code")) throw new Error(`back with ${query}`);
   return { code: query.get("code"), state: query.get("state"), iss: query.get("iss"), browser_token: sent.browser_token };
 }

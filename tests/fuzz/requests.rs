@@ -388,6 +388,12 @@ fn hook_stripe() {
 fn api_sso() {
     every_request_is_answered("api-sso", &["local", "AAAA", "example.com", "automatic"], |_| {
         let proof = json!({ "code": "a-code", "state": "AAAA", "iss": "http://localhost/_local/oidc", "browser_token": "AAAA" });
+        let (proof_of_sso, proof_of_test) = (proof.clone(), proof.clone());
+        let sso = "/v1/orgs/current/sso/connections/sso_01kar8h5g0e0vsx4q1v3f6m2ah";
+        let tried = "/v1/orgs/current/sso/connections/sso_01kar8h5g0e0vsx4q1v3f6m2ah/test/verify";
+        let connection = json!({ "name": "Okta", "issuer": "http://localhost/_local/oidc", "client_id": "c",
+            "client_secret": "a-secret", "domain_ids": ["dom_01kar8h5g0e0vsx4q1v3f6m2ah"], "default_role": "member",
+            "group_claim": "groups", "group_roles": { "it": "admin" }, "enabled": true });
         let account = "/v1/me/connected-accounts/cac_01kar8h5g0e0vsx4q1v3f6m2ah";
         let domain = "/v1/orgs/current/domains/dom_01kar8h5g0e0vsx4q1v3f6m2ah";
         vec![
@@ -396,6 +402,13 @@ fn api_sso() {
             request("GET", "/v1/me/connected-accounts", Value::Null),
             request("POST", "/v1/me/connected-accounts/local/verify", proof),
             request("DELETE", account, Value::Null),
+            open("POST", "/v1/auth/sso/authorizations", json!({ "email": "ada@example.com" })),
+            open("POST", "/v1/auth/sso/verify", proof_of_sso),
+            request("GET", "/v1/orgs/current/sso/connections", Value::Null),
+            request("POST", "/v1/orgs/current/sso/connections", connection.clone()),
+            request("PATCH", sso, connection),
+            request("POST", tried, proof_of_test),
+            request("DELETE", sso, Value::Null),
             request("GET", "/v1/orgs/current/domains", Value::Null),
             request("POST", "/v1/orgs/current/domains", json!({ "name": "example.com" })),
             request("GET", domain, Value::Null),

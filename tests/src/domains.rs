@@ -10,6 +10,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("orgs", orgs::keys::KINDS),
         ("billing", billing::keys::KINDS),
         ("directory", directory::keys::KINDS),
+        ("sso", sso::keys::KINDS),
         ("push", push::keys::KINDS),
         ("staff", staff::keys::KINDS),
         ("audit", audit::keys::KINDS),
@@ -35,6 +36,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("orgs", orgs::events::EVENTS),
         ("billing", billing::events::EVENTS),
         ("directory", directory::events::EVENTS),
+        ("sso", sso::events::EVENTS),
         ("push", push::events::EVENTS),
         ("staff", staff::events::EVENTS),
     ]

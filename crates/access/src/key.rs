@@ -168,6 +168,7 @@ mod tests {
             level_until: None,
             requires_factor: false,
             lacks_factor: true,
+            lacks_sso: true,
             is_suspended: false,
         };
         let key = |role, scopes: &[Scope]| KeyActor {

@@ -7,6 +7,7 @@ mod key;
 mod level;
 mod permission;
 mod person;
+mod sso;
 mod staff;
 mod way;
 
@@ -15,6 +16,7 @@ pub use key::{API_KEY, Asker, KeyActor, Scope};
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
+pub use sso::{SsoAdmission, SsoPolicy};
 pub use staff::{
     STAFF_SESSIONS_LAST, StaffActor, StaffMember, StaffPermission, StaffPermit, StaffRole, staff_needs,
 };
@@ -22,7 +24,9 @@ pub use way::{MfaMode, MfaPolicy, Shown, Way};
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
-use primitives::{Email, Fault, FaultCode, MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId};
+use primitives::{
+    Email, Fault, FaultCode, MemberId, OrgId, SessionId, SignedDuration, SsoConnectionId, Timestamp, UserId,
+};
 
 /// The codes of this crate's errors.
 pub const FAULTS: &[&[FaultCode]] = &[AccessError::CODES];
@@ -44,6 +48,8 @@ pub struct Principal {
     pub person: Person,
     /// What the person has shown.
     pub shown: Shown,
+    /// The connection to an organization's identity provider that the person signed in by, where it was one.
+    pub sso: Option<SsoConnectionId>,
     /// The person's place in the session's organization, where it is in one.
     pub actor: Option<Actor>,
     /// The person's place among our staff: asked for by the routes of staff alone.
@@ -76,6 +82,9 @@ impl Principal {
         if actor.is_suspended {
             return Err(AccessError::OrganizationSuspended);
         }
+        if actor.lacks_sso {
+            return Err(AccessError::SsoRequired);
+        }
         if actor.lacks_factor { Err(AccessError::MfaRequired) } else { Ok(actor) }
     }
 
@@ -86,6 +95,7 @@ impl Principal {
 }
 
 /// A member acting in an organization. The only source of the tenant in every read and write.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and no two belong together")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// The tenant.
@@ -104,6 +114,8 @@ pub struct Actor {
     pub requires_factor: bool,
     /// Whether the organization asks for a second factor that this session has not shown.
     pub lacks_factor: bool,
+    /// Whether the organization asks for a sign-in by its own identity provider, which this session is not.
+    pub lacks_sso: bool,
     /// Whether our staff has suspended the organization.
     pub is_suspended: bool,
 }
@@ -189,6 +201,12 @@ pub enum AccessError {
     #[error("this organization asks for a second factor: show one with POST /v1/auth/step-up/verify")]
     #[fault(Forbidden, "mfa_required")]
     MfaRequired,
+    /// The organization asks for a sign-in by its own identity provider.
+    #[error(
+        "this organization asks for a sign-in by its own identity provider: begin one with POST /v1/auth/sso/authorizations"
+    )]
+    #[fault(Forbidden, "sso_required")]
+    SsoRequired,
     /// The role lacks the permission.
     #[error("the role {role} may not {permission}")]
     #[fault(Forbidden, "forbidden")]
@@ -276,6 +294,7 @@ mod tests {
             level_until: None,
             requires_factor: false,
             lacks_factor: false,
+            lacks_sso: false,
             is_suspended: false,
         }
     }
@@ -316,6 +335,7 @@ mod tests {
             signed_in_at,
             person: Person::default(),
             shown: Shown::default(),
+            sso: None,
             actor: None,
             staff: None,
             impersonator: None,

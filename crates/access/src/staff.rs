@@ -164,6 +164,7 @@ mod tests {
             signed_in_at: began + SignedDuration::from_hours(7),
             person: Person::default(),
             shown,
+            sso: None,
             actor: None,
             staff: role.map(|role| StaffMember { role, session_began_at: began }),
             impersonator: None,

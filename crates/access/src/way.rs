@@ -25,6 +25,9 @@ pub enum Way {
     /// A browser that is remembered from an earlier second factor. It is none itself: whoever comes in with
     /// it has shown one factor, and a sign of another one.
     TrustedBrowser,
+    /// The identity provider of an organization of the person's. It is a first factor, and says who belongs
+    /// to that organization: what is the person's own, the person shows in another way.
+    Sso,
     /// A code on the screen of a session, by which another device is signed in. It is a first factor, and no
     /// proof that it is the person who holds the device.
     DeviceLink,
@@ -32,7 +35,7 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Mail,
         Self::Password,
         Self::Passkey,
@@ -41,6 +44,7 @@ impl Way {
         Self::Sms,
         Self::RecoveryCode,
         Self::TrustedBrowser,
+        Self::Sso,
         Self::DeviceLink,
     ];
 
@@ -55,6 +59,7 @@ impl Way {
             Self::Sms => "sms",
             Self::RecoveryCode => "recovery_code",
             Self::TrustedBrowser => "trusted_browser",
+            Self::Sso => "sso",
             Self::DeviceLink => "device_link",
         }
     }
@@ -73,6 +78,7 @@ impl Way {
             | Self::Passkey
             | Self::ConnectedAccount
             | Self::TrustedBrowser
+            | Self::Sso
             | Self::DeviceLink => false,
             Self::Totp | Self::Sms | Self::RecoveryCode => true,
         }
@@ -128,10 +134,16 @@ impl Shown {
 
     /// Whether all of it was shown at this sign-in, or later: where a browser is remembered instead of a
     /// second factor, what asks for a fresh proof asks for that factor; and where a device was signed in by
-    /// another one, for any proof that is the person's own.
+    /// another one, or somebody by their organization alone, for any proof that is the person's own.
     pub fn is_whole(&self) -> bool {
-        let is_handed_on = self.0.iter().all(|way| *way == Way::DeviceLink) && !self.0.is_empty();
+        let is_vouched_for = |way: &Way| matches!(way, Way::DeviceLink | Way::Sso);
+        let is_handed_on = self.0.iter().all(is_vouched_for) && !self.0.is_empty();
         self.is_multi_factor() || !(self.has(Way::TrustedBrowser) || is_handed_on)
+    }
+
+    /// Whether it is an organization's identity provider alone that says who the person is.
+    pub fn is_by_sso_alone(&self) -> bool {
+        self.has(Way::Sso) && self.0.iter().all(|way| matches!(way, Way::Sso | Way::TrustedBrowser))
     }
 
     /// How certain a fresh proof has to make it, so that it stands for no less than this.
@@ -209,6 +221,15 @@ mod tests {
         assert_eq!((linked.methods(), linked.level()), (vec!["device_link"], "aal1"));
         assert!(!linked.is_whole() && linked.clone().and(Way::Password).is_whole());
         assert_eq!(linked.and(Way::Totp).level(), "aal2");
+        let vouched_for = shown(&[Way::Sso]);
+        assert_eq!((vouched_for.methods(), vouched_for.level()), (vec!["sso"], "aal1"));
+        assert!(!vouched_for.is_whole() && vouched_for.is_by_sso_alone());
+        assert!(shown(&[Way::Sso, Way::TrustedBrowser]).is_by_sso_alone());
+        for own in [Way::Mail, Way::Password, Way::Passkey, Way::Totp] {
+            let both = vouched_for.clone().and(own);
+            assert!(both.is_whole() && !both.is_by_sso_alone(), "{own:?}");
+        }
+        assert!(!Shown::default().is_by_sso_alone() && !shown(&[Way::Mail]).is_by_sso_alone());
         let passkey = shown(&[Way::Passkey]);
         assert_eq!((passkey.methods(), passkey.level()), (vec!["pop", "mfa"], "aal2"), "both in one");
     }

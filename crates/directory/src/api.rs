@@ -1,7 +1,7 @@
 //! Domains as the API shows them and events tell of them.
 
 use access::Role;
-use primitives::{DomainId, EmailDomain, Time};
+use primitives::{DomainId, EmailDomain, SsoConnectionId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,6 +21,9 @@ pub struct Domain {
     pub capture: Capture,
     /// What they become.
     pub default_role: Role,
+    /// The connection to the organization's identity provider by which people sign in whose address is of the
+    /// domain, as long as the domain is verified. Null is none.
+    pub sso_connection_id: Option<SsoConnectionId>,
     /// Since when it is here.
     pub created_at: Time,
     /// Since when it is verified. Null is that it is not.

@@ -1,5 +1,7 @@
 use access::Tenant;
-use primitives::{DomainId, EmailDomain, OrgId, SignedDuration, Time, Timestamp, random_secret};
+use primitives::{
+    DomainId, EmailDomain, OrgId, SignedDuration, SsoConnectionId, Time, Timestamp, random_secret,
+};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key, Roster};
 
@@ -34,6 +36,10 @@ pub struct Domain {
     pub status: DomainStatus,
     pub(crate) capture: Capture,
     pub(crate) default_role: DefaultRole,
+    /// The connection that serves it: it stays when the domain lapses, and serves it again when the same
+    /// organization has shown once more that it is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sso: Option<SsoConnectionId>,
     created_at: Timestamp,
     verified_at: Option<Timestamp>,
     checked_at: Option<Timestamp>,
@@ -80,6 +86,7 @@ impl Domain {
             status: DomainStatus::Pending,
             capture: Capture::Off,
             default_role: DefaultRole::Member,
+            sso: None,
             created_at: now,
             verified_at: None,
             checked_at: None,
@@ -98,6 +105,7 @@ impl Domain {
             txt_record: self.record(),
             capture: self.capture,
             default_role: self.default_role.into(),
+            sso_connection_id: self.sso,
             created_at: self.created_at.into(),
             verified_at: self.verified_at.map(Time::from),
             checked_at: self.checked_at.map(Time::from),
@@ -181,6 +189,12 @@ impl Domain {
         Self { capture, default_role, ..self }
     }
 
+    /// The domain, whose people sign in by this connection.
+    #[must_use]
+    pub(crate) fn served(self, sso: Option<SsoConnectionId>) -> Self {
+        Self { sso, ..self }
+    }
+
     #[must_use]
     pub(crate) fn at_version(self, version: u64) -> Self {
         Self { version, ..self }
@@ -193,6 +207,7 @@ impl Domain {
             domain_id: self.domain_id,
             name: self.name.clone(),
             joining: self.joining(),
+            sso: self.sso,
             version: 0,
         }
     }
@@ -218,6 +233,9 @@ pub(crate) struct DomainOwner {
     pub(crate) domain_id: DomainId,
     pub(crate) name: EmailDomain,
     pub(crate) joining: Joining,
+    /// The connection by which its people sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sso: Option<SsoConnectionId>,
     #[serde(default)]
     version: u64,
 }
@@ -225,6 +243,8 @@ pub(crate) struct DomainOwner {
 impl DomainOwner {
     /// The attribute that says who may join.
     pub(crate) const JOINING: &'static str = "joining";
+    /// The attribute that says by which connection its people sign in.
+    pub(crate) const SSO: &'static str = "sso";
 }
 
 impl Item for DomainOwner {

@@ -1,6 +1,6 @@
 use access::AccessError;
 use dns_client::DnsError;
-use primitives::{EmailDomain, Fault, FieldCode, Invalid};
+use primitives::{DomainId, EmailDomain, Fault, FieldCode, Invalid};
 use table::{CommitError, StoreError};
 
 /// An operation of this domain failed.
@@ -54,6 +54,22 @@ pub enum DirectoryError {
         /// The domain.
         name: EmailDomain,
     },
+    /// A connection to an identity provider serves the domain.
+    #[error(
+        "people of {name} sign in by a connection to your identity provider; take the domain out of that first"
+    )]
+    #[fault(Conflict, "domain_in_use")]
+    InUse {
+        /// The domain.
+        name: EmailDomain,
+    },
+    /// The organization has no such domain, where one is named.
+    #[error("your organization has no domain {domain_id}")]
+    #[fault(Invalid, "invalid_request")]
+    Unknown {
+        /// What was named.
+        domain_id: DomainId,
+    },
     /// It has changed since it was read.
     #[error("this has changed; it stands at version {current}")]
     #[fault(Conflict, "version_mismatch", status = 412)]
@@ -83,6 +99,7 @@ impl Invalid for DirectoryError {
     fn field_code(&self) -> FieldCode {
         match self {
             Self::PublicDomain => FieldCode::PublicDomain,
+            Self::Unknown { .. } => FieldCode::UnknownValue,
             Self::LongName { .. } => FieldCode::TooLong,
             _ => FieldCode::InvalidFormat,
         }

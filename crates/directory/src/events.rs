@@ -53,6 +53,7 @@ fn domain(status: &str) -> Value {
         },
         "capture": "off",
         "default_role": "member",
+        "sso_connection_id": null,
         "created_at": time,
         "verified_at": if status == "verified" { json!(time) } else { Value::Null },
         "checked_at": time,

@@ -178,6 +178,9 @@ pub async fn remove(
     let decide = |_| async move {
         let domain = read(table, permit.tenant(), domain_id).await?;
         expect(expected, &domain)?;
+        if domain.sso.is_some() {
+            return Err(DirectoryError::InUse { name: domain.name });
+        }
         let event = DomainRemoved { domain: domain.resource(domain.version()) };
         let changes = names(permit.tenant()).remove(domain.name.as_str(), 0).and(domain.released());
         Ok(Decision::commit(changes.delete(&domain).publish(of(&domain, &event)), ()))

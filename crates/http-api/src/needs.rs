@@ -180,6 +180,7 @@ arguments!(A B C);
 arguments!(A B C D);
 arguments!(A B C D E);
 arguments!(A B C D E F);
+arguments!(A B C D E F G);
 
 /// A header among the parameters of an operation; the contract says more, once for all routes.
 fn parameter(name: &str) -> Parameter {

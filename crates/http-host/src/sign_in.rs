@@ -85,7 +85,12 @@ impl From<identity::Challenge> for Challenge {
             Way::Sms => Some(Method::Sms),
             Way::RecoveryCode => Some(Method::RecoveryCode),
             Way::Passkey => Some(Method::Passkey),
-            Way::Mail | Way::Password | Way::ConnectedAccount | Way::TrustedBrowser | Way::DeviceLink => None,
+            Way::Mail
+            | Way::Password
+            | Way::ConnectedAccount
+            | Way::TrustedBrowser
+            | Way::Sso
+            | Way::DeviceLink => None,
         });
         Self {
             token: challenge.token.expose().clone(),

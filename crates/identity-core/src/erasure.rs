@@ -6,13 +6,19 @@ use primitives::{PasskeyId, UserId};
 use serde::Deserialize;
 use table::{Cause, Changes, CommitError, Consistency, Decision, Item, Query, Table};
 
-use crate::{ConnectedAccounts, EmailChange, EmailOwner, MOST_PASSKEYS, User, events::UserErased, keys};
+use crate::{
+    ConnectedAccounts, EmailChange, EmailOwner, MOST_PASSKEYS, SsoLink, User, events::UserErased, keys,
+};
 
 /// A passkey, as far as whoever erases it has to know.
 #[derive(Deserialize)]
 struct Named {
     passkey_id: PasskeyId,
 }
+
+/// In how many connections to identity providers of organizations a person is looked for: more than there are
+/// of the organizations that one can belong to, and few enough for one transaction.
+const MOST_LINKS: usize = 40;
 
 async fn user(table: &Table, user_id: UserId) -> Result<Option<User>, CommitError> {
     Ok(table.get(&keys::User::key(user_id), Consistency::Strong).await?)
@@ -46,6 +52,10 @@ pub async fn begin_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Res
             let owners = connected.accounts.iter().map(|account| keys::OAuthOwner::key(account.hash.clone()));
             changes = owners.fold(changes.delete(&connected), Changes::remove);
         }
+        let links: Vec<SsoLink> = table.first(&keys::SsoLink::all(user_id).strong(), MOST_LINKS).await?;
+        for link in links {
+            changes = changes.delete(&link).remove(keys::SsoSubject::key(link.hash));
+        }
         if user.listed().next().is_some() {
             changes = changes.replace(&user.with_only(None, now));
         }
@@ -64,6 +74,11 @@ pub async fn end_erasure(table: &Table, cause: &Cause, user_id: UserId) -> Resul
             let owner = keys::PasskeyOwner::key(passkey.passkey_id);
             table.erase(Query::partition_of(&owner), None).await?;
         }
+    }
+    // where there are more than one transaction had room for
+    let links: Vec<SsoLink> = table.first(&keys::SsoLink::all(user_id).strong(), 10 * MOST_LINKS).await?;
+    for link in links {
+        table.erase(Query::partition_of(&keys::SsoSubject::key(link.hash)), None).await?;
     }
     table.erase(keys::KnownNetwork::all(person.email), None).await?;
     let item = keys::User::key(user_id);

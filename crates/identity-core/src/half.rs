@@ -1,5 +1,7 @@
 use access::{Shown, Tenant, Way};
-use primitives::{HalfSessionId, OrgId, Secret, SessionId, SignedDuration, Timestamp, UserId, kind};
+use primitives::{
+    HalfSessionId, OrgId, Secret, SessionId, SignedDuration, SsoConnectionId, Timestamp, UserId, kind,
+};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
@@ -32,6 +34,10 @@ pub struct HalfSession {
     /// Whether the person signed in from that network before, so that strangers elsewhere cannot use up what
     /// is counted for it.
     pub knows_network: bool,
+    /// The connection to an organization's identity provider that the person signs in by, where it is one:
+    /// the session is to be in that organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sso: Option<SsoConnectionId>,
     /// What the person signs in on, where that was said.
     #[serde(default)]
     pub device: Option<Device>,
@@ -97,6 +103,7 @@ impl HalfSession {
             valid_until: now + SignedDuration::from_secs(policy.half_session_seconds),
             org_id: org.map(Tenant::org_id),
             knows_network: false,
+            sso: None,
             device: None,
             used: None,
             version: 0,

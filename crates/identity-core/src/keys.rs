@@ -3,7 +3,7 @@
 use access::Tenant;
 use primitives::{
     ApiKeyId, Email, HalfSessionId, ImpersonationId, LoginId, PasskeyId, PasswordResetId, SessionId,
-    Timestamp, UserId,
+    SsoConnectionId, Timestamp, UserId,
 };
 use table::{Entry, Index, Indexed, Query, sortable};
 
@@ -108,6 +108,16 @@ table::kinds! {
     /// sign-in.
     "oauth_owner" OAuthOwner(hash: String;) "OAUTH#<hash>" "OAUTH_OWNER" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: NamedIn("connected_accounts"),
+    }
+    /// Who a person is at the identity provider of an organization, one name for each connection. Written and
+    /// read by a sign-in by that provider.
+    "sso_link" SsoLink(user: UserId; connection: SsoConnectionId) "USER#<user>" "SSO_LINK#<connection>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
+    /// Whom somebody of an organization's identity provider is, by the hash of connection, issuer and
+    /// subject: keeps one from being two people. Written and read by a sign-in by that provider.
+    "sso_subject" SsoSubject(hash: String;) "SSO_SUBJECT#<hash>" "SSO_SUBJECT" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: NamedIn("sso_link"),
     }
     /// That somebody came back from an identity provider, and what became of it: once for each time that
     /// somebody was sent there. Written by verify and by connect; read by the same.

@@ -24,7 +24,9 @@ mod membership;
 mod password;
 mod phone;
 mod policy;
+pub mod sealed;
 mod session;
+mod sso;
 mod suppression;
 pub mod suspension;
 mod user;
@@ -48,6 +50,7 @@ pub use password::{PasswordHash, PasswordReset};
 pub use phone::{Phone, SmsCode, SmsPlace};
 pub use policy::Policy;
 pub use session::{MailCode, Method, Session};
+pub use sso::{SsoLink, SsoSubject};
 pub use suppression::{
     ListedSuppression, MailSuppression, Suppressed, lift_suppression, list_suppressed, mail_suppression,
     note_undelivered, suppressed, suppression_lifted,

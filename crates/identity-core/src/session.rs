@@ -1,7 +1,8 @@
 use access::{Shown, Way};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use primitives::{
-    Email, MailCodeId, MemberId, OrgId, SessionId, SignedDuration, Timestamp, UserId, random_secret,
+    Email, MailCodeId, MemberId, OrgId, SessionId, SignedDuration, SsoConnectionId, Timestamp, UserId,
+    random_secret,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Session {
     pub shown: Shown,
     /// When that was shown last.
     pub shown_at: Timestamp,
+    /// The connection to an organization's identity provider that the person signed in by, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sso: Option<SsoConnectionId>,
     /// What the person signed in on.
     pub device: Device,
     /// When it ends, however much it is used.
@@ -102,6 +106,8 @@ pub enum Method {
     DeviceLink,
     /// With an account at an identity provider.
     ConnectedAccount,
+    /// By the identity provider of an organization.
+    Sso,
 }
 
 impl Method {
@@ -109,6 +115,8 @@ impl Method {
     pub fn of(shown: &Shown) -> Self {
         if shown.has(Way::DeviceLink) {
             Self::DeviceLink
+        } else if shown.has(Way::Sso) {
+            Self::Sso
         } else if shown.has(Way::ConnectedAccount) {
             Self::ConnectedAccount
         } else if shown.has(Way::Password) {
@@ -155,6 +163,7 @@ impl Session {
             created_at: now,
             shown,
             shown_at: now,
+            sso: None,
             device,
             valid_until: now + SignedDuration::from_secs(policy.session_seconds),
             org_id: None,
@@ -170,6 +179,12 @@ impl Session {
         self.org_id = membership.map(|membership| membership.org_id);
         self.member_id = membership.map(|membership| membership.member_id);
         self
+    }
+
+    /// The same of whoever signed in by this connection, or in another way.
+    #[must_use]
+    pub fn by(self, sso: Option<SsoConnectionId>) -> Self {
+        Self { sso, ..self }
     }
 
     /// The same with its next refresh token.

@@ -6,7 +6,7 @@ use std::{
 
 use access::{
     AccessLevel, AccessSchedule, Actor, Deletion, Impersonator, KeyActor, MfaPolicy, Principal, Role, Shown,
-    StaffMember, StaffRole, Tenant,
+    SsoPolicy, StaffMember, StaffRole, Tenant,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{ApiKey, InTheName, ShownKey, User, keys};
@@ -17,6 +17,7 @@ use table::{Consistency, Item, Table};
 
 use crate::{
     AuthenticationError,
+    entry::asked_within,
     signing::SigningKeys,
     token::{ACCESS_TOKEN, Act, Claims},
 };
@@ -100,6 +101,8 @@ struct Gate {
     access: Option<AccessSchedule>,
     #[serde(default)]
     mfa: MfaPolicy,
+    #[serde(default)]
+    sso: SsoPolicy,
     #[serde(default)]
     keeps_keys: bool,
     support_refused_at: Option<Timestamp>,
@@ -269,6 +272,7 @@ impl Authority {
             signed_in_at: claims.signed_in_at(),
             person,
             shown: Shown::named(claims.amr.iter().map(String::as_str)),
+            sso: claims.sso,
             actor: None,
             staff: staff
                 .map(|(StaffFacts { role, .. }, session_began_at)| StaffMember { role, session_began_at }),
@@ -285,6 +289,7 @@ impl Authority {
                 }
                 let is_there = gate.org_id == Some(tenant.org_id());
                 if membership.member_id == member_id && is_there {
+                    let asked = asked_within(&gate.sso, gate.mfa, (member_id, membership.role), claims.sso);
                     principal.actor = Some(Actor {
                         org_id: tenant.org_id(),
                         member_id,
@@ -292,11 +297,12 @@ impl Authority {
                         role: membership.role,
                         level: gate.level(now),
                         level_until: gate.level_until(now),
-                        requires_factor: gate.mfa.is_required(),
+                        requires_factor: asked.unwrap_or(gate.mfa).is_required(),
                         // whoever acts in the person's name has shown one
                         lacks_factor: impersonator.is_none()
-                            && gate.mfa.asks(has_factor, now)
+                            && asked.unwrap_or(gate.mfa).asks(has_factor, now)
                             && !principal.shown.is_multi_factor(),
+                        lacks_sso: impersonator.is_none() && asked.is_none(),
                         is_suspended: gate.suspended_at.is_some(),
                     });
                 }
@@ -376,6 +382,7 @@ impl Authority {
             level_until: gate.level_until(now),
             requires_factor: gate.mfa.is_required(),
             lacks_factor: false,
+            lacks_sso: false,
             is_suspended: gate.suspended_at.is_some(),
         };
         let outlives_maker = membership.is_none();

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use access::{MfaMode, MfaPolicy, Shown, Tenant, Way};
+use access::{AccessError, MfaMode, MfaPolicy, Role, Shown, SsoAdmission, SsoPolicy, Tenant, Way};
 use identity_core::{
     Device, HalfSession, KnownDevice, Life, Membership, Policy, Session, ShownBrowser, User, keys,
     sessions_of,
 };
-use primitives::{Email, HalfSessionId, Ids, OrgId, Secret, SessionId, Timestamp, UserId};
+use primitives::{
+    Email, HalfSessionId, Ids, MemberId, OrgId, Secret, SessionId, SsoConnectionId, Timestamp, UserId,
+};
 use serde::Deserialize;
 use table::{Cause, Changes, Consistency, Decision, StoreError, Table};
 
@@ -93,6 +95,22 @@ pub(crate) fn missing(
     }
 }
 
+/// What an organization asks of whoever signed in by this connection to its identity provider, or otherwise;
+/// nothing where the person does not come into it that way. Whoever comes past a provider that is asked for
+/// shows a second factor, without any grace.
+pub(crate) fn asked_within(
+    sso: &SsoPolicy,
+    mfa: MfaPolicy,
+    member: (MemberId, Role),
+    by: Option<SsoConnectionId>,
+) -> Option<MfaPolicy> {
+    match sso.admits(member, by) {
+        SsoAdmission::Freely => Some(mfa),
+        SsoAdmission::AsBreakGlass => Some(MfaPolicy { mode: MfaMode::Required, grace_ends_at: None }),
+        SsoAdmission::Not => None,
+    }
+}
+
 /// A login that lacks something, and what its owner is told of it.
 pub(crate) fn begin_half(
     user: &User,
@@ -134,10 +152,15 @@ pub(crate) struct Comer<'a> {
     pub(crate) browser: Option<&'a ShownBrowser>,
     /// Where the person is to be, where that was read already.
     pub(crate) home: Option<&'a Home>,
+    /// The connection to the identity provider of the organization that the person wants to be in, where that
+    /// is what says who it is: they come into that one, or into none.
+    pub(crate) sso: Option<SsoConnectionId>,
     /// What the person comes on, where that was said; else the request tells.
     on: Option<&'a Device>,
     /// The address that was proved, where one was.
     email: Option<&'a Email>,
+    /// Whether it is the first time all the same.
+    pub(crate) is_first: bool,
     /// Whether the person must be as they were read, since what was shown may be void by now.
     must_be_unchanged: bool,
 }
@@ -154,8 +177,10 @@ impl<'a> Comer<'a> {
             device: None,
             browser: None,
             home: None,
+            sso: None,
             on: None,
             email: None,
+            is_first: false,
             must_be_unchanged: false,
         }
     }
@@ -230,7 +255,7 @@ pub(crate) enum Opened {
 
 impl Entered {
     /// The decision to let them in, with these changes beside.
-    pub(crate) fn with(self, user_id: UserId, changes: Changes) -> Decision<SignedIn, IdentityError> {
+    pub(crate) fn with<E>(self, user_id: UserId, changes: Changes) -> Decision<SignedIn, E> {
         Decision::commit(self.changes.and(changes), self.signed_in)
             .crowded(&keys::User::key(user_id), MANY_IN_THE_WAY)
     }
@@ -252,7 +277,13 @@ impl Entrance<'_> {
             _ => None,
         };
         let home = comer.home.or(read.as_ref()).and_then(|home| home.0.as_ref());
-        let policy = home.map(|home| home.mfa).unwrap_or_default();
+        // whoever does not come in this way is in no organization then, and can go to another one, or by SSO
+        let home = home.and_then(|home| Some((home, home.asks(comer.sso)?)));
+        if comer.sso.is_some_and(|sso| home.is_none_or(|(home, _)| !home.is_of(sso))) {
+            return Err(IdentityError::LoginFailed);
+        }
+        let policy = home.map(|(_, policy)| policy).unwrap_or_default();
+        let home = home.map(|(home, _)| home);
         let mut lacks = missing(&comer.shown, Enrolled::of(comer.user), policy, now);
         let (mut comer, mut seen) = (comer.clone(), Changes::new());
         // not where the organization itself asks everybody for a second factor
@@ -267,6 +298,7 @@ impl Entrance<'_> {
             let (shown, known) = (comer.shown.clone(), comer.knows_network);
             let (mut half, challenge) = begin_half(user, shown, missing, tenant, known, self.policy, now);
             half.device = comer.on.cloned();
+            half.sso = comer.sso;
             let opened = Opened::Half(half.half_id);
             let changes = Changes::new().create(&half);
             return Ok(Entered { opened, changes, signed_in: SignedIn::Half(challenge) });
@@ -276,11 +308,11 @@ impl Entrance<'_> {
         let device = comer.on.cloned().unwrap_or_else(|| Device::of(self.cause));
         let session =
             Session::begin((comer.user_id, session_id), comer.shown.clone(), device, self.policy, now);
-        let session = session.within(membership);
+        let session = session.within(membership).by(comer.sso);
         let tokens = self.issuer.tokens(&session, self.policy, now)?;
         let changes = seen.and(comer.place(&session, attempts)).and(started(
             &session,
-            comer.user.is_none(),
+            comer.user.is_none() || comer.is_first,
             comer.device,
             now,
         ));
@@ -307,9 +339,15 @@ pub struct Home(Option<Place>);
 struct Place {
     membership: Membership,
     mfa: MfaPolicy,
+    sso: SsoPolicy,
 }
 
 impl Home {
+    /// This one, of which what it asks for was read in the same transaction.
+    pub fn at(membership: Membership, mfa: MfaPolicy, sso: SsoPolicy) -> Self {
+        Self(Some(Place { membership, mfa, sso }))
+    }
+
     /// The one that is wanted, else the one chosen last, else the only one.
     pub(crate) async fn of(table: &Table, user: &User, wanted: Option<OrgId>) -> Result<Self, StoreError> {
         if let Some(org_id) = wanted.or(user.last_org_id)
@@ -322,7 +360,8 @@ impl Home {
         let [only] = memberships.as_slice() else { return Ok(Self(None)) };
         let gate = keys::Gate::key(Tenant::trusted(only.org_id));
         let gate: Option<Gate> = table.get(&gate, Consistency::Strong).await?;
-        Ok(Self(Some(Place { membership: only.clone(), mfa: gate.unwrap_or_default().mfa })))
+        let Gate { mfa, sso } = gate.unwrap_or_default();
+        Ok(Self::at(only.clone(), mfa, sso))
     }
 
     /// The same work for somebody who is not there.
@@ -338,7 +377,18 @@ impl Place {
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let gate: Option<Gate> = found.take(&keys[1])?;
         let membership: Option<Membership> = found.take(&keys[0])?;
-        Ok(membership.map(|membership| Self { membership, mfa: gate.unwrap_or_default().mfa }))
+        let Gate { mfa, sso } = gate.unwrap_or_default();
+        Ok(membership.map(|membership| Self { membership, mfa, sso }))
+    }
+
+    /// What is asked of whoever signed in by this connection, or otherwise.
+    fn asks(&self, by: Option<SsoConnectionId>) -> Option<MfaPolicy> {
+        asked_within(&self.sso, self.mfa, (self.membership.member_id, self.membership.role), by)
+    }
+
+    /// Whether this is one of the connections that lead into it.
+    fn is_of(&self, sso: SsoConnectionId) -> bool {
+        self.sso.connections.contains(&sso)
     }
 }
 
@@ -347,12 +397,20 @@ impl Place {
 pub(crate) struct Gate {
     #[serde(default)]
     mfa: MfaPolicy,
+    #[serde(default)]
+    sso: SsoPolicy,
 }
 
 impl Gate {
-    /// Whether the organization asks for a second factor, now or from some day on.
-    pub(crate) fn requires_factor(&self) -> bool {
-        self.mfa.mode == MfaMode::Required
+    /// Whether the organization asks this member for a second factor, now or from some day on.
+    pub(crate) fn requires_factor(&self, member: (MemberId, Role)) -> bool {
+        let comes_past = self.sso.admits(member, None) == SsoAdmission::AsBreakGlass;
+        self.mfa.mode == MfaMode::Required || comes_past
+    }
+
+    /// Whether this is a connection of the organization's that is in use.
+    pub(crate) fn has_connection(&self, sso: SsoConnectionId) -> bool {
+        self.sso.connections.contains(&sso)
     }
 
     /// Whether somebody who shows this would come in.
@@ -360,10 +418,18 @@ impl Gate {
         missing(shown, Enrolled::of(Some(user)), self.mfa, now).is_none()
     }
 
-    /// What a session lacks to be in the organization.
-    pub(crate) fn asks(&self, user: &User, session: &Session, now: Timestamp) -> Option<Missing> {
-        let asks = self.mfa.asks(user.has_factor(), now) && !session.shown.is_multi_factor();
-        asks.then(|| if user.has_factor() { Missing::Mfa } else { Missing::MfaEnrollment })
+    /// What a session lacks to be this member's in the organization. An error where it is not to be there,
+    /// since the person did not sign in by the organization's identity provider.
+    pub(crate) fn asks(
+        &self,
+        user: &User,
+        session: &Session,
+        member: (MemberId, Role),
+        now: Timestamp,
+    ) -> Result<Option<Missing>, AccessError> {
+        let mfa = asked_within(&self.sso, self.mfa, member, session.sso).ok_or(AccessError::SsoRequired)?;
+        let asks = mfa.asks(user.has_factor(), now) && !session.shown.is_multi_factor();
+        Ok(asks.then(|| if user.has_factor() { Missing::Mfa } else { Missing::MfaEnrollment }))
     }
 }
 
@@ -410,75 +476,4 @@ pub(crate) async fn repeated(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a person can show first.
-    const FIRST: [Way; 5] = [Way::Mail, Way::Password, Way::Passkey, Way::ConnectedAccount, Way::DeviceLink];
-
-    #[test]
-    fn nobody_comes_in_with_less_than_is_asked_for() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let policy = |mode, grace_ends_at| MfaPolicy { mode, grace_ends_at };
-        let policies = [
-            (policy(MfaMode::Off, None), false),
-            (policy(MfaMode::Optional, None), false),
-            (policy(MfaMode::Required, Some(at(101))), false),
-            (policy(MfaMode::Required, Some(at(100))), true),
-            (policy(MfaMode::Required, None), true),
-        ];
-        for first in FIRST {
-            for second in [None, Some(Way::Totp), Some(Way::Sms), Some(Way::RecoveryCode), Some(Way::Passkey)]
-            {
-                let shown = second.into_iter().fold(Shown::only(first), Shown::and);
-                let is_enough = second.is_some() || first == Way::Passkey;
-                // nothing, a passkey alone, an authenticator app
-                for (has_one, is_asked) in [(false, false), (true, false), (true, true)] {
-                    for (policy, asks_at_once) in policies {
-                        let case = format!("{shown:?} {has_one} {is_asked} {policy:?}");
-                        let asks = asks_at_once || (has_one && policy.mode == MfaMode::Required);
-                        let expected = match (is_enough || !(is_asked || asks), has_one) {
-                            (true, _) => None,
-                            (false, true) => Some(Missing::Mfa),
-                            (false, false) => Some(Missing::MfaEnrollment),
-                        };
-                        let enrolled = Enrolled { has_one, is_asked };
-                        assert_eq!(missing(&shown, enrolled, policy, at(100)), expected, "{case}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_login_that_began_with_the_person_as_they_were_is_over_when_all_have_ended() {
-        let (now, policy) = (Timestamp::UNIX_EPOCH, Policy::default());
-        let later = Timestamp::from_second(1).unwrap();
-        let device = Device { name: "Firefox on Linux".to_owned(), country: None };
-        let ids = (Ids::unguessable(), Ids::unguessable());
-        let session = Session::begin(ids, Shown::only(Way::Mail), device, &policy, now);
-        let ada = User::new("ada@example.com".parse().unwrap(), &session);
-        // stored later than the end, by somebody who had read the person before
-        let begin =
-            |user: &User| begin_half(user, Shown::default(), Missing::Mfa, None, false, &policy, later).0;
-        let (before, ended) = (begin(&ada), ada.clone().with_only(None, now));
-        assert!(ada.admits(&before) && !ended.admits(&before));
-        assert!(ended.admits(&begin(&ended)) && !ended.with_only(None, later).admits(&begin(&ada)));
-    }
-
-    #[test]
-    fn second_factors_alone_open_nothing() {
-        let second = [Way::Totp, Way::Sms, Way::RecoveryCode].map(Shown::only);
-        for shown in second.into_iter().chain([Shown::default()]) {
-            assert_eq!(
-                missing(
-                    &shown,
-                    Enrolled { has_one: true, is_asked: true },
-                    MfaPolicy::default(),
-                    Timestamp::UNIX_EPOCH
-                ),
-                Some(Missing::Mfa)
-            );
-        }
-    }
-}
+mod tests;

@@ -205,6 +205,7 @@ impl Issuer {
             // the person has shown nothing, and whoever acts has shown more than one factor
             acr: "aal2".to_owned(),
             amr: Vec::new(),
+            sso: None,
             iat: begun,
             nbf: None,
             exp: ends,

@@ -67,8 +67,9 @@ pub use mfa::{
     verify_second_factor,
 };
 pub use oauth::{
-    External, OAuthKey, OpenedOAuth, Purpose, StartedOAuth, connected_accounts, link_account, linked_before,
-    open_oauth, remove_connected_account, repeated_oauth, sign_in_with_oauth, start_oauth,
+    External, OAuthKey, OpenedOAuth, Purpose, SSO, SsoComer, StartedOAuth, connected_accounts, enter_by_sso,
+    link_account, linked_before, open_oauth, remove_connected_account, repeated_oauth, sign_in_with_oauth,
+    start_oauth,
 };
 pub use passkeys::{
     Assertion, Attestation, InvalidCredential, InvalidRelyingParty, OpenedCeremony, PasskeyOptions,

@@ -67,6 +67,7 @@ impl Issuer {
             auth_time: session.shown_at.as_second(),
             acr: session.shown.level().to_owned(),
             amr: session.shown.methods().into_iter().map(str::to_owned).collect(),
+            sso: session.sso,
             iat: issued_at,
             nbf: None,
             exp: expires_at,

@@ -1,12 +1,13 @@
 use access::Way;
 use events::NewEvent;
-use identity_core::{Device, KnownDevice, Method, Session, User, events::SessionStarted, keys};
-use primitives::{Timestamp, UserId};
+use identity_core::{Device, KnownDevice, Method, Session, SsoLink, User, events::SessionStarted, keys};
+use primitives::{SsoConnectionId, Timestamp, UserId};
 use table::{Changes, Consistency, Item, Table};
 
 use crate::IdentityError;
 
 /// What is there of somebody who signs in, and did so before.
+#[derive(Debug)]
 pub(crate) struct Earlier {
     pub(crate) user: User,
     pub(crate) device: Option<KnownDevice>,
@@ -20,6 +21,24 @@ impl Earlier {
         let [user, device] = keys;
         let user = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
         Ok(Self { user, device: found.take(&device)? })
+    }
+
+    /// The same, and who the person is at the provider of this connection: in one call.
+    pub(crate) async fn read_with(
+        table: &Table,
+        user_id: UserId,
+        device: &Device,
+        connection_id: SsoConnectionId,
+    ) -> Result<(Self, Option<SsoLink>), IdentityError> {
+        let keys = [
+            keys::User::key(user_id),
+            KnownDevice::key_of(user_id, device),
+            keys::SsoLink::key(user_id, connection_id),
+        ];
+        let mut found = table.get_many(&keys, Consistency::Strong).await?;
+        let [user, device, link] = keys;
+        let user = found.take(&user)?.ok_or(IdentityError::MissingUser)?;
+        Ok((Self { user, device: found.take(&device)? }, found.take(&link)?))
     }
 }
 

@@ -1,4 +1,4 @@
-use access::{Principal, Tenant};
+use access::{AccessError, Principal, Tenant};
 use identity_core::{Membership, Policy, Session, User, keys};
 use primitives::OrgId;
 use table::{Cause, Changes, Consistency, Decision, Item, Table};
@@ -10,7 +10,9 @@ use crate::{
 
 /// Takes the session into another organization of the person's. Where it is there already, it gives the pair
 /// that it has: the same request again, also many at once, is one. Where the organization asks for a second
-/// factor that the session has not shown, it stays where it is, and a login that lacks it begins.
+/// factor that the session has not shown, it stays where it is, and a login that lacks it begins. Where it
+/// asks for a sign-in by its own identity provider, it stays where it is too. What one organization's
+/// provider says opens no other: there the person shows something of their own first.
 pub async fn switch_org(
     table: &Table,
     issuer: &Issuer,
@@ -37,13 +39,20 @@ pub async fn switch_org(
             return Err(IdentityError::SessionEnded);
         }
         let gate: Gate = found.take(&gate)?.unwrap_or_default();
-        if let Some(missing) = gate.asks(&user, &session, now) {
+        let missing = gate.asks(&user, &session, (membership.member_id, membership.role), now)?;
+        let is_elsewhere = session.sso.is_none_or(|sso| !gate.has_connection(sso));
+        if is_elsewhere && session.shown.is_by_sso_alone() {
+            return Err(AccessError::StepUpRequired.into());
+        }
+        if let Some(missing) = missing {
             // A factor is set up by whoever has shown a moment ago who they are, on this way too.
             if missing == Missing::MfaEnrollment {
                 principal.require_fresh(now)?;
             }
-            let (half, challenge) =
+            let sso = session.sso.filter(|_| !is_elsewhere);
+            let (mut half, challenge) =
                 begin_half(&user, session.shown, missing, Some(tenant), false, policy, now);
+            half.sso = sso;
             return Ok(Decision::commit(Changes::new().create(&half), SignedIn::Half(challenge)));
         }
         if session.is_within(&membership) {

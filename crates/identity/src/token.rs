@@ -1,4 +1,4 @@
-use primitives::{MemberId, OrgId, SessionId, Timestamp, UserId};
+use primitives::{MemberId, OrgId, SessionId, SsoConnectionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What an access token calls itself (RFC 9068, section 2.1).
@@ -33,6 +33,9 @@ pub struct Claims {
     /// What was shown (RFC 8176).
     #[serde(default)]
     pub amr: Vec<String>,
+    /// The connection to an organization's identity provider that the person signed in by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sso: Option<SsoConnectionId>,
     /// When it was made, epoch seconds.
     pub iat: i64,
     /// From when on it works, epoch seconds. We write none, and obey it.

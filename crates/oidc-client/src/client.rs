@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{
@@ -16,7 +19,8 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::{
-    configuration::{ClientSecrets, Kind, Provider, Providers},
+    claims::ClaimSet,
+    configuration::{ClientSecrets, Kind, Provider},
     error::OidcError,
     github,
     id_token::{self, Expected, Header, Object},
@@ -29,6 +33,11 @@ use crate::{
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
 /// How long it is used when the provider does not answer.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
+/// How long nobody is asked again who did not answer, where it is an organization that named them: one whose
+/// provider is out of order takes no time from others.
+const FAILED: SignedDuration = SignedDuration::from_secs(10);
+/// Of how many providers that organizations named something is kept.
+const MOST_HELD: usize = 64;
 /// A token with an unknown key makes us look, but forgeries no more often than this.
 const LOOK_AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
@@ -43,6 +52,10 @@ pub struct Authorization<'a> {
     pub nonce: &'a str,
     /// Shown when the code is redeemed (RFC 7636).
     pub code_verifier: &'a str,
+    /// Whom the provider may expect.
+    pub login_hint: Option<&'a str>,
+    /// Whether it is to tell the groups that the person is in.
+    pub with_groups: bool,
 }
 
 /// What somebody comes back with.
@@ -62,7 +75,32 @@ pub struct OidcClient {
     http: GuardedHttp,
     clock: Clock,
     product: String,
-    held: BTreeMap<String, Mutex<Held>>,
+    held: StdMutex<Shelf>,
+}
+
+/// What is known of providers: of those of the configuration by their keys, of those of organizations by
+/// their issuers, which say the same to everybody.
+#[derive(Debug, Default)]
+struct Shelf {
+    held: BTreeMap<String, (Arc<Mutex<Held>>, u64)>,
+    /// Counts the looks, so that what was used longest ago goes first.
+    looks: u64,
+}
+
+impl Shelf {
+    fn of(&mut self, provider: &Provider) -> Arc<Mutex<Held>> {
+        let name = if provider.is_configured { &provider.key } else { &provider.issuer };
+        self.looks += 1;
+        let looks = self.looks;
+        let is_full = self.held.len() >= MOST_HELD && !self.held.contains_key(name);
+        let oldest = self.held.iter().min_by_key(|(_, (_, used))| *used).map(|(name, _)| name.clone());
+        if let Some(oldest) = oldest.filter(|_| is_full) {
+            self.held.remove(&oldest);
+        }
+        let (held, used) = self.held.entry(name.clone()).or_default();
+        *used = looks;
+        Arc::clone(held)
+    }
 }
 
 /// What is known of a provider.
@@ -71,15 +109,20 @@ struct Held {
     metadata: Option<(Arc<Metadata>, Timestamp)>,
     keys: Option<(Arc<Vec<SigningKey>>, Timestamp)>,
     looked_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
 }
 
 impl OidcClient {
     /// A client of these providers. `product` is what we call ourselves to them.
-    pub fn new(providers: &Providers, reach: Reach, clock: Clock, product: &str) -> Self {
-        let held = providers.iter().map(|provider| (provider.key.clone(), Mutex::default())).collect();
+    pub fn new(reach: Reach, clock: Clock, product: &str) -> Self {
         let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
         let product: String = product.chars().filter(is_plain).collect();
-        Self { http: GuardedHttp::new(reach), clock, product: format!("{product}/1"), held }
+        Self {
+            http: GuardedHttp::new(reach),
+            clock,
+            product: format!("{product}/1"),
+            held: StdMutex::default(),
+        }
     }
 
     /// The address at the provider to send somebody to.
@@ -101,11 +144,18 @@ impl OidcClient {
             .append_pair("state", sent.state)
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
-        match provider.kind {
-            Kind::GitHub { .. } => query.append_pair("scope", "read:user user:email"),
-            _ => query.append_pair("scope", "openid email").append_pair("nonce", sent.nonce),
-        };
-        if matches!(provider.kind, Kind::Google | Kind::Microsoft { .. }) {
+        if matches!(provider.kind, Kind::GitHub { .. }) {
+            query.append_pair("scope", "read:user user:email");
+        } else {
+            // a provider that knows no such scope may refuse it
+            let groups = sent.with_groups && metadata.knows_scope("groups");
+            let scope = if groups { "openid email groups" } else { "openid email" };
+            query.append_pair("scope", scope).append_pair("nonce", sent.nonce);
+        }
+        if let Some(hint) = sent.login_hint {
+            query.append_pair("login_hint", hint);
+        }
+        if provider.is_configured && matches!(provider.kind, Kind::Google | Kind::Microsoft { .. }) {
             query.append_pair("prompt", "select_account");
         }
         let separator = if endpoint.contains('?') { '&' } else { '?' };
@@ -119,6 +169,18 @@ impl OidcClient {
         secrets: &ClientSecrets,
         redemption: Redemption<'_>,
     ) -> Result<ExternalPerson, OidcError> {
+        Ok(self.redeem_with(provider, secrets, redemption, None).await?.0)
+    }
+
+    /// The same with all that the provider says. Where the ID token is without this claim, the provider is
+    /// asked for more.
+    pub async fn redeem_with(
+        &self,
+        provider: &Provider,
+        secrets: &ClientSecrets,
+        redemption: Redemption<'_>,
+        claim: Option<&str>,
+    ) -> Result<(ExternalPerson, ClaimSet), OidcError> {
         let metadata = self.metadata(provider).await?;
         // what another provider was asked for is not shown to this one
         if !metadata.is_from(provider, redemption.iss) {
@@ -132,25 +194,60 @@ impl OidcClient {
             let account = self.ask(provider, &format!("{api}/user"), &tokens.access_token).await?;
             let addresses = self.ask(provider, &format!("{api}/user/emails"), &tokens.access_token).await?;
             let person = github::person(&provider.issuer, &account, &addresses);
-            return person.map_err(|problem| unusable(provider, problem));
+            let person = person.map_err(|problem| unusable(provider, problem))?;
+            return Ok((person, ClaimSet::default()));
         }
         let token = tokens.id_token.ok_or(OidcError::Refused("no ID token"))?;
         let expected =
             Expected { provider, metadata: &metadata, nonce: redemption.sent.nonce, now: self.clock.now() };
-        let mut person = self.judge(&token, &expected).await?;
+        let (mut person, mut claims) = self.judge(&token, &expected).await?;
         if redemption.iss.is_some_and(|iss| iss != person.issuer) {
             return Err(OidcError::Refused("another issuer answered"));
         }
-        if person.email.is_none()
-            && let Some(endpoint) = &metadata.userinfo_endpoint
-        {
+        let lacks = person.email.is_none() || claim.is_some_and(|claim| !claims.contains_key(claim));
+        if let Some(endpoint) = metadata.userinfo_endpoint.as_ref().filter(|_| lacks) {
             let said = self.ask(provider, endpoint, &tokens.access_token).await?;
-            (person.email, person.email_verified) = of_userinfo(&said, &person.subject, &provider.kind)?;
+            let said = of_userinfo(&said, &person.subject)?;
+            if person.email.is_none() {
+                (person.email, person.email_verified) = id_token::address(&said, &provider.kind);
+            }
+            // what is signed counts more
+            said.into_iter().for_each(|(name, value)| {
+                claims.entry(name).or_insert(value);
+            });
         }
-        Ok(person)
+        Ok((person, ClaimSet(claims)))
     }
 
-    async fn judge(&self, token: &str, expected: &Expected<'_>) -> Result<ExternalPerson, OidcError> {
+    /// Asks a provider anew what it says of itself, and judges whether somebody could sign in by it: what is
+    /// named may be called, and there are keys that we know.
+    pub async fn discover(&self, provider: &Provider) -> Result<(), OidcError> {
+        let metadata = self.read_metadata(provider).await?;
+        let endpoints = [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri];
+        for endpoint in endpoints.into_iter().chain(&metadata.userinfo_endpoint) {
+            self.http.check(&address(provider, endpoint)?)?;
+        }
+        if metadata.algorithms().is_empty() {
+            return Err(unusable(provider, "signs in no way that we take".to_owned()));
+        }
+        let keys = self.document(provider, &metadata.jwks_uri).await?;
+        let keys = keys::read_keys(&keys).map_err(|problem| unusable(provider, problem))?;
+        if keys.is_empty() {
+            return Err(unusable(provider, "has no key that we know".to_owned()));
+        }
+        let (held, now) = (self.held(provider), self.clock.now());
+        let mut held = held.lock().await;
+        held.metadata = Some((Arc::new(metadata), now));
+        held.keys = Some((Arc::new(keys), now));
+        held.failed_at = None;
+        Ok(())
+    }
+
+    async fn judge(
+        &self,
+        token: &str,
+        expected: &Expected<'_>,
+    ) -> Result<(ExternalPerson, Object), OidcError> {
         let header = Header::read(token, &expected.metadata.algorithms());
         let header = header.ok_or(OidcError::Refused("an ID token of another kind"))?;
         let mut keys = self.keys(expected, false).await?;
@@ -160,7 +257,8 @@ impl OidcClient {
         let key = header.key(&keys).ok_or(OidcError::Refused("an unknown key"))?;
         let claims = id_token::signed(token, &header, key);
         let claims = claims.ok_or(OidcError::Refused("a wrong signature"))?;
-        id_token::judge(&claims, key, expected).map_err(OidcError::Refused)
+        let person = id_token::judge(&claims, key, expected).map_err(OidcError::Refused)?;
+        Ok((person, claims))
     }
 
     async fn tokens(
@@ -234,30 +332,41 @@ impl OidcClient {
             return Ok(Arc::new(Metadata::github(provider)));
         }
         // whoever waits for the same finds it there
-        let mut held = self.held(provider)?.lock().await;
+        let held = self.held(provider);
+        let mut held = held.lock().await;
         let now = self.clock.now();
         if let Some((metadata, _)) = held.metadata.as_ref().filter(|(_, at)| is_within(FRESH, *at, now)) {
             return Ok(Arc::clone(metadata));
         }
-        let uri = format!("{}/.well-known/openid-configuration", provider.described_at);
-        let read = self
-            .document(provider, &uri)
-            .await
-            .and_then(|text| Metadata::read(&text, provider).map_err(|problem| unusable(provider, problem)));
-        match read {
+        if !provider.is_configured && held.failed_at.is_some_and(|at| is_within(FAILED, at, now)) {
+            let error = unusable(provider, "did not answer a moment ago".to_owned());
+            return kept(held.metadata.as_ref(), now, error);
+        }
+        match self.read_metadata(provider).await {
             Ok(metadata) => {
+                held.failed_at = None;
                 let metadata = Arc::new(metadata);
                 held.metadata = Some((Arc::clone(&metadata), now));
                 Ok(metadata)
             }
-            Err(error) => kept(held.metadata.as_ref(), now, error),
+            Err(error) => {
+                held.failed_at = Some(now);
+                kept(held.metadata.as_ref(), now, error)
+            }
         }
+    }
+
+    async fn read_metadata(&self, provider: &Provider) -> Result<Metadata, OidcError> {
+        let uri = format!("{}/.well-known/openid-configuration", provider.described_at);
+        let text = self.document(provider, &uri).await?;
+        Metadata::read(&text, provider).map_err(|problem| unusable(provider, problem))
     }
 
     /// The provider's keys; with `anew` such as are at most half a minute old.
     async fn keys(&self, expected: &Expected<'_>, anew: bool) -> Result<Arc<Vec<SigningKey>>, OidcError> {
         let provider = expected.provider;
-        let mut held = self.held(provider)?.lock().await;
+        let held = self.held(provider);
+        let mut held = held.lock().await;
         let now = self.clock.now();
         let fresh = if anew { LOOK_AT_MOST_EVERY } else { FRESH };
         let looked = held.looked_at.is_some_and(|at| is_within(LOOK_AT_MOST_EVERY, at, now));
@@ -280,8 +389,8 @@ impl OidcClient {
         }
     }
 
-    fn held(&self, provider: &Provider) -> Result<&Mutex<Held>, OidcError> {
-        self.held.get(&provider.key).ok_or_else(|| unusable(provider, "is not configured".to_owned()))
+    fn held(&self, provider: &Provider) -> Arc<Mutex<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).of(provider)
     }
 }
 
@@ -315,19 +424,15 @@ fn read_tokens(provider: &Provider, answer: &Answer) -> Result<Tokens, OidcError
     json::from_slice(&answer.body).map_err(|error| unusable(provider, format!("its tokens: {error}")))
 }
 
-/// The address in what the provider says of whoever has an access token, who must be the same.
-fn of_userinfo(
-    said: &[u8],
-    subject: &str,
-    kind: &Kind,
-) -> Result<(Option<primitives::Email>, bool), OidcError> {
+/// What the provider says of whoever has an access token, who must be the same.
+fn of_userinfo(said: &[u8], subject: &str) -> Result<Object, OidcError> {
     // signed or encrypted it would be no object; nobody has asked for that
     let claims: Object =
         json::from_slice(said).map_err(|_| OidcError::Refused("no word about the person"))?;
     if id_token::subject(&claims) != Some(subject) {
         return Err(OidcError::Refused("a word about somebody else"));
     }
-    Ok(id_token::address(&claims, kind))
+    Ok(claims)
 }
 
 /// RFC 6749, section 2.3.1: encoded as in a form, both of them, before they are joined.

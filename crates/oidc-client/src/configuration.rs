@@ -36,9 +36,39 @@ pub struct Provider {
     /// Below which its description is.
     pub(crate) described_at: String,
     pub(crate) client_id: String,
+    /// Whether the deployment names it, and not an organization.
+    pub(crate) is_configured: bool,
 }
 
+/// This is no issuer that somebody could sign in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidIssuer(&'static str);
+
 impl Provider {
+    /// The one that an organization has named. What its claims about addresses are worth follows from whose
+    /// it is.
+    pub fn of_organization(key: &str, issuer: &str, client_id: &str) -> Result<Self, InvalidIssuer> {
+        let uri: http::Uri = issuer.parse().map_err(|_| InvalidIssuer("its issuer is no address"))?;
+        let host = uri.host().ok_or(InvalidIssuer("its issuer is an address with a host"))?;
+        if uri.scheme().is_none() || issuer.contains(['?', '#', '{', '@']) || issuer.len() > 255 {
+            return Err(InvalidIssuer("its issuer is an address, without a query or a user"));
+        }
+        let kind = match host {
+            "accounts.google.com" => Kind::Google,
+            "login.microsoftonline.com" => Kind::Microsoft { any_tenant: false },
+            _ => Kind::Standard,
+        };
+        Ok(Self {
+            key: key.to_owned(),
+            kind,
+            issuer: issuer.to_owned(),
+            described_at: issuer.trim_end_matches('/').to_owned(),
+            client_id: client_id.to_owned(),
+            is_configured: false,
+        })
+    }
+
     /// Names it in routes.
     pub fn key(&self) -> &str {
         &self.key
@@ -162,7 +192,14 @@ fn provider(key: &str, entry: Entry) -> Result<Provider, &'static str> {
     if (entry.tenant.is_some() && !allows_tenant) || (entry.url.is_some() && kind == Kind::Standard) {
         return Err("tenant is for microsoft, and url for google, microsoft and github");
     }
-    Ok(Provider { key: key.to_owned(), kind, issuer, described_at, client_id: entry.client_id })
+    Ok(Provider {
+        key: key.to_owned(),
+        kind,
+        issuer,
+        described_at,
+        client_id: entry.client_id,
+        is_configured: true,
+    })
 }
 
 /// What we show to providers to be known as their client, by the provider's name: `{"google": "…"}`.
@@ -170,6 +207,11 @@ fn provider(key: &str, entry: Entry) -> Result<Provider, &'static str> {
 pub struct ClientSecrets(BTreeMap<String, Secret<String>>);
 
 impl ClientSecrets {
+    /// The secret of this provider alone.
+    pub fn only(provider: &Provider, secret: Secret<String>) -> Self {
+        Self(BTreeMap::from([(provider.key.clone(), secret)]))
+    }
+
     /// Reads the text of the secret. One that nobody has filled yet knows none.
     pub fn read(text: &str) -> Result<Self, String> {
         let secrets: BTreeMap<String, String> =
@@ -239,6 +281,30 @@ mod tests {
             assert!(read(text).is_err(), "{text}");
         }
         assert!(read(r#"{"acme": {"client_id": "a"}}"#).unwrap_err().contains("acme"));
+    }
+
+    #[test]
+    fn what_an_organization_names_is_judged_by_whose_it_is() {
+        let of = |issuer: &str| Provider::of_organization("sso_1", issuer, "c");
+        assert_eq!(of("https://acme.okta.com").unwrap().kind, Kind::Standard);
+        assert_eq!(of("https://accounts.google.com").unwrap().kind, Kind::Google);
+        let entra =
+            of("https://login.microsoftonline.com/5f9c1b1e-0000-4000-8000-000000000000/v2.0").unwrap();
+        assert_eq!(entra.kind, Kind::Microsoft { any_tenant: false });
+        assert_eq!(of("https://a.example/").unwrap().described_at, "https://a.example");
+        let long = format!("https://a.example/{}", "a".repeat(250));
+        for wrong in [
+            "",
+            "acme",
+            "/acme",
+            "https://a.example?x",
+            "https://a.example#x",
+            "https://a@b.example",
+            "https://a.example/{tenantid}",
+            &long,
+        ] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -46,6 +46,9 @@ impl SigningKey {
     }
 }
 
+/// How many keys of a provider are looked at.
+const MOST_KEYS: usize = 100;
+
 /// The keys of a provider. What is no key of a kind that we know is passed over.
 pub(crate) fn read_keys(text: &[u8]) -> Result<Vec<SigningKey>, String> {
     #[derive(Deserialize)]
@@ -57,7 +60,7 @@ pub(crate) fn read_keys(text: &[u8]) -> Result<Vec<SigningKey>, String> {
         let jwk: Jwk = json::from_ref(value).ok()?;
         SigningKey::new(&jwk, value.get("issuer").and_then(Value::as_str))
     };
-    Ok(set.keys.iter().filter_map(key).collect())
+    Ok(set.keys.iter().take(MOST_KEYS).filter_map(key).collect())
 }
 
 #[cfg(test)]

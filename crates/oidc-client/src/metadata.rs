@@ -19,6 +19,7 @@ pub(crate) struct Metadata {
     pub(crate) userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
+    scopes_supported: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,
 }
@@ -45,6 +46,7 @@ impl Metadata {
             userinfo_endpoint: None,
             token_endpoint_auth_methods_supported: Some(vec!["client_secret_post".to_owned()]),
             id_token_signing_alg_values_supported: None,
+            scopes_supported: None,
             authorization_response_iss_parameter_supported: false,
         }
     }
@@ -54,6 +56,11 @@ impl Metadata {
         let methods = self.token_endpoint_auth_methods_supported.as_deref();
         let takes = |name: &str| methods.is_some_and(|methods| methods.iter().any(|method| method == name));
         takes("client_secret_post") && !takes("client_secret_basic")
+    }
+
+    /// Whether it says that it knows this scope.
+    pub(crate) fn knows_scope(&self, scope: &str) -> bool {
+        self.scopes_supported.as_deref().is_some_and(|known| known.iter().any(|known| known == scope))
     }
 
     /// The algorithms that its tokens may be signed with: those that we take, of those that it names.

@@ -1,7 +1,10 @@
 //! What whoever is invited does: with the link of the mail, which names the organization and cannot be
 //! forged.
 
-use access::{AccessError, AccessSchedule, Deletion, Full, Open, Permission, Principal, Role, Tenant};
+use access::{
+    AccessError, AccessSchedule, Deletion, Full, MfaPolicy, Open, Permission, Principal, Role, SsoPolicy,
+    Tenant,
+};
 use identity_core::{InviteProof, Membership, User, keys as identity_keys};
 use primitives::{MemberId, Timestamp, UserId};
 use serde::Deserialize;
@@ -51,9 +54,13 @@ pub async fn preview(table: &Table, link: &InviteProof) -> Result<Preview, OrgEr
     Ok(Preview { invite, org, inviter })
 }
 
-/// What decides whether somebody may come in.
+/// What decides whether somebody may come in, and what is asked of whoever does.
 #[derive(Deserialize)]
 pub(crate) struct Gate {
+    #[serde(default)]
+    pub(crate) mfa: MfaPolicy,
+    #[serde(default)]
+    pub(crate) sso: SsoPolicy,
     deletion: Option<Deletion>,
     suspended_at: Option<Timestamp>,
     pub(crate) access: AccessSchedule,

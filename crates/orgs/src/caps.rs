@@ -28,6 +28,9 @@ pub(crate) fn all_owned(user_id: UserId) -> Tally {
 /// How many owners one organization may have.
 pub(crate) const MOST_OWNERS: usize = 50;
 
+/// How many owners may come in past an identity provider that is asked for.
+pub(crate) const MOST_BREAK_GLASS: usize = 5;
+
 /// The owners of an organization, by their memberships.
 pub fn owners(org_id: OrgId) -> Roster {
     Roster::new(keys::Owners::key(Tenant::trusted(org_id)), MOST_OWNERS)

@@ -67,6 +67,12 @@ pub enum OrgError {
     #[error("the organization has no seat left: take a member out, take an invite back, or have more seats")]
     #[fault(Unpaid, "seat_limit_reached")]
     SeatLimit,
+    /// The person was a member of an organization whose directory names them.
+    #[error(
+        "you were a member of this organization and are none any more; somebody who is one has to invite you"
+    )]
+    #[fault(Forbidden, "member_removed")]
+    WasRemoved,
     /// The person is a member already.
     #[error("there is a member with this address already")]
     #[fault(Conflict, "already_member")]
@@ -107,6 +113,27 @@ pub enum OrgError {
     )]
     #[fault(Conflict, "would_lock_out")]
     WouldLockOut,
+    /// Nobody would be left who comes in when the identity provider does not answer, or nobody at all.
+    #[error(
+        "enable a connection to your identity provider, name in `break_glass_member_ids` one to {most} owners who have \
+         a second factor, and come by that provider yourself or be one of them"
+    )]
+    #[fault(Conflict, "would_lock_out")]
+    WouldLockOutOfSso {
+        /// How many owners.
+        most: usize,
+    },
+    /// So many owners cannot be named.
+    #[error("name {most} owners at most")]
+    #[fault(Invalid, "invalid_request")]
+    BreakGlassCount {
+        /// The most.
+        most: usize,
+    },
+    /// Those who are to come in past the identity provider cannot.
+    #[error("name memberships of owners who have a second factor")]
+    #[fault(Invalid, "invalid_request")]
+    NoOwners,
     /// The grace of a policy is too long.
     #[error("grace ends within {days} days")]
     #[fault(Invalid, "invalid_request")]
@@ -195,10 +222,11 @@ impl Invalid for OrgError {
             Self::LongGrace { .. }
             | Self::BatchSize { .. }
             | Self::DomainCount { .. }
+            | Self::BreakGlassCount { .. }
             | Self::LinkEnd { .. }
             | Self::LinkUses { .. } => FieldCode::OutOfRange,
             Self::DomainNotAllowed => FieldCode::DomainNotAllowed,
-            Self::AlreadyTheirs => FieldCode::UnknownValue,
+            Self::AlreadyTheirs | Self::NoOwners => FieldCode::UnknownValue,
             _ => FieldCode::InvalidFormat,
         }
     }

@@ -169,6 +169,10 @@ events::events! {
         api_keys_of_leavers: KeysOfLeavers = "revoke",
         /// Whether our staff may act in the names of members.
         support_access: bool = true,
+        /// Whether members come in by the organization's identity provider alone.
+        sso_required: bool = true,
+        /// The memberships of those owners who come in otherwise too.
+        break_glass_member_ids: Vec<MemberId> = json!(["mbr_01kar8h5g0e0vsx4q1v3f6m2ah"]),
         /// The API keys of former members that work no more by it.
         revoked_api_keys: Vec<ApiKeyId> = json!(["key_01kar8h5g0e0vsx4q1v3f6m2ah"]),
     }
@@ -186,6 +190,8 @@ pub enum Via {
     InviteLink,
     /// By the domain of the person's address.
     Domain,
+    /// By signing in at the organization's identity provider.
+    Sso,
 }
 
 /// Why somebody is no member any more.

@@ -5,7 +5,7 @@ use access::{
     needs::{ReadMembers, WriteMembers},
 };
 use identity_core::{Membership, User, keys as identity_keys};
-use primitives::{EmailDomain, JoinRequestId, Limit, MemberId, OrgId, Page, Timestamp};
+use primitives::{EmailDomain, JoinRequestId, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use table::{Cause, Changes, Condition, Consistency, CursorKeys, Decision, Item, Key, Table};
 
 use crate::{
@@ -39,8 +39,9 @@ pub struct ByDomain {
 }
 
 /// A member who takes a seat: a new one, or that of an invite to the same address.
-async fn seated(
+pub(crate) async fn seated(
     table: &Table,
+    via: Via,
     (org, member, seats): (&Org, &Member, Option<u32>),
     now: Timestamp,
 ) -> Result<Changes, OrgError> {
@@ -49,7 +50,7 @@ async fn seated(
         Some(invite) => invite.accepted(member, now),
         None => Seats::of(tenant).take(1, seats),
     };
-    Ok(join(org, member, Via::Domain).and(seat))
+    Ok(join(org, member, via).and(seat))
 }
 
 /// Asks to become a member, or becomes one where nobody has to say yes. Whoever was one before, and is no
@@ -118,7 +119,7 @@ pub async fn ask(
         None => request.granted(&member, now),
     };
     let changes = changes
-        .and(seated(table, (&org, &member, gate.access.seats()), now).await?)
+        .and(seated(table, Via::Domain, (&org, &member, gate.access.seats()), now).await?)
         .require(key, condition)
         .require(person, Condition::VersionIs(user.version()));
     Ok(within(Decision::commit(changes, request), &member))
@@ -126,9 +127,14 @@ pub async fn ask(
 
 /// What it means that there is no room for one more.
 fn within<T>(decision: Decision<T, OrgError>, member: &Member) -> Decision<T, OrgError> {
+    let refusals = no_room(Tenant::trusted(member.org_id), member.user_id);
+    refusals.into_iter().fold(decision, |decision, (key, error)| decision.unless(&key, Err(error)))
+}
+
+/// What it means if the condition on one of these items does not hold when somebody joins.
+pub(crate) fn no_room(tenant: Tenant, user_id: UserId) -> [(Key, OrgError); 2] {
     let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-    let decision = decision.unless(memberships(member.user_id).key(), Err(too_many));
-    decision.unless(&Seats::of(Tenant::trusted(member.org_id)).key(), Err(OrgError::SeatLimit))
+    [(memberships(user_id).key().clone(), too_many), (Seats::of(tenant).key(), OrgError::SeatLimit)]
 }
 
 /// Gives the seats back that invites hold whose time is over; says whether there was one.
@@ -207,7 +213,7 @@ pub async fn approve(
             joined_at: now,
             version: 0,
         };
-        let changes = seated(table, (&org, &member, gate.access.seats()), now)
+        let changes = seated(table, Via::Domain, (&org, &member, gate.access.seats()), now)
             .await?
             .and(request.approved(&member, now).1)
             .require(person, Condition::VersionIs(user.version()));

@@ -4,7 +4,9 @@
 //! subscriptions: who needs those in the same transaction joins the changes.
 
 mod accept;
+mod admission;
 pub mod api;
+mod break_glass;
 mod caps;
 mod copies;
 mod deletion;
@@ -30,6 +32,7 @@ mod slugs;
 mod words;
 
 pub use accept::{Preview, accept, decline, preview};
+pub use admission::{Admission, ByDirectory, admit};
 pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use copies::{refresh_member, refresh_organization, refresh_person};
 pub use deletion::{request_deletion, restore};
@@ -49,7 +52,7 @@ pub use place::{leave, leave_all, remove, require_other_owners, set_role, transf
 pub use policies::{Policies, policies, set_policies};
 pub use rules::Rules;
 pub use settings::{Settings, update};
-pub use slugs::{SlugCheck, check_slug};
+pub use slugs::{SlugCheck, check_slug, org_with_slug};
 pub use words::members_like;
 
 use primitives::{Fault, FaultCode};

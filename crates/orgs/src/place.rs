@@ -17,7 +17,7 @@ use serde_json::{Map, json};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
-    Member, OrgError,
+    Member, OrgError, break_glass,
     caps::{MOST_OWNERS, all_owned, memberships, owners},
     events::{Left, MemberApiKeysRetained, MemberRemoved, MemberUpdated},
     invite::Invite,
@@ -104,6 +104,8 @@ struct Hanging {
     made: Option<MadeKeys>,
     /// The version of the gate, where it says that the organization keeps those.
     keeps_keys: Option<u64>,
+    /// What it means for those who come in past the identity provider: a change of the gate, where it is one.
+    glass: Changes,
 }
 
 /// What of the gate is about keys.
@@ -151,13 +153,19 @@ impl Place {
     }
 
     /// What ends with it.
-    async fn hanging(&self, table: &Table, tenant: Tenant) -> Result<Hanging, OrgError> {
+    async fn hanging(&self, table: &Table, tenant: Tenant, via: Left) -> Result<Hanging, OrgError> {
         let invite = Invite::to(table, tenant, &self.member.email).await?;
         let made = MadeKeys::by(table, tenant, self.member.member_id).await?;
+        // whoever is erased goes whatever that means; read first, so that it holds for what is read of keys
+        let glass = match via {
+            Left::Erasure => Changes::new(),
+            _ => break_glass::without(table, &self.member).await?,
+        };
         let gate = identity_core::keys::Gate::key(tenant);
         let gate: Option<OfGate> =
             if made.is_empty() { None } else { table.get(&gate, Consistency::Strong).await? };
         Ok(Hanging {
+            glass,
             invite,
             made: Some(made),
             keeps_keys: gate.filter(|gate| gate.keeps_keys).map(|gate| gate.version),
@@ -170,7 +178,7 @@ impl Place {
         self,
         via: Left,
         other: Option<(Key, Condition)>,
-        Hanging { invite, made, keeps_keys }: Hanging,
+        Hanging { invite, made, keeps_keys, glass }: Hanging,
         now: Timestamp,
     ) -> Result<Changes, OrgError> {
         let Self { member, owners: listed } = self;
@@ -181,7 +189,9 @@ impl Place {
         let changes = if let Some(seen) = keeps_keys {
             let event = MemberRemoved { member: shown.clone(), via, revoked_api_keys: Vec::new() };
             let changes = made.map_or_else(Changes::new, |made| made.kept(member.role));
-            let changes = changes.require(identity_core::keys::Gate::key(tenant), Condition::VersionIs(seen));
+            let gate = (identity_core::keys::Gate::key(tenant), Condition::VersionIs(seen));
+            // the gate is changed at the version that was read, where it is
+            let changes = if glass.is_empty() { changes.require(gate.0, gate.1) } else { changes };
             let kept = MemberApiKeysRetained { member: shown, api_keys: ids };
             changes.publish(of_place(&member, version, &event)).publish(of_place(&member, version, &kept))
         } else {
@@ -192,6 +202,7 @@ impl Place {
         let voided = invite.map_or_else(Changes::new, |invite| invite.revoked(now));
         let seats = Seats::of(tenant).give_back(1 + u32::from(!voided.is_empty()));
         let changes = changes
+            .and(glass)
             .delete(&member)
             .remove(MembershipKey::key(user_id, tenant))
             .and(memberships(user_id).subtract(1))
@@ -218,7 +229,7 @@ fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
 }
 
 /// The member in another role, and the person's side of it.
-fn in_role(member: Member, role: Role) -> (Member, Changes) {
+pub(crate) fn in_role(member: Member, role: Role) -> (Member, Changes) {
     let owned = all_owned(member.user_id);
     let owned = match (member.role, role) {
         (Role::Owner, Role::Owner) => Changes::new(),
@@ -259,8 +270,9 @@ pub async fn set_role(
             (_, Role::Owner) => staying(table, [place.member.user_id].into_iter()).await?,
             _ => None,
         };
+        let glass = break_glass::without(table, &place.member).await?;
         let (member, changes) = place.with_role(role, stays)?;
-        Ok(Decision::commit(changes, member))
+        Ok(Decision::commit(changes.and(glass), member))
     };
     table.decide(cause, decide).await
 }
@@ -291,6 +303,7 @@ pub async fn transfer_ownership(
             staying(table, [to.user_id].into_iter()).await?.ok_or(OrgError::MemberInactive)?;
         let (old, new) = (from.member_id.to_string(), to.member_id.to_string());
         let stays = own_role == Role::Owner;
+        let glass = if stays { Changes::new() } else { break_glass::without(table, &from).await? };
         let listing = match (to.role == Role::Owner, stays) {
             (true, true) => return Ok(Decision::done(to)),
             (true, false) => roster.remove(&old, 1),
@@ -305,7 +318,7 @@ pub async fn transfer_ownership(
             _ => in_role(to, Role::Owner),
         };
         let changes = if stays { changes } else { changes.and(in_role(from, own_role).1) };
-        Ok(Decision::commit(changes.and(listing).require(key, condition), to))
+        Ok(Decision::commit(changes.and(listing).and(glass).require(key, condition), to))
     };
     table.decide(cause, decide).await
 }
@@ -328,7 +341,7 @@ pub async fn remove(
             asker.require_owner(permit, now)?;
         }
         let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
-        let hanging = place.hanging(table, tenant).await?;
+        let hanging = place.hanging(table, tenant, Left::Removal).await?;
         Ok(Decision::commit(place.ended(Left::Removal, other, hanging, now)?, ()))
     };
     table.decide(cause, decide).await
@@ -389,7 +402,7 @@ async fn end(
     let decide = |_| async move {
         let Some(place) = Place::read(table, tenant, member_id).await? else { return Ok(Decision::done(())) };
         let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
-        let hanging = place.hanging(table, tenant).await?;
+        let hanging = place.hanging(table, tenant, via).await?;
         Ok(Decision::commit(place.ended(via, other, hanging, table.clock().now())?, ()))
     };
     table.decide(cause, decide).await
@@ -421,7 +434,7 @@ mod tests {
     }
 
     fn nothing() -> Hanging {
-        Hanging { invite: None, made: None, keeps_keys: None }
+        Hanging { invite: None, made: None, keeps_keys: None, glass: Changes::new() }
     }
 
     /// Somebody whose account stays.

@@ -1,7 +1,9 @@
-use access::{MfaMode, MfaPolicy, Permit, Principal, Tenant, needs::WritePolicies};
+use std::collections::BTreeMap;
+
+use access::{MfaMode, MfaPolicy, Permit, Principal, SsoAdmission, SsoPolicy, Tenant, needs::WritePolicies};
 use events::NewEvent;
-use identity_core::MadeKeys;
-use primitives::{Email, EmailDomain, Expected, OrgId, SignedDuration, Timestamp};
+use identity_core::{MadeKeys, User, keys as identity_keys};
+use primitives::{Email, EmailDomain, Expected, MemberId, OrgId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
@@ -9,8 +11,10 @@ use table::{Cause, Changes, Consistency, Decision, Item, Key, Table};
 use crate::{
     OrgError,
     api::{self, KeysOfLeavers},
+    caps::MOST_BREAK_GLASS,
     events::OrganizationPoliciesUpdated,
     keys,
+    place::stays,
 };
 
 /// What the organization asks of its members.
@@ -24,11 +28,16 @@ pub struct Policies {
     pub api_keys_of_leavers: KeysOfLeavers,
     /// Whether our staff may act in the names of members.
     pub support_access: bool,
+    /// Whether they come in by the organization's identity provider alone.
+    pub sso_required: bool,
+    /// The memberships of those owners who come in otherwise too.
+    pub break_glass: Vec<MemberId>,
     /// How often they were changed.
     pub version: u64,
 }
 
-/// The same as it is stored. What each request has to know of it is in the gate too.
+/// The same as it is stored. What each request has to know of it is in the gate too; what is about SSO is
+/// there alone, beside the connections that it is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredPolicies {
     org_id: OrgId,
@@ -82,8 +91,10 @@ impl StoredPolicies {
         }
     }
 
-    fn policies(&self) -> Policies {
+    fn policies(&self, sso: SsoPolicy) -> Policies {
         Policies {
+            sso_required: sso.required,
+            break_glass: sso.break_glass,
             mfa: self.mfa,
             allowed_email_domains: self.allowed_email_domains.clone(),
             api_keys_of_leavers: self.api_keys_of_leavers,
@@ -96,7 +107,15 @@ impl StoredPolicies {
 /// What of the gate is about it.
 #[derive(Deserialize)]
 struct OfGate {
+    #[serde(default)]
+    sso: SsoPolicy,
     version: u64,
+}
+
+/// Who owns the organization.
+#[derive(Deserialize)]
+struct Owners {
+    m: BTreeMap<String, UserId>,
 }
 
 /// The longest grace in which members set up a second factor.
@@ -107,8 +126,58 @@ const MOST_DOMAINS: usize = 20;
 
 /// What the organization asks of its members, as of a moment ago.
 pub async fn policies(table: &Table, tenant: Tenant) -> Result<Policies, OrgError> {
-    let stored = table.get::<StoredPolicies>(&keys::Policies::key(tenant), Consistency::Eventual).await?;
-    Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies())
+    let keys = [identity_keys::Gate::key(tenant), keys::Policies::key(tenant)];
+    let mut found = table.get_many(&keys, Consistency::Eventual).await?;
+    let (gate, stored): (Option<OfGate>, Option<StoredPolicies>) =
+        (found.take(&keys[0])?, found.take(&keys[1])?);
+    let sso = gate.map(|gate| gate.sso).unwrap_or_default();
+    Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies(sso))
+}
+
+/// What is asked about SSO, where it can be: there is a connection, so many owners come in without it, each
+/// with a second factor, and whoever asks for it is not out with the next request. Two calls where it is
+/// asked anew.
+async fn sso_policy(
+    table: &Table,
+    permit: &Permit<WritePolicies>,
+    principal: &Principal,
+    (before, wanted): (SsoPolicy, &Policies),
+) -> Result<SsoPolicy, OrgError> {
+    let mut break_glass = wanted.break_glass.clone();
+    break_glass.sort_unstable();
+    break_glass.dedup();
+    let after = SsoPolicy { required: wanted.sso_required, break_glass, ..before.clone() };
+    if after == before {
+        return Ok(before);
+    }
+    if after.break_glass.len() > MOST_BREAK_GLASS {
+        return Err(OrgError::BreakGlassCount { most: MOST_BREAK_GLASS });
+    }
+    let would_lock_out = OrgError::WouldLockOutOfSso { most: MOST_BREAK_GLASS };
+    if after.required && (after.connections.is_empty() || after.break_glass.is_empty()) {
+        return Err(would_lock_out);
+    }
+    if !after.break_glass.is_empty() {
+        let owners: Option<Owners> =
+            table.get(&keys::Owners::key(permit.tenant()), Consistency::Strong).await?;
+        let owner = |member: &MemberId| owners.as_ref()?.m.get(&member.to_string()).copied();
+        let people: Option<Vec<UserId>> = after.break_glass.iter().map(owner).collect();
+        let people = people.ok_or(OrgError::NoOwners)?;
+        let people: Vec<_> = people.into_iter().map(identity_keys::User::key).collect();
+        let mut found = table.get_many(&people, Consistency::Strong).await?;
+        for key in people {
+            let person: Option<User> = found.take(&key)?;
+            if !person.is_some_and(|person| stays(&person) && person.has_factor()) {
+                return Err(OrgError::NoOwners);
+            }
+        }
+    }
+    let is_in = match after.admits((permit.member_id, permit.role), principal.sso) {
+        SsoAdmission::Freely => true,
+        SsoAdmission::AsBreakGlass => principal.shown.is_multi_factor(),
+        SsoAdmission::Not => false,
+    };
+    if is_in { Ok(after) } else { Err(would_lock_out) }
 }
 
 /// Asks for something else, from the next request on. Nobody asks for a second factor who has not shown one,
@@ -126,10 +195,10 @@ pub async fn set_policies(
         let keys = [identity_core::keys::Gate::key(tenant), keys::Policies::key(tenant)];
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
         let [gate, stored] = keys;
-        let OfGate { version } = found.take(&gate)?.ok_or(OrgError::NotFound)?;
+        let OfGate { sso, version } = found.take(&gate)?.ok_or(OrgError::NotFound)?;
         let stored: Option<StoredPolicies> = found.take(&stored)?;
         let stored = stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id()));
-        let before = stored.policies();
+        let before = stored.policies(sso.clone());
         let now = table.clock().now();
         // what nothing admits is said first, whatever the state
         let wanted = sensible(change(before.clone()), &before, now)?;
@@ -143,7 +212,9 @@ pub async fn set_policies(
         if asks && !principal.shown.is_multi_factor() {
             return Err(OrgError::WouldLockOut);
         }
-        let after = Policies { version: before.version + 1, ..wanted };
+        let of_sso = sso_policy(table, permit, principal, (sso.clone(), &wanted)).await?;
+        let after =
+            Policies { version: before.version + 1, break_glass: of_sso.break_glass.clone(), ..wanted };
         let ends_keys = after.api_keys_of_leavers == KeysOfLeavers::Revoke
             && before.api_keys_of_leavers == KeysOfLeavers::Keep;
         let ended = if ends_keys { Some(MadeKeys::by_leavers(table, tenant).await?) } else { None };
@@ -153,6 +224,8 @@ pub async fn set_policies(
             allowed_email_domains: after.allowed_email_domains.clone(),
             api_keys_of_leavers: after.api_keys_of_leavers,
             support_access: after.support_access,
+            sso_required: after.sso_required,
+            break_glass_member_ids: after.break_glass.clone(),
             revoked_api_keys: ended.as_ref().map(MadeKeys::ids).unwrap_or_default(),
         };
         let event = NewEvent::new(Some(tenant.org_id()), &tenant.org_id(), version + 1, &event);
@@ -169,6 +242,9 @@ pub async fn set_policies(
         }
         if after.api_keys_of_leavers != before.api_keys_of_leavers {
             of_gate.push(("keeps_keys", json!(after.api_keys_of_leavers == KeysOfLeavers::Keep)));
+        }
+        if of_sso != sso {
+            of_gate.push(("sso", json!(of_sso)));
         }
         if after.support_access != before.support_access {
             of_gate.push(("refuses_support", json!(!after.support_access)));

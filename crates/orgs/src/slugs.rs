@@ -56,6 +56,14 @@ impl SlugOwner {
     }
 }
 
+/// The organization that has this slug, or had it not long ago: one call.
+pub async fn org_with_slug(table: &Table, slug: &Slug) -> Result<Option<OrgId>, StoreError> {
+    let owner: Option<SlugOwner> =
+        table.get(&keys::SlugOwner::key(slug.clone()), Consistency::Strong).await?;
+    let owner = owner.filter(|owner| owner.holds(table.clock().now()));
+    Ok(owner.map(|owner| owner.org_id))
+}
+
 /// Whether somebody may have a slug.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlugCheck {

@@ -37,11 +37,15 @@ pub enum FieldCode {
     ScopeNotHeld,
     /// The domain is everybody's.
     PublicDomain,
+    /// The address is none that we call: https alone, and what is on the public internet.
+    UrlRefused,
+    /// What is there does not say of itself what it would have to.
+    DiscoveryFailed,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 16] = [
+    pub const ALL: [(Self, &str); 18] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -64,6 +68,11 @@ impl FieldCode {
             Self::PublicDomain,
             "the domain is everybody's: people register names below it, or have mailboxes there",
         ),
+        (
+            Self::UrlRefused,
+            "the address is none that we call: https alone, and what is on the public internet",
+        ),
+        (Self::DiscoveryFailed, "what is there does not say of itself what it would have to"),
     ];
 
     /// Its text.
@@ -85,6 +94,8 @@ impl FieldCode {
             Self::DomainNotAllowed => "domain_not_allowed",
             Self::ScopeNotHeld => "scope_not_held",
             Self::PublicDomain => "public_domain",
+            Self::UrlRefused => "url_refused",
+            Self::DiscoveryFailed => "discovery_failed",
         }
     }
 

@@ -180,6 +180,8 @@ ids! {
     ApiKeyId = ApiKey "key";
     /// Names a domain of an organization.
     DomainId = Domain "dom";
+    /// Names a connection to an organization's own identity provider.
+    SsoConnectionId = SsoConnection "sso";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names that somebody of our staff acts in the name of a member.

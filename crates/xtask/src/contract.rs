@@ -67,13 +67,20 @@ fn client(root: &Path, description: &Path) -> Result<PathBuf> {
     Ok(folder.join("walk.js"))
 }
 
-/// A sign-in through a certified identity provider of others.
+/// Sign-ins through a certified identity provider of others: the deployment's, and an organization's own.
 fn sign_in(root: &Path, product: &Product) -> Result<()> {
     let folder = tools::npm_folder(root).join("client");
-    let program = folder.join("sign-in.mjs");
-    fs::copy(root.join(FOLDER).join("sign-in.mjs"), &program).context("cannot copy sign-in.mjs")?;
-    let addresses = [("GANTRY_API_URL", &product.url), ("OIDC_ISSUER", &product.issuer)];
-    run(Command::new("node").arg(program).envs(addresses))
+    let programs = ["sign-in.mjs", "sso.mjs"];
+    for file in programs.into_iter().chain(["browser.mjs"]) {
+        fs::copy(root.join(FOLDER).join(file), folder.join(file))
+            .with_context(|| format!("cannot copy {file}"))?;
+    }
+    // one after the other, each with a provider at the same address
+    for program in programs {
+        let addresses = [("GANTRY_API_URL", &product.url), ("OIDC_ISSUER", &product.issuer)];
+        run(Command::new("node").arg(folder.join(program)).envs(addresses))?;
+    }
+    Ok(())
 }
 
 /// The product as `cargo dev` runs it, in memory, on ports of its own. Ends when it is dropped.

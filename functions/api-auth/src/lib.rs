@@ -1,6 +1,7 @@
 //! HTTP API for signing in: `/v1/auth/**`, the signing keys and the API's description.
 
 mod device_links;
+mod discovery;
 mod email_changes;
 mod guesses;
 mod introspection;
@@ -83,6 +84,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 /// The routes.
 pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .routes(routes!(discovery::discover))
         .routes(routes!(magic_links::request))
         .routes(routes!(magic_links::verify))
         .routes(routes!(email_changes::confirm))

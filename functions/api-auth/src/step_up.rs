@@ -67,7 +67,7 @@ impl Means {
             Way::Passkey => Some(Self::Passkey),
             Way::Password => Some(Self::Password),
             Way::Mail => Some(Self::Mail),
-            Way::ConnectedAccount | Way::TrustedBrowser | Way::DeviceLink => None,
+            Way::ConnectedAccount | Way::TrustedBrowser | Way::Sso | Way::DeviceLink => None,
         }
     }
 }

@@ -96,6 +96,7 @@ fn sessions() -> Authenticate {
                 level_until: None,
                 requires_factor: token == "single-factor",
                 lacks_factor: token == "single-factor",
+                lacks_sso: false,
                 is_suspended: false,
             };
             let email = "ada@example.com".parse().unwrap();
@@ -107,6 +108,7 @@ fn sessions() -> Authenticate {
                 signed_in_at: noon(),
                 person: access::Person::default(),
                 shown: access::Shown::default(),
+                sso: None,
                 actor: role.map(actor),
                 staff: None,
                 impersonator: None,

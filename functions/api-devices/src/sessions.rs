@@ -22,6 +22,8 @@ pub(crate) enum SignInMethod {
     DeviceLink,
     /// With an account at an identity provider.
     ConnectedAccount,
+    /// By the identity provider of an organization.
+    Sso,
 }
 
 impl From<Method> for SignInMethod {
@@ -32,6 +34,7 @@ impl From<Method> for SignInMethod {
             Method::Passkey => Self::Passkey,
             Method::DeviceLink => Self::DeviceLink,
             Method::ConnectedAccount => Self::ConnectedAccount,
+            Method::Sso => Self::Sso,
         }
     }
 }

@@ -80,6 +80,7 @@ impl World {
             signed_in_at: noon(),
             person: access::Person::default(),
             shown: access::Shown::default(),
+            sso: None,
             actor: None,
             staff: None,
             impersonator: None,

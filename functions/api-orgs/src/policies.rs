@@ -10,7 +10,7 @@ use orgs::{
     OrgError,
     api::{KeysOfLeavers, Mfa},
 };
-use primitives::{EmailDomain, Time};
+use primitives::{EmailDomain, MemberId, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -26,15 +26,27 @@ pub(crate) struct Policies {
     api_keys_of_leavers: KeysOfLeavers,
     /// Whether our staff may act in the names of members, for an hour at most. The owners are told each time.
     support_access: bool,
+    /// Whether members come in by an identity provider of the organization's alone: whoever signs in
+    /// otherwise is in no organization, and sessions by other ways end with their next request in this one.
+    sso_required: bool,
+    /// The memberships of those owners who come in otherwise too, with a second factor: for the day on which
+    /// the identity provider is out of order.
+    break_glass_member_ids: Vec<MemberId>,
     /// How often they were changed.
     version: u64,
 }
 
 fn shown(policies: orgs::Policies) -> Response {
-    let orgs::Policies { mfa, allowed_email_domains, api_keys_of_leavers, support_access, version } =
-        policies;
-    let policies =
-        Policies { mfa: mfa.into(), allowed_email_domains, api_keys_of_leavers, support_access, version };
+    let version = policies.version;
+    let policies = Policies {
+        mfa: policies.mfa.into(),
+        allowed_email_domains: policies.allowed_email_domains,
+        api_keys_of_leavers: policies.api_keys_of_leavers,
+        support_access: policies.support_access,
+        sso_required: policies.sso_required,
+        break_glass_member_ids: policies.break_glass,
+        version,
+    };
     Answer::ok(&policies).tagged(version).into_response()
 }
 
@@ -71,6 +83,13 @@ pub(crate) struct UpdatePolicies {
     /// Whether our staff may act in the names of members. Once they may not, whoever does so is out with the
     /// next request.
     support_access: Option<bool>,
+    /// Whether members come in by an identity provider of the organization's alone, from their next request
+    /// on. It takes a connection that is in use, at least one owner of those below, and that whoever asks for
+    /// it came by that provider or is one of these: else 409 `would_lock_out`.
+    sso_required: Option<bool>,
+    /// The memberships of those owners who come in otherwise too: at most 5, each with a second factor.
+    #[schema(max_items = 5)]
+    break_glass_member_ids: Option<Vec<MemberId>>,
 }
 
 /// Whether members are to show a second factor.
@@ -109,17 +128,24 @@ pub(crate) async fn update(
     command: Command<UpdatePolicies>,
 ) -> Result<Response, Problem> {
     let (table, permit, cause) = (&api.table, &member.permit, member.cause());
-    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers, support_access } = command.input;
+    let UpdatePolicies { mfa, allowed_email_domains, api_keys_of_leavers, support_access, .. } =
+        command.input;
+    let (sso_required, break_glass) = (command.input.sso_required, command.input.break_glass_member_ids);
     let change = |before: orgs::Policies| orgs::Policies {
         mfa: mfa.map_or(before.mfa, MfaPolicy::from),
         allowed_email_domains: allowed_email_domains.clone().of(before.allowed_email_domains),
         api_keys_of_leavers: api_keys_of_leavers.unwrap_or(before.api_keys_of_leavers),
         support_access: support_access.unwrap_or(before.support_access),
+        sso_required: sso_required.unwrap_or(before.sso_required),
+        break_glass: break_glass.clone().unwrap_or(before.break_glass),
         version: before.version,
     };
     let set = orgs::set_policies(table, &cause, permit, &caller.principal, &expected, change).await;
     let policies = set.map_err(|error| match error {
         OrgError::LongGrace { .. } => Problem::field("/mfa/grace_ends_at", &error),
+        OrgError::BreakGlassCount { .. } | OrgError::NoOwners => {
+            Problem::field("/break_glass_member_ids", &error)
+        }
         OrgError::DomainCount { .. } => Problem::field("/allowed_email_domains", &error),
         OrgError::VersionMismatch { current } => Problem::from(error).standing_at(current),
         error => error.into(),

@@ -117,7 +117,7 @@ pub(crate) async fn link(
     command: Command<VerifyAuthorization>,
 ) -> Result<Response, Problem> {
     let (provider, input, cause) = (api.provider(&provider)?, command.input, caller.cause());
-    let opened = api.opened(provider, &input).await?;
+    let opened = api.opened(provider.key(), &input).await?;
     let before = || identity::linked_before(&api.table, &caller.principal, &opened, input.code.as_str());
     let (failed, network) = (&api.policy.failed_authorizations_per_client(), caller.client.address());
     let account = if let Some(account) = before().await? {

@@ -1,5 +1,6 @@
-//! HTTP API for accounts at identity providers and for the domains of organizations: `/v1/auth/oauth/**`,
-//! `/v1/me/connected-accounts/**`, `/v1/orgs/current/domains/**`.
+//! HTTP API for accounts at identity providers, for the domains of organizations, and for their own identity
+//! providers: `/v1/auth/oauth/**`, `/v1/auth/sso/**`, `/v1/me/connected-accounts/**`,
+//! `/v1/orgs/current/domains/**`, `/v1/orgs/current/sso/**`.
 //!
 //! A function of its own, so that a provider or a name server that is slow keeps nobody from signing in in
 //! another way.
@@ -8,6 +9,10 @@ mod connected_accounts;
 mod domains;
 mod oauth;
 mod providers;
+mod sso_client;
+mod sso_connections;
+mod sso_sign_in;
+mod sso_test;
 
 use std::sync::Arc;
 
@@ -18,8 +23,12 @@ use http_host::{HttpHost, Issuers};
 use identity::{OAuthKey, Policy};
 use lambda_host::{Error, Function, Host, Rotating, Stage};
 use oidc_client::{ClientSecrets, OidcClient, Providers};
-use primitives::Keys;
+use primitives::{Fault, FaultCode, Keys};
+use sso::SsoKey;
 use table::{CursorKeys, Table};
+
+/// The codes of this function's errors.
+pub const FAULTS: &[&[FaultCode]] = &[sso_client::SsoFailed::CODES];
 
 /// What the routes share.
 #[derive(Clone)]
@@ -36,6 +45,8 @@ pub struct Api {
     app_url: String,
     cursors: Arc<dyn CursorKeys>,
     dns: Arc<DnsClient>,
+    /// Seals what identity providers of organizations know us by.
+    seals: Arc<Rotating<Keys<SsoKey>>>,
 }
 
 /// The function.
@@ -45,7 +56,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let providers: Providers = host.settings("OAUTH_PROVIDERS")?;
     let reach = if host.stage() == Stage::Local { Reach::PublicAndLoopback } else { Reach::Public };
     let product = host.environment().required("PRODUCT_NAME")?;
-    let client = OidcClient::new(&providers, reach, host.clock().clone(), product);
+    let client = OidcClient::new(reach, host.clock().clone(), product);
     let secrets = match host.environment().optional("OAUTH_SECRET_ARN") {
         Some(_) => Some(Arc::new(host.secret_text("OAUTH_SECRET_ARN", ClientSecrets::read)?)),
         None => None,
@@ -65,6 +76,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         app_url: host.environment().url("APP_URL")?,
         cursors: host.cursor_keys()?,
         dns: Arc::new(DnsClient::new(servers)),
+        seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SsoKey::from_secret)?),
     };
     http.api(routes().with_state(api))
 }
@@ -84,4 +96,13 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(domains::verify))
         .routes(routes!(domains::update))
         .routes(routes!(domains::remove))
+        .routes(routes!(sso_sign_in::start))
+        .routes(routes!(sso_sign_in::verify))
+        .routes(routes!(sso_connections::list))
+        .routes(routes!(sso_connections::create))
+        .routes(routes!(sso_connections::show))
+        .routes(routes!(sso_connections::update))
+        .routes(routes!(sso_connections::remove))
+        .routes(routes!(sso_test::start))
+        .routes(routes!(sso_test::verify))
 }

@@ -59,7 +59,7 @@ pub(crate) async fn verify(
     let provider = api.provider(&provider)?;
     let (input, browser) = command.input.parts();
     let (cause, network) = (client.cause(), client.address());
-    let opened = api.opened(provider, &input).await?;
+    let opened = api.opened(provider.key(), &input).await?;
     let issuer = api.issuers.get().await?;
     let (table, policy, issuer) = (&api.table, &*api.policy, &*issuer);
     let entrance = Entrance { table, issuer, policy, cause: &cause, network: &network };

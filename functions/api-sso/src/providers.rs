@@ -13,13 +13,13 @@ use crate::Api;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Authorization {
     /// Open it in the browser. The provider sends the person back to `/auth/oauth/{provider}` of the app,
-    /// with `code`, `state` and perhaps `iss` in the query; or with `error`, when the person did not want
-    /// to.
-    authorize_url: String,
+    /// that of an organization to `/auth/sso/{org_id}`, with `code`, `state` and perhaps `iss` in the query;
+    /// or with `error`, when the person did not want to.
+    pub(crate) authorize_url: String,
     /// Keep it in the browser, and send it along when the person is back: it shows that it is the same one.
-    browser_token: String,
+    pub(crate) browser_token: String,
     /// How long that may take, seconds.
-    expires_in: i64,
+    pub(crate) expires_in: i64,
 }
 
 /// What somebody comes back with who wants to connect an account.
@@ -31,10 +31,10 @@ pub(crate) struct VerifyAuthorization {
     pub(crate) code: Text<1, 2048>,
     /// `state` of the query.
     #[schema(inline)]
-    state: Text<1, 400>,
+    pub(crate) state: Text<1, 400>,
     /// `iss` of the query, where there is one.
     #[schema(inline)]
-    iss: Option<Text<1, 400>>,
+    pub(crate) iss: Option<Text<1, 400>>,
     /// What the browser was given when it was sent away.
     #[schema(inline)]
     browser_token: Text<1, 100>,
@@ -94,6 +94,8 @@ impl Api {
             state: started.state.expose(),
             nonce: started.nonce.expose(),
             code_verifier: started.code_verifier.expose(),
+            login_hint: None,
+            with_groups: false,
         };
         Ok(Authorization {
             authorize_url: self.client.authorize_url(provider, sent).await?,
@@ -105,18 +107,18 @@ impl Api {
     /// The attempt that somebody comes back with, in the browser in which it began.
     pub(crate) async fn opened(
         &self,
-        provider: &Provider,
+        provider: &str,
         input: &VerifyAuthorization,
     ) -> Result<OpenedOAuth, Problem> {
         let (state, browser_token) = (input.state.as_str(), input.browser_token.as_str());
         let now = self.table.clock().now();
         let keys = self.keys.get().await?;
-        let mut opened = open_oauth(&keys, provider.key(), state, browser_token, now);
+        let mut opened = open_oauth(&keys, provider, state, browser_token, now);
         // another instance may have made it with a newer key
         if opened.is_none()
             && let Some(newer) = self.keys.newer(&keys).await?
         {
-            opened = open_oauth(&newer, provider.key(), state, browser_token, now);
+            opened = open_oauth(&newer, provider, state, browser_token, now);
         }
         opened.ok_or_else(|| IdentityError::LoginFailed.into())
     }
@@ -142,6 +144,8 @@ impl Api {
                 state: input.state.as_str(),
                 nonce: opened.nonce.expose(),
                 code_verifier: opened.code_verifier.expose(),
+                login_hint: None,
+                with_groups: false,
             },
             code: input.code.as_str(),
             iss: input.iss.as_ref().map(Text::as_str),

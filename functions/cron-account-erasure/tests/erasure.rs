@@ -205,6 +205,7 @@ async fn delete_organization(world: &World) {
         level_until: None,
         requires_factor: false,
         lacks_factor: false,
+        lacks_sso: false,
         is_suspended: false,
     };
     let rules = orgs::Rules { deletion_grace_days: 0, ..orgs::Rules::default() };

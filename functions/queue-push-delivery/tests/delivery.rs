@@ -137,6 +137,7 @@ async fn signing_out_takes_the_sessions_device_from_the_next_event_and_leaves_th
         signed_in_at: noon(),
         person: access::Person::default(),
         shown: access::Shown::default(),
+        sso: None,
         actor: None,
         staff: None,
         impersonator: None,

@@ -9,6 +9,7 @@ mod operators;
 mod organizations;
 mod policy;
 pub(crate) mod secrets;
+mod sso;
 mod staff;
 mod walk;
 

@@ -11,6 +11,7 @@ const SECRETS: &[&str] = &[
     "access_token",
     "browser_token",
     "ceremony_token",
+    "client_secret",
     "code",
     "password",
     "qr_uri",

@@ -23,28 +23,28 @@ use crate::product::Product;
 
 /// How it behaves.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lies {
+pub(crate) struct Lies {
     /// What it gives for any code.
-    pub(super) tokens: Value,
+    pub(crate) tokens: Value,
     /// The endpoint that never answers.
-    pub(super) silent: &'static str,
+    pub(crate) silent: &'static str,
     /// The endpoint that answers without an end.
-    pub(super) huge: &'static str,
+    pub(crate) huge: &'static str,
     /// The endpoint that fails.
-    pub(super) broken: &'static str,
+    pub(crate) broken: &'static str,
     /// What stands in its description in the place of the truth.
-    pub(super) metadata: Value,
+    pub(crate) metadata: Value,
 }
 
 #[derive(Clone)]
-pub(super) struct Liar {
-    pub(super) url: String,
+pub(crate) struct Liar {
+    pub(crate) url: String,
     key: Arc<Ed25519KeyPair>,
     lies: Arc<Mutex<Lies>>,
 }
 
 impl Liar {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let key = Arc::new(Ed25519KeyPair::generate().unwrap());
@@ -66,7 +66,7 @@ impl Liar {
     }
 
     /// A product that knows it as `liar`.
-    pub(super) async fn product(&self) -> Product {
+    pub(crate) async fn product(&self) -> Product {
         let providers = json!({ "liar": { "issuer": self.url, "client_id": "us" } }).to_string();
         Product::with(
             |_| None,
@@ -82,7 +82,7 @@ impl Liar {
         self.lies.lock().unwrap().clone()
     }
 
-    pub(super) fn lie(&self, lies: Lies) {
+    pub(crate) fn lie(&self, lies: Lies) {
         *self.lies.lock().unwrap() = lies;
     }
 
@@ -118,7 +118,7 @@ impl Liar {
     }
 
     /// The claims of a good token, for the attempt that somebody was sent with.
-    pub(super) fn claims(&self, product: &Product, sent: &Answer) -> Value {
+    pub(crate) fn claims(&self, product: &Product, sent: &Answer) -> Value {
         let now = product.cloud.clock().now().as_second();
         json!({
             "iss": self.url, "sub": "ada", "aud": "us", "iat": now, "exp": now + 300,
@@ -127,19 +127,19 @@ impl Liar {
     }
 
     /// A token with this header and these claims, signed with its key.
-    pub(super) fn token(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn token(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let text = format!("{}.{}", part(header), part(claims));
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(self.key.sign(text.as_bytes())))
     }
 
     /// Its public key, which is no secret.
-    pub(super) fn public(&self) -> Vec<u8> {
+    pub(crate) fn public(&self) -> Vec<u8> {
         self.key.public_key().as_ref().to_vec()
     }
 }
 
 /// What a provider gives for a code.
-pub(super) fn tokens(id_token: &str) -> Value {
+pub(crate) fn tokens(id_token: &str) -> Value {
     json!({ "access_token": "a", "token_type": "Bearer", "id_token": id_token })
 }

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod hostile;
-mod liar;
+pub(crate) mod liar;
 mod races;
 mod sign_in;
 
@@ -19,9 +19,9 @@ const VERIFY: &str = "/v1/auth/oauth/local/verify";
 /// Who somebody says they are at the local provider.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct There<'a> {
-    email: &'a str,
-    subject: &'a str,
-    verified: bool,
+    pub(crate) email: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) verified: bool,
 }
 
 /// Somebody whose address the provider knows.
@@ -30,7 +30,7 @@ pub(crate) fn known(email: &str) -> There<'_> {
 }
 
 /// The values of an address's query, and what else is needed of it.
-fn query(url: &str) -> Value {
+pub(crate) fn query(url: &str) -> Value {
     let url: Url = url.parse().unwrap();
     url.query_pairs().map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
 }
@@ -38,6 +38,11 @@ fn query(url: &str) -> Value {
 impl Product {
     /// Somebody is sent to the local provider and comes back: what the app then sends.
     pub(crate) async fn there(&self, sent: &Answer, person: There<'_>) -> Value {
+        self.there_in(sent, person, "").await
+    }
+
+    /// The same of somebody who is in these groups.
+    pub(crate) async fn there_in(&self, sent: &Answer, person: There<'_>, groups: &str) -> Value {
         assert_eq!(sent.status, StatusCode::CREATED, "{sent:?}");
         let url = sent.text("/authorize_url");
         let browser = Client::builder().redirect(Policy::none()).build().unwrap();
@@ -46,6 +51,7 @@ impl Product {
         let mut form = query(&url);
         form["email"] = json!(person.email);
         form["subject"] = json!(person.subject);
+        form["groups"] = json!(groups);
         if person.verified {
             form["verified"] = json!("yes");
         }
@@ -61,7 +67,7 @@ impl Product {
         let back = back.send().await.unwrap();
         assert_eq!(back.status(), StatusCode::SEE_OTHER, "{}", back.text().await.unwrap());
         let location = back.headers()[LOCATION].to_str().unwrap();
-        assert!(location.starts_with(&format!("{}/_local/app/auth/oauth/local?", self.cloud.api_url())));
+        assert!(location.starts_with(&format!("{}/_local/app/auth/", self.cloud.api_url())));
         let back = query(location);
         json!({
             "code": back["code"], "state": back["state"], "iss": back["iss"],

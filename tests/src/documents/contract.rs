@@ -113,6 +113,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Members", "Who belongs to the organization, and who is invited."),
     ("API keys", "The keys by which programs act for the organization."),
     ("Domains", "The domains that are the organization's, and who may join by them."),
+    ("Single sign-on", "The organization's own identity providers, by which its people sign in."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),
     ("Staff", "Our own people, who look after accounts and organizations of others."),

@@ -22,6 +22,8 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("oidc-client", oidc_client::FAULTS),
     ("org-keys", org_keys::FAULTS),
     ("audit", audit::FAULTS),
+    ("api-sso", api_sso::FAULTS),
+    ("sso", sso::FAULTS),
     ("orgs", orgs::FAULTS),
     ("push", push::FAULTS),
     ("push-client", push_client::FAULTS),

@@ -16,6 +16,7 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         level_until: None,
         requires_factor: false,
         lacks_factor: false,
+        lacks_sso: false,
         is_suspended: false,
     };
     actor.permit()

@@ -363,18 +363,17 @@ pub(crate) async fn require_factor(table: &Table, shown: &Shown, user: &User) ->
 
 /// The person's organizations that ask for a second factor, now or from some day on: two calls.
 pub async fn factor_required_by(table: &Table, user_id: UserId) -> Result<Vec<OrgId>, IdentityError> {
-    let tenants = memberships(table, user_id).await?.into_iter();
-    let tenants: Vec<_> = tenants.map(|membership| Tenant::trusted(membership.org_id)).collect();
-    if tenants.is_empty() {
+    let places = memberships(table, user_id).await?;
+    if places.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<_> = tenants.iter().map(|tenant| keys::Gate::key(*tenant)).collect();
+    let keys: Vec<_> = places.iter().map(|place| keys::Gate::key(Tenant::trusted(place.org_id))).collect();
     let mut found = table.get_many(&keys, Consistency::Strong).await?;
     let mut asking = Vec::new();
-    for (tenant, key) in tenants.into_iter().zip(&keys) {
+    for (place, key) in places.into_iter().zip(&keys) {
         let gate: Gate = found.take(key)?.unwrap_or_default();
-        if gate.requires_factor() {
-            asking.push(tenant.org_id());
+        if gate.requires_factor((place.member_id, place.role)) {
+            asking.push(place.org_id);
         }
     }
     Ok(asking)

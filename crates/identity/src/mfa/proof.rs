@@ -310,6 +310,7 @@ async fn complete(
 ) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
     let mut comer = Comer::known(user, device, half.shown.clone()).unless_changed().on(half.device.as_ref());
     comer.org_id = half.org_id;
+    comer.sso = half.sso;
     comer.knows_network = half.knows_network;
     let mut entered = entrance.enter(&comer, before.before()).await?;
     let mut changes = changes;

@@ -1,6 +1,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{Policy, derive, mac};
-use primitives::{Ids, Keys, LoginId, Secret, SessionId, Timestamp, UserId, random_secret};
+use primitives::{
+    Ids, Keys, LoginId, OrgId, Secret, SessionId, SsoConnectionId, Timestamp, UserId, random_secret,
+};
 use uuid::Uuid;
 
 use crate::{IdentityError, sealed};
@@ -40,6 +42,10 @@ impl OAuthKey {
     }
 }
 
+/// What stands in the place of a provider's name where it is one of an organization's: none of the
+/// deployment's is called so.
+pub const SSO: &str = "sso/";
+
 const NONCE: &str = "nonce";
 const VERIFIER: &str = "code verifier";
 
@@ -50,7 +56,14 @@ pub enum Purpose {
     SignIn,
     /// To connect the account to this person's, who is in this session.
     Link(UserId, SessionId),
+    /// To sign in by this connection to the identity provider of this organization.
+    Sso(OrgId, SsoConnectionId),
+    /// To try that connection, by whoever is in this session.
+    SsoTest(OrgId, SsoConnectionId, SessionId),
 }
+
+/// What is for an organization's provider begins with it. Of two ids there are 32 bytes.
+const OF_SSO: u8 = 1;
 
 impl Purpose {
     fn write(self) -> Vec<u8> {
@@ -59,12 +72,27 @@ impl Purpose {
             Self::Link(user, session) => {
                 [user.uuid().as_bytes().as_slice(), session.uuid().as_bytes()].concat()
             }
+            Self::Sso(org, connection) => {
+                [&[OF_SSO], org.uuid().as_bytes().as_slice(), connection.uuid().as_bytes()].concat()
+            }
+            Self::SsoTest(org, connection, session) => {
+                [Self::Sso(org, connection).write().as_slice(), session.uuid().as_bytes()].concat()
+            }
         }
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::SignIn);
+        }
+        if let (Some((&OF_SSO, ids)), false) = (bytes.split_first(), bytes.len() == 32) {
+            let id = |place: usize| Uuid::from_slice(ids.chunks(16).nth(place)?).ok();
+            let (org, connection) = (OrgId::from_uuid(id(0)?), SsoConnectionId::from_uuid(id(1)?));
+            return match ids.len() {
+                32 => Some(Self::Sso(org, connection)),
+                48 => Some(Self::SsoTest(org, connection, SessionId::from_uuid(id(2)?))),
+                _ => None,
+            };
         }
         let (user, session) = bytes.split_at_checked(16)?;
         let user = UserId::from_uuid(Uuid::from_slice(user).ok()?);
@@ -176,6 +204,27 @@ mod tests {
         // RFC 7636, section 4.1
         assert_eq!(one.code_verifier.expose().len(), 43);
         assert_ne!(one.code_verifier.expose(), one.nonce.expose());
+    }
+
+    #[test]
+    fn what_an_attempt_is_for_is_read_as_it_was_written() {
+        for _ in 0..100 {
+            let ids = (Ids::unguessable(), Ids::unguessable());
+            for purpose in [
+                Purpose::SignIn,
+                Purpose::Link(Ids::unguessable(), Ids::unguessable()),
+                Purpose::Sso(ids.0, ids.1),
+                Purpose::SsoTest(ids.0, ids.1, Ids::unguessable()),
+            ] {
+                assert_eq!(Purpose::read(&purpose.write()), Some(purpose));
+            }
+        }
+        // the first byte of an id may be any
+        let link = [&[OF_SSO], [7; 31].as_slice()].concat();
+        assert!(matches!(Purpose::read(&link), Some(Purpose::Link(..))));
+        for length in [1, 16, 31, 34, 40, 48, 50, 65] {
+            assert_eq!(Purpose::read(&vec![OF_SSO; length]), None, "{length}");
+        }
     }
 
     proptest! {

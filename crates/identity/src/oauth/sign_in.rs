@@ -29,7 +29,7 @@ pub async fn repeated_oauth(
     code: &str,
     browser: Option<&ShownBrowser>,
 ) -> Result<Option<SignedIn>, IdentityError> {
-    if opened.purpose != Purpose::SignIn {
+    if !matches!(opened.purpose, Purpose::SignIn | Purpose::Sso(..)) {
         return Err(IdentityError::LoginFailed);
     }
     let table = entrance.table;
@@ -52,7 +52,8 @@ pub async fn repeated_oauth(
                 let stands = |half: &HalfSession| half.used.is_none() && earlier.user.admits(half);
                 half.filter(stands).ok_or(IdentityError::LoginFailed)?;
                 let keep = |outcome| Changes::new().replace(&attempt.again(outcome));
-                let entered = known(entrance, (&earlier, browser), false, keep, before.before()).await?;
+                let by = (opened.purpose, browser);
+                let entered = known(entrance, (&earlier, by), false, keep, before.before()).await?;
                 Ok(entered.map(Some))
             }
             Outcome::Linked { .. } => Err(IdentityError::LoginFailed),
@@ -87,7 +88,7 @@ pub async fn sign_in_with_oauth(
                     |outcome| keep(outcome).require(owner.key(), Condition::VersionIs(owner.version()));
                 let earlier = Earlier::read(table, owner.user_id, &Device::of(entrance.cause)).await?;
                 let knows = found.knows_network && external.email.as_ref() == Some(&earlier.user.email);
-                known(entrance, (&earlier, browser), knows, keep, before.before()).await?
+                known(entrance, (&earlier, (opened.purpose, browser)), knows, keep, before.before()).await?
             }
             (None, Some(email)) if external.email_verified => {
                 let holder = found.email_owner.as_ref();
@@ -148,13 +149,17 @@ impl Found {
 /// account changes them.
 async fn known(
     entrance: &Entrance<'_>,
-    (earlier, browser): (&Earlier, Option<&ShownBrowser>),
+    (earlier, (purpose, browser)): (&Earlier, (Purpose, Option<&ShownBrowser>)),
     knows_network: bool,
     keep: impl FnOnce(Outcome) -> Changes,
     attempts: u32,
 ) -> Result<Decision<SignedIn, IdentityError>, IdentityError> {
     let (user, user_id) = (&earlier.user, earlier.user.user_id);
-    let mut comer = Comer::known(user, earlier.device.as_ref(), shown()).unless_changed().within(browser);
+    let shown = if matches!(purpose, Purpose::Sso(..)) { Shown::only(Way::Sso) } else { shown() };
+    let mut comer = Comer::known(user, earlier.device.as_ref(), shown).unless_changed().within(browser);
+    if let Purpose::Sso(org_id, connection_id) = purpose {
+        (comer.org_id, comer.sso) = (Some(org_id), Some(connection_id));
+    }
     comer.knows_network = knows_network;
     let entered = entrance.enter(&comer, attempts).await?;
     let beside = match &entered.opened {

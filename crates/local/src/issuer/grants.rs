@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::CLIENT_ID;
+use super::{CLIENT_ID, SSO_CLIENT_ID, SSO_SECRET};
 
 /// How long a code works, seconds.
 const CODE_SECONDS: i64 = 60;
@@ -37,6 +37,8 @@ pub(crate) struct Person {
     pub(crate) subject: String,
     pub(crate) email: String,
     pub(crate) verified: bool,
+    /// The groups that they are in.
+    pub(crate) groups: Vec<String>,
 }
 
 /// What somebody comes back with to be redeemed.
@@ -58,16 +60,21 @@ struct Grant {
 pub(crate) struct Issuer {
     url: String,
     redirect_uri: String,
+    /// What those addresses begin with to which organizations have people sent back.
+    sso_redirect_uris: String,
     secret: String,
     key: Ed25519KeyPair,
     grants: Mutex<HashMap<String, Grant>>,
 }
 
 impl Issuer {
-    /// One at this address, whose client is sent back to that one and shows this secret.
-    pub(crate) fn new(url: String, redirect_uri: String, secret: String) -> Option<Self> {
+    /// One at this address, whose client is the app there, is sent back to its address for this provider, and
+    /// shows this secret. Any organization may name it too, with the client and the secret that are for all.
+    pub(crate) fn new(url: String, app_url: &str, provider: &str, secret: String) -> Option<Self> {
         let key = Ed25519KeyPair::generate().ok()?;
-        Some(Self { url, redirect_uri, secret, key, grants: Mutex::default() })
+        let redirect_uri = format!("{app_url}/auth/oauth/{provider}");
+        let sso_redirect_uris = format!("{app_url}/auth/sso/");
+        Some(Self { url, redirect_uri, sso_redirect_uris, secret, key, grants: Mutex::default() })
     }
 
     pub(crate) fn metadata(&self) -> Value {
@@ -80,6 +87,7 @@ impl Issuer {
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["EdDSA"],
+            "scopes_supported": ["openid", "email", "groups"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
@@ -93,10 +101,12 @@ impl Issuer {
 
     /// Why nobody is asked anything who is sent here with this; such a person is not sent back.
     pub(crate) fn refuses(&self, asked: &Asked) -> Option<&'static str> {
-        if asked.client_id != CLIENT_ID {
-            return Some("this client is unknown here");
-        }
-        if asked.redirect_uri != self.redirect_uri {
+        let is_back = match asked.client_id.as_str() {
+            CLIENT_ID => asked.redirect_uri == self.redirect_uri,
+            SSO_CLIENT_ID => asked.redirect_uri.starts_with(&self.sso_redirect_uris),
+            _ => return Some("this client is unknown here"),
+        };
+        if !is_back {
             return Some("this is not where the client is sent back");
         }
         let is_right = asked.response_type == "code" && asked.code_challenge_method == "S256";
@@ -121,11 +131,12 @@ impl Issuer {
     /// The tokens for a code, once; else the error of RFC 6749.
     pub(crate) fn redeem(
         &self,
-        secret: &str,
+        (client_id, secret): (&str, &str),
         shown: &Redeemed,
         now: Timestamp,
     ) -> Result<Value, &'static str> {
-        if secret != self.secret {
+        let expected = if client_id == SSO_CLIENT_ID { SSO_SECRET } else { &self.secret };
+        if secret != expected {
             return Err("invalid_client");
         }
         if shown.grant_type != "authorization_code" {
@@ -134,19 +145,25 @@ impl Issuer {
         let mut grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
         let grant = grants.remove(&shown.code).filter(|grant| now < grant.until).ok_or("invalid_grant")?;
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, shown.code_verifier.as_bytes()));
-        if challenge != grant.asked.code_challenge || shown.redirect_uri != grant.asked.redirect_uri {
+        if client_id != grant.asked.client_id
+            || challenge != grant.asked.code_challenge
+            || shown.redirect_uri != grant.asked.redirect_uri
+        {
             return Err("invalid_grant");
         }
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.url,
             "sub": grant.person.subject,
-            "aud": CLIENT_ID,
+            "aud": client_id,
             "iat": now.as_second(),
             "exp": now.as_second() + TOKEN_SECONDS,
             "nonce": grant.asked.nonce,
             "email": grant.person.email,
             "email_verified": grant.person.verified,
         });
+        if client_id == SSO_CLIENT_ID {
+            claims["groups"] = json!(grant.person.groups);
+        }
         Ok(json!({
             // there is nothing that it opens
             "access_token": "none",

@@ -16,6 +16,9 @@ use grants::Issuer;
 pub(crate) const PROVIDER: &str = "local";
 /// The one client that it knows.
 pub(crate) const CLIENT_ID: &str = "gantry-local";
+/// The client that organizations are who name it as their own provider, and what each of them shows.
+pub(crate) const SSO_CLIENT_ID: &str = "gantry-sso";
+pub(crate) const SSO_SECRET: &str = "local-sso-secret-of-nobody";
 /// The variable with the secret that its client shows.
 pub(crate) const SECRET: &str = "OAUTH_SECRET_ARN";
 
@@ -30,8 +33,9 @@ pub(crate) fn of_cloud(engine: &Engine, api_url: &str) -> Router {
         let (arn, app_url) = (function.environment.get(SECRET)?, function.environment.get("APP_URL")?);
         let text = engine.store.read(|state| state.secrets.get(arn)?.current().map(str::to_owned))?;
         let secrets: Value = serde_json::from_str(&text).ok()?;
-        Some((format!("{app_url}/auth/oauth/{PROVIDER}"), secrets[PROVIDER].as_str()?.to_owned()))
+        Some((app_url.clone(), secrets[PROVIDER].as_str()?.to_owned()))
     });
-    let issuer = client.and_then(|(back, secret)| Issuer::new(address(api_url), back, secret));
+    let issuer =
+        client.and_then(|(app_url, secret)| Issuer::new(address(api_url), &app_url, PROVIDER, secret));
     issuer.map(|issuer| server::router(Arc::new(issuer), engine.clock.clone())).unwrap_or_default()
 }

@@ -17,6 +17,9 @@ use crate::clock::VirtualClock;
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// What an organization's people may say of themselves besides.
+const GROUPS: &str = r#"<p><label>Groups, with blanks between them <input name="groups"></label></p>"#;
+
 #[derive(Clone)]
 struct World {
     issuer: Arc<Issuer>,
@@ -32,6 +35,9 @@ struct Answered {
     /// Another name than the address, for whoever wants to try two accounts with one address.
     #[serde(default)]
     subject: String,
+    /// The groups that the person is in, with blanks between them.
+    #[serde(default)]
+    groups: String,
     /// Present where the box is ticked.
     verified: Option<String>,
 }
@@ -73,6 +79,8 @@ async fn ask(Shared(world): Shared<World>, Query(asked): Query<Asked>) -> Respon
     .collect::<Vec<_>>()
     .concat();
     let page = include_str!("page.html").replace("<!--hidden-->", &hidden);
+    let page =
+        page.replace("<!--groups-->", if asked.client_id == super::SSO_CLIENT_ID { GROUPS } else { "" });
     let mut response = Html(page).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -86,7 +94,7 @@ fn escaped(text: &str) -> String {
 
 /// Sends the person back.
 async fn answer(Shared(world): Shared<World>, Form(answered): Form<Answered>) -> Response {
-    let Answered { asked, email, subject, verified } = answered;
+    let Answered { asked, email, subject, groups, verified } = answered;
     if let Some(problem) = world.issuer.refuses(&asked) {
         return (StatusCode::BAD_REQUEST, problem).into_response();
     }
@@ -94,24 +102,26 @@ async fn answer(Shared(world): Shared<World>, Form(answered): Form<Answered>) ->
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let subject = if subject.is_empty() { email.clone() } else { subject };
-    let person = Person { subject, email, verified: verified.is_some() };
+    let groups = groups.split_whitespace().map(str::to_owned).collect();
+    let person = Person { subject, email, verified: verified.is_some(), groups };
     let back = world.issuer.grant(asked, person, code, world.clock.now());
     (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response()
 }
 
 async fn token(Shared(world): Shared<World>, headers: HeaderMap, Form(shown): Form<Redeemed>) -> Response {
-    let secret = secret(&headers).unwrap_or_default();
-    match world.issuer.redeem(&secret, &shown, world.clock.now()) {
+    let (client_id, secret) = client(&headers).unwrap_or_default();
+    match world.issuer.redeem((&client_id, &secret), &shown, world.clock.now()) {
         Ok(tokens) => ([(header::CACHE_CONTROL, "no-store")], Json(tokens)).into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response(),
     }
 }
 
 /// What the client shows (RFC 6749, section 2.3.1).
-fn secret(headers: &HeaderMap) -> Option<String> {
+fn client(headers: &HeaderMap) -> Option<(String, String)> {
     let shown = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let shown = String::from_utf8(STANDARD.decode(shown).ok()?).ok()?;
     let (client_id, secret) = shown.split_once(':')?;
     let secret = percent_encoding::percent_decode_str(secret).decode_utf8().ok()?;
-    (client_id == super::CLIENT_ID).then(|| secret.into_owned())
+    let is_known = [super::CLIENT_ID, super::SSO_CLIENT_ID].contains(&client_id);
+    is_known.then(|| (client_id.to_owned(), secret.into_owned()))
 }

@@ -4,7 +4,7 @@ import { h, render } from "./dom.js";
 import { account } from "./account.js";
 import { call, flow } from "./flow.js";
 import { invited, isDecided } from "./invites.js";
-import { back, challenge, comeBack, start } from "./sign_in.js";
+import { back, challenge, comeBack, comeBackBySso, start } from "./sign_in.js";
 import { copy, json, page } from "./widgets.js";
 
 // Behind the `#`, which no browser sends to a server.
@@ -13,6 +13,7 @@ const place = location.pathname.replace("/_local/app", "") || "/";
 
 // Where an identity provider sends people back to.
 const provider = /^\/auth\/oauth\/([^/]+)$/.exec(place)?.[1];
+const isSso = /^\/auth\/sso\/[^/]+$/.test(place);
 
 // The token and the code are secrets: they must not stay in the address bar and in the history.
 if (token || back.code) history.replaceState(null, "", location.pathname);
@@ -118,8 +119,8 @@ function content() {
   if (isInvited) return [invited(title, token), problem()];
   if (place === "/sign-in" || place === "/") return [start(title), problem()];
   if (place === "/auth/reset") return flow.exchange?.ok ? done("Your password is set") : reset();
-  if (provider && back.code && !flow.exchange) return title("One moment");
-  if (provider) return [start(title), problem()];
+  if ((provider || isSso) && back.code && !flow.exchange) return title("One moment");
+  if (provider || isSso) return [start(title), problem()];
   const known = LINKS[place];
   if (!known) return elsewhere();
   return flow.exchange?.ok && known.done ? done(known.done) : link(known);
@@ -142,3 +143,4 @@ flow.changed = (isNewPage) => {
 };
 draw();
 if (provider && back.code) comeBack(provider);
+if (isSso && back.code) comeBackBySso();

@@ -16,7 +16,7 @@ export function start(title) {
     title("Sign in"),
     h("form", { key: "start", class: "sheet", onsubmit: chosen },
       field("email", "Email", { type: "email", autocomplete: "username webauthn", required: true }),
-      h("p", { class: "tools start" }, submit("link", "Send me a link", "primary")),
+      h("p", { class: "tools start" }, submit("link", "Send me a link", "primary"), submit("sso", "By my organization", "quiet")),
       field("password", "Password, for those who have one or want one", { type: "password", autocomplete: "current-password" }),
       h("p", { class: "tools start" },
         submit("password", "Sign in"), submit("register", "New here"), submit("forgot", "Forgot it", "quiet"))),
@@ -35,6 +35,12 @@ export function comeBack(provider) {
   call("POST", `/v1/auth/oauth/${provider}/verify`, { body: { code, state, iss, browser_token: flow.browserToken } });
 }
 
+/** The same, where it is an organization's own. */
+export function comeBackBySso() {
+  const { code, state, iss } = back;
+  call("POST", "/v1/auth/sso/verify", { body: { code, state, iss, browser_token: flow.browserToken } });
+}
+
 async function goAway() {
   const exchange = await call("POST", "/v1/auth/oauth/local/authorizations");
   if (exchange.ok) location.assign(exchange.answer.authorize_url);
@@ -47,10 +53,12 @@ async function chosen(event) {
     link: ["/v1/auth/magic-links", { email }],
     password: ["/v1/auth/password/verify", { email, password }],
     register: ["/v1/auth/password/registrations", { email, password }],
+    sso: ["/v1/auth/sso/authorizations", { email }],
     forgot: ["/v1/auth/password/resets", { email }],
   };
   const [path, body] = ways[event.submitter.value];
   const exchange = await call("POST", path, { body });
+  if (exchange.ok && exchange.status === 201) location.assign(exchange.answer.authorize_url);
   if (exchange.ok && exchange.status === 202) {
     flow.asked = { email, hasCode: event.submitter.value !== "forgot" };
     flow.changed(true);

@@ -16,6 +16,7 @@ use crate::{budgets::USAGE, documents::problem_codes};
 const ANY: &[&str] = &[
     "forbidden",
     "mfa_required",
+    "sso_required",
     "internal",
     "invalid_request",
     "malformed_request",
@@ -99,6 +100,13 @@ const RULES: &[(&str, &str)] = &[
         r#"{"anyOf": [
         {"title": "By link", "required": ["token"], "properties": {"token": {"type": "string"}, "email": {"type": "null"}, "code": {"type": "null"}}},
         {"title": "By code", "required": ["email", "code"], "properties": {"token": {"type": "null"}, "email": {"type": "string"}, "code": {"type": "string"}}}
+    ]}"#,
+    ),
+    (
+        "StartSso",
+        r#"{"anyOf": [
+        {"title": "By address", "required": ["email"], "properties": {"email": {"type": "string"}, "org_slug": {"type": "null"}}},
+        {"title": "By organization", "required": ["org_slug"], "properties": {"email": {"type": "null"}, "org_slug": {"type": "string"}}}
     ]}"#,
     ),
     ("VerifyMfa", SECOND_FACTOR),
