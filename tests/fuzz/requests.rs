@@ -24,6 +24,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-members",
     "api-orgs",
     "api-passwords",
+    "api-scim",
     "api-sso",
     "hook-stripe",
 ];
@@ -484,4 +485,9 @@ fn api_audit() {
             .map(|path| request("GET", path, Value::Null))
             .into()
     });
+}
+
+#[test]
+fn api_scim() {
+    every_request_is_answered("api-scim", &[], |_| vec![request("GET", "/v1/scim", Value::Null)]);
 }

@@ -11,7 +11,7 @@ mod staff;
 mod way;
 
 pub use impersonation::{ImpersonationMode, Impersonator};
-pub use key::{API_KEY, KeyActor, Scope};
+pub use key::{API_KEY, KeyActor, SCIM_TOKEN, Scope};
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};

@@ -17,6 +17,7 @@ pub mod events;
 mod half;
 mod impersonation;
 mod key;
+pub mod key_text;
 pub mod keys;
 mod link;
 mod live;

@@ -186,6 +186,8 @@ pub enum Via {
     InviteLink,
     /// By the domain of the person's address.
     Domain,
+    /// The organization's directory says so, by SCIM.
+    Scim,
 }
 
 /// Why somebody is no member any more.
@@ -198,6 +200,8 @@ pub enum Left {
     Removal,
     /// The person left.
     Leave,
+    /// The organization's directory says so, by SCIM.
+    Scim,
 }
 
 fn organization() -> Value {

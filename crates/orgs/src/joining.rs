@@ -39,8 +39,9 @@ pub struct ByDomain {
 }
 
 /// A member who takes a seat: a new one, or that of an invite to the same address.
-async fn seated(
+pub(crate) async fn seated(
     table: &Table,
+    via: Via,
     (org, member, seats): (&Org, &Member, Option<u32>),
     now: Timestamp,
 ) -> Result<Changes, OrgError> {
@@ -49,7 +50,7 @@ async fn seated(
         Some(invite) => invite.accepted(member, now),
         None => Seats::of(tenant).take(1, seats),
     };
-    Ok(join(org, member, Via::Domain).and(seat))
+    Ok(join(org, member, via).and(seat))
 }
 
 /// Asks to become a member, or becomes one where nobody has to say yes. Whoever was one before, and is no
@@ -118,10 +119,10 @@ pub async fn ask(
         None => request.granted(&member, now),
     };
     let changes = changes
-        .and(seated(table, (&org, &member, gate.access.seats()), now).await?)
+        .and(seated(table, Via::Domain, (&org, &member, gate.access.seats()), now).await?)
         .require(key, condition)
         .require(person, Condition::VersionIs(user.version()));
-    Ok(within(Decision::commit(changes, request), &member))
+    Ok(within(gate.admitting(&member, (changes, request)), &member))
 }
 
 /// What it means that there is no room for one more.
@@ -207,12 +208,12 @@ pub async fn approve(
             joined_at: now,
             version: 0,
         };
-        let changes = seated(table, (&org, &member, gate.access.seats()), now)
+        let changes = seated(table, Via::Domain, (&org, &member, gate.access.seats()), now)
             .await?
             .and(request.approved(&member, now).1)
             .require(person, Condition::VersionIs(user.version()));
         let made = Member { version: member.next_version(), ..member.clone() };
-        Ok(within(Decision::commit(changes, made), &member))
+        Ok(within(gate.admitting(&member, (changes, made)), &member))
     };
     match table.decide(cause, decide).await {
         Err(OrgError::SeatLimit) if release(table, cause, tenant).await? => table.decide(cause, decide).await,

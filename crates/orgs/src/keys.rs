@@ -72,6 +72,12 @@ table::kinds! {
     "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// That the organization's directory has taken somebody out, by the address or by the person: nothing lets
+    /// them in again but the directory itself. Written by `api-scim`; that it is absent is a condition of
+    /// whatever lets somebody in while the organization has a directory.
+    "barred" Barred(org: Tenant; who: String) "ORG#<org>" "BARRED#<who>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// Somebody is asked to become a member. Written by invite and by whatever becomes of it; read by the
     /// same, the list of invites, preview, and `queue-mail`, which sends the link.
     "invite" Invite(org: Tenant; invite: InviteId) "INVITES#<org>" "INVITE#<invite>" {

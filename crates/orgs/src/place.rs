@@ -213,12 +213,24 @@ impl Place {
     }
 }
 
+/// The end of a place of which the organization's directory says so: nothing where it has ended.
+pub(crate) async fn taken_out(
+    table: &Table,
+    tenant: Tenant,
+    member_id: MemberId,
+) -> Result<Option<Changes>, OrgError> {
+    let Some(place) = Place::read(table, tenant, member_id).await? else { return Ok(None) };
+    let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
+    let hanging = place.hanging(table, tenant).await?;
+    place.ended(Left::Scim, other, hanging, table.clock().now()).map(Some)
+}
+
 fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
     NewEvent::new(Some(member.org_id), &member.member_id, version, event)
 }
 
 /// The member in another role, and the person's side of it.
-fn in_role(member: Member, role: Role) -> (Member, Changes) {
+pub(crate) fn in_role(member: Member, role: Role) -> (Member, Changes) {
     let owned = all_owned(member.user_id);
     let owned = match (member.role, role) {
         (Role::Owner, Role::Owner) => Changes::new(),

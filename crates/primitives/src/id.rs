@@ -180,6 +180,12 @@ ids! {
     ApiKeyId = ApiKey "key";
     /// Names a domain of an organization.
     DomainId = Domain "dom";
+    /// Names a token by which an identity provider keeps an organization's directory.
+    ScimTokenId = ScimToken "sct";
+    /// Names a person as an organization's directory knows them, a member or not.
+    ScimUserId = ScimUser "scu";
+    /// Names a group of an organization's directory.
+    ScimGroupId = ScimGroup "scg";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names that somebody of our staff acts in the name of a member.

@@ -44,6 +44,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-members", api_members::routes().into_openapi()),
         ("api-orgs", api_orgs::routes().into_openapi()),
         ("api-passwords", api_passwords::routes().into_openapi()),
+        ("api-scim", api_scim::routes().into_openapi()),
         ("api-sso", api_sso::routes().into_openapi()),
     ]
 }
@@ -118,6 +119,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Staff", "Our own people, who look after accounts and organizations of others."),
     ("Well-known", "Public documents: keys, and this description."),
     ("Audit log", "What happened in an organization, and who did it."),
+    ("scim", "SCIM 2.0 for the directories of organizations."),
 ];
 
 const DESCRIPTION: &str = "\
