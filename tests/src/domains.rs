@@ -11,6 +11,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("billing", billing::keys::KINDS),
         ("directory", directory::keys::KINDS),
         ("push", push::keys::KINDS),
+        ("scim", scim::keys::KINDS),
         ("staff", staff::keys::KINDS),
         ("audit", audit::keys::KINDS),
         ("table", table::keys::KINDS),
@@ -36,6 +37,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("billing", billing::events::EVENTS),
         ("directory", directory::events::EVENTS),
         ("push", push::events::EVENTS),
+        ("scim", scim::events::EVENTS),
         ("staff", staff::events::EVENTS),
     ]
 }

@@ -8,6 +8,7 @@ mod connected_accounts;
 mod domains;
 mod oauth;
 mod providers;
+mod scim;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub struct Api {
     app_url: String,
     cursors: Arc<dyn CursorKeys>,
     dns: Arc<DnsClient>,
+    scim: scim::Settings,
 }
 
 /// The function.
@@ -65,6 +67,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         app_url: host.environment().url("APP_URL")?,
         cursors: host.cursor_keys()?,
         dns: Arc::new(DnsClient::new(servers)),
+        scim: scim::Settings::of(host)?,
     };
     http.api(routes().with_state(api))
 }
@@ -84,4 +87,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(domains::verify))
         .routes(routes!(domains::update))
         .routes(routes!(domains::remove))
+        .routes(routes!(scim::show))
+        .routes(routes!(scim::create_token))
+        .routes(routes!(scim::revoke_token))
+        .routes(routes!(scim::list_groups))
+        .routes(routes!(scim::update_group))
 }

@@ -22,6 +22,7 @@ pub(crate) async fn erase(table: &Table, cause: &Cause, org_id: OrgId) -> Result
         return Err(ErasureFailed::OutOfTime);
     }
     directory::erase(table, cause, Tenant::trusted(org_id)).await?;
+    scim::erase(table, Tenant::trusted(org_id)).await?;
     billing::erase(table, Tenant::trusted(org_id)).await?;
     orgs::end_erasure(table, cause, org_id).await?;
     Ok(true)

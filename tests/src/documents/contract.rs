@@ -28,7 +28,10 @@ const HALF_SESSION: &str = "half_session";
 
 /// The routes that other systems call by agreement with them. They are in no contract of ours.
 pub fn hooks() -> Vec<(&'static str, Description)> {
-    vec![("hook-stripe", hook_stripe::routes().into_openapi())]
+    vec![
+        ("api-scim", api_scim::routes().into_openapi()),
+        ("hook-stripe", hook_stripe::routes().into_openapi()),
+    ]
 }
 
 /// The routers' descriptions with the function that each belongs to.
@@ -44,7 +47,6 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-members", api_members::routes().into_openapi()),
         ("api-orgs", api_orgs::routes().into_openapi()),
         ("api-passwords", api_passwords::routes().into_openapi()),
-        ("api-scim", api_scim::routes().into_openapi()),
         ("api-sso", api_sso::routes().into_openapi()),
     ]
 }
@@ -114,12 +116,12 @@ const TAGS: &[(&str, &str)] = &[
     ("Members", "Who belongs to the organization, and who is invited."),
     ("API keys", "The keys by which programs act for the organization."),
     ("Domains", "The domains that are the organization's, and who may join by them."),
+    ("SCIM", "How an identity provider keeps the directory of the organization."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),
     ("Staff", "Our own people, who look after accounts and organizations of others."),
     ("Well-known", "Public documents: keys, and this description."),
     ("Audit log", "What happened in an organization, and who did it."),
-    ("scim", "SCIM 2.0 for the directories of organizations."),
 ];
 
 const DESCRIPTION: &str = "\
