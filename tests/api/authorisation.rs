@@ -42,11 +42,13 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 17] = [
+    const KINDS: [(&str, &str); 19] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("device_id", "dev"),
         ("domain_id", "dom"),
+        ("token_id", "sct"),
+        ("group_id", "scg"),
         ("event_id", "evt"),
         ("factor_id", "fac"),
         ("impersonation_id", "imp"),

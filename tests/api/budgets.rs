@@ -5,6 +5,7 @@ mod audit;
 mod domains;
 mod members;
 mod organizations;
+mod scim;
 mod staff;
 
 use std::collections::BTreeMap;
@@ -201,6 +202,7 @@ async fn every_route_stays_within_its_budget() {
     api_keys::measure(&mut measured).await;
     audit::measure(&mut measured).await;
     domains::measure(&mut measured).await;
+    scim::measure(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();

@@ -8,6 +8,7 @@ mod domains;
 mod members;
 mod organizations;
 mod passkeys;
+mod scim;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,8 @@ use system_tests::template::repository;
 
 use crate::{assert_none, assert_noticed};
 
-const DOMAINS: &[&str] = &["identity", "orgs", "org-keys", "billing", "push", "audit", "directory", "staff", "scim"];
+const DOMAINS: &[&str] =
+    &["identity", "orgs", "org-keys", "billing", "push", "audit", "directory", "staff", "scim"];
 const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client"];
 /// What is not shipped, and so may use everything.
 const TOOLS: &[&str] =

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use http_api::{axum::Router, Authenticate, AuthenticateKey, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry};
+use http_api::{
+    Authenticate, AuthenticateKey, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry, axum::Router,
+};
 use identity::Authority;
 use lambda_host::{ConfigurationError, Error, Function, Host};
 use table::{RateLimit, Table};

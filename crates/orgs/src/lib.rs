@@ -48,9 +48,7 @@ pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
 pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
-pub use provisioning::{
-    Provision, Provisioned, bar, deprovision, directed, provision, unbar, uninvite,
-};
+pub use provisioning::{Provision, Provisioned, bar, deprovision, directed, provision, unbar, uninvite};
 pub use rules::Rules;
 pub use settings::{Settings, update};
 pub use slugs::{SlugCheck, check_slug};

@@ -57,12 +57,7 @@ fn barred<'a>(user_id: Option<UserId>, emails: impl IntoIterator<Item = &'a Emai
 }
 
 /// Nothing lets them in any more but the directory.
-pub fn bar(
-    tenant: Tenant,
-    user_id: Option<UserId>,
-    emails: &[Email],
-    now: Timestamp,
-) -> Changes {
+pub fn bar(tenant: Tenant, user_id: Option<UserId>, emails: &[Email], now: Timestamp) -> Changes {
     let item = |who| Barred { org_id: tenant.org_id(), who, since: now, version: 0 };
     barred(user_id, emails).into_iter().fold(Changes::new(), |changes, who| changes.overwrite(&item(who)))
 }

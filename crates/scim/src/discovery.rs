@@ -48,7 +48,8 @@ pub fn resource_types(base: &str) -> Vec<Value> {
 /// Their schemas (RFC 7643, section 7).
 pub fn schemas(base: &str) -> Vec<Value> {
     let described = |kind: &ResourceKind| {
-        let attributes: Vec<Value> = kind.attributes.iter().map(crate::schema::Attribute::described).collect();
+        let attributes: Vec<Value> =
+            kind.attributes.iter().map(crate::schema::Attribute::described).collect();
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
             "id": kind.schema, "name": kind.name, "description": kind.about, "attributes": attributes,

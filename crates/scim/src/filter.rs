@@ -171,10 +171,9 @@ impl Parser {
                 "true" => true.into(),
                 "false" => false.into(),
                 "null" => Value::Null,
-                number => number
-                    .parse::<i64>()
-                    .map(Value::from)
-                    .map_err(|_| refuse("a value is a text in quotation marks, true, false, null or a number"))?,
+                number => number.parse::<i64>().map(Value::from).map_err(|_| {
+                    refuse("a value is a text in quotation marks, true, false, null or a number")
+                })?,
             },
             _ => return Err(refuse("a value is missing")),
         };
@@ -256,9 +255,7 @@ impl Expression {
                     (Operator::NotEqual, wanted) => {
                         !there.iter().any(|value| compared(name, value, Operator::Equal, wanted))
                     }
-                    (operator, wanted) => {
-                        there.iter().any(|value| compared(name, value, *operator, wanted))
-                    }
+                    (operator, wanted) => there.iter().any(|value| compared(name, value, *operator, wanted)),
                 }
             }
         }
@@ -340,5 +337,65 @@ fn compared(name: &Name, value: &Value, operator: Operator, wanted: &Value) -> b
             operator == Operator::Equal && word.eq_ignore_ascii_case(if *value { "true" } else { "false" })
         }
         (value, wanted) => operator == Operator::Equal && value == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Fault;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn holds(filter: &str, resource: &Value) -> bool {
+        parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}")).holds(resource)
+    }
+
+    #[test]
+    fn and_binds_more_tightly_than_or_and_not_before_both() {
+        let resource = json!({ "a": "1", "b": "2" });
+        assert!(holds("a eq \"1\" or a eq \"2\" and b eq \"9\"", &resource));
+        assert!(!holds("(a eq \"1\" or a eq \"2\") and b eq \"9\"", &resource));
+        assert!(holds("not (b eq \"9\") and a pr", &resource));
+        assert!(holds("c eq null and a ne null and a ne \"2\"", &resource));
+    }
+
+    #[test]
+    fn a_value_is_all_that_its_brackets_say() {
+        let resource = json!({ "emails": [
+            { "type": "work", "value": "a@x.example" }, { "type": "home", "value": "b@y.example", "primary": true },
+        ] });
+        assert!(holds("emails[type eq \"work\" and value ew \"x.example\"]", &resource));
+        assert!(!holds("emails[type eq \"work\" and value ew \"y.example\"]", &resource));
+        assert!(holds("emails.type eq \"work\" and emails.value ew \"y.example\"", &resource));
+        assert!(
+            holds("emails[primary eq true]", &resource) && holds("emails[primary eq \"True\"]", &resource)
+        );
+    }
+
+    proptest! {
+        /// Whatever comes in is read or refused, and what was read can be asked of anything.
+        #[test]
+        fn nothing_breaks_it(text in "\\PC{0,80}", pieces in prop::collection::vec(
+            prop::sample::select(vec!["a", "eq", "\"x\"", "(", ")", "[", "]", "and", "or", "not", "pr", "1", ".", "\\", "\""]), 0..40)
+        ) {
+            for text in [text, pieces.join(" ")] {
+                match parse(&text) {
+                    Ok(filter) => {
+                        filter.holds(&json!({ "a": [{ "value": "x" }], "b": true }));
+                        filter.needed();
+                    }
+                    Err(error) => prop_assert_eq!(error.code(), "scim_invalid_filter"),
+                }
+            }
+        }
+
+        /// A text is compared as it is, whatever letters it has.
+        #[test]
+        fn a_text_is_found_by_itself(text in "\\PC{1,30}") {
+            let filter = format!("a eq {}", Value::from(text.as_str()));
+            prop_assert!(holds(&filter, &json!({ "A": text })));
+        }
     }
 }

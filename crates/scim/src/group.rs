@@ -151,7 +151,12 @@ impl Group {
             let shown = |id: &ScimUserId| json!({ "value": id, "$ref": format!("{base}/Users/{id}"), "type": "User" });
             resource.insert("members".to_owned(), members.iter().map(shown).collect());
         }
-        let meta = api::meta("Group", &format!("{base}/Groups/{}", self.group_id), (self.created_at, self.changed_at), version);
+        let meta = api::meta(
+            "Group",
+            &format!("{base}/Groups/{}", self.group_id),
+            (self.created_at, self.changed_at),
+            version,
+        );
         resource.insert("meta".to_owned(), meta);
         resource
     }
@@ -210,7 +215,9 @@ fn id(member: &Value) -> Result<ScimUserId, ScimError> {
     let of_ref = member["$ref"].as_str().and_then(|at| at.rsplit('/').next());
     let text = member["value"].as_str().or(of_ref).unwrap_or_default();
     text.parse().map_err(|_| {
-        ScimError::Value("a member's value is the id of a user; groups in groups are not supported".to_owned())
+        ScimError::Value(
+            "a member's value is the id of a user; groups in groups are not supported".to_owned(),
+        )
     })
 }
 
@@ -254,14 +261,15 @@ impl GroupPatch {
         let attribute = GROUP.attribute("members").ok_or(ScimError::NotFound)?;
         let named = match filter {
             Some(filter) => Some(selected(filter)?),
-            None => valued(attribute, value)?.map(|values| match what {
-                // who is nobody is not in it
-                What::Remove => {
-                    Ok(values.as_array().into_iter().flatten().filter_map(|one| id(one).ok()).collect())
-                }
-                _ => ids(&values),
-            })
-            .transpose()?,
+            None => valued(attribute, value)?
+                .map(|values| match what {
+                    // who is nobody is not in it
+                    What::Remove => {
+                        Ok(values.as_array().into_iter().flatten().filter_map(|one| id(one).ok()).collect())
+                    }
+                    _ => ids(&values),
+                })
+                .transpose()?,
         };
         match (what, named) {
             (What::Add, named) => {
@@ -276,13 +284,20 @@ impl GroupPatch {
                     self.remove.insert(id);
                 }
             }
-            (What::Remove, None) => *self = Self { only: true, add: BTreeSet::new(), remove: BTreeSet::new(), ..self.clone() },
+            (What::Remove, None) => {
+                *self = Self { only: true, add: BTreeSet::new(), remove: BTreeSet::new(), ..self.clone() }
+            }
             // one value in the place of another: whoever is meant stays who they are
             (What::Replace, Some(_)) if filter.is_some() => {
                 return Err(ScimError::ReadOnly("a member that is there".to_owned()));
             }
             (What::Replace, named) => {
-                *self = Self { only: true, add: named.unwrap_or_default(), remove: BTreeSet::new(), ..self.clone() };
+                *self = Self {
+                    only: true,
+                    add: named.unwrap_or_default(),
+                    remove: BTreeSet::new(),
+                    ..self.clone()
+                };
             }
         }
         Ok(())

@@ -3,10 +3,10 @@
 
 use access::{Permit, Tenant, needs::ReadDirectory};
 use primitives::{Limit, OrgId, Page, ScimGroupId, ScimUserId};
-use serde::{Deserialize, Serialize};
-use table::{Cause, Changes, Consistency, CursorKeys, Decision, Item, Key, StoreError, Table};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use table::{Cause, Changes, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError, Table};
 
-use crate::{Group, GroupMember, ScimError, User, api, keys};
+use crate::{Group, GroupMember, ScimError, Token, User, api, keys};
 
 /// Items per call.
 const BATCH: usize = 100;
@@ -116,11 +116,39 @@ impl Item for Failures {
 
 const MOST_FAILURES: usize = 10;
 
-/// The last requests that were refused, the last one first.
-pub async fn failures(table: &Table, reader: &Permit<ReadDirectory>) -> Result<Vec<Failure>, ScimError> {
-    let read: Option<Failures> =
-        table.get(&keys::Failures::key(reader.tenant()), Consistency::Eventual).await?;
-    Ok(read.map(|read| read.last).unwrap_or_default())
+/// What the page about SCIM shows: one call.
+#[derive(Debug, Default)]
+pub struct Overview {
+    /// The tokens, the oldest first.
+    pub tokens: Vec<Token>,
+    /// The last requests that were refused, the last one first.
+    pub failures: Vec<Failure>,
+}
+
+/// One of the few items of a directory that are about it as a whole.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Row {
+    Token(Box<Token>),
+    Failures(Failures),
+    Other(IgnoredAny),
+}
+
+/// How many of those there are at most.
+const MOST_ROWS: usize = 20;
+
+/// The tokens of the organization, and what was refused of late.
+pub async fn overview(table: &Table, reader: &Permit<ReadDirectory>) -> Result<Overview, ScimError> {
+    let query = Query::partition_of(&keys::Tokens::key(reader.tenant()));
+    let mut overview = Overview::default();
+    for row in table.first::<Row>(&query, MOST_ROWS).await? {
+        match row {
+            Row::Token(token) => overview.tokens.push(*token),
+            Row::Failures(failures) => overview.failures = failures.last,
+            Row::Other(_) => {}
+        }
+    }
+    Ok(overview)
 }
 
 /// Notes that a request was refused, for the people who look after the directory.
@@ -133,7 +161,8 @@ pub async fn note_failure(
     let decide = |_| async move {
         let key = keys::Failures::key(tenant);
         let read: Option<Failures> = table.get(&key, Consistency::Strong).await?;
-        let mut noted = read.unwrap_or_else(|| Failures { org_id: tenant.org_id(), last: Vec::new(), version: 0 });
+        let mut noted =
+            read.unwrap_or_else(|| Failures { org_id: tenant.org_id(), last: Vec::new(), version: 0 });
         noted.last.insert(0, failure.clone());
         noted.last.truncate(MOST_FAILURES);
         Ok::<_, ScimError>(Decision::commit(Changes::new().replace(&noted), ()))

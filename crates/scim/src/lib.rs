@@ -6,8 +6,8 @@
 
 pub mod api;
 pub mod discovery;
-mod error;
 mod erasure;
+mod error;
 pub mod events;
 mod filter;
 mod group;
@@ -31,7 +31,8 @@ pub use erasure::erase;
 pub use error::{Reason, ScimError};
 pub use group::{Group, GroupMember, GroupPatch, MOST_MEMBERS_SHOWN, NewGroup};
 pub use items::{
-    Failure, Failures, failures, group_with_id, groups, member_ids, members_of, note_failure, user_with_id, users_with_ids,
+    Failure, Failures, Overview, group_with_id, groups, member_ids, members_of, note_failure, overview,
+    user_with_id, users_with_ids,
 };
 pub use limits::{MOST_GROUPS_OF_USER, MOST_MAPPED, MOST_TOKENS, requests};
 pub use list::{Listing, Paging, Start, list_groups, list_users};
@@ -41,7 +42,7 @@ pub use roles::Mapping;
 pub use schema::{GROUP, GROUP_SCHEMA, ResourceKind, USER, USER_SCHEMA};
 pub use search::Filter;
 pub use token::{Presented, Shown as ShownToken, Token, presented};
-pub use tokens::{Made, NewToken, create_token, revoke_token, tokens, update_group_role};
+pub use tokens::{Made, NewToken, create_token, revoke_token, update_group_role};
 pub use unique::{Claims, Taken};
 pub use user::{Linked, User};
 

@@ -86,17 +86,18 @@ async fn unfiltered<T: DeserializeOwned>(
     paging: &Paging,
 ) -> Result<Listing<T>, ScimError> {
     let total = u64::from(counted(table, count).await?);
-    let (items, next_cursor) = match (&paging.start, Limit::try_from(u32::try_from(paging.count).unwrap_or(u32::MAX))) {
-        (_, Err(_)) => (Vec::new(), None),
-        (Start::Index(index), Ok(limit)) => {
-            let place = (tenant, token_id, list);
-            (walk::page(table, place, query, (*index, limit.get())).await?, None)
-        }
-        (Start::Cursor(cursor), Ok(limit)) => {
-            let page = table.page(query, limit, cursor.as_deref(), cursors).await?;
-            (page.items, page.next_cursor)
-        }
-    };
+    let (items, next_cursor) =
+        match (&paging.start, Limit::try_from(u32::try_from(paging.count).unwrap_or(u32::MAX))) {
+            (_, Err(_)) => (Vec::new(), None),
+            (Start::Index(index), Ok(limit)) => {
+                let place = (tenant, token_id, list);
+                (walk::page(table, place, query, (*index, limit.get())).await?, None)
+            }
+            (Start::Cursor(cursor), Ok(limit)) => {
+                let page = table.page(query, limit, cursor.as_deref(), cursors).await?;
+                (page.items, page.next_cursor)
+            }
+        };
     Ok(Listing { items, total, next_cursor })
 }
 
@@ -109,7 +110,9 @@ fn cut<T>(found: Vec<T>, paging: &Paging) -> Result<Listing<T>, ScimError> {
     let from = match &paging.start {
         Start::Index(index) => usize::try_from(index.saturating_sub(1)).unwrap_or(usize::MAX),
         Start::Cursor(None) => 0,
-        Start::Cursor(Some(place)) => place.parse().map_err(|_| ScimError::from(StoreError::ForeignCursor))?,
+        Start::Cursor(Some(place)) => {
+            place.parse().map_err(|_| ScimError::from(StoreError::ForeignCursor))?
+        }
     };
     let items: Vec<T> = found.into_iter().skip(from).take(paging.count).collect();
     let end = from.saturating_add(items.len());

@@ -41,7 +41,8 @@ pub fn read_operations(body: &Map<String, Value>) -> Result<Vec<Operation>, Scim
         body.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     };
     if let Some(schemas) = member("schemas") {
-        let is_message = |schema: &Value| schema.as_str().is_some_and(|one| one.eq_ignore_ascii_case(MESSAGE));
+        let is_message =
+            |schema: &Value| schema.as_str().is_some_and(|one| one.eq_ignore_ascii_case(MESSAGE));
         if !schemas.as_array().is_some_and(|schemas| schemas.iter().any(is_message)) {
             return Err(refuse("schemas names urn:ietf:params:scim:api:messages:2.0:PatchOp"));
         }
@@ -100,9 +101,8 @@ pub(crate) fn steps(kind: &ResourceKind, operation: &Operation) -> Result<Vec<St
     // what Entra sends at times: JSON in a text
     let inside = value.as_str().and_then(|text| json::from_str::<Value>(text).ok());
     let members = inside.as_ref().unwrap_or(value).as_object();
-    let members = members.ok_or_else(|| {
-        ScimError::Value("without a path the value is an object of attributes".to_owned())
-    })?;
+    let members = members
+        .ok_or_else(|| ScimError::Value("without a path the value is an object of attributes".to_owned()))?;
     let mut steps = Vec::new();
     for (name, value) in members {
         let target = Target::read(kind, name)?.filter(|target| is_writable(kind, target));
@@ -132,7 +132,9 @@ pub fn patched(
 }
 
 fn no_target(path: &Path) -> ScimError {
-    ScimError::NoTarget(path.part.as_ref().map_or_else(|| path.name.clone(), |part| format!("{}.{part}", path.name)))
+    ScimError::NoTarget(
+        path.part.as_ref().map_or_else(|| path.name.clone(), |part| format!("{}.{part}", path.name)),
+    )
 }
 
 pub(crate) fn apply(
@@ -348,5 +350,86 @@ fn settled(attribute: &'static Attribute, resource: &mut Map<String, Value>) {
     };
     if is_empty {
         resource.remove(attribute.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use primitives::Fault;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::USER;
+
+    fn resource() -> Map<String, Value> {
+        let resource = json!({
+            "userName": "bob", "active": true,
+            "emails": [{ "value": "a@x.example", "type": "work", "primary": true }, { "value": "b@x.example", "type": "home" }],
+        });
+        resource.as_object().cloned().unwrap()
+    }
+
+    fn after(operations: &Value) -> Result<Value, ScimError> {
+        let body = json!({ "schemas": [MESSAGE], "Operations": operations });
+        let operations = read_operations(body.as_object().unwrap())?;
+        patched(&USER, resource(), &operations).map(Value::Object)
+    }
+
+    #[test]
+    fn one_address_is_the_primary_one() {
+        let add = json!([{ "op": "add", "path": "emails", "value": [{ "value": "c@x.example", "primary": "true" }] }]);
+        let emails = after(&add).unwrap()["emails"].clone();
+        let primary =
+            |emails: &Value| emails.as_array().unwrap().iter().filter(|one| one["primary"] == true).count();
+        assert_eq!(
+            (emails.as_array().unwrap().len(), primary(&emails), &emails[2]["primary"]),
+            (3, 1, &json!(true))
+        );
+        let set = json!([{ "op": "replace", "path": "emails[type eq \"home\"].primary", "value": "True" }]);
+        let emails = after(&set).unwrap()["emails"].clone();
+        assert_eq!((primary(&emails), &emails[1]["primary"]), (1, &json!(true)));
+    }
+
+    #[test]
+    fn what_is_taken_away_is_gone_and_nothing_else() {
+        let remove = json!([{ "op": "remove", "path": "emails[type eq \"work\"]" }]);
+        assert_eq!(after(&remove).unwrap()["emails"], json!([{ "value": "b@x.example", "type": "home" }]));
+        let remove = json!([{ "op": "remove", "path": "emails[type eq \"work\"].type" }]);
+        assert_eq!(after(&remove).unwrap()["emails"][0], json!({ "value": "a@x.example", "primary": true }));
+        let remove = json!([{ "op": "remove", "path": "emails", "value": [{ "value": "a@x.example" }] }]);
+        assert_eq!(after(&remove).unwrap()["emails"].as_array().unwrap().len(), 1);
+        let all = json!([{ "op": "remove", "path": "emails[value pr]" }, { "op": "remove", "path": "name" }]);
+        assert!(after(&all).unwrap()["emails"].is_null());
+    }
+
+    #[test]
+    fn what_nobody_knows_is_passed_over() {
+        let same = json!([
+            { "op": "add", "path": "urn:other:schema:department", "value": "IT" },
+            { "op": "replace", "path": "emails[type eq \"work\"].unheardOf", "value": 1 },
+            { "op": "add", "value": { "unheardOf": [1], "groups": [{ "value": "x" }], "meta": {}, "schemas": [] } },
+        ]);
+        assert_eq!(after(&same).unwrap(), Value::Object(resource()));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_breaks_it(
+            op in prop::sample::select(vec!["add", "Replace", "REMOVE", "move"]),
+            path in prop::sample::select(vec!["", "emails", "emails[type eq \"work\"]", "emails[type eq \"x\"].value", "name.givenName",
+                "active", "userName", "emails.primary", "groups", "urn:ietf:params:scim:schemas:core:2.0:User:title", "a[", "]", "."]),
+            odd in "\\PC{0,20}",
+            which in 0..6_u8,
+        ) {
+            let value = [json!(odd), json!(null), json!([odd]), json!({ "value": odd }), json!([{ "type": "work", "primary": "true" }]), json!({ "emails": [{}] })]
+                [usize::from(which)].clone();
+            for path in [path.to_owned(), odd] {
+                match after(&json!([{ "op": op, "path": path, "value": value }])) {
+                    Ok(resource) => prop_assert!(resource["userName"].is_string()),
+                    Err(error) => prop_assert!(error.code().starts_with("scim_"), "{error}"),
+                }
+            }
+        }
     }
 }

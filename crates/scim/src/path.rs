@@ -61,8 +61,7 @@ impl Target {
             return Err(refuse());
         }
         let Some((before, rest)) = text.split_once('[') else {
-            let is_path =
-                text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":._-$".contains(&byte));
+            let is_path = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":._-$".contains(&byte));
             if !is_path || text.ends_with('.') || text.starts_with('.') {
                 return Err(refuse());
             }

@@ -21,7 +21,8 @@ pub fn normal(kind: &ResourceKind, body: &Map<String, Value>) -> Result<Map<Stri
     let mut resource = Map::new();
     for (name, value) in body {
         let Some(name) = kind.unqualified(name) else { continue };
-        let Some(attribute) = kind.attribute(name).filter(|one| one.mutability != Mutability::ReadOnly) else {
+        let Some(attribute) = kind.attribute(name).filter(|one| one.mutability != Mutability::ReadOnly)
+        else {
             continue;
         };
         if let Some(value) = valued(attribute, value)?
@@ -135,11 +136,7 @@ const MOST_NAMES: usize = 50;
 
 impl Shown {
     /// Reads `attributes` and `excludedAttributes`: names with commas between. Unknown ones are passed over.
-    pub fn read(
-        kind: &ResourceKind,
-        only: Option<&str>,
-        but: Option<&str>,
-    ) -> Result<Self, ScimError> {
+    pub fn read(kind: &ResourceKind, only: Option<&str>, but: Option<&str>) -> Result<Self, ScimError> {
         let read = |names: &str| -> Result<Vec<Path>, ScimError> {
             let names: Vec<&str> =
                 names.split(',').map(str::trim).filter(|name| !name.is_empty()).take(MOST_NAMES).collect();

@@ -108,11 +108,7 @@ const MEMBERS: &[Attribute] = &[
         exact: true,
         ..text("$ref", "Where the user is.")
     },
-    Attribute {
-        mutability: Mutability::Immutable,
-        usual: &["User"],
-        ..text("type", "What the member is.")
-    },
+    Attribute { mutability: Mutability::Immutable, usual: &["User"], ..text("type", "What the member is.") },
 ];
 
 /// What users and groups have in common (RFC 7643, section 3.1): in no schema, and known all the same.
@@ -157,7 +153,10 @@ pub const USER: ResourceKind = ResourceKind {
         text("preferredLanguage", "The language that the user reads."),
         text("locale", "How dates and numbers are written."),
         text("timezone", "The time zone."),
-        boolean("active", "Whether the user may come in. That it becomes false ends sessions, keys and the seat."),
+        boolean(
+            "active",
+            "Whether the user may come in. That it becomes false ends sessions, keys and the seat.",
+        ),
         Attribute { kind: Kind::Complex(EMAILS), many: true, ..text("emails", "Addresses.") },
         Attribute {
             kind: Kind::Complex(GROUPS),

@@ -152,7 +152,8 @@ pub async fn presented(table: &Table, text: &str) -> Result<Presented, ScimError
         return Err(access::AccessError::OrganizationSuspended.into());
     }
     if token.last_used_at.is_none_or(|at| now.duration_since(at) >= NOTED_EVERY)
-        && let Err(error) = table.note_at(&of_token, "last_used_at", (token.last_used_at.as_ref(), &now)).await
+        && let Err(error) =
+            table.note_at(&of_token, "last_used_at", (token.last_used_at.as_ref(), &now)).await
     {
         tracing::warn!(error = &error as &dyn std::error::Error, "the use of a SCIM token is not noted");
     }

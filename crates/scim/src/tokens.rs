@@ -1,9 +1,6 @@
 //! What members do about the directory: tokens, and which groups give which roles.
 
-use access::{
-    Permit, Role, Tenant,
-    needs::{ReadDirectory, WriteDirectory},
-};
+use access::{Permit, Role, Tenant, needs::WriteDirectory};
 use events::{NewEvent, previous};
 use primitives::{Expected, OrgId, ScimGroupId, ScimTokenId, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -126,11 +123,6 @@ pub async fn revoke_token(
         Ok::<_, ScimError>(Decision::commit(tokens.stored(before).delete(&token).publish(event), ()))
     };
     table.decide(cause, decide).await
-}
-
-/// The tokens of the organization, the oldest first: at most 10.
-pub async fn tokens(table: &Table, reader: &Permit<ReadDirectory>) -> Result<Vec<Token>, ScimError> {
-    Ok(table.first(&keys::Token::all(reader.tenant()), MOST_TOKENS).await?)
 }
 
 /// Says what the members of a group are; nothing is that it does not. Their roles follow some seconds later.

@@ -110,7 +110,9 @@ impl User {
         let emails = self.attributes.get("emails").and_then(Value::as_array);
         let emails: Vec<&Value> = emails.into_iter().flatten().collect();
         let primary = emails.iter().find(|one| one["primary"] == true);
-        let work = || emails.iter().find(|one| one["type"].as_str().is_some_and(|of| of.eq_ignore_ascii_case("work")));
+        let work = || {
+            emails.iter().find(|one| one["type"].as_str().is_some_and(|of| of.eq_ignore_ascii_case("work")))
+        };
         let first = primary.or_else(work).or_else(|| emails.first());
         let read = |text: &str| text.parse::<Email>().ok();
         first.and_then(|one| one["value"].as_str()).and_then(read).or_else(|| read(self.user_name()))
@@ -147,7 +149,12 @@ impl User {
             let shown = |id: &ScimGroupId| json!({ "value": id, "$ref": format!("{base}/Groups/{id}"), "type": "direct" });
             resource.insert("groups".to_owned(), self.groups.iter().map(shown).collect());
         }
-        let meta = api::meta("User", &format!("{base}/Users/{}", self.scim_id), (self.created_at, self.changed_at), version);
+        let meta = api::meta(
+            "User",
+            &format!("{base}/Users/{}", self.scim_id),
+            (self.created_at, self.changed_at),
+            version,
+        );
         resource.insert("meta".to_owned(), meta);
         resource
     }

@@ -95,7 +95,8 @@ impl FromRequest<Api> for Body {
             return Err(Refused::MediaType.into());
         }
         let body = RawBody::<LARGEST>::from_request(request, api).await?.0;
-        let read = json::from_slice(&body).map_err(|error| ScimError::Syntax(format!("the body is no object of JSON: {error}")));
+        let read = json::from_slice(&body)
+            .map_err(|error| ScimError::Syntax(format!("the body is no object of JSON: {error}")));
         Ok(Self(read?))
     }
 }

@@ -91,7 +91,8 @@ async fn translated(mut response: Response) -> Response {
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
     let errors = problem.get("errors").and_then(Value::as_array).into_iter().flatten();
     let more = errors.filter_map(|error| error["detail"].as_str()).collect::<Vec<_>>().join("; ");
-    let detail = if more.is_empty() { text("detail").to_owned() } else { format!("{}: {more}", text("detail")) };
+    let detail =
+        if more.is_empty() { text("detail").to_owned() } else { format!("{}: {more}", text("detail")) };
     let mut error = json!({ "schemas": [ERROR], "status": parts.status.as_str(), "detail": detail });
     let says_why = [StatusCode::BAD_REQUEST, StatusCode::CONFLICT].contains(&parts.status);
     if let Some(reason) = Reason::of(text("code")).filter(|_| says_why) {

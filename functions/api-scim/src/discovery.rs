@@ -2,7 +2,7 @@ use http_api::{Answer, IntoResponse, PathParameter, Problem, Problems, Response,
 use scim::discovery::{resource_types, schemas, service_provider_config};
 use serde_json::Value;
 
-use crate::{Api, answers::whole, caller::{Body, Directory}, error::Refused};
+use crate::{Api, answers::whole, caller::Directory};
 
 /// What the service can do.
 #[utoipa::path(
@@ -93,20 +93,4 @@ pub(crate) async fn show_schema(
     PathParameter(uri): PathParameter<String>,
 ) -> Result<Response, Problem> {
     with_id(schemas(&api.base), &uri)
-}
-
-/// Searches of everything at once are for others: 501 (RFC 7644, section 3.12).
-#[utoipa::path(
-    post, path = "/scim/v2/.search", tag = "SCIM", operation_id = "scimSearch",
-    security(("scim_token" = [])), request_body(content = Value, content_type = "application/scim+json"),
-    responses((status = 200, description = "Never", content_type = "application/scim+json", body = Value), Problems),
-    extensions(
-        ("x-gantry-codes" = json!(["not_implemented"])),
-        ("x-gantry-limits" = json!(["scim"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 1})),
-        ("x-gantry-usage" = json!({"organization": 0, "events": 0, "answer_bytes": 200})),
-    ),
-)]
-pub(crate) async fn search(_: Directory, _: Body) -> Result<Response, Problem> {
-    Err(Refused::NotImplemented.into())
 }

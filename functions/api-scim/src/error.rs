@@ -10,10 +10,6 @@ pub const FAULTS: &[&[FaultCode]] = &[Refused::CODES];
 /// A request of an identity provider's is refused.
 #[derive(Debug, thiserror::Error, Fault)]
 pub(crate) enum Refused {
-    /// Searches below `/.search` and in bulk are for others (RFC 7644, section 3.12: 501).
-    #[error("this is not supported; see /ServiceProviderConfig")]
-    #[fault(Invalid, "not_implemented", status = 501)]
-    NotImplemented,
     /// The body has another type.
     #[error("send JSON in UTF-8, as `application/scim+json` or `application/json`")]
     #[fault(Invalid, "unsupported_media_type", status = 415)]

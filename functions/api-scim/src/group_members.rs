@@ -6,11 +6,17 @@ use http_api::Problem;
 use orgs::Member;
 use primitives::{Expected, ScimGroupId, ScimUserId};
 use scim::{
-    Group, GroupMember, MOST_GROUPS_OF_USER, Mapping, ScimError, User, events::ScimGroupUpdated, keys, users_with_ids,
+    Group, GroupMember, MOST_GROUPS_OF_USER, Mapping, ScimError, User, events::ScimGroupUpdated, keys,
+    users_with_ids,
 };
 use table::{Changes, Consistency, Decision, Item};
 
-use crate::{Api, caller::Directory, error::{Refused, answered}, writing::expect};
+use crate::{
+    Api,
+    caller::Directory,
+    error::{Refused, answered},
+    writing::expect,
+};
 
 /// Users of one transaction; fewer where each brings a member in another role, with an event.
 const AT_ONCE: usize = 40;
@@ -36,7 +42,11 @@ impl Move {
 
 impl Api {
     /// Refuses who is not in the directory.
-    pub(crate) async fn require_users(&self, directory: &Directory, ids: &[ScimUserId]) -> Result<(), Problem> {
+    pub(crate) async fn require_users(
+        &self,
+        directory: &Directory,
+        ids: &[ScimUserId],
+    ) -> Result<(), Problem> {
         let users = users_with_ids(&self.table, directory.tenant(), ids).await?;
         if users.len() < ids.len() {
             let detail = "a member is no user of the directory (any more)".to_owned();
@@ -62,8 +72,10 @@ impl Api {
         let (mut called, mut expected) = (called, expected);
         loop {
             let some = moves.get(..AT_ONCE.min(moves.len())).unwrap_or_default();
-            let (group, done) =
-                self.move_some(directory, (group_id, expected), called.as_ref(), some).await.map_err(answered)?;
+            let (group, done) = self
+                .move_some(directory, (group_id, expected), called.as_ref(), some)
+                .await
+                .map_err(answered)?;
             moves.drain(..done);
             if moves.is_empty() {
                 return Ok(group);
@@ -83,8 +95,10 @@ impl Api {
         let (tenant, cause) = (directory.tenant(), directory.cause());
         let decide = |_| async move {
             let of_users = moves.iter().map(|one| keys::User::key(tenant, one.whose()));
-            let asked: Vec<_> =
-                [keys::Group::key(tenant, group_id), keys::Roles::key(tenant)].into_iter().chain(of_users).collect();
+            let asked: Vec<_> = [keys::Group::key(tenant, group_id), keys::Roles::key(tenant)]
+                .into_iter()
+                .chain(of_users)
+                .collect();
             let mut found = self.table.get_many(&asked, Consistency::Strong).await?;
             let before: Group = found.take(&asked[0])?.ok_or(ScimError::NotFound)?;
             let mapping = found.take(&asked[1])?.unwrap_or_else(|| Mapping::none(tenant));
@@ -133,7 +147,12 @@ impl Api {
                 changes = changes.and(self.in_roles(directory, &users, &mapping).await?).require(key, seen);
             }
             let of = |way: fn(ScimUserId) -> Move| -> Vec<ScimUserId> {
-                moved.iter().map(|(one, _)| *one).filter(|one| *one == way(one.whose())).map(Move::whose).collect()
+                moved
+                    .iter()
+                    .map(|(one, _)| *one)
+                    .filter(|one| *one == way(one.whose()))
+                    .map(Move::whose)
+                    .collect()
             };
             let version = after.next_version();
             let event = ScimGroupUpdated {

@@ -1,29 +1,26 @@
 use std::collections::BTreeSet;
 
-use futures::future::try_join_all;
 use http_api::{
     IfMatch, PathParameter, Problem, Problems, Response, Searched, State, StatusCode, http::HeaderMap,
 };
 use primitives::{Expected, ScimGroupId, ScimUserId};
 use scim::{
-    GROUP, Group, GroupMember, GroupPatch, MOST_MEMBERS_SHOWN, Mapping, NewGroup, Operation, ScimError, Shown, User,
+    GROUP, Group, GroupMember, GroupPatch, MOST_MEMBERS_SHOWN, Mapping, NewGroup, Operation, ScimError,
+    Shown, User,
     events::{ScimGroupCreated, ScimGroupDeleted},
-    group_with_id, keys, list_groups, member_ids, members_of, read_operations, users_with_ids,
+    group_with_id, keys, member_ids, members_of, read_operations, users_with_ids,
 };
-use serde_json::{Map, Value};
 use table::{Consistency, Decision, Item};
 
 use crate::{
     Api,
-    answers::{page, unless_known},
+    answers::unless_known,
     caller::{Body, Directory},
     error::{Refused, answered},
     query::Asked,
     writing::expect,
 };
 
-/// How many groups a page has that shows their members: those are read group by group.
-const WITH_MEMBERS: usize = 20;
 /// How many members come with a new group, in its transaction.
 const BORN_WITH: usize = 40;
 /// How often a patch is made of what a group is called meanwhile.
@@ -56,23 +53,7 @@ pub(crate) async fn list(
     directory: Directory,
     Searched(asked): Searched<Asked>,
 ) -> Result<Response, Problem> {
-    let (shown, filter, mut paging) = (asked.shown(&GROUP)?, asked.filter()?, asked.paging()?);
-    if shown.wants("members") {
-        paging.count = paging.count.min(WITH_MEMBERS);
-    }
-    let (table, cursors) = (&api.table, &*api.cursors);
-    let found = list_groups(table, cursors, &directory.presented, filter.as_ref(), &paging).await?;
-    let resource = |group: &Group| {
-        let group = group.clone();
-        let (api, shown, directory) = (&api, &shown, &directory);
-        async move {
-            let members = api.members(directory, &group, shown).await?;
-            let resource = group.resource(&api.base, group.version(), members.as_deref());
-            Ok::<_, ScimError>(shown.of(resource))
-        }
-    };
-    let resources: Vec<Map<String, Value>> = try_join_all(found.items.iter().map(resource)).await?;
-    Ok(page(&found, &paging, &resources))
+    api.groups_page(&directory, &asked).await
 }
 
 /// Puts a group into the directory. It gives no role until an owner or an admin says so.
@@ -241,7 +222,7 @@ pub(crate) async fn delete(
 
 impl Api {
     /// Who is in a group, where that is shown.
-    async fn members(
+    pub(crate) async fn members(
         &self,
         directory: &Directory,
         group: &Group,
@@ -343,7 +324,9 @@ impl Api {
         let mut expected = expected;
         expect(expected, group.version()).map_err(|error| answered(error.into()))?;
         loop {
-            let some = members_of(&self.table, tenant, group_id, (BORN_WITH, None)).await.map_err(ScimError::from)?;
+            let some = members_of(&self.table, tenant, group_id, (BORN_WITH, None))
+                .await
+                .map_err(ScimError::from)?;
             if !some.is_empty() {
                 let moves = (None, Vec::new(), some);
                 self.change_members(directory, (group_id, expected), moves).await?;

@@ -13,6 +13,7 @@ mod group_members;
 mod groups;
 mod leaving;
 mod query;
+mod search;
 mod users;
 mod writing;
 
@@ -49,7 +50,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(discovery::show_type))
         .routes(routes!(discovery::list_schemas))
         .routes(routes!(discovery::show_schema))
-        .routes(routes!(discovery::search))
+        .routes(routes!(search::all))
+        .routes(routes!(search::users))
+        .routes(routes!(search::groups))
         .routes(routes!(users::list))
         .routes(routes!(users::create))
         .routes(routes!(users::show))

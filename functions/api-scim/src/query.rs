@@ -1,6 +1,7 @@
 use http_api::Problem;
 use scim::{Filter, Paging, ScimError, Shown, Start, discovery::LARGEST_PAGE};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Which resources are asked for, and what of them (RFC 7644, section 3.4.2).
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +17,30 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The same as a body says it (section 3.4.3).
+    pub(crate) fn read(body: &Map<String, Value>) -> Self {
+        let text = |name: &str| {
+            let value =
+                body.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+            match value {
+                None | Some(Value::Null) => None,
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(Value::Array(names)) => {
+                    Some(names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+                }
+                Some(other) => Some(other.to_string()),
+            }
+        };
+        Self {
+            filter: text("filter"),
+            start_index: text("startIndex"),
+            count: text("count"),
+            cursor: text("cursor"),
+            attributes: text("attributes"),
+            excluded: text("excludedAttributes"),
+        }
+    }
+
     /// What is shown.
     pub(crate) fn shown(&self, kind: &scim::ResourceKind) -> Result<Shown, ScimError> {
         Shown::read(kind, self.attributes.as_deref(), self.excluded.as_deref())
@@ -41,7 +66,9 @@ impl Asked {
                 return Err(ScimError::Value(both).into());
             }
             (Some(cursor), None) => Start::Cursor(Some(cursor.clone()).filter(|cursor| !cursor.is_empty())),
-            (None, index) => Start::Index(index.and_then(|index| u64::try_from(index).ok()).unwrap_or(1).max(1)),
+            (None, index) => {
+                Start::Index(index.and_then(|index| u64::try_from(index).ok()).unwrap_or(1).max(1))
+            }
         };
         Ok(Paging { start, count: count.min(LARGEST_PAGE) })
     }

@@ -2,13 +2,12 @@ use http_api::{
     IfMatch, PathParameter, Problem, Problems, Response, Searched, State, StatusCode, http::HeaderMap,
 };
 use primitives::ScimUserId;
-use scim::{USER, User, list_users, normal, patched, read_operations, user_with_id};
-use serde_json::{Map, Value};
+use scim::{USER, User, normal, patched, read_operations, user_with_id};
 use table::Item;
 
 use crate::{
     Api,
-    answers::{page, unless_known},
+    answers::unless_known,
     caller::{Body, Directory},
     query::Asked,
 };
@@ -40,12 +39,7 @@ pub(crate) async fn list(
     directory: Directory,
     Searched(asked): Searched<Asked>,
 ) -> Result<Response, Problem> {
-    let (shown, filter, paging) = (asked.shown(&USER)?, asked.filter()?, asked.paging()?);
-    let (table, cursors) = (&api.table, &*api.cursors);
-    let found = list_users(table, cursors, &directory.presented, filter.as_ref(), &paging).await?;
-    let resource = |user: &User| shown.of(user.resource(&api.base, user.version()));
-    let resources: Vec<Map<String, Value>> = found.items.iter().map(resource).collect();
-    Ok(page(&found, &paging, &resources))
+    api.users_page(&directory, &asked).await
 }
 
 /// Puts somebody into the directory. Whoever has an address of a domain that the organization has verified is

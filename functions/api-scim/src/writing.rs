@@ -13,7 +13,13 @@ use scim::{
 use serde_json::{Map, Value};
 use table::{Changes, Consistency, Decision, Item, Key};
 
-use crate::{Api, caller::Directory, entering::enter, error::{Refused, answered}, leaving::leave};
+use crate::{
+    Api,
+    caller::Directory,
+    entering::enter,
+    error::{Refused, answered},
+    leaving::leave,
+};
 
 /// Ids for what may have to be made: the same however often it is decided.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +40,10 @@ impl Effect {
     fn claiming(self, after: &Claims, before: Option<&Claims>) -> Self {
         let (changes, taken) = after.in_place_of(before);
         let taken = taken.into_iter().map(|taken| (taken.key.clone(), taken.error().into()));
-        Self { changes: self.changes.and(changes), refusals: self.refusals.into_iter().chain(taken).collect() }
+        Self {
+            changes: self.changes.and(changes),
+            refusals: self.refusals.into_iter().chain(taken).collect(),
+        }
     }
 
     fn decided<T>(self, more: Changes, output: T) -> Decision<T, Refused> {

@@ -8,6 +8,7 @@ mod members;
 mod operators;
 mod organizations;
 mod policy;
+mod scim;
 pub(crate) mod secrets;
 mod staff;
 mod walk;

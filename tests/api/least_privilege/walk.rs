@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, days, domains, members, operators, organizations, staff};
+use super::{api_keys, days, domains, members, operators, organizations, scim, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -39,6 +39,7 @@ pub(crate) async fn everything(product: &Product) {
     api_keys::made_and_used(product).await;
     organizations::come_and_go(product).await;
     domains::come_and_go(product).await;
+    scim::come_and_go(product).await;
     staff::works(product).await;
 }
 
