@@ -8,6 +8,7 @@ use super::{PATCH_OP, scim_type};
 use crate::product::Product;
 
 /// A whole life as the provisioning service of Entra leads it.
+#[expect(clippy::too_many_lines, reason = "a whole life, as it was recorded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_is_looked_for_made_changed_and_taken_out() {
     let product = Product::start().await;
@@ -151,8 +152,8 @@ async fn members_come_and_go_one_by_one() {
         // what is so already changes nothing
         assert_eq!(product.scim_patch(token, &path, &add).await.body, added.body);
     }
-    let found = format!("/Groups?excludedAttributes=members&filter=displayName%20eq%20%22engineers%22");
-    let found = product.scim(token, "GET", &found, &Value::Null).await;
+    let found = "/Groups?excludedAttributes=members&filter=displayName%20eq%20%22engineers%22";
+    let found = product.scim(token, "GET", found, &Value::Null).await;
     assert_eq!(
         (found.text("/Resources/0/id"), found.body["Resources"][0]["members"].is_null()),
         (group.clone(), true)

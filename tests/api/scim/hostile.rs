@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{PATCH_OP, scim_type};
+use super::{PATCH_OP, lists::encoded, scim_type};
 use crate::product::Product;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,7 +63,7 @@ async fn what_is_no_request_is_refused_in_the_words_of_scim() {
         let made = product.scim_user(&acme.token, odd).await;
         assert_eq!(made.text("/userName"), odd);
         let filter = format!("userName eq {}", Value::from(odd));
-        let filter: String = filter.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let filter = encoded(&filter);
         let found = product.scim(&acme.token, "GET", &format!("/Users?filter={filter}"), &Value::Null).await;
         assert_eq!(
             (found.body["totalResults"].as_u64(), found.text("/Resources/0/id")),

@@ -7,8 +7,10 @@ use system_tests::answer::Answer;
 use super::scim_type;
 use crate::product::Product;
 
-fn encoded(filter: &str) -> String {
-    filter.bytes().map(|byte| format!("%{byte:02X}")).collect()
+pub(crate) fn encoded(filter: &str) -> String {
+    let parts =
+        [("%", "%25"), (" ", "%20"), ("\"", "%22"), ("#", "%23"), ("&", "%26"), ("+", "%2B"), ("\\", "%5C")];
+    parts.iter().fold(filter.to_owned(), |text, (letter, code)| text.replace(letter, code))
 }
 
 impl Product {

@@ -83,7 +83,7 @@ async fn nothing_undoes_it_but_the_directory() {
     let on = product.scim_active(&acme.token, &id, true).await;
     assert_eq!((on.status, &on.body["active"]), (StatusCode::OK, &json!(true)), "{on:?}");
     assert_eq!(product.in_roles(ada).await.len(), 3);
-    assert_eq!(product.within(&bob).await.is_empty(), false);
+    assert!(!product.within(&bob).await.is_empty());
 
     // without a directory there is nobody whom it keeps out
     assert_eq!(product.scim_active(&acme.token, &id, false).await.status, StatusCode::OK);
