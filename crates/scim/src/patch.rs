@@ -426,7 +426,10 @@ mod tests {
                 [usize::from(which)].clone();
             for path in [path.to_owned(), odd] {
                 match after(&json!([{ "op": op, "path": path, "value": value }])) {
-                    Ok(resource) => prop_assert!(resource["userName"].is_string()),
+                    Ok(resource) => {
+                        let has_name = resource["userName"].is_string();
+                        prop_assert!(has_name);
+                    }
                     Err(error) => prop_assert!(error.code().starts_with("scim_"), "{error}"),
                 }
             }
