@@ -61,7 +61,8 @@ impl Measured<'_> {
     }
 
     async fn get(&mut self, path: &str, route: &str, function: &str, token: &str) {
-        // the second time, so that keys and secrets are there, and nothing is read again because it was late
+        // the second time, so that keys and secrets are there, and nothing is read again because it was
+        // late
         self.product.settle().await;
         self.product.get(path, token).await;
         let answer = self.product.get(path, token).await;

@@ -1,5 +1,5 @@
-//! A process that dies at any of its outgoing calls, before it or with the answer lost, is as if it had not:
-//! whoever called calls again, and in the end the product stands as after a run without a crash.
+//! A process that dies at any of its outgoing calls, before it or with the answer lost, is as if it had
+//! not: whoever called calls again, and in the end the product stands as after a run without a crash.
 
 mod api_keys;
 mod audit;
@@ -21,8 +21,8 @@ use test_support::{Crashes, Moment};
 
 use crate::{passwords::GOOD, product::Product, stored};
 
-/// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run to
-/// run and are left out, and so are the table's own notes about requests.
+/// What there is in the end: items by kind, events, mails and notifications. Ids and times differ from run
+/// to run and are left out, and so are the table's own notes about requests.
 pub(crate) async fn outcome(product: &Product) -> BTreeMap<String, usize> {
     let mut outcome = BTreeMap::new();
     let mut count = |name: String| *outcome.entry(name).or_insert(0) += 1;

@@ -36,8 +36,8 @@ struct Request {
     body: Value,
     /// Whether it is answered to somebody who is not signed in.
     is_open: bool,
-    /// Whether a genuine access token may come with it; not where that would end the session that the others
-    /// need.
+    /// Whether a genuine access token may come with it; not where that would end the session that the
+    /// others need.
     with_token: bool,
 }
 
@@ -64,8 +64,8 @@ const HEADERS: &[(&str, &[&str])] = &[
     ("stripe-signature", &["t=1795608000", ",v1=", "00"]),
 ];
 
-/// Which request, and what is changed about it: the address and its query, one header, the body; and choices
-/// of what to change at all.
+/// Which request, and what is changed about it: the address and its query, one header, the body; and
+/// choices of what to change at all.
 type Fuzz = (u8, (Vec<Piece>, Vec<Piece>), (u8, Vec<Piece>), Vec<Change>, u8);
 
 fn event(
@@ -349,8 +349,8 @@ fn api_devices() {
     );
 }
 
-/// What Stripe signed may still be of any shape: each is answered with an outcome, or refused, and none is a
-/// failure.
+/// What Stripe signed may still be of any shape: each is answered with an outcome, or refused, and none is
+/// a failure.
 #[test]
 fn hook_stripe() {
     let world = World::start();

@@ -44,7 +44,8 @@ pub struct Verified {
     pub condition: (Key, Condition),
 }
 
-/// Whether the domain of this address is the organization's: nothing where it is nobody's, or another one's.
+/// Whether the domain of this address is the organization's: nothing where it is nobody's, or another
+/// one's.
 pub async fn verified(table: &Table, tenant: Tenant, email: &Email) -> Result<Option<Verified>, StoreError> {
     let key = keys::DomainOwner::key(EmailDomain::of(email));
     let owner: Option<DomainOwner> = table.get(&key, Consistency::Strong).await?;

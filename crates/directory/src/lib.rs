@@ -1,8 +1,8 @@
 //! The domains of organizations: that one is an organization's, as a TXT record shows, and who may join by
 //! it.
 //!
-//! Owns the domains, what shows whose they are, and when that is looked at again. It must not know HTTP, nor
-//! how somebody becomes a member.
+//! Owns the domains, what shows whose they are, and when that is looked at again. It must not know HTTP,
+//! nor how somebody becomes a member.
 
 pub mod api;
 mod checks;

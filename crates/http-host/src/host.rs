@@ -53,8 +53,8 @@ impl HttpHost {
         Ok(crate::function(&self.host, self.edge()?.wrap(routes)))
     }
 
-    /// The same for routes that speak a dialect of others (SCIM): `spoken` is put around everything that the
-    /// edge answers, so that its refusals are in that dialect too.
+    /// The same for routes that speak a dialect of others (SCIM): `spoken` is put around everything that
+    /// the edge answers, so that its refusals are in that dialect too.
     pub fn api_spoken(
         &self,
         routes: OpenApiRouter,

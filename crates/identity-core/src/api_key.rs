@@ -169,8 +169,8 @@ impl MadeKeys {
         self.all.iter().map(|key| key.key_id).collect()
     }
 
-    /// Leaves them what a member of this role may do, where nobody has made or taken back another one: their
-    /// scopes alone decide from now on, and to leave gives nobody more than they had.
+    /// Leaves them what a member of this role may do, where nobody has made or taken back another one:
+    /// their scopes alone decide from now on, and to leave gives nobody more than they had.
     pub fn kept(self, role: Role) -> Changes {
         // so that a change of the policy that has not seen the maker leave decides again
         let changes = match self.counted.filter(|_| !self.all.is_empty()) {

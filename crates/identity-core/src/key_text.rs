@@ -1,6 +1,7 @@
-//! The text of what programs show: `<prefix><environment>_<ids>_<secret and checksum>`. Its ids say where to look,
-//! so that all that decides is read in one call; and it has 32 bytes of the OS's randomness, of which a hash is
-//! stored. The checksum tells scanners for secrets, and us without a call, that a text is none.
+//! The text of what programs show: `<prefix><environment>_<ids>_<secret and checksum>`. Its ids say where
+//! to look, so that all that decides is read in one call; and it has 32 bytes of the OS's randomness, of
+//! which a hash is stored. The checksum tells scanners for secrets, and us without a call, that a text is
+//! none.
 
 use primitives::{Secret, random_secret};
 use uuid::Uuid;

@@ -58,7 +58,8 @@ pub fn registry(hosts: &Hosts) -> Registry {
     registry_over(hosts, |_| None)
 }
 
-/// All functions, on the local cloud's clock, each over the HTTP client that `http_client` has for its name.
+/// All functions, on the local cloud's clock, each over the HTTP client that `http_client` has for its
+/// name.
 pub fn registry_over(
     hosts: &Hosts,
     http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,

@@ -10,12 +10,12 @@ use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 use crate::{
     Invite, Member, Org, OrgError,
     api::InviteStatus,
+    bars::bars,
     caps::{MOST_MEMBERSHIPS, all_owned, memberships, owners},
     events::Via,
     keys,
     org::join,
     place::{FormerMember, stays},
-    provisioning::bars,
     seats::Seats,
 };
 

@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod api;
+mod bars;
 mod caps;
 mod copies;
 mod deletion;
@@ -31,6 +32,7 @@ mod slugs;
 mod words;
 
 pub use accept::{Preview, accept, decline, preview};
+pub use bars::{bar, unbar};
 pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use copies::{refresh_member, refresh_organization, refresh_person};
 pub use deletion::{request_deletion, restore};
@@ -48,7 +50,7 @@ pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
 pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
-pub use provisioning::{Provision, Provisioned, bar, deprovision, directed, provision, unbar, uninvite};
+pub use provisioning::{Provision, Provisioned, deprovision, directed, provision, uninvite};
 pub use rules::Rules;
 pub use settings::{Settings, update};
 pub use slugs::{SlugCheck, check_slug};

@@ -209,7 +209,8 @@ ids! {
     DeviceLinkId = DeviceLink "dlk";
     /// Names what is known of an address that mails do not reach.
     MailSuppressionId = MailSuppression "msp";
-    /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it shows.
+    /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it
+    /// shows.
     PasskeyId = Passkey "pky";
     /// Names an account elsewhere that a person signs in with.
     ConnectedAccountId = ConnectedAccount "cac";

@@ -1,6 +1,7 @@
-//! The language of filters (RFC 7644, section 3.4.2.2), read with bounds: whatever comes in is read once, from
-//! the front, and never deeper than [`DEEPEST`].
+//! The language of filters (RFC 7644, section 3.4.2.2), read with bounds: whatever comes in is read once,
+//! from the front, and never deeper than [`DEEPEST`].
 
+use primitives::json;
 use serde_json::Value;
 
 use crate::ScimError;
@@ -227,7 +228,7 @@ fn quoted(text: &str) -> Result<(Token, usize), ScimError> {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => {
-                let read: String = serde_json::from_str(&text[..=at])
+                let read: String = json::from_str(&text[..=at])
                     .map_err(|_| refuse("a text is not written as JSON writes it"))?;
                 return Ok((Token::Text(read), at + 1));
             }
@@ -270,7 +271,8 @@ impl Expression {
         }
     }
 
-    /// Where it says what one value is like: the parts and their texts. So a value is made that is not there.
+    /// Where it says what one value is like: the parts and their texts. So a value is made that is not
+    /// there.
     pub(crate) fn described(&self) -> Option<Vec<(&str, &Value)>> {
         match self {
             Self::And(left, right) => Some([left.described()?, right.described()?].concat()),

@@ -18,8 +18,8 @@ use crate::{
     unique::{Claims, GROUP_EXTERNAL, GROUP_NAME},
 };
 
-/// Up to how many members a group is shown with them, unless they are asked for by name; then it is 10 times
-/// as many: an answer has 6 MB at most.
+/// Up to how many members a group is shown with them, unless they are asked for by name; then it is 10
+/// times as many: an answer has 6 MB at most.
 pub const MOST_MEMBERS_SHOWN: u32 = 1_000;
 
 /// A group as an organization's directory has it.

@@ -1,9 +1,10 @@
-//! What is read of a directory by its ids. An identity provider reads what it has just written, so all of it
-//! is read strongly.
+//! What is read of a directory by its ids. An identity provider reads what it has just written, so all of
+//! it is read strongly.
 
 use access::{Permit, Tenant, needs::ReadDirectory};
-use primitives::{Limit, OrgId, Page, ScimGroupId, ScimUserId};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use primitives::{Limit, OrgId, Page, ScimGroupId, ScimUserId, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use table::{Cause, Changes, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError, Table};
 
 use crate::{Group, GroupMember, ScimError, Token, User, api, keys};
@@ -125,27 +126,23 @@ pub struct Overview {
     pub failures: Vec<Failure>,
 }
 
-/// One of the few items of a directory that are about it as a whole.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Row {
-    Token(Box<Token>),
-    Failures(Failures),
-    Other(IgnoredAny),
-}
-
-/// How many of those there are at most.
+/// How many items there are at most that are about a directory as a whole.
 const MOST_ROWS: usize = 20;
 
 /// The tokens of the organization, and what was refused of late.
 pub async fn overview(table: &Table, reader: &Permit<ReadDirectory>) -> Result<Overview, ScimError> {
     let query = Query::partition_of(&keys::Tokens::key(reader.tenant()));
     let mut overview = Overview::default();
-    for row in table.first::<Row>(&query, MOST_ROWS).await? {
-        match row {
-            Row::Token(token) => overview.tokens.push(*token),
-            Row::Failures(failures) => overview.failures = failures.last,
-            Row::Other(_) => {}
+    for row in table.first::<Value>(&query, MOST_ROWS).await? {
+        let shape = |source: serde_json::Error| StoreError::Refused {
+            operation: "Query",
+            code: "shape".to_owned(),
+            detail: source.to_string(),
+        };
+        if row["kind"] == keys::Token::KIND.name {
+            overview.tokens.push(json::from_value(row).map_err(shape)?);
+        } else if row["kind"] == keys::Failures::KIND.name {
+            overview.failures = json::from_value::<Failures>(row).map_err(shape)?.last;
         }
     }
     Ok(overview)

@@ -4,13 +4,14 @@ use access::Tenant;
 use primitives::{ScimGroupId, ScimTokenId, ScimUserId};
 
 table::kinds! {
-    /// A token by which an identity provider keeps an organization's directory: a hash of its text. Written by
-    /// create a token, and at most once a minute by a request that shows it; deleted by revoke; read by such
-    /// requests, and by the list of tokens.
+    /// A token by which an identity provider keeps an organization's directory: a hash of its text.
+    /// Written by create a token, and at most once a minute by a request that shows it; deleted by revoke;
+    /// read by such requests, and by the list of tokens.
     "scim_token" Token(org: Tenant; token: ScimTokenId) "SCIM#<org>" "TOKEN#<token>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Which tokens an organization has, at most 10. Written by create and revoke a token; read by the same.
+    /// Which tokens an organization has, at most 10. Written by create and revoke a token; read by the
+    /// same.
     "scim_tokens" Tokens(org: Tenant;) "SCIM#<org>" "ALL_TOKENS" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -19,8 +20,8 @@ table::kinds! {
     "scim_roles" Roles(org: Tenant;) "SCIM#<org>" "ROLES" {
         store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// The last 10 requests of the identity provider that were refused. Written by such requests; read by the
-    /// page about SCIM.
+    /// The last 10 requests of the identity provider that were refused. Written by such requests; read by
+    /// the page about SCIM.
     "scim_failures" Failures(org: Tenant;) "SCIM#<org>" "FAILURES" {
         store: Main, most_kb: 4, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -32,8 +33,8 @@ table::kinds! {
     "scim_group_count" GroupCount(org: Tenant;) "SCIM#<org>" "GROUP_COUNT" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// A user as an organization's directory has it, and which member it is. Written and read by `api-scim`,
-    /// read by `queue-member-copies`.
+    /// A user as an organization's directory has it, and which member it is. Written and read by
+    /// `api-scim`, read by `queue-member-copies`.
     "scim_user" User(org: Tenant; user: ScimUserId) "SCIM_USERS#<org>" "USER#<user>" {
         store: Main, most_kb: 24, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -57,8 +58,8 @@ table::kinds! {
     "scim_claim" Claim(org: Tenant; what: String, hash: String) "SCIM_CLAIMS#<org>" "CLAIM#<what>#<hash>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Where pages of a list began that is walked through by `startIndex`, for one token. Written and read by
-    /// lists.
+    /// Where pages of a list began that is walked through by `startIndex`, for one token. Written and read
+    /// by lists.
     "scim_walk" Walk(org: Tenant; token: ScimTokenId, list: String) "SCIM_WALK#<org>" "WALK#<token>#<list>" {
         store: Traffic, most_kb: 4, kept: Days(1, "10 minutes"), owner: Org, erased: Expires,
     }

@@ -1,8 +1,8 @@
-//! The directories of organizations, kept by their identity providers with SCIM 2.0 (RFC 7643, RFC 7644): the
-//! tokens, the users and groups as the directory has them, the language of filters and patches.
+//! The directories of organizations, kept by their identity providers with SCIM 2.0 (RFC 7643, RFC 7644):
+//! the tokens, the users and groups as the directory has them, the language of filters and patches.
 //!
-//! A user of a directory is not a member: whether one becomes a member, and when that ends, is decided where
-//! both are known (`api-scim`). It must not know HTTP.
+//! A user of a directory is not a member: whether one becomes a member, and when that ends, is decided
+//! where both are known (`api-scim`). It must not know HTTP.
 
 pub mod api;
 pub mod discovery;

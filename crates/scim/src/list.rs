@@ -1,5 +1,5 @@
-//! Lists of users and groups: what a filter asks for is answered by a key where there is one, and else only in
-//! directories that are small enough to be looked through.
+//! Lists of users and groups: what a filter asks for is answered by a key where there is one, and else
+//! only in directories that are small enough to be looked through.
 
 use access::Tenant;
 use primitives::{Limit, ScimGroupId, ScimTokenId, ScimUserId};

@@ -1,6 +1,6 @@
-//! Patches (RFC 7644, section 3.5.2), also in the forms in which Entra and Okta send them: operations in any
-//! case, values without a path, names with dots in such values, yes and no as texts, and parts of values that
-//! are not there yet.
+//! Patches (RFC 7644, section 3.5.2), also in the forms in which Entra and Okta send them: operations in
+//! any case, values without a path, names with dots in such values, yes and no as texts, and parts of
+//! values that are not there yet.
 
 use primitives::json;
 use serde_json::{Map, Value};

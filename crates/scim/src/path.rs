@@ -3,7 +3,6 @@
 use crate::{
     ScimError,
     filter::{Expression, parse_within},
-    resource::is_known,
     schema::{ResourceKind, named},
 };
 
@@ -22,7 +21,7 @@ impl Path {
             Some((name, part)) => (name, Some(part)),
             None => (text, None),
         };
-        if !is_known(kind, name) {
+        if !kind.knows(name) {
             return None;
         }
         let Some(attribute) = kind.attribute(name) else {

@@ -8,15 +8,15 @@ use crate::{
     ScimError,
     limits::LARGEST,
     path::Path,
-    schema::{Attribute, COMMON, Kind, Mutability, ResourceKind, named},
+    schema::{Attribute, Kind, Mutability, ResourceKind, named},
 };
 
 /// How many values an attribute has at most, and how long a text is.
 const MOST_VALUES: usize = 50;
 const LONGEST_TEXT: usize = 1_000;
 
-/// What a body says of a resource, under the names of the schema: without what is in no schema, what only we
-/// write, and what is null or empty, which is the same as absent (RFC 7643, section 2.5).
+/// What a body says of a resource, under the names of the schema: without what is in no schema, what only
+/// we write, and what is null or empty, which is the same as absent (RFC 7643, section 2.5).
 pub fn normal(kind: &ResourceKind, body: &Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
     let mut resource = Map::new();
     for (name, value) in body {
@@ -135,7 +135,8 @@ pub struct Shown {
 const MOST_NAMES: usize = 50;
 
 impl Shown {
-    /// Reads `attributes` and `excludedAttributes`: names with commas between. Unknown ones are passed over.
+    /// Reads `attributes` and `excludedAttributes`: names with commas between. Unknown ones are passed
+    /// over.
     pub fn read(kind: &ResourceKind, only: Option<&str>, but: Option<&str>) -> Result<Self, ScimError> {
         let read = |names: &str| -> Result<Vec<Path>, ScimError> {
             let names: Vec<&str> =
@@ -191,11 +192,4 @@ fn each(value: &mut Value, keep: &impl Fn(&str) -> bool) {
         Value::Array(values) => values.iter_mut().for_each(|value| each(value, keep)),
         _ => {}
     }
-}
-
-/// What every resource has beside the schema's attributes and the common ones.
-pub(crate) fn is_known(kind: &ResourceKind, name: &str) -> bool {
-    kind.attribute(name).is_some()
-        || named(COMMON, name).is_some()
-        || ["meta", "schemas"].iter().any(|known| known.eq_ignore_ascii_case(name))
 }

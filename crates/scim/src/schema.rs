@@ -1,5 +1,6 @@
-//! The attributes of users and groups (RFC 7643, section 4), as the schemas tell them, and as bodies, patches
-//! and filters are read by. What is in no schema is passed over: identity providers send more than that.
+//! The attributes of users and groups (RFC 7643, section 4), as the schemas tell them, and as bodies,
+//! patches and filters are read by. What is in no schema is passed over: identity providers send more than
+//! that.
 
 use serde_json::{Value, json};
 
@@ -188,6 +189,12 @@ impl ResourceKind {
     /// The attribute of this name, also one that all resources have.
     pub(crate) fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         named(self.attributes, name).or_else(|| named(COMMON, name))
+    }
+
+    /// Whether there is such an attribute, or something else that every resource has.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        let of_all = ["meta", "schemas"].iter().any(|known| known.eq_ignore_ascii_case(name));
+        of_all || self.attribute(name).is_some()
     }
 
     /// The name without the schema's URI before it, where it is this one's.

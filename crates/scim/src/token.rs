@@ -42,8 +42,8 @@ impl Item for Token {
     }
 }
 
-/// The text of a token as a program showed it: `gs_<environment>_<ids>_<secret and checksum>`, with the ids of
-/// organization and token.
+/// The text of a token as a program showed it: `gs_<environment>_<ids>_<secret and checksum>`, with the
+/// ids of organization and token.
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// The organization, as the text says.

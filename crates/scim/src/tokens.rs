@@ -39,8 +39,8 @@ impl Tokens {
         Ok(read.unwrap_or_else(|| Self { org_id: tenant.org_id(), tokens: Vec::new(), version: 0 }))
     }
 
-    /// As it is now. The gate says whether there is one at all: whether the directory has a say in who comes
-    /// in.
+    /// As it is now. The gate says whether there is one at all: whether the directory has a say in who
+    /// comes in.
     fn stored(&self, before: usize) -> Changes {
         let changes = Changes::new().replace(self);
         if (before == 0) == self.tokens.is_empty() {
@@ -125,7 +125,8 @@ pub async fn revoke_token(
     table.decide(cause, decide).await
 }
 
-/// Says what the members of a group are; nothing is that it does not. Their roles follow some seconds later.
+/// Says what the members of a group are; nothing is that it does not. Their roles follow some seconds
+/// later.
 pub async fn update_group_role(
     table: &Table,
     cause: &Cause,

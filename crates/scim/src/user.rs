@@ -104,8 +104,8 @@ impl User {
         self.text("userName").unwrap_or_default()
     }
 
-    /// The address to write to, where there is one: the primary one, that for work, any; else the `userName`,
-    /// where it is one.
+    /// The address to write to, where there is one: the primary one, that for work, any; else the
+    /// `userName`, where it is one.
     pub fn address(&self) -> Option<Email> {
         let emails = self.attributes.get("emails").and_then(Value::as_array);
         let emails: Vec<&Value> = emails.into_iter().flatten().collect();

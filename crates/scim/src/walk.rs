@@ -1,4 +1,5 @@
-//! Pages by `startIndex`: where a page ends is noted, so that the next one begins there, however far that is.
+//! Pages by `startIndex`: where a page ends is noted, so that the next one begins there, however far that
+//! is.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! SCIM's own words around everything that the edge says: its media type, and its errors (RFC 7644, sections
-//! 3.8 and 3.12).
+//! SCIM's own words around everything that the edge says: its media type, and its errors (RFC 7644,
+//! sections 3.8 and 3.12).
 
 use axum::{
     Router,
@@ -12,9 +12,9 @@ use http_api::{
     StatusCode,
     http::{HeaderValue, header},
 };
-use primitives::Time;
+use primitives::{Time, json};
 use scim::{Failure, Reason, note_failure};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use table::Table;
 
 use crate::caller::Whose;
@@ -54,7 +54,8 @@ async fn spoken(table: Table, mut request: Request, next: Next) -> Response {
     response
 }
 
-/// What people mend who look after the directory. That something is not there is what identity providers ask.
+/// What people mend who look after the directory. That something is not there is what identity providers
+/// ask.
 fn is_worth_noting(status: StatusCode) -> bool {
     let usual = [
         StatusCode::UNAUTHORIZED,
@@ -81,7 +82,7 @@ async fn translated(mut response: Response) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     let problem = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let problem: Map<String, Value> = serde_json::from_slice(&problem).unwrap_or_default();
+    let problem: Map<String, Value> = json::from_slice(&problem).unwrap_or_default();
     parts.status = match parts.status {
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
         // who pays is nothing that an identity provider can mend
@@ -93,7 +94,8 @@ async fn translated(mut response: Response) -> Response {
     let more = errors.filter_map(|error| error["detail"].as_str()).collect::<Vec<_>>().join("; ");
     let detail =
         if more.is_empty() { text("detail").to_owned() } else { format!("{}: {more}", text("detail")) };
-    let mut error = json!({ "schemas": [ERROR], "status": parts.status.as_str(), "detail": detail });
+    let mut error =
+        serde_json::json!({ "schemas": [ERROR], "status": parts.status.as_str(), "detail": detail });
     let says_why = [StatusCode::BAD_REQUEST, StatusCode::CONFLICT].contains(&parts.status);
     if let Some(reason) = Reason::of(text("code")).filter(|_| says_why) {
         error["scimType"] = reason.as_str().into();

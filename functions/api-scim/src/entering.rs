@@ -7,8 +7,8 @@ use scim::{Linked, Mapping, User};
 use table::{Changes, Condition, Consistency, Item, Key, Table};
 
 use crate::{
+    effect::{Effect, Made},
     error::Refused,
-    writing::{Effect, Made},
 };
 
 /// Who has an address.
@@ -32,10 +32,10 @@ async fn owner(table: &Table, email: &Email) -> Result<Owner, Refused> {
     })
 }
 
-/// Makes a member of a user of the directory, where the directory may say so: of whoever has an address of a
-/// domain that the organization has verified, and of whom the directory itself has taken out. Of others it may
-/// say what it wants: they are members when they have accepted an invite. So nobody who belongs elsewhere is
-/// looked at or changed by it.
+/// Makes a member of a user of the directory, where the directory may say so: of whoever has an address of
+/// a domain that the organization has verified, and of whom the directory itself has taken out. Of others
+/// it may say what it wants: they are members when they have accepted an invite. So nobody who belongs
+/// elsewhere is looked at or changed by it.
 ///
 /// `begins` is that it was not active before.
 pub(crate) async fn enter(

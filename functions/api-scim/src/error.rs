@@ -1,11 +1,8 @@
 use http_api::Problem;
 use orgs::OrgError;
-use primitives::{Fault, FaultCode};
+use primitives::Fault;
 use scim::ScimError;
 use table::{CommitError, StoreError};
-
-/// The codes of this function's errors.
-pub const FAULTS: &[&[FaultCode]] = &[Refused::CODES];
 
 /// A request of an identity provider's is refused.
 #[derive(Debug, thiserror::Error, Fault)]

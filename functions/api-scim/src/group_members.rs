@@ -1,5 +1,5 @@
-//! Who is in a group. The user says so, and the group; and where the group gives a role, the member has it: all
-//! in one transaction for so many users at a time.
+//! Who is in a group. The user says so, and the group; and where the group gives a role, the member has
+//! it: all in one transaction for so many users at a time.
 
 use access::Role;
 use http_api::Problem;

@@ -93,8 +93,8 @@ pub(crate) async fn create(
     Ok(api.group(StatusCode::CREATED, (&group, members.as_deref()), &shown))
 }
 
-/// A group of the directory. Of one that has more than 1,000 members they are shown where `attributes` names
-/// them, and of one that has more than 10,000 never.
+/// A group of the directory. Of one that has more than 1,000 members they are shown where `attributes`
+/// names them, and of one that has more than 10,000 never.
 #[utoipa::path(
     get, path = "/scim/v2/Groups/{group_id}", tag = "SCIM", operation_id = "scimGetGroup",
     security(("scim_token" = [])),

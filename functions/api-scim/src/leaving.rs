@@ -4,11 +4,11 @@ use primitives::{Email, UserId};
 use scim::{Linked, User};
 use table::{Changes, Condition, Consistency, Item, Key, Table};
 
-use crate::{error::Refused, writing::Effect};
+use crate::{effect::Effect, error::Refused};
 
-/// Takes a user of the directory out, whoever let that person in: the membership ends with its sessions, keys
-/// and seat, and no invite, link, request or domain lets the person in again. Where there is no membership,
-/// that none begins at this moment is a condition.
+/// Takes a user of the directory out, whoever let that person in: the membership ends with its sessions,
+/// keys and seat, and no invite, link, request or domain lets the person in again. Where there is no
+/// membership, that none begins at this moment is a condition.
 pub(crate) async fn leave(table: &Table, tenant: Tenant, user: &mut User) -> Result<Effect, Refused> {
     let address = user.address();
     let (person, unowned) = match user.person {

@@ -1,12 +1,13 @@
 //! SCIM 2.0 for the directories of organizations: `/scim/v2` (RFC 7643, RFC 7644; cursors of RFC 9865).
 //!
-//! What the directory says of its users and groups is `scim`'s; who is a member is `orgs`'; whose a domain is
-//! `directory`'s. Here they come together, in one transaction for each request.
+//! What the directory says of its users and groups is `scim`'s; who is a member is `orgs`'; whose a domain
+//! is `directory`'s. Here they come together, in one transaction for each request.
 
 mod answers;
 mod caller;
 mod dialect;
 mod discovery;
+mod effect;
 mod entering;
 mod error;
 mod group_members;
@@ -22,7 +23,13 @@ use std::sync::Arc;
 use http_api::{OpenApiRouter, routes};
 use http_host::HttpHost;
 use lambda_host::{Error, Function, Host};
+use primitives::{Fault, FaultCode};
 use table::{CursorKeys, Table};
+
+use crate::error::Refused;
+
+/// The codes of this function's errors.
+pub const FAULTS: &[&[FaultCode]] = &[Refused::CODES];
 
 /// What the routes share.
 #[derive(Clone)]
@@ -66,5 +73,3 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(groups::patch))
         .routes(routes!(groups::delete))
 }
-
-pub use error::FAULTS;

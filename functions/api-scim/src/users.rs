@@ -42,8 +42,8 @@ pub(crate) async fn list(
     api.users_page(&directory, &asked).await
 }
 
-/// Puts somebody into the directory. Whoever has an address of a domain that the organization has verified is
-/// a member from then on; an account is made where there is none. Others are members once they accept an
+/// Puts somebody into the directory. Whoever has an address of a domain that the organization has verified
+/// is a member from then on; an account is made where there is none. Others are members once they accept an
 /// invite.
 #[utoipa::path(
     post, path = "/scim/v2/Users", tag = "SCIM", operation_id = "scimCreateUser",

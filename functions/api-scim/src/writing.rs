@@ -4,55 +4,23 @@
 use access::Tenant;
 use http_api::Problem;
 use orgs::OrgError;
-use primitives::{Expected, MemberId, ScimUserId, UserId};
+use primitives::{Expected, ScimUserId};
 use scim::{
-    Claims, Group, GroupMember, ScimError, User,
+    Group, GroupMember, ScimError, User,
     events::{ScimUserCreated, ScimUserDeleted, ScimUserUpdated},
     keys, user_with_id,
 };
 use serde_json::{Map, Value};
-use table::{Changes, Consistency, Decision, Item, Key};
+use table::{Changes, Consistency, Decision, Item};
 
 use crate::{
     Api,
     caller::Directory,
+    effect::{Effect, Made},
     entering::enter,
     error::{Refused, answered},
     leaving::leave,
 };
-
-/// Ids for what may have to be made: the same however often it is decided.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Made {
-    pub(crate) user_id: UserId,
-    pub(crate) member_id: MemberId,
-}
-
-/// What is written, and what it means where a condition does not hold.
-#[derive(Debug, Default)]
-pub(crate) struct Effect {
-    pub(crate) changes: Changes,
-    pub(crate) refusals: Vec<(Key, Refused)>,
-}
-
-impl Effect {
-    /// With what only one user of the directory has.
-    fn claiming(self, after: &Claims, before: Option<&Claims>) -> Self {
-        let (changes, taken) = after.in_place_of(before);
-        let taken = taken.into_iter().map(|taken| (taken.key.clone(), taken.error().into()));
-        Self {
-            changes: self.changes.and(changes),
-            refusals: self.refusals.into_iter().chain(taken).collect(),
-        }
-    }
-
-    fn decided<T>(self, more: Changes, output: T) -> Decision<T, Refused> {
-        let decision = Decision::commit(self.changes.and(more), output);
-        self.refusals
-            .into_iter()
-            .fold(decision, |decision, (key, refused)| decision.unless(&key, Err(refused)))
-    }
-}
 
 /// Up to so many groups are left with the user, in one transaction.
 const GROUPS_AT_ONCE: usize = 15;

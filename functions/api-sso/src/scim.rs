@@ -55,7 +55,8 @@ pub(crate) struct Scim {
     tokens: Vec<ScimToken>,
     /// When it asked for something last, to a minute. Null is never.
     last_request_at: Option<Time>,
-    /// The last requests that were refused for something that people can mend, at most 10, the last one first.
+    /// The last requests that were refused for something that people can mend, at most 10, the last one
+    /// first.
     errors: Vec<ScimFailure>,
 }
 
@@ -96,8 +97,8 @@ pub(crate) struct CreateScimToken {
 pub(crate) struct ScimTokenCreated {
     /// The token.
     scim_token: ScimToken,
-    /// What the identity provider shows as `Authorization: Bearer …`. It is told here and never again: null in
-    /// the answer to a request that was repeated with its `Idempotency-Key`.
+    /// What the identity provider shows as `Authorization: Bearer …`. It is told here and never again:
+    /// null in the answer to a request that was repeated with its `Idempotency-Key`.
     secret: Option<String>,
 }
 
@@ -114,8 +115,8 @@ fn recorded(made: &Made) -> Answer {
     answered(made, None)
 }
 
-/// Makes a token by which an identity provider keeps the directory. Its text is shown this once; a hash of it
-/// is stored. From the first token on, whom the directory has taken out comes in by it alone.
+/// Makes a token by which an identity provider keeps the directory. Its text is shown this once; a hash of
+/// it is stored. From the first token on, whom the directory has taken out comes in by it alone.
 #[utoipa::path(
     post, path = "/v1/orgs/current/scim/tokens", tag = "SCIM", operation_id = "createScimToken",
     security(("access_token" = [])), request_body = CreateScimToken,
@@ -199,9 +200,9 @@ pub(crate) struct UpdateScimGroup {
     role: Change<Role>,
 }
 
-/// Says which role a group gives. A member has the highest of those that the groups give, and without any the
-/// one that it came in with; owners stay what they are. The members of the group have it some seconds later;
-/// whoever comes in has it at once.
+/// Says which role a group gives. A member has the highest of those that the groups give, and without any
+/// the one that it came in with; owners stay what they are. The members of the group have it some seconds
+/// later; whoever comes in has it at once.
 #[utoipa::path(
     patch, path = "/v1/orgs/current/scim/groups/{group_id}", tag = "SCIM", operation_id = "updateScimGroup",
     security(("access_token" = [])), request_body = UpdateScimGroup,

@@ -11,8 +11,8 @@ use crate::CopyError;
 /// Users of one transaction: each may be a member in another role, with an event.
 const AT_ONCE: usize = 12;
 
-/// Brings all members of a group to the role that their groups give them now. Says whether it is done: it is
-/// gone on with while `may_go_on` says so. What is so already is passed over.
+/// Brings all members of a group to the role that their groups give them now. Says whether it is done: it
+/// is gone on with while `may_go_on` says so. What is so already is passed over.
 pub(crate) async fn refresh_group(
     table: &Table,
     cause: &Cause,

@@ -39,8 +39,8 @@ fn compare(policies: &Policies, made: &Made) -> Vec<String> {
     policies.iter().flat_map(|(function, statements)| problems(function, statements, of(function))).collect()
 }
 
-/// What all functions call while everything is done that the product can do, and the policies they have. What
-/// is stored in the end is as it should be, and no secret lies about.
+/// What all functions call while everything is done that the product can do, and the policies they have.
+/// What is stored in the end is as it should be, and no secret lies about.
 async fn run() -> (Policies, Made) {
     let recorder = Recorder::default();
     let product = Product::recorded(&recorder).await;

@@ -1,5 +1,5 @@
-//! Requests in the shapes in which Entra ID sends them: operations in capitals, yes and no as texts, paths with
-//! filters of what is not there yet, attributes of other schemas, members one by one.
+//! Requests in the shapes in which Entra ID sends them: operations in capitals, yes and no as texts, paths
+//! with filters of what is not there yet, attributes of other schemas, members one by one.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

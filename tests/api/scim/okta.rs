@@ -1,5 +1,5 @@
-//! Requests in the shapes in which Okta sends them: a PUT of the whole user, deactivation without a path, groups
-//! with all of their members at once.
+//! Requests in the shapes in which Okta sends them: a PUT of the whole user, deactivation without a path,
+//! groups with all of their members at once.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

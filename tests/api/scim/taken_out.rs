@@ -1,5 +1,5 @@
-//! Whom the directory takes out: at once, with all that hangs on it, and so that nothing but the directory lets
-//! that person in again.
+//! Whom the directory takes out: at once, with all that hangs on it, and so that nothing but the directory
+//! lets that person in again.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -36,7 +36,8 @@ async fn sessions_keys_and_the_seat_end_at_once() {
     }
 }
 
-/// The old invite, a new one, a link, the domain: nothing lets somebody in whom the directory has taken out.
+/// The old invite, a new one, a link, the domain: nothing lets somebody in whom the directory has taken
+/// out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_undoes_it_but_the_directory() {
     let product = Product::start().await;
@@ -97,8 +98,8 @@ async fn nothing_undoes_it_but_the_directory() {
     assert_eq!(product.accept(&bob, &link).await.status, StatusCode::OK);
 }
 
-/// A member by invite, of another domain, whom the directory took out, is let in again by it: that is what it
-/// undoes. Who left is not.
+/// A member by invite, of another domain, whom the directory took out, is let in again by it: that is what
+/// it undoes. Who left is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_directory_brings_back_whom_it_took_out_and_nobody_who_left() {
     let product = Product::start().await;
