@@ -69,7 +69,7 @@ pub(crate) async fn list(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "scim_uniqueness", "scim_invalid_value", "scim_invalid_syntax", "access_restricted", "not_found", "unsupported_media_type"])),
         ("x-gantry-limits" = json!(["scim"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 40})),
+        ("x-gantry-budget" = json!({"calls": 7, "read_units": 8, "write_units": 40})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 500})),
     ),
 )]
@@ -139,8 +139,8 @@ pub(crate) async fn show(
     extensions(
         ("x-gantry-codes" = json!(["conflict", "scim_uniqueness", "scim_invalid_value", "scim_invalid_syntax", "access_restricted", "not_found", "unsupported_media_type"])),
         ("x-gantry-limits" = json!(["scim"])),
-        ("x-gantry-budget" = json!({"calls": 9, "read_units": 16, "write_units": 40})),
-        ("x-gantry-usage" = json!({"organization": 0.2, "events": 1, "answer_bytes": 2000})),
+        ("x-gantry-budget" = json!({"calls": 11, "read_units": 16, "write_units": 60})),
+        ("x-gantry-usage" = json!({"organization": 0.2, "events": 2, "answer_bytes": 2000})),
     ),
 )]
 pub(crate) async fn replace(
@@ -178,7 +178,7 @@ pub(crate) async fn replace(
         ("x-gantry-codes" = json!(["conflict", "scim_uniqueness", "scim_invalid_value", "scim_invalid_syntax", "access_restricted", "not_found", "unsupported_media_type", "scim_invalid_path", "scim_no_target", "scim_mutability", "scim_invalid_filter"])),
         ("x-gantry-limits" = json!(["scim"])),
         ("x-gantry-budget" = json!({"calls": 9, "read_units": 16, "write_units": 60})),
-        ("x-gantry-usage" = json!({"organization": 2, "events": 1, "answer_bytes": 2000})),
+        ("x-gantry-usage" = json!({"organization": 2, "events": 2, "answer_bytes": 2000})),
     ),
 )]
 pub(crate) async fn patch(
@@ -207,7 +207,7 @@ pub(crate) async fn patch(
         ("x-gantry-codes" = json!(["not_found", "conflict"])),
         ("x-gantry-limits" = json!(["scim"])),
         ("x-gantry-budget" = json!({"calls": 8, "read_units": 14, "write_units": 40})),
-        ("x-gantry-usage" = json!({"organization": 0.05, "events": 1, "answer_bytes": 0})),
+        ("x-gantry-usage" = json!({"organization": 0.05, "events": 3, "answer_bytes": 0})),
     ),
 )]
 pub(crate) async fn delete(
