@@ -42,12 +42,14 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 18] = [
+    const KINDS: [(&str, &str); 20] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("connection_id", "sso"),
         ("device_id", "dev"),
         ("domain_id", "dom"),
+        ("token_id", "sct"),
+        ("group_id", "scg"),
         ("event_id", "evt"),
         ("factor_id", "fac"),
         ("impersonation_id", "imp"),

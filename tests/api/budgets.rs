@@ -5,6 +5,7 @@ mod audit;
 mod domains;
 mod members;
 mod organizations;
+mod scim;
 mod sso;
 mod staff;
 
@@ -63,7 +64,8 @@ impl Measured<'_> {
     }
 
     async fn get(&mut self, path: &str, route: &str, function: &str, token: &str) {
-        // the second time, so that keys and secrets are there, and nothing is read again because it was late
+        // the second time, so that keys and secrets are there, and nothing is read again because it was
+        // late
         self.product.settle().await;
         self.product.get(path, token).await;
         let answer = self.product.get(path, token).await;
@@ -210,6 +212,7 @@ async fn every_route_stays_within_its_budget() {
     audit::measure(&mut measured).await;
     domains::measure(&mut measured).await;
     sso::measure(&mut measured).await;
+    scim::measure(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();

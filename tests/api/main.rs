@@ -42,6 +42,7 @@ mod reset;
 mod rotation;
 mod rotation_steps;
 mod samples;
+mod scim;
 mod second_factors;
 mod signing_in;
 mod sso;

@@ -62,10 +62,11 @@ fn shape(template: &Template) -> Vec<String> {
                     "{name}: say RestApiId: !Ref Api for {event}, or it gets an API without a firewall."
                 ));
             }
-            let known = ["/v1/", "/hooks/", "/.well-known/"].iter().any(|root| path.starts_with(root));
+            let known =
+                ["/v1/", "/scim/v2/", "/hooks/", "/.well-known/"].iter().any(|root| path.starts_with(root));
             if !known || path.trim_end_matches("{proxy+}").contains('{') {
                 problems.push(format!(
-                    "{name}: {path} is no route of ours; use /v1/, /hooks/ or /.well-known/, and a parameter only as {{proxy+}}."
+                    "{name}: {path} is no route of ours; use /v1/, /scim/v2/, /hooks/ or /.well-known/, and a parameter only as {{proxy+}}."
                 ));
             }
         }

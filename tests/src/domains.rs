@@ -12,6 +12,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("directory", directory::keys::KINDS),
         ("sso", sso::keys::KINDS),
         ("push", push::keys::KINDS),
+        ("scim", scim::keys::KINDS),
         ("staff", staff::keys::KINDS),
         ("audit", audit::keys::KINDS),
         ("table", table::keys::KINDS),
@@ -38,6 +39,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("directory", directory::events::EVENTS),
         ("sso", sso::events::EVENTS),
         ("push", push::events::EVENTS),
+        ("scim", scim::events::EVENTS),
         ("staff", staff::events::EVENTS),
     ]
 }

@@ -8,6 +8,9 @@ use crate::{AccessError, Actor, Needed, Permission, Permit, Principal, needs::Wr
 /// What the text of every key begins with, of whatever environment it is.
 pub const API_KEY: &str = "gk_";
 
+/// What the text of every token begins with by which an identity provider keeps a directory (SCIM).
+pub const SCIM_TOKEN: &str = "gs_";
+
 /// A permission that a key may be given.
 #[derive(
     Clone,

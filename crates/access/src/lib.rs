@@ -12,7 +12,7 @@ mod staff;
 mod way;
 
 pub use impersonation::{ImpersonationMode, Impersonator};
-pub use key::{API_KEY, Asker, KeyActor, Scope};
+pub use key::{API_KEY, Asker, KeyActor, SCIM_TOKEN, Scope};
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
@@ -68,8 +68,8 @@ impl Principal {
         if self.person.deletion.is_none() { Ok(()) } else { Err(AccessError::DeletionPending) }
     }
 
-    /// Refuses what asks for a fresh proof, unless the person showed who they are a moment ago: a token that
-    /// somebody else has, or a screen that was left open, does not suffice for it.
+    /// Refuses what asks for a fresh proof, unless the person showed who they are a moment ago: a token
+    /// that somebody else has, or a screen that was left open, does not suffice for it.
     pub fn require_fresh(&self, now: Timestamp) -> Result<(), AccessError> {
         let is_fresh = now.duration_since(self.signed_in_at) <= PROOF_IS_FRESH && self.shown.is_whole();
         if is_fresh { Ok(()) } else { Err(AccessError::StepUpRequired) }

@@ -1,6 +1,6 @@
 //! Where somebody may join by the domain of their address.
 
-use access::Role;
+use access::{Role, Tenant};
 use primitives::{Email, EmailDomain, OrgId};
 use table::{Condition, Consistency, Item, Key, StoreError, Table};
 
@@ -32,5 +32,26 @@ pub async fn joinable(table: &Table, email: &Email) -> Result<Option<Joinable>, 
         role: owner.joining.default_role.into(),
         condition: (key, Condition::VersionIs(owner.version())),
         domain: owner.name,
+    }))
+}
+
+/// That the domain of an address is an organization's.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What people become by it.
+    pub role: Role,
+    /// That this is so: to be a condition of what rests on it.
+    pub condition: (Key, Condition),
+}
+
+/// Whether the domain of this address is the organization's: nothing where it is nobody's, or another
+/// one's.
+pub async fn verified(table: &Table, tenant: Tenant, email: &Email) -> Result<Option<Verified>, StoreError> {
+    let key = keys::DomainOwner::key(EmailDomain::of(email));
+    let owner: Option<DomainOwner> = table.get(&key, Consistency::Strong).await?;
+    let own = owner.filter(|owner| owner.org_id == tenant.org_id());
+    Ok(own.map(|owner| Verified {
+        role: owner.joining.default_role.into(),
+        condition: (key, Condition::VersionIs(owner.version())),
     }))
 }

@@ -18,8 +18,8 @@ table::kinds! {
         store: Main, most_kb: 8, kept: ForGood, owner: Org, erased: Partition,
     }
     /// Which organization a verified domain is of: there is one at most; and who may join by it. Written by
-    /// verify, update and remove a domain, and by `cron-domains`; read by verify, and by whoever asks where
-    /// to join, or does.
+    /// verify, update and remove a domain, and by `cron-domains`; read by verify, by whoever asks where to
+    /// join, or does, and by `api-scim`, which lets in people of such domains alone.
     "domain_owner" DomainOwner(name: EmailDomain;) "DOMAIN#<name>" "DOMAIN_OWNER" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("domain"),
     }

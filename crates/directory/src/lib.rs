@@ -21,7 +21,7 @@ pub use checks::{CheckRun, check_due};
 pub use domain::{Domain, MOST};
 pub use erasure::erase;
 pub use error::DirectoryError;
-pub use joining::{Joinable, joinable};
+pub use joining::{Joinable, Verified, joinable, verified};
 pub use operations::{Change, add, domain_with_id, domains, remove, update, verify};
 pub use serving::{Serving, serve, serving};
 

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use primitives::{ApiKeyId, EventId, OrgId, Timestamp, UserId, json};
+use primitives::{ApiKeyId, EventId, OrgId, ScimTokenId, Timestamp, UserId, json};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
@@ -46,6 +46,8 @@ pub enum ActorRef {
     System(String),
     /// Stripe, by a signed webhook.
     Stripe,
+    /// An identity provider, with this token of the organization's.
+    Scim(ScimTokenId),
 }
 
 /// Who caused an event.
@@ -53,7 +55,7 @@ pub enum ActorRef {
 #[schemars(rename = "Actor")]
 struct WrittenActor {
     r#type: ActorKind,
-    /// The person's id, the key's id, or the function's name; null of others.
+    /// The person's id, the key's or the token's id, or the function's name; null of others.
     id: Option<String>,
     /// Who of our staff did it in the person's name, where it was not the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +71,7 @@ enum ActorKind {
     ApiKey,
     System,
     Stripe,
+    Scim,
 }
 
 impl ActorRef {
@@ -93,6 +96,7 @@ impl Serialize for ActorRef {
             Self::ApiKey(key) => (ActorKind::ApiKey, Some(key.to_string())),
             Self::System(name) => (ActorKind::System, Some(name.clone())),
             Self::Stripe => (ActorKind::Stripe, None),
+            Self::Scim(token) => (ActorKind::Scim, Some(token.to_string())),
         };
         WrittenActor { r#type, id, impersonator }.serialize(serializer)
     }
@@ -113,6 +117,7 @@ impl<'de> Deserialize<'de> for ActorRef {
             ActorKind::ApiKey => Self::ApiKey(id?.parse().map_err(D::Error::custom)?),
             ActorKind::System => Self::System(id?),
             ActorKind::Stripe => Self::Stripe,
+            ActorKind::Scim => Self::Scim(id?.parse().map_err(D::Error::custom)?),
         })
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use http_api::{Authenticate, AuthenticateKey, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry};
+use http_api::{
+    Authenticate, AuthenticateKey, Edge, EdgeSettings, OpenApiRouter, Problem, StaffEntry, axum::Router,
+};
 use identity::Authority;
 use lambda_host::{ConfigurationError, Error, Function, Host};
 use table::{RateLimit, Table};
@@ -49,6 +51,16 @@ impl HttpHost {
     /// A function that serves these routes, wrapped by the edge.
     pub fn api(&self, routes: OpenApiRouter) -> Result<Function, Error> {
         Ok(crate::function(&self.host, self.edge()?.wrap(routes)))
+    }
+
+    /// The same for routes that speak a dialect of others (SCIM): `spoken` is put around everything that
+    /// the edge answers, so that its refusals are in that dialect too.
+    pub fn api_spoken(
+        &self,
+        routes: OpenApiRouter,
+        spoken: impl FnOnce(Router) -> Router,
+    ) -> Result<Function, Error> {
+        Ok(crate::function(&self.host, spoken(self.edge()?.wrap(routes))))
     }
 
     /// The HTTP edge, with sessions checked against the table.

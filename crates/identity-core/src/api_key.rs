@@ -1,14 +1,11 @@
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use access::{API_KEY, Role, Scope, Tenant};
-use primitives::{
-    ApiKeyId, Id, MemberId, Network, OrgId, Secret, SignedDuration, Timestamp, UserId, random_secret,
-};
+use primitives::{ApiKeyId, Id, MemberId, Network, OrgId, Secret, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Condition, Consistency, Item, Key, StoreError, Table, Tally};
-use uuid::Uuid;
 
-use crate::{Membership, bearer::hash, keys, same};
+use crate::{Membership, bearer::hash, key_text, keys, same};
 
 /// The text of a key as a program showed it: `gk_<environment>_<ids>_<secret and checksum>`. It says which
 /// organization it is of, which key it is and who made it, so that all that decides about it is read in one
@@ -34,39 +31,20 @@ impl fmt::Debug for ShownKey {
     }
 }
 
-/// How many digits 16 bytes have in base 62, and a checksum.
-const DIGITS: usize = 22;
-const CHECK_DIGITS: usize = 6;
-
 impl ShownKey {
     /// A new text for this key of this environment.
     pub fn new(environment: &str, org_id: OrgId, key_id: ApiKeyId, maker: UserId) -> Self {
-        let [high, low] = [random_secret::<16>(), random_secret::<16>()].map(u128::from_be_bytes);
-        let ids =
-            [org_id.uuid(), key_id.uuid(), maker.uuid()].map(|id| digits(id.as_u128(), DIGITS)).concat();
-        let text = format!("{API_KEY}{environment}_{ids}_{}{}", digits(high, DIGITS), digits(low, DIGITS));
-        let text = Secret::new(format!("{text}{}", checksum(&text)));
+        let text = key_text::new(API_KEY, environment, [org_id.uuid(), key_id.uuid(), maker.uuid()]);
         Self { org_id, key_id, maker, text }
     }
 
     /// What a text says, if it is a key's.
     pub fn read(text: &str) -> Option<Self> {
-        let (environment, rest) = text.strip_prefix(API_KEY)?.split_once('_')?;
-        let (ids, secret) = rest.split_once('_')?;
-        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let has_form = ids.len() == 3 * DIGITS && secret.len() == 2 * DIGITS + CHECK_DIGITS;
-        if !(has_form && is_plain(ids) && is_plain(secret) && is_plain(environment)) {
-            return None;
-        }
-        let (before, check) = text.split_at(text.len() - CHECK_DIGITS);
-        if checksum(before) != check {
-            return None;
-        }
-        let number = |place: usize| base62::decode(&ids[place * DIGITS..(place + 1) * DIGITS]).ok();
+        let [org_id, key_id, maker] = key_text::read(API_KEY, text)?;
         Some(Self {
-            org_id: id(number(0)?),
-            key_id: id(number(1)?),
-            maker: id(number(2)?),
+            org_id: Id::from_uuid(org_id),
+            key_id: Id::from_uuid(key_id),
+            maker: Id::from_uuid(maker),
             text: Secret::new(text.to_owned()),
         })
     }
@@ -79,22 +57,6 @@ impl ShownKey {
     fn hash(&self) -> String {
         hash(self.text.expose().as_bytes())
     }
-}
-
-fn id<K>(number: u128) -> Id<K>
-where
-    K: primitives::Kind,
-{
-    Id::from_uuid(Uuid::from_u128(number))
-}
-
-fn digits(number: u128, count: usize) -> String {
-    format!("{:0>count$}", base62::encode(number))
-}
-
-/// Of a text without its last six characters.
-fn checksum(text: &str) -> String {
-    digits(u128::from(crc32fast::hash(text.as_bytes())), CHECK_DIGITS)
 }
 
 /// A key by which a program acts for an organization.
@@ -207,8 +169,8 @@ impl MadeKeys {
         self.all.iter().map(|key| key.key_id).collect()
     }
 
-    /// Leaves them what a member of this role may do, where nobody has made or taken back another one: their
-    /// scopes alone decide from now on, and to leave gives nobody more than they had.
+    /// Leaves them what a member of this role may do, where nobody has made or taken back another one:
+    /// their scopes alone decide from now on, and to leave gives nobody more than they had.
     pub fn kept(self, role: Role) -> Changes {
         // so that a change of the policy that has not seen the maker leave decides again
         let changes = match self.counted.filter(|_| !self.all.is_empty()) {
@@ -347,8 +309,13 @@ impl ApiKey {
 mod tests {
     use primitives::Ids;
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
+
+    fn id<K: primitives::Kind>(number: u128) -> Id<K> {
+        Id::from_uuid(Uuid::from_u128(number))
+    }
 
     fn shown() -> ShownKey {
         ShownKey::new("dev", Ids::unguessable(), Ids::unguessable(), Ids::unguessable())

@@ -1,5 +1,5 @@
-//! What is stored of people and their sessions, what a request is allowed by, and what a magic link is proved
-//! with.
+//! What is stored of people and their sessions, what a request is allowed by, and what a magic link is
+//! proved with.
 //!
 //! What workers need of identity: whether a session still lives, the link in a mail. It must not know the
 //! tokens of sessions, nor link what makes them (JWT): that is `identity`, which builds on this crate.
@@ -17,6 +17,7 @@ pub mod events;
 mod half;
 mod impersonation;
 mod key;
+pub mod key_text;
 pub mod keys;
 mod link;
 mod live;

@@ -25,6 +25,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("api-members", |host| Box::pin(api_members::function(host))),
     ("api-orgs", |host| Box::pin(api_orgs::function(host))),
     ("api-passwords", |host| Box::pin(api_passwords::function(host))),
+    ("api-scim", |host| Box::pin(api_scim::function(host))),
     ("api-sso", |host| Box::pin(api_sso::function(host))),
     ("cron-account-erasure", |host| Box::pin(cron_account_erasure::function(host))),
     ("cron-domains", |host| Box::pin(cron_domains::function(host))),
@@ -57,7 +58,8 @@ pub fn registry(hosts: &Hosts) -> Registry {
     registry_over(hosts, |_| None)
 }
 
-/// All functions, on the local cloud's clock, each over the HTTP client that `http_client` has for its name.
+/// All functions, on the local cloud's clock, each over the HTTP client that `http_client` has for its
+/// name.
 pub fn registry_over(
     hosts: &Hosts,
     http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,

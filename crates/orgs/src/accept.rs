@@ -8,11 +8,12 @@ use access::{
 use identity_core::{InviteProof, Membership, User, keys as identity_keys};
 use primitives::{MemberId, Timestamp, UserId};
 use serde::Deserialize;
-use table::{Cause, Condition, Consistency, Decision, Item, Key, Table};
+use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
     Invite, Member, Org, OrgError,
     api::InviteStatus,
+    bars::bars,
     caps::{MOST_MEMBERSHIPS, all_owned, memberships, owners},
     events::Via,
     keys,
@@ -64,6 +65,9 @@ pub(crate) struct Gate {
     deletion: Option<Deletion>,
     suspended_at: Option<Timestamp>,
     pub(crate) access: AccessSchedule,
+    /// Whether a directory says who belongs to the organization.
+    #[serde(default)]
+    has_scim: bool,
 }
 
 impl Gate {
@@ -77,6 +81,22 @@ impl Gate {
         }
         let level = self.access.at(now);
         if Full::at(level) { Ok(()) } else { Err(AccessError::Restricted { level }.into()) }
+    }
+
+    /// That nobody comes in whom the organization's directory has taken out: a condition, so that it holds
+    /// whichever of the two was first.
+    pub(crate) fn admitting<T>(
+        &self,
+        member: &Member,
+        (changes, output): (Changes, T),
+    ) -> Decision<T, OrgError> {
+        if !self.has_scim {
+            return Decision::commit(changes, output);
+        }
+        let bars = bars(Tenant::trusted(member.org_id), member.user_id, [&member.email]);
+        let absent = |changes: Changes, key: &Key| changes.require(key.clone(), Condition::Absent);
+        let decision = Decision::commit(bars.iter().fold(changes, absent), output);
+        bars.iter().fold(decision, |decision, key| decision.unless(key, Err(OrgError::Deprovisioned)))
     }
 }
 
@@ -160,7 +180,8 @@ pub async fn accept(
             _ => changes,
         };
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-        let decision = Decision::commit(changes, Accepted::As(Box::new(org.membership(&member))));
+        let accepted = Accepted::As(Box::new(org.membership(&member)));
+        let decision = gate.admitting(&member, (changes, accepted));
         let decision = decision.unless(memberships(user_id).key(), Err(too_many));
         Ok(decision.unless(roster.key(), Err(OrgError::too_many_owners())))
     };

@@ -99,6 +99,12 @@ pub enum OrgError {
     )]
     #[fault(Conflict, "confirmation_pending")]
     ConfirmationPending,
+    /// The organization's directory has taken the person out.
+    #[error(
+        "the directory of the organization has taken you out; whoever looks after it has to put you in again"
+    )]
+    #[fault(Forbidden, "deprovisioned")]
+    Deprovisioned,
     /// The request to join was decided, or whoever asked has another address now.
     #[error("this request is over: it was decided, or whoever asked has another address now")]
     #[fault(Conflict, "join_request_closed")]

@@ -192,6 +192,8 @@ pub enum Via {
     Domain,
     /// By signing in at the organization's identity provider.
     Sso,
+    /// The organization's directory says so, by SCIM.
+    Scim,
 }
 
 /// Why somebody is no member any more.
@@ -204,6 +206,8 @@ pub enum Left {
     Removal,
     /// The person left.
     Leave,
+    /// The organization's directory says so, by SCIM.
+    Scim,
 }
 
 fn organization() -> Value {

@@ -122,7 +122,7 @@ pub async fn ask(
         .and(seated(table, Via::Domain, (&org, &member, gate.access.seats()), now).await?)
         .require(key, condition)
         .require(person, Condition::VersionIs(user.version()));
-    Ok(within(Decision::commit(changes, request), &member))
+    Ok(within(gate.admitting(&member, (changes, request)), &member))
 }
 
 /// What it means that there is no room for one more.
@@ -218,7 +218,7 @@ pub async fn approve(
             .and(request.approved(&member, now).1)
             .require(person, Condition::VersionIs(user.version()));
         let made = Member { version: member.next_version(), ..member.clone() };
-        Ok(within(Decision::commit(changes, made), &member))
+        Ok(within(gate.admitting(&member, (changes, made)), &member))
     };
     match table.decide(cause, decide).await {
         Err(OrgError::SeatLimit) if release(table, cause, tenant).await? => table.decide(cause, decide).await,

@@ -35,24 +35,24 @@ table::kinds! {
     "owners" Owners(org: Tenant;) "ORG#<org>" "OWNERS" {
         store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// How many people an organization has, those who are invited included. Written by whatever adds or takes
-    /// away one.
+    /// How many people an organization has, those who are invited included. Written by whatever adds or
+    /// takes away one.
     "seats" Seats(org: Tenant;) "ORG#<org>" "SEATS" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// What an organization asks of its members, but for what the gate has of it. Written by update policies;
-    /// read by the same, by invite, rebind, and by accept of a link.
+    /// What an organization asks of its members, but for what the gate has of it. Written by update
+    /// policies; read by the same, by invite, rebind, and by accept of a link.
     "policies" Policies(org: Tenant;) "ORG#<org>" "POLICIES" {
         store: Main, most_kb: 6, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// The links by which several people come into an organization, at most 10. Written by make and revoke a
-    /// link, and by accept, which counts; read by the same, their list, and preview.
+    /// The links by which several people come into an organization, at most 10. Written by make and revoke
+    /// a link, and by accept, which counts; read by the same, their list, and preview.
     "invite_links" InviteLinks(org: Tenant;) "ORG#<org>" "INVITE_LINKS" {
         store: Main, most_kb: 8, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// A person's place in an organization, seen from the organization: a row of its list of members. Written
-    /// by create organization, accept, by what changes a role, takes somebody out or leaves, and by a change
-    /// of address; read by the same, the list of members, `queue-mail`, `queue-push-fanout`.
+    /// A person's place in an organization, seen from the organization: a row of its list of members.
+    /// Written by create organization, accept, by what changes a role, takes somebody out or leaves, and
+    /// by a change of address; read by the same, the list of members, `queue-mail`, `queue-push-fanout`.
     "member" Member(org: Tenant; member: MemberId) "ORG#<org>" "MEMBER#<member>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -72,6 +72,12 @@ table::kinds! {
     "former_member" FormerMember(org: Tenant; user: UserId) "ORG#<org>" "FORMER_MEMBER#<user>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// That the organization's directory has taken somebody out, by the address or by the person: nothing
+    /// lets them in again but the directory itself. Written by `api-scim`; that it is absent is a
+    /// condition of whatever lets somebody in while the organization has a directory.
+    "barred" Barred(org: Tenant; who: String) "ORG#<org>" "BARRED#<who>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// Somebody is asked to become a member. Written by invite and by whatever becomes of it; read by the
     /// same, the list of invites, preview, and `queue-mail`, which sends the link.
     "invite" Invite(org: Tenant; invite: InviteId) "INVITES#<org>" "INVITE#<invite>" {
@@ -87,8 +93,8 @@ table::kinds! {
     "join_request" JoinRequest(org: Tenant; request: JoinRequestId) "JOIN_REQUESTS#<org>" "JOIN_REQUEST#<request>" {
         store: Main, most_kb: 2, kept: Until("90 days after it was decided"), owner: Org, erased: Partition,
     }
-    /// That a person asks to become a member, or was declined not long ago. Written by join and decline, and
-    /// deleted by approve; read by join.
+    /// That a person asks to become a member, or was declined not long ago. Written by join and decline,
+    /// and deleted by approve; read by join.
     "asked" Asked(org: Tenant; user: UserId) "JOIN_REQUESTS#<org>" "ASKED#<user>" {
         store: Main, most_kb: 1, kept: Until("30 days after a no"), owner: Org, erased: Partition,
     }

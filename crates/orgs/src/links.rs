@@ -275,7 +275,7 @@ pub async fn accept_link(
             .require(answers, condition)
             .require(person, Condition::VersionIs(user.version()));
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-        let decision = Decision::commit(changes, org.membership(&member));
+        let decision = gate.admitting(&member, (changes, org.membership(&member)));
         let decision = decision.unless(memberships(user_id).key(), Err(too_many));
         Ok(decision.unless(&seats.key(), Err(OrgError::SeatLimit)))
     };

@@ -65,8 +65,8 @@ impl Owned {
 /// How many owners are looked at before an organization is said to have no other.
 const LOOKED_AT: usize = 20;
 
-/// The first of these people whose account stays: it is not about to be erased, and nobody has suspended it.
-/// That this is so is a condition of what rests on it.
+/// The first of these people whose account stays: it is not about to be erased, and nobody has suspended
+/// it. That this is so is a condition of what rests on it.
 async fn staying(
     table: &Table,
     people: impl Iterator<Item = UserId>,
@@ -224,6 +224,18 @@ impl Place {
     }
 }
 
+/// The end of a place of which the organization's directory says so: nothing where it has ended.
+pub(crate) async fn taken_out(
+    table: &Table,
+    tenant: Tenant,
+    member_id: MemberId,
+) -> Result<Option<Changes>, OrgError> {
+    let Some(place) = Place::read(table, tenant, member_id).await? else { return Ok(None) };
+    let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
+    let hanging = place.hanging(table, tenant, Left::Scim).await?;
+    place.ended(Left::Scim, other, hanging, table.clock().now()).map(Some)
+}
+
 fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
     NewEvent::new(Some(member.org_id), &member.member_id, version, event)
 }
@@ -360,8 +372,8 @@ async fn places(table: &Table, user_id: UserId) -> Result<Vec<Membership>, OrgEr
 /// How many accounts that stay are conditions of the end of another one: what is left of a transaction.
 const MOST_STAYING: usize = 40;
 
-/// Refuses a person who is the only owner of an organization whose account stays: it would be nobody's. What
-/// that rests on are conditions of the end of the account.
+/// Refuses a person who is the only owner of an organization whose account stays: it would be nobody's.
+/// What that rests on are conditions of the end of the account.
 pub async fn require_other_owners(table: &Table, user_id: UserId) -> Result<Changes, OrgError> {
     let places = places(table, user_id).await?;
     let owned = places.into_iter().filter(|place| place.role == Role::Owner);

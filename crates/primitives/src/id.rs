@@ -182,6 +182,12 @@ ids! {
     DomainId = Domain "dom";
     /// Names a connection to an organization's own identity provider.
     SsoConnectionId = SsoConnection "sso";
+    /// Names a token by which an identity provider keeps an organization's directory.
+    ScimTokenId = ScimToken "sct";
+    /// Names a person as an organization's directory knows them, a member or not.
+    ScimUserId = ScimUser "scu";
+    /// Names a group of an organization's directory.
+    ScimGroupId = ScimGroup "scg";
     /// Names a session and all refresh tokens it ever had.
     SessionId = Session "ses";
     /// Names that somebody of our staff acts in the name of a member.
@@ -205,7 +211,8 @@ ids! {
     DeviceLinkId = DeviceLink "dlk";
     /// Names what is known of an address that mails do not reach.
     MailSuppressionId = MailSuppression "msp";
-    /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it shows.
+    /// Names a passkey. It is made of the hash of the credential's id, so that one is found by what it
+    /// shows.
     PasskeyId = Passkey "pky";
     /// Names an account elsewhere that a person signs in with.
     ConnectedAccountId = ConnectedAccount "cac";

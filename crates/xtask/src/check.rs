@@ -107,7 +107,7 @@ impl Part {
             Self::Workflows => "workflows (zizmor)",
             Self::Sbom => "bill of materials (cargo cyclonedx)",
             Self::Contract => {
-                "contract (openapi-spec-validator, redocly, openapi-typescript, tsc, schemathesis)"
+                "contract (openapi-spec-validator, redocly, openapi-typescript, tsc, scim2-tester, schemathesis)"
             }
             Self::Browser => "browser (the local page in headless Chromium)",
             Self::Cloud => "cloud (emulated AWS)",
@@ -125,7 +125,16 @@ impl Part {
             Self::Workflows => &["zizmor"],
             Self::Sbom => &["cargo-cyclonedx"],
             Self::Contract => {
-                &["node", "openapi-spec-validator", "openapi-typescript", "redocly", "schemathesis", "tsc"]
+                // the last but one comes with scim2-tester, which has no program of its own
+                &[
+                    "node",
+                    "openapi-spec-validator",
+                    "openapi-typescript",
+                    "redocly",
+                    "schemathesis",
+                    "httpx2",
+                    "tsc",
+                ]
             }
             Self::Browser => &["node", "playwright-core"],
             Self::Cloud => &["ministack", "sam"],

@@ -20,7 +20,8 @@ use crate::{
 const DESCRIPTION: &str = "docs/openapi.json";
 const FOLDER: &str = "tests/contract";
 
-/// Everything: the form, a client made from it, and the product behind it.
+/// Everything: the form, a client made from it, and the product behind it, also as a client of SCIM sees
+/// it.
 pub fn check(root: &Path) -> Result<()> {
     let description = root.join(DESCRIPTION);
     run(tools::command(root, "openapi-spec-validator").arg(&description))?;
@@ -33,6 +34,9 @@ pub fn check(root: &Path) -> Result<()> {
     let product = Product::start(root, Some("certified"))?;
     run(Command::new("node").arg(client).env("GANTRY_API_URL", &product.url))?;
     sign_in(root, &product)?;
+    run(Command::new(tools::python(root, "scim"))
+        .arg(root.join(FOLDER).join("scim.py"))
+        .env("GANTRY_API_URL", &product.url))?;
     run(tools::command(root, "schemathesis")
         .args(["--config-file", "tests/contract/schemathesis.toml", "run", "--url", &product.url])
         .arg(&description)
@@ -129,8 +133,8 @@ impl Drop for Product {
     }
 }
 
-/// The first of five ports in a row that are free. The system gives no connection one of these by itself, so
-/// they stay free until something listens there; each process begins elsewhere.
+/// The first of five ports in a row that are free. The system gives no connection one of these by itself,
+/// so they stay free until something listens there; each process begins elsewhere.
 fn free_ports() -> Result<u16> {
     let begin = u16::try_from(std::process::id() % 2_000)?;
     let rows = (0..2_000).map(|row| 20_000 + (begin + row) % 2_000 * 5);

@@ -16,7 +16,7 @@ use crate::process::{cargo, run, step};
 /// Environments of packages from `PyPI`: those that pin the same library in other versions cannot
 /// share one. `crates/xtask/tools/<name>.in` says what is wanted, `<name>.txt` beside it which
 /// files it comes in, each with its hash; the first lines there are the command that writes it.
-const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator", "contract"];
+const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator", "contract", "scim"];
 /// The environment of packages from npm, locked in `tests/contract`.
 const NPM: &str = "npm";
 /// From crates.io.
@@ -42,6 +42,11 @@ pub fn find(root: &Path, name: &str) -> Option<PathBuf> {
 /// Where packages from npm are.
 pub fn npm_folder(root: &Path) -> PathBuf {
     folder(root).join(NPM)
+}
+
+/// The Python of an environment, for a program of ours that needs what is in it.
+pub fn python(root: &Path, environment: &str) -> PathBuf {
+    folder(root).join(environment).join("bin").join("python")
 }
 
 /// The Python that has the emulated AWS; `None` where it is not installed.

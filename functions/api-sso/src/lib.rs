@@ -9,6 +9,7 @@ mod connected_accounts;
 mod domains;
 mod oauth;
 mod providers;
+mod scim;
 mod sso_client;
 mod sso_connections;
 mod sso_sign_in;
@@ -47,6 +48,7 @@ pub struct Api {
     dns: Arc<DnsClient>,
     /// Seals what identity providers of organizations know us by.
     seals: Arc<Rotating<Keys<SsoKey>>>,
+    scim: scim::Settings,
 }
 
 /// The function.
@@ -77,6 +79,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
         cursors: host.cursor_keys()?,
         dns: Arc::new(DnsClient::new(servers)),
         seals: Arc::new(host.secret_keys("FACTOR_SECRET_ARN", SsoKey::from_secret)?),
+        scim: scim::Settings::of(host)?,
     };
     http.api(routes().with_state(api))
 }
@@ -105,4 +108,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sso_connections::remove))
         .routes(routes!(sso_test::start))
         .routes(routes!(sso_test::verify))
+        .routes(routes!(scim::show))
+        .routes(routes!(scim::create_token))
+        .routes(routes!(scim::revoke_token))
+        .routes(routes!(scim::list_groups))
+        .routes(routes!(scim::update_group))
 }

@@ -23,6 +23,7 @@ pub(crate) async fn erase(table: &Table, cause: &Cause, org_id: OrgId) -> Result
     }
     directory::erase(table, cause, Tenant::trusted(org_id)).await?;
     sso::erase(table, Tenant::trusted(org_id)).await?;
+    scim::erase(table, Tenant::trusted(org_id)).await?;
     billing::erase(table, Tenant::trusted(org_id)).await?;
     orgs::end_erasure(table, cause, org_id).await?;
     Ok(true)

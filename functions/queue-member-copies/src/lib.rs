@@ -1,8 +1,10 @@
 //! Keeps true what lists of members, and lists of a person's organizations, call them: copies of names and
-//! addresses, where one read finds them.
+//! addresses, where one read finds them; and the roles that groups of the directory give.
 //!
 //! An event says only what to look at. What is written is what the table says then, so that events may come
 //! late, twice and in any order.
+
+mod roles;
 
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use orgs::{
     events::{MemberAdded, MemberRemoved, MemberUpdated, OrganizationUpdated},
 };
 use primitives::Fault;
-use table::{Cause, Table, time_left};
+use scim::events::ScimGroupUpdated;
+use table::{Cause, CommitError, StoreError, Table, time_left};
 
 /// With less time than this left no page is begun.
 const TIME_FOR_A_PAGE: Duration = Duration::from_secs(5);
@@ -26,6 +29,12 @@ enum CopyError {
     #[error(transparent)]
     #[fault(transparent)]
     Orgs(#[from] OrgError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    Commit(#[from] CommitError),
     #[error("the data of the event cannot be read: {0}")]
     #[fault(Invalid, "malformed_event")]
     Malformed(#[source] serde_json::Error),
@@ -68,12 +77,22 @@ async fn deal_with(table: &Table, event: &Envelope) -> Result<(), CopyError> {
     if let Some(user_id) = of_person {
         return Ok(orgs::refresh_person(table, &cause, user_id.map_err(CopyError::Malformed)?).await?);
     }
+    let may_go_on = || time_left() > TIME_FOR_A_PAGE;
+    if let Some(updated) = event.data::<ScimGroupUpdated>() {
+        let ScimGroupUpdated { scim_group, previous, .. } = updated.map_err(CopyError::Malformed)?;
+        // who came in or went has the right role already
+        if !previous.contains_key("role") {
+            return Ok(());
+        }
+        let group = (tenant()?, scim_group.id);
+        let is_done = roles::refresh_group(table, &cause, group, may_go_on).await?;
+        return if is_done { Ok(()) } else { Err(CopyError::OutOfTime) };
+    }
     let Some(updated) = event.data::<OrganizationUpdated>() else { return Ok(()) };
     let previous = updated.map_err(CopyError::Malformed)?.previous;
     if !["name", "slug"].iter().any(|name| previous.contains_key(*name)) {
         return Ok(());
     }
-    let may_go_on = || time_left() > TIME_FOR_A_PAGE;
     if orgs::refresh_organization(table, &cause, tenant()?, may_go_on).await? {
         Ok(())
     } else {

@@ -8,6 +8,7 @@ mod members;
 mod operators;
 mod organizations;
 mod policy;
+mod scim;
 pub(crate) mod secrets;
 mod sso;
 mod staff;
@@ -39,8 +40,8 @@ fn compare(policies: &Policies, made: &Made) -> Vec<String> {
     policies.iter().flat_map(|(function, statements)| problems(function, statements, of(function))).collect()
 }
 
-/// What all functions call while everything is done that the product can do, and the policies they have. What
-/// is stored in the end is as it should be, and no secret lies about.
+/// What all functions call while everything is done that the product can do, and the policies they have.
+/// What is stored in the end is as it should be, and no secret lies about.
 async fn run() -> (Policies, Made) {
     let recorder = Recorder::default();
     let product = Product::recorded(&recorder).await;

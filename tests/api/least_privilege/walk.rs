@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, days, domains, members, operators, organizations, sso, staff};
+use super::{api_keys, days, domains, members, operators, organizations, scim, sso, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -40,11 +40,12 @@ pub(crate) async fn everything(product: &Product) {
     organizations::come_and_go(product).await;
     domains::come_and_go(product).await;
     sso::come_and_go(product).await;
+    scim::come_and_go(product).await;
     staff::works(product).await;
 }
 
-/// A mail comes back, the next one is held, and an operator has mails sent to the address again. What is told
-/// of mails and cannot be read is left in the queue.
+/// A mail comes back, the next one is held, and an operator has mails sent to the address again. What is
+/// told of mails and cannot be read is left in the queue.
 async fn undelivered_mails(product: &Product) {
     let email = "bounce@simulator.amazonses.com";
     for _ in 0..2 {
@@ -65,8 +66,8 @@ async fn undelivered_mails(product: &Product) {
     assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "poison");
 }
 
-/// Two events that an older version did not understand: one can be applied now, the other has to wait for its
-/// customer.
+/// Two events that an older version did not understand: one can be applied now, the other has to wait for
+/// its customer.
 async fn operator_and_stripe(product: &Product) {
     let (_, org_id) = product.owner("gus@example.com", "gus-and-sons").await;
     let event = |number: usize, metadata: Value| {
@@ -101,8 +102,8 @@ async fn operator_and_stripe(product: &Product) {
     product.settle().await;
 }
 
-/// Mails about what is not in the table, in both lanes: they come again at once, until they are dead letters.
-/// And what is no message about an audit log.
+/// Mails about what is not in the table, in both lanes: they come again at once, until they are dead
+/// letters. And what is no message about an audit log.
 async fn refused_mails(product: &Product) {
     let now = product.cloud.clock().now();
     let ended: billing::events::TrialEnded = events::example().unwrap();
@@ -137,7 +138,8 @@ async fn accounts_elsewhere(product: &Product) {
     product.settle().await;
 }
 
-/// With a password, a wrong one, a new one, an authenticator app and a recovery code; and without them again.
+/// With a password, a wrong one, a new one, an authenticator app and a recovery code; and without them
+/// again.
 async fn passwords_and_factors(product: &Product) {
     let email = "fay@example.com";
     let (first, second) = ("four words nobody guesses", "another four words at last");
@@ -283,7 +285,8 @@ async fn sign_in_and_out(product: &Product) {
 
 /// Somebody comes, brings two phones, and has the account erased after a change of mind.
 async fn erasure(product: &Product) {
-    // so long before that no notice of its trial comes in the hour of the erasure and finds the devices first
+    // so long before that no notice of its trial comes in the hour of the erasure and finds the devices
+    // first
     let (gina, _) = product.owner("gina@example.com", "gina-and-sons").await;
     // invited at the address that he takes later, and come by a link
     product.invite(&gina, "fred@example.org", "member").await;
@@ -397,8 +400,8 @@ async fn organizations(product: &Product, token: &str) {
     assert!(forged.status.is_client_error(), "{forged:?}");
 }
 
-/// A device comes, comes back after its app was removed, goes to another person, is signed out; the oldest of
-/// too many goes by itself.
+/// A device comes, comes back after its app was removed, goes to another person, is signed out; the oldest
+/// of too many goes by itself.
 async fn devices(product: &Product, ada: &str, bob: &str) {
     let register = async |who: &str, platform: &str, number: usize| {
         let device = json!({ "platform": platform, "token": format!("{number:064x}") });

@@ -28,7 +28,10 @@ const HALF_SESSION: &str = "half_session";
 
 /// The routes that other systems call by agreement with them. They are in no contract of ours.
 pub fn hooks() -> Vec<(&'static str, Description)> {
-    vec![("hook-stripe", hook_stripe::routes().into_openapi())]
+    vec![
+        ("api-scim", api_scim::routes().into_openapi()),
+        ("hook-stripe", hook_stripe::routes().into_openapi()),
+    ]
 }
 
 /// The routers' descriptions with the function that each belongs to.
@@ -114,6 +117,7 @@ const TAGS: &[(&str, &str)] = &[
     ("API keys", "The keys by which programs act for the organization."),
     ("Domains", "The domains that are the organization's, and who may join by them."),
     ("Single sign-on", "The organization's own identity providers, by which its people sign in."),
+    ("SCIM", "How an identity provider keeps the directory of the organization."),
     ("Billing", "Trial, subscription, and what they give access to."),
     ("Devices", "Where push notifications go."),
     ("Staff", "Our own people, who look after accounts and organizations of others."),

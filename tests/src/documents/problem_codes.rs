@@ -21,6 +21,8 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("lambda-host", lambda_host::FAULTS),
     ("oidc-client", oidc_client::FAULTS),
     ("org-keys", org_keys::FAULTS),
+    ("api-scim", api_scim::FAULTS),
+    ("scim", scim::FAULTS),
     ("audit", audit::FAULTS),
     ("api-sso", api_sso::FAULTS),
     ("sso", sso::FAULTS),

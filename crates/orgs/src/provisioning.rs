@@ -1,0 +1,95 @@
+//! What the directory of an organization decides about who belongs to it (SCIM): whom it lets in, whom it
+//! takes out, and what they are there. What it is decided on is the caller's to know.
+
+use access::{Role, Tenant};
+use identity_core::keys as identity_keys;
+use primitives::{Email, MemberId, UserId};
+use table::{Changes, Consistency, Item, Key, Table};
+
+use crate::{
+    Invite, Member, Org, OrgError,
+    accept::Gate,
+    caps::{MOST_MEMBERSHIPS, memberships},
+    events::Via,
+    joining::seated,
+    keys,
+    place::{in_role, taken_out},
+    seats::Seats,
+};
+
+/// Somebody whom the directory lets in.
+#[derive(Clone, Debug)]
+pub struct Provision {
+    /// The person.
+    pub user_id: UserId,
+    /// The person's verified address, or the one that the directory answers for.
+    pub email: Email,
+    /// What others call the person.
+    pub name: Option<String>,
+    /// The membership that is to be.
+    pub member_id: MemberId,
+    /// What the person is to be.
+    pub role: Role,
+}
+
+/// What makes a member of somebody, and what it means where a condition does not hold.
+#[derive(Debug)]
+pub struct Provisioned {
+    /// The member, as it is stored.
+    pub member: Member,
+    /// What is to be written. That the person is as it was read is the caller's to add.
+    pub changes: Changes,
+    /// What it means that there is no room.
+    pub refusals: [(Key, OrgError); 2],
+}
+
+/// Lets somebody in, who takes a seat or that of an open invite to the same address: two calls.
+pub async fn provision(table: &Table, tenant: Tenant, new: Provision) -> Result<Provisioned, OrgError> {
+    let now = table.clock().now();
+    let keys = [keys::Org::key(tenant), identity_keys::Gate::key(tenant)];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let [org, gate] = keys;
+    let (gate, org): (Option<Gate>, Option<Org>) = (found.take(&gate)?, found.take(&org)?);
+    let (gate, org) = gate.zip(org).ok_or(OrgError::NotFound)?;
+    gate.admit(now)?;
+    let member = Member {
+        org_id: org.org_id,
+        member_id: new.member_id,
+        user_id: new.user_id,
+        email: new.email,
+        name: new.name,
+        role: new.role,
+        joined_at: now,
+        version: 0,
+    };
+    let changes = seated(table, Via::Scim, (&org, &member, gate.access.seats()), now).await?;
+    let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
+    let refusals = [
+        (memberships(member.user_id).key().clone(), too_many),
+        (Seats::of(tenant).key(), OrgError::SeatLimit),
+    ];
+    Ok(Provisioned { member: Member { version: member.next_version(), ..member }, changes, refusals })
+}
+
+/// Takes a member out, with all that hangs on the membership: nothing where that has ended.
+pub async fn deprovision(
+    table: &Table,
+    tenant: Tenant,
+    member_id: MemberId,
+) -> Result<Option<Changes>, OrgError> {
+    taken_out(table, tenant, member_id).await
+}
+
+/// Takes back an open invite to this address of somebody who is no member; nothing where there is none.
+pub async fn uninvite(table: &Table, tenant: Tenant, email: &Email) -> Result<Changes, OrgError> {
+    let Some(invite) = Invite::to(table, tenant, email).await? else { return Ok(Changes::new()) };
+    Ok(invite.revoked(table.clock().now()).and(Seats::of(tenant).give_back(1)))
+}
+
+/// The member in the role that the directory gives. Owners are made and unmade by owners alone.
+pub fn directed(member: Member, role: Role) -> Changes {
+    if member.role == role || [member.role, role].contains(&Role::Owner) {
+        return Changes::new();
+    }
+    in_role(member, role).1
+}

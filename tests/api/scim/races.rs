@@ -1,0 +1,90 @@
+//! What a directory says while others say something else at the same moment.
+
+use futures::future::{join, join_all};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::scim_type;
+use crate::product::Product;
+
+/// Whoever is first: in the end nobody is in whom the directory has taken out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taken_out_while_an_invite_is_accepted() {
+    let product = Product::crowded().await;
+    let acme = product.acme().await;
+    let mut all = Vec::new();
+    for number in 0..8 {
+        let email = format!("p{number}@other.example");
+        let id = product.scim_user(&acme.token, &email).await.text("/id");
+        let (_, link) = product.invited(&acme.ada, &email, "member").await;
+        let token = product.sign_in(&email).await.text("/access_token");
+        all.push((id, link, token));
+    }
+    let race = all.iter().map(|(id, link, token)| {
+        let (product, acme) = (&product, &acme);
+        async move { join(product.accept(token, link), product.scim_active(&acme.token, id, false)).await }
+    });
+    for (accepted, taken_out) in join_all(race).await {
+        assert_eq!(taken_out.status, StatusCode::OK, "{taken_out:?}");
+        let fine = [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::GONE];
+        assert!(fine.contains(&accepted.status), "{accepted:?}");
+    }
+    assert_eq!(product.in_roles(&acme.ada).await.len(), 1);
+    let (seats, members, open) = product.seats().await;
+    assert_eq!((seats, members, open), (1, 1, 0));
+    for (_, link, token) in &all {
+        assert_ne!(product.accept(token, link).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_users_with_one_name_there_is_one() {
+    let product = Product::crowded().await;
+    let acme = product.acme().await;
+    let body = json!({ "userName": "bob@acme.example", "externalId": "1" });
+    let create = || product.scim(&acme.token, "POST", "/Users", &body);
+    let answers = join_all((0..20).map(|_| create())).await;
+    let made = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
+    assert_eq!(made, 1, "{answers:?}");
+    for refused in answers.iter().filter(|answer| answer.status != StatusCode::CREATED) {
+        assert_eq!(scim_type(refused), (409, "uniqueness"));
+    }
+    let listed = product.scim(&acme.token, "GET", "/Users", &Value::Null).await;
+    assert_eq!((&listed.body["totalResults"], product.in_roles(&acme.ada).await.len()), (&json!(1), 2));
+}
+
+/// Groups with roles, whose members come and go at once: in the end each has the role of the groups.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_are_those_of_the_groups_whoever_was_first() {
+    let product = Product::crowded().await;
+    let acme = product.acme().await;
+    let bob = product.scim_user(&acme.token, "bob@acme.example").await.text("/id");
+    let mut groups = Vec::new();
+    for number in 0..4 {
+        let group = product.scim_group(&acme.token, &format!("Admins {number}"), &[&bob]).await;
+        product.group_role(&acme.ada, &group, &json!("admin")).await;
+        groups.push(group);
+    }
+    product.settle().await;
+    let out = json!([{ "op": "remove", "path": "members" }]);
+    let paths: Vec<_> = groups.iter().map(|group| format!("/Groups/{group}")).collect();
+    let answers = join_all(paths.iter().map(|path| product.scim_patch(&acme.token, path, &out))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
+    let roles = product.in_roles(&acme.ada).await;
+    assert_eq!(roles[1], ("bob@acme.example".to_owned(), "member".to_owned()));
+}
+
+/// The same twice at the same moment, as where an answer was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taken_out_ten_times_is_taken_out_once() {
+    let product = Product::crowded().await;
+    let acme = product.acme().await;
+    let bob = product.scim_user(&acme.token, "bob@acme.example").await.text("/id");
+    let answers = join_all((0..10).map(|_| product.scim_active(&acme.token, &bob, false))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
+    assert_eq!(product.told("member.removed").await.len(), 1);
+    assert_eq!(product.seats().await.0, 1);
+    let answers = join_all((0..10).map(|_| product.scim_active(&acme.token, &bob, true))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
+    assert_eq!((product.seats().await.0, product.in_roles(&acme.ada).await.len()), (2, 2));
+}
