@@ -7,6 +7,7 @@
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
+//! - `scim.rs`: the same of the function that speaks SCIM
 //! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a
 //!   rotation or an operator
 
@@ -16,6 +17,7 @@ mod documents;
 mod messages;
 mod mutation;
 mod requests;
+mod scim;
 mod texts;
 mod world;
 

@@ -211,7 +211,7 @@ pub(crate) struct UpdateScimGroup {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "too_many_mapped_groups"])),
         ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 14})),
-        ("x-gantry-usage" = json!({"organization": 0.05, "events": 1, "answer_bytes": 400})),
+        ("x-gantry-usage" = json!({"organization": 0.05, "events": 2, "answer_bytes": 400})),
     ),
 )]
 pub(crate) async fn update_group(

@@ -43,6 +43,10 @@ pub(super) async fn come_and_go(product: &Product) {
     for path in [format!("/Users/{other}"), format!("/Groups/{group}"), format!("/Users/{user}")] {
         assert!(product.scim(token, "DELETE", &path, &Value::Null).await.status.is_success(), "{path}");
     }
+    // some stay
+    let zoe = product.scim_user(token, "zoe@willa.example").await.text("/id");
+    product.scim_group(token, "Staying", &[&zoe]).await;
+    product.scim_token(&willa).await;
     let path = format!("{tokens}/{}", made.text("/scim_token/id"));
     assert!(product.delete(&path, &willa).await.status.is_success());
 }
