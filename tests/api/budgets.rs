@@ -210,9 +210,7 @@ async fn every_route_stays_within_its_budget() {
     organizations::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
     audit::measure(&mut measured).await;
-    domains::measure(&mut measured).await;
-    sso::measure(&mut measured).await;
-    scim::measure(&mut measured).await;
+    directories(&mut measured).await;
 
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
@@ -310,6 +308,12 @@ async fn accounts_elsewhere(measured: &mut Measured<'_>) {
 }
 
 /// Bob, with a password and an authenticator app; and the policies of an organization that he owns.
+async fn directories(measured: &mut Measured<'_>) {
+    domains::measure(measured).await;
+    sso::measure(measured).await;
+    scim::measure(measured).await;
+}
+
 async fn passwords_and_factors(measured: &mut Measured<'_>) {
     let product = measured.product;
     let (bob, first, second) = ("bob@example.com", "four words nobody guesses", "another four words at last");

@@ -90,13 +90,20 @@ impl Gate {
         member: &Member,
         (changes, output): (Changes, T),
     ) -> Decision<T, OrgError> {
+        let (changes, refusals) = self.barring(member, changes);
+        let decision = Decision::commit(changes, output);
+        refusals.into_iter().fold(decision, |decision, (key, error)| decision.unless(&key, Err(error)))
+    }
+
+    /// The changes under that condition, and what it means if it does not hold.
+    pub(crate) fn barring(&self, member: &Member, changes: Changes) -> (Changes, Vec<(Key, OrgError)>) {
         if !self.has_scim {
-            return Decision::commit(changes, output);
+            return (changes, Vec::new());
         }
         let bars = bars(Tenant::trusted(member.org_id), member.user_id, [&member.email]);
         let absent = |changes: Changes, key: &Key| changes.require(key.clone(), Condition::Absent);
-        let decision = Decision::commit(bars.iter().fold(changes, absent), output);
-        bars.iter().fold(decision, |decision, key| decision.unless(key, Err(OrgError::Deprovisioned)))
+        let changes = bars.iter().fold(changes, absent);
+        (changes, bars.into_iter().map(|key| (key, OrgError::Deprovisioned)).collect())
     }
 }
 

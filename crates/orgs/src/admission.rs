@@ -103,6 +103,7 @@ pub async fn admit(
         version: 0,
     };
     let changes = seated(table, Via::Sso, (&org, &member, gate.access.seats()), now).await?;
-    let refusals = no_room(tenant, user_id).into();
+    let (changes, bars) = gate.barring(&member, changes);
+    let refusals = no_room(tenant, user_id).into_iter().chain(bars).collect();
     Ok(Admission { membership: org.membership(&member), mfa, sso, changes, refusals })
 }

@@ -89,8 +89,8 @@ async fn by_slug(table: &Table, slug: &Slug) -> Result<Option<SsoConnection>, Ss
     responses((status = 200, description = "Signed in, or what is missing", body = SignIn), Problems),
     extensions(
         ("x-gantry-codes" = json!([
-            "access_restricted", "account_suspended", "domain_not_allowed", "email_taken", "login_failed",
-            "member_inactive", "member_removed", "organization_suspended", "seat_limit_reached", "sso_domain_mismatch",
+            "access_restricted", "account_suspended", "deprovisioned", "domain_not_allowed", "email_taken",
+            "login_failed", "member_inactive", "member_removed", "organization_suspended", "seat_limit_reached", "sso_domain_mismatch",
             "too_many_memberships",
         ])),
         ("x-gantry-limits" = json!(["failed-authorization"])),
