@@ -56,7 +56,7 @@ fn shown(policies: orgs::Policies) -> Response {
     security(("access_token" = [])),
     responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 5, "events": 0, "answer_bytes": 300})),
     ),
 )]
@@ -115,7 +115,7 @@ impl From<UpdateMfaPolicy> for MfaPolicy {
     responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required", "would_lock_out"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 6, "write_units": 12})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 12})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 1, "answer_bytes": 300})),
     ),
 )]

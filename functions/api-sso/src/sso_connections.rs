@@ -130,7 +130,7 @@ fn created(connection: &sso::SsoConnection) -> Answer {
             "too_many_sso_connections",
         ])),
         ("x-gantry-limits" = json!(["sso-discovery"])),
-        ("x-gantry-budget" = json!({"calls": 7, "read_units": 9, "write_units": 24})),
+        ("x-gantry-budget" = json!({"calls": 8, "read_units": 10, "write_units": 30})),
         ("x-gantry-usage" = json!({"organization": 0.01, "events": 1, "answer_bytes": 900})),
     ),
 )]
@@ -244,7 +244,7 @@ pub(crate) struct UpdateSsoConnection {
             "conflict", "domain_in_use", "domain_unverified", "not_found", "step_up_required", "would_lock_out",
         ])),
         ("x-gantry-limits" = json!(["sso-discovery"])),
-        ("x-gantry-budget" = json!({"calls": 6, "read_units": 10, "write_units": 24})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 10, "write_units": 32})),
         ("x-gantry-usage" = json!({"organization": 0.01, "events": 1, "answer_bytes": 900})),
     ),
 )]
@@ -299,7 +299,7 @@ pub(crate) async fn update(
     responses((status = 204, description = "It is gone"), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "step_up_required"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 9, "write_units": 24})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 10, "write_units": 32})),
         ("x-gantry-usage" = json!({"organization": 0.01, "events": 1, "answer_bytes": 250})),
     ),
 )]

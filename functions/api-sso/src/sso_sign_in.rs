@@ -94,7 +94,7 @@ async fn by_slug(table: &Table, slug: &Slug) -> Result<Option<SsoConnection>, Ss
             "too_many_memberships",
         ])),
         ("x-gantry-limits" = json!(["failed-authorization"])),
-        ("x-gantry-budget" = json!({"calls": 11, "read_units": 26, "write_units": 60})),
+        ("x-gantry-budget" = json!({"calls": 13, "read_units": 30, "write_units": 72})),
         ("x-gantry-usage" = json!({"person": 1, "new_person": 0.5, "events": 3, "answer_bytes": 1500})),
     ),
 )]

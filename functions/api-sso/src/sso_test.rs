@@ -125,7 +125,7 @@ fn short(claims: &ClaimSet) -> Map<String, Value> {
     extensions(
         ("x-gantry-codes" = json!(["authorization_failed", "not_found"])),
         ("x-gantry-limits" = json!(["failed-authorization"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 7, "write_units": 2})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 2})),
         ("x-gantry-usage" = json!({"organization": 0.02, "events": 0, "answer_bytes": 1200})),
     ),
 )]

@@ -27,6 +27,10 @@ pub(super) async fn come_and_go(product: &Product) {
     product.change_org(&sam, &json!({ "slug": "sam-ltd" })).await;
     let domain = product.verified(&sam, "sam.example").await;
     product.capture(&sam, &domain, &json!({ "capture": "request" })).await;
+    assert_eq!(product.connect_sso(&sam, &[&domain], &json!({})).await.status.as_u16(), 201);
+    let xia = product.by_sso("xia@sam.example").await.text("/tokens/access_token");
+    let xia = product.step_up_by_mail(&xia, "xia@sam.example").await;
+    assert!(product.delete("/v1/me", &xia).await.status.is_success());
     let wes = product.sign_in("wes@sam.example").await.text("/access_token");
     assert!(product.ask_to_join(&wes, &org).await.status.is_success());
     product.settle().await;
