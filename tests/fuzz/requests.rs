@@ -471,7 +471,6 @@ fn api_members() {
 fn api_keys() {
     let words = ["members:read", "192.0.2.0/24", "active", "2026-12-24T10:00:00Z"];
     every_request_is_answered("api-keys", &words, |_| {
-        let keys = "/v1/orgs/current/api-keys";
         let key = "/v1/orgs/current/api-keys/key_01kar8h5g0e0vsx4q1v3f6m2ah";
         let rotate = "/v1/orgs/current/api-keys/key_01kar8h5g0e0vsx4q1v3f6m2ah/rotate";
         let new = json!({
@@ -479,8 +478,8 @@ fn api_keys() {
             "allowed_addresses": ["192.0.2.0/24", "2001:db8::1"],
         });
         vec![
-            request("GET", keys, Value::Null),
-            request("POST", keys, new),
+            request("GET", "/v1/orgs/current/api-keys", Value::Null),
+            request("POST", "/v1/orgs/current/api-keys", new),
             request("GET", "/v1/orgs/current/api-keys/current", Value::Null),
             request("GET", key, Value::Null),
             request("PATCH", key, json!({ "name": "CD", "expires_at": null })),

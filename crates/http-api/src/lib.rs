@@ -22,6 +22,7 @@ mod openapi;
 mod paged;
 mod preconditions;
 mod problem;
+mod program;
 mod refusal;
 mod staff;
 mod wrapped;
@@ -31,8 +32,7 @@ pub use answer::Answer;
 pub use body::{BODY_LIMIT, Command, PathParameter, PathParameters, RawBody, Repeatable};
 pub use cached::Cached;
 pub use caller::{
-    Caller, Client, Departing, Enrolling, Fresh, HalfSession, InPerson, Looking, Malformed, Member,
-    MemberOrKey, Peer, Program,
+    Caller, Client, Departing, Enrolling, Fresh, HalfSession, InPerson, Looking, Malformed, Member, Peer,
 };
 pub use change::Change;
 pub use edge::{Authenticate, AuthenticateKey, Edge, EdgeSettings};
@@ -44,6 +44,7 @@ pub use openapi::Problems;
 pub use paged::{Paged, Searched};
 pub use preconditions::IfMatch;
 pub use problem::{FieldError, Problem, ProblemDocument, answer, not_found, title};
+pub use program::{MemberOrKey, Program};
 pub use staff::Staff;
 
 pub use axum::{

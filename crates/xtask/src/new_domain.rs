@@ -162,7 +162,7 @@ fn into_codes(domain: &NewDomain, source: &str) -> Result<String> {
 }
 
 fn into_rules(domain: &NewDomain, source: &str) -> Result<String> {
-    const HEAD: &str = "const DOMAINS: &[&str] = &[";
+    const HEAD: &str = "const DOMAINS: &[&str] =";
     let (before, rest) = source.split_once(HEAD).with_context(|| format!("there is no list `{HEAD}`"))?;
     let (names, rest) = rest.split_once("];").context("the list of domains has no end")?;
     Ok(format!("{before}{HEAD}{}, \"{}\"];{rest}", names.trim_end().trim_end_matches(','), domain.words))

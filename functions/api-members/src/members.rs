@@ -181,7 +181,7 @@ pub(crate) struct TransferOwnership {
         ("x-gantry-codes" = json!([
             "conflict", "member_inactive", "not_found", "step_up_required", "too_many_owners",
         ])),
-        ("x-gantry-budget" = json!({"calls": 4, "read_units": 7, "write_units": 26})),
+        ("x-gantry-budget" = json!({"calls": 5, "read_units": 8, "write_units": 26})),
         ("x-gantry-usage" = json!({"organization": 0.01, "events": 2, "answer_bytes": 300})),
     ),
 )]

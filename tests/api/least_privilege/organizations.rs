@@ -28,6 +28,9 @@ pub(super) async fn come_and_go(product: &Product) {
     let domain = product.verified(&sam, "sam.example").await;
     product.capture(&sam, &domain, &json!({ "capture": "request" })).await;
     assert_eq!(product.connect_sso(&sam, &[&domain], &json!({})).await.status.as_u16(), 201);
+    let directory = product.scim_token(&sam).await;
+    let yan = product.scim_user(&directory, "yan@sam.example").await.text("/id");
+    product.scim_group(&directory, "Everybody", &[&yan]).await;
     let xia = product.by_sso("xia@sam.example").await.text("/tokens/access_token");
     let xia = product.step_up_by_mail(&xia, "xia@sam.example").await;
     assert!(product.delete("/v1/me", &xia).await.status.is_success());
