@@ -36,7 +36,7 @@ const people = {
 };
 const provider = new Provider(issuer, {
   clients: [{
-    client_id: "sso", client_secret: "a secret of the two of us: ü&+", token_endpoint_auth_method: "client_secret_basic",
+    client_id: "sso", client_secret: "a secret of the two of us: %&+", token_endpoint_auth_method: "client_secret_basic",
     redirect_uris: [redirect], grant_types: ["authorization_code"], response_types: ["code"],
   }],
   pkce: { required: () => true },
@@ -52,7 +52,7 @@ await new Promise((resolve) => server.once("listening", resolve));
 
 const connections = "/v1/orgs/current/sso/connections";
 const wanted = {
-  name: "Certified", issuer, client_id: "sso", client_secret: "a secret of the two of us: ü&+", domain_ids: [added.id],
+  name: "Certified", issuer, client_id: "sso", client_secret: "a secret of the two of us: %&+", domain_ids: [added.id],
   default_role: "viewer", group_claim: "groups", group_roles: { it: "admin" },
 };
 const wrong = await post(connections, { ...wanted, issuer: `${issuer}/elsewhere` }, token);

@@ -6,7 +6,7 @@ use identity_core::keys::Gate;
 use serde::Deserialize;
 use table::{Changes, Consistency, Table};
 
-use crate::{Member, OrgError, caps::MOST_BREAK_GLASS};
+use crate::{Member, OrgError, caps::MOST_BREAK_GLASS, keys};
 
 /// What of the gate is about it.
 #[derive(Deserialize)]
@@ -42,7 +42,9 @@ fn changed(
     if sso.required && sso.break_glass.is_empty() {
         return Err(OrgError::WouldLockOutOfSso { most: MOST_BREAK_GLASS });
     }
-    Ok(Some(Changes::new().set_at(&Gate::key(tenant), "sso", &sso, version)))
+    let left = &sso.break_glass;
+    let shown = Changes::new().set(&keys::Policies::key(tenant), "break_glass", left);
+    Ok(Some(shown.set_at(&Gate::key(tenant), "sso", &sso, version)))
 }
 
 #[cfg(test)]

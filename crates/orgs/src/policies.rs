@@ -36,8 +36,8 @@ pub struct Policies {
     pub version: u64,
 }
 
-/// The same as it is stored. What each request has to know of it is in the gate too; what is about SSO is
-/// there alone, beside the connections that it is about.
+/// The same as it is stored. What each request has to know of it is in the gate too, for SSO beside the
+/// connections that it is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredPolicies {
     org_id: OrgId,
@@ -47,6 +47,10 @@ pub(crate) struct StoredPolicies {
     api_keys_of_leavers: KeysOfLeavers,
     #[serde(default = "is_so")]
     support_access: bool,
+    #[serde(default)]
+    sso_required: bool,
+    #[serde(default)]
+    break_glass: Vec<MemberId>,
     #[serde(default)]
     version: u64,
 }
@@ -87,14 +91,16 @@ impl StoredPolicies {
             allowed_email_domains: None,
             api_keys_of_leavers: KeysOfLeavers::default(),
             support_access: is_so(),
+            sso_required: false,
+            break_glass: Vec::new(),
             version: 0,
         }
     }
 
-    fn policies(&self, sso: SsoPolicy) -> Policies {
+    fn policies(&self) -> Policies {
         Policies {
-            sso_required: sso.required,
-            break_glass: sso.break_glass,
+            sso_required: self.sso_required,
+            break_glass: self.break_glass.clone(),
             mfa: self.mfa,
             allowed_email_domains: self.allowed_email_domains.clone(),
             api_keys_of_leavers: self.api_keys_of_leavers,
@@ -126,12 +132,8 @@ const MOST_DOMAINS: usize = 20;
 
 /// What the organization asks of its members, as of a moment ago.
 pub async fn policies(table: &Table, tenant: Tenant) -> Result<Policies, OrgError> {
-    let keys = [identity_keys::Gate::key(tenant), keys::Policies::key(tenant)];
-    let mut found = table.get_many(&keys, Consistency::Eventual).await?;
-    let (gate, stored): (Option<OfGate>, Option<StoredPolicies>) =
-        (found.take(&keys[0])?, found.take(&keys[1])?);
-    let sso = gate.map(|gate| gate.sso).unwrap_or_default();
-    Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies(sso))
+    let stored = table.get::<StoredPolicies>(&keys::Policies::key(tenant), Consistency::Eventual).await?;
+    Ok(stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id())).policies())
 }
 
 /// What is asked about SSO, where it can be: there is a connection, so many owners come in without it, each
@@ -198,7 +200,7 @@ pub async fn set_policies(
         let OfGate { sso, version } = found.take(&gate)?.ok_or(OrgError::NotFound)?;
         let stored: Option<StoredPolicies> = found.take(&stored)?;
         let stored = stored.unwrap_or_else(|| StoredPolicies::none(tenant.org_id()));
-        let before = stored.policies(sso.clone());
+        let before = stored.policies();
         let now = table.clock().now();
         // what nothing admits is said first, whatever the state
         let wanted = sensible(change(before.clone()), &before, now)?;
@@ -234,6 +236,8 @@ pub async fn set_policies(
             allowed_email_domains: after.allowed_email_domains.clone(),
             api_keys_of_leavers: after.api_keys_of_leavers,
             support_access: after.support_access,
+            sso_required: after.sso_required,
+            break_glass: after.break_glass.clone(),
             ..stored
         };
         let mut of_gate = Vec::new();

@@ -101,7 +101,7 @@ impl Product {
     /// With an identity provider of others in the place of its own, where one is named.
     fn start(root: &Path, provider: Option<&str>) -> Result<Self> {
         let first = free_ports()?;
-        let (port, issuer) = (first.to_string(), format!("http://127.0.0.1:{}", first + 4));
+        let (port, issuer) = (first.to_string(), format!("http://127.0.0.1:{}", first + 5));
         let arguments = ["--ephemeral", "--log", "error", "--port", &port];
         let providers = provider.map(|name| {
             let known = serde_json::json!({ name: { "issuer": issuer, "client_id": "gantry" } });
@@ -133,13 +133,13 @@ impl Drop for Product {
     }
 }
 
-/// The first of five ports in a row that are free. The system gives no connection one of these by itself,
-/// so they stay free until something listens there; each process begins elsewhere.
+/// The first of six ports in a row that are free. The system gives no connection one of these by itself, so
+/// they stay free until something listens there; each process begins elsewhere.
 fn free_ports() -> Result<u16> {
     let begin = u16::try_from(std::process::id() % 2_000)?;
-    let rows = (0..2_000).map(|row| 20_000 + (begin + row) % 2_000 * 5);
-    let is_free = |first: &u16| (0..5).all(|step| TcpListener::bind(("127.0.0.1", first + step)).is_ok());
-    rows.into_iter().find(is_free).context("no five ports in a row are free")
+    let rows = (0..2_000).map(|row| 20_000 + (begin + row) % 2_000 * 6);
+    let is_free = |first: &u16| (0..6).all(|step| TcpListener::bind(("127.0.0.1", first + step)).is_ok());
+    rows.into_iter().find(is_free).context("no six ports in a row are free")
 }
 
 /// Builds the product with the features that the tests have, so that nothing is built twice, and
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn ports_are_free_in_a_row() {
         let port = free_ports().unwrap();
-        for step in 0..5 {
+        for step in 0..6 {
             assert!(TcpListener::bind(("127.0.0.1", port + step)).is_ok());
         }
     }

@@ -56,7 +56,7 @@ fn shown(policies: orgs::Policies) -> Response {
     security(("access_token" = [])),
     responses((status = 200, description = "The policies", body = Policies, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 5, "events": 0, "answer_bytes": 300})),
     ),
 )]

@@ -59,7 +59,7 @@ fn shown(connection: &sso::SsoConnection) -> Response {
     responses((status = 200, description = "A page of connections", body = Page<SsoConnection>), Problems),
     extensions(
         ("x-gantry-codes" = json!(["no_organization"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 0.2, "events": 0, "answer_bytes": 900})),
     ),
 )]
