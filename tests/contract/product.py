@@ -20,6 +20,8 @@ from schemathesis.core.failures import Failure
 BY_STATE = {"enrollment_expired", "idempotency_key_reused", "invalid_cursor", "invite_closed", "link_expired"}
 # What ends the session that asks: whatever came after it would be refused for that alone.
 ENDING = {"/v1/auth/sign-out", "/v1/me/sessions/end"}
+# What ends an organization, and takes that back: of one that nothing else is asked of.
+ENDING_ORGANIZATION = {("delete", "/v1/orgs/current"), ("post", "/v1/orgs/current/restore")}
 
 
 def call(base, method, path, body=None, token=None):
@@ -65,17 +67,24 @@ def read_by_a_service(base, token):
     raise AssertionError("a forged token was taken")
 
 
+def founder(base, name, slug):
+    token = sign_in(base, name)
+    org = call(base, "POST", "/v1/orgs", {"name": "Contract", "slug": slug}, token)
+    return call(base, "POST", "/v1/auth/switch-org", {"org_id": org["id"]}, token)["tokens"]["access_token"]
+
+
 class Sessions:
-    """The owner's session, and some that may be ended."""
+    """The owner's session, that of the owner of an organization that ends, and some that may be ended."""
 
     def __init__(self, base):
-        token = sign_in(base, "owner")
-        org = call(base, "POST", "/v1/orgs", {"name": "Contract", "slug": "contract"}, token)
-        self.owner = call(base, "POST", "/v1/auth/switch-org", {"org_id": org["id"]}, token)["tokens"]["access_token"]
+        self.owner = founder(base, "owner", "contract")
+        self.ending = founder(base, "ender", "contract-that-ends")
         read_by_a_service(base, self.owner)
         self.to_be_ended = [sign_in(base, f"leaver-{number}") for number in range(12)]
 
-    def token(self, path):
+    def token(self, method, path):
+        if (method.lower(), path) in ENDING_ORGANIZATION:
+            return self.ending
         if path not in ENDING:
             return self.owner
         return self.to_be_ended.pop() if len(self.to_be_ended) > 1 else self.to_be_ended[0]
@@ -87,7 +96,7 @@ SESSIONS = Sessions(os.environ["GANTRY_API_URL"])
 @schemathesis.auth(refresh_interval=None, retry_on=[])
 class BearerToken:
     def get(self, case, context):
-        return SESSIONS.token(case.operation.path)
+        return SESSIONS.token(case.operation.method, case.operation.path)
 
     def set(self, case, token, context):
         case.headers = case.headers or {}
