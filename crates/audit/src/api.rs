@@ -49,10 +49,10 @@ pub struct AuditActor {
     /// What the actor is: `anonymous`, `user`, `staff`, `api_key`, `scim`, `system`, `stripe`. There may be others.
     pub r#type: String,
     /// The person, the key, the token of a directory, or the name of the function. Null of others.
+    #[schema(required = true)]
     pub id: Option<String>,
     /// Who of our staff did it in the person's name; left out where it was the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
     pub impersonator: Option<String>,
 }
 
