@@ -102,7 +102,7 @@ async fn what_is_no_connection_is_refused() {
         ("https://10.0.0.1".to_owned(), "url_refused"),
         ("ftp://acme.example".to_owned(), "url_refused"),
         ("acme".to_owned(), "invalid_format"),
-        ("https://ada:pw@acme.example".to_owned(), "invalid_format"),
+        ("https://ada@acme.example".to_owned(), "invalid_format"),
         (format!("{url}/_local/oidc/"), "discovery_failed"),
         (format!("{url}/_local/nothing"), "discovery_failed"),
     ] {
