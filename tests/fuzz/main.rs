@@ -7,12 +7,13 @@
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
-//! - `scim.rs`: the same of the function that speaks SCIM
+//! - `audit_log.rs`, `scim.rs`: the same of the audit log, and of the function that speaks SCIM
 //! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a
 //!   rotation or an operator
 
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
+mod audit_log;
 mod documents;
 mod messages;
 mod mutation;

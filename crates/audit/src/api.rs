@@ -46,7 +46,8 @@ pub struct AuditEvent {
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditActor {
-    /// What the actor is: `anonymous`, `user`, `staff`, `api_key`, `scim`, `system`, `stripe`. There may be others.
+    /// What the actor is: `anonymous`, `user`, `staff`, `api_key`, `scim`, `system`, `stripe`. There may be
+    /// others.
     pub r#type: String,
     /// The person, the key, the token of a directory, or the name of the function. Null of others.
     #[schema(required = true)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// They leave members out, and say so: problems, what RFC 7662 says of a token that is not good, and an actor of
-/// the audit log, whose hash is of what is there.
+/// They leave members out, and say so: problems, what RFC 7662 says of a token that is not good, and an
+/// actor of the audit log, whose hash is of what is there.
 pub const PARTIAL: [&str; 4] = ["AuditActor", "FieldError", "Problem", "TokenIntrospection"];
 
 /// Completes the schemas of answers.
