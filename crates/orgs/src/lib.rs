@@ -51,9 +51,9 @@ pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, re
 pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
-pub use place::{leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
+pub use place::{deprovision, leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
-pub use provisioning::{Provision, Provisioned, deprovision, directed, provision, uninvite};
+pub use provisioning::{Provision, Provisioned, directed, provision, uninvite};
 pub use rules::Rules;
 pub use settings::{Settings, update};
 pub use slugs::{SlugCheck, check_slug, org_with_slug};

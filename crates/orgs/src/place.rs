@@ -224,8 +224,9 @@ impl Place {
     }
 }
 
-/// The end of a place of which the organization's directory says so: nothing where it has ended.
-pub(crate) async fn taken_out(
+/// Takes a member out of whom the organization's directory says so, with all that hangs on the membership:
+/// nothing where that has ended.
+pub async fn deprovision(
     table: &Table,
     tenant: Tenant,
     member_id: MemberId,

@@ -4,16 +4,15 @@
 use access::{Role, Tenant};
 use identity_core::keys as identity_keys;
 use primitives::{Email, MemberId, UserId};
-use table::{Changes, Consistency, Item, Key, Table};
+use table::{Changes, Consistency, Key, Table};
 
 use crate::{
     Invite, Member, Org, OrgError,
     accept::Gate,
-    caps::{MOST_MEMBERSHIPS, memberships},
     events::Via,
-    joining::seated,
+    joining::{no_room, seated},
     keys,
-    place::{in_role, taken_out},
+    place::in_role,
     seats::Seats,
 };
 
@@ -35,8 +34,6 @@ pub struct Provision {
 /// What makes a member of somebody, and what it means where a condition does not hold.
 #[derive(Debug)]
 pub struct Provisioned {
-    /// The member, as it is stored.
-    pub member: Member,
     /// What is to be written. That the person is as it was read is the caller's to add.
     pub changes: Changes,
     /// What it means that there is no room.
@@ -63,21 +60,7 @@ pub async fn provision(table: &Table, tenant: Tenant, new: Provision) -> Result<
         version: 0,
     };
     let changes = seated(table, Via::Scim, (&org, &member, gate.access.seats()), now).await?;
-    let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-    let refusals = [
-        (memberships(member.user_id).key().clone(), too_many),
-        (Seats::of(tenant).key(), OrgError::SeatLimit),
-    ];
-    Ok(Provisioned { member: Member { version: member.next_version(), ..member }, changes, refusals })
-}
-
-/// Takes a member out, with all that hangs on the membership: nothing where that has ended.
-pub async fn deprovision(
-    table: &Table,
-    tenant: Tenant,
-    member_id: MemberId,
-) -> Result<Option<Changes>, OrgError> {
-    taken_out(table, tenant, member_id).await
+    Ok(Provisioned { changes, refusals: no_room(tenant, new.user_id) })
 }
 
 /// Takes back an open invite to this address of somebody who is no member; nothing where there is none.

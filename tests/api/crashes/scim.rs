@@ -19,6 +19,13 @@ fn active(is: bool) -> Value {
     json!({ "schemas": [PATCH_OP], "Operations": [{ "op": "replace", "path": "active", "value": is }] })
 }
 
+/// An identity provider comes back: by then its limit is full again and its use is to be noted, however long
+/// it took to get there. So each run makes the same calls.
+async fn some_minutes_later(prepare: Prepare) {
+    let (ahead, wait) = (SignedDuration::from_mins(2), SignedDuration::from_secs(31));
+    Case { prepare, happens_again: false, ahead, wait }.check().await;
+}
+
 /// A member with a key, who is in a group that gives a role.
 async fn with_bob(product: &Product) -> (Acme, String, String) {
     let acme = product.acme().await;
@@ -34,7 +41,7 @@ async fn with_bob(product: &Product) -> (Acme, String, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_is_taken_out() {
-    check(|product| {
+    some_minutes_later(|product| {
         Box::pin(async move {
             let (acme, bob, _) = with_bob(product).await;
             of(&acme.token, "PATCH", &format!("/Users/{bob}"), &active(false))
@@ -45,7 +52,7 @@ async fn somebody_is_taken_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_is_let_in_again() {
-    check(|product| {
+    some_minutes_later(|product| {
         Box::pin(async move {
             let (acme, bob, _) = with_bob(product).await;
             product.scim_active(&acme.token, &bob, false).await;
@@ -57,7 +64,7 @@ async fn somebody_is_let_in_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_is_put_in() {
-    check(|product| {
+    some_minutes_later(|product| {
         Box::pin(async move {
             let acme = product.acme().await;
             let body = json!({ "userName": "eve@acme.example", "externalId": "e" });
@@ -69,7 +76,7 @@ async fn a_user_is_put_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_is_deleted() {
-    check(|product| {
+    some_minutes_later(|product| {
         Box::pin(async move {
             let (acme, bob, _) = with_bob(product).await;
             of(&acme.token, "DELETE", &format!("/Users/{bob}"), &Value::Null)
@@ -80,7 +87,7 @@ async fn a_user_is_deleted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_leaves_a_group_with_a_role() {
-    check(|product| {
+    some_minutes_later(|product| {
         Box::pin(async move {
             let (acme, _, group) = with_bob(product).await;
             let body =
@@ -93,7 +100,7 @@ async fn somebody_leaves_a_group_with_a_role() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_with_a_role_is_deleted() {
-    check(|product| {
+    some_minutes_later(|product| {
         Box::pin(async move {
             let (acme, _, group) = with_bob(product).await;
             of(&acme.token, "DELETE", &format!("/Groups/{group}"), &Value::Null)

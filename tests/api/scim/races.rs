@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::scim_type;
-use crate::product::Product;
+use crate::{invites::counted, product::Product};
 
 /// Whoever is first: in the end nobody is in whom the directory has taken out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,4 +87,19 @@ async fn taken_out_ten_times_is_taken_out_once() {
     let answers = join_all((0..10).map(|_| product.scim_active(&acme.token, &bob, true))).await;
     assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
     assert_eq!((product.seats().await.0, product.in_roles(&acme.ada).await.len()), (2, 2));
+}
+
+/// The cap of tokens under many callers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_tokens_at_once_an_organization_gets_ten() {
+    let product = Product::crowded().await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let body = json!({ "name": "IdP" });
+    let answers = join_all((0..50).map(|_| product.post_as("/v1/orgs/current/scim/tokens", &ada, &body)));
+    let answers = answers.await;
+    let counts = counted(&answers);
+    assert_eq!((counts[&(201, "")], counts[&(409, "too_many_scim_tokens")]), (10, 40), "{counts:?}");
+    product.settle().await;
+    let shown = product.get("/v1/orgs/current/scim", &ada).await;
+    assert_eq!(shown.body["tokens"].as_array().unwrap().len(), 10);
 }

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::scim_type;
-use crate::{invites::refused, product::Product};
+use crate::{invites::refused, product::Product, scim::user};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_keys_and_the_seat_end_at_once() {
@@ -136,4 +136,22 @@ async fn the_last_owner_stays_and_the_seats_have_an_end() {
     assert_eq!(product.set_member(&acme.ada, &bob, "owner").await.status, StatusCode::OK);
     assert_eq!(product.scim_active(&acme.token, &ada, false).await.status, StatusCode::OK);
     assert_eq!(product.get("/v1/orgs/current/members", &acme.ada).await.status, StatusCode::FORBIDDEN);
+}
+
+/// Also somebody who never was a member, and whose address is of a domain that the provider may speak of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_provider_lets_nobody_in_whom_the_directory_keeps_out() {
+    let product = Product::start().await;
+    let acme = product.with_sso("acme", &json!({})).await;
+    let token = product.scim_token(&acme.ada).await;
+    let mut new = user("bob@acme.example");
+    new["active"] = false.into();
+    let made = product.scim(&token, "POST", "/Users", &new).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(refused(&product.by_sso("bob@acme.example").await), (403, "deprovisioned"));
+    assert_eq!(product.seats().await.0, 1);
+    assert_eq!(product.by_sso("eve@acme.example").await.status, StatusCode::OK, "of whom it says nothing");
+    assert_eq!(product.scim_active(&token, &made.text("/id"), true).await.status, StatusCode::OK);
+    assert_eq!(product.by_sso("bob@acme.example").await.status, StatusCode::OK);
+    assert_eq!(product.seats().await.0, 3);
 }
