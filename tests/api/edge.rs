@@ -64,8 +64,19 @@ fn example(contract: &Value, schema: &Value) -> Value {
     }
 }
 
-/// Each order of the values.
+/// Each order of the values; of more than five, the orders of each five that follow one another, with the others
+/// behind them, for nine would have 362,880.
 fn orders(values: &[Value]) -> Vec<Vec<Value>> {
+    if values.len() > 5 {
+        let turned = |by: usize| [&values[by..], &values[..by]].concat();
+        let behind = |all: Vec<Value>| {
+            orders(&all[..5])
+                .into_iter()
+                .map(move |first| [&first[..], &all[5..]].concat())
+                .collect::<Vec<_>>()
+        };
+        return (0..values.len()).flat_map(|by| behind(turned(by))).collect();
+    }
     let Some((first, rest)) = values.split_first() else { return vec![Vec::new()] };
     let insert = |order: Vec<Value>| {
         (0..=order.len()).map(move |at| {
