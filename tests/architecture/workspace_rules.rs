@@ -12,8 +12,19 @@ use system_tests::template::repository;
 
 use crate::{assert_none, assert_noticed, sources::rust_files};
 
-const DOMAINS: &[&str] =
-    &["identity", "orgs", "org-keys", "billing", "push", "audit", "directory", "sso", "scim", "staff"];
+const DOMAINS: &[&str] = &[
+    "identity",
+    "orgs",
+    "org-keys",
+    "billing",
+    "push",
+    "audit",
+    "directory",
+    "sso",
+    "scim",
+    "staff",
+    "jobs",
+];
 const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client"];
 /// What is not shipped, and so may use everything.
 const TOOLS: &[&str] =

@@ -19,6 +19,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-trial-expiry",
     "operator",
     "queue-audit",
+    "queue-export",
     "queue-mail",
     "queue-mail-feedback",
     "queue-member-copies",
@@ -161,4 +162,9 @@ fn queue_member_copies() {
 #[test]
 fn cron_domains() {
     every_event_is_answered("cron-domains", "Records", "/");
+}
+
+#[test]
+fn queue_export() {
+    every_event_is_answered("queue-export", "Records", "/messageId");
 }

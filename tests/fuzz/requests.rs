@@ -20,6 +20,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-auth",
     "api-billing",
     "api-devices",
+    "api-exports",
     "api-keys",
     "api-members",
     "api-orgs",
@@ -491,4 +492,9 @@ fn api_keys() {
             request("DELETE", key, Value::Null),
         ]
     });
+}
+
+#[test]
+fn api_exports() {
+    every_request_is_answered("api-exports", &[], |_| vec![request("GET", "/v1/exports", Value::Null)]);
 }

@@ -16,6 +16,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("staff", staff::keys::KINDS),
         ("audit", audit::keys::KINDS),
         ("table", table::keys::KINDS),
+        ("jobs", jobs::keys::KINDS),
     ]
 }
 
@@ -41,12 +42,19 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("push", push::events::EVENTS),
         ("scim", scim::events::EVENTS),
         ("staff", staff::events::EVENTS),
+        ("jobs", jobs::events::EVENTS),
     ]
 }
 
 /// What the domains tell people about their events.
 pub fn told() -> impl Iterator<Item = &'static Told> {
-    [identity::events::TOLD, orgs::events::TOLD, directory::events::TOLD, billing::events::TOLD]
-        .into_iter()
-        .flatten()
+    [
+        identity::events::TOLD,
+        orgs::events::TOLD,
+        directory::events::TOLD,
+        billing::events::TOLD,
+        jobs::events::TOLD,
+    ]
+    .into_iter()
+    .flatten()
 }

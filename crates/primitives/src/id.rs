@@ -231,6 +231,8 @@ ids! {
     MediaId = Media "med";
     /// Names one request in logs, events and audit rows, where the caller named none.
     RequestId = Request "req";
+    /// Names a job.
+    JobId = Job "job";
 }
 
 #[cfg(test)]

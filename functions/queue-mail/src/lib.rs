@@ -24,8 +24,13 @@ use postman::Postman;
 use push_client::TextClient;
 
 /// What people are told about, domain by domain.
-pub const TOLD: &[&[Told]] =
-    &[identity_core::events::TOLD, orgs::events::TOLD, directory::events::TOLD, billing::events::TOLD];
+pub const TOLD: &[&[Told]] = &[
+    identity_core::events::TOLD,
+    orgs::events::TOLD,
+    directory::events::TOLD,
+    billing::events::TOLD,
+    jobs::events::TOLD,
+];
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {

@@ -43,6 +43,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-auth", api_auth::routes().into_openapi()),
         ("api-billing", api_billing::routes().into_openapi()),
         ("api-devices", api_devices::routes().into_openapi()),
+        ("api-exports", api_exports::routes().into_openapi()),
         ("api-keys", api_keys::routes().into_openapi()),
         ("api-members", api_members::routes().into_openapi()),
         ("api-orgs", api_orgs::routes().into_openapi()),
@@ -123,6 +124,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Staff", "Our own people, who look after accounts and organizations of others."),
     ("Well-known", "Public documents: keys, and this description."),
     ("Audit log", "What happened in an organization, and who did it."),
+    (
+        "exports",
+        "Exports of an organization, of its audit log and of one person, and the jobs that make them.",
+    ),
 ];
 
 const DESCRIPTION: &str = "\

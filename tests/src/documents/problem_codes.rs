@@ -21,6 +21,7 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("hook-stripe", hook_stripe::FAULTS),
     ("http-api", http_api::FAULTS),
     ("identity", identity::FAULTS),
+    ("jobs", jobs::FAULTS),
     ("lambda-host", lambda_host::FAULTS),
     ("oidc-client", oidc_client::FAULTS),
     ("org-keys", org_keys::FAULTS),
