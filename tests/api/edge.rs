@@ -64,8 +64,8 @@ fn example(contract: &Value, schema: &Value) -> Value {
     }
 }
 
-/// Each order of the values; of more than five, the orders of each five that follow one another, with the others
-/// behind them, for nine would have 362,880.
+/// Each order of the values; of more than five, the orders of each five that follow one another, with the
+/// others behind them, for nine would have 362,880.
 fn orders(values: &[Value]) -> Vec<Vec<Value>> {
     if values.len() > 5 {
         let turned = |by: usize| [&values[by..], &values[..by]].concat();
