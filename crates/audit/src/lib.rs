@@ -18,7 +18,7 @@ pub use chain::chain;
 pub use erasure::erase;
 pub use error::AuditError;
 pub use handover::{Handover, Rows, Written};
-pub use read::{Action, Filter, InvalidAction, event, events};
+pub use read::{Action, Filter, InvalidAction, event, events, events_after};
 
 use primitives::{Fault, FaultCode};
 

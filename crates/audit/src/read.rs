@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use access::{Permit, needs::ReadAudit};
 use primitives::{EventId, FieldCode, Invalid, Limit, OrgId, Page, Timestamp, json, refused};
@@ -34,6 +34,12 @@ impl Invalid for InvalidAction {
 impl Action {
     /// How long one may be.
     pub const LONGEST: usize = 100;
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl FromStr for Action {
@@ -140,6 +146,22 @@ pub async fn events(
     let views = table.sift::<View>(&query, page, cursors, (looked_at, &words, holds)).await?;
     let items = views.items.iter().map(View::event).collect::<Result<_, _>>()?;
     Ok(Page { items, next_cursor: views.next_cursor })
+}
+
+/// The events of an organization for which all of this holds, from the log itself, and behind which place it goes
+/// on: for a worker that writes them down. Some may be none of `most` that are looked at.
+pub async fn events_after(
+    table: &Table,
+    org_id: OrgId,
+    filter: &Filter,
+    (most, after): (usize, Option<&str>),
+) -> Result<(Vec<AuditEvent>, Option<String>), AuditError> {
+    let query = filter.of(Audit::all(org_id.to_string()))?;
+    let (rows, next) = table.after::<AuditRow>(&query, most, after).await?;
+    let rows = rows.iter().filter(|row| !row.event.is_null());
+    let read = rows.map(|row| Ok(json::from_value(Value::Object(row.shown()))?));
+    let events = read.collect::<Result<Vec<AuditEvent>, AuditError>>()?;
+    Ok((events.into_iter().filter(|event| filter.holds(event)).collect(), next))
 }
 
 fn shown(rows: Page<AuditRow>, show: impl Fn(&AuditRow) -> Value) -> Result<Page<AuditEvent>, AuditError> {

@@ -1,4 +1,4 @@
-use primitives::Fault;
+use primitives::{Fault, FieldCode, Invalid};
 use table::{CommitError, StoreError};
 
 use crate::api::JobKind;
@@ -19,7 +19,7 @@ pub enum JobError {
     Finished,
     /// What is asked for ends before it begins.
     #[error("it ends before it begins")]
-    #[fault(Invalid, "out_of_range")]
+    #[fault(Invalid, "invalid_request")]
     Backwards,
     /// It is not there, or another's.
     #[error("there is no such job")]
@@ -33,4 +33,10 @@ pub enum JobError {
     #[error(transparent)]
     #[fault(transparent)]
     Commit(#[from] CommitError),
+}
+
+impl Invalid for JobError {
+    fn field_code(&self) -> FieldCode {
+        FieldCode::OutOfRange
+    }
 }

@@ -254,6 +254,14 @@ impl Host {
         careful!(aws_sdk_sesv2, &self.0.config)
     }
 
+    /// A client of files, as patient as a large one needs. A file that is put twice is there once.
+    pub fn objects(&self) -> aws_sdk_s3::Client {
+        let builder = aws_sdk_s3::config::Builder::from(&clients::patient(&self.0.config));
+        // elsewhere than at AWS no name leads to a bucket of its own
+        let is_elsewhere = self.0.environment.optional("AWS_ENDPOINT_URL").is_some();
+        aws_sdk_s3::Client::from_conf(builder.force_path_style(is_elsewhere).build())
+    }
+
     /// What the invocation before asked of the table: for budgets in tests.
     pub fn calls_of_last_invocation(&self) -> Vec<Call> {
         self.0.last.lock().unwrap_or_else(PoisonError::into_inner).0.clone()

@@ -333,8 +333,8 @@ fn local_parameters(urls: &Urls, given: BTreeMap<String, String>) -> BTreeMap<St
 fn common_environment(urls: &Urls, given: Environment) -> Environment {
     let common = [
         ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ACCESS_KEY_ID", aws::CREDENTIALS),
+        ("AWS_SECRET_ACCESS_KEY", aws::CREDENTIALS),
         ("AWS_ENDPOINT_URL", &urls.aws),
         ("AWS_ENDPOINT_URL_DYNAMODB", &urls.dynamodb),
     ];

@@ -1,37 +1,40 @@
-//! HTTP API for exports: `/v1/exports`.
+//! HTTP API for work that takes longer than a request: `/v1/jobs/**`, and the exports of an organization, of its
+//! audit log and of one person.
 
-use http_api::{Answer, Caller, OpenApiRouter, Problems, ToSchema, routes};
+mod exports;
+mod shown;
+
+use std::sync::Arc;
+
+use http_api::{OpenApiRouter, routes};
 use http_host::HttpHost;
 use lambda_host::{Error, Function, Host};
-use serde::Serialize;
+use object_client::Objects;
+use table::{CursorKeys, Table};
 
-/// What `GET /v1/exports` answers.
-#[derive(Serialize, ToSchema)]
-struct Overview {
-    /// The person who asks.
-    user_id: String,
-}
-
-/// The routes and their description.
-pub fn routes() -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(overview))
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    table: Table,
+    cursors: Arc<dyn CursorKeys>,
+    objects: Objects,
 }
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    HttpHost::start(host).await?.api(routes())
+    let http = HttpHost::start(host).await?;
+    let objects = Objects::new(host.objects(), host.environment().required("EXPORT_BUCKET")?);
+    let api = Api { table: http.table(), cursors: host.cursor_keys()?, objects };
+    http.api(routes().with_state(api))
 }
 
-/// Tells who asks.
-#[utoipa::path(
-    get, path = "/v1/exports", tag = "exports", operation_id = "showExports",
-    security(("access_token" = [])),
-    responses((status = 200, description = "Who asks", body = Overview), Problems),
-    extensions(
-        ("x-gantry-budget" = json!({"calls": 1, "read_units": 1, "write_units": 0})),
-        ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 100})),
-    ),
-)]
-async fn overview(caller: Caller) -> Answer {
-    Answer::ok(&Overview { user_id: caller.principal.user_id.to_string() })
+/// The routes.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(exports::of_organization))
+        .routes(routes!(exports::of_audit_log))
+        .routes(routes!(exports::of_person))
+        .routes(routes!(shown::list))
+        .routes(routes!(shown::show))
+        .routes(routes!(shown::cancel))
 }

@@ -1,41 +1,201 @@
-//! Works off the export queue: `export.requested`.
+//! Makes the files of exports: of an organization, of its audit log, of one person.
+//!
+//! A list is read a page at a time into a file of some megabytes, which is put, and then the job moves on, in one
+//! write. So a run that dies is gone on with from the last file that was put, and what it holds at a time is one
+//! file, whatever the size of the export. A run that has no time left hands the job over to the next.
+
+mod lists;
+mod sheet;
+
+use std::time::Duration;
 
 use events::Envelope;
-use lambda_host::{Error, Function, Host};
-use primitives::{Fault, SignedDuration};
-use table::{Claimed, StoreError, Table, keys::Consumed};
+use jobs::{Format, Job, Moved, Part, Place, Step, events::ExportRequested};
+use lambda_host::{Error, Function, Host, Intake};
+use lists::{ListError, lists, page};
+use object_client::{ObjectError, Objects};
+use primitives::{Fault, FaultKind};
+use sends::Failure;
+use serde::Serialize;
+use table::{Cause, CommitError, StoreError, Table, time_left};
 
-/// How long one event may take; longer than the function's timeout, so that nobody else begins meanwhile.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// From which size on a file is put, bytes.
+const FILE: usize = 8_000_000;
 
-/// Why an event was not dealt with. It comes again.
+/// With less time than this left no file is begun: to read one takes some seconds, and to put it 16 at most.
+const RESERVE: Duration = Duration::from_secs(40);
+
+/// Why a job did not move. It is gone on with when the event comes again.
 #[derive(Debug, thiserror::Error, Fault)]
-enum WorkError {
-    #[error("another delivery of the event is being dealt with")]
-    #[fault(Unavailable, "in_flight")]
-    InFlight,
+enum ExportError {
     #[error(transparent)]
     #[fault(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    List(#[from] ListError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    Object(#[from] ObjectError),
+    #[error("the data of the event cannot be read: {0}")]
+    #[fault(Invalid, "malformed_event")]
+    Malformed(#[source] serde_json::Error),
+    #[error("this is no event of an export")]
+    #[fault(Invalid, "malformed_event")]
+    Other,
+    #[error("the job could not be handed over to the next run ({code}): {detail}")]
+    #[fault(Unavailable, "queue_unavailable", retry_after = 5)]
+    Queue { code: String, detail: String },
+}
+
+#[derive(Clone)]
+struct Exporter {
+    table: Table,
+    objects: Objects,
+    queue: aws_sdk_sqs::Client,
+    queue_url: String,
 }
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table()?;
-    Ok(host.bus_queue(move |event| {
-        let table = table.clone();
-        async move { deal_with(&table, &event).await }
+    let table = host.table_opened_with(jobs::keys::OwnJob::key(host.ids().next(), host.ids().next())).await?;
+    let environment = host.environment();
+    let exporter = Exporter {
+        table,
+        objects: Objects::new(host.objects(), environment.required("EXPORT_BUCKET")?),
+        queue: host.queues(),
+        queue_url: environment.required("EXPORT_QUEUE_URL")?.to_owned(),
+    };
+    let intake = Intake { at_once: Some(1), queue_urls: vec![exporter.queue_url.clone()] };
+    Ok(host.bus_queues(intake, move |event| {
+        let exporter = exporter.clone();
+        async move { exporter.deal_with(&event).await }
     }))
 }
 
-/// Deals with one event, which may be delivered twice. An effect in the table needs no claim: it goes into
-/// one transaction with its marker.
-async fn deal_with(table: &Table, event: &Envelope) -> Result<(), WorkError> {
-    let marker = match table.claim(&Consumed::key("queue-export", event.id), LEASE).await? {
-        Claimed::Mine(marker) => marker,
-        Claimed::InFlight { .. } => return Err(WorkError::InFlight),
-        Claimed::Done => return Ok(()),
-    };
-    tracing::info!(aggregate = event.aggregate.id, "received");
-    Ok(table.finish(marker).await?)
+/// What a file and the manifest say of the whole.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    job: jobs::api::Job,
+    org_id: Option<primitives::OrgId>,
+    format: Format,
+    files: Vec<ManifestFile<'a>>,
+}
+
+#[derive(Serialize)]
+struct ManifestFile<'a> {
+    name: &'a str,
+    size: u64,
+    rows: u64,
+    sha256: &'a str,
+}
+
+impl Exporter {
+    async fn deal_with(&self, event: &Envelope) -> Result<(), ExportError> {
+        let asked = event.data::<ExportRequested>().ok_or(ExportError::Other)?;
+        let asked = asked.map_err(ExportError::Malformed)?.job;
+        let person = jobs::Owner::Person(asked.created_by);
+        let owner = event.org_id.map_or(person, |org_id| jobs::Owner::Org(access::Tenant::trusted(org_id)));
+        let cause = Cause::system("queue-export", &event.correlation_id);
+        let Some(mut job) = jobs::load(&self.table, owner, asked.id).await? else { return Ok(()) };
+        while !job.is_over(self.table.clock().now()) {
+            if time_left() < RESERVE {
+                return self.hand_over(event).await;
+            }
+            let moved = match self.move_on(&cause, &job).await {
+                // what cannot be read today cannot be read tomorrow: whoever waits is told
+                Err(error) if error.kind() == FaultKind::Internal => {
+                    tracing::error!(error = &error as &dyn std::error::Error, job = %job.job_id, "the job fails");
+                    let why = ("export_failed", "A part of it could not be written. We were told of it.");
+                    jobs::fail(&self.table, &cause, &job, why).await?
+                }
+                moved => moved?,
+            };
+            match moved {
+                Moved::On(on) => job = *on,
+                Moved::Not => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one file, or the manifest where all of them are made.
+    async fn move_on(&self, cause: &Cause, job: &Job) -> Result<Moved, ExportError> {
+        let Some(list) = lists(job.kind).get(job.place.lists) else {
+            let manifest = self.manifest(job).await?;
+            return Ok(jobs::succeed(&self.table, cause, job, &manifest).await?);
+        };
+        let (mut content, mut rows) = (sheet::begin(job.asked.format), 0);
+        let mut after = job.place.after.clone();
+        let is_done = loop {
+            let (page, next) = page(&self.table, job, list, after.as_deref()).await?;
+            rows += page.len() as u64;
+            for row in &page {
+                sheet::write(&mut content, job.asked.format, row);
+            }
+            after = next;
+            if after.is_none() || content.len() >= FILE {
+                break after.is_none();
+            }
+        };
+        let number = job.place.files + 1;
+        let (ending, kind) = sheet::kind(job.asked.format);
+        let name = if number == 1 { format!("{list}.{ending}") } else { format!("{list}-{number}.{ending}") };
+        // of what goes on behind the end of a full file there may be nothing
+        let part = if rows > 0 || number == 1 {
+            Some(self.put(job, name, kind, content, rows).await?)
+        } else {
+            None
+        };
+        let place = if is_done {
+            Place { lists: job.place.lists + 1, ..Place::default() }
+        } else {
+            Place { after, files: number, ..job.place.clone() }
+        };
+        Ok(jobs::step(&self.table, cause, job, &Step { place, rows, part }).await?)
+    }
+
+    /// Under a name of its own: of two runs at one job, neither puts anything over the other's.
+    async fn put(
+        &self,
+        job: &Job,
+        name: String,
+        kind: &str,
+        content: Vec<u8>,
+        rows: u64,
+    ) -> Result<Part, ExportError> {
+        let unique: primitives::EventId = self.table.ids().next();
+        let object = format!("{}/{}/{unique}/{name}", job.owner().folder(), job.job_id);
+        let stored = self.objects.put(&object, kind, content).await?;
+        Ok(Part { name, object, size: stored.size, rows, sha256: stored.sha256 })
+    }
+
+    async fn manifest(&self, job: &Job) -> Result<Part, ExportError> {
+        let files = job.parts.iter().map(|part| {
+            let Part { name, size, rows, sha256, .. } = part;
+            ManifestFile { name, size: *size, rows: *rows, sha256 }
+        });
+        let manifest = Manifest {
+            job: job.shown(self.table.clock().now(), |_| None),
+            org_id: job.org_id,
+            format: job.asked.format,
+            files: files.collect(),
+        };
+        let text = serde_json::to_vec_pretty(&manifest).map_err(ListError::from)?;
+        self.put(job, "manifest.json".to_owned(), "application/json", text, 0).await
+    }
+
+    /// Sends the event once more, for a run that has time.
+    async fn hand_over(&self, event: &Envelope) -> Result<(), ExportError> {
+        let body = serde_json::json!({ "detail": event }).to_string();
+        let sent = self.queue.send_message().queue_url(&self.queue_url).message_body(body).send().await;
+        sent.map_err(|error| {
+            let Failure { code, detail, .. } = Failure::of(error);
+            ExportError::Queue { code, detail }
+        })?;
+        Ok(())
+    }
 }

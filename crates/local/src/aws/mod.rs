@@ -1,13 +1,14 @@
 //! The AWS services on the wire, as far as the functions use them: SQS, SNS, EventBridge, SES,
-//! Secrets Manager and calls of functions on one endpoint.
+//! S3, Secrets Manager and calls of functions on one endpoint.
 //!
-//! The real SDK clients talk to it (`AWS_ENDPOINT_URL`). Credentials are not checked; everything
+//! The real SDK clients talk to it (`AWS_ENDPOINT_URL`). Credentials are not checked, but by S3; everything
 //! else follows the services' documentation, errors included. An operation that is not here is
 //! answered with `UnknownOperationException` and a log line, never with a guess.
 
 mod eventbridge;
 mod feedback;
 mod lambda;
+mod s3;
 mod secrets;
 mod ses;
 mod sns;
@@ -19,11 +20,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::State as Shared;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use s3s::service::S3Service;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::state::random_id;
 
+pub(crate) use s3::CREDENTIALS;
+pub use s3::Object;
 pub(crate) use secrets::{PUNCTUATION, prepare as prepare_secrets};
 pub(crate) use ses::MailQuota;
 
@@ -71,6 +75,7 @@ pub(crate) fn router(engine: Arc<Engine>) -> axum::Router {
     axum::Router::new()
         .fallback(handle)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(axum::Extension(s3::service(Arc::clone(&engine))))
         .with_state(engine)
 }
 
@@ -91,6 +96,7 @@ const KEPT: &[&str] = &[
 
 async fn handle(
     Shared(engine): Shared<Arc<Engine>>,
+    axum::Extension(files): axum::Extension<S3Service>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -109,6 +115,9 @@ async fn handle(
             engine.store.settle().await;
         }
         return json_response(answer, version);
+    }
+    if s3::is_about(&engine, uri.path()) {
+        return s3::respond(&files, (method, uri, headers), body).await;
     }
     if uri.path().starts_with(lambda::FUNCTIONS) {
         return lambda::respond(&engine, &method, uri.path(), &headers, &body).await;

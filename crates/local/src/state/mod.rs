@@ -20,6 +20,7 @@ pub(crate) use secret::{CURRENT, PENDING, Refusal};
 pub use secret::{Secret, SecretVersion};
 pub(crate) use store::Store;
 
+use crate::aws::Object;
 use crate::dns::DnsName;
 use crate::stripe::StripeState;
 
@@ -57,6 +58,8 @@ pub struct State {
     pub table_definitions: BTreeMap<String, Value>,
     /// Last stream record that a function is done with, by table and function.
     pub checkpoints: BTreeMap<String, String>,
+    /// Files, by bucket and name.
+    pub objects: BTreeMap<String, BTreeMap<String, Object>>,
     /// When schedules ran and will run, by name.
     pub schedules: BTreeMap<String, ScheduleState>,
     /// The fake Stripe.

@@ -285,6 +285,8 @@ impl<'a> Resolver<'a> {
             }
             ("AWS::Events::EventBus", "Arn") => self.place.arn("events", &format!("event-bus/{name}")),
             ("AWS::Serverless::Function", "Arn") => self.place.arn("lambda", &format!("function:{name}")),
+            // a bucket's name is everybody's, so its ARN says neither region nor account
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
             ("AWS::SNS::Topic", "TopicArn") => self.place.arn("sns", &name),
             ("AWS::SecretsManager::Secret", "Id" | "Arn") => {
                 self.place.arn("secretsmanager", &format!("secret:{name}"))
@@ -321,6 +323,7 @@ impl<'a> Resolver<'a> {
             "AWS::SQS::Queue" => "QueueName",
             "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable" => "TableName",
             "AWS::SNS::Topic" => "TopicName",
+            "AWS::S3::Bucket" => "BucketName",
             "AWS::Serverless::Function" => return function_name(logical_id, properties),
             _ => "Name",
         };
@@ -330,6 +333,9 @@ impl<'a> Resolver<'a> {
         };
         if let Value::String(name) = said(property)? {
             return Ok(name);
+        }
+        if property == "BucketName" {
+            return Ok(logical_id.to_lowercase());
         }
         let ending = if property == "QueueName" && is_fifo(&said("FifoQueue")?) { FIFO } else { "" };
         Ok(format!("{logical_id}{ending}"))

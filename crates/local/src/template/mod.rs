@@ -117,6 +117,8 @@ pub struct Template {
     pub rules: Vec<RuleSpec>,
     /// Tables by name.
     pub tables: BTreeMap<String, TableSpec>,
+    /// Buckets by name, each with how many days its lifecycle leaves a file in it.
+    pub buckets: BTreeMap<String, Option<i64>>,
     /// Schedules that call functions.
     pub schedules: Vec<ScheduleSpec>,
     /// ARNs of the SNS topics.

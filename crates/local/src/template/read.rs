@@ -35,7 +35,7 @@ pub const IGNORED: &[&str] = &[
     "AWS::Lambda::Permission",
     "AWS::Logs::",
     "AWS::Route53::",
-    "AWS::S3::",
+    "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
@@ -111,6 +111,12 @@ impl Reader<'_> {
             "AWS::Events::Rule" => self.rule(logical_id, name, &properties),
             "AWS::SNS::Topic" => {
                 self.template.topics.push(self.place.arn("sns", &name));
+                Ok(())
+            }
+            "AWS::S3::Bucket" => {
+                let rules = properties["LifecycleConfiguration"]["Rules"].as_array().into_iter().flatten();
+                let days = rules.filter_map(|rule| rule["ExpirationInDays"].as_i64()).min();
+                self.template.buckets.insert(name, days);
                 Ok(())
             }
             "AWS::SNS::Subscription" => self.subscription(logical_id, &properties),

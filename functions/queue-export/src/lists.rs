@@ -1,0 +1,223 @@
+//! What is in an export: its lists, in the order in which their files are made, and a page of each. Rows are as
+//! the API shows them; of what it shows in no list, the parts that are nobody's secret.
+
+use access::Tenant;
+use audit::AuditError;
+use billing::{BillingError, Rules};
+use identity_core::keys as of_people;
+use jobs::{Job, Owner, api::JobKind};
+use primitives::{Fault, Timestamp, UserId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use table::{Consistency, Item, Query, StoreError, Table};
+
+/// How many rows one call asks for; `DynamoDB` gives 1 MB of them at most.
+const PAGE: usize = 500;
+
+/// A page could not be read.
+#[derive(Debug, thiserror::Error, Fault)]
+pub(crate) enum ListError {
+    #[error(transparent)]
+    #[fault(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    #[fault(transparent)]
+    Billing(#[from] BillingError),
+    #[error("a row cannot be written: {0}")]
+    #[fault(Internal, "internal")]
+    Unwritable(#[from] serde_json::Error),
+    #[error("what is asked for cannot be read")]
+    #[fault(Internal, "internal")]
+    Unreadable,
+}
+
+/// Some rows, and behind which place their list goes on.
+pub(crate) type Rows = (Vec<Value>, Option<String>);
+
+/// The lists of an export of this kind.
+pub(crate) fn lists(kind: JobKind) -> &'static [&'static str] {
+    match kind {
+        JobKind::OrganizationExport => &[
+            "organization",
+            "members",
+            "invites",
+            "invite_links",
+            "join_requests",
+            "api_keys",
+            "domains",
+            "sso_connections",
+            "scim_users",
+            "scim_groups",
+            "subscription",
+            "audit_events",
+        ],
+        JobKind::AuditExport => &["audit_events"],
+        JobKind::PersonExport => {
+            &["person", "organizations", "sessions", "passkeys", "connected_accounts", "devices"]
+        }
+    }
+}
+
+/// A page of a list, from behind this place on.
+pub(crate) async fn page(
+    table: &Table,
+    job: &Job,
+    list: &str,
+    after: Option<&str>,
+) -> Result<Rows, ListError> {
+    match job.owner() {
+        Owner::Org(tenant) => of_org(table, tenant, job, list, after).await,
+        Owner::Person(user_id) => of_person(table, user_id, list, after).await,
+    }
+}
+
+async fn of_org(
+    table: &Table,
+    tenant: Tenant,
+    job: &Job,
+    list: &str,
+    after: Option<&str>,
+) -> Result<Rows, ListError> {
+    let now = table.clock().now();
+    match list {
+        "organization" => {
+            let found: Option<orgs::Org> =
+                table.get(&orgs::keys::Org::key(tenant), Consistency::Strong).await?;
+            all(found.iter().map(|org| org.resource(org.version())))
+        }
+        "members" => {
+            let shown = |member: &orgs::Member| member.resource(member.version());
+            rows(table, orgs::keys::Member::all(tenant), after, shown).await
+        }
+        "invites" => {
+            let shown = |invite: &orgs::Invite| invite.resource(invite.version());
+            rows(table, orgs::keys::Invite::all(tenant), after, shown).await
+        }
+        "invite_links" => {
+            let found: Option<Links> =
+                table.get(&orgs::keys::InviteLinks::key(tenant), Consistency::Strong).await?;
+            all(found.into_iter().flat_map(|found| found.links).map(|link| link.resource(now)))
+        }
+        "join_requests" => {
+            let shown = |request: &orgs::JoinRequest| request.resource(request.version());
+            rows(table, orgs::keys::JoinRequest::all(tenant), after, shown).await
+        }
+        "api_keys" => {
+            let shown = |key: &identity_core::ApiKey| org_keys::api::shown(key, key.version(), now);
+            rows(table, of_people::ApiKey::all(tenant), after, shown).await
+        }
+        "domains" => {
+            let shown = |domain: &directory::Domain| domain.resource(domain.version());
+            rows(table, directory::keys::Domain::all(tenant), after, shown).await
+        }
+        "sso_connections" => {
+            let shown = |connection: &sso::SsoConnection| connection.resource(connection.version());
+            rows(table, sso::keys::SsoConnection::all(tenant), after, shown).await
+        }
+        "scim_users" => {
+            let shown = |user: &scim::User| user.resource("/scim/v2", user.version());
+            rows(table, scim::keys::User::all(tenant), after, shown).await
+        }
+        "scim_groups" => {
+            let shown = |group: &scim::Group| group.shown(group.version());
+            rows(table, scim::keys::Group::all(tenant), after, shown).await
+        }
+        "subscription" => {
+            let found = billing::overview_for_staff(table, &Rules::default(), tenant).await?;
+            let shown = billing::api::Subscription::of(&found.account, found.as_of, found.access);
+            all([shown])
+        }
+        _ => audit_events(table, tenant, job, after).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Links {
+    links: Vec<orgs::Link>,
+}
+
+async fn audit_events(
+    table: &Table,
+    tenant: Tenant,
+    job: &Job,
+    after: Option<&str>,
+) -> Result<Rows, ListError> {
+    let action =
+        job.asked.action.as_deref().map(str::parse).transpose().map_err(|_| ListError::Unreadable)?;
+    // what happens while it is written down is no part of it: else there might be no end
+    let to = job.asked.to.unwrap_or(job.created_at).min(job.created_at);
+    let filter = audit::Filter {
+        action,
+        actor_id: None,
+        target_id: None,
+        from: job.asked.from,
+        to: Some(to),
+        order: table::Order::Ascending,
+    };
+    if job.asked.from.is_some_and(|from: Timestamp| to < from) {
+        return Ok((Vec::new(), None));
+    }
+    let (events, next) = audit::events_after(table, tenant.org_id(), &filter, (PAGE, after)).await?;
+    Ok((written(events)?, next))
+}
+
+/// What a person is shown of each kind of item.
+const OF_PERSON: &[(&str, &[&str])] = &[
+    ("person", &["user_id", "email", "created_at", "profile", "phone", "deletion", "suspended_at"]),
+    ("organizations", &["org_id", "org_name", "org_slug", "member_id", "role"]),
+    ("sessions", &["session_id", "created_at", "rotated_at", "valid_until", "shown", "device", "org_id"]),
+    ("passkeys", &["passkey_id", "name", "created_at", "last_used_at"]),
+    ("connected_accounts", &["accounts"]),
+    ("devices", &["device_id", "platform", "app_version", "locale", "registered_at", "seen_at"]),
+];
+
+async fn of_person(
+    table: &Table,
+    user_id: UserId,
+    list: &str,
+    after: Option<&str>,
+) -> Result<Rows, ListError> {
+    let query = match list {
+        "organizations" => of_people::Membership::all(user_id),
+        "sessions" => of_people::Session::all(user_id),
+        "passkeys" => of_people::Passkey::all(user_id),
+        "connected_accounts" => of_people::ConnectedAccounts::all(user_id),
+        "devices" => push::keys::Device::all(user_id),
+        _ => of_people::User::all(user_id),
+    };
+    let parts = OF_PERSON.iter().find(|(name, _)| *name == list).map_or(&[][..], |(_, parts)| parts);
+    let (items, next) = table.after::<Map<String, Value>>(&query, PAGE, after).await?;
+    let shown = items.into_iter().map(|mut item| {
+        item.retain(|name, _| parts.contains(&name.as_str()));
+        // whose account it is there, by its hash, is for us to tell them apart
+        for account in item.get_mut("accounts").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(account) = account.as_object_mut() {
+                account.remove("hash");
+            }
+        }
+        json!(item)
+    });
+    Ok((shown.collect(), next))
+}
+
+async fn rows<T: DeserializeOwned, R: Serialize>(
+    table: &Table,
+    query: Query,
+    after: Option<&str>,
+    show: impl Fn(&T) -> R,
+) -> Result<Rows, ListError> {
+    let (items, next) = table.after::<T>(&query, PAGE, after).await?;
+    Ok((written(items.iter().map(show))?, next))
+}
+
+/// A list that is as short as one item.
+fn all(shown: impl IntoIterator<Item = impl Serialize>) -> Result<Rows, ListError> {
+    Ok((written(shown)?, None))
+}
+
+fn written(shown: impl IntoIterator<Item = impl Serialize>) -> Result<Vec<Value>, ListError> {
+    Ok(shown.into_iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
+}
