@@ -113,7 +113,7 @@ impl Withheld {
 }
 
 /// An event with these records.
-fn delivered(records: impl IntoIterator<Item = Value>) -> Value {
+pub(crate) fn delivered(records: impl IntoIterator<Item = Value>) -> Value {
     json!({ "Records": records.into_iter().collect::<Vec<_>>() })
 }
 

@@ -42,7 +42,7 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 20] = [
+    const KINDS: [(&str, &str); 21] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("connection_id", "sso"),
@@ -54,6 +54,7 @@ pub(crate) fn with_ids(path: &str) -> String {
         ("factor_id", "fac"),
         ("impersonation_id", "imp"),
         ("invite_id", "inv"),
+        ("job_id", "job"),
         ("key_id", "key"),
         ("link_id", "lnk"),
         ("member_id", "mbr"),

@@ -3,6 +3,7 @@
 mod api_keys;
 mod audit;
 mod domains;
+mod exports;
 mod members;
 mod organizations;
 mod scim;
@@ -217,6 +218,7 @@ async fn every_route_stays_within_its_budget() {
     members::measure(&mut measured).await;
     organizations::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
+    exports::measure(&mut measured).await;
     audit::measure(&mut measured).await;
     directories(&mut measured).await;
 

@@ -5,6 +5,7 @@ mod api_keys;
 mod audit;
 mod copies;
 mod domains;
+mod exports;
 mod members;
 mod organizations;
 mod passkeys;

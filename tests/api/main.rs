@@ -15,6 +15,7 @@ mod device_links;
 mod domains;
 mod edge;
 mod email_change;
+mod exports;
 mod form;
 mod impersonation;
 mod introspection;

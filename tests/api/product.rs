@@ -186,7 +186,7 @@ impl Product {
         (count("login.failed"), count("login.limit_reached"))
     }
 
-    fn database(&self) -> (Database, String) {
+    pub(crate) fn database(&self) -> (Database, String) {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))

@@ -188,7 +188,7 @@ pub struct Step {
     /// How many rows were dealt with.
     pub rows: u64,
     /// What was made.
-    pub part: Option<Part>,
+    pub parts: Vec<Part>,
 }
 
 async fn moved(
@@ -222,7 +222,7 @@ pub async fn step(table: &Table, cause: &Cause, seen: &Job, step: &Step) -> Resu
     let now = table.clock().now();
     let change = |job: Job| {
         let mut parts = job.parts.clone();
-        parts.extend(step.part.clone());
+        parts.extend(step.parts.iter().cloned());
         let started_at = job.started_at.or(Some(now));
         let done = job.done + step.rows;
         (Job { place: step.place.clone(), parts, started_at, done, moved_at: now, ..job }, None)

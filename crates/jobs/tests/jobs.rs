@@ -36,7 +36,7 @@ fn part(name: &str) -> Part {
 }
 
 fn some_rows() -> Step {
-    Step { place: Place { lists: 1, ..Place::default() }, rows: 3, part: Some(part("members.jsonl")) }
+    Step { place: Place { lists: 1, ..Place::default() }, rows: 3, parts: vec![part("members.jsonl")] }
 }
 
 #[tokio::test(flavor = "multi_thread")]

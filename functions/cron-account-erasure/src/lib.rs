@@ -169,6 +169,7 @@ impl Eraser {
             self.devices.remove(cause, user_id, device_id, &Expected::Any).await?;
         }
         self.table.erase(Query::partition_of(&push::keys::Devices::key(user_id)), None).await?;
+        jobs::erase(&self.table, jobs::Owner::Person(user_id)).await?;
         identity_core::end_erasure(&self.table, cause, user_id).await?;
         Ok(true)
     }

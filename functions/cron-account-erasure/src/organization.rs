@@ -25,6 +25,7 @@ pub(crate) async fn erase(table: &Table, cause: &Cause, org_id: OrgId) -> Result
     sso::erase(table, Tenant::trusted(org_id)).await?;
     scim::erase(table, Tenant::trusted(org_id)).await?;
     billing::erase(table, Tenant::trusted(org_id)).await?;
+    jobs::erase(table, jobs::Owner::Org(Tenant::trusted(org_id))).await?;
     orgs::end_erasure(table, cause, org_id).await?;
     Ok(true)
 }

@@ -10,20 +10,20 @@ mod sheet;
 use std::time::Duration;
 
 use events::Envelope;
-use jobs::{Format, Job, Moved, Part, Place, Step, events::ExportRequested};
+use jobs::{Format, Job, Moved, Part, Place, Step, api::JobKind, events::ExportRequested};
 use lambda_host::{Error, Function, Host, Intake};
 use lists::{ListError, lists, page};
 use object_client::{ObjectError, Objects};
-use primitives::{Fault, FaultKind};
+use primitives::{Fault, FaultKind, JobId, OrgId, Time, UserId};
 use sends::Failure;
 use serde::Serialize;
 use table::{Cause, CommitError, StoreError, Table, time_left};
 
-/// From which size on a file is put, bytes.
+/// From which size on a file is put, and the job moves on, bytes.
 const FILE: usize = 8_000_000;
 
 /// With less time than this left no file is begun: to read one takes some seconds, and to put it 16 at most.
-const RESERVE: Duration = Duration::from_secs(40);
+const RESERVE: Duration = Duration::from_secs(25);
 
 /// Why a job did not move. It is gone on with when the event comes again.
 #[derive(Debug, thiserror::Error, Fault)]
@@ -76,12 +76,16 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     }))
 }
 
-/// What a file and the manifest say of the whole.
+/// What the last file says of the others.
 #[derive(Serialize)]
 struct Manifest<'a> {
-    job: jobs::api::Job,
-    org_id: Option<primitives::OrgId>,
+    job_id: JobId,
+    kind: JobKind,
+    org_id: Option<OrgId>,
+    created_by: UserId,
+    created_at: Time,
     format: Format,
+    rows: u64,
     files: Vec<ManifestFile<'a>>,
 }
 
@@ -122,40 +126,49 @@ impl Exporter {
         Ok(())
     }
 
-    /// Makes one file, or the manifest where all of them are made.
+    /// Makes some files, together about as large as one may be, or the manifest where all of them are made.
     async fn move_on(&self, cause: &Cause, job: &Job) -> Result<Moved, ExportError> {
-        let Some(list) = lists(job.kind).get(job.place.lists) else {
+        let lists = lists(job.kind);
+        if job.place.lists == lists.len() {
             let manifest = self.manifest(job).await?;
             return Ok(jobs::succeed(&self.table, cause, job, &manifest).await?);
-        };
-        let (mut content, mut rows) = (sheet::begin(job.asked.format), 0);
-        let mut after = job.place.after.clone();
-        let is_done = loop {
+        }
+        let (mut step, mut size) = (Step { place: job.place.clone(), ..Step::default() }, 0);
+        while let Some(list) = lists.get(step.place.lists).filter(|_| size < FILE) {
+            size += self.make(job, list, &mut step, FILE - size).await?;
+        }
+        Ok(jobs::step(&self.table, cause, job, &step).await?)
+    }
+
+    /// Makes a file with what is next of a list, until there is no more or it is so large. Says how large.
+    async fn make(&self, job: &Job, list: &str, step: &mut Step, most: usize) -> Result<usize, ExportError> {
+        let format = job.asked.format;
+        let (mut content, mut rows) = (sheet::begin(format), 0);
+        let mut after = step.place.after.take();
+        loop {
             let (page, next) = page(&self.table, job, list, after.as_deref()).await?;
             rows += page.len() as u64;
             for row in &page {
-                sheet::write(&mut content, job.asked.format, row);
+                sheet::write(&mut content, format, row);
             }
             after = next;
-            if after.is_none() || content.len() >= FILE {
-                break after.is_none();
+            if after.is_none() || content.len() >= most {
+                break;
             }
+        }
+        let (number, size) = (step.place.files + 1, content.len());
+        // behind the end of a full file there may be nothing
+        if rows > 0 || number == 1 {
+            let (ending, kind) = sheet::kind(format);
+            let part = if number == 1 { String::new() } else { format!("-{number}") };
+            step.parts.push(self.put(job, format!("{list}{part}.{ending}"), kind, content, rows).await?);
+        }
+        step.rows += rows;
+        step.place = match after {
+            None => Place { lists: step.place.lists + 1, ..Place::default() },
+            after => Place { after, files: number, ..step.place.clone() },
         };
-        let number = job.place.files + 1;
-        let (ending, kind) = sheet::kind(job.asked.format);
-        let name = if number == 1 { format!("{list}.{ending}") } else { format!("{list}-{number}.{ending}") };
-        // of what goes on behind the end of a full file there may be nothing
-        let part = if rows > 0 || number == 1 {
-            Some(self.put(job, name, kind, content, rows).await?)
-        } else {
-            None
-        };
-        let place = if is_done {
-            Place { lists: job.place.lists + 1, ..Place::default() }
-        } else {
-            Place { after, files: number, ..job.place.clone() }
-        };
-        Ok(jobs::step(&self.table, cause, job, &Step { place, rows, part }).await?)
+        Ok(size)
     }
 
     /// Under a name of its own: of two runs at one job, neither puts anything over the other's.
@@ -179,9 +192,13 @@ impl Exporter {
             ManifestFile { name, size: *size, rows: *rows, sha256 }
         });
         let manifest = Manifest {
-            job: job.shown(self.table.clock().now(), |_| None),
+            job_id: job.job_id,
+            kind: job.kind,
             org_id: job.org_id,
+            created_by: job.created_by,
+            created_at: job.created_at.into(),
             format: job.asked.format,
+            rows: job.done,
             files: files.collect(),
         };
         let text = serde_json::to_vec_pretty(&manifest).map_err(ListError::from)?;

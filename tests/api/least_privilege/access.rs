@@ -41,6 +41,10 @@ pub(crate) fn asked_for(call: &RecordedCall) -> Vec<Access> {
         }
         ("events", Some("PutEvents")) => put_events(&body(), &arn),
         ("ses", None) if call.path == "/v2/email/outbound-emails" => send_email(&body(), &arn),
+        // a file is put; whoever has a link reads it
+        ("s3", None) => {
+            vec![Access::new("s3:PutObject", format!("arn:aws:s3:::{}", call.path.trim_start_matches('/')))]
+        }
         ("sns", None) => notifications(&call.body, region),
         _ => panic!(
             "{}: calls {service} {operation:?} {}; say in tests/api/least_privilege/access.rs which action and resource that is",

@@ -4,6 +4,7 @@
 mod access;
 mod api_keys;
 mod domains;
+mod exports;
 mod members;
 mod operators;
 mod organizations;
@@ -94,7 +95,9 @@ fn grants(policies: &Policies) -> Vec<(String, usize, String)> {
     let of = |(function, statements): (&String, &Vec<Value>)| {
         let allowing = statements.iter().enumerate().filter(|(_, statement)| statement["Effect"] == "Allow");
         let each = allowing.flat_map(|(at, statement)| {
-            policy::texts(&statement["Action"]).into_iter().map(move |action| (at, action.to_owned()))
+            let made =
+                policy::texts(&statement["Action"]).into_iter().filter(|action| !policy::is_of_links(action));
+            made.map(move |action| (at, action.to_owned()))
         });
         each.map(|(at, action)| (function.clone(), at, action)).collect::<Vec<_>>()
     };

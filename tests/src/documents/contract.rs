@@ -124,10 +124,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Staff", "Our own people, who look after accounts and organizations of others."),
     ("Well-known", "Public documents: keys, and this description."),
     ("Audit log", "What happened in an organization, and who did it."),
-    (
-        "exports",
-        "Exports of an organization, of its audit log and of one person, and the jobs that make them.",
-    ),
+    ("Exports", "Files with all that an organization has, and the jobs that make them."),
 ];
 
 const DESCRIPTION: &str = "\

@@ -27,7 +27,6 @@ use crate::engine::Engine;
 use crate::state::random_id;
 
 pub(crate) use s3::CREDENTIALS;
-pub use s3::Object;
 pub(crate) use secrets::{PUNCTUATION, prepare as prepare_secrets};
 pub(crate) use ses::MailQuota;
 

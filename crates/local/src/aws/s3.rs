@@ -17,36 +17,12 @@ use s3s::dto::{
 };
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
-use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
+use crate::state::Object;
 
 /// The credentials of all functions here.
 pub(crate) const CREDENTIALS: &str = "local";
-
-/// A file in a bucket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Object {
-    /// When it was put, on the virtual clock.
-    pub at: jiff::Timestamp,
-    /// What its `Content-Type` is.
-    pub kind: Option<String>,
-    #[serde(with = "as_base64")]
-    content: Bytes,
-}
-
-mod as_base64 {
-    use super::{Bytes, Deserialize, Engine as _, STANDARD};
-
-    pub(super) fn serialize<S: serde::Serializer>(content: &Bytes, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&STANDARD.encode(content))
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        let text = String::deserialize(from)?;
-        STANDARD.decode(text).map(Bytes::from).map_err(serde::de::Error::custom)
-    }
-}
 
 struct Buckets(Arc<Engine>);
 

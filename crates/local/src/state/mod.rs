@@ -2,6 +2,7 @@
 //! saved copy is always consistent.
 
 mod fifo;
+mod object;
 mod queue;
 mod secret;
 mod store;
@@ -14,13 +15,13 @@ use serde_json::Value;
 
 pub use fifo::Fifo;
 pub(crate) use fifo::Sent;
+pub(crate) use object::Object;
 pub(crate) use queue::NewMessage;
 pub use queue::{Counts, Message, Queue};
 pub(crate) use secret::{CURRENT, PENDING, Refusal};
 pub use secret::{Secret, SecretVersion};
 pub(crate) use store::Store;
 
-use crate::aws::Object;
 use crate::dns::DnsName;
 use crate::stripe::StripeState;
 
