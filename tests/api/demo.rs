@@ -130,7 +130,7 @@ async fn the_page_s_buttons_keep_the_directory_of_the_demo() {
         roles.into_iter().find(|(email, _)| email == "dana@acme.example").map(|(_, role)| role)
     };
     let dana = json!({
-        "user_name": "dana@acme.example", "name": "Dana Fischer", "department": "Sales", "group": demo.admin_group,
+        "user_name": "dana@acme.example", "name": "Dana Fischer", "title": "Buyer", "group": demo.admin_group,
     });
     let statuses = |pressed: &Value| -> Vec<(String, u64)> {
         assert!(pressed["problem"].is_null(), "{pressed}");
@@ -147,7 +147,7 @@ async fn the_page_s_buttons_keep_the_directory_of_the_demo() {
     for (action, requests, is) in [
         ("provision", &[("GET", 200), ("POST", 201)][..], Some("member")),
         ("provision", &changed, Some("member")),
-        ("department", &changed, Some("member")),
+        ("title", &changed, Some("member")),
         ("join", &grouped, Some("admin")),
         ("leave", &grouped, Some("member")),
         ("deactivate", &changed, None),

@@ -274,9 +274,9 @@ async function byDemo() {
   const shows = (text) => row.getByText(text, { exact: true }).waitFor();
   await button(page, "Provision").click();
   await shows("active");
-  await page.getByLabel("Department").fill("Works");
-  await button(page, "Change department").click();
-  await shows("Works");
+  await page.getByLabel("Title").fill("Buyer");
+  await button(page, "Change title").click();
+  await shows("Buyer");
   await button(page, "Put into group").click();
   await shows("Administrators");
   const dana = await person();

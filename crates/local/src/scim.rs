@@ -13,7 +13,6 @@ use crate::client::Client;
 pub(crate) const BASE: &str = "/scim/v2";
 const CONTENT_TYPE: &str = "application/scim+json";
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
@@ -24,8 +23,8 @@ pub(crate) enum Action {
     List,
     /// Makes the user, or brings the one that is there up to date.
     Provision,
-    /// Says the department.
-    Department,
+    /// Says the title.
+    Title,
     /// Puts the user into the group, which it makes where there is none.
     Join,
     /// Takes the user out of the group.
@@ -44,7 +43,7 @@ impl Action {
         Some(match name {
             "list" => Self::List,
             "provision" => Self::Provision,
-            "department" => Self::Department,
+            "title" => Self::Title,
             "join" => Self::Join,
             "leave" => Self::Leave,
             "deactivate" => Self::Deactivate,
@@ -65,7 +64,8 @@ pub(crate) struct Request {
     pub(crate) user_name: String,
     /// What the person is called.
     pub(crate) name: String,
-    pub(crate) department: String,
+    /// What the person does.
+    pub(crate) title: String,
     /// The group's name.
     pub(crate) group: String,
 }
@@ -100,7 +100,7 @@ impl<'a> Directory<'a> {
 
     /// Does it; the first refusal ends it.
     pub(crate) async fn act(&mut self, action: Action, request: &Request) -> anyhow::Result<()> {
-        let Request { user_name, name, department, group, .. } = request;
+        let Request { user_name, name, title, group, .. } = request;
         if matches!(action, Action::List) {
             self.send(Method::GET, "/Users?count=100", Value::Null).await?;
             self.send(Method::GET, "/Groups?count=20", Value::Null).await?;
@@ -109,7 +109,7 @@ impl<'a> Directory<'a> {
         // whoever keeps a directory looks first what is there
         let known = self.find("Users", "userName", user_name).await?;
         let id = match (action, known) {
-            (Action::Provision, None) => return self.create(user_name, name, department).await,
+            (Action::Provision, None) => return self.create(user_name, name, title).await,
             (_, None) => bail!("the directory has nobody called {user_name}; provision that person first"),
             (_, Some(user)) => text(&user["id"])?.to_owned(),
         };
@@ -120,14 +120,11 @@ impl<'a> Directory<'a> {
                 let operations = json!([
                     replaced("active", &json!(true)),
                     replaced("displayName", &json!(name)),
-                    replaced(&format!("{ENTERPRISE}:department"), &json!(department)),
+                    replaced("title", &json!(title)),
                 ]);
                 self.patch(&user, operations).await?;
             }
-            Action::Department => {
-                let operation = replaced(&format!("{ENTERPRISE}:department"), &json!(department));
-                self.patch(&user, json!([operation])).await?;
-            }
+            Action::Title => self.patch(&user, json!([replaced("title", &json!(title))])).await?,
             Action::Join => {
                 let member = json!([{ "value": id, "display": user_name }]);
                 match self.find("Groups", "displayName", group).await? {
@@ -165,14 +162,13 @@ impl<'a> Directory<'a> {
         Ok(text(&known["id"])?.to_owned())
     }
 
-    async fn create(&mut self, user_name: &str, name: &str, department: &str) -> anyhow::Result<()> {
+    async fn create(&mut self, user_name: &str, name: &str, title: &str) -> anyhow::Result<()> {
         let (given, family) = name.rsplit_once(' ').unwrap_or((name, ""));
-        let mut user = json!({
-            "schemas": [USER, ENTERPRISE], "userName": user_name, "displayName": name, "active": true,
+        let user = json!({
+            "schemas": [USER], "userName": user_name, "displayName": name, "title": title, "active": true,
             "name": { "formatted": name, "givenName": given, "familyName": family },
             "emails": [{ "value": user_name, "type": "work", "primary": true }],
         });
-        user[ENTERPRISE] = json!({ "department": department });
         self.send(Method::POST, "/Users", user).await?;
         Ok(())
     }

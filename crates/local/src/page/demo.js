@@ -5,8 +5,7 @@ import { h } from "./dom.js";
 import { mailAddress, secrets } from "./mails.js";
 import { button, chip, copy, empty, heading, tableLink } from "./widgets.js";
 
-const LEAD = ["Two organizations, built through the API alone, as people and programs would. ",
-  h("code", null, "cargo dev --seed"), " does the same at the start."];
+const LEAD = "Two organizations, built through the API alone, as people and programs would.";
 const KINDS = { owner: "good", admin: "warn" };
 
 /** What the product said once: the keys' secrets by their names. */
@@ -23,7 +22,8 @@ export function view({ demo }) {
     return [
       heading("Demo company", LEAD),
       empty("Not here yet",
-        h("p", null, "Members in every role, invites, API keys, single sign-on that works, and a directory to provision people in."),
+        h("p", null, "Members in every role, invites, API keys, single sign-on that works, and a directory to provision people in. ",
+          h("code", null, "cargo dev --seed"), " builds it at the start."),
         h("p", { class: "tools start" }, button("build the demo", "Build it", build, { kind: "primary" }))),
     ];
   }
@@ -50,15 +50,16 @@ function organization({ id, name, slug, about }) {
 
 function person({ name, email, roles, came_by_sso: cameBySso }, { domain }) {
   const first = name.split(" ")[0];
-  const bySso = email.endsWith(`@${domain}`);
   return h("article", { key: email, class: "card" },
     h("p", { class: "top" }, h("strong", null, name), cameBySso && chip("came by single sign-on")),
     h("p", null, h("code", null, email), " ", copy(email)),
     h("p", { class: "chips" }, Object.entries(roles).map(([slug, role]) => chip(`${role} of ${slug}`, KINDS[role] ?? ""))),
     h("p", { class: "tools start" },
       button(`sign in as ${email}`, `Sign in as ${first}`, () => signIn(email, first)),
-      h("a", { class: "button", href: `/_local/app/sign-in?email=${encodeURIComponent(email)}`, target: "_blank" },
-        bySso ? "Other ways, also single sign-on" : "Other ways")),
+      h("a", {
+        class: "button", href: `/_local/app/sign-in?email=${encodeURIComponent(email)}`, target: "_blank",
+        title: email.endsWith(`@${domain}`) ? "Every way, also that of the organization's identity provider" : "Every way",
+      }, "Sign-in page")),
     mails.has(email) && proof(mails.get(email)));
 }
 
@@ -79,7 +80,7 @@ function proof(mail) {
   return h("div", { class: "secrets" },
     h("div", null, h("a", { class: "button", href: link, target: "_blank", rel: "noopener" }, "Open the link of the mail"), copy(link)),
     h("div", null, h("span", { class: "label" }, "Code"), h("output", { class: "digits" }, code), copy(code)),
-    h("a", { class: "chip", href: mailAddress(mail) }, "See the mail"));
+    h("p", null, h("a", { href: mailAddress(mail) }, "See the mail")));
 }
 
 function invites({ invited, invite_link: link }) {
@@ -91,16 +92,16 @@ function invites({ invited, invite_link: link }) {
 }
 
 function programs({ keys: known, scim_token: token }) {
+  const kind = (name, what) => h("p", { class: "top" }, h("strong", null, name), h("span", { class: "muted" }, what));
+  const secret = (text) => h("p", null, h("code", null, text), " ", copy(text));
   return h("section", null, h("h2", null, "Programs"),
     h("div", { class: "card" },
-      known.map(({ name, scopes }) => h("div", { key: name },
-        h("p", { class: "top" }, h("strong", null, name), h("span", { class: "muted" }, "API key")),
+      known.map(({ name, scopes }) => [
+        kind(name, "API key"),
         h("p", { class: "chips" }, scopes.map((scope) => chip(scope))),
-        keys[name]
-          ? h("p", null, h("code", null, keys[name]), " ", copy(keys[name]))
-          : h("p", { class: "muted" }, "Its secret was shown when it was made."))),
-      h("div", { key: "scim" },
-        h("p", { class: "top" }, h("strong", null, "An identity provider"), h("span", { class: "muted" }, "SCIM token")),
-        h("p", null, h("code", null, token), " ", copy(token)),
-        h("p", { class: "tools start" }, h("a", { class: "button", href: "#/scim" }, "Provision people with it")))));
+        keys[name] ? secret(keys[name]) : h("p", { class: "muted" }, "Its secret was shown when it was made."),
+      ]),
+      kind("An identity provider", "SCIM token"),
+      secret(token),
+      h("p", { class: "tools start" }, h("a", { class: "button", href: "#/scim" }, "Provision people with it"))));
 }

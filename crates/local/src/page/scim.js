@@ -6,26 +6,27 @@ import { address, button, chip, count, empty, heading, json, list, row, tableLin
 
 const ACTIONS = [
   ["provision", "Provision", "Makes the user, or brings the one that is there up to date", "primary"],
-  ["department", "Change department", "Says the department that is above"],
+  ["title", "Change title", "Says the title that is above"],
   ["join", "Put into group", "Makes the group where there is none"],
   ["leave", "Take out of group", "Takes the user out of the group that is above"],
   ["deactivate", "Deactivate", "Ends the membership, with its sessions and keys"],
   ["activate", "Activate", "Lets the person in again"],
   ["delete", "Delete", "Deletes the user of the directory, and ends the membership", "danger"],
 ];
-const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const MOST = 100;
 
-let typed = { token: "", user_name: "dana@acme.example", name: "Dana Fischer", department: "Sales", group: "Administrators" };
+let typed = { token: "", user_name: "dana@acme.example", name: "Dana Fischer", title: "Account manager", group: "Administrators" };
 let exchanges = [];
 let sequence = 0;
-/** Users as answers showed them last, by id. */
+/** Users as answers showed them last, and what groups are called, by their ids. */
 const users = new Map();
+const groups = new Map();
 
 /** Forgets what was sent, as after a reset nothing of it is there any more. */
 export function forget() {
   exchanges = [];
   users.clear();
+  groups.clear();
 }
 
 export const load = () => get("/demo");
@@ -51,7 +52,7 @@ function client(demo) {
   const hint = demo ? "the demo's, unless another is pasted here" : "gs_… of an organization";
   return h("section", { class: "card", "aria-label": "Change somebody" },
     h("div", { class: "filters" },
-      field("user_name", "Address", { type: "email" }), field("name", "Name"), field("department", "Department"),
+      field("user_name", "Address", { type: "email" }), field("name", "Name"), field("title", "Title"),
       field("group", "Group", demo && { title: `Members of ${demo.admin_group} are admins` })),
     h("div", { class: "filters" }, field("token", "Token", { placeholder: hint, spellcheck: "false" })),
     h("div", { class: "tools start" },
@@ -71,30 +72,32 @@ async function run(action, label) {
   return `${label}: ${count(sent.length, "request")} sent.`;
 }
 
-/** Takes over what an answer says of users. */
+/** Takes over what an answer says of users and groups. */
 function learn({ method, path, status, answer }) {
   if (status >= 300) return;
   if (method === "DELETE") users.delete(path.split("/").at(-1));
-  for (const one of answer?.Resources ?? [answer]) if (one?.userName) users.set(one.id, one);
+  for (const one of answer?.Resources ?? [answer]) {
+    if (one?.meta?.resourceType === "User") users.set(one.id, one);
+    if (one?.meta?.resourceType === "Group") groups.set(one.id, one.displayName);
+  }
 }
 
 function directory() {
   if (users.size === 0) return empty("Nobody yet", "Provision somebody, or read the directory.");
   return h("div", { class: "scroll" }, h("table", null,
-    h("thead", null, h("tr", null, ["User", "Name", "Department", "Groups", "State"].map((title) => h("th", { scope: "col" }, title)))),
+    h("thead", null, h("tr", null, ["User", "Name", "Title", "Groups", "State"].map((title) => h("th", { scope: "col" }, title)))),
     h("tbody", null, [...users.values()].map((user) => h("tr", { key: user.id },
       h("th", { scope: "row" }, user.userName),
       h("td", null, user.displayName ?? ""),
-      h("td", null, user[ENTERPRISE]?.department ?? ""),
-      h("td", null, (user.groups ?? []).map(({ display, value }) => chip(display ?? value))),
+      h("td", null, user.title ?? ""),
+      h("td", null, (user.groups ?? []).map(({ value }) => chip(groups.get(value) ?? value))),
       h("td", null, user.active ? chip("active", "good") : chip("inactive", "bad")))))));
 }
 
 function exchange({ key, method, path, body, status, answer, correlation_id: correlation }) {
   return row(key, [h("strong", null, method), h("code", { class: "grow clip" }, decodeURIComponent(path)), chip(status, status < 300 ? "good" : "bad")],
-    () => [
+    () => h("div", { class: "exchange" },
       body !== null && [h("h3", null, "Request"), json(body, { label: "Request" })],
       h("h3", null, "Answer"), json(answer, { label: "Answer", link: tableLink }),
-      correlation && h("p", null, h("a", { href: address("events", { correlation }) }, "Events of this request")),
-    ]);
+      correlation && h("p", null, h("a", { href: address("events", { correlation }) }, "Events of this request"))));
 }
