@@ -11,6 +11,7 @@ mod canary;
 mod crashes;
 mod deadlines;
 mod deletion;
+mod demo;
 mod device_links;
 mod domains;
 mod edge;

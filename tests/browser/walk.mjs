@@ -256,7 +256,49 @@ async function byInvite() {
   await page.getByText("Browsers").first().waitFor();
 }
 
-for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink, byInvite]) {
+/** Builds the demo company, is somebody of it, and keeps its directory with the buttons of a SCIM client. */
+async function byDemo() {
+  const page = await person();
+  await page.goto(`${api}/_local#/demo`);
+  await button(page, "Build it").click();
+  await page.getByText("Grace Okoye").waitFor({ timeout: 60_000 });
+  await button(page, "Sign in as Grace").click();
+  const [opened] = await Promise.all([
+    page.context().waitForEvent("page"), page.getByRole("link", { name: "Open the link of the mail" }).click(),
+  ]);
+  await button(opened, "Yes, sign in here").click();
+  await heading(opened, "Welcome, grace@acme.example");
+
+  await page.goto(`${api}/_local#/scim`);
+  const row = page.getByRole("row", { name: "dana@acme.example" });
+  const shows = (text) => row.getByText(text, { exact: true }).waitFor();
+  await button(page, "Provision").click();
+  await shows("active");
+  await page.getByLabel("Title").fill("Buyer");
+  await button(page, "Change title").click();
+  await shows("Buyer");
+  await button(page, "Put into group").click();
+  await shows("Administrators");
+  const dana = await person();
+  await startSignIn(dana, "dana@acme.example");
+  await button(dana, "By my organization").click();
+  await dana.getByLabel("Address", { exact: true }).fill("dana@acme.example");
+  await button(dana, "Sign in").click();
+  await heading(dana, "Welcome, dana@acme.example");
+  await dana.getByText('"role": "admin"').first().waitFor();
+
+  await button(page, "Deactivate").click();
+  await shows("inactive");
+  await page.locator("summary").first().click();
+  await page.getByRole("region", { name: "Request", exact: true }).filter({ hasText: '"value": false' }).waitFor();
+  await startSignIn(dana, "dana@acme.example");
+  await button(dana, "By my organization").click();
+  await dana.getByLabel("Address", { exact: true }).fill("dana@acme.example");
+  await button(dana, "Sign in").click();
+  await dana.getByRole("alert").waitFor();
+}
+
+for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink, byInvite, byDemo]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }

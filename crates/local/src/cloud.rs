@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::api::{self, Local, Urls};
 use crate::aws::{self, MailQuota};
 use crate::clock::VirtualClock;
+use crate::demo::{self, Seeded};
 use crate::dns;
 use crate::engine::{Advance, Engine, Functions, Invocation, InvokeError, Parts};
 use crate::folder::{self, Folder, STATE_FILE, TABLE_FILE};
@@ -267,6 +268,12 @@ impl Cloud {
     pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
         let permit = self.engine.functions.permit(function).await?;
         self.engine.invoke(function, event, crate::engine::Trigger::Direct, permit).await
+    }
+
+    /// Builds the demo company, through the API; where it is there already, nothing happens. `said` is told
+    /// of each step.
+    pub async fn seed(&self, said: fn(&str)) -> anyhow::Result<Seeded> {
+        demo::build(&self.engine, &self.urls.api, said).await
     }
 
     /// Moves the visible messages of a dead-letter queue back to where they came from; `None` if there is no

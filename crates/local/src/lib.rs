@@ -13,8 +13,10 @@
 
 mod api;
 mod aws;
+mod client;
 mod clock;
 mod cloud;
+mod demo;
 mod dns;
 mod engine;
 mod folder;
@@ -26,6 +28,7 @@ mod page;
 mod pattern;
 mod ports;
 mod same_site;
+mod scim;
 mod state;
 mod stripe;
 mod table;
@@ -34,6 +37,7 @@ pub mod template;
 
 pub use clock::VirtualClock;
 pub use cloud::{Cloud, Options, StartError};
+pub use demo::{Demo, DemoInvite, DemoKey, DemoOrganization, DemoPerson, Seeded};
 pub use dns::{DnsFailure, DnsName};
 pub use engine::{Advance, FunctionStatistics, Invocation, InvocationLog, InvokeError, LogLine};
 pub use function::{Builder, Environment, Function, Registry, Setting};

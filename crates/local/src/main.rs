@@ -34,6 +34,9 @@ struct Arguments {
     /// Keep the state in memory only.
     #[arg(long, conflicts_with = "reset")]
     ephemeral: bool,
+    /// Build the demo company, unless it is there: two organizations, with everything that one can have.
+    #[arg(long)]
+    seed: bool,
     /// How many mails SES takes in a second; all of them where it is not given.
     #[arg(long)]
     mails_per_second: Option<u32>,
@@ -99,9 +102,23 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let environment = cloud.write_environment().context("the file for cargo lambda cannot be written")?;
     eprintln!("Gantry is up after {:.1} s\n", began.elapsed().as_secs_f64());
     println!("{}", welcome(&cloud, environment));
-    end.await;
+    let outcome = tokio::select! {
+        () = end => Ok(()),
+        // once it is built, there is only the end to wait for
+        Err(error) = seed(&cloud, arguments.seed) => Err(error.context("the demo company could not be built")),
+    };
     eprintln!("\nstopping");
-    cloud.stop().await.context("the state could not be saved")
+    cloud.stop().await.context("the state could not be saved").and(outcome)
+}
+
+/// Builds the demo company where it is wanted, and says what there is of it.
+async fn seed(cloud: &Cloud, is_wanted: bool) -> anyhow::Result<()> {
+    if is_wanted {
+        eprintln!("\nThe demo company");
+        let seeded = cloud.seed(|step| eprintln!("  {step}")).await?;
+        println!("\n{seeded}");
+    }
+    Ok(())
 }
 
 fn parameter(text: &str) -> Result<(String, String), &'static str> {

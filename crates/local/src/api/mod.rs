@@ -3,8 +3,10 @@
 
 mod actions;
 mod captures;
+mod demo;
 mod dns;
 mod queues;
+mod scim;
 mod secrets;
 
 use std::sync::Arc;
@@ -130,6 +132,8 @@ pub(crate) fn router(local: Local) -> Router {
         .route("/dns/{name}", put(dns::put).delete(dns::delete))
         .route("/stripe", get(actions::stripe))
         .route("/stripe/{action}", post(actions::stripe_action))
+        .route("/demo", get(demo::show).post(demo::build))
+        .route("/scim/{action}", post(scim::act))
         .route("/reset", post(actions::reset))
         .route("/drain", post(actions::drain))
         .fallback(async || Problem::not_found("such route of the local API"))

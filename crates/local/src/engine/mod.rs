@@ -69,6 +69,8 @@ pub(crate) struct Engine {
     clock_gate: tokio::sync::Mutex<()>,
     /// Held by a rotation, so that two of one secret do not mix.
     rotation_gate: tokio::sync::Mutex<()>,
+    /// Held by whoever builds the demo company, so that there is one.
+    pub(crate) demo_gate: tokio::sync::Mutex<()>,
     schedules_run: AtomicU64,
     events_published: AtomicU64,
 }
@@ -110,6 +112,7 @@ impl Engine {
             calls: TaskTracker::new(),
             clock_gate: tokio::sync::Mutex::new(()),
             rotation_gate: tokio::sync::Mutex::new(()),
+            demo_gate: tokio::sync::Mutex::new(()),
             schedules_run: AtomicU64::new(0),
             events_published: AtomicU64::new(0),
         };

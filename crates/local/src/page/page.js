@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { h, render } from "./dom.js";
 import { button, confirmed, copy, page, span, time } from "./widgets.js";
 import * as clock from "./clock.js";
+import * as demo from "./demo.js";
 import * as dns from "./dns.js";
 import * as events from "./events.js";
 import * as functions from "./functions.js";
@@ -13,17 +14,20 @@ import * as overview from "./overview.js";
 import * as pushes from "./pushes.js";
 import * as queues from "./queues.js";
 import * as schedules from "./schedules.js";
+import * as scim from "./scim.js";
 import * as stripe from "./stripe.js";
 import * as table from "./table.js";
 import { forget } from "./story.js";
 
 const GROUPS = [
-  ["", [["overview", "Overview", overview]]],
+  ["", [["overview", "Overview", overview], ["demo", "Demo company", demo]]],
   ["Went out", [["mails", "Mails", mails], ["sms", "SMS", messages], ["pushes", "Pushes", pushes]]],
   ["Happened", [
     ["events", "Events", events], ["queues", "Queues", queues], ["functions", "Functions", functions], ["table", "Table", table],
   ]],
-  ["Levers", [["clock", "Clock", clock], ["schedules", "Schedules", schedules], ["stripe", "Stripe", stripe], ["dns", "DNS", dns]]],
+  ["Levers", [
+    ["clock", "Clock", clock], ["schedules", "Schedules", schedules], ["stripe", "Stripe", stripe], ["scim", "SCIM", scim], ["dns", "DNS", dns],
+  ]],
 ];
 const VIEWS = new Map(GROUPS.flatMap(([, views]) => views).map(([name, title, view]) => [name, { title, view }]));
 const PULSE = 1000;
@@ -110,6 +114,7 @@ async function reset() {
   if (!(await confirmed("Empty the table, the queues, everything captured, and set the clock back?", "Empty everything"))) return null;
   await post("/reset");
   forget();
+  scim.forget();
   return "Everything is empty.";
 }
 

@@ -15,7 +15,7 @@ export function start(title) {
   return [
     title("Sign in"),
     h("form", { key: "start", class: "sheet", onsubmit: chosen },
-      field("email", "Email", { type: "email", autocomplete: "username webauthn", required: true }),
+      field("email", "Email", { type: "email", autocomplete: "username webauthn", required: true, value: back.email }),
       h("p", { class: "tools start" }, submit("link", "Send me a link", "primary"), submit("sso", "By my organization", "quiet")),
       field("password", "Password, for those who have one or want one", { type: "password", autocomplete: "current-password" }),
       h("p", { class: "tools start" },
@@ -26,7 +26,7 @@ export function start(title) {
   ];
 }
 
-/** What an identity provider sends somebody back with. */
+/** What an identity provider sends somebody back with, or the address that a link here begins with. */
 export const back = Object.fromEntries(new URLSearchParams(location.search));
 
 /** Signs in whoever is back from an identity provider, in the browser that was sent there. */

@@ -22,6 +22,7 @@ pub(crate) use secret::{CURRENT, PENDING, Refusal};
 pub use secret::{Secret, SecretVersion};
 pub(crate) use store::Store;
 
+use crate::demo::Demo;
 use crate::dns::DnsName;
 use crate::stripe::StripeState;
 
@@ -67,6 +68,8 @@ pub struct State {
     pub stripe: StripeState,
     /// What DNS says, by name: lower case, without the last dot.
     pub dns: BTreeMap<String, DnsName>,
+    /// The demo company, once it is built.
+    pub demo: Option<Demo>,
 }
 
 /// A mail that would have been sent.
