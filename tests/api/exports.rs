@@ -1,6 +1,6 @@
 //! Exports: what is in the files, who gets them, and that a job comes to one end whatever happens on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -44,8 +44,7 @@ impl Product {
             let saved = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
             assert_eq!(saved, format!("attachment; filename=\"{name}\""));
             let content = answer.bytes().await.unwrap();
-            let hash: String =
-                digest(&SHA256, &content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hex::encode(digest(&SHA256, &content));
             assert_eq!((file["size"].as_u64(), &file["sha256"]), (Some(content.len() as u64), &json!(hash)));
             files.insert(name, String::from_utf8(content.to_vec()).unwrap());
         }
@@ -57,19 +56,31 @@ impl Product {
         let (client, table) = self.database();
         let rows = client.scan().table_name(&table).into_paginator().items().send();
         let rows = rows.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let text = |text: String| AttributeValue::S(text);
+        let number = |number: &str| AttributeValue::N(number.to_owned());
+        let put = async |row| client.put_item().table_name(&table).set_item(Some(row)).send().await.unwrap();
         for mut row in rows {
-            if !["job", "own_job"].contains(&row["kind"].as_s().map_or("", String::as_str)) {
-                continue;
-            }
+            let running = match row["kind"].as_s().unwrap().as_str() {
+                "job" => "running_job",
+                "own_job" => "own_running_job",
+                _ => continue,
+            };
             for gone in ["outcome", "finished_at", "started_at"] {
                 row.remove(gone);
             }
-            let place = [("lists", "0"), ("files", "0")];
-            let place = place.map(|(name, number)| (name.to_owned(), AttributeValue::N(number.to_owned())));
+            let place = [("lists", "0"), ("files", "0")].map(|(name, none)| (name.to_owned(), number(none)));
             row.insert("place".to_owned(), AttributeValue::M(place.into()));
             row.insert("parts".to_owned(), AttributeValue::L(Vec::new()));
-            row.insert("done".to_owned(), AttributeValue::N("0".to_owned()));
-            client.put_item().table_name(&table).set_item(Some(row)).send().await.unwrap();
+            row.insert("done".to_owned(), number("0"));
+            let same = ["pk", "org_id", "job_id", "does"];
+            let same = same.iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone())));
+            let mut other: HashMap<_, _> = same.collect();
+            other.insert("user_id".to_owned(), row["created_by"].clone());
+            other.insert("kind".to_owned(), text(running.to_owned()));
+            other.insert("sk".to_owned(), text(format!("RUNNING#{}", row["does"].as_s().unwrap())));
+            other.insert("version".to_owned(), number("1"));
+            put(other).await;
+            put(row).await;
         }
     }
 

@@ -12,7 +12,8 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     product.settle().await;
     measured.worker(WORKER);
     measured.post("POST /v1/audit/exports", function, &una, &json!({ "action": "member" })).await;
-    measured.post("POST /v1/me/exports", function, &una, &json!({})).await;
+    let ugo = product.sign_in("ugo@example.com").await.text("/access_token");
+    measured.post("POST /v1/me/exports", function, &ugo, &json!({})).await;
     let path = format!("/v1/jobs/{}", job.text("/id"));
     measured.get(&path, "GET /v1/jobs/{job_id}", function, &una).await;
     measured.get("/v1/jobs", "GET /v1/jobs", function, &una).await;
