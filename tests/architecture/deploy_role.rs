@@ -125,6 +125,7 @@ fn arn(template: &Template, id: &str) -> Option<String> {
         "AWS::Events::EventBus" => "events:AWS::Region:AWS::AccountId:event-bus/",
         "AWS::SecretsManager::Secret" => "secretsmanager:AWS::Region:AWS::AccountId:secret:",
         "AWS::SQS::Queue" => "sqs:AWS::Region:AWS::AccountId:",
+        "AWS::S3::Bucket" => "s3:::",
         _ => return None,
     };
     Some(format!("arn:AWS::Partition:{kind}{STACK}-{id}"))

@@ -25,7 +25,8 @@ const DOMAINS: &[&str] = &[
     "staff",
     "jobs",
 ];
-const CLIENTS: &[&str] = &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client"];
+const CLIENTS: &[&str] =
+    &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client", "object-client"];
 /// What is not shipped, and so may use everything.
 const TOOLS: &[&str] =
     &["local", "test-support", "xtask", "system-tests", "benchmarks", "bare-functions", "workspace-features"];

@@ -1,6 +1,6 @@
-//! Whole requests to the function of the audit log, which programs read.
+//! Whole requests to the function of the audit log, which programs read, and to that of exports.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::requests::{every_request_is_answered, request};
 
@@ -11,5 +11,16 @@ fn api_audit() {
         ["/v1/audit/events", "/v1/audit/events/evt_01kar8h5g0e0vsx4q1v3f6m2ah"]
             .map(|path| request("GET", path, Value::Null))
             .into()
+    });
+}
+
+#[test]
+fn api_exports() {
+    every_request_is_answered("api-exports", &[], |_| {
+        vec![
+            request("POST", "/v1/audit/exports", json!({ "format": "csv", "from": "2026-11-23T10:00:00Z" })),
+            request("GET", "/v1/jobs?kind=audit_export", Value::Null),
+            request("GET", "/v1/jobs/job_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
+        ]
     });
 }

@@ -1,15 +1,16 @@
-//! Hostile input for every parser of what comes from outside. Each target has a property that can
-//! fail; none is content with "no panic".
+//! Hostile input for every parser of what comes from outside. Each target has a property that can fail; none
+//! is content with "no panic".
 //!
-//! In `cargo test` each runs for a second from a new seed, which a failure prints.
-//! `cargo xtask fuzz [target] [--minutes 10]` runs longer.
+//! In `cargo test` each runs for a second from a new seed, which a failure prints. `cargo xtask fuzz [target]
+//! [--minutes 10]` runs longer.
 //!
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
-//! - `audit_log.rs`, `scim.rs`: the same of the audit log, and of the function that speaks SCIM
-//! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a
-//!   rotation or an operator
+//! - `audit_log.rs`, `scim.rs`: the same of the audit log and of exports, and of the function that speaks
+//!   SCIM
+//! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a rotation or an
+//!   operator
 
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 

@@ -493,14 +493,3 @@ fn api_keys() {
         ]
     });
 }
-
-#[test]
-fn api_exports() {
-    every_request_is_answered("api-exports", &[], |_| {
-        vec![
-            request("POST", "/v1/audit/exports", json!({ "format": "csv", "from": "2026-11-23T10:00:00Z" })),
-            request("GET", "/v1/jobs?kind=audit_export", Value::Null),
-            request("GET", "/v1/jobs/job_01kar8h5g0e0vsx4q1v3f6m2ah", Value::Null),
-        ]
-    });
-}

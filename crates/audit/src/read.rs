@@ -148,8 +148,8 @@ pub async fn events(
     Ok(Page { items, next_cursor: views.next_cursor })
 }
 
-/// The events of an organization for which all of this holds, from the log itself, and behind which place it goes
-/// on: for a worker that writes them down. Some may be none of `most` that are looked at.
+/// The events of an organization for which all of this holds, from the log itself, and behind which place it
+/// goes on: for a worker that writes them down. Some may be none of `most` that are looked at.
 pub async fn events_after(
     table: &Table,
     org_id: OrgId,

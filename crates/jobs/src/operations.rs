@@ -1,5 +1,5 @@
-//! What is done to jobs. A job moves by one step at a time, each on the version that its worker has seen: of two
-//! workers at one job, one goes on and the other stops.
+//! What is done to jobs. A job moves by one step at a time, each on the version that its worker has seen: of
+//! two workers at one job, one goes on and the other stops.
 
 use access::Tenant;
 use events::NewEvent;

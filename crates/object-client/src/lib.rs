@@ -13,8 +13,11 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use primitives::Fault;
+use primitives::{Fault, FaultCode};
 use sends::{Failure, Verdict};
+
+/// The codes of this crate's errors.
+pub const FAULTS: &[&[FaultCode]] = &[ObjectError::CODES];
 
 /// A bucket. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,8 +74,9 @@ impl Objects {
         Ok(stored)
     }
 
-    /// A link by which whoever has it gets the file for so long, saved under this name by browsers. It is made
-    /// without a call, and ends with the credentials that it is made with, which a function has for hours.
+    /// A link by which whoever has it gets the file for so long, saved under this name by browsers. It is
+    /// made without a call, and ends with the credentials that it is made with, which a function has for
+    /// hours.
     pub async fn link(&self, name: &str, save_as: &str, lasts: Duration) -> Result<String, ObjectError> {
         let lasts = PresigningConfig::expires_in(lasts).map_err(|error| ObjectError::Refused {
             code: "PresigningConfig".to_owned(),

@@ -46,9 +46,9 @@ async fn start(
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateExport {}
 
-/// Has all that the organization has written into files: a list in each (`members.jsonl`, `audit_events.jsonl`),
-/// rows as the API shows them, and a manifest with the SHA-256 of each file. One at a time. The job says how far
-/// it is, and where the files are for a day.
+/// Has all that the organization has written into files: a list in each (`members.jsonl`,
+/// `audit_events.jsonl`), rows as the API shows them, and a manifest with the SHA-256 of each file. One at a
+/// time. The job says how far it is, and where the files are for a day.
 #[utoipa::path(
     post, path = "/v1/orgs/current/exports", tag = "Exports", operation_id = "createOrganizationExport",
     security(("access_token" = [])), request_body = CreateExport,
@@ -96,8 +96,8 @@ pub(crate) struct CreateAuditExport {
     action: Option<Action>,
 }
 
-/// Has the audit log, or a part of it, written into files. One at a time. The job says how far it is, and where
-/// the files are for a day.
+/// Has the audit log, or a part of it, written into files. One at a time. The job says how far it is, and
+/// where the files are for a day.
 #[utoipa::path(
     post, path = "/v1/audit/exports", tag = "Exports", operation_id = "createAuditExport",
     security(("access_token" = [])), request_body = CreateAuditExport,
@@ -129,8 +129,8 @@ pub(crate) async fn of_audit_log(
     command.once(&table, &scope, begun, make).await
 }
 
-/// Has all that is known of the caller written into files: profile, organizations, sessions, passkeys, connected
-/// accounts, devices. One at a time. The job says how far it is, and where the files are for a day.
+/// Has all that is known of the caller written into files: profile, organizations, sessions, passkeys,
+/// connected accounts, devices. One at a time. The job says how far it is, and where the files are for a day.
 #[utoipa::path(
     post, path = "/v1/me/exports", tag = "Exports", operation_id = "createMyExport",
     security(("access_token" = [])), request_body = CreateExport,

@@ -1,5 +1,5 @@
-//! HTTP API for work that takes longer than a request: `/v1/jobs/**`, and the exports of an organization, of its
-//! audit log and of one person.
+//! HTTP API for work that takes longer than a request: `/v1/jobs/**`, and the exports of an organization, of
+//! its audit log and of one person.
 
 mod exports;
 mod shown;

@@ -28,9 +28,9 @@ pub(crate) struct Asked {
     status: Option<JobStatus>,
 }
 
-/// The jobs of the organization, the newest first, a page at a time: to owners and admins all of them, to others
-/// those that they asked for. One is listed for 30 days. Where less than all is asked for, a page may show fewer
-/// than asked for, or none, and a cursor behind what was looked at.
+/// The jobs of the organization, the newest first, a page at a time: to owners and admins all of them, to
+/// others those that they asked for. One is listed for 30 days. Where less than all is asked for, a page may
+/// show fewer than asked for, or none, and a cursor behind what was looked at.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "Exports", operation_id = "listJobs",
     security(("access_token" = [])),
@@ -42,7 +42,7 @@ pub(crate) struct Asked {
     responses((status = 200, description = "A page of jobs", body = Page<Job>), Problems),
     extensions(
         ("x-gantry-codes" = json!(["no_organization"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 8, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 0.1, "events": 0, "answer_bytes": 2000})),
     ),
 )]
@@ -78,8 +78,8 @@ fn may_have(principal: &Principal, job: &jobs::Job) -> bool {
     principal.impersonator.is_none() && member(principal).is_some_and(|actor| actor.role.holds(needed))
 }
 
-/// A job that the caller may look at: of the own account, or of the organization that the session is in, where
-/// the caller asked for it, or is an owner or an admin.
+/// A job that the caller may look at: of the own account, or of the organization that the session is in,
+/// where the caller asked for it, or is an owner or an admin.
 async fn seen(api: &Api, principal: &Principal, id: JobId) -> Result<jobs::Job, Problem> {
     let actor = member(principal);
     let whose = (principal.user_id, actor.as_ref().map(Actor::tenant));
@@ -92,8 +92,8 @@ async fn seen(api: &Api, principal: &Principal, id: JobId) -> Result<jobs::Job, 
     }
 }
 
-/// A job of the caller's own account, or of the organization: how far it is, and where its files are, for whoever
-/// may ask for the same. A link is good for an hour; ask again for another one.
+/// A job of the caller's own account, or of the organization: how far it is, and where its files are, for
+/// whoever may ask for the same. A link is good for an hour; ask again for another one.
 #[utoipa::path(
     get, path = "/v1/jobs/{job_id}", tag = "Exports", operation_id = "getJob",
     security(("access_token" = [])),
@@ -101,7 +101,7 @@ async fn seen(api: &Api, principal: &Principal, id: JobId) -> Result<jobs::Job, 
     responses((status = 200, description = "The job", body = Job, headers(("Retry-After"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["not_found"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 0.2, "events": 0, "answer_bytes": 4000})),
     ),
 )]

@@ -1,8 +1,8 @@
 //! Makes the files of exports: of an organization, of its audit log, of one person.
 //!
-//! A list is read a page at a time into a file of some megabytes, which is put, and then the job moves on, in one
-//! write. So a run that dies is gone on with from the last file that was put, and what it holds at a time is one
-//! file, whatever the size of the export. A run that has no time left hands the job over to the next.
+//! A list is read a page at a time into a file of some megabytes, which is put, and then the job moves on, in
+//! one write. So a run that dies is gone on with from the last file that was put, and what it holds at a time
+//! is one file, whatever the size of the export. A run that has no time left hands the job over to the next.
 
 mod lists;
 mod sheet;

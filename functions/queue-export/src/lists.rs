@@ -1,5 +1,5 @@
-//! What is in an export: its lists, in the order in which their files are made, and a page of each. Rows are as
-//! the API shows them; of what it shows in no list, the parts that are nobody's secret.
+//! What is in an export: its lists, in the order in which their files are made, and a page of each. Rows are
+//! as the API shows them; of what it shows in no list, the parts that are nobody's secret.
 
 use access::Tenant;
 use audit::AuditError;

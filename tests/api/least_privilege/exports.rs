@@ -6,7 +6,7 @@ use crate::{exports::WORKER, product::Product, samples::samples};
 
 /// Ugo's organization is written into files.
 pub(super) async fn made_and_read(product: &Product) {
-    let (ugo, _) = product.owner("ugo@example.com", "ugo-and-sons").await;
+    let (ugo, org) = product.owner("ugo@example.com", "ugo-and-sons").await;
     let once = product.request(reqwest::Method::POST, "/v1/orgs/current/exports").bearer_auth(&ugo);
     let asked = product.send(once.header("idempotency-key", "once").json(&json!({}))).await;
     let job = asked.headers["location"].to_str().unwrap().to_owned();
@@ -22,7 +22,7 @@ pub(super) async fn made_and_read(product: &Product) {
     let (_, _, mut event) = samples().into_iter().find(|(function, ..)| function == WORKER).unwrap();
     let body = event["Records"][0]["body"].as_str().unwrap();
     let mut bus: Value = serde_json::from_str(body).unwrap();
-    bus["detail"]["org_id"] = json!(product.get("/v1/me", &ugo).await.text("/organizations/0/id"));
+    bus["detail"]["org_id"] = json!(org);
     bus["detail"]["data"]["job"] = asked.body.clone();
     event["Records"][0]["body"] = json!(bus.to_string());
     product.export_within(&event, 5).await;

@@ -296,6 +296,7 @@ async fn erasure(product: &Product) {
     let token = product.sign_in("fred@example.com").await.text("/access_token");
     let added = product.add_passkey(&mut Device::new(product), &token, "Key").await;
     assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
+    product.exported("/v1/me/exports", &token, &json!({})).await;
     for platform in ["apns", "fcm"] {
         let device = json!({ "platform": platform, "token": "fe".repeat(32) });
         let registered = product.post_as("/v1/me/devices", &token, &device).await;

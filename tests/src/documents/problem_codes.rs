@@ -23,6 +23,7 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("identity", identity::FAULTS),
     ("jobs", jobs::FAULTS),
     ("lambda-host", lambda_host::FAULTS),
+    ("object-client", object_client::FAULTS),
     ("oidc-client", oidc_client::FAULTS),
     ("org-keys", org_keys::FAULTS),
     ("orgs", orgs::FAULTS),
