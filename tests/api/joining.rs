@@ -91,7 +91,7 @@ async fn whoever_was_declined_does_not_ask_again_soon() {
     product.capture(&ada, &domain, &json!({ "capture": "automatic" })).await;
     assert_eq!(refused(&product.ask_to_join(&bob, &org_id).await), (409, "join_request_declined"));
     product.dns("_gantry-challenge.acme.example", &json!({ "failure": "servfail" })).await;
-    product.advance(jiff::SignedDuration::from_hours(31 * 24)).await;
+    product.jump(jiff::SignedDuration::from_hours(31 * 24)).await;
     let bob = product.person("bob@acme.example").await;
     let again = product.ask_to_join(&bob, &org_id).await;
     assert!(again.status == StatusCode::CREATED || refused(&again).0 == 402, "its trial is over: {again:?}");

@@ -297,7 +297,7 @@ async fn whoever_is_suspended_is_not_erased() {
     assert!(product.get(&path, &operator).await.body["erase_at"].is_string());
     let suspended = product.act(&format!("{path}/suspend"), &operator).await;
     assert_eq!((suspended.text("/status"), &suspended.body["erase_at"]), ("suspended".into(), &Value::Null));
-    product.advance(SignedDuration::from_hours(8 * 24)).await;
+    product.jump(SignedDuration::from_hours(8 * 24)).await;
     let users = stored::items(&product).await.into_iter().filter(|item| item["kind"] == "user");
     assert!(users.into_iter().any(|user| user["email"] == ADA), "she is there");
 }
