@@ -422,7 +422,11 @@ async fn whoever_comes_in_while_being_suspended_is_out() {
     let operator = product.staff("op@example.com", "operator").await;
     product.registered(ADA, "four words nobody guesses").await;
     let user_id = product.appoint(ADA, "support").await;
-    let remove = format!("/v1/admin/staff/{user_id}?reason=only+for+its+id");
+    let remove = format!("/v1/admin/staff/{user_id}");
+    let nothing = product.delete(&remove, &operator).await;
+    assert_eq!(nothing.body["errors"][0]["pointer"], "?reason", "{nothing:?}");
+    assert_eq!(nothing.body["errors"][0]["code"], "required");
+    let remove = format!("{remove}?reason=only+for+its+id");
     product.send(product.request(Method::DELETE, &remove).bearer_auth(&operator)).await;
     let body = json!({ "email": ADA, "password": "four words nobody guesses" });
     let path = format!("/v1/admin/people/{user_id}/suspend");
