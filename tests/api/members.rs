@@ -81,6 +81,12 @@ async fn a_role_holds_from_the_next_request_on() {
     let nothing =
         product.send(product.request(Method::PATCH, &path).bearer_auth(&ada).json(&json!({}))).await;
     assert_eq!((nothing.status, &nothing.body), (StatusCode::OK, &updated.body));
+    let empty = product.request(Method::PATCH, &path).bearer_auth(&ada).json(&json!({ "role": null }));
+    let empty = product.send(empty).await;
+    assert_eq!(
+        (refused(&empty), empty.text("/errors/0/pointer")),
+        ((422, "invalid_request"), "/role".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use http_api::{
     Problem, Problems, Response, Searched, State, StatusCode, ToSchema,
 };
 use orgs::api::Member;
-use primitives::{MemberId, Page, Text};
+use primitives::{MemberId, Page, Text, json};
 use serde::Deserialize;
 use table::Item;
 
@@ -84,6 +84,8 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateMember {
     /// What the member may do.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     role: Option<Role>,
 }
 
