@@ -44,7 +44,7 @@ pub enum OrgError {
     Erased,
     /// The person is the only owner of an organization.
     #[error(
-        "you are the only owner of an organization; make somebody else an owner of it first, or delete it and wait until it is erased"
+        "you are the only owner of an organization; make somebody else an owner of it first, or delete it"
     )]
     #[fault(Conflict, "last_owner")]
     LastOwner,
