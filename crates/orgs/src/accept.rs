@@ -171,6 +171,7 @@ pub async fn accept(
             email: user.email.clone(),
             name: user.person().profile.name,
             role: invite.role,
+            managed_by: None,
             joined_at: now,
             version: 0,
         };

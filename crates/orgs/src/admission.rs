@@ -99,6 +99,7 @@ pub async fn admit(
         email: user.email.clone(),
         name: user.person().profile.name,
         role: not_owner(by.role),
+        managed_by: None,
         joined_at: now,
         version: 0,
     };

@@ -82,10 +82,35 @@ pub struct Member {
     pub name: Option<String>,
     /// What the person may do. Treat a word that you do not know as the least.
     pub role: Role,
+    /// Whether the person can be there. Treat a word that you do not know as one who cannot.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub status: MemberStatus,
+    /// Who says what the person may do; null where owners and admins do.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub managed_by: Option<ManagedBy>,
     /// Since when.
     pub joined_at: Time,
     /// How often it has changed: its `ETag`.
     pub version: u64,
+}
+
+/// Whether a member can be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberStatus {
+    /// As far as the membership is about. Whoever a directory takes out is no member any more.
+    #[default]
+    Active,
+}
+
+/// Who says what a member may do. Treat a word that you do not know as somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagedBy {
+    /// A group of the organization's directory.
+    Directory,
 }
 
 /// One organization of a person's.

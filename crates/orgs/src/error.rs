@@ -55,6 +55,12 @@ pub enum OrgError {
         /// How many.
         limit: usize,
     },
+    /// A group of the organization's directory says what the member may do.
+    #[error(
+        "a group of the organization's directory gives this member the role; change it there, or take the role from the group"
+    )]
+    #[fault(Conflict, "managed_by_directory")]
+    ManagedByDirectory,
     /// The account of whoever is to be an owner ends, or is suspended.
     #[error("this member's account is about to be erased, or suspended; choose somebody else")]
     #[fault(Conflict, "member_inactive")]

@@ -111,6 +111,7 @@ pub async fn ask(
         email,
         name: user.person().profile.name,
         role: by.role,
+        managed_by: None,
         joined_at: now,
         version: 0,
     };
@@ -210,6 +211,7 @@ pub async fn approve(
             email: user.email.clone(),
             name: user.person().profile.name,
             role: role.map_or(request.role, Role::from),
+            managed_by: None,
             joined_at: now,
             version: 0,
         };

@@ -262,6 +262,7 @@ pub async fn accept_link(
             email: user.email.clone(),
             name: user.person().profile.name,
             role: link.role,
+            managed_by: None,
             joined_at: now,
             version: 0,
         };

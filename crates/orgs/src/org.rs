@@ -190,6 +190,7 @@ fn establish(
         email: founder.email.clone(),
         name: founder.name.clone(),
         role: Role::Owner,
+        managed_by: None,
         joined_at: now,
         version: 0,
     };

@@ -9,15 +9,16 @@ use access::{
     Asker, Permit, Role, Tenant,
     needs::{ReadOrganization, WriteMembers, WriteOwners},
 };
-use events::{Event, NewEvent};
+use events::{Event, NewEvent, previous};
 use identity_core::{MadeKeys, User, keys::Membership as MembershipKey};
 use primitives::{Expected, MemberId, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
-    Member, Org, OrgError, break_glass,
+    Member, Org, OrgError,
+    api::ManagedBy,
+    break_glass,
     caps::{MOST_OWNERS, all_owned, memberships, owners},
     events::{Left, MemberApiKeysRetained, MemberRemoved, MemberUpdated},
     invite::Invite,
@@ -252,8 +253,14 @@ fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
     NewEvent::new(Some(member.org_id), &member.member_id, version, event)
 }
 
-/// The member in another role, and the person's side of it.
+/// The member in another role, and the person's side of it. No directory makes an owner of somebody.
 pub(crate) fn in_role(member: Member, role: Role) -> (Member, Changes) {
+    let managed_by = member.managed_by.filter(|_| role != Role::Owner);
+    changed(member, role, managed_by)
+}
+
+/// The same, of whom this one says what the person may do.
+pub(crate) fn changed(member: Member, role: Role, managed_by: Option<ManagedBy>) -> (Member, Changes) {
     let owned = all_owned(member.user_id);
     let owned = match (member.role, role) {
         (Role::Owner, Role::Owner) => Changes::new(),
@@ -261,17 +268,19 @@ pub(crate) fn in_role(member: Member, role: Role) -> (Member, Changes) {
         (_, Role::Owner) => owned.add(1),
         _ => Changes::new(),
     };
-    let previous = Map::from_iter([("role".to_owned(), json!(member.role))]);
-    let after = Member { role, ..member };
-    let event = MemberUpdated { member: after.resource(after.next_version()), previous };
-    let event = NewEvent::new(Some(after.org_id), &after.member_id, after.next_version(), &event);
+    let version = member.next_version();
+    let before = member.resource(version);
+    let after = Member { role, managed_by, ..member };
+    let previous = previous(&before, &after.resource(version));
+    let event = MemberUpdated { member: after.resource(version), previous };
+    let event = NewEvent::new(Some(after.org_id), &after.member_id, version, &event);
     let membership = MembershipKey::key(after.user_id, Tenant::trusted(after.org_id));
     let changes = owned.replace(&after).set(&membership, "role", &role).publish(event);
-    (Member { version: after.next_version(), ..after }, changes)
+    (Member { version, ..after }, changes)
 }
 
-/// Gives a member another role. To make an owner of somebody, or something else of an owner, takes an owner
-/// with a fresh proof.
+/// Gives a member another role, whose role no group of the directory gives. To make an owner of somebody, or
+/// something else of an owner, takes an owner with a fresh proof: directories say nothing of owners.
 pub async fn set_role(
     table: &Table,
     cause: &Cause,
@@ -288,6 +297,9 @@ pub async fn set_role(
         };
         if [place.member.role, role].contains(&Role::Owner) {
             asker.require_owner(permit, table.clock().now())?;
+        } else if place.member.managed_by.is_some() {
+            // what a group says at this moment changes the member, whose version is a condition
+            return Err(OrgError::ManagedByDirectory);
         }
         let stays = match (place.member.role, role) {
             (Role::Owner, _) => place.other(table).await?,
@@ -415,6 +427,7 @@ mod tests {
             email: "ada@example.com".parse().unwrap(),
             name: None,
             role,
+            managed_by: None,
             joined_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };
