@@ -175,7 +175,7 @@ pub async fn accept(
             joined_at: now,
             version: 0,
         };
-        let changes = join(&org, &member, Via::Invite)
+        let changes = join((&org, &gate.sso), &member, Via::Invite)
             .and(invite.accepted(&member, now))
             .require(answers, condition)
             .require(person, Condition::VersionIs(user.version()));
@@ -188,7 +188,7 @@ pub async fn accept(
             _ => changes,
         };
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-        let accepted = Accepted::As(Box::new(org.membership(&member)));
+        let accepted = Accepted::As(Box::new(org.membership(&member, &gate.sso)));
         let decision = gate.admitting(&member, (changes, accepted));
         let decision = decision.unless(memberships(user_id).key(), Err(too_many));
         Ok(decision.unless(roster.key(), Err(OrgError::too_many_owners())))

@@ -103,8 +103,8 @@ pub async fn admit(
         joined_at: now,
         version: 0,
     };
-    let changes = seated(table, Via::Sso, (&org, &member, gate.access.seats()), now).await?;
+    let changes = seated(table, Via::Sso, (&org, &gate, &member), now).await?;
     let (changes, bars) = gate.barring(&member, changes);
     let refusals = no_room(tenant, user_id).into_iter().chain(bars).collect();
-    Ok(Admission { membership: org.membership(&member), mfa, sso, changes, refusals })
+    Ok(Admission { membership: org.membership(&member, &sso), mfa, sso, changes, refusals })
 }

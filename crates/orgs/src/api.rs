@@ -126,13 +126,21 @@ pub struct Membership {
     pub slug: String,
     /// What the person is there. Treat a word that you do not know as the least.
     pub role: Role,
+    /// Whether the organization takes those alone who come by its identity provider. It is some seconds
+    /// behind.
+    pub sso_required: bool,
 }
 
 impl From<identity_core::Membership> for Membership {
-    fn from(membership: identity_core::Membership) -> Self {
-        let identity_core::Membership { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
-            membership;
-        Self { id, org_id, name, slug, role }
+    fn from(place: identity_core::Membership) -> Self {
+        Self {
+            id: place.member_id,
+            org_id: place.org_id,
+            name: place.org_name,
+            slug: place.org_slug,
+            role: place.role,
+            sso_required: place.sso_required,
+        }
     }
 }
 

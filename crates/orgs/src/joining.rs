@@ -42,15 +42,15 @@ pub struct ByDomain {
 pub(crate) async fn seated(
     table: &Table,
     via: Via,
-    (org, member, seats): (&Org, &Member, Option<u32>),
+    (org, gate, member): (&Org, &Gate, &Member),
     now: Timestamp,
 ) -> Result<Changes, OrgError> {
     let tenant = Tenant::trusted(org.org_id);
     let seat = match Invite::to(table, tenant, &member.email).await? {
         Some(invite) => invite.accepted(member, now),
-        None => Seats::of(tenant).take(1, seats),
+        None => Seats::of(tenant).take(1, gate.access.seats()),
     };
-    Ok(join(org, member, via).and(seat))
+    Ok(join((org, &gate.sso), member, via).and(seat))
 }
 
 /// Asks to become a member, or becomes one where nobody has to say yes. Whoever was one before, and is no
@@ -120,7 +120,7 @@ pub async fn ask(
         None => request.granted(&member, now),
     };
     let changes = changes
-        .and(seated(table, Via::Domain, (&org, &member, gate.access.seats()), now).await?)
+        .and(seated(table, Via::Domain, (&org, &gate, &member), now).await?)
         .require(key, condition)
         .require(person, Condition::VersionIs(user.version()));
     Ok(within(gate.admitting(&member, (changes, request)), &member))
@@ -215,7 +215,7 @@ pub async fn approve(
             joined_at: now,
             version: 0,
         };
-        let changes = seated(table, Via::Domain, (&org, &member, gate.access.seats()), now)
+        let changes = seated(table, Via::Domain, (&org, &gate, &member), now)
             .await?
             .and(request.approved(&member, now).1)
             .require(person, Condition::VersionIs(user.version()));

@@ -63,7 +63,7 @@ pub async fn provision(table: &Table, tenant: Tenant, new: Provision) -> Result<
         joined_at: now,
         version: 0,
     };
-    let changes = seated(table, Via::Scim, (&org, &member, gate.access.seats()), now).await?;
+    let changes = seated(table, Via::Scim, (&org, &gate, &member), now).await?;
     Ok(Provisioned { changes, refusals: no_room(tenant, new.user_id) })
 }
 
