@@ -111,8 +111,10 @@ pub enum OrgError {
     )]
     #[fault(Forbidden, "deprovisioned")]
     Deprovisioned,
-    /// The request to join was decided, or whoever asked has another address now.
-    #[error("this request is over: it was decided, or whoever asked has another address now")]
+    /// The request to join was decided, whoever asked has another address now, or the domain lets nobody in.
+    #[error(
+        "this request is over: it was decided, whoever asked has another address now, or nobody joins by its domain (any more)"
+    )]
     #[fault(Conflict, "join_request_closed")]
     RequestClosed,
     /// The request to join was declined not long ago.

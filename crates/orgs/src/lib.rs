@@ -48,7 +48,9 @@ pub use invites::{
     confirm, invite, invite_with_id, invites, may_invite, may_rebind, rebind, resend, revoke, to_resend,
 };
 pub use join_request::JoinRequest;
-pub use joining::{ByDomain, approve, ask, decline_request, join_requests, release_seats};
+pub use joining::{
+    ByDomain, Requested, approve, ask, decline_request, join_requests, release_seats, requested, to_be_joined,
+};
 pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
 pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
