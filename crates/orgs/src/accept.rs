@@ -68,6 +68,7 @@ pub(crate) struct Gate {
     /// Whether a directory says who belongs to the organization.
     #[serde(default)]
     has_scim: bool,
+    version: u64,
 }
 
 impl Gate {
@@ -97,10 +98,13 @@ impl Gate {
 
     /// The changes under that condition, and what it means if it does not hold.
     pub(crate) fn barring(&self, member: &Member, changes: Changes) -> (Changes, Vec<(Key, OrgError)>) {
+        let tenant = Tenant::trusted(member.org_id);
         if !self.has_scim {
-            return (changes, Vec::new());
+            // one that begins at this moment may say so with its first word
+            let gate = identity_keys::Gate::key(tenant);
+            return (changes.require(gate, Condition::VersionIs(self.version)), Vec::new());
         }
-        let bars = bars(Tenant::trusted(member.org_id), member.user_id, [&member.email]);
+        let bars = bars(tenant, member.user_id, [&member.email]);
         let absent = |changes: Changes, key: &Key| changes.require(key.clone(), Condition::Absent);
         let changes = bars.iter().fold(changes, absent);
         (changes, bars.into_iter().map(|key| (key, OrgError::Deprovisioned)).collect())
