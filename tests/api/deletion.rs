@@ -33,7 +33,7 @@ async fn a_person_has_seven_days_to_come_back() {
     }
     let end = product.post_as("/v1/me/sessions/end", &token, &json!({ "scope": "all" })).await;
     assert_eq!(end.status, StatusCode::NO_CONTENT);
-    product.advance(SignedDuration::from_hours(7 * 24 - 1)).await;
+    product.jump(SignedDuration::from_hours(7 * 24 - 1)).await;
     let told = "Your account on Gantry is about to be erased";
     assert!(product.subjects(ADA).await.contains(&told.to_owned()));
     let token = product.sign_in(ADA).await.text("/access_token");
@@ -42,7 +42,7 @@ async fn a_person_has_seven_days_to_come_back() {
         let restored = product.send(restore).await;
         assert_eq!((restored.status, &restored.body["deletion"]), (StatusCode::OK, &json!(null)));
     }
-    product.advance(SignedDuration::from_hours(48)).await;
+    product.jump(SignedDuration::from_hours(48)).await;
     let token = product.sign_in(ADA).await.text("/access_token");
     let org = product.post_as("/v1/orgs", &token, &json!({ "name": "Acme", "slug": "acme" })).await;
     assert_eq!(org.status, StatusCode::CREATED);
@@ -57,7 +57,7 @@ async fn after_seven_days_everything_is_gone_and_the_address_is_free() {
     let phone = json!({ "platform": "fcm", "token": "ada-phone-token-0001" });
     assert_eq!(product.post_as("/v1/me/devices", &token, &phone).await.status, StatusCode::CREATED);
     assert_eq!(delete(&product, &token).await.status, StatusCode::NO_CONTENT);
-    product.advance(SignedDuration::from_hours(7 * 24 + 1)).await;
+    product.jump(SignedDuration::from_hours(7 * 24 + 1)).await;
     assert!(product.events().await.contains(&"user.erased".to_owned()));
     assert_eq!(product.local("/push-endpoints").await["items"], json!([]));
     let again = product.sign_in(ADA).await;

@@ -129,7 +129,7 @@ async fn a_link_is_worth_nothing_once_its_invite_is_closed() {
     assert_eq!(product.seats().await, (1, 1, 0));
 
     let (id, link) = product.invited(&ada, "bob@example.com", "member").await;
-    product.advance(SignedDuration::from_hours(7 * 24)).await;
+    product.jump(SignedDuration::from_hours(7 * 24)).await;
     let ada = product.sign_in("ada@example.com").await.text("/access_token");
     let bob = product.sign_in("bob@example.com").await.text("/access_token");
     assert_eq!(refused(&product.accept(&bob, &link).await), (410, "invite_closed"), "a week later");
@@ -245,7 +245,7 @@ async fn an_open_invite_holds_a_seat_until_its_time_is_over() {
     assert_eq!(product.invite(&ada, "p20@example.com", "member").await.status, StatusCode::CREATED);
     assert_eq!(product.seats().await, (20, 1, 19));
 
-    product.advance(SignedDuration::from_hours(7 * 24)).await;
+    product.jump(SignedDuration::from_hours(7 * 24)).await;
     let ada = product.sign_in("ada@example.com").await.text("/access_token");
     let ada = product.within(&ada).await;
     let invited = product.invite(&ada, "late@example.com", "member").await;

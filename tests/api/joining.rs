@@ -45,7 +45,8 @@ async fn somebody_asks_and_is_approved() {
     let (ada, org_id, _) = product.joined_by_domain("request").await;
     let bob = product.person("bob@acme.example").await;
     let joinable = product.get("/v1/me/joinable-organizations", &bob).await;
-    let expected = json!({ "org_id": org_id, "domain": "acme.example", "needs_approval": true });
+    let expected =
+        json!({ "org_id": org_id, "name": "acme", "domain": "acme.example", "needs_approval": true });
     assert_eq!(joinable.body, json!({ "items": [expected], "next_cursor": null }));
     let asked = product.ask_to_join(&bob, &org_id).await;
     assert_eq!((asked.status, &asked.body["status"]), (StatusCode::CREATED, &json!("pending")), "{asked:?}");
@@ -67,12 +68,84 @@ async fn somebody_asks_and_is_approved() {
     assert_eq!(switched.status, StatusCode::OK, "{switched:?}");
     assert_eq!(refused(&product.ask_to_join(&bob, &org_id).await), (409, "already_member"));
     product.settle().await;
+    let joinable = product.get("/v1/me/joinable-organizations", &bob).await;
+    assert_eq!(joinable.body["items"], json!([]), "one is in it");
     let told = product.events().await;
     let count = |kind: &str| told.iter().filter(|event| *event == kind).count();
     let kinds = ["join_request.created", "join_request.approved", "join_request.declined", "member.added"];
     assert_eq!(kinds.map(count), [1, 1, 0, 2]);
     let of_status = product.get(&format!("{REQUESTS}?status=approved"), &ada).await;
     assert_eq!(of_status.body["items"][0]["role"], "member", "{of_status:?}");
+}
+
+/// Who asks is the business of those who say yes or no, as long as the domain is a way in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_approved_by_a_domain_that_is_no_way_in_any_more() {
+    let product = Product::start().await;
+    let (ada, org_id, domain) = product.joined_by_domain("request").await;
+    let bob = product.person("bob@acme.example").await;
+    let asked = product.ask_to_join(&bob, &org_id).await;
+    let (max, _) = product.joined(&ada, "max@example.net", "admin").await;
+    let (eve, _) = product.joined(&ada, "eve@example.net", "member").await;
+    let listed = product.get(REQUESTS, &eve).await;
+    assert_eq!((refused(&listed), &listed.body["needed"]), ((403, "forbidden"), &json!("members:write")));
+    assert_eq!(product.get(REQUESTS, &max).await.text("/items/0/id"), asked.text("/id"));
+    let closed = (409, "join_request_closed");
+    product.capture(&ada, &domain, &json!({ "capture": "off" })).await;
+    assert_eq!(refused(&product.decide(&ada, &asked, "approve").await), closed, "nobody joins by it");
+    product.capture(&ada, &domain, &json!({ "capture": "automatic" })).await;
+    let record = domain.text("/txt_record/name");
+    product.dns(&record, &json!({ "texts": [] })).await;
+    product.advance(jiff::SignedDuration::from_hours(10 * 24)).await;
+    let ada = product.person("ada@example.com").await;
+    let ada = product.within(&ada).await;
+    assert_eq!(refused(&product.decide(&ada, &asked, "approve").await), closed, "it has lapsed");
+    product.set_record(&domain).await;
+    assert_eq!(product.verify(&ada, &domain).await.status, StatusCode::OK);
+    assert_eq!(refused(&product.decide(&ada, &asked, "approve").await), closed, "capture is off");
+    let bob = product.person("bob@acme.example").await;
+    product.capture(&ada, &domain, &json!({ "capture": "request" })).await;
+    assert_eq!(product.ask_to_join(&bob, &org_id).await.body["id"], asked.body["id"], "asked is asked");
+    let approved = product.decide(&ada, &asked, "approve").await;
+    assert_eq!(approved.status, StatusCode::OK, "{approved:?}");
+}
+
+/// One that is about to be erased is joined by nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_organization_is_not_offered() {
+    let product = Product::start().await;
+    let (ada, _, _) = product.joined_by_domain("automatic").await;
+    let bob = product.person("bob@acme.example").await;
+    let offered = async || {
+        product.settle().await;
+        product.get("/v1/me/joinable-organizations", &bob).await.body["items"].as_array().unwrap().len()
+    };
+    assert_eq!(offered().await, 1);
+    assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(offered().await, 0);
+    assert_eq!(product.restore_org(&ada).await.status, StatusCode::OK);
+    assert_eq!(offered().await, 1);
+}
+
+/// The domain ceases to be a way in at the moment in which somebody says yes: who is in, was in before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_yes_while_the_domain_is_closed() {
+    let product = Product::crowded().await;
+    let (ada, org_id, domain) = product.joined_by_domain("request").await;
+    let mut asked = Vec::new();
+    for number in 0..6 {
+        let person = product.person(&format!("p{number}@acme.example")).await;
+        asked.push(product.ask_to_join(&person, &org_id).await);
+    }
+    let yes = join_all(asked.iter().map(|asked| product.decide(&ada, asked, "approve")));
+    let off = json!({ "capture": "off" });
+    let (answers, set) = futures::join!(yes, product.capture(&ada, &domain, &off));
+    assert_eq!(set.status, StatusCode::OK, "{set:?}");
+    let counts = counted(&answers);
+    let (joined, closed) = (counts.get(&(200, "")), counts.get(&(409, "join_request_closed")));
+    assert_eq!(joined.unwrap_or(&0) + closed.unwrap_or(&0), 6, "{counts:?}");
+    product.settle().await;
+    assert_eq!(product.members(&ada, "?limit=100").await.len(), 1 + joined.unwrap_or(&0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,7 +164,7 @@ async fn whoever_was_declined_does_not_ask_again_soon() {
     product.capture(&ada, &domain, &json!({ "capture": "automatic" })).await;
     assert_eq!(refused(&product.ask_to_join(&bob, &org_id).await), (409, "join_request_declined"));
     product.dns("_gantry-challenge.acme.example", &json!({ "failure": "servfail" })).await;
-    product.advance(jiff::SignedDuration::from_hours(31 * 24)).await;
+    product.jump(jiff::SignedDuration::from_hours(31 * 24)).await;
     let bob = product.person("bob@acme.example").await;
     let again = product.ask_to_join(&bob, &org_id).await;
     assert!(again.status == StatusCode::CREATED || refused(&again).0 == 402, "its trial is over: {again:?}");

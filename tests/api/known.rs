@@ -112,6 +112,8 @@ impl Item for OwnerRow {
             email: self.email.clone(),
             name: None,
             role: self.role,
+            status: orgs::api::MemberStatus::Active,
+            managed_by: None,
             joined_at: Timestamp::UNIX_EPOCH.into(),
             version: 1,
         };

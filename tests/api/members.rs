@@ -59,6 +59,19 @@ async fn a_role_holds_from_the_next_request_on() {
     assert_eq!(product.members(&bob, "").await, ["ada@example.com", "bob@example.com"]);
     assert_eq!(product.members(&bob, "?role=viewer").await, ["bob@example.com"]);
     assert_eq!(product.members(&bob, "?role=admin").await, [""; 0]);
+    // whoever is a member is active
+    assert_eq!(product.members(&bob, "?status=active").await, ["ada@example.com", "bob@example.com"]);
+    assert_eq!(product.members(&bob, "?status=active&role=viewer").await, ["bob@example.com"]);
+    let listed = product.get("/v1/orgs/current/members?status=active&limit=1", &bob).await;
+    assert_eq!(
+        (listed.text("/items/0/status"), listed.body["next_cursor"].is_string()),
+        ("active".into(), true)
+    );
+    for status in ["suspended", "", "Active"] {
+        let unknown = product.get(&format!("/v1/orgs/current/members?status={status}"), &bob).await;
+        assert_eq!(refused(&unknown), (422, "invalid_request"), "{status}");
+        assert_eq!(unknown.text("/errors/0/pointer"), "?status");
+    }
     let invited = product.invite(&bob, "eve@example.com", "viewer").await;
     assert_eq!((refused(&invited), &invited.body["needed"]), ((403, "forbidden"), &json!("invites:write")));
 
@@ -81,6 +94,12 @@ async fn a_role_holds_from_the_next_request_on() {
     let nothing =
         product.send(product.request(Method::PATCH, &path).bearer_auth(&ada).json(&json!({}))).await;
     assert_eq!((nothing.status, &nothing.body), (StatusCode::OK, &updated.body));
+    let empty = product.request(Method::PATCH, &path).bearer_auth(&ada).json(&json!({ "role": null }));
+    let empty = product.send(empty).await;
+    assert_eq!(
+        (refused(&empty), empty.text("/errors/0/pointer")),
+        ((422, "invalid_request"), "/role".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,6 +86,8 @@ async fn what_an_organization_cannot_be_called_is_refused() {
         (json!({ "slug": "Acme" }), "/slug"),
         (json!({ "slug": "a/../b" }), "/slug"),
         (json!({ "slug": 1 }), "/slug"),
+        (json!({ "name": null }), "/name"),
+        (json!({ "slug": null }), "/slug"),
         (json!({ "locale": "not a language" }), "/locale"),
         (json!({ "logo_media_id": "usr_01kar8h5g0e0vsx4q1v3f6m2ah" }), "/logo_media_id"),
         (json!({ "owner": "usr_01kar8h5g0e0vsx4q1v3f6m2ah" }), "/owner"),

@@ -158,6 +158,13 @@ impl Product {
         self.settle().await;
     }
 
+    /// Moves the clock over days, where a test does not ask what hourly runs do on the way: each schedule
+    /// runs once, at the last of its times.
+    pub(crate) async fn jump(&self, by: SignedDuration) {
+        self.cloud.jump(by).await;
+        self.settle().await;
+    }
+
     /// Subjects of the mails to this address, oldest first.
     pub(crate) async fn subjects(&self, email: &str) -> Vec<String> {
         let mails = self.mails(email).await;

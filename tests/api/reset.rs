@@ -41,7 +41,7 @@ async fn after_a_reset_everybody_signs_in_anew_and_every_function_takes_the_toke
     // that have been called before.
     reset(&product).await;
     walk(&product).await;
-    product.advance(SignedDuration::from_hours(30 * 24)).await;
+    product.jump(SignedDuration::from_hours(30 * 24)).await;
     reset(&product).await;
     walk(&product).await;
     assert_eq!(product.local("/dead-letters").await["items"], json!([]));

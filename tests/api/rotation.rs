@@ -10,7 +10,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::template::{Template, target};
 
-use crate::{crashes::request, product::Product};
+use crate::{
+    crashes::request,
+    oauth::known,
+    product::Product,
+    sso::{Acme, VERIFY},
+    stored,
+};
 
 const ADA: &str = "ada@example.com";
 
@@ -123,7 +129,7 @@ async fn secrets_rotate_by_themselves() {
     let rotated = rotated_within(90);
     assert!(rotated.len() >= 3, "{rotated:?}");
     let first: Vec<_> = rotated.iter().map(|secret| product.value(secret)).collect();
-    product.advance(SignedDuration::from_hours(24 * 91)).await;
+    product.jump(SignedDuration::from_hours(24 * 91)).await;
     for (secret, first) in rotated.iter().zip(first) {
         assert_ne!(product.value(secret), first, "{secret}");
     }
@@ -368,4 +374,50 @@ async fn a_rotation_that_is_taken_back_costs_nobody_the_session() {
     }
     let refreshed = product.refresh(&first.text("/refresh_token")).await;
     assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
+}
+
+/// The secret by which an organization's provider knows us is read after each rotation, and sealed anew when
+/// it is used: also by an instance that does not know the new key yet. Only two rotations without any use
+/// lose it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secret_of_a_provider_is_sealed_anew_with_each_key() {
+    let product = Product::start().await;
+    let acme = product.with_sso("acme", &json!({})).await;
+    let sealed = async || {
+        product.settle().await;
+        let items = stored::items(&product).await;
+        let connection = items.into_iter().find(|item| item["kind"] == "sso_connection").unwrap();
+        connection["secret"].as_str().unwrap().to_owned()
+    };
+    let mut before = sealed().await;
+    assert_eq!(product.by_sso("bob@acme.example").await.status, StatusCode::OK);
+    assert_eq!(sealed().await, before, "it is with the current key");
+    for _ in 0..3 {
+        product.rotate("FactorSecret").await;
+        // an instance from now on; those that run have not noticed
+        let newer = product.instance("api-sso").await;
+        let sent = product.sso_away("bob@acme.example").await;
+        let back = product.there(&sent, known("bob@acme.example")).await;
+        assert_eq!(post(&newer, VERIFY, &back).await["status"], "complete");
+        let after = sealed().await;
+        assert_ne!(after, before, "sealed anew");
+        before = after;
+        assert_eq!(product.by_sso("bob@acme.example").await.status, StatusCode::OK);
+        assert_eq!(sealed().await, before, "once for each rotation");
+        product.advance(SignedDuration::from_mins(6)).await;
+    }
+    assert!(!before.contains("local-sso-secret-of-nobody"));
+
+    for _ in 0..2 {
+        product.rotate("FactorSecret").await;
+    }
+    product.advance(SignedDuration::from_mins(6)).await;
+    let lost = product.by_sso("bob@acme.example").await;
+    assert_eq!((lost.status, lost.problem()), (StatusCode::INTERNAL_SERVER_ERROR, "internal"));
+    let ada = product.sign_in("owner@acme.test").await.text("/access_token");
+    let ada = product.within(&ada).await;
+    let acme = Acme { ada, ..acme };
+    let again = json!({ "client_secret": "local-sso-secret-of-nobody" });
+    assert_eq!(product.change_sso(&acme, &again).await.status, StatusCode::OK);
+    assert_eq!(product.by_sso("bob@acme.example").await.status, StatusCode::OK, "set once more, it works");
 }

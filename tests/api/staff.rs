@@ -297,7 +297,7 @@ async fn whoever_is_suspended_is_not_erased() {
     assert!(product.get(&path, &operator).await.body["erase_at"].is_string());
     let suspended = product.act(&format!("{path}/suspend"), &operator).await;
     assert_eq!((suspended.text("/status"), &suspended.body["erase_at"]), ("suspended".into(), &Value::Null));
-    product.advance(SignedDuration::from_hours(8 * 24)).await;
+    product.jump(SignedDuration::from_hours(8 * 24)).await;
     let users = stored::items(&product).await.into_iter().filter(|item| item["kind"] == "user");
     assert!(users.into_iter().any(|user| user["email"] == ADA), "she is there");
 }
@@ -422,7 +422,11 @@ async fn whoever_comes_in_while_being_suspended_is_out() {
     let operator = product.staff("op@example.com", "operator").await;
     product.registered(ADA, "four words nobody guesses").await;
     let user_id = product.appoint(ADA, "support").await;
-    let remove = format!("/v1/admin/staff/{user_id}?reason=only+for+its+id");
+    let remove = format!("/v1/admin/staff/{user_id}");
+    let nothing = product.delete(&remove, &operator).await;
+    assert_eq!(nothing.body["errors"][0]["pointer"], "?reason", "{nothing:?}");
+    assert_eq!(nothing.body["errors"][0]["code"], "required");
+    let remove = format!("{remove}?reason=only+for+its+id");
     product.send(product.request(Method::DELETE, &remove).bearer_auth(&operator)).await;
     let body = json!({ "email": ADA, "password": "four words nobody guesses" });
     let path = format!("/v1/admin/people/{user_id}/suspend");

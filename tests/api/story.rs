@@ -183,7 +183,7 @@ async fn stripe_turns_the_trial_into_a_subscription_and_back() {
         product.settle().await;
     };
     stripe("subscribe").await;
-    product.advance(SignedDuration::from_hours(20 * 24)).await;
+    product.jump(SignedDuration::from_hours(20 * 24)).await;
     let token = product.sign_in(ADA).await.text("/access_token");
     let level = async || product.get("/v1/billing/subscription", &token).await;
     let subscribed = level().await;

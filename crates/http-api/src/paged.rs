@@ -51,14 +51,15 @@ fn read<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let text = error.inner().to_string();
-        let name = duplicate(&text).map_or_else(|| error.path().to_string(), str::to_owned);
+        let name = named(&text).map_or_else(|| error.path().to_string(), str::to_owned);
         Problem::invalid(vec![FieldError::of(&format!("?{name}"), &text)])
     })
 }
 
-/// The field that serde says is there twice: its path does not lead to it.
-fn duplicate(text: &str) -> Option<&str> {
-    text.strip_prefix("duplicate field `")?.split('`').next()
+/// The field that serde says is missing, or there twice: its path does not lead to it.
+fn named(text: &str) -> Option<&str> {
+    let of = |what: &str| text.strip_prefix(what)?.split('`').next();
+    of("duplicate field `").or_else(|| of("missing field `"))
 }
 
 /// For `params(Paged)` in a route's description; the contract says more, once for all lists.

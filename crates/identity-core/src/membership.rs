@@ -24,6 +24,10 @@ pub struct Membership {
     pub org_name: String,
     /// The organization's name in URLs.
     pub org_slug: String,
+    /// Whether the organization takes those alone who come by its identity provider: a copy, some seconds
+    /// behind. What decides is its gate.
+    #[serde(default)]
+    pub sso_required: bool,
     /// How many changes were stored.
     #[serde(default)]
     pub version: u64,

@@ -68,6 +68,7 @@ pub(crate) struct Gate {
     /// Whether a directory says who belongs to the organization.
     #[serde(default)]
     has_scim: bool,
+    version: u64,
 }
 
 impl Gate {
@@ -97,10 +98,13 @@ impl Gate {
 
     /// The changes under that condition, and what it means if it does not hold.
     pub(crate) fn barring(&self, member: &Member, changes: Changes) -> (Changes, Vec<(Key, OrgError)>) {
+        let tenant = Tenant::trusted(member.org_id);
         if !self.has_scim {
-            return (changes, Vec::new());
+            // one that begins at this moment may say so with its first word
+            let gate = identity_keys::Gate::key(tenant);
+            return (changes.require(gate, Condition::VersionIs(self.version)), Vec::new());
         }
-        let bars = bars(Tenant::trusted(member.org_id), member.user_id, [&member.email]);
+        let bars = bars(tenant, member.user_id, [&member.email]);
         let absent = |changes: Changes, key: &Key| changes.require(key.clone(), Condition::Absent);
         let changes = bars.iter().fold(changes, absent);
         (changes, bars.into_iter().map(|key| (key, OrgError::Deprovisioned)).collect())
@@ -171,10 +175,11 @@ pub async fn accept(
             email: user.email.clone(),
             name: user.person().profile.name,
             role: invite.role,
+            managed_by: None,
             joined_at: now,
             version: 0,
         };
-        let changes = join(&org, &member, Via::Invite)
+        let changes = join((&org, &gate.sso), &member, Via::Invite)
             .and(invite.accepted(&member, now))
             .require(answers, condition)
             .require(person, Condition::VersionIs(user.version()));
@@ -187,7 +192,7 @@ pub async fn accept(
             _ => changes,
         };
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-        let accepted = Accepted::As(Box::new(org.membership(&member)));
+        let accepted = Accepted::As(Box::new(org.membership(&member, &gate.sso)));
         let decision = gate.admitting(&member, (changes, accepted));
         let decision = decision.unless(memberships(user_id).key(), Err(too_many));
         Ok(decision.unless(roster.key(), Err(OrgError::too_many_owners())))

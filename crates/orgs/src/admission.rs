@@ -99,11 +99,12 @@ pub async fn admit(
         email: user.email.clone(),
         name: user.person().profile.name,
         role: not_owner(by.role),
+        managed_by: None,
         joined_at: now,
         version: 0,
     };
-    let changes = seated(table, Via::Sso, (&org, &member, gate.access.seats()), now).await?;
+    let changes = seated(table, Via::Sso, (&org, &gate, &member), now).await?;
     let (changes, bars) = gate.barring(&member, changes);
     let refusals = no_room(tenant, user_id).into_iter().chain(bars).collect();
-    Ok(Admission { membership: org.membership(&member), mfa, sso, changes, refusals })
+    Ok(Admission { membership: org.membership(&member, &sso), mfa, sso, changes, refusals })
 }

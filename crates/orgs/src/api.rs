@@ -82,10 +82,35 @@ pub struct Member {
     pub name: Option<String>,
     /// What the person may do. Treat a word that you do not know as the least.
     pub role: Role,
+    /// Whether the person can be there. Treat a word that you do not know as one who cannot.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub status: MemberStatus,
+    /// Who says what the person may do; null where owners and admins do.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub managed_by: Option<ManagedBy>,
     /// Since when.
     pub joined_at: Time,
     /// How often it has changed: its `ETag`.
     pub version: u64,
+}
+
+/// Whether a member can be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberStatus {
+    /// As far as the membership is about. Whoever a directory takes out is no member any more.
+    #[default]
+    Active,
+}
+
+/// Who says what a member may do. Treat a word that you do not know as somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagedBy {
+    /// A group of the organization's directory.
+    Directory,
 }
 
 /// One organization of a person's.
@@ -101,13 +126,21 @@ pub struct Membership {
     pub slug: String,
     /// What the person is there. Treat a word that you do not know as the least.
     pub role: Role,
+    /// Whether the organization takes those alone who come by its identity provider. It is some seconds
+    /// behind.
+    pub sso_required: bool,
 }
 
 impl From<identity_core::Membership> for Membership {
-    fn from(membership: identity_core::Membership) -> Self {
-        let identity_core::Membership { org_id, member_id: id, role, org_name: name, org_slug: slug, .. } =
-            membership;
-        Self { id, org_id, name, slug, role }
+    fn from(place: identity_core::Membership) -> Self {
+        Self {
+            id: place.member_id,
+            org_id: place.org_id,
+            name: place.org_name,
+            slug: place.org_slug,
+            role: place.role,
+            sso_required: place.sso_required,
+        }
     }
 }
 

@@ -64,6 +64,7 @@ mod tests {
             email: "ada@example.com".parse().unwrap(),
             name: None,
             role: Role::Owner,
+            managed_by: None,
             joined_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };

@@ -1,11 +1,12 @@
-//! Copies of what people and organizations are called, where lists read them: kept by a worker, from events.
+//! Copies of what people and organizations are called, and of how one comes into an organization, where lists
+//! read them: kept by a worker, from events.
 //!
 //! Whatever event comes, in whatever order and however often: what is written is what the table says now,
 //! under the condition that it still does. So the last event about something leaves the copies as it is.
 
 use std::collections::BTreeSet;
 
-use access::Tenant;
+use access::{SsoPolicy, Tenant};
 use identity_core::{Membership, User, keys as identity_keys};
 use primitives::{MemberId, OrgId, UserId};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::{
     words::{Word, words},
 };
 
-/// Memberships that are written in one transaction, beside the organization that is its condition.
+/// Memberships that are written in one transaction, beside the organization and its gate: its conditions.
 const MEMBERSHIPS: usize = 90;
 
 /// The words by which a member is found, and what was shown of the member then.
@@ -62,13 +63,15 @@ pub async fn refresh_member(
             keys::Member::key(tenant, member_id),
             keys::MemberWords::key(tenant, member_id),
             keys::Org::key(tenant),
+            identity_keys::Gate::key(tenant),
         ];
         let mut found = table.get_many(&asked, Consistency::Strong).await?;
-        let [of_member, of_words, of_org] = asked;
+        let [of_member, of_words, of_org, of_gate] = asked;
         let member: Option<Member> = found.take(&of_member)?;
         let words: Option<Words> = found.take(&of_words)?;
         let org: Option<Org> = found.take(&of_org)?;
-        let Some((member, org)) = member.zip(org) else {
+        let shown = org.zip(found.take(&of_gate)?).map(|(org, gate)| Shown { org, gate });
+        let Some((member, org)) = member.zip(shown) else {
             let changes =
                 words.iter().fold(Changes::new(), |changes, words| unfound(changes.delete(words), words));
             return Ok(Decision::commit(changes, ()));
@@ -91,12 +94,8 @@ pub async fn refresh_member(
             let named = Member { name, ..member };
             (named.resource(named.next_version()), Changes::new().replace(&named))
         };
-        let renamed = place.map_or_else(Changes::new, |place| called(&place, &org));
-        let renamed = if renamed.is_empty() {
-            renamed
-        } else {
-            renamed.require(of_org, Condition::VersionIs(org.version()))
-        };
+        let renamed = place.map_or_else(Changes::new, |place| org.on(&place));
+        let renamed = if renamed.is_empty() { renamed } else { org.seen(renamed) };
         if words.as_ref().is_some_and(|words| words.shown == shown) {
             return Ok(Decision::commit(renamed, ()));
         }
@@ -129,17 +128,47 @@ fn unfound(changes: Changes, words: &Words) -> Changes {
     places(words).into_iter().fold(changes, Changes::remove)
 }
 
-/// The membership with the organization's name and slug; nothing where it has them.
-fn called(place: &Membership, org: &Org) -> Changes {
-    if place.org_name == org.name && place.org_slug == org.slug.as_str() {
-        return Changes::new();
-    }
-    let attributes = [("org_name", json!(org.name)), ("org_slug", json!(org.slug))];
-    Changes::new().set_all_at(&place.key(), &attributes, place.version())
+/// What a list of a person's organizations shows of one.
+struct Shown {
+    org: Org,
+    gate: OfGate,
 }
 
-/// Brings the copies of an organization's name and slug up to date, in the memberships of all of its people.
-/// Says whether it is done: it is gone on with while `may_go_on` says so. What was done is passed over.
+/// What of the gate is about it.
+#[derive(Deserialize)]
+struct OfGate {
+    #[serde(default)]
+    sso: SsoPolicy,
+    version: u64,
+}
+
+impl Shown {
+    /// The membership with it; nothing where it has it.
+    fn on(&self, place: &Membership) -> Changes {
+        let Self { org, gate } = self;
+        let is_called = place.org_name == org.name && place.org_slug == org.slug.as_str();
+        if is_called && place.sso_required == gate.sso.required {
+            return Changes::new();
+        }
+        let attributes = [
+            ("org_name", json!(org.name)),
+            ("org_slug", json!(org.slug)),
+            ("sso_required", json!(gate.sso.required)),
+        ];
+        Changes::new().set_all_at(&place.key(), &attributes, place.version())
+    }
+
+    /// That it still is so.
+    fn seen(&self, changes: Changes) -> Changes {
+        let gate = identity_keys::Gate::key(Tenant::trusted(self.org.org_id));
+        let changes = changes.require(gate, Condition::VersionIs(self.gate.version));
+        changes.require(self.org.key(), Condition::VersionIs(self.org.version()))
+    }
+}
+
+/// Brings the copies of an organization's name and slug, and of whether it asks for its identity provider, up
+/// to date, in the memberships of all of its people. Says whether it is done: it is gone on with while
+/// `may_go_on` says so. What was done is passed over.
 pub async fn refresh_organization(
     table: &Table,
     cause: &Cause,
@@ -150,8 +179,12 @@ pub async fn refresh_organization(
     loop {
         let behind = reached.as_deref();
         let page = |_| async move {
-            let org: Option<Org> = table.get(&keys::Org::key(tenant), Consistency::Strong).await?;
-            let Some(org) = org else { return Ok(Decision::done(None)) };
+            let asked = [keys::Org::key(tenant), identity_keys::Gate::key(tenant)];
+            let mut found = table.get_many(&asked, Consistency::Strong).await?;
+            let [of_org, of_gate] = asked;
+            let (org, gate): (Option<Org>, Option<OfGate>) = (found.take(&of_org)?, found.take(&of_gate)?);
+            let Some((org, gate)) = org.zip(gate) else { return Ok(Decision::done(None)) };
+            let org = Shown { org, gate };
             let query = keys::Member::all(tenant).strong();
             let (members, reached): (Vec<Member>, _) = table.after(&query, MEMBERSHIPS, behind).await?;
             let key = |member: &Member| identity_keys::Membership::key(member.user_id, tenant);
@@ -163,13 +196,12 @@ pub async fn refresh_organization(
             let mut changes = Changes::new();
             for key in &asked {
                 let place: Option<Membership> = found.take(key)?;
-                changes = place.iter().map(|place| called(place, &org)).fold(changes, Changes::and);
+                changes = place.iter().map(|place| org.on(place)).fold(changes, Changes::and);
             }
             if changes.is_empty() {
                 return Ok(Decision::done(reached));
             }
-            let changes = changes.require(org.key(), Condition::VersionIs(org.version()));
-            Ok::<_, OrgError>(Decision::commit(changes, reached))
+            Ok::<_, OrgError>(Decision::commit(org.seen(changes), reached))
         };
         reached = table.decide(cause, page).await?;
         if reached.is_none() {

@@ -10,6 +10,7 @@ use crate::{
     Org, OrgError, Rules,
     events::{OrganizationDeleted, OrganizationRestored},
     keys,
+    place::staying,
 };
 
 /// That an organization is to be erased.
@@ -87,7 +88,8 @@ pub async fn request_deletion(
     Ok(Some(changes.create(&item).publish(event)))
 }
 
-/// Takes the end of the organization back, as long as it has not come.
+/// Takes the end of the organization back, as long as it has not come. That the account of whoever does so
+/// stays is a condition: the organization has an owner again.
 pub async fn restore(
     table: &Table,
     cause: &Cause,
@@ -100,10 +102,12 @@ pub async fn restore(
         if table.clock().now() >= deletion.erase_at {
             return Err(OrgError::Erased);
         }
+        let stays = staying(table, [permit.user_id].into_iter()).await?;
+        let (person, stays) = stays.ok_or(OrgError::MemberInactive)?;
         let (org, changes) = standing.ending(None);
         let event = OrganizationRestored { organization: org.resource(org.next_version()) };
         let event = NewEvent::new(Some(org.org_id), &org.org_id, org.next_version(), &event);
-        let changes = changes.remove(keys::OrgDeletion::key(tenant)).publish(event);
+        let changes = changes.remove(keys::OrgDeletion::key(tenant)).publish(event).require(person, stays);
         Ok(Decision::commit(changes, Org { version: org.next_version(), ..org }))
     };
     table.decide(cause, decide).await

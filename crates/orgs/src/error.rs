@@ -44,7 +44,7 @@ pub enum OrgError {
     Erased,
     /// The person is the only owner of an organization.
     #[error(
-        "you are the only owner of an organization; make somebody else an owner of it first, or delete it and wait until it is erased"
+        "you are the only owner of an organization; make somebody else an owner of it first, or delete it"
     )]
     #[fault(Conflict, "last_owner")]
     LastOwner,
@@ -55,6 +55,12 @@ pub enum OrgError {
         /// How many.
         limit: usize,
     },
+    /// A group of the organization's directory says what the member may do.
+    #[error(
+        "a group of the organization's directory gives this member the role; change it there, or take the role from the group"
+    )]
+    #[fault(Conflict, "managed_by_directory")]
+    ManagedByDirectory,
     /// The account of whoever is to be an owner ends, or is suspended.
     #[error("this member's account is about to be erased, or suspended; choose somebody else")]
     #[fault(Conflict, "member_inactive")]
@@ -105,8 +111,10 @@ pub enum OrgError {
     )]
     #[fault(Forbidden, "deprovisioned")]
     Deprovisioned,
-    /// The request to join was decided, or whoever asked has another address now.
-    #[error("this request is over: it was decided, or whoever asked has another address now")]
+    /// The request to join was decided, whoever asked has another address now, or the domain lets nobody in.
+    #[error(
+        "this request is over: it was decided, whoever asked has another address now, or nobody joins by its domain (any more)"
+    )]
     #[fault(Conflict, "join_request_closed")]
     RequestClosed,
     /// The request to join was declined not long ago.

@@ -222,7 +222,7 @@ fn member() -> Value {
     json!({
         "id": "mbr_01kar8h5g0e0vsx4q1v3f6m2ah", "user_id": "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
         "email": "ada@example.com", "name": "Ada Lovelace", "role": "owner",
-        "joined_at": "2026-11-23T10:00:00.000Z", "version": 1,
+        "status": "active", "managed_by": null, "joined_at": "2026-11-23T10:00:00.000Z", "version": 1,
     })
 }
 

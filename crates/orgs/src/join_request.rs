@@ -23,7 +23,8 @@ pub struct JoinRequest {
     /// The request.
     pub request_id: JoinRequestId,
     pub(crate) user_id: UserId,
-    pub(crate) email: Email,
+    /// That person's address, when they asked.
+    pub email: Email,
     domain: EmailDomain,
     pub(crate) role: Role,
     pub(crate) status: JoinRequestStatus,

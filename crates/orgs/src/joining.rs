@@ -1,9 +1,6 @@
 //! How somebody comes in by the domain of their address: by asking, or at once.
 
-use access::{
-    Permit, Principal, Role, Tenant,
-    needs::{ReadMembers, WriteMembers},
-};
+use access::{Permit, Principal, Role, Tenant, needs::WriteMembers};
 use identity_core::{Membership, User, keys as identity_keys};
 use primitives::{EmailDomain, JoinRequestId, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use table::{Cause, Changes, Condition, Consistency, CursorKeys, Decision, Item, Key, Table};
@@ -42,15 +39,15 @@ pub struct ByDomain {
 pub(crate) async fn seated(
     table: &Table,
     via: Via,
-    (org, member, seats): (&Org, &Member, Option<u32>),
+    (org, gate, member): (&Org, &Gate, &Member),
     now: Timestamp,
 ) -> Result<Changes, OrgError> {
     let tenant = Tenant::trusted(org.org_id);
     let seat = match Invite::to(table, tenant, &member.email).await? {
         Some(invite) => invite.accepted(member, now),
-        None => Seats::of(tenant).take(1, seats),
+        None => Seats::of(tenant).take(1, gate.access.seats()),
     };
-    Ok(join(org, member, via).and(seat))
+    Ok(join((org, &gate.sso), member, via).and(seat))
 }
 
 /// Asks to become a member, or becomes one where nobody has to say yes. Whoever was one before, and is no
@@ -111,6 +108,7 @@ pub async fn ask(
         email,
         name: user.person().profile.name,
         role: by.role,
+        managed_by: None,
         joined_at: now,
         version: 0,
     };
@@ -119,7 +117,7 @@ pub async fn ask(
         None => request.granted(&member, now),
     };
     let changes = changes
-        .and(seated(table, Via::Domain, (&org, &member, gate.access.seats()), now).await?)
+        .and(seated(table, Via::Domain, (&org, &gate, &member), now).await?)
         .require(key, condition)
         .require(person, Condition::VersionIs(user.version()));
     Ok(within(gate.admitting(&member, (changes, request)), &member))
@@ -146,7 +144,7 @@ pub async fn release_seats(table: &Table, cause: &Cause, org_id: OrgId) -> Resul
 pub async fn join_requests(
     table: &Table,
     cursors: &dyn CursorKeys,
-    reader: &Permit<ReadMembers>,
+    reader: &Permit<WriteMembers>,
     status: Option<JoinRequestStatus>,
     (limit, cursor): (Limit, Option<&str>),
 ) -> Result<Page<api::JoinRequest>, OrgError> {
@@ -165,65 +163,91 @@ async fn read(table: &Table, tenant: Tenant, request_id: JoinRequestId) -> Resul
     table.get(&key, Consistency::Strong).await?.ok_or(OrgError::NotFound)
 }
 
-/// Makes a member of whoever asked, who takes a seat. One that was approved is.
+/// What a request to join is about.
+#[derive(Debug)]
+pub enum Requested {
+    /// Somebody is to say yes or no.
+    Waiting(Box<JoinRequest>),
+    /// It was approved, and this is the member.
+    Approved(Box<Member>),
+}
+
+/// A request to join of which nobody has said no.
+pub async fn requested(
+    table: &Table,
+    tenant: Tenant,
+    request_id: JoinRequestId,
+) -> Result<Requested, OrgError> {
+    let request = read(table, tenant, request_id).await?;
+    if let Some(member_id) = request.approved_as {
+        let member = table.get(&keys::Member::key(tenant, member_id), Consistency::Strong).await?;
+        return member.map(|member| Requested::Approved(Box::new(member))).ok_or(OrgError::RequestClosed);
+    }
+    if request.status != JoinRequestStatus::Pending {
+        return Err(OrgError::RequestClosed);
+    }
+    Ok(Requested::Waiting(Box::new(request)))
+}
+
+/// Makes a member of whoever asked, who takes a seat. That the organization is still joined by that domain,
+/// which is `by`, is a condition.
 pub async fn approve(
     table: &Table,
-    cause: &Cause,
-    permit: &Permit<WriteMembers>,
-    request_id: JoinRequestId,
-    role: Option<InviteLinkRole>,
-) -> Result<Member, OrgError> {
-    let (tenant, member_id) = (permit.tenant(), table.ids().next());
-    let decide = |_| async move {
-        let now = table.clock().now();
-        let request = read(table, tenant, request_id).await?;
-        if let Some(member_id) = request.approved_as {
-            let member = table.get(&keys::Member::key(tenant, member_id), Consistency::Strong).await?;
-            return Ok(Decision::done(member.ok_or(OrgError::RequestClosed)?));
-        }
-        if request.status != JoinRequestStatus::Pending {
-            return Err(OrgError::RequestClosed);
-        }
-        let keys = [
-            keys::Org::key(tenant),
-            identity_keys::Gate::key(tenant),
-            identity_keys::Membership::key(request.user_id, tenant),
-            identity_keys::User::key(request.user_id),
-        ];
-        let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        let [org, gate, place, person] = keys;
-        if found.take::<Membership>(&place)?.is_some() {
-            return Err(OrgError::AlreadyMember);
-        }
-        let (gate, org): (Option<Gate>, Option<Org>) = (found.take(&gate)?, found.take(&org)?);
-        let (gate, org) = gate.zip(org).ok_or(OrgError::NotFound)?;
-        // who has another address now is no more the one who asked
-        let user: Option<User> = found.take(&person)?;
-        let user = user.filter(|user| user.email == request.email).ok_or(OrgError::RequestClosed)?;
-        if !stays(&user) {
-            return Err(OrgError::MemberInactive);
-        }
-        let member = Member {
-            org_id: org.org_id,
-            member_id,
-            user_id: request.user_id,
-            email: user.email.clone(),
-            name: user.person().profile.name,
-            role: role.map_or(request.role, Role::from),
-            joined_at: now,
-            version: 0,
-        };
-        let changes = seated(table, Via::Domain, (&org, &member, gate.access.seats()), now)
-            .await?
-            .and(request.approved(&member, now).1)
-            .require(person, Condition::VersionIs(user.version()));
-        let made = Member { version: member.next_version(), ..member.clone() };
-        Ok(within(gate.admitting(&member, (changes, made)), &member))
-    };
-    match table.decide(cause, decide).await {
-        Err(OrgError::SeatLimit) if release(table, cause, tenant).await? => table.decide(cause, decide).await,
-        other => other,
+    tenant: Tenant,
+    request: JoinRequest,
+    by: (Key, Condition),
+    (member_id, role): (MemberId, Option<InviteLinkRole>),
+) -> Result<Decision<Member, OrgError>, OrgError> {
+    let now = table.clock().now();
+    let keys = [
+        keys::Org::key(tenant),
+        identity_keys::Gate::key(tenant),
+        identity_keys::Membership::key(request.user_id, tenant),
+        identity_keys::User::key(request.user_id),
+    ];
+    let mut found = table.get_many(&keys, Consistency::Strong).await?;
+    let [org, gate, place, person] = keys;
+    if found.take::<Membership>(&place)?.is_some() {
+        return Err(OrgError::AlreadyMember);
     }
+    let (gate, org): (Option<Gate>, Option<Org>) = (found.take(&gate)?, found.take(&org)?);
+    let (gate, org) = gate.zip(org).ok_or(OrgError::NotFound)?;
+    // who has another address now is no more the one who asked
+    let user: Option<User> = found.take(&person)?;
+    let user = user.filter(|user| user.email == request.email).ok_or(OrgError::RequestClosed)?;
+    if !stays(&user) {
+        return Err(OrgError::MemberInactive);
+    }
+    let member = Member {
+        org_id: org.org_id,
+        member_id,
+        user_id: request.user_id,
+        email: user.email.clone(),
+        name: user.person().profile.name,
+        role: role.map_or(request.role, Role::from),
+        managed_by: None,
+        joined_at: now,
+        version: 0,
+    };
+    let (key, condition) = by;
+    let changes = seated(table, Via::Domain, (&org, &gate, &member), now)
+        .await?
+        .and(request.approved(&member, now).1)
+        .require(key, condition)
+        .require(person, Condition::VersionIs(user.version()));
+    let made = Member { version: member.next_version(), ..member.clone() };
+    Ok(within(gate.admitting(&member, (changes, made)), &member))
+}
+
+/// What an organization is called that somebody can join: nothing where the person is a member, and of one
+/// that is about to be erased.
+pub async fn to_be_joined(table: &Table, user_id: UserId, org_id: OrgId) -> Result<Option<String>, OrgError> {
+    let tenant = Tenant::trusted(org_id);
+    let keys = [keys::Org::key(tenant), identity_keys::Membership::key(user_id, tenant)];
+    let mut found = table.get_many(&keys, Consistency::Eventual).await?;
+    let [org, place] = keys;
+    let (org, place): (Option<Org>, Option<Membership>) = (found.take(&org)?, found.take(&place)?);
+    Ok(org.filter(|org| org.deletion.is_none() && place.is_none()).map(|org| org.name))
 }
 
 /// Says no to whoever asked. One that was declined is.

@@ -30,8 +30,8 @@ table::kinds! {
     "org_deletion" OrgDeletion(org: Tenant;) "ORG#<org>" "DELETION" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Who owns an organization: a roster of memberships, never empty. Written by create organization, and
-    /// when a member becomes an owner or is one no longer; read before that.
+    /// Who owns an organization: a roster of memberships, never empty unless it is deleted. Written by create
+    /// organization, and when a member becomes an owner or is one no longer; read before that.
     "owners" Owners(org: Tenant;) "ORG#<org>" "OWNERS" {
         store: Main, most_kb: 2, kept: ForGood, owner: Org, erased: Partition,
     }

@@ -11,6 +11,7 @@ mod break_glass;
 mod caps;
 mod copies;
 mod deletion;
+mod departing;
 mod erasure;
 mod error;
 pub mod events;
@@ -39,6 +40,7 @@ pub use bars::{bar, unbar};
 pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use copies::{refresh_member, refresh_organization, refresh_person};
 pub use deletion::{request_deletion, restore};
+pub use departing::{leave_all, require_other_owners};
 pub use erasure::{begin_erasure, empty, end_erasure};
 pub use error::OrgError;
 pub use invite::Invite;
@@ -46,12 +48,14 @@ pub use invites::{
     confirm, invite, invite_with_id, invites, may_invite, may_rebind, rebind, resend, revoke, to_resend,
 };
 pub use join_request::JoinRequest;
-pub use joining::{ByDomain, approve, ask, decline_request, join_requests, release_seats};
+pub use joining::{
+    ByDomain, Requested, approve, ask, decline_request, join_requests, release_seats, requested, to_be_joined,
+};
 pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
 pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
 pub use oversight::{Overseen, members_of, with_slug, with_slugs};
-pub use place::{deprovision, leave, leave_all, remove, require_other_owners, set_role, transfer_ownership};
+pub use place::{deprovision, leave, remove, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
 pub use provisioning::{Provision, Provisioned, directed, provision, uninvite};
 pub use rules::Rules;

@@ -262,6 +262,7 @@ pub async fn accept_link(
             email: user.email.clone(),
             name: user.person().profile.name,
             role: link.role,
+            managed_by: None,
             joined_at: now,
             version: 0,
         };
@@ -269,13 +270,13 @@ pub async fn accept_link(
             Some(invite) => invite.accepted(&member, now),
             None => seats.take(1, gate.access.seats()),
         };
-        let changes = join(&org, &member, Via::InviteLink)
+        let changes = join((&org, &gate.sso), &member, Via::InviteLink)
             .and(seat)
             .replace(&links)
             .require(answers, condition)
             .require(person, Condition::VersionIs(user.version()));
         let too_many = OrgError::TooManyMemberships { limit: MOST_MEMBERSHIPS };
-        let decision = gate.admitting(&member, (changes, org.membership(&member)));
+        let decision = gate.admitting(&member, (changes, org.membership(&member, &gate.sso)));
         let decision = decision.unless(memberships(user_id).key(), Err(too_many));
         Ok(decision.unless(&seats.key(), Err(OrgError::SeatLimit)))
     };

@@ -4,7 +4,12 @@ use primitives::{Email, Limit, MemberId, OrgId, Page, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Condition, Consistency, CursorKeys, Index, Item, Key, Table};
 
-use crate::{OrgError, api, caps::memberships, keys};
+use crate::{
+    OrgError,
+    api::{self, ManagedBy, MemberStatus},
+    caps::memberships,
+    keys,
+};
 
 /// A person's place in an organization, seen from the organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +27,9 @@ pub struct Member {
     pub name: Option<String>,
     /// What the person may do.
     pub role: Role,
+    /// Who says so, where it is not who runs the organization.
+    #[serde(default)]
+    pub managed_by: Option<ManagedBy>,
     /// Since when.
     pub joined_at: Timestamp,
     #[serde(default)]
@@ -52,6 +60,8 @@ impl Member {
             email: self.email.clone(),
             name: self.name.clone(),
             role: self.role,
+            status: MemberStatus::Active,
+            managed_by: self.managed_by,
             joined_at: self.joined_at.into(),
             version,
         }
@@ -146,6 +156,7 @@ mod tests {
                 email: "ada@example.com".parse().unwrap(),
                 name: Some("Ada".to_owned()),
                 role,
+                managed_by: None,
                 joined_at: Timestamp::UNIX_EPOCH,
                 version: 3,
             };

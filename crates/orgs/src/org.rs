@@ -1,4 +1,4 @@
-use access::{AccessSchedule, Deletion, MfaPolicy, Permit, Role, Tenant, needs::ReadOrganization};
+use access::{AccessSchedule, Deletion, MfaPolicy, Permit, Role, SsoPolicy, Tenant, needs::ReadOrganization};
 use events::NewEvent;
 use identity_core::Membership;
 use primitives::{Email, Ids, MediaId, Name, OrgId, Slug, Timestamp, UserId};
@@ -53,8 +53,8 @@ impl Item for Org {
 }
 
 impl Org {
-    /// This member's side of the place.
-    pub(crate) fn membership(&self, member: &Member) -> Membership {
+    /// This member's side of the place; `sso` is what the organization's gate says.
+    pub(crate) fn membership(&self, member: &Member, sso: &SsoPolicy) -> Membership {
         Membership {
             user_id: member.user_id,
             org_id: self.org_id,
@@ -63,6 +63,7 @@ impl Org {
             sessions_valid_after: None,
             org_name: self.name.clone(),
             org_slug: self.slug.to_string(),
+            sso_required: sso.required,
             version: 0,
         }
     }
@@ -190,6 +191,7 @@ fn establish(
         email: founder.email.clone(),
         name: founder.name.clone(),
         role: Role::Owner,
+        managed_by: None,
         joined_at: now,
         version: 0,
     };
@@ -201,13 +203,13 @@ fn establish(
         .and(owners(org.org_id).first(&owner.member_id.to_string(), &owner.user_id))
         .and(owned(founder.user_id, founder.most_owned).add(1))
         .and(Seats::of(Tenant::trusted(org.org_id)).take(1, None))
-        .and(join(&org, &owner, Via::Creation));
+        .and(join((&org, &SsoPolicy::default()), &owner, Via::Creation));
     (NewOrg { org, owner }, changes)
 }
 
 /// Somebody new has a place in the organization. The seat and what it is owed to are the caller's to write.
-pub(crate) fn join(org: &Org, member: &Member, via: Via) -> Changes {
-    let membership = org.membership(member);
+pub(crate) fn join((org, sso): (&Org, &SsoPolicy), member: &Member, via: Via) -> Changes {
+    let membership = org.membership(member, sso);
     let event = MemberAdded { member: member.resource(member.next_version()), via };
     let event = NewEvent::new(Some(org.org_id), &member.member_id, member.next_version(), &event);
     memberships(member.user_id).add(1).create(member).create(&membership).publish(event)

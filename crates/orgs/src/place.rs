@@ -3,21 +3,22 @@
 //! A place is two items that are written together: the row of the organization's list, and the membership
 //! that the person's requests are allowed by. The row's version is the condition of both.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use access::{
     Asker, Permit, Role, Tenant,
     needs::{ReadOrganization, WriteMembers, WriteOwners},
 };
-use events::{Event, NewEvent};
-use identity_core::{MadeKeys, Membership, User, keys::Membership as MembershipKey};
+use events::{Event, NewEvent, previous};
+use identity_core::{MadeKeys, User, keys::Membership as MembershipKey};
 use primitives::{Expected, MemberId, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
 
 use crate::{
-    Member, OrgError, break_glass,
+    Member, Org, OrgError,
+    api::ManagedBy,
+    break_glass,
     caps::{MOST_OWNERS, all_owned, memberships, owners},
     events::{Left, MemberApiKeysRetained, MemberRemoved, MemberUpdated},
     invite::Invite,
@@ -47,9 +48,9 @@ impl Item for FormerMember {
 
 /// Who owns an organization: which person each membership is.
 #[derive(Debug, Deserialize)]
-struct Owned {
+pub(crate) struct Owned {
     m: BTreeMap<String, UserId>,
-    version: u64,
+    pub(crate) version: u64,
 }
 
 impl Owned {
@@ -57,7 +58,7 @@ impl Owned {
         self.m.len() >= MOST_OWNERS
     }
 
-    fn others(&self, but: UserId) -> impl Iterator<Item = UserId> {
+    pub(crate) fn others(&self, but: UserId) -> impl Iterator<Item = UserId> {
         self.m.values().copied().filter(move |owner| *owner != but)
     }
 }
@@ -67,7 +68,7 @@ const LOOKED_AT: usize = 20;
 
 /// The first of these people whose account stays: it is not about to be erased, and nobody has suspended
 /// it. That this is so is a condition of what rests on it.
-async fn staying(
+pub(crate) async fn staying(
     table: &Table,
     people: impl Iterator<Item = UserId>,
 ) -> Result<Option<(Key, Condition)>, OrgError> {
@@ -83,6 +84,14 @@ async fn staying(
         }
     }
     Ok(None)
+}
+
+/// That an organization is about to be erased, where it is: then it needs no owner. A condition of what rests
+/// on it, since it may be restored.
+async fn deleted(table: &Table, tenant: Tenant) -> Result<Option<(Key, Condition)>, OrgError> {
+    let org: Option<Org> = table.get(&keys::Org::key(tenant), Consistency::Strong).await?;
+    let org = org.filter(|org| org.deletion.is_some());
+    Ok(org.map(|org| (org.key(), Condition::VersionIs(org.version()))))
 }
 
 /// Whether nothing is about to end this account.
@@ -173,7 +182,8 @@ impl Place {
     }
 
     /// The end of the place, with that of an invite to the same address. Where it is an owner's, `other` is
-    /// an owner who stays; of whoever is erased it is enough that there is another.
+    /// an owner who stays; of whoever is erased it is enough that there is another, or that the organization
+    /// is deleted, which `other` is then.
     fn ended(
         self,
         via: Left,
@@ -215,7 +225,9 @@ impl Place {
             return Ok(changes);
         }
         let changes = changes.and(all_owned(user_id).subtract(1));
-        let changes = changes.and(owners(member.org_id).remove(&member.member_id.to_string(), 1));
+        // of an organization that is deleted the last one goes too
+        let least = usize::from(listed.m.len() > 1 || via != Left::Erasure);
+        let changes = changes.and(owners(member.org_id).remove(&member.member_id.to_string(), least));
         match other {
             Some((key, condition)) => Ok(changes.require(key, condition)),
             None if via == Left::Erasure && listed.m.len() > 1 => Ok(changes),
@@ -241,8 +253,14 @@ fn of_place(member: &Member, version: u64, event: &impl Event) -> NewEvent {
     NewEvent::new(Some(member.org_id), &member.member_id, version, event)
 }
 
-/// The member in another role, and the person's side of it.
+/// The member in another role, and the person's side of it. No directory makes an owner of somebody.
 pub(crate) fn in_role(member: Member, role: Role) -> (Member, Changes) {
+    let managed_by = member.managed_by.filter(|_| role != Role::Owner);
+    changed(member, role, managed_by)
+}
+
+/// The same, of whom this one says what the person may do.
+pub(crate) fn changed(member: Member, role: Role, managed_by: Option<ManagedBy>) -> (Member, Changes) {
     let owned = all_owned(member.user_id);
     let owned = match (member.role, role) {
         (Role::Owner, Role::Owner) => Changes::new(),
@@ -250,17 +268,19 @@ pub(crate) fn in_role(member: Member, role: Role) -> (Member, Changes) {
         (_, Role::Owner) => owned.add(1),
         _ => Changes::new(),
     };
-    let previous = Map::from_iter([("role".to_owned(), json!(member.role))]);
-    let after = Member { role, ..member };
-    let event = MemberUpdated { member: after.resource(after.next_version()), previous };
-    let event = NewEvent::new(Some(after.org_id), &after.member_id, after.next_version(), &event);
+    let version = member.next_version();
+    let before = member.resource(version);
+    let after = Member { role, managed_by, ..member };
+    let previous = previous(&before, &after.resource(version));
+    let event = MemberUpdated { member: after.resource(version), previous };
+    let event = NewEvent::new(Some(after.org_id), &after.member_id, version, &event);
     let membership = MembershipKey::key(after.user_id, Tenant::trusted(after.org_id));
     let changes = owned.replace(&after).set(&membership, "role", &role).publish(event);
-    (Member { version: after.next_version(), ..after }, changes)
+    (Member { version, ..after }, changes)
 }
 
-/// Gives a member another role. To make an owner of somebody, or something else of an owner, takes an owner
-/// with a fresh proof.
+/// Gives a member another role, whose role no group of the directory gives. To make an owner of somebody, or
+/// something else of an owner, takes an owner with a fresh proof: directories say nothing of owners.
 pub async fn set_role(
     table: &Table,
     cause: &Cause,
@@ -277,6 +297,9 @@ pub async fn set_role(
         };
         if [place.member.role, role].contains(&Role::Owner) {
             asker.require_owner(permit, table.clock().now())?;
+        } else if place.member.managed_by.is_some() {
+            // what a group says at this moment changes the member, whose version is a condition
+            return Err(OrgError::ManagedByDirectory);
         }
         let stays = match (place.member.role, role) {
             (Role::Owner, _) => place.other(table).await?,
@@ -365,47 +388,8 @@ pub async fn leave(table: &Table, cause: &Cause, permit: &Permit<ReadOrganizatio
     end(table, cause, permit.tenant(), permit.member_id, Left::Leave).await
 }
 
-/// A person's places in their organizations.
-async fn places(table: &Table, user_id: UserId) -> Result<Vec<Membership>, OrgError> {
-    Ok(table.first(&MembershipKey::all(user_id).strong(), 100).await?)
-}
-
-/// How many accounts that stay are conditions of the end of another one: what is left of a transaction.
-const MOST_STAYING: usize = 40;
-
-/// Refuses a person who is the only owner of an organization whose account stays: it would be nobody's.
-/// What that rests on are conditions of the end of the account.
-pub async fn require_other_owners(table: &Table, user_id: UserId) -> Result<Changes, OrgError> {
-    let places = places(table, user_id).await?;
-    let owned = places.into_iter().filter(|place| place.role == Role::Owner);
-    let owned: Vec<_> = owned.map(|owned| keys::Owners::key(Tenant::trusted(owned.org_id))).collect();
-    let mut changes = Changes::new();
-    if owned.is_empty() {
-        return Ok(changes);
-    }
-    let mut found = table.get_many(&owned, Consistency::Strong).await?;
-    let mut people = HashMap::new();
-    for key in owned {
-        let listed: Owned = found.take(&key)?.ok_or(OrgError::LastOwner)?;
-        let (person, condition) = staying(table, listed.others(user_id)).await?.ok_or(OrgError::LastOwner)?;
-        people.insert(person, condition);
-        changes = changes.require(key, Condition::VersionIs(listed.version));
-    }
-    let people = people.into_iter().take(MOST_STAYING);
-    Ok(people.fold(changes, |changes, (person, condition)| changes.require(person, condition)))
-}
-
-/// Takes a person out of all of their organizations, each by itself. Whoever is the only owner of one stays
-/// in it, and that is an error: an organization always has an owner.
-pub async fn leave_all(table: &Table, cause: &Cause, user_id: UserId) -> Result<(), OrgError> {
-    for place in places(table, user_id).await? {
-        end(table, cause, Tenant::trusted(place.org_id), place.member_id, Left::Erasure).await?;
-    }
-    Ok(())
-}
-
 /// Ends a place; one that is not there has ended.
-async fn end(
+pub(crate) async fn end(
     table: &Table,
     cause: &Cause,
     tenant: Tenant,
@@ -415,6 +399,10 @@ async fn end(
     let decide = |_| async move {
         let Some(place) = Place::read(table, tenant, member_id).await? else { return Ok(Decision::done(())) };
         let other = if place.member.role == Role::Owner { place.other(table).await? } else { None };
+        let other = match (other, via) {
+            (None, Left::Erasure) if place.owners.m.len() == 1 => deleted(table, tenant).await?,
+            (other, _) => other,
+        };
         let hanging = place.hanging(table, tenant, via).await?;
         Ok(Decision::commit(place.ended(via, other, hanging, table.clock().now())?, ()))
     };
@@ -439,6 +427,7 @@ mod tests {
             email: "ada@example.com".parse().unwrap(),
             name: None,
             role,
+            managed_by: None,
             joined_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };

@@ -9,10 +9,11 @@ use table::{Changes, Consistency, Key, Table};
 use crate::{
     Invite, Member, Org, OrgError,
     accept::Gate,
+    api::ManagedBy,
     events::Via,
     joining::{no_room, seated},
     keys,
-    place::in_role,
+    place::changed,
     seats::Seats,
 };
 
@@ -29,6 +30,8 @@ pub struct Provision {
     pub member_id: MemberId,
     /// What the person is to be.
     pub role: Role,
+    /// Whether a group says so.
+    pub managed_by: Option<ManagedBy>,
 }
 
 /// What makes a member of somebody, and what it means where a condition does not hold.
@@ -56,10 +59,11 @@ pub async fn provision(table: &Table, tenant: Tenant, new: Provision) -> Result<
         email: new.email,
         name: new.name,
         role: new.role,
+        managed_by: new.managed_by,
         joined_at: now,
         version: 0,
     };
-    let changes = seated(table, Via::Scim, (&org, &member, gate.access.seats()), now).await?;
+    let changes = seated(table, Via::Scim, (&org, &gate, &member), now).await?;
     Ok(Provisioned { changes, refusals: no_room(tenant, new.user_id) })
 }
 
@@ -69,10 +73,12 @@ pub async fn uninvite(table: &Table, tenant: Tenant, email: &Email) -> Result<Ch
     Ok(invite.revoked(table.clock().now()).and(Seats::of(tenant).give_back(1)))
 }
 
-/// The member in the role that the directory gives. Owners are made and unmade by owners alone.
-pub fn directed(member: Member, role: Role) -> Changes {
-    if member.role == role || [member.role, role].contains(&Role::Owner) {
+/// The member in the role that the directory gives; `managed_by` is whether a group gives it, so that nobody
+/// says otherwise by hand. Owners are made and unmade by owners alone.
+pub fn directed(member: Member, role: Role, managed_by: Option<ManagedBy>) -> Changes {
+    let is_so = member.role == role && member.managed_by == managed_by;
+    if is_so || [member.role, role].contains(&Role::Owner) {
         return Changes::new();
     }
-    in_role(member, role).1
+    changed(member, role, managed_by).1
 }

@@ -15,7 +15,7 @@ use serde_json::{Error, Value};
 
 pub use strict::{NO_WORD, Strict};
 pub use unique::{duplicates, escaped, refuse_duplicates};
-pub use whole::whole;
+pub use whole::{present, whole};
 
 /// Reads a text.
 ///

@@ -6,8 +6,8 @@ use http_api::{
     Answer, Caller, Command, Fresh, IfMatch, InPerson, IntoResponse, MemberOrKey, Paged, PathParameter,
     Problem, Problems, Response, Searched, State, StatusCode, ToSchema,
 };
-use orgs::api::Member;
-use primitives::{MemberId, Page, Text};
+use orgs::api::{Member, MemberStatus};
+use primitives::{MemberId, Page, Text, json};
 use serde::Deserialize;
 use table::Item;
 
@@ -17,6 +17,9 @@ use crate::{Api, refused};
 #[derive(Debug, Deserialize)]
 pub(crate) struct MemberSearch {
     role: Option<Role>,
+    /// Whoever is a member is active: it is one word, and leaves nobody out.
+    #[serde(rename = "status")]
+    _status: Option<MemberStatus>,
     q: Option<Text<1, 100>>,
 }
 
@@ -30,6 +33,8 @@ pub(crate) struct MemberSearch {
     security(("access_token" = []), ("api_key" = [])),
     params(
         ("role" = Option<Role>, Query, description = "Those who have this role"),
+        ("status" = Option<MemberStatus>, Query,
+            description = "Those with this status: all, since whoever is taken out is no member any more"),
         ("q" = Option<String>, Query, description = "What the address or the name begins with, the name from any of its first four words on",
             min_length = 1, max_length = 100, example = "lovel"),
         Paged,
@@ -45,7 +50,7 @@ pub(crate) async fn list(
     State(api): State<Api>,
     reader: MemberOrKey<ReadMembers, Reading>,
     Paged { limit, cursor }: Paged,
-    Searched(MemberSearch { role, q }): Searched<MemberSearch>,
+    Searched(MemberSearch { role, q, .. }): Searched<MemberSearch>,
 ) -> Result<Response, Problem> {
     let (table, cursors, page) = (&api.table, &*api.cursors, (limit, cursor.as_deref()));
     let page = match q {
@@ -84,11 +89,14 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateMember {
     /// What the member may do.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     role: Option<Role>,
 }
 
 /// Gives a member another role, from the next request on. To make an owner of somebody, or something else of
-/// an owner, takes an owner who has shown a moment ago who they are. The last owner stays one.
+/// an owner, takes an owner who has shown a moment ago who they are. The last owner stays one. Whose role a
+/// group of the directory gives (`managed_by`) has no other by hand but that of an owner.
 #[utoipa::path(
     patch, path = "/v1/orgs/current/members/{member_id}", tag = "Members", operation_id = "updateMember",
     security(("access_token" = []), ("api_key" = [])), request_body = UpdateMember,
@@ -96,7 +104,8 @@ pub(crate) struct UpdateMember {
     responses((status = 200, description = "The member", body = Member, headers(("ETag"))), Problems),
     extensions(
         ("x-gantry-codes" = json!([
-            "conflict", "last_owner", "member_inactive", "not_found", "step_up_required", "too_many_owners",
+            "conflict", "last_owner", "managed_by_directory", "member_inactive", "not_found",
+            "step_up_required", "too_many_owners",
         ])),
         ("x-gantry-budget" = json!({"calls": 5, "read_units": 7, "write_units": 16})),
         ("x-gantry-usage" = json!({"organization": 0.5, "events": 1, "answer_bytes": 300})),

@@ -39,8 +39,8 @@ pub(crate) async fn delete(
     operation_id = "restoreCurrentOrganization", security(("access_token" = [])),
     responses((status = 200, description = "The organization", body = Organization, headers(("ETag"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "erased", "not_found"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 5, "write_units": 13})),
+        ("x-gantry-codes" = json!(["conflict", "erased", "member_inactive", "not_found"])),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 6, "write_units": 15})),
         ("x-gantry-usage" = json!({"organization": 0.001, "events": 1, "answer_bytes": 700})),
     ),
 )]

@@ -7,7 +7,7 @@ use http_api::{
     Response, State, StatusCode, ToSchema, http::HeaderMap,
 };
 use orgs::{Founder, Org, OrgError, Settings, api::Organization};
-use primitives::{Locale, MediaId, Name, Slug, Timestamp};
+use primitives::{Locale, MediaId, Name, Slug, Timestamp, json};
 use serde::Deserialize;
 use table::{Decision, Item, Keep};
 
@@ -105,14 +105,18 @@ pub(crate) async fn current(
     Ok(answer(StatusCode::OK, &org, api.table.clock().now()).unless_known(&headers))
 }
 
-/// What is to change. What is left out stays, and null empties.
+/// What is to change. What is left out stays, and null empties what may be empty.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateOrganization {
     /// Its name: 1 to 100 characters that are seen, without a link.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     name: Option<Name>,
     /// Its name in URLs. The one before leads to the new one for 90 days, and is nobody else's meanwhile;
     /// there are five such at most.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     slug: Option<Slug>,
     /// The language of those of its members who say none: a tag of BCP 47.
     #[serde(default)]

@@ -10,7 +10,7 @@ use orgs::{
     OrgError,
     api::{KeysOfLeavers, Mfa},
 };
-use primitives::{EmailDomain, MemberId, Time};
+use primitives::{EmailDomain, MemberId, Time, json};
 use serde::{Deserialize, Serialize};
 
 use crate::Api;
@@ -72,6 +72,8 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdatePolicies {
     /// A second factor.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     mfa: Option<UpdateMfaPolicy>,
     /// Of which domains the addresses are that may be invited: 1 to 20, each without those below it. Null is
     /// any. Who is a member stays one.
@@ -79,16 +81,23 @@ pub(crate) struct UpdatePolicies {
     #[schema(value_type = Option<Vec<EmailDomain>>, min_items = 1, max_items = 20)]
     allowed_email_domains: Change<Vec<EmailDomain>>,
     /// What becomes of the API keys of whoever is no member any more.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     api_keys_of_leavers: Option<KeysOfLeavers>,
     /// Whether our staff may act in the names of members. Once they may not, whoever does so is out with the
     /// next request.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     support_access: Option<bool>,
     /// Whether members come in by an identity provider of the organization's alone, from their next request
     /// on. It takes a connection that is in use, at least one owner of those below, and that whoever asks for
     /// it came by that provider or is one of these: else 409 `would_lock_out`.
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false)]
     sso_required: Option<bool>,
     /// The memberships of those owners who come in otherwise too: at most 5, each with a second factor.
-    #[schema(max_items = 5)]
+    #[serde(default, deserialize_with = "json::present")]
+    #[schema(nullable = false, max_items = 5)]
     break_glass_member_ids: Option<Vec<MemberId>>,
 }
 

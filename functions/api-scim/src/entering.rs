@@ -1,7 +1,7 @@
 use access::{Profile, Role, Tenant};
 use events::NewEvent;
 use identity_core::{EmailOwner, Membership, User as Person, events::UserCreated, keys as identity_keys};
-use orgs::{Provision, Provisioned};
+use orgs::{Provision, Provisioned, api::ManagedBy};
 use primitives::{Email, UserId};
 use scim::{Linked, Mapping, User};
 use table::{Changes, Condition, Consistency, Item, Key, Table};
@@ -9,6 +9,7 @@ use table::{Changes, Condition, Consistency, Item, Key, Table};
 use crate::{
     effect::{Effect, Made},
     error::Refused,
+    role::role_of,
 };
 
 /// Who has an address.
@@ -154,8 +155,8 @@ async fn let_in(
     (user_id, email): (UserId, Email),
     (made, name): (Made, Option<String>),
 ) -> Result<Effect, Refused> {
-    let (role, condition) = role(table, tenant, user).await?;
-    let new = Provision { user_id, email, name, member_id: made.member_id, role };
+    let ((role, managed_by), condition) = role(table, tenant, user).await?;
+    let new = Provision { user_id, email, name, member_id: made.member_id, role, managed_by };
     let Provisioned { changes, refusals, .. } = orgs::provision(table, tenant, new).await?;
     user.person = Some(Linked { user_id, member_id: Some(made.member_id), taken_out: false });
     let changes = condition.into_iter().fold(changes, |changes, (key, seen)| changes.require(key, seen));
@@ -167,12 +168,11 @@ async fn role(
     table: &Table,
     tenant: Tenant,
     user: &User,
-) -> Result<(Role, Option<(Key, Condition)>), Refused> {
+) -> Result<((Role, Option<ManagedBy>), Option<(Key, Condition)>), Refused> {
     if user.groups.is_empty() {
-        return Ok((user.base_role, None));
+        return Ok(((user.base_role, None), None));
     }
     let read: Option<Mapping> = table.get(&scim::keys::Roles::key(tenant), Consistency::Strong).await?;
     let mapping = read.unwrap_or_else(|| Mapping::none(tenant));
-    let role = mapping.role_of(&user.groups).unwrap_or(user.base_role);
-    Ok((role, Some(mapping.condition())))
+    Ok((role_of(&mapping, user), Some(mapping.condition())))
 }

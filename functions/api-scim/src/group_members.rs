@@ -1,7 +1,6 @@
 //! Who is in a group. The user says so, and the group; and where the group gives a role, the member has
 //! it: all in one transaction for so many users at a time.
 
-use access::Role;
 use http_api::Problem;
 use orgs::Member;
 use primitives::{Expected, ScimGroupId, ScimUserId};
@@ -15,6 +14,7 @@ use crate::{
     Api,
     caller::Directory,
     error::{Refused, answered},
+    role::role_of,
     writing::expect,
 };
 
@@ -180,10 +180,9 @@ impl Api {
         mapping: &Mapping,
     ) -> Result<Changes, Refused> {
         let tenant = directory.tenant();
-        let wanted = |user: &User| -> Option<(table::Key, Role)> {
+        let wanted = |user: &User| {
             let member_id = user.person.filter(|_| user.active)?.member_id?;
-            let role = mapping.role_of(&user.groups).unwrap_or(user.base_role);
-            Some((orgs::keys::Member::key(tenant, member_id), role))
+            Some((orgs::keys::Member::key(tenant, member_id), role_of(mapping, user)))
         };
         let wanted: Vec<_> = users.iter().filter_map(wanted).collect();
         let keys: Vec<_> = wanted.iter().map(|(key, _)| key.clone()).collect();
@@ -192,9 +191,9 @@ impl Api {
             return Ok(changes);
         }
         let mut found = self.table.get_many(&keys, Consistency::Strong).await?;
-        for (key, role) in wanted {
+        for (key, (role, managed_by)) in wanted {
             if let Some(member) = found.take::<Member>(&key)? {
-                changes = changes.and(orgs::directed(member, role));
+                changes = changes.and(orgs::directed(member, role, managed_by));
             }
         }
         Ok(changes)

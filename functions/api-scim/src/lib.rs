@@ -14,6 +14,7 @@ mod group_members;
 mod groups;
 mod leaving;
 mod query;
+mod role;
 mod search;
 mod users;
 mod writing;

@@ -131,6 +131,7 @@ async fn organization(table: &Table, owner: UserId, (other, role): (UserId, Role
         sessions_valid_after: None,
         org_name: "Acme".to_owned(),
         org_slug: "acme".to_owned(),
+        sso_required: false,
         version: 0,
     };
     let member: Member = serde_json::from_value(json!({

@@ -14,7 +14,7 @@ use identity_core::events::{EmailChangeUndone, EmailChanged, UserUpdated};
 use lambda_host::{Error, Function, Host};
 use orgs::{
     OrgError,
-    events::{MemberAdded, MemberRemoved, MemberUpdated, OrganizationUpdated},
+    events::{MemberAdded, MemberRemoved, MemberUpdated, OrganizationPoliciesUpdated, OrganizationUpdated},
 };
 use primitives::Fault;
 use scim::events::ScimGroupUpdated;
@@ -88,9 +88,12 @@ async fn deal_with(table: &Table, event: &Envelope) -> Result<(), CopyError> {
         let is_done = roles::refresh_group(table, &cause, group, may_go_on).await?;
         return if is_done { Ok(()) } else { Err(CopyError::OutOfTime) };
     }
-    let Some(updated) = event.data::<OrganizationUpdated>() else { return Ok(()) };
-    let previous = updated.map_err(CopyError::Malformed)?.previous;
-    if !["name", "slug"].iter().any(|name| previous.contains_key(*name)) {
+    if let Some(updated) = event.data::<OrganizationUpdated>() {
+        let previous = updated.map_err(CopyError::Malformed)?.previous;
+        if !["name", "slug"].iter().any(|name| previous.contains_key(*name)) {
+            return Ok(());
+        }
+    } else if event.data::<OrganizationPoliciesUpdated>().is_none() {
         return Ok(());
     }
     if orgs::refresh_organization(table, &cause, tenant()?, may_go_on).await? {

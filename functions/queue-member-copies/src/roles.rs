@@ -1,7 +1,7 @@
 //! The roles that a group of the directory gives, brought to those who are in it.
 
 use access::Tenant;
-use orgs::Member;
+use orgs::{Member, api::ManagedBy};
 use primitives::{ScimGroupId, ScimUserId};
 use scim::{Mapping, User, members_of};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Table};
@@ -46,7 +46,9 @@ async fn refresh(table: &Table, cause: &Cause, tenant: Tenant, ids: &[ScimUserId
         for key in &asked[1..] {
             let Some(user) = found.take::<User>(key)? else { continue };
             let member = user.person.filter(|_| user.active).and_then(|person| person.member_id);
-            let role = mapping.role_of(&user.groups).unwrap_or(user.base_role);
+            let role = mapping.role_of(&user.groups);
+            let managed_by = role.map(|_| ManagedBy::Directory);
+            let role = (role.unwrap_or(user.base_role), managed_by);
             wanted.extend(member.map(|id| (orgs::keys::Member::key(tenant, id), role, user)));
         }
         let keys: Vec<_> = wanted.iter().map(|(key, _, _)| key.clone()).collect();
@@ -55,9 +57,9 @@ async fn refresh(table: &Table, cause: &Cause, tenant: Tenant, ids: &[ScimUserId
             return Ok(Decision::done(()));
         }
         let mut found = table.get_many(&keys, Consistency::Strong).await?;
-        for (key, role, user) in wanted {
+        for (key, (role, managed_by), user) in wanted {
             let Some(member) = found.take::<Member>(&key)? else { continue };
-            let directed = orgs::directed(member, role);
+            let directed = orgs::directed(member, role, managed_by);
             if !directed.is_empty() {
                 // the groups that the role rests on
                 changes = changes.and(directed).require(user.key(), Condition::VersionIs(user.version()));

@@ -48,7 +48,9 @@ async fn an_organization_can_be_looked_at_and_restored_for_thirty_days() {
     assert!(product.subjects(ADA).await.contains(&told));
     assert!(!product.subjects("bob@example.com").await.contains(&told), "owners are told");
 
-    product.advance(SignedDuration::from_hours(30 * 24 - 1)).await;
+    // beyond the days on which a trial's end is told, hour by hour
+    product.advance(SignedDuration::from_hours(15 * 24)).await;
+    product.jump(SignedDuration::from_hours(15 * 24 - 1)).await;
     let trial = product.subjects(ADA).await.into_iter().filter(|subject| subject.contains("trial")).count();
     assert_eq!(trial, 0, "whoever deleted it hears of no trial that ends");
     let session = product.sign_in(ADA).await.text("/access_token");
@@ -92,6 +94,61 @@ async fn who_deletes_shows_who_they_are() {
     product.advance(SignedDuration::from_secs(601)).await;
     assert_eq!(refused(&product.delete_org(&ada).await), (401, "step_up_required"));
     assert_eq!(product.get(CURRENT, &ada).await.body["deletion"], json!(null));
+}
+
+/// What is about to be erased needs no owner: whoever deleted it may go as well, and whoever wants it back
+/// comes back first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_owner_of_a_deleted_organization_may_go() {
+    let product = Product::start().await;
+    let (ada, org) = product.owner(ADA, "acme").await;
+    let (bob, _) = product.joined(&ada, "bob@example.com", "admin").await;
+    let go = || product.delete("/v1/me", &ada);
+    assert_eq!(refused(&go().await), (409, "last_owner"));
+    assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(go().await.status, StatusCode::NO_CONTENT);
+    assert_eq!(refused(&product.restore_org(&ada).await), (403, "account_deletion_pending"));
+    assert_eq!(refused(&product.restore_org(&bob).await), (403, "forbidden"));
+    let back = product.post_nothing("/v1/me/restore", &ada).await;
+    assert_eq!(back.status, StatusCode::OK, "{back:?}");
+    assert_eq!(product.restore_org(&ada).await.status, StatusCode::OK);
+    assert_eq!(refused(&go().await), (409, "last_owner"), "it needs one again");
+
+    // both for good: she is gone in a week, and it stays for a month, nobody's
+    assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(go().await.status, StatusCode::NO_CONTENT);
+    product.jump(SignedDuration::from_hours(8 * 24)).await;
+    assert_eq!(product.events().await.iter().filter(|event| *event == "user.erased").count(), 1);
+    let bob = product.sign_in("bob@example.com").await.text("/access_token");
+    let switched = product.post_as("/v1/auth/switch-org", &bob, &json!({ "org_id": org })).await;
+    let inside = switched.tokens().text("/access_token");
+    let shown = product.get(CURRENT, &inside).await;
+    assert!(shown.body["deletion"]["erase_at"].is_string(), "{shown:?}");
+    assert_eq!(refused(&product.restore_org(&inside).await), (403, "forbidden"));
+    product.jump(SignedDuration::from_hours(23 * 24)).await;
+    assert_eq!(product.told("organization.erased").await, [json!({ "org_id": org })]);
+    let bob = product.sign_in("bob@example.com").await.text("/access_token");
+    assert_eq!(product.get("/v1/me", &bob).await.body["organizations"], json!([]));
+    assert_eq!(product.local("/dead-letters").await["items"], json!([]));
+}
+
+/// Of an organization that comes back the owner stays, whichever of the two was first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_goes_while_the_organization_comes_back() {
+    let product = Product::crowded().await;
+    for number in 0..5 {
+        let (ada, _) = product.owner(&format!("ada{number}@example.com"), &format!("acme-{number}")).await;
+        assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
+        let going = product.delete("/v1/me", &ada);
+        let (gone, back) = futures::future::join(going, product.restore_org(&ada)).await;
+        assert!([(204, ""), (409, "last_owner")].contains(&refused(&gone)), "{gone:?}");
+        let fine = [(200, ""), (403, "account_deletion_pending"), (409, "member_inactive")];
+        assert!(fine.contains(&refused(&back)), "{back:?}");
+        product.settle().await;
+        let goes = !product.get("/v1/me", &ada).await.body["deletion"].is_null();
+        let is_deleted = !product.get(CURRENT, &ada).await.body["deletion"].is_null();
+        assert_eq!(goes, is_deleted, "{gone:?} {back:?}");
+    }
 }
 
 /// However many delete and restore at once, the organization, its gate and what is due agree.

@@ -42,7 +42,7 @@ async fn after_thirty_days_nothing_of_it_is_left() {
     product.settle().await;
     let of_other = left_of(&product, &other).await.len();
     assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
-    product.advance(GRACE - SignedDuration::from_hours(1)).await;
+    product.jump(GRACE - SignedDuration::from_hours(1)).await;
     assert!(left_of(&product, &org).await.len() > 20);
 
     product.advance(SignedDuration::from_hours(2)).await;
@@ -75,7 +75,7 @@ async fn who_comes_too_late_restores_nothing() {
     product.advance(SignedDuration::from_mins(5)).await;
     assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
     // the worker comes at the full hour, and the end five minutes after one
-    product.advance(GRACE - SignedDuration::from_mins(10)).await;
+    product.jump(GRACE - SignedDuration::from_mins(10)).await;
     let session = product.sign_in(ADA).await.text("/access_token");
     let body = json!({ "org_id": org });
     let ada = product.post_as("/v1/auth/switch-org", &session, &body).await.tokens().text("/access_token");
@@ -98,7 +98,7 @@ async fn what_somebody_pays_for_is_not_erased() {
         product.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
     };
     stripe("subscribe").await;
-    product.advance(GRACE + SignedDuration::from_hours(2)).await;
+    product.jump(GRACE + SignedDuration::from_hours(2)).await;
     assert!(product.told("organization.erased").await.is_empty());
     assert!(left_of(&product, &org).await.len() > 5);
     stripe("cancel").await;

@@ -51,7 +51,7 @@ async fn a_former_slug_leads_to_that_of_today_for_ninety_days() {
     assert_eq!(product.check_slug(&bob, "acme").await, taken("acme"));
     assert_eq!(product.check_slug(&bob, "acme-inc").await, moved("acme-inc", "acme"));
 
-    product.advance(SignedDuration::from_hours(90 * 24 + 1)).await;
+    product.jump(SignedDuration::from_hours(90 * 24 + 1)).await;
     let bob = product.sign_in("bob@example.com").await.text("/access_token");
     assert_eq!(product.check_slug(&bob, "acme-inc").await, free("acme-inc"));
     assert_eq!(product.create_org(&bob, "acme-inc").await.status, StatusCode::CREATED);

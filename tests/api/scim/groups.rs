@@ -142,3 +142,65 @@ async fn a_user_of_many_groups_is_deleted() {
     }
     assert_eq!(product.in_roles(&acme.ada).await.len(), 2);
 }
+
+/// Whose role a group gives has no other by hand, until no group gives one; an owner is one by hand alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_a_group_gives_is_the_directorys_to_change() {
+    let product = Product::start().await;
+    let acme = product.acme().await;
+    let (ada, token) = (&acme.ada, &acme.token);
+    let bob = product.scim_user(token, "bob@acme.example").await.text("/id");
+    let member = product.scim(token, "GET", &format!("/Users/{bob}"), &Value::Null).await;
+    assert_eq!(member.status, StatusCode::OK);
+    product.settle().await;
+    let listed = product.get("/v1/orgs/current/members?role=member", ada).await;
+    let (id, by) = (listed.text("/items/0/id"), listed.body["items"][0]["managed_by"].clone());
+    assert_eq!(by, Value::Null, "no group says so");
+    let path = format!("/v1/orgs/current/members/{id}");
+    let managed = async || {
+        product.settle().await;
+        product.get(&path, ada).await.body["managed_by"].clone()
+    };
+    assert_eq!(product.set_member(ada, &id, "admin").await.status, StatusCode::OK);
+
+    let group = product.scim_group(token, "Admins", &[&bob]).await;
+    product.group_role(ada, &group, &json!("admin")).await;
+    assert_eq!(managed().await, "directory", "also where it is the role that the member had");
+    let by_role = product.get("/v1/orgs/current/members?role=admin", ada).await;
+    assert_eq!(by_role.text("/items/0/managed_by"), "directory");
+    for role in ["viewer", "member"] {
+        assert_eq!(refused(&product.set_member(ada, &id, role).await), (409, "managed_by_directory"));
+    }
+    let (_, key) = product.api_key(ada, &["members:write"]).await;
+    assert_eq!(refused(&product.set_member(&key, &id, "viewer").await), (409, "managed_by_directory"));
+    assert_eq!(product.set_member(ada, &id, "admin").await.status, StatusCode::OK, "it is so");
+    let told = product.told("member.updated").await;
+    assert_eq!(told.last().unwrap()["previous"], json!({ "managed_by": null }), "{told:?}");
+
+    // no directory makes owners or ends them, and an owner is nobody's to direct
+    let owner = product.set_member(ada, &id, "owner").await;
+    assert_eq!((owner.status, &owner.body["managed_by"]), (StatusCode::OK, &Value::Null), "{owner:?}");
+    assert_eq!(product.set_member(ada, &id, "viewer").await.status, StatusCode::OK);
+    let out = json!([{ "op": "remove", "path": "members" }]);
+    product.scim_patch(token, &format!("/Groups/{group}"), &out).await;
+    assert_eq!(
+        (managed().await, role(&product, &acme, "bob@acme.example").await),
+        (Value::Null, "member".into())
+    );
+    assert_eq!(product.set_member(ada, &id, "viewer").await.status, StatusCode::OK);
+
+    // in again, at once; and by hand when the group gives nothing more
+    let back = json!([{ "op": "add", "path": "members", "value": [{ "value": bob }] }]);
+    product.scim_patch(token, &format!("/Groups/{group}"), &back).await;
+    assert_eq!(refused(&product.set_member(ada, &id, "viewer").await), (409, "managed_by_directory"));
+    product.group_role(ada, &group, &Value::Null).await;
+    assert_eq!(managed().await, Value::Null);
+    assert_eq!(product.set_member(ada, &id, "viewer").await.status, StatusCode::OK);
+    // whoever is let in again with a role of a group has it from the directory from the start
+    product.group_role(ada, &group, &json!("viewer")).await;
+    product.scim_active(token, &bob, false).await;
+    product.scim_active(token, &bob, true).await;
+    product.settle().await;
+    let listed = product.get("/v1/orgs/current/members?role=viewer", ada).await;
+    assert_eq!(listed.text("/items/0/managed_by"), "directory", "{listed:?}");
+}

@@ -1,11 +1,18 @@
 //! What a directory says while others say something else at the same moment.
 
+use std::sync::Arc;
+
 use futures::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use test_support::meanwhile;
+use tokio::sync::Notify;
 
 use super::scim_type;
-use crate::{invites::counted, product::Product};
+use crate::{
+    invites::{counted, refused},
+    product::Product,
+};
 
 /// Whoever is first: in the end nobody is in whom the directory has taken out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,6 +79,78 @@ async fn roles_are_those_of_the_groups_whoever_was_first() {
     assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
     let roles = product.in_roles(&acme.ada).await;
     assert_eq!(roles[1], ("bob@acme.example".to_owned(), "member".to_owned()));
+}
+
+/// Somebody gives a role by hand while the directory gives another: whoever is first, the directory's holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_by_hand_while_a_group_gives_one() {
+    let product = Product::crowded().await;
+    let acme = product.acme().await;
+    let group = product.scim_group(&acme.token, "Admins", &[]).await;
+    product.group_role(&acme.ada, &group, &json!("admin")).await;
+    let mut all = Vec::new();
+    for number in 0..6 {
+        let name = format!("p{number}@acme.example");
+        let id = product.scim_user(&acme.token, &name).await.text("/id");
+        product.settle().await;
+        let found = product.get(&format!("/v1/orgs/current/members?q={name}"), &acme.ada).await;
+        all.push((id, found.text("/items/0/id")));
+    }
+    let race = all.iter().map(|(user, member)| {
+        let (product, acme, group) = (&product, &acme, &group);
+        async move {
+            let into = json!([{ "op": "add", "path": "members", "value": [{ "value": user }] }]);
+            let path = format!("/Groups/{group}");
+            let by_group = product.scim_patch(&acme.token, &path, &into);
+            join(product.set_member(&acme.ada, member, "viewer"), by_group).await
+        }
+    });
+    for (by_hand, by_group) in join_all(race).await {
+        assert_eq!(by_group.status, StatusCode::OK, "{by_group:?}");
+        let fine = [(200, ""), (409, "managed_by_directory")];
+        assert!(fine.contains(&refused(&by_hand)), "{by_hand:?}");
+    }
+    product.settle().await;
+    let admins = product.get("/v1/orgs/current/members?role=admin", &acme.ada).await;
+    let admins = admins.body["items"].as_array().unwrap();
+    assert_eq!(admins.len(), 6, "{admins:?}");
+    assert!(admins.iter().all(|admin| admin["managed_by"] == "directory"), "{admins:?}");
+}
+
+/// When somebody comes in, the organization has no directory; a moment later it has, whose first word is that
+/// this person stays out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taken_out_by_a_directory_that_begins_while_somebody_comes_in() {
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (at, on) = (Arc::clone(&reached), Arc::clone(&go));
+    // the second transaction of `api-members`: the first one makes the link
+    let product = Product::over(move |function| {
+        let (reached, go) = (Arc::clone(&at), Arc::clone(&on));
+        let held = async move {
+            reached.notify_one();
+            go.notified().await;
+        };
+        (function == "api-members").then(|| meanwhile("TransactWriteItems", 1, held))
+    })
+    .await;
+    let (ada, _) = product.owner("ada@example.com", "acme").await;
+    let bob = product.sign_in("bob@other.example").await.text("/access_token");
+    let ends = (product.cloud.clock().now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let link = json!({ "role": "member", "max_uses": 2, "expires_at": ends });
+    let link = product.post_as("/v1/orgs/current/invite-links", &ada, &link).await;
+    let link = link.text("/url").split_once("#token=").unwrap().1.to_owned();
+    let begins = async {
+        reached.notified().await;
+        let token = product.scim_token(&ada).await;
+        let new = json!({ "userName": "bob@other.example", "active": false });
+        let made = product.scim(&token, "POST", "/Users", &new).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        go.notify_one();
+    };
+    let (accepted, ()) = join(product.accept(&bob, &link), begins).await;
+    assert_eq!(refused(&accepted), (403, "deprovisioned"), "{accepted:?}");
+    assert_eq!(product.in_roles(&ada).await.len(), 1);
+    assert_eq!(product.seats().await, (1, 1, 0));
 }
 
 /// The same twice at the same moment, as where an answer was lost.

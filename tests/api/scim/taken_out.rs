@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::scim_type;
-use crate::{invites::refused, product::Product, scim::user};
+use crate::{invites::refused, product::Product, scim::user, stored};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_keys_and_the_seat_end_at_once() {
@@ -136,6 +136,45 @@ async fn the_last_owner_stays_and_the_seats_have_an_end() {
     assert_eq!(product.set_member(&acme.ada, &bob, "owner").await.status, StatusCode::OK);
     assert_eq!(product.scim_active(&acme.token, &ada, false).await.status, StatusCode::OK);
     assert_eq!(product.get("/v1/orgs/current/members", &acme.ada).await.status, StatusCode::FORBIDDEN);
+}
+
+/// A trial has twenty seats: the owner has one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_seat_nobody_comes_into_the_directory_as_a_member() {
+    let product = Product::start().await;
+    let acme = product.acme().await;
+    let token = &acme.token;
+    let mut first = String::new();
+    for number in 1..20 {
+        first = product.scim_user(token, &format!("p{number}@acme.example")).await.text("/id");
+    }
+    assert_eq!(product.seats().await.0, 20);
+    let total = async || {
+        let all = product.scim(token, "GET", "/Users?count=1", &Value::Null).await;
+        all.body["totalResults"].as_u64().unwrap()
+    };
+    let over = user("over@acme.example");
+    for _ in 0..2 {
+        let full = product.scim(token, "POST", "/Users", &over).await;
+        assert_eq!(scim_type(&full), (403, ""), "{full:?}");
+        assert!(full.text("/detail").contains("no seat left"), "{full:?}");
+    }
+    assert_eq!((total().await, product.seats().await.0), (19, 20), "nothing of it is stored");
+    let people = stored::items(&product).await.into_iter().filter(|item| item["kind"] == "user");
+    assert!(people.into_iter().all(|person| person["email"] != "over@acme.example"));
+    // one who is not active takes none, and is not let in either
+    let mut inactive = over.clone();
+    inactive["active"] = false.into();
+    let made = product.scim(token, "POST", "/Users", &inactive).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    let id = made.text("/id");
+    assert_eq!(scim_type(&product.scim_active(token, &id, true).await), (403, ""));
+    let shown = product.scim(token, "GET", &format!("/Users/{id}"), &Value::Null).await;
+    assert_eq!(shown.body["active"], false, "{shown:?}");
+    // a seat is free again
+    assert_eq!(product.scim_active(token, &first, false).await.status, StatusCode::OK);
+    assert_eq!(product.scim_active(token, &id, true).await.status, StatusCode::OK);
+    assert_eq!((total().await, product.seats().await.0), (20, 20));
 }
 
 /// Also somebody who never was a member, and whose address is of a domain that the provider may speak of.

@@ -132,6 +132,46 @@ async fn sessions_by_other_ways_end_in_the_organization_with_their_next_request(
     );
 }
 
+/// What a page shows of a person's organizations says where the way leads by the provider.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_sees_which_of_their_organizations_ask_for_sso() {
+    let product = Product::start().await;
+    let (acme, ada, _) = product.with_required_sso().await;
+    let beta = product.post_as("/v1/orgs", &ada, &json!({ "name": "Beta", "slug": "beta" })).await;
+    assert_eq!(beta.status, StatusCode::CREATED, "{beta:?}");
+    let asks = async |token: &str| {
+        product.settle().await;
+        let me = product.get("/v1/me", token).await;
+        let listed = product.get("/v1/me/memberships", token).await;
+        let places = me.body["organizations"].as_array().unwrap().clone();
+        assert_eq!(listed.body["items"], json!(places), "{listed:?}");
+        let mut asks: Vec<_> = places
+            .iter()
+            .map(|place| (place["slug"].as_str().unwrap().to_owned(), place["sso_required"].clone()))
+            .collect();
+        asks.sort_by(|one, other| one.0.cmp(&other.0));
+        asks
+    };
+    let expected = |required: bool| [("acme".to_owned(), json!(required)), ("beta".to_owned(), json!(false))];
+    assert_eq!(asks(&ada).await, expected(true));
+    // whoever comes in sees it at once
+    let (_, link) = product.invited(&ada, "eve@example.com", "member").await;
+    let eve = product.sign_in("eve@example.com").await.text("/access_token");
+    let joined = product.accept(&eve, &link).await;
+    assert_eq!((joined.status, &joined.body["sso_required"]), (StatusCode::OK, &json!(true)), "{joined:?}");
+    assert_eq!(asks(&eve).await, expected(true)[..1]);
+    let bob = product.by_sso("bob@acme.example").await.text("/tokens/access_token");
+    assert_eq!(product.get("/v1/me", &bob).await.body["organizations"][0]["sso_required"], true);
+    // and when it ends, with other policies before and after
+    for policies in [json!({ "sso_required": false }), json!({ "support_access": false })] {
+        assert_eq!(product.policies(&ada, &policies).await.status, StatusCode::OK);
+        for token in [&eve, &bob] {
+            assert_eq!(asks(token).await, expected(false)[..1], "{policies} {}", acme.org_id);
+        }
+        assert_eq!(asks(&ada).await, expected(false));
+    }
+}
+
 /// Each other way in leads to no organization where SSO is required, and to the organization for its owners.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_other_way_leads_into_an_organization_that_asks_for_sso() {

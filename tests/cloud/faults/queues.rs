@@ -43,6 +43,8 @@ async fn write(product: &Product, org_id: OrgId, number: usize) {
         email: format!("owner{number}@ten.example").parse().unwrap(),
         name: None,
         role: Role::Owner,
+        status: orgs::api::MemberStatus::Active,
+        managed_by: None,
         joined_at: Timestamp::UNIX_EPOCH.into(),
         version: 1,
     };

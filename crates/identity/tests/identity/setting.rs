@@ -206,6 +206,7 @@ impl Setting {
             sessions_valid_after: None,
             org_name: "Acme".to_owned(),
             org_slug: "acme".to_owned(),
+            sso_required: false,
             version: 0,
         };
         let changes = Changes::new().create(&membership).create(&Gate { org_id, mfa });

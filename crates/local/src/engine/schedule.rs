@@ -71,6 +71,15 @@ impl Schedule {
                 .map(|zoned| zoned.timestamp()),
         }
     }
+
+    /// The last run until `end`, of which `first` is the next one.
+    fn last_until(&self, first: Timestamp, end: Timestamp) -> Timestamp {
+        let mut last = first;
+        while let Some(next) = self.next_after(last).filter(|next| *next <= end) {
+            last = next;
+        }
+        last
+    }
 }
 
 fn timing(expression: &str, time_zone: &str) -> Result<Timing, String> {
@@ -134,6 +143,17 @@ impl Engine {
     /// When the next schedule runs.
     pub(super) fn next_schedule(&self) -> Option<Timestamp> {
         self.store.read(|state| state.schedules.values().map(|schedule| schedule.next_run).min())
+    }
+
+    /// Puts the next run of every schedule off to the last one until `end`.
+    pub(super) fn skip_runs_before(&self, end: Timestamp) {
+        self.store.change(|state| {
+            for schedule in &self.schedules {
+                if let Some(known) = state.schedules.get_mut(&schedule.spec.name) {
+                    known.next_run = schedule.last_until(known.next_run, end);
+                }
+            }
+        });
     }
 
     /// Runs schedules as their time comes, until the cloud stops.

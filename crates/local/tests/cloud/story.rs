@@ -134,6 +134,28 @@ async fn fifteen_days_of_hourly_runs_take_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_jump_a_schedule_runs_once_and_messages_come_as_they_are_due() {
+    let product = Product::default();
+    let cloud = product.start().await;
+    write(&cloud, "poison").await;
+    assert!(cloud.drain().await);
+    let planned = |cloud: &local::Cloud| cloud.inspect(|state| state.schedules["hourly"].next_run);
+    let first = planned(&cloud);
+    let jump = cloud.jump(SignedDuration::from_hours(24 * 365)).await;
+    assert!(jump.idle, "{jump:?}");
+    assert_eq!((jump.schedules_run, product.ticks.load(Ordering::SeqCst)), (1, 1));
+    // the hour goes on where it would have
+    let next = planned(&cloud);
+    let wait = next.duration_since(cloud.clock().now());
+    assert!(wait > SignedDuration::ZERO && wait <= SignedDuration::from_hours(1), "{wait:?}");
+    assert_eq!(next.duration_since(first).as_secs() % 3_600, 0);
+    assert_eq!(items(&cloud, "/dead-letters").await.len(), 1, "it was received again, and given up");
+    // before a schedule's time it does not run
+    assert_eq!(cloud.jump(wait - SignedDuration::from_secs(30)).await.schedules_run, 0);
+    assert_eq!(cloud.advance(SignedDuration::from_hours(5)).await.schedules_run, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_state_is_there_after_a_restart() {
     let folder = std::env::temp_dir().join(format!("local-cloud-{}", std::process::id()));
     let product = Product::default();

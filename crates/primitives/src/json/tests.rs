@@ -163,6 +163,21 @@ fn a_part_can_be_left_as_its_text() {
 }
 
 #[test]
+fn what_cannot_be_empty_is_left_out_or_is_there() {
+    #[derive(Deserialize)]
+    struct Holder {
+        #[serde(default, deserialize_with = "present")]
+        count: Option<u32>,
+    }
+    let read = |text: &str| {
+        let holder = from_str::<Holder>(text).map(|holder| holder.count);
+        holder.map_err(|error| crate::FieldCode::of(&error.to_string()).0.as_str())
+    };
+    assert_eq!([read("{}"), read(r#"{"count": 1}"#)], [Ok(None), Ok(Some(1))]);
+    assert_eq!(read(r#"{"count": null}"#), Err("wrong_type"));
+}
+
+#[test]
 fn a_whole_number_is_one_however_it_is_written() {
     #[derive(Deserialize)]
     struct Holder {

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer,
     de::{Error, Unexpected, Visitor},
 };
 
@@ -14,6 +14,17 @@ pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Res
     let number = deserializer.deserialize_u64(Whole)?;
     let outside = || D::Error::invalid_value(Unexpected::Unsigned(number), &"a smaller whole number");
     T::try_from(number).map_err(|_| outside())
+}
+
+/// Reads a member that may be left out, and that null does not empty. For `#[serde(default,
+/// deserialize_with)]` of an option, whose schema then says `nullable = false`.
+///
+/// # Errors
+/// When it is null, or nothing of its type.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 struct Whole;
