@@ -226,6 +226,11 @@ async fn every_route_stays_within_its_budget() {
     measured.seen.sort();
     let budgeted: Vec<_> = measured.budgets.keys().cloned().collect();
     assert_eq!(measured.seen, budgeted, "measure each budgeted route");
+    reads_stay_small(&measured);
+}
+
+/// Whatever there is to read.
+fn reads_stay_small(measured: &Measured<'_>) {
     let reads = measured.budgets.iter().filter(|(route, _)| route.starts_with("GET /v1/"));
     for (route, budget) in reads {
         let (calls, units) = match route.as_str() {
