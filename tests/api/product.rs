@@ -1,6 +1,9 @@
 //! The running product, and a person who uses it.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use aws_sdk_dynamodb::{
     Client as Database,
@@ -17,13 +20,30 @@ use primitives::Secret;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{answer::Answer, template};
-use test_support::{Conflicts, Recorder, Replicas};
+use test_support::{Conflicts, Recorder, Replicas, meanwhile};
+use tokio::sync::Notify;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{least_privilege::secrets::Spoken, torn_stream::torn};
 
 /// The longest that a worker waits which found an index behind.
 const COMES_BACK_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// A transaction that waits.
+#[derive(Clone, Default)]
+pub(crate) struct Held {
+    reached: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+impl Held {
+    /// Does this when the transaction is reached, and then lets it go.
+    pub(crate) async fn meanwhile(&self, work: impl Future<Output = ()>) {
+        self.reached.notified().await;
+        work.await;
+        self.go.notify_one();
+    }
+}
 
 /// The product, in memory, on ports of its own. Its stream is torn, and what its functions read eventually
 /// through an HTTP client of `test-support` is late, until the product settles.
@@ -80,6 +100,22 @@ impl Product {
         http_client: impl Fn(&str) -> Option<SharedHttpClient> + Send + Sync + 'static,
     ) -> Self {
         Self::with(http_client, |options| options).await
+    }
+
+    /// One in which a transaction of this function, after so many others of it, waits for what is done
+    /// meanwhile.
+    pub(crate) async fn held(function: &'static str, after: usize) -> (Self, Held) {
+        let held = Held::default();
+        let Held { reached, go } = held.clone();
+        let product = Self::over(move |name| {
+            let (reached, go) = (Arc::clone(&reached), Arc::clone(&go));
+            let waits = async move {
+                reached.notify_one();
+                go.notified().await;
+            };
+            (name == function).then(|| meanwhile("TransactWriteItems", after, waits))
+        });
+        (product.await, held)
     }
 
     /// One in a cloud with other options.

@@ -1,12 +1,8 @@
 //! What a directory says while others say something else at the same moment.
 
-use std::sync::Arc;
-
 use futures::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use test_support::meanwhile;
-use tokio::sync::Notify;
 
 use super::scim_type;
 use crate::{
@@ -121,32 +117,20 @@ async fn a_role_by_hand_while_a_group_gives_one() {
 /// this person stays out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn taken_out_by_a_directory_that_begins_while_somebody_comes_in() {
-    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (at, on) = (Arc::clone(&reached), Arc::clone(&go));
-    // the second transaction of `api-members`: the first one makes the link
-    let product = Product::over(move |function| {
-        let (reached, go) = (Arc::clone(&at), Arc::clone(&on));
-        let held = async move {
-            reached.notify_one();
-            go.notified().await;
-        };
-        (function == "api-members").then(|| meanwhile("TransactWriteItems", 1, held))
-    })
-    .await;
+    // the first transaction of `api-members` makes the link
+    let (product, held) = Product::held("api-members", 1).await;
     let (ada, _) = product.owner("ada@example.com", "acme").await;
     let bob = product.sign_in("bob@other.example").await.text("/access_token");
     let ends = (product.cloud.clock().now() + jiff::SignedDuration::from_hours(1)).to_string();
     let link = json!({ "role": "member", "max_uses": 2, "expires_at": ends });
     let link = product.post_as("/v1/orgs/current/invite-links", &ada, &link).await;
     let link = link.text("/url").split_once("#token=").unwrap().1.to_owned();
-    let begins = async {
-        reached.notified().await;
+    let begins = held.meanwhile(async {
         let token = product.scim_token(&ada).await;
         let new = json!({ "userName": "bob@other.example", "active": false });
         let made = product.scim(&token, "POST", "/Users", &new).await;
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-        go.notify_one();
-    };
+    });
     let (accepted, ()) = join(product.accept(&bob, &link), begins).await;
     assert_eq!(refused(&accepted), (403, "deprovisioned"), "{accepted:?}");
     assert_eq!(product.in_roles(&ada).await.len(), 1);
