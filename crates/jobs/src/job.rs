@@ -1,7 +1,7 @@
 //! A job, and how it stands: judged when it is looked at, so that one that died says so whoever looks.
 
 use access::Tenant;
-use primitives::{JobId, OrgId, SignedDuration, Timestamp, UserId};
+use primitives::{EventId, JobId, OrgId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Item, Key};
 
@@ -40,14 +40,6 @@ impl Owner {
         match self {
             Self::Org(tenant) => keys::RunningJob::key(tenant, kind.to_string()),
             Self::Person(user_id) => keys::OwnRunningJob::key(user_id, kind.to_string()),
-        }
-    }
-
-    /// What names its objects begin with.
-    pub fn folder(self) -> String {
-        match self {
-            Self::Org(tenant) => tenant.org_id().to_string(),
-            Self::Person(user_id) => user_id.to_string(),
         }
     }
 }
@@ -93,8 +85,8 @@ pub struct Place {
 pub struct Part {
     /// Its name for people.
     pub name: String,
-    /// The name of the object.
-    pub object: String,
+    /// What tells its object from others of the job: [`Job::object`].
+    pub object: EventId,
     /// Bytes.
     pub size: u64,
     /// Rows.
@@ -152,6 +144,15 @@ impl Job {
     /// Whether it is at its end, or is as good as that.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.outcome.is_some() || now > self.moved_at + STALE
+    }
+
+    /// The name of the object of a file.
+    pub fn object(&self, part: &Part) -> String {
+        let folder = match self.owner() {
+            Owner::Org(tenant) => tenant.org_id().to_string(),
+            Owner::Person(user_id) => user_id.to_string(),
+        };
+        format!("{folder}/{}/{}/{}", self.job_id, part.object, part.name)
     }
 
     fn status(&self, now: Timestamp) -> JobStatus {
@@ -294,13 +295,14 @@ mod tests {
     fn files_are_there_for_a_day_and_only_of_what_is_done() {
         let part = Part {
             name: "members.jsonl".to_owned(),
-            object: "o".to_owned(),
+            object: Ids::unguessable(),
             size: 2,
             rows: 1,
             sha256: "00".to_owned(),
         };
         let under_way = Job { parts: vec![part], ..job() };
-        let files = |job: &Job, second| job.shown(at(second), |part| Some(part.object.clone())).files.len();
+        let files =
+            |job: &Job, second| job.shown(at(second), |part| Some(part.object.to_string())).files.len();
         assert_eq!(files(&under_way, 10), 0);
         let done = under_way.ended(Outcome::Succeeded, at(20));
         assert_eq!(files(&done, 20), 1);

@@ -101,7 +101,7 @@ async fn seen(api: &Api, principal: &Principal, id: JobId) -> Result<jobs::Job, 
     responses((status = 200, description = "The job", body = Job, headers(("Retry-After"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["not_found"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 0.2, "events": 0, "answer_bytes": 4000})),
     ),
 )]
@@ -115,7 +115,7 @@ pub(crate) async fn show(
     let mut shown = job.shown(now, |_| None);
     if may_have(&caller.principal, &job) {
         for (file, part) in shown.files.iter_mut().zip(&job.parts) {
-            file.url = Some(api.objects.link(&part.object, &part.name, LINK).await?);
+            file.url = Some(api.objects.link(&job.object(part), &part.name, LINK).await?);
         }
     }
     let mut answer = Answer::ok(&shown).into_response();

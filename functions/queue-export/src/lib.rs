@@ -180,10 +180,10 @@ impl Exporter {
         content: Vec<u8>,
         rows: u64,
     ) -> Result<Part, ExportError> {
-        let unique: primitives::EventId = self.table.ids().next();
-        let object = format!("{}/{}/{unique}/{name}", job.owner().folder(), job.job_id);
-        let stored = self.objects.put(&object, kind, content).await?;
-        Ok(Part { name, object, size: stored.size, rows, sha256: stored.sha256 })
+        let mut part = Part { name, object: self.table.ids().next(), size: 0, rows, sha256: String::new() };
+        let stored = self.objects.put(&job.object(&part), kind, content).await?;
+        (part.size, part.sha256) = (stored.size, stored.sha256);
+        Ok(part)
     }
 
     async fn manifest(&self, job: &Job) -> Result<Part, ExportError> {
