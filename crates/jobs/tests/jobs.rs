@@ -30,6 +30,13 @@ async fn stored(table: &Table, job: &Job) -> Job {
     load(table, job.owner(), job.job_id).await.unwrap().unwrap()
 }
 
+/// The events that were written, by name: those of one instant have no order.
+async fn names(database: &Database) -> Vec<String> {
+    let mut names: Vec<_> = database.events().await.into_iter().map(|event| event.kind).collect();
+    names.sort();
+    names
+}
+
 fn part(name: &str) -> Part {
     let name = name.to_owned();
     Part { object: Ids::unguessable(), name, size: 10, rows: 3, sha256: "00".to_owned() }
@@ -94,7 +101,7 @@ async fn what_was_canceled_is_gone_on_with_by_nobody() {
     assert_eq!(twice.shown(noon(), |_| None).status, JobStatus::Canceled);
     assert_eq!(step(&table, &cause(), &seen, &some_rows()).await.unwrap(), Moved::Not);
     assert_eq!(fail(&table, &cause(), &seen, ("x", "y")).await.unwrap(), Moved::Not);
-    let names: Vec<_> = database.events().await.into_iter().map(|event| event.kind).collect();
+    let names = names(&database).await;
     assert_eq!(names, ["export.requested", "job.canceled"]);
     let next = begin(&table, owner, KIND).await.unwrap();
     let next = stored(&table, &next).await;
@@ -121,6 +128,6 @@ async fn one_that_died_is_in_nobody_s_way_after_an_hour_and_never_comes_back() {
     begin(&table, owner, KIND).await.unwrap();
     let shown = stored(&table, &job).await.shown(table.clock().now(), |_| None);
     assert_eq!((shown.status, shown.problem.unwrap().code.as_str()), (JobStatus::Failed, "export_stopped"));
-    let names: Vec<_> = database.events().await.into_iter().map(|event| event.kind).collect();
-    assert_eq!(names, ["export.requested", "job.failed", "export.requested"]);
+    let names = names(&database).await;
+    assert_eq!(names, ["export.requested", "export.requested", "job.failed"]);
 }
