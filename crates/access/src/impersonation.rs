@@ -40,7 +40,7 @@ pub struct Impersonator {
 
 impl Permission {
     /// Whether it is for the member alone: what is paid, how programs come in, who answers for the
-    /// organization and how it protects itself, and that it ends.
+    /// organization and how it protects itself, what it takes along, and that it ends.
     pub fn is_personal(self) -> bool {
         matches!(
             self,
@@ -51,6 +51,7 @@ impl Permission {
                 | Self::WritePolicies
                 | Self::WriteOwners
                 | Self::DeleteOrganization
+                | Self::WriteExports
         )
     }
 }
