@@ -119,6 +119,9 @@ PARTS_BY_STATE = {
     ("/v1/orgs/current/api-keys", "/expires_at", "out_of_range"),
     ("/v1/orgs/current/api-keys/{key_id}", "/expires_at", "out_of_range"),
     ("/v1/orgs/current/invite-links", "/expires_at", "out_of_range"),
+    ("/v1/orgs/current/scim/tokens", "/expires_at", "out_of_range"),
+    ("/v1/audit/events", "?to", "out_of_range"),
+    ("/v1/audit/exports", "/to", "out_of_range"),
     ("/v1/orgs/current/transfer-ownership", "/member_id", "unknown_value"),
 }
 

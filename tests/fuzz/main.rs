@@ -7,17 +7,16 @@
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
-//! - `audit_log.rs`, `scim.rs`: the same of the audit log and of exports, and of the function that speaks
-//!   SCIM
+//! - `programs.rs`, `scim.rs`: the same of keys, the audit log and exports, and of SCIM
 //! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a rotation or an
 //!   operator
 
 #![expect(clippy::unwrap_used, reason = "everything here is test code")]
 
-mod audit_log;
 mod documents;
 mod messages;
 mod mutation;
+mod programs;
 mod requests;
 mod scim;
 mod texts;

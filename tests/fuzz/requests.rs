@@ -471,25 +471,3 @@ fn api_members() {
         ]
     });
 }
-
-#[test]
-fn api_keys() {
-    let words = ["members:read", "192.0.2.0/24", "active", "2026-12-24T10:00:00Z"];
-    every_request_is_answered("api-keys", &words, |_| {
-        let key = "/v1/orgs/current/api-keys/key_01kar8h5g0e0vsx4q1v3f6m2ah";
-        let rotate = "/v1/orgs/current/api-keys/key_01kar8h5g0e0vsx4q1v3f6m2ah/rotate";
-        let new = json!({
-            "name": "CI", "scopes": ["members:read"], "expires_at": "2026-12-24T10:00:00Z",
-            "allowed_addresses": ["192.0.2.0/24", "2001:db8::1"],
-        });
-        vec![
-            request("GET", "/v1/orgs/current/api-keys", Value::Null),
-            request("POST", "/v1/orgs/current/api-keys", new),
-            request("GET", "/v1/orgs/current/api-keys/current", Value::Null),
-            request("GET", key, Value::Null),
-            request("PATCH", key, json!({ "name": "CD", "expires_at": null })),
-            request("POST", rotate, json!({ "overlap_seconds": 60 })),
-            request("DELETE", key, Value::Null),
-        ]
-    });
-}
