@@ -173,7 +173,7 @@ async fn a_person_gets_what_is_known_of_them_and_of_nobody_else() {
     let job = product.exported(OF_PERSON, &ada, &json!({})).await;
     let files = product.files(&job, &ada).await;
     assert_eq!(rows(&files, "person.jsonl")[0]["email"], "ada@example.com");
-    assert_eq!(rows(&files, "organizations.jsonl")[0]["org_slug"], "acme");
+    assert_eq!(rows(&files, "organizations.jsonl")[0]["slug"], "acme");
     assert!(!rows(&files, "sessions.jsonl").is_empty());
     assert_eq!(rows(&files, "devices.jsonl").len(), 1);
     let all: String = files.values().cloned().collect();

@@ -1,6 +1,8 @@
 //! What is in an export: its lists, in the order in which their files are made, and a page of each. Rows are
 //! as the API shows them; of what it shows in no list, the parts that are nobody's secret.
 
+use std::collections::BTreeMap;
+
 use access::Tenant;
 use audit::AuditError;
 use billing::{BillingError, Rules};
@@ -8,7 +10,7 @@ use identity_core::keys as of_people;
 use jobs::{Job, Owner, api::JobKind};
 use primitives::{Fault, Timestamp, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use table::{Consistency, Item, Query, StoreError, Table};
 
 /// How many rows one call asks for; `DynamoDB` gives 1 MB of them at most.
@@ -164,14 +166,63 @@ async fn audit_events(
     Ok((written(events)?, next))
 }
 
-/// What a person is shown of each kind of item.
-const OF_PERSON: &[(&str, &[&str])] = &[
-    ("person", &["user_id", "email", "created_at", "profile", "phone", "deletion", "suspended_at"]),
-    ("organizations", &["org_id", "org_name", "org_slug", "member_id", "role"]),
-    ("sessions", &["session_id", "created_at", "rotated_at", "valid_until", "shown", "device", "org_id"]),
-    ("passkeys", &["passkey_id", "name", "created_at", "last_used_at"]),
-    ("connected_accounts", &["accounts"]),
-    ("devices", &["device_id", "platform", "app_version", "locale", "registered_at", "seen_at"]),
+/// What a person is shown of each kind of item: what it is stored as, and what the API calls it.
+const OF_PERSON: &[(&str, &[(&str, &str)])] = &[
+    (
+        "person",
+        &[
+            ("user_id", "id"),
+            ("email", "email"),
+            ("created_at", "created_at"),
+            ("profile", "profile"),
+            ("phone", "phone"),
+            ("deletion", "deletion"),
+            ("suspended_at", "suspended_at"),
+        ],
+    ),
+    (
+        "organizations",
+        &[
+            ("org_id", "id"),
+            ("org_name", "name"),
+            ("org_slug", "slug"),
+            ("member_id", "member_id"),
+            ("role", "role"),
+        ],
+    ),
+    (
+        "sessions",
+        &[
+            ("session_id", "id"),
+            ("created_at", "started_at"),
+            ("rotated_at", "last_seen_at"),
+            ("valid_until", "expires_at"),
+            ("shown", "methods"),
+            ("device", "device"),
+            ("org_id", "org_id"),
+        ],
+    ),
+    (
+        "passkeys",
+        &[
+            ("passkey_id", "id"),
+            ("name", "name"),
+            ("created_at", "created_at"),
+            ("last_used_at", "last_used_at"),
+        ],
+    ),
+    ("connected_accounts", &[("accounts", "accounts")]),
+    (
+        "devices",
+        &[
+            ("device_id", "id"),
+            ("platform", "platform"),
+            ("app_version", "app_version"),
+            ("locale", "locale"),
+            ("registered_at", "registered_at"),
+            ("seen_at", "seen_at"),
+        ],
+    ),
 ];
 
 async fn of_person(
@@ -188,19 +239,32 @@ async fn of_person(
         "devices" => push::keys::Device::all(user_id),
         _ => of_people::User::all(user_id),
     };
-    let parts = OF_PERSON.iter().find(|(name, _)| *name == list).map_or(&[][..], |(_, parts)| parts);
+    let parts = OF_PERSON.iter().find(|(name, _)| *name == list).map_or(&[][..], |(_, parts)| *parts);
     let (items, next) = table.after::<Map<String, Value>>(&query, PAGE, after).await?;
     let shown = items.into_iter().map(|mut item| {
-        item.retain(|name, _| parts.contains(&name.as_str()));
         // whose account it is there, by its hash, is for us to tell them apart
         for account in item.get_mut("accounts").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(account) = account.as_object_mut() {
                 account.remove("hash");
             }
         }
-        json!(item)
+        let part = |(stored, name): &(&str, &str)| ((*name).to_owned(), ordered(item.remove(*stored)));
+        Value::Object(parts.iter().map(part).collect())
     });
     Ok((shown.collect(), next))
+}
+
+/// The table gives an item's parts in no order; the same row is the same text each time.
+fn ordered(value: Option<Value>) -> Value {
+    match value {
+        Some(Value::Object(parts)) => {
+            let sorted: BTreeMap<_, _> =
+                parts.into_iter().map(|(name, part)| (name, ordered(Some(part)))).collect();
+            Value::Object(sorted.into_iter().collect())
+        }
+        Some(Value::Array(all)) => Value::Array(all.into_iter().map(|one| ordered(Some(one))).collect()),
+        other => other.unwrap_or_default(),
+    }
 }
 
 async fn rows<T: DeserializeOwned, R: Serialize>(
