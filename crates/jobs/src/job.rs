@@ -1,5 +1,7 @@
 //! A job, and how it stands: judged when it is looked at, so that one that died says so whoever looks.
 
+use std::fmt;
+
 use access::Tenant;
 use primitives::{EventId, JobId, OrgId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,15 @@ impl Owner {
         match self {
             Self::Org(tenant) => keys::RunningJob::key(tenant, kind.to_string()),
             Self::Person(user_id) => keys::OwnRunningJob::key(user_id, kind.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Org(tenant) => tenant.org_id().fmt(f),
+            Self::Person(user_id) => user_id.fmt(f),
         }
     }
 }
@@ -148,14 +159,10 @@ impl Job {
 
     /// The name of the object of a file.
     pub fn object(&self, part: &Part) -> String {
-        let folder = match self.owner() {
-            Owner::Org(tenant) => tenant.org_id().to_string(),
-            Owner::Person(user_id) => user_id.to_string(),
-        };
-        format!("{folder}/{}/{}/{}", self.job_id, part.object, part.name)
+        format!("{}/{}/{}/{}", self.owner(), self.job_id, part.object, part.name)
     }
 
-    fn status(&self, now: Timestamp) -> JobStatus {
+    pub(crate) fn status(&self, now: Timestamp) -> JobStatus {
         match &self.outcome {
             Some(Outcome::Succeeded) => JobStatus::Succeeded,
             Some(Outcome::Canceled) => JobStatus::Canceled,
@@ -170,8 +177,8 @@ impl Job {
         self.outcome == Some(Outcome::Canceled)
     }
 
-    /// The job as the API shows it. `link` says where a file is had; nothing where it is not said.
-    pub fn shown(&self, now: Timestamp, link: impl Fn(&Part) -> Option<String>) -> api::Job {
+    /// The job as the API shows it, without links to its files.
+    pub fn shown(&self, now: Timestamp) -> api::Job {
         let problem = match &self.outcome {
             Some(Outcome::Failed { code, detail }) => Some((code.clone(), detail.clone())),
             None if self.is_over(now) => Some(stopped()),
@@ -186,7 +193,7 @@ impl Job {
             size: part.size,
             rows: part.rows,
             sha256: part.sha256.clone(),
-            url: link(part),
+            url: None,
         };
         api::Job {
             id: self.job_id,
@@ -283,9 +290,9 @@ mod tests {
     #[test]
     fn a_job_that_moves_no_more_has_failed_whoever_looks() {
         let job = Job { started_at: Some(at(5)), moved_at: at(60), ..job() };
-        let status = |second| job.shown(at(second), |_| None).status;
+        let status = |second| job.shown(at(second)).status;
         assert_eq!((status(61), status(3_660)), (JobStatus::Running, JobStatus::Running));
-        let shown = job.shown(at(3_661), |_| None);
+        let shown = job.shown(at(3_661));
         assert_eq!(shown.status, JobStatus::Failed);
         assert_eq!(shown.problem.unwrap().code, "export_stopped");
         assert_eq!(shown.finished_at, Some(at(3_660).into()));
@@ -301,8 +308,7 @@ mod tests {
             sha256: "00".to_owned(),
         };
         let under_way = Job { parts: vec![part], ..job() };
-        let files =
-            |job: &Job, second| job.shown(at(second), |part| Some(part.object.to_string())).files.len();
+        let files = |job: &Job, second| job.shown(at(second)).files.len();
         assert_eq!(files(&under_way, 10), 0);
         let done = under_way.ended(Outcome::Succeeded, at(20));
         assert_eq!(files(&done, 20), 1);

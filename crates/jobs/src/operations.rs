@@ -71,7 +71,7 @@ pub async fn start(
             }
         };
         changes = changes.replace(&Running { org_id, user_id, job_id: job.job_id, kind, version });
-        let event = ExportRequested { job: job.shown(now, |_| None) };
+        let event = ExportRequested { job: job.shown(now) };
         Ok(Decision::commit(changes.create(job).publish(of(job, &event)), job.clone()))
     };
     table.decide_once(cause, keep, decide).await
@@ -126,7 +126,7 @@ pub async fn list(
     let now = table.clock().now();
     let holds = |job: &Job| {
         filter.kind.is_none_or(|kind| kind == job.kind)
-            && filter.status.is_none_or(|status| status == job.shown(now, |_| None).status)
+            && filter.status.is_none_or(|status| status == job.status(now))
             && filter.by.is_none_or(|by| by == job.created_by)
     };
     let Filter { kind, status, by } = filter;
@@ -138,9 +138,9 @@ pub async fn list(
 
 /// Ends a job that is not at its end. One that was ended so is: nothing happens.
 pub async fn cancel(table: &Table, cause: &Cause, seen: &Job) -> Result<Job, JobError> {
-    let key = &seen.key();
     let decide = |_| async move {
-        let job: Job = table.get(key, Consistency::Strong).await?.ok_or(JobError::NotFound)?;
+        let (job, running) = with_running(table, seen).await?;
+        let job = job.ok_or(JobError::NotFound)?;
         let now = table.clock().now();
         if job.is_canceled() {
             return Ok(Decision::done(job));
@@ -148,13 +148,19 @@ pub async fn cancel(table: &Table, cause: &Cause, seen: &Job) -> Result<Job, Job
         if job.is_over(now) {
             return Err(JobError::Finished);
         }
-        let running: Option<Running> = table.get(&job.owner().running(job.kind), Consistency::Strong).await?;
         let ended = job.ended(Outcome::Canceled, now);
-        let event = JobCanceled { job: ended.shown(now, |_| None) };
+        let event = JobCanceled { job: ended.shown(now) };
         let changes = Changes::new().replace(&ended).publish(of(&ended, &event));
         Ok(Decision::commit(changes.and(let_go(&job, running)), ended))
     };
     table.decide(cause, decide).await
+}
+
+/// The job as it is now, and which one of its kind is under way.
+async fn with_running(table: &Table, seen: &Job) -> Result<(Option<Job>, Option<Running>), StoreError> {
+    let [job, running] = [seen.key(), seen.owner().running(seen.kind)];
+    let mut found = table.get_many(&[job.clone(), running.clone()], Consistency::Strong).await?;
+    Ok((found.take(&job)?, found.take(&running)?))
 }
 
 /// Another one of the kind may begin.
@@ -197,12 +203,9 @@ async fn moved(
     seen: &Job,
     change: impl Fn(Job) -> (Job, Option<NewEvent>),
 ) -> Result<Moved, CommitError> {
-    let (key, change) = (&seen.key(), &change);
+    let change = &change;
     let decide = |_| async move {
-        let asked = [key.clone(), seen.owner().running(seen.kind)];
-        let mut found = table.get_many(&asked, Consistency::Strong).await?;
-        let job: Option<Job> = found.take(key)?;
-        let running: Option<Running> = found.take(&asked[1])?;
+        let (job, running) = with_running(table, seen).await?;
         let is_mine = |job: &Job| job.version == seen.version && !job.is_over(table.clock().now());
         let Some(job) = job.filter(is_mine) else { return Ok(Decision::done(Moved::Not)) };
         let (after, event) = change(job);

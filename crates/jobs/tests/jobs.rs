@@ -51,7 +51,7 @@ async fn of_a_kind_one_is_under_way() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));
     let owner = org();
-    let asked = join_all((0..8).map(|_| begin(&table, owner, KIND))).await;
+    let asked = join_all((0..50).map(|_| begin(&table, owner, KIND))).await;
     let begun: Vec<_> = asked.iter().filter_map(|asked| asked.as_ref().ok()).collect();
     assert_eq!(begun.len(), 1, "{asked:?}");
     assert!(
@@ -68,7 +68,7 @@ async fn of_a_kind_one_is_under_way() {
     let Moved::On(job) = succeed(&table, &cause(), &job, &part("manifest.json")).await.unwrap() else {
         panic!()
     };
-    assert_eq!(job.shown(noon(), |_| None).status, JobStatus::Succeeded);
+    assert_eq!(job.shown(noon()).status, JobStatus::Succeeded);
     begin(&table, owner, KIND).await.unwrap();
 }
 
@@ -98,7 +98,7 @@ async fn what_was_canceled_is_gone_on_with_by_nobody() {
     let seen = stored(&table, &job).await;
     cancel(&table, &cause(), &job).await.unwrap();
     let twice = cancel(&table, &cause(), &job).await.unwrap();
-    assert_eq!(twice.shown(noon(), |_| None).status, JobStatus::Canceled);
+    assert_eq!(twice.shown(noon()).status, JobStatus::Canceled);
     assert_eq!(step(&table, &cause(), &seen, &some_rows()).await.unwrap(), Moved::Not);
     assert_eq!(fail(&table, &cause(), &seen, ("x", "y")).await.unwrap(), Moved::Not);
     let names = names(&database).await;
@@ -111,7 +111,7 @@ async fn what_was_canceled_is_gone_on_with_by_nobody() {
     let third = begin(&table, owner, KIND).await.unwrap();
     cancel(&table, &cause(), &job).await.unwrap();
     assert!(matches!(begin(&table, owner, KIND).await, Err(JobError::Running { .. })));
-    assert_eq!(stored(&table, &third).await.shown(noon(), |_| None).status, JobStatus::Queued);
+    assert_eq!(stored(&table, &third).await.shown(noon()).status, JobStatus::Queued);
 }
 
 #[tokio::test]
@@ -126,8 +126,30 @@ async fn one_that_died_is_in_nobody_s_way_after_an_hour_and_never_comes_back() {
     assert_eq!(step(&table, &cause(), &seen, &some_rows()).await.unwrap(), Moved::Not);
     assert!(matches!(cancel(&table, &cause(), &job).await, Err(JobError::Finished)));
     begin(&table, owner, KIND).await.unwrap();
-    let shown = stored(&table, &job).await.shown(table.clock().now(), |_| None);
+    let shown = stored(&table, &job).await.shown(table.clock().now());
     assert_eq!((shown.status, shown.problem.unwrap().code.as_str()), (JobStatus::Failed, "export_stopped"));
     let names = names(&database).await;
     assert_eq!(names, ["export.requested", "export.requested", "job.failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ends_it_at_once_it_has_one_end() {
+    for _ in 0..10 {
+        let database = Database::start().await;
+        let table = database.table(&Clock::fixed(noon()));
+        let job = begin(&table, org(), KIND).await.unwrap();
+        let seen = stored(&table, &job).await;
+        let cause = cause();
+        let manifest = part("manifest.json");
+        let (canceled, made, failed) = futures::join!(
+            cancel(&table, &cause, &job),
+            succeed(&table, &cause, &seen, &manifest),
+            fail(&table, &cause, &seen, ("x", "y")),
+        );
+        let moved = [made.unwrap(), failed.unwrap()];
+        let moved = moved.iter().filter(|moved| **moved != Moved::Not).count();
+        assert_eq!(moved + usize::from(canceled.is_ok()), 1, "{canceled:?}");
+        assert_eq!(names(&database).await.len(), 2, "that it was asked for, and its end");
+        assert_eq!(database.count("running_job").await, 0);
+    }
 }

@@ -14,7 +14,7 @@ use jobs::{
 };
 use primitives::{Time, UserId};
 use serde::Deserialize;
-use table::{Keep, Table};
+use table::{Cause, Keep};
 
 use crate::Api;
 
@@ -28,17 +28,19 @@ fn refused(error: JobError) -> Problem {
 /// The answer to whoever asked for a job: where it is looked at.
 fn begun(job: &jobs::Job) -> Answer {
     let at = format!("/v1/jobs/{}", job.job_id);
-    Answer::new(StatusCode::ACCEPTED, &job.shown(job.created_at, |_| None)).at(at)
+    Answer::new(StatusCode::ACCEPTED, &job.shown(job.created_at)).at(at)
 }
 
+/// Asks for a job, which counts as one of the few that its owner may ask for in a minute.
 async fn start(
-    table: &Table,
-    cause: &table::Cause,
-    keep: &Keep<'_, jobs::Job>,
-    whose: (Owner, UserId),
+    api: &Api,
+    limiter: &Limiter,
+    (cause, keep): (&Cause, &Keep<'_, jobs::Job>),
+    (owner, user_id): (Owner, UserId),
     what: (JobKind, Asked),
 ) -> Result<jobs::Job, Problem> {
-    jobs::start(table, cause, keep, whose, what).await.map_err(refused)
+    limiter.take(&heavy(), &owner.to_string()).await?;
+    jobs::start(&api.table, cause, keep, (owner, user_id), what).await.map_err(refused)
 }
 
 /// An export of everything. There is nothing to choose.
@@ -70,10 +72,9 @@ pub(crate) async fn of_organization(
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let make = |CreateExport {}, keep| async move {
-        limiter.take(&heavy(), &member.permit.org_id.to_string()).await?;
         let whose = (Owner::Org(member.permit.tenant()), member.permit.user_id);
         let what = (JobKind::OrganizationExport, Asked::default());
-        start(&api.table, &member.cause(), &keep, whose, what).await
+        start(&api, &limiter, (&member.cause(), &keep), whose, what).await
     };
     command.once(&table, &scope, begun, make).await
 }
@@ -119,12 +120,11 @@ pub(crate) async fn of_audit_log(
 ) -> Result<Response, Problem> {
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let make = |input: CreateAuditExport, keep| async move {
-        limiter.take(&heavy(), &member.permit.org_id.to_string()).await?;
         let whose = (Owner::Org(member.permit.tenant()), member.permit.user_id);
         let CreateAuditExport { format, from, to, action } = input;
         let [from, to] = [from, to].map(|time| time.map(Time::timestamp));
         let asked = Asked { format, from, to, action: action.map(|action| action.to_string()) };
-        start(&api.table, &member.cause(), &keep, whose, (JobKind::AuditExport, asked)).await
+        start(&api, &limiter, (&member.cause(), &keep), whose, (JobKind::AuditExport, asked)).await
     };
     command.once(&table, &scope, begun, make).await
 }
@@ -152,9 +152,8 @@ pub(crate) async fn of_person(
     let (table, scope) = (api.table.clone(), caller.principal.scope());
     let make = |CreateExport {}, keep| async move {
         let user_id = caller.principal.user_id;
-        limiter.take(&heavy(), &user_id.to_string()).await?;
         let what = (JobKind::PersonExport, Asked::default());
-        start(&api.table, &caller.cause(), &keep, (Owner::Person(user_id), user_id), what).await
+        start(&api, &limiter, (&caller.cause(), &keep), (Owner::Person(user_id), user_id), what).await
     };
     command.once(&table, &scope, begun, make).await
 }
