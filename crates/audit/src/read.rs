@@ -156,7 +156,7 @@ pub async fn events_after(
     filter: &Filter,
     (most, after): (usize, Option<&str>),
 ) -> Result<(Vec<AuditEvent>, Option<String>), AuditError> {
-    let query = filter.of(Audit::all(org_id.to_string()))?;
+    let query = filter.of(Audit::all(org_id.to_string()))?.strong();
     let (rows, next) = table.after::<AuditRow>(&query, most, after).await?;
     let rows = rows.iter().filter(|row| !row.event.is_null());
     let read = rows.map(|row| Ok(json::from_value(Value::Object(row.shown()))?));

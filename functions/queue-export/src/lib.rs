@@ -148,9 +148,7 @@ impl Exporter {
         loop {
             let (page, next) = page(&self.table, job, list, after.as_deref()).await?;
             rows += page.len() as u64;
-            for row in &page {
-                sheet::write(&mut content, format, row);
-            }
+            sheet::write(&mut content, format, &page);
             after = next;
             if after.is_none() || content.len() >= most {
                 break;

@@ -34,6 +34,9 @@ pub(crate) enum ListError {
     #[error("what is asked for cannot be read")]
     #[fault(Internal, "internal")]
     Unreadable,
+    #[error("there is no such list")]
+    #[fault(Internal, "internal")]
+    Unknown,
 }
 
 /// Some rows, and behind which place their list goes on.
@@ -63,7 +66,8 @@ pub(crate) fn lists(kind: JobKind) -> &'static [&'static str] {
     }
 }
 
-/// A page of a list, from behind this place on.
+/// A page of a list, from behind this place on. All that was acknowledged is in it: what a late read missed
+/// would be missing for good.
 pub(crate) async fn page(
     table: &Table,
     job: &Job,
@@ -132,7 +136,8 @@ async fn of_org(
             let shown = billing::api::Subscription::of(&found.account, found.as_of, found.access);
             all([shown])
         }
-        _ => audit_events(table, tenant, job, after).await,
+        "audit_events" => audit_events(table, tenant, job, after).await,
+        _ => Err(ListError::Unknown),
     }
 }
 
@@ -237,10 +242,11 @@ async fn of_person(
         "passkeys" => of_people::Passkey::all(user_id),
         "connected_accounts" => of_people::ConnectedAccounts::all(user_id),
         "devices" => push::keys::Device::all(user_id),
-        _ => of_people::User::all(user_id),
+        "person" => of_people::User::all(user_id),
+        _ => return Err(ListError::Unknown),
     };
     let parts = OF_PERSON.iter().find(|(name, _)| *name == list).map_or(&[][..], |(_, parts)| *parts);
-    let (items, next) = table.after::<Map<String, Value>>(&query, PAGE, after).await?;
+    let (items, next) = table.after::<Map<String, Value>>(&query.strong(), PAGE, after).await?;
     let shown = items.into_iter().map(|mut item| {
         // whose account it is there, by its hash, is for us to tell them apart
         for account in item.get_mut("accounts").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -273,7 +279,7 @@ async fn rows<T: DeserializeOwned, R: Serialize>(
     after: Option<&str>,
     show: impl Fn(&T) -> R,
 ) -> Result<Rows, ListError> {
-    let (items, next) = table.after::<T>(&query, PAGE, after).await?;
+    let (items, next) = table.after::<T>(&query.strong(), PAGE, after).await?;
     Ok((written(items.iter().map(show))?, next))
 }
 

@@ -35,28 +35,35 @@ pub(crate) fn kind(format: Format) -> (&'static str, &'static str) {
 
 /// The beginning of a file.
 pub(crate) fn begin(format: Format) -> Vec<u8> {
-    match format {
-        Format::Jsonl => Vec::new(),
-        Format::Csv => record(COLUMNS.iter().map(|(name, _)| (*name).to_owned())),
+    let mut file = Vec::new();
+    if format == Format::Csv {
+        records(&mut file, [COLUMNS.map(|(name, _)| name.to_owned())]);
     }
+    file
 }
 
-/// Writes a row behind the others.
-pub(crate) fn write(file: &mut Vec<u8>, format: Format, row: &Value) {
+/// Writes rows behind the others.
+pub(crate) fn write(file: &mut Vec<u8>, format: Format, rows: &[Value]) {
     match format {
         Format::Jsonl => {
-            file.extend_from_slice(row.to_string().as_bytes());
-            file.push(b'\n');
+            for row in rows {
+                file.extend_from_slice(row.to_string().as_bytes());
+                file.push(b'\n');
+            }
         }
-        Format::Csv => file.extend(record(COLUMNS.iter().map(|(_, place)| cell(row.pointer(place))))),
+        Format::Csv => {
+            records(file, rows.iter().map(|row| COLUMNS.map(|(_, place)| cell(row.pointer(place)))));
+        }
     }
 }
 
-fn record(cells: impl Iterator<Item = String>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    // into memory nothing fails
-    writer.write_record(cells).ok();
-    writer.into_inner().unwrap_or_default()
+fn records<const N: usize>(file: &mut Vec<u8>, records: impl IntoIterator<Item = [String; N]>) {
+    let mut writer = csv::Writer::from_writer(file);
+    for record in records {
+        // into memory nothing fails
+        writer.write_record(record).ok();
+    }
+    writer.flush().ok();
 }
 
 /// A value as a cell. A text that a spreadsheet would take for a formula says that it is a text
@@ -84,7 +91,7 @@ mod tests {
             "actor": { "type": "user", "id": "usr_1" }, "target": { "type": "member", "id": "mbr_1" },
             "user_agent": "=HYPERLINK(\"https://evil.example\")", "after": { "name": "a, \"b\"\nc" }, "before": null,
         });
-        write(&mut file, Format::Csv, &row);
+        write(&mut file, Format::Csv, std::slice::from_ref(&row));
         let text = String::from_utf8(file).unwrap();
         let mut read = csv::Reader::from_reader(text.as_bytes());
         assert_eq!(read.headers().unwrap().len(), COLUMNS.len());
@@ -98,8 +105,7 @@ mod tests {
     #[test]
     fn a_row_is_one_line_whatever_is_in_it() {
         let mut file = begin(Format::Jsonl);
-        write(&mut file, Format::Jsonl, &json!({ "name": "a\nb\u{2028}" }));
-        write(&mut file, Format::Jsonl, &json!({ "name": "c" }));
+        write(&mut file, Format::Jsonl, &[json!({ "name": "a\nb\u{2028}" }), json!({ "name": "c" })]);
         assert_eq!(String::from_utf8(file).unwrap().lines().count(), 2);
     }
 }
