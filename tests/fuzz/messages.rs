@@ -15,6 +15,7 @@ use crate::world::{World, samples};
 /// The functions that have a target here.
 pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-account-erasure",
+    "cron-audit-anchors",
     "cron-domains",
     "cron-trial-expiry",
     "operator",
@@ -167,4 +168,9 @@ fn cron_domains() {
 #[test]
 fn queue_export() {
     every_event_is_answered("queue-export", "Records", "/messageId");
+}
+
+#[test]
+fn cron_audit_anchors() {
+    every_event_is_answered("cron-audit-anchors", "Records", "/");
 }

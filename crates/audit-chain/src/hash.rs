@@ -108,7 +108,7 @@ pub fn link(before: Hash, sequence: u64, row: Hash) -> Hash {
 }
 
 impl Hash {
-    fn of(parts: &[&[u8]]) -> Self {
+    pub(crate) fn of(parts: &[&[u8]]) -> Self {
         let mut context = Context::new(&SHA256);
         for part in parts {
             context.update(part);
@@ -116,6 +116,10 @@ impl Hash {
         let mut hash = [0; 32];
         hash.copy_from_slice(context.finish().as_ref());
         Self(hash)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

@@ -7,10 +7,10 @@ use std::{
     str::FromStr,
 };
 
-use primitives::json;
+use primitives::{Time, Timestamp, json};
 use serde_json::{Map, Value};
 
-use crate::{Hash, first_link, link, row_hash};
+use crate::{Anchors, Hash, NoAnchor, first_link, link, row_hash};
 
 /// Where a chain was known to be: a number and the hash behind it, as `37:<64 hexadecimal digits>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +62,37 @@ pub enum Finding {
     #[error("the chain at {sequence} is another than the one that is known from elsewhere: it was made anew")]
     OtherChain { sequence: u64 },
     #[error(
-        "event {first} is not proved: what was before it is not there; give the head that you kept from then"
+        "event {first} is not proved: what was before it is not there; give the head that you kept from then, or \
+         the anchors of the log"
     )]
     Unproved { first: u64 },
+    #[error(
+        "the events before {first} are not there, and all of them were by {by}. If your log was not kept for so \
+         long, say so with --expired-before {by}; else somebody removed them"
+    )]
+    BeginningGone { first: u64, by: Time },
     #[error("there are no events in it")]
     Empty,
-    #[error("the end is missing: the chain is known to go on to {known}, the file ends with {last}")]
+    #[error(
+        "the end is missing: the chain is known to go on to {known}, the file ends with {last}. Fetch the events \
+         again, after the anchors; what is still missing then was removed"
+    )]
     CutOff { last: u64, known: u64 },
+    #[error("a row of the anchors cannot be read, so it proves nothing; fetch them again: {reason}")]
+    NoAnchor { reason: String },
+    #[error("an anchor is of another organization's chain; fetch those of this log")]
+    OtherAnchors,
+    #[error("the path of {anchor} does not lead to its root: the row was changed or made up")]
+    NotProved { anchor: String },
+    #[error("the file {file} is not what was written: {reason}. Get the first version of it from the bucket")]
+    File { file: String, reason: NoAnchor },
+    #[error(
+        "the file of {anchor} is not among those that were given: get it from the bucket. Where it is not there \
+         either, the row was made up"
+    )]
+    NoFile { anchor: String },
+    #[error("the anchors fork at number {number}: some of them were made up; ask for all versions in the bucket")]
+    Forked { number: u64 },
 }
 
 /// What was found in a file.
@@ -78,6 +102,13 @@ pub struct Report {
     pub events: usize,
     /// The number of the first.
     pub first: u64,
+    /// The number of the first that is proved: where what was before the first has expired, and no anchor
+    /// is of that very place, the first itself is not.
+    pub proved_from: u64,
+    /// How many anchors it was held against, and how many files of anchors those.
+    pub anchors: (usize, usize),
+    /// The number of the newest event that an anchor proves, and since when.
+    pub anchored: Option<(u64, Time)>,
     /// Where the chain ends: what to keep where it is whole, so that the next file can be held against it.
     pub head: Option<Head>,
     /// What is wrong with it; nothing where it is whole.
@@ -91,11 +122,29 @@ struct Chained {
     hash: Hash,
 }
 
-/// Verifies events as the API shows them, one JSON object a line, in any order. `known` are heads of the same
-/// chain from elsewhere: an earlier file, an anchor.
+/// What a log is held against.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// Heads of the same chain from elsewhere, such as that of an earlier file.
+    pub known: Vec<Head>,
+    /// Its anchors.
+    pub anchors: Anchors,
+    /// Events from before this time have expired.
+    pub expired_before: Option<Timestamp>,
+}
+
+/// Verifies events as the API shows them, one JSON object a line, in any order, against heads of the same
+/// chain from elsewhere.
 ///
 /// Fails only where the file cannot be read.
 pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
+    prove(events, &Evidence { known: known.to_vec(), ..Evidence::default() })
+}
+
+/// The same against all that there is.
+///
+/// Fails only where the file cannot be read.
+pub fn prove(events: impl BufRead, evidence: &Evidence) -> io::Result<Report> {
     let mut report = Report::default();
     let mut org_id = None;
     let mut chain: BTreeMap<u64, Chained> = BTreeMap::new();
@@ -123,12 +172,10 @@ pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
             Entry::Occupied(_) => report.findings.push(Finding::Twice { sequence }),
         }
     }
+    let org_id = org_id.unwrap_or_default();
     report.first = chain.keys().next().copied().unwrap_or_default();
-    let mut before = start(&chain, org_id.as_deref().unwrap_or_default(), known);
-    if before.is_none() {
-        let first = report.first;
-        report.findings.push(if chain.is_empty() { Finding::Empty } else { Finding::Unproved { first } });
-    }
+    report.proved_from = report.first;
+    let mut before = start(&chain, &org_id, evidence, &mut report);
     for (&sequence, event) in &chain {
         match before {
             Some(last) if last.sequence + 1 < sequence => {
@@ -142,24 +189,76 @@ pub fn verify(events: impl BufRead, known: &[Head]) -> io::Result<Report> {
         before = Some(Head { sequence, hash: event.hash });
     }
     report.head = chain.last_key_value().map(|(&sequence, event)| Head { sequence, hash: event.hash });
-    let last = report.head.map_or(0, |head| head.sequence);
-    for head in known {
-        if head.sequence > last {
-            report.findings.push(Finding::CutOff { last, known: head.sequence });
-        } else if chain.get(&head.sequence).is_some_and(|event| event.hash != head.hash) {
-            report.findings.push(Finding::OtherChain { sequence: head.sequence });
-        }
-    }
+    hold_against(&chain, &org_id, evidence, &mut report);
     Ok(report)
 }
 
 /// Where the chain is known to have been last before the first event; its beginning is known of every chain.
 /// Nothing where the file begins later, and nobody kept anything from before.
-fn start(chain: &BTreeMap<u64, Chained>, org_id: &str, known: &[Head]) -> Option<Head> {
-    let first = *chain.keys().next()?;
-    let beginning = Head { sequence: 0, hash: first_link(org_id) };
-    let kept = known.iter().copied().filter(|head| head.sequence < first).max_by_key(|head| head.sequence);
-    kept.or((first == 1).then_some(beginning))
+///
+/// Anchors go on longer than the events before them: they say where a chain goes on, and that something was
+/// there. That it has expired, and was not removed, is for whoever knows how long the log is kept to say.
+fn start(
+    chain: &BTreeMap<u64, Chained>,
+    org_id: &str,
+    evidence: &Evidence,
+    report: &mut Report,
+) -> Option<Head> {
+    let Some(&first) = chain.keys().next() else {
+        report.findings.push(Finding::Empty);
+        return None;
+    };
+    let kept = evidence.known.iter().copied().filter(|head| head.sequence < first);
+    if let Some(kept) = kept.max_by_key(|head| head.sequence) {
+        return Some(kept);
+    }
+    if first == 1 {
+        return Some(Head { sequence: 0, hash: first_link(org_id) });
+    }
+    let anchors = evidence.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
+    let oldest = anchors.filter(|anchor| anchor.sequence + 1 >= first).min_by_key(|anchor| anchor.sequence);
+    let Some(oldest) = oldest else {
+        report.findings.push(Finding::Unproved { first });
+        return None;
+    };
+    if evidence.expired_before.is_none_or(|expired| expired < oldest.time.timestamp()) {
+        report.findings.push(Finding::BeginningGone { first, by: oldest.time });
+    }
+    if oldest.sequence + 1 == first {
+        return Some(Head { sequence: oldest.sequence, hash: oldest.hash });
+    }
+    // its hash is proved by those behind it, and what it is made of is not
+    report.proved_from = first + 1;
+    None
+}
+
+/// Whether the chain is where it is known to have been.
+fn hold_against(chain: &BTreeMap<u64, Chained>, org_id: &str, evidence: &Evidence, report: &mut Report) {
+    let anchors = &evidence.anchors;
+    report.findings.extend(anchors.findings.iter().cloned());
+    report.anchors = (anchors.proved.len(), anchors.files);
+    if chain.is_empty() {
+        return;
+    }
+    if anchors.proved.iter().any(|anchor| anchor.org_id != org_id) {
+        report.findings.push(Finding::OtherAnchors);
+    }
+    let own: Vec<_> = anchors.proved.iter().filter(|anchor| anchor.org_id == org_id).collect();
+    let last = report.head.map_or(0, |head| head.sequence);
+    let places = own.iter().map(|anchor| (anchor.sequence, anchor.hash));
+    let places = places.chain(evidence.known.iter().map(|head| (head.sequence, head.hash)));
+    if let Some(known) = places.clone().map(|(sequence, _)| sequence).max().filter(|known| *known > last) {
+        report.findings.push(Finding::CutOff { last, known });
+    }
+    let is_other = |(sequence, hash): (u64, Hash)| {
+        chain.get(&sequence).is_some_and(|event| event.hash != hash).then_some(sequence)
+    };
+    if let Some(sequence) = places.filter_map(is_other).min() {
+        report.findings.push(Finding::OtherChain { sequence });
+    }
+    let inside = own.iter().filter(|anchor| chain.get(&anchor.sequence).is_some());
+    let newest = inside.max_by_key(|anchor| anchor.sequence);
+    report.anchored = newest.map(|anchor| (anchor.sequence, anchor.time));
 }
 
 fn read(text: &str, line: usize) -> Result<(String, u64, Chained), Finding> {
@@ -183,10 +282,21 @@ impl fmt::Display for Report {
         for finding in &self.findings {
             writeln!(f, "FOUND: {finding}")?;
         }
-        match self.head.filter(|_| self.findings.is_empty()) {
-            Some(head) => write!(f, "{} events: whole\nhead {head}", self.events),
-            None => write!(f, "{} events: NOT whole", self.events),
+        let Some(head) = self.head.filter(|_| self.findings.is_empty()) else {
+            return write!(f, "{} events: NOT whole", self.events);
+        };
+        write!(f, "{} events: whole", self.events)?;
+        if self.proved_from > self.first {
+            write!(f, " from event {} on; what the one before it says is not proved", self.proved_from)?;
         }
+        if let Some((sequence, time)) = self.anchored {
+            let (anchors, files) = self.anchors;
+            write!(f, "\nanchored up to event {sequence}, at {time} ({anchors} anchors, {files} of their files)")?;
+            if files == 0 {
+                write!(f, "\nwhoever made all of it up made up its anchors too: give their files, --files")?;
+            }
+        }
+        write!(f, "\nhead {head}")
     }
 }
 

@@ -29,6 +29,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("api-scim", |host| Box::pin(api_scim::function(host))),
     ("api-sso", |host| Box::pin(api_sso::function(host))),
     ("cron-account-erasure", |host| Box::pin(cron_account_erasure::function(host))),
+    ("cron-audit-anchors", |host| Box::pin(cron_audit_anchors::function(host))),
     ("cron-domains", |host| Box::pin(cron_domains::function(host))),
     ("cron-trial-expiry", |host| Box::pin(cron_trial_expiry::function(host))),
     ("hook-stripe", |host| Box::pin(hook_stripe::function(host))),
