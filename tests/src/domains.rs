@@ -23,6 +23,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
 /// The sorts of entries that the domains have in the index, by the crate that declares them.
 pub fn entries() -> Vec<(&'static str, &'static [Entry])> {
     vec![
+        ("audit", audit::keys::ENTRIES),
         ("identity-core", identity::keys::ENTRIES),
         ("orgs", orgs::keys::ENTRIES),
         ("billing", billing::keys::ENTRIES),

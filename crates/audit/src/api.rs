@@ -65,3 +65,28 @@ pub struct AuditTarget {
     /// Its id.
     pub id: String,
 }
+
+/// Where the organization's chain ended at some time, and the proof that the anchor with this root says so.
+/// How it is held against a log is described in the documentation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditAnchor {
+    /// The organization.
+    pub org_id: OrgId,
+    /// The number of the last event in the chain.
+    pub sequence: u64,
+    /// The chain's hash behind it.
+    pub hash: String,
+    /// When the anchor was made, to a millisecond.
+    pub time: Time,
+    /// The name of the anchor's file, which nobody can change.
+    pub anchor: String,
+    /// The root of the anchor's tree.
+    pub root: String,
+    /// Which leaf of the tree is about this organization, from 0.
+    pub leaf: u64,
+    /// How many leaves the tree has.
+    pub leaves: u64,
+    /// The hashes on the way from that leaf to the root.
+    #[schema(max_items = 20)]
+    pub path: Vec<String>,
+}

@@ -1,31 +1,10 @@
 use std::collections::BTreeMap;
 
-use audit_chain::{Hash, first_link, link};
+use audit_chain::link;
 use primitives::OrgId;
-use serde::{Deserialize, Serialize};
-use table::{AuditRow, Cause, Changes, Consistency, Decision, Item, Key, Table};
+use table::{AuditRow, Cause, Changes, Consistency, Decision, Key, Table};
 
-use crate::{AuditError, Rows, Written, keys, view::views};
-
-/// Where a chain ends.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Head {
-    org_id: OrgId,
-    sequence: u64,
-    hash: Hash,
-    #[serde(default)]
-    version: u64,
-}
-
-impl Item for Head {
-    fn key(&self) -> Key {
-        keys::AuditHead::key(self.org_id)
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-}
+use crate::{AuditError, Rows, Written, head::Head, keys, view::views};
 
 /// Gives these rows their places in the chain of their organization, and copies them to where they are looked
 /// for. Those that have a place keep it: what comes twice changes nothing.
@@ -46,8 +25,7 @@ async fn decision(table: &Table, rows: &Rows) -> Result<Decision<Vec<AuditRow>, 
     let wanted: Vec<_> = keys.values().cloned().chain([keys::AuditHead::key(org_id)]).collect();
     let mut found = table.get_many(&wanted, Consistency::Strong).await?;
     let head: Option<Head> = found.take(&keys::AuditHead::key(org_id))?;
-    let beginning = || Head { org_id, sequence: 0, hash: first_link(&org_id.to_string()), version: 0 };
-    let mut head = head.unwrap_or_else(beginning);
+    let mut head = head.unwrap_or_else(|| Head::beginning(org_id));
     let (mut changes, mut shown) = (Changes::new(), Vec::new());
     for written in &rows.rows {
         // one that is named twice is dealt with once
@@ -72,6 +50,7 @@ async fn decision(table: &Table, rows: &Rows) -> Result<Decision<Vec<AuditRow>, 
     if changes.is_empty() {
         return Ok(Decision::done(shown));
     }
+    head.moved_at.get_or_insert_with(|| table.clock().now());
     Ok(Decision::commit(changes.replace(&head), shown))
 }
 

@@ -80,6 +80,11 @@ impl Table {
         self
     }
 
+    /// For how long audit rows of organizations are kept; nothing where they stay for good.
+    pub fn audit_rows_are_kept(&self) -> Option<SignedDuration> {
+        self.audit_rows_are_kept
+    }
+
     /// The calls made so far and what they cost.
     pub fn usage(&self) -> &Usage {
         &self.usage

@@ -47,7 +47,7 @@ impl From<Asked> for Filter {
     }
 }
 
-fn refused(error: AuditError) -> Problem {
+pub(crate) fn refused(error: AuditError) -> Problem {
     match error {
         AuditError::Backwards => Problem::field("?to", &error),
         error => error.into(),

@@ -1,5 +1,6 @@
 //! HTTP API for the audit log of an organization: `/v1/audit/**`.
 
+mod audit_anchors;
 mod audit_events;
 
 use std::sync::Arc;
@@ -25,5 +26,8 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(audit_events::list)).routes(routes!(audit_events::show))
+    OpenApiRouter::new()
+        .routes(routes!(audit_events::list))
+        .routes(routes!(audit_events::show))
+        .routes(routes!(audit_anchors::list))
 }

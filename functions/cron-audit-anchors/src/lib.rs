@@ -1,26 +1,36 @@
-//! A scheduled job: audit anchors.
+//! Every hour, anchors the ends of the audit logs' chains where nobody can change them.
 
+use audit::{AnchorError, AnchorRun, anchor_due};
 use lambda_host::{Error, Function, Host};
-use serde::Serialize;
-use table::{StoreError, Table};
-
-/// What one run did, for the log and for whoever runs it by hand.
-#[derive(Serialize)]
-struct Summary {
-    /// When it ran, RFC 3339.
-    at: String,
-}
+use object_client::Objects;
+use primitives::{Fault, RequestId};
+use table::Cause;
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {
-    let table = host.table()?;
+    let table = host.table_opened_with(audit::keys::NewestAnchor::key()).await?;
+    let objects = Objects::new(host.objects(), host.environment().required("AUDIT_ANCHOR_BUCKET")?);
     Ok(host.schedule(move || {
-        let table = table.clone();
-        async move { Ok::<_, StoreError>(run(&table)) }
+        let (table, objects) = (table.clone(), objects.clone());
+        async move {
+            let run_id: RequestId = table.ids().next();
+            let cause = Cause::system("cron-audit-anchors", run_id.to_string());
+            let run = anchor_due(&table, &cause, &objects).await?;
+            tracing::info!(?run, "anchors");
+            if run.is_good() { Ok(run) } else { Err(AnchorsError::Unfinished(run)) }
+        }
     }))
 }
 
-/// One run. It may come twice, or late: judge by the clock, and mark what is done in the transaction of its effect.
-fn run(table: &Table) -> Summary {
-    Summary { at: table.clock().now().to_string() }
+/// A run did not do all there was to do. The next one goes on where it stopped.
+#[derive(Debug, thiserror::Error, Fault)]
+enum AnchorsError {
+    /// No anchor could be made.
+    #[error(transparent)]
+    #[fault(transparent)]
+    Anchor(#[from] AnchorError),
+    /// Some chains were not anchored.
+    #[error("{} chains could not be anchored, and {} time; the next run goes on", .0.failed, if .0.complete { "there was" } else { "there was no more" })]
+    #[fault(Unavailable, "unfinished")]
+    Unfinished(AnchorRun),
 }
