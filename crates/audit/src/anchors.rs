@@ -9,7 +9,7 @@ use object_client::{ObjectError, Objects};
 use primitives::{Fault, Limit, OrgId, Page, SignedDuration, Time, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{
-    Cause, Changes, CommitError, Condition, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError,
+    Cause, Changes, CommitError, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError,
     Table, sortable, time_left,
 };
 
@@ -277,12 +277,9 @@ async fn noted(
         };
         let Some(now) = now else { return Ok(Decision::done(true)) };
         let is_there = now.version == head.version;
-        let changes = Changes::new().create(row);
-        let changes = if is_there {
-            changes.replace(&Head { moved_at: None, ..now })
-        } else {
-            changes.require(head.key(), Condition::VersionIs(now.version))
-        };
+        // one that went on is stored as it is: that it is still there is the condition of the row
+        let head = Head { moved_at: now.moved_at.filter(|_| !is_there), ..now };
+        let changes = Changes::new().create(row).replace(&head);
         Ok::<_, AnchorError>(Decision::commit(changes, is_there).unless(&row.key(), Ok(is_there)))
     };
     table.decide(cause, decide).await

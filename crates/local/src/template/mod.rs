@@ -117,8 +117,8 @@ pub struct Template {
     pub rules: Vec<RuleSpec>,
     /// Tables by name.
     pub tables: BTreeMap<String, TableSpec>,
-    /// Buckets by name, each with how many days its lifecycle leaves a file in it.
-    pub buckets: BTreeMap<String, Option<i64>>,
+    /// Buckets by name.
+    pub buckets: BTreeMap<String, BucketSpec>,
     /// Schedules that call functions.
     pub schedules: Vec<ScheduleSpec>,
     /// ARNs of the SNS topics.
@@ -264,6 +264,17 @@ pub struct RuleSpec {
     pub pattern: Pattern,
     /// ARNs of the queues that get matching events.
     pub targets: Vec<String>,
+}
+
+/// A bucket of S3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BucketSpec {
+    /// How many days its lifecycle leaves a file in it.
+    pub days: Option<i64>,
+    /// Whether what is put over a file, or deletes it, leaves it there as an older version.
+    pub is_versioned: bool,
+    /// For how many days nobody deletes a version.
+    pub locked_days: Option<i64>,
 }
 
 /// A DynamoDB table.

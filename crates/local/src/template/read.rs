@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{Resolver, text_of};
 use super::{
-    FunctionSpec, GatewayResponse, MailDestinationSpec, Place, RotationSpec, RuleSpec, ScheduleSpec,
+    BucketSpec, FunctionSpec, GatewayResponse, MailDestinationSpec, Place, RotationSpec, RuleSpec, ScheduleSpec,
     SecretSpec, SecretValue, SubscriptionSpec, TableSpec, Template, TemplateError, sources,
 };
 use crate::pattern::Pattern;
@@ -115,8 +115,15 @@ impl Reader<'_> {
             }
             "AWS::S3::Bucket" => {
                 let rules = properties["LifecycleConfiguration"]["Rules"].as_array().into_iter().flatten();
-                let days = rules.filter_map(|rule| rule["ExpirationInDays"].as_i64()).min();
-                self.template.buckets.insert(name, days);
+                let bucket = BucketSpec {
+                    days: rules.filter_map(|rule| rule["ExpirationInDays"].as_i64()).min(),
+                    is_versioned: properties["VersioningConfiguration"]["Status"] == "Enabled",
+                    locked_days: match &properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] {
+                        Value::Null => None,
+                        retention => Some(i64::from(number(retention, "Days", 0))),
+                    },
+                };
+                self.template.buckets.insert(name, bucket);
                 Ok(())
             }
             "AWS::SNS::Subscription" => self.subscription(logical_id, &properties),
