@@ -1,5 +1,6 @@
 //! The audit log as an API: what is in it, who reads it, and that it proves itself.
 
+pub(crate) mod anchors;
 mod chain;
 mod cost;
 mod filters;

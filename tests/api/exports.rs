@@ -113,6 +113,7 @@ async fn an_owner_gets_all_of_the_organization() {
     let files = product.files(&job, &ada).await;
     let names = [
         "api_keys.jsonl",
+        "audit_anchors.jsonl",
         "audit_events.jsonl",
         "domains.jsonl",
         "invite_links.jsonl",
@@ -398,7 +399,7 @@ async fn a_long_list_is_in_several_files_with_each_row_once() {
     let files = product.files(&job, &ada).await;
     assert_eq!(
         files.keys().collect::<Vec<_>>(),
-        ["audit_events-2.jsonl", "audit_events.jsonl", "manifest.json"]
+        ["audit_anchors.jsonl", "audit_events-2.jsonl", "audit_events.jsonl", "manifest.json"]
     );
     assert!(files.values().all(|file| file.len() < 10_000_000));
     let all = [rows_of(&files, "audit_events.jsonl"), rows_of(&files, "audit_events-2.jsonl")].concat();

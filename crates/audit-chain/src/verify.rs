@@ -129,8 +129,19 @@ pub struct Evidence {
     pub known: Vec<Head>,
     /// Its anchors.
     pub anchors: Anchors,
-    /// Events from before this time have expired.
+    /// Events from before this time have expired, in any order: it is proved from the next anchor on.
     pub expired_before: Option<Timestamp>,
+}
+
+impl Evidence {
+    /// Where the chain was known to be when nothing had expired that was behind it.
+    fn base(&self, org_id: &str) -> Option<Head> {
+        let expired_before = self.expired_before?;
+        let of_log = self.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
+        let later = of_log.filter(|anchor| anchor.time.timestamp() >= expired_before);
+        let base = later.min_by_key(|anchor| anchor.sequence)?;
+        Some(Head { sequence: base.sequence, hash: base.hash })
+    }
 }
 
 /// Verifies events as the API shows them, one JSON object a line, in any order, against heads of the same
@@ -176,8 +187,15 @@ pub fn prove(events: impl BufRead, evidence: &Evidence) -> io::Result<Report> {
     report.first = chain.keys().next().copied().unwrap_or_default();
     report.proved_from = report.first;
     let mut before = start(&chain, &org_id, evidence, &mut report);
+    let base = evidence.base(&org_id).unwrap_or(Head { sequence: 0, hash: first_link(&org_id) });
     for (&sequence, event) in &chain {
+        if sequence > base.sequence && before.is_some_and(|last| last.sequence < base.sequence) {
+            (before, report.proved_from) = (Some(base), base.sequence + 1);
+        }
         match before {
+            Some(last) if last.sequence + 1 < sequence && sequence <= base.sequence => {
+                report.proved_from = sequence + 1;
+            }
             Some(last) if last.sequence + 1 < sequence => {
                 report.findings.push(Finding::Missing { from: last.sequence + 1, to: sequence - 1 });
             }
@@ -196,8 +214,8 @@ pub fn prove(events: impl BufRead, evidence: &Evidence) -> io::Result<Report> {
 /// Where the chain is known to have been last before the first event; its beginning is known of every chain.
 /// Nothing where the file begins later, and nobody kept anything from before.
 ///
-/// Anchors go on longer than the events before them: they say where a chain goes on, and that something was
-/// there. That it has expired, and was not removed, is for whoever knows how long the log is kept to say.
+/// Anchors are kept longer than the events before them: they say that something was there. That it has expired,
+/// and was not removed, is for whoever knows how long the log is kept to say.
 fn start(
     chain: &BTreeMap<u64, Chained>,
     org_id: &str,
@@ -215,20 +233,18 @@ fn start(
     if first == 1 {
         return Some(Head { sequence: 0, hash: first_link(org_id) });
     }
-    let anchors = evidence.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
-    let oldest = anchors.filter(|anchor| anchor.sequence + 1 >= first).min_by_key(|anchor| anchor.sequence);
-    let Some(oldest) = oldest else {
-        report.findings.push(Finding::Unproved { first });
-        return None;
-    };
-    if evidence.expired_before.is_none_or(|expired| expired < oldest.time.timestamp()) {
-        report.findings.push(Finding::BeginningGone { first, by: oldest.time });
+    if let Some(base) = evidence.base(org_id) {
+        // behind a later one the hash of the first is proved, and what it is made of is not
+        let is_before = base.sequence < first;
+        report.proved_from += u64::from(!is_before);
+        return is_before.then_some(base);
     }
-    if oldest.sequence + 1 == first {
-        return Some(Head { sequence: oldest.sequence, hash: oldest.hash });
-    }
-    // its hash is proved by those behind it, and what it is made of is not
-    report.proved_from = first + 1;
+    let of_log = evidence.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
+    let oldest = of_log.filter(|anchor| anchor.sequence + 1 >= first).min_by_key(|anchor| anchor.sequence);
+    report.findings.push(match oldest {
+        Some(oldest) => Finding::BeginningGone { first, by: oldest.time },
+        None => Finding::Unproved { first },
+    });
     None
 }
 
@@ -287,7 +303,7 @@ impl fmt::Display for Report {
         };
         write!(f, "{} events: whole", self.events)?;
         if self.proved_from > self.first {
-            write!(f, " from event {} on; what the one before it says is not proved", self.proved_from)?;
+            write!(f, " from event {} on; what is left from before it is not proved", self.proved_from)?;
         }
         if let Some((sequence, time)) = self.anchored {
             let (anchors, files) = self.anchors;

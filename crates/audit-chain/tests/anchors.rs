@@ -187,9 +187,9 @@ fn a_beginning_that_expired_is_proved_from_an_anchor_on_and_one_that_was_removed
     // nobody said that anything expires
     let gone = found(&whole[5..], None).findings;
     assert_eq!(gone, [Finding::BeginningGone { first: 6, by: hour(0) }]);
-    // not so long ago
+    // not so long ago: events from behind the first anchor are gone
     let gone = found(&whole[9..], Some(hour(0))).findings;
-    assert_eq!(gone, [Finding::BeginningGone { first: 10, by: hour(1) }]);
+    assert_eq!(gone, [Finding::Missing { from: 6, to: 9 }]);
     // behind an anchor all of it is proved; within an hour all but the first
     let mut forged = whole[5..].to_vec();
     assert_eq!(found(&forged, Some(hour(0))).proved_from, 6);
@@ -202,6 +202,24 @@ fn a_beginning_that_expired_is_proved_from_an_anchor_on_and_one_that_was_removed
     assert!(within.to_string().contains("from event 8 on"), "{within}");
     let anew = found(&log(20, 8)[6..], Some(hour(1)));
     assert_eq!(anew.findings, [Finding::OtherChain { sequence: 9 }]);
+    // what expires goes in any order: leftovers prove nothing, and harm nothing
+    let left = |gone: &[usize]| {
+        let left = whole.iter().enumerate().filter(|(at, _)| !gone.contains(&(at + 1)));
+        found(&left.map(|(_, event)| event.clone()).collect::<Vec<_>>(), Some(hour(1)))
+    };
+    for (gone, proved_from) in [
+        (&[1, 3, 4][..], 6),
+        (&[2, 8], 10),
+        (&[2, 9], 10),
+        (&[1, 2, 3, 4, 5, 6, 7, 8], 10),
+        (&[1, 2, 3, 4, 5, 6, 7, 8, 9], 10),
+    ] {
+        let report = left(gone);
+        assert_eq!((&report.findings[..], report.proved_from), (&[][..], proved_from), "{gone:?}");
+    }
+    for (gone, from) in [(&[2, 10][..], 10), (&[1, 9, 10], 10), (&[2, 4, 12], 12)] {
+        assert_eq!(left(gone).findings, [Finding::Missing { from, to: from }], "{gone:?}");
+    }
     // behind all anchors nothing says that there ever was more
     assert_eq!(found(&whole[19..], Some(hour(9))).findings[..], [Finding::Unproved { first: 20 }]);
     // a head of one's own is as good as ever

@@ -18,7 +18,7 @@ table::kinds! {
     /// That the chain of an organization's audit log ended here when an anchor was made: the anchor, and the path
     /// that proves it. Written by `cron-audit-anchors`; read by the list of anchors and by exports.
     "audit_anchor" AuditAnchor(org: OrgId; time: String, sequence: u64) "AUDIT_ANCHOR#<org>" "<time>#<sequence>" {
-        store: Main, most_kb: 2, kept: Until("30 days longer than the rows before it"), owner: Org,
+        store: Main, most_kb: 2, kept: Until("30 days longer than `AuditRetentionDays`, for good with 0"), owner: Org,
         erased: Partition,
     }
     /// The newest anchor, which the next one goes on from. Written and read by `cron-audit-anchors`.

@@ -128,7 +128,7 @@ impl Exporter {
 
     /// Makes some files, together about as large as one may be, or the manifest where all of them are made.
     async fn move_on(&self, cause: &Cause, job: &Job) -> Result<Moved, ExportError> {
-        let lists = lists(job.kind);
+        let lists = lists(job);
         if job.place.lists == lists.len() {
             let manifest = self.manifest(job).await?;
             return Ok(jobs::succeed(&self.table, cause, job, &manifest).await?);

@@ -7,7 +7,7 @@ use access::Tenant;
 use audit::AuditError;
 use billing::{BillingError, Rules};
 use identity_core::keys as of_people;
-use jobs::{Job, Owner, api::JobKind};
+use jobs::{Format, Job, Owner, api::JobKind};
 use primitives::{Fault, Timestamp, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -42,9 +42,9 @@ pub(crate) enum ListError {
 /// Some rows, and behind which place their list goes on.
 pub(crate) type Rows = (Vec<Value>, Option<String>);
 
-/// The lists of an export of this kind.
-pub(crate) fn lists(kind: JobKind) -> &'static [&'static str] {
-    match kind {
+/// The lists of an export. Anchors are in it where the log can be held against them.
+pub(crate) fn lists(job: &Job) -> &'static [&'static str] {
+    match job.kind {
         JobKind::OrganizationExport => &[
             "organization",
             "members",
@@ -58,7 +58,11 @@ pub(crate) fn lists(kind: JobKind) -> &'static [&'static str] {
             "scim_groups",
             "subscription",
             "audit_events",
+            "audit_anchors",
         ],
+        JobKind::AuditExport if job.asked.format == Format::Jsonl && job.asked.action.is_none() => {
+            &["audit_events", "audit_anchors"]
+        }
         JobKind::AuditExport => &["audit_events"],
         JobKind::PersonExport => {
             &["person", "organizations", "sessions", "passkeys", "connected_accounts", "devices"]
@@ -137,6 +141,11 @@ async fn of_org(
             all([shown])
         }
         "audit_events" => audit_events(table, tenant, job, after).await,
+        "audit_anchors" => {
+            let Some((from, to)) = span(job) else { return Ok((Vec::new(), None)) };
+            let anchors = audit::anchors_after(table, tenant.org_id(), (from, to), (PAGE, after)).await?;
+            Ok((written(anchors.0)?, anchors.1))
+        }
         _ => Err(ListError::Unknown),
     }
 }
@@ -154,21 +163,24 @@ async fn audit_events(
 ) -> Result<Rows, ListError> {
     let action =
         job.asked.action.as_deref().map(str::parse).transpose().map_err(|_| ListError::Unreadable)?;
-    // what happens while it is written down is no part of it: else there might be no end
-    let to = job.asked.to.unwrap_or(job.created_at).min(job.created_at);
+    let Some((from, to)) = span(job) else { return Ok((Vec::new(), None)) };
     let filter = audit::Filter {
         action,
         actor_id: None,
         target_id: None,
-        from: job.asked.from,
+        from,
         to: Some(to),
         order: table::Order::Ascending,
     };
-    if job.asked.from.is_some_and(|from: Timestamp| to < from) {
-        return Ok((Vec::new(), None));
-    }
     let (events, next) = audit::events_after(table, tenant.org_id(), &filter, (PAGE, after)).await?;
     Ok((written(events)?, next))
+}
+
+/// From when to when the log is asked for; nothing where there is nothing between. What happens while it is
+/// written down is no part of it: else there might be no end.
+fn span(job: &Job) -> Option<(Option<Timestamp>, Timestamp)> {
+    let to = job.asked.to.unwrap_or(job.created_at).min(job.created_at);
+    job.asked.from.is_none_or(|from| from <= to).then_some((job.asked.from, to))
 }
 
 /// What a person is shown of each kind of item: what it is stored as, and what the API calls it.

@@ -24,4 +24,8 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     }
     let one = format!("/v1/audit/events/{}", newest["id"].as_str().unwrap());
     measured.get(&one, "GET /v1/audit/events/{event_id}", function, &eve).await;
+    product.advance(jiff::SignedDuration::from_hours(1)).await;
+    let token = product.sign_in("eve@example.com").await.text("/access_token");
+    let eve = product.within(&token).await;
+    measured.get("/v1/audit/anchors?limit=2", "GET /v1/audit/anchors", function, &eve).await;
 }

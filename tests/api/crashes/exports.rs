@@ -34,7 +34,7 @@ async fn files_are_made() {
             }
             product.settle().await;
             let files = product.files(job, &ada).await;
-            assert_eq!(files.len(), 13, "after a crash at call {call} ({moment:?})");
+            assert_eq!(files.len(), 14, "after a crash at call {call} ({moment:?})");
             assert_eq!(files["members.jsonl"].lines().count(), 1);
             if let Some(answer) = lived {
                 assert!(succeeded(&answer), "{answer}");
