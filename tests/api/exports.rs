@@ -209,7 +209,7 @@ async fn who_may_not_ask_for_it_gets_no_file_of_it() {
     // an admin sees that there is one, and reads the log, which admins may
     let seen = product.get(&whole, &admin).await;
     assert_eq!((seen.text("/status").as_str(), links(&seen)), ("succeeded", 0));
-    assert_eq!(links(&product.get(&log, &admin).await), 2);
+    assert_eq!(links(&product.get(&log, &admin).await), 3);
     assert_eq!(refused(&product.post_nothing(&format!("{whole}/cancel"), &admin).await), (404, "not_found"));
     let listed = product.get("/v1/jobs", &admin).await;
     assert_eq!(listed.body["items"].as_array().unwrap().len(), 2);
@@ -342,7 +342,7 @@ async fn a_run_without_time_hands_over_and_two_runs_make_one_export() {
     let runs = join_all([&handed, &event, &event].map(|event| product.export_within(event, 60))).await;
     assert!(runs.iter().all(|run| run["batchItemFailures"] == json!([])), "{runs:?}");
     product.settle().await;
-    assert_eq!(product.files(&job, &ada).await.len(), 13);
+    assert_eq!(product.files(&job, &ada).await.len(), 14);
     assert_eq!(product.events().await.iter().filter(|event| *event == "job.succeeded").count(), 1);
     // what is no event of an export is given back
     let poison = json!({ "messageId": "poison", "body": "{}", "receiptHandle": "none",

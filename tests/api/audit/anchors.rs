@@ -2,7 +2,7 @@
 
 use audit_chain::{Anchor, Anchors, Evidence, Finding, prove};
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
+use aws_sdk_s3::{error::ProvideErrorMetadata, primitives::ByteStream};
 use jiff::SignedDuration;
 
 use super::*;
@@ -21,16 +21,15 @@ impl Product {
         page.body["items"].as_array().unwrap().clone()
     }
 
-    /// The bucket of anchors, and a client that may do everything.
-    fn bucket(&self) -> (Client, String) {
-        let host = self.host(CRON);
-        let bucket = host.environment().required("AUDIT_ANCHOR_BUCKET").unwrap().to_owned();
-        (host.objects(), bucket)
+    /// The bucket of anchors.
+    fn anchor_bucket(&self) -> String {
+        let environment = &self.cloud.template().functions[CRON].environment;
+        environment["AUDIT_ANCHOR_BUCKET"].clone()
     }
 
     /// What lies in the bucket of anchors, every version of it.
     pub(crate) fn anchor_files(&self) -> Vec<(String, Vec<u8>)> {
-        let (_, bucket) = self.bucket();
+        let bucket = self.anchor_bucket();
         let files = |state: &local::State| state.objects.get(&bucket).cloned().unwrap_or_default();
         let files = self.cloud.inspect(files).into_iter();
         let versions = files.flat_map(|(name, object)| {
@@ -254,7 +253,7 @@ async fn nobody_takes_an_anchor_out_of_the_bucket_before_its_time() {
     let (_, _, key) = reader(&product, "ada@example.com", "acme").await;
     product.advance(HOUR).await;
     let (name, file) = product.anchor_files().remove(0);
-    let (client, bucket) = product.bucket();
+    let (client, bucket) = (product.host(CRON).objects(), product.anchor_bucket());
     // put over it, and deleted: it is there as an older version
     let other = client.put_object().bucket(&bucket).key(&name).content_md5("1B2M2Y8AsgTpgAmY7PhCfg==");
     other.body(ByteStream::from_static(b"")).send().await.unwrap();
@@ -276,4 +275,24 @@ async fn nobody_takes_an_anchor_out_of_the_bucket_before_its_time() {
     product.jump(SignedDuration::from_hours(24 * 366)).await;
     delete().await.unwrap();
     assert!(!product.anchor_files().iter().any(|(_, content)| *content == file));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_of_the_log_is_proved_by_the_anchors_in_it() {
+    let product = Product::start().await;
+    reader(&product, "ada@example.com", "acme").await;
+    product.advance(HOUR).await;
+    let token = product.sign_in("ada@example.com").await.text("/access_token");
+    let ada = product.within(&token).await;
+    let job = product.exported("/v1/audit/exports", &ada, &json!({})).await;
+    let files = product.files(&job, &ada).await;
+    let anchors = Anchors::read(&files["audit_anchors.jsonl"], &product.anchor_files());
+    let evidence = Evidence { anchors, ..Evidence::default() };
+    let report = prove(files["audit_events.jsonl"].as_bytes(), &evidence).unwrap();
+    is_whole(&report);
+    assert_eq!(report.anchors, (1, 1));
+    // of a part that cannot be proved there are none
+    let part = product.exported("/v1/audit/exports", &ada, &json!({ "action": "member" })).await;
+    let names: Vec<String> = product.files(&part, &ada).await.into_keys().collect();
+    assert_eq!(names, ["audit_events.jsonl", "manifest.json"]);
 }
