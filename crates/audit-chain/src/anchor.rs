@@ -44,7 +44,7 @@ pub struct Anchor {
     /// Counts anchors, from 1.
     pub number: u64,
     /// When it was made.
-    pub time: Time,
+    pub made_at: Time,
     /// The one before. Null of the first.
     pub previous: Option<Previous>,
     /// The root over the anchor's own leaf and the others.
@@ -80,13 +80,13 @@ pub enum NoAnchor {
 
 impl Anchor {
     /// The anchor of these ends, and where each is in it.
-    pub fn of(number: u64, time: Time, previous: Option<Previous>, ends: &[End]) -> (Self, Vec<Place>) {
-        let hashes: Vec<_> = ends.iter().map(|end| end.leaf(time)).collect();
+    pub fn of(number: u64, made_at: Time, previous: Option<Previous>, ends: &[End]) -> (Self, Vec<Place>) {
+        let hashes: Vec<_> = ends.iter().map(|end| end.leaf(made_at)).collect();
         let mut leaves = hashes.clone();
         // no place says whose it is
         leaves.sort_unstable_by_key(|hash| *hash.bytes());
         let size = leaves.len() as u64 + 1;
-        let mut anchor = Self { number, time, previous, root: Hash::of(&[]), size, leaves };
+        let mut anchor = Self { number, made_at, previous, root: Hash::of(&[]), size, leaves };
         let tree = anchor.tree();
         anchor.root = tree.root();
         let places: HashMap<_, _> = anchor.leaves.iter().zip(1..).map(|(hash, leaf)| (*hash, leaf)).collect();
@@ -100,8 +100,8 @@ impl Anchor {
 
     /// Reads a file, and makes sure that it is what its root says.
     pub fn read(file: &[u8]) -> Result<Self, NoAnchor> {
-        let anchor: Self = primitives::json::from_slice(file)
-            .map_err(|error| NoAnchor::Unreadable(error.to_string()))?;
+        let anchor: Self =
+            primitives::json::from_slice(file).map_err(|error| NoAnchor::Unreadable(error.to_string()))?;
         if anchor.leaves.len() as u64 + 1 != anchor.size {
             return Err(NoAnchor::OtherSize);
         }
@@ -122,8 +122,8 @@ impl Anchor {
     }
 
     fn tree(&self) -> Tree {
-        let Self { number, time, previous, leaves, .. } = self;
-        let own = leaf(&Own { number: *number, previous, time: *time });
+        let Self { number, made_at, previous, leaves, .. } = self;
+        let own = leaf(&Own { number: *number, previous, made_at: *made_at });
         Tree::over([own].into_iter().chain(leaves.iter().copied()).collect())
     }
 }
@@ -137,7 +137,7 @@ fn name(number: u64, root: Hash) -> String {
 struct Own<'a> {
     number: u64,
     previous: &'a Option<Previous>,
-    time: Time,
+    made_at: Time,
 }
 
 /// What the leaf of an end says.
@@ -146,13 +146,13 @@ struct Leaf<'a> {
     org_id: &'a str,
     sequence: u64,
     hash: Hash,
-    time: Time,
+    made_at: Time,
 }
 
 impl End {
     /// The hash of its leaf in an anchor that was made at that time.
-    fn leaf(&self, time: Time) -> Hash {
-        leaf(&Leaf { org_id: &self.org_id, sequence: self.sequence, hash: self.hash, time })
+    fn leaf(&self, made_at: Time) -> Hash {
+        leaf(&Leaf { org_id: &self.org_id, sequence: self.sequence, hash: self.hash, made_at })
     }
 }
 
@@ -171,7 +171,7 @@ pub struct Anchored {
     /// The chain's hash behind the last.
     pub hash: Hash,
     /// When the anchor was made.
-    pub time: Time,
+    pub made_at: Time,
     /// The name of the anchor's file.
     pub anchor: String,
     /// The anchor's root.
@@ -187,9 +187,9 @@ pub struct Anchored {
 impl Anchored {
     /// Whether it is in the anchor that it names.
     pub fn is_proved(&self) -> bool {
-        let Self { org_id, sequence, hash, time, .. } = self;
+        let Self { org_id, sequence, hash, made_at, .. } = self;
         let end = End { org_id: org_id.clone(), sequence: *sequence, hash: *hash };
-        let root = root_by(end.leaf(*time), self.leaf, self.leaves, &self.path);
+        let root = root_by(end.leaf(*made_at), self.leaf, self.leaves, &self.path);
         root == Some(self.root) && self.number().is_some_and(|number| name(number, self.root) == self.anchor)
     }
 
@@ -223,7 +223,7 @@ mod tests {
             org_id: end.org_id.clone(),
             sequence: end.sequence,
             hash: end.hash,
-            time: anchor.time,
+            made_at: anchor.made_at,
             anchor: anchor.name(),
             root: anchor.root,
             leaf: *leaf,
@@ -246,7 +246,7 @@ mod tests {
                 Anchored { org_id: "org_x".to_owned(), ..one.clone() },
                 Anchored { sequence: one.sequence + 1, ..one.clone() },
                 Anchored { hash: anchor.root, ..one.clone() },
-                Anchored { time: time(1_001), ..one.clone() },
+                Anchored { made_at: time(1_001), ..one.clone() },
                 Anchored { anchor: name(8, one.hash), ..one.clone() },
                 Anchored { anchor: format!("7-{}.json", one.root), ..one.clone() },
                 Anchored { root: one.hash, anchor: name(7, one.hash), ..one.clone() },
@@ -283,7 +283,7 @@ mod tests {
             Anchor::read(&changed.file().unwrap()).unwrap_err()
         };
         assert_eq!(read(&|anchor| anchor.number = 3), NoAnchor::OtherRoot);
-        assert_eq!(read(&|anchor| anchor.time = time(1_001)), NoAnchor::OtherRoot);
+        assert_eq!(read(&|anchor| anchor.made_at = time(1_001)), NoAnchor::OtherRoot);
         assert_eq!(read(&|anchor| anchor.previous = None), NoAnchor::OtherRoot);
         assert_eq!(read(&|anchor| anchor.root = anchor.leaves[0]), NoAnchor::OtherRoot);
         assert_eq!(read(&|anchor| anchor.leaves.swap(0, 1)), NoAnchor::OtherRoot);

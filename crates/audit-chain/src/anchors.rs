@@ -82,7 +82,7 @@ impl Anchors {
         }
         for row in &self.proved {
             match anchors.get(&row.anchor) {
-                Some(anchor) if anchor.size == row.leaves && anchor.time == row.time => {}
+                Some(anchor) if anchor.size == row.leaves && anchor.made_at == row.made_at => {}
                 Some(_) => {
                     let (file, reason) = (row.anchor.clone(), NoAnchor::OtherSize);
                     self.findings.push(Finding::File { file, reason });

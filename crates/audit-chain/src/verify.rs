@@ -10,7 +10,7 @@ use std::{
 use primitives::{Time, Timestamp, json};
 use serde_json::{Map, Value};
 
-use crate::{Anchors, Hash, NoAnchor, first_link, link, row_hash};
+use crate::{Anchors, Finding, Hash, first_link, link, row_hash};
 
 /// Where a chain was known to be: a number and the hash behind it, as `37:<64 hexadecimal digits>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,59 +40,6 @@ impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.sequence, self.hash)
     }
-}
-
-/// Something that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Finding {
-    #[error("line {line} is no event of an audit log: {reason}")]
-    NoEvent { line: usize, reason: String },
-    #[error("line {line} is of another organization than the first")]
-    OtherOrganization { line: usize },
-    #[error(
-        "line {line} has no place in the chain, so nothing proves it; a true one gets one: fetch it again"
-    )]
-    NotChained { line: usize },
-    #[error("event {sequence} is there more than once")]
-    Twice { sequence: u64 },
-    #[error("events {from} to {to} are missing")]
-    Missing { from: u64, to: u64 },
-    #[error("event {sequence} (line {line}) is not what was chained: it, its place or its hash was changed")]
-    Changed { sequence: u64, line: usize },
-    #[error("the chain at {sequence} is another than the one that is known from elsewhere: it was made anew")]
-    OtherChain { sequence: u64 },
-    #[error(
-        "event {first} is not proved: what was before it is not there; give the head that you kept from then, or \
-         the anchors of the log"
-    )]
-    Unproved { first: u64 },
-    #[error(
-        "the events before {first} are not there, and all of them were by {by}. If your log was not kept for so \
-         long, say so with --expired-before {by}; else somebody removed them"
-    )]
-    BeginningGone { first: u64, by: Time },
-    #[error("there are no events in it")]
-    Empty,
-    #[error(
-        "the end is missing: the chain is known to go on to {known}, the file ends with {last}. Fetch the events \
-         again, after the anchors; what is still missing then was removed"
-    )]
-    CutOff { last: u64, known: u64 },
-    #[error("a row of the anchors cannot be read, so it proves nothing; fetch them again: {reason}")]
-    NoAnchor { reason: String },
-    #[error("an anchor is of another organization's chain; fetch those of this log")]
-    OtherAnchors,
-    #[error("the path of {anchor} does not lead to its root: the row was changed or made up")]
-    NotProved { anchor: String },
-    #[error("the file {file} is not what was written: {reason}. Get the first version of it from the bucket")]
-    File { file: String, reason: NoAnchor },
-    #[error(
-        "the file of {anchor} is not among those that were given: get it from the bucket. Where it is not there \
-         either, the row was made up"
-    )]
-    NoFile { anchor: String },
-    #[error("the anchors fork at number {number}: some of them were made up; ask for all versions in the bucket")]
-    Forked { number: u64 },
 }
 
 /// What was found in a file.
@@ -138,7 +85,7 @@ impl Evidence {
     fn base(&self, org_id: &str) -> Option<Head> {
         let expired_before = self.expired_before?;
         let of_log = self.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
-        let later = of_log.filter(|anchor| anchor.time.timestamp() >= expired_before);
+        let later = of_log.filter(|anchor| anchor.made_at.timestamp() >= expired_before);
         let base = later.min_by_key(|anchor| anchor.sequence)?;
         Some(Head { sequence: base.sequence, hash: base.hash })
     }
@@ -214,8 +161,8 @@ pub fn prove(events: impl BufRead, evidence: &Evidence) -> io::Result<Report> {
 /// Where the chain is known to have been last before the first event; its beginning is known of every chain.
 /// Nothing where the file begins later, and nobody kept anything from before.
 ///
-/// Anchors are kept longer than the events before them: they say that something was there. That it has expired,
-/// and was not removed, is for whoever knows how long the log is kept to say.
+/// Anchors are kept longer than the events before them: they say that something was there. That it has
+/// expired, and was not removed, is for whoever knows how long the log is kept to say.
 fn start(
     chain: &BTreeMap<u64, Chained>,
     org_id: &str,
@@ -242,7 +189,7 @@ fn start(
     let of_log = evidence.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
     let oldest = of_log.filter(|anchor| anchor.sequence + 1 >= first).min_by_key(|anchor| anchor.sequence);
     report.findings.push(match oldest {
-        Some(oldest) => Finding::BeginningGone { first, by: oldest.time },
+        Some(oldest) => Finding::BeginningGone { first, by: oldest.made_at },
         None => Finding::Unproved { first },
     });
     None
@@ -274,7 +221,7 @@ fn hold_against(chain: &BTreeMap<u64, Chained>, org_id: &str, evidence: &Evidenc
     }
     let inside = own.iter().filter(|anchor| chain.get(&anchor.sequence).is_some());
     let newest = inside.max_by_key(|anchor| anchor.sequence);
-    report.anchored = newest.map(|anchor| (anchor.sequence, anchor.time));
+    report.anchored = newest.map(|anchor| (anchor.sequence, anchor.made_at));
 }
 
 fn read(text: &str, line: usize) -> Result<(String, u64, Chained), Finding> {
@@ -307,7 +254,10 @@ impl fmt::Display for Report {
         }
         if let Some((sequence, time)) = self.anchored {
             let (anchors, files) = self.anchors;
-            write!(f, "\nanchored up to event {sequence}, at {time} ({anchors} anchors, {files} of their files)")?;
+            write!(
+                f,
+                "\nanchored up to event {sequence}, at {time} ({anchors} anchors, {files} of their files)"
+            )?;
             if files == 0 {
                 write!(f, "\nwhoever made all of it up made up its anchors too: give their files, --files")?;
             }

@@ -66,7 +66,7 @@ impl Bucket {
         let number = u64::from(at) + 1;
         let (anchor, places) = Anchor::of(number, hour(at.into()), self.previous.take(), &ends);
         self.rows.push(json!({
-            "org_id": ORG, "sequence": ends[1].sequence, "hash": own, "time": anchor.time, "anchor": anchor.name(),
+            "org_id": ORG, "sequence": ends[1].sequence, "hash": own, "made_at": anchor.made_at, "anchor": anchor.name(),
             "root": anchor.root, "leaf": places[1].leaf, "leaves": anchor.size, "path": places[1].path,
         }));
         self.files.push((format!("anchors/{}", anchor.name()), anchor.file().unwrap()));
@@ -135,8 +135,7 @@ fn rows_that_were_made_up_are_found_by_their_paths_or_their_files() {
     let made_up = Bucket::of(&anew, &[5, 9, 18]);
     assert_eq!(proof(&anew, Anchors::read(&made_up.page(), &[])).findings, []);
     let found = proof(&anew, Anchors::read(&made_up.page(), &bucket.files)).findings;
-    let missing: Vec<_> =
-        found.iter().filter(|finding| matches!(finding, Finding::NoFile { .. })).collect();
+    let missing: Vec<_> = found.iter().filter(|finding| matches!(finding, Finding::NoFile { .. })).collect();
     // the first is the same in both, since nothing before the fifth event was changed
     assert_eq!(missing.len(), 2, "{found:?}");
     assert!(found.contains(&Finding::Forked { number: 2 }), "{found:?}");

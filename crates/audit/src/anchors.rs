@@ -9,8 +9,8 @@ use object_client::{ObjectError, Objects};
 use primitives::{Fault, Limit, OrgId, Page, SignedDuration, Time, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{
-    Cause, Changes, CommitError, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError,
-    Table, sortable, time_left,
+    Cause, Changes, CommitError, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError, Table,
+    sortable, time_left,
 };
 
 use crate::{
@@ -98,7 +98,6 @@ impl Item for Newest {
 /// That a chain was anchored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Row {
-    #[serde(flatten)]
     shown: AuditAnchor,
     #[serde(skip)]
     expires_at: Option<Timestamp>,
@@ -108,8 +107,8 @@ struct Row {
 
 impl Item for Row {
     fn key(&self) -> Key {
-        let AuditAnchor { org_id, time, sequence, .. } = &self.shown;
-        keys::AuditAnchor::key(*org_id, sortable(time.timestamp()), *sequence)
+        let AuditAnchor { org_id, made_at, sequence, .. } = &self.shown;
+        keys::AuditAnchor::key(*org_id, sortable(made_at.timestamp()), *sequence)
     }
 
     fn version(&self) -> u64 {
@@ -143,7 +142,8 @@ pub async fn anchor_due(table: &Table, cause: &Cause, objects: &Objects) -> Resu
             let anchor = &anchor;
             async move {
                 let is_time = time_left() > RESERVE;
-                let noted = if is_time { Some(noted(table, cause, anchor, &head, place).await) } else { None };
+                let noted =
+                    if is_time { Some(noted(table, cause, anchor, &head, place).await) } else { None };
                 (head.org_id, noted)
             }
         };
@@ -226,16 +226,12 @@ async fn made(
     let key = keys::NewestAnchor::key();
     let newest: Option<Newest> = table.get(&key, Consistency::Strong).await?;
     let now = table.clock().now();
-    let time = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-    let end = |head: &Head| End {
-        org_id: head.org_id.to_string(),
-        sequence: head.sequence,
-        hash: head.hash,
-    };
+    let made_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    let end = |head: &Head| End { org_id: head.org_id.to_string(), sequence: head.sequence, hash: head.hash };
     let ends: Vec<_> = heads.iter().map(end).collect();
     let (number, version) = newest.as_ref().map_or((0, 0), |newest| (newest.number, newest.version));
     let previous = newest.map(|Newest { name, root, .. }| Previous { name, root });
-    let (anchor, places) = Anchor::of(number + 1, time.into(), previous, &ends);
+    let (anchor, places) = Anchor::of(number + 1, made_at.into(), previous, &ends);
     objects.put(&anchor.name(), "application/json", anchor.file()?).await?;
     let next = Newest { number: anchor.number, name: anchor.name(), root: anchor.root, version };
     let decide = |_| async {
@@ -260,14 +256,14 @@ async fn noted(
             org_id: head.org_id,
             sequence: head.sequence,
             hash: head.hash.to_string(),
-            time: anchor.time,
+            made_at: anchor.made_at,
             anchor: anchor.name(),
             root: anchor.root.to_string(),
             leaf,
             leaves: anchor.size,
             path: path.iter().map(Hash::to_string).collect(),
         },
-        expires_at: table.audit_rows_are_kept().map(|kept| anchor.time.timestamp() + kept + LONGER),
+        expires_at: table.audit_rows_are_kept().map(|kept| anchor.made_at.timestamp() + kept + LONGER),
         version: 0,
     };
     let decide = |attempt: table::Attempt| async move {

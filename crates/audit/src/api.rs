@@ -77,7 +77,7 @@ pub struct AuditAnchor {
     /// The chain's hash behind it.
     pub hash: String,
     /// When the anchor was made, to a millisecond.
-    pub time: Time,
+    pub made_at: Time,
     /// The name of the anchor's file, which nobody can change.
     pub anchor: String,
     /// The root of the anchor's tree.

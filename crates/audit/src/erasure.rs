@@ -5,8 +5,9 @@ use table::{AuditRow, Query, StoreError, Table, keys::Audit};
 
 use crate::{keys, view::views};
 
-/// Erases the log of an organization that is erased: its rows, each with its copies, the end of its chain, and
-/// where that was anchored. What lies in the bucket names nobody. Says whether it is done: it is gone on with while `may_go_on` says so.
+/// Erases the log of an organization that is erased: its rows, each with its copies, the end of its chain,
+/// and where that was anchored. What lies in the bucket names nobody. Says whether it is done: it is gone on
+/// with while `may_go_on` says so.
 pub async fn erase(table: &Table, org_id: OrgId, may_go_on: impl Fn() -> bool) -> Result<bool, StoreError> {
     let log = Audit::all(org_id.to_string());
     loop {

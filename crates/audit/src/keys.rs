@@ -15,8 +15,8 @@ table::kinds! {
         "AUDIT_VIEW#<org>#<by>#<value>" "<time>#<event>" {
         store: Main, most_kb: 8, kept: Until("as long as its row"), owner: Org, erased: NamedIn("audit"),
     }
-    /// That the chain of an organization's audit log ended here when an anchor was made: the anchor, and the path
-    /// that proves it. Written by `cron-audit-anchors`; read by the list of anchors and by exports.
+    /// That the chain of an organization's audit log ended here when an anchor was made: the anchor, and the
+    /// path that proves it. Written by `cron-audit-anchors`; read by the list of anchors and by exports.
     "audit_anchor" AuditAnchor(org: OrgId; time: String, sequence: u64) "AUDIT_ANCHOR#<org>" "<time>#<sequence>" {
         store: Main, most_kb: 2, kept: Until("30 days longer than `AuditRetentionDays`, for good with 0"), owner: Org,
         erased: Partition,

@@ -2,9 +2,8 @@
 //!
 //! A row is written with every event, in the transaction of the change. Off that path, `stream-outbox` hands
 //! the rows over, organization by organization, and `queue-audit` gives each its place in the organization's
-//! chain and copies it to where it is looked for. Each hour `cron-audit-anchors` anchors where chains ended. What is
-//! hashed, and how a log is proved, is `audit_chain`'s
-//! to say.
+//! chain and copies it to where it is looked for. Each hour `cron-audit-anchors` anchors where chains
+//! ended. What is hashed, and how a log is proved, is `audit_chain`'s to say.
 
 mod anchors;
 pub mod api;

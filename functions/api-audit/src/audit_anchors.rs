@@ -14,8 +14,8 @@ pub(crate) struct Asked {
 }
 
 /// Where the organization's chain ended at the end of each hour in which something happened, newest first, a
-/// page at a time: what proves that the log was not cut off, and not made anew. An anchor is there within an hour
-/// of what happened.
+/// page at a time: what proves that the log was not cut off, and not made anew. An anchor is there within an
+/// hour of what happened.
 #[utoipa::path(
     get, path = "/v1/audit/anchors", tag = "Audit log", operation_id = "listAuditAnchors",
     security(("access_token" = []), ("api_key" = [])),

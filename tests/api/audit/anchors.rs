@@ -3,7 +3,10 @@
 use audit_chain::{Anchor, Anchors, Evidence, Finding, prove};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::{error::ProvideErrorMetadata, primitives::ByteStream};
+use futures::{StreamExt, stream};
 use jiff::SignedDuration;
+use lambda_host::{Context, LambdaEvent};
+use primitives::{Ids, OrgId};
 
 use super::*;
 use crate::authorisation::set;
@@ -109,7 +112,7 @@ async fn what_happened_is_anchored_within_an_hour_and_proved_without_us() {
     let next = page.text("/next_cursor");
     let next = product.get(&format!("{ANCHORS}?limit=1&cursor={next}"), &key).await;
     assert_eq!([&page.body["items"][0], &next.body["items"][0]], [&anchors[0], &anchors[1]]);
-    let [newer, older] = [0, 1].map(|at| anchors[at]["time"].as_str().unwrap());
+    let [newer, older] = [0, 1].map(|at| anchors[at]["made_at"].as_str().unwrap());
     for (query, shown) in [
         (format!("from={newer}"), &anchors[..1]),
         (format!("to={older}"), &anchors[1..]),
@@ -203,7 +206,8 @@ async fn a_chain_that_goes_on_during_a_run_is_anchored_by_it_and_by_the_next() {
     let run = product.anchor().await;
     assert_eq!((&run["anchored"], &run["moved"]), (&json!(1), &json!(0)), "{run}");
     product.settle().await;
-    let sequences: Vec<_> = product.anchors(&key).await.into_iter().map(|anchor| anchor["sequence"].clone()).collect();
+    let sequences: Vec<_> =
+        product.anchors(&key).await.into_iter().map(|anchor| anchor["sequence"].clone()).collect();
     assert_eq!(sequences, [json!(before.sequence + 1), json!(before.sequence)]);
     is_whole(&product.proof_by_anchors(&key).await);
     assert_eq!(product.anchor().await["anchors"], 0);
@@ -246,7 +250,8 @@ async fn nobody_sees_another_s_anchors_nor_whose_chains_are_in_a_file() {
     assert_eq!(found, [Finding::OtherAnchors]);
 }
 
-/// What a bucket with Object Lock does: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>.
+/// What a bucket with Object Lock does:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_takes_an_anchor_out_of_the_bucket_before_its_time() {
     let product = Product::start().await;
@@ -295,4 +300,66 @@ async fn an_export_of_the_log_is_proved_by_the_anchors_in_it() {
     let part = product.exported("/v1/audit/exports", &ada, &json!({ "action": "member" })).await;
     let names: Vec<String> = product.files(&part, &ada).await.into_keys().collect();
     assert_eq!(names, ["audit_events.jsonl", "manifest.json"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_anchor_is_kept_longer_than_the_rows_before_it() {
+    let product = Product::start().await;
+    let (_, _, key) = reader(&product, "ada@example.com", "acme").await;
+    let mut environment = product.cloud.template().functions[CRON].environment.clone();
+    environment.insert("AUDIT_RETENTION_DAYS".to_owned(), "90".to_owned());
+    let clock = primitives::Clock::fixed(product.cloud.clock().now());
+    let (_, function) = local::functions::build(CRON, environment, clock, None).await.unwrap();
+    let run = function.invoke(LambdaEvent::new(json!({}), Context::default())).await.unwrap();
+    assert_eq!(run["anchored"], 1, "{run}");
+    product.settle().await;
+    let stored = product.stored_audit().await;
+    let row = stored.iter().find(|item| item["kind"] == "audit_anchor").unwrap();
+    let made_at: jiff::Timestamp =
+        product.anchors(&key).await[0]["made_at"].as_str().unwrap().parse().unwrap();
+    let expires_at = (made_at + SignedDuration::from_hours(24 * 120)).as_second();
+    assert_eq!(row["expires_at"].to_string().trim_matches('"'), expires_at.to_string());
+}
+
+/// More than one anchor takes: so many organizations that did something in an hour.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_chains_are_in_several_anchors_and_what_there_is_no_time_for_is_in_the_next() {
+    const MANY: usize = 4_500;
+    let product = Product::start().await;
+    let (client, table) = product.database();
+    let (now, client, table) = (product.cloud.clock().now(), &client, &table);
+    let put = |number: usize| async move {
+        let org_id: OrgId = Ids::unguessable();
+        let due = audit::keys::ANCHOR.due(now, &org_id);
+        let text = |text: String| AttributeValue::S(text);
+        let put = client.put_item().table_name(table).item("pk", text(format!("AUDIT_HEAD#{org_id}")));
+        let put = put.item("sk", text("AUDIT_HEAD".into())).item("kind", text("audit_head".into()));
+        let put = put.item("org_id", text(org_id.to_string())).item("hash", text(format!("{number:064x}")));
+        let put = put.item("due_pk", text(due.pk)).item("due_sk", text(due.sk));
+        let put = put
+            .item("sequence", AttributeValue::N("1".into()))
+            .item("version", AttributeValue::N("1".into()));
+        put.item("moved_at", text(now.to_string())).send().await.unwrap();
+    };
+    stream::iter(0..MANY).map(put).buffer_unordered(20).collect::<Vec<_>>().await;
+    // a run that has a second and a half for it, and then as many as there need to be
+    let environment = product.cloud.template().functions[CRON].environment.clone();
+    let clock = primitives::Clock::fixed(now);
+    let (_, function) = local::functions::build(CRON, environment, clock, None).await.unwrap();
+    let mut context = Context::default();
+    let deadline = primitives::Clock::system().now() + SignedDuration::from_millis(26_500);
+    context.deadline = deadline.as_millisecond().unsigned_abs();
+    let run = function.invoke(LambdaEvent::new(json!({}), context)).await;
+    assert!(format!("{run:?}").contains("there was no more"), "{run:?}");
+    let run = product.anchor().await;
+    assert_eq!((&run["complete"], &run["failed"]), (&json!(true), &json!(0)), "{run}");
+    let stored = product.stored_audit().await;
+    let rows = stored.iter().filter(|item| item["kind"] == "audit_anchor").count();
+    assert_eq!(rows, MANY);
+    assert!(stored.iter().all(|item| item.get("due_pk").is_none()));
+    let files = product.anchor_files();
+    assert!(files.len() >= 3, "{run}");
+    let files: Vec<_> = files.iter().map(|(_, file)| Anchor::read(file).unwrap()).collect();
+    assert!(files.iter().all(|file| file.size <= 4_096));
+    assert!(files.windows(2).all(|two| two[1].previous.as_ref().unwrap().root == two[0].root));
 }

@@ -27,5 +27,13 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     product.advance(jiff::SignedDuration::from_hours(1)).await;
     let token = product.sign_in("eve@example.com").await.text("/access_token");
     let eve = product.within(&token).await;
+    // one chain goes on, and all others are anchored
+    let new = json!({ "name": "One more", "scopes": ["org:read"] });
+    assert!(product.post_as("/v1/orgs/current/api-keys", &eve, &new).await.status.is_success());
+    product.settle().await;
+    let run = product.cloud.invoke("cron-audit-anchors", json!({})).await.unwrap();
+    assert_eq!(run["anchored"], 1, "{run}");
+    measured.worker("cron-audit-anchors");
+    product.settle().await;
     measured.get("/v1/audit/anchors?limit=2", "GET /v1/audit/anchors", function, &eve).await;
 }

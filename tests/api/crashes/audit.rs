@@ -73,7 +73,8 @@ async fn handing_rows_over() {
     killed_at_each_call("stream-outbox").await;
 }
 
-/// In the end every chain is anchored where it is, by anchors that are one chain, whatever files lie beside them.
+/// In the end every chain is anchored where it is, by anchors that are one chain, whatever files lie beside
+/// them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn anchoring_chains() {
     let product = Product::crowded().await;

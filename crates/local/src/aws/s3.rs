@@ -35,8 +35,8 @@ impl Buckets {
         self.0.template.buckets.get(bucket).copied().ok_or_else(|| s3_error!(NoSuchBucket))
     }
 
-    /// What is there now. What has outlived its bucket's lifecycle is not, and what is deleted is there by its
-    /// version alone.
+    /// What is there now. What has outlived its bucket's lifecycle is not, and what is deleted is there by
+    /// its version alone.
     fn find(&self, bucket: &str, name: &str, version: Option<&str>) -> S3Result<Object> {
         let lasts = self.of(bucket)?.days;
         let found = self.0.store.read(|state| {
@@ -70,7 +70,8 @@ fn etag(content: &[u8]) -> ETag {
 #[async_trait::async_trait]
 impl S3 for Buckets {
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let PutObjectInput { bucket, key, body, content_type, checksum_sha256, content_md5, .. } = request.input;
+        let PutObjectInput { bucket, key, body, content_type, checksum_sha256, content_md5, .. } =
+            request.input;
         let spec = self.of(&bucket)?;
         if spec.locked_days.is_some() && checksum_sha256.is_none() && content_md5.is_none() {
             return Err(s3_error!(InvalidRequest, "Content-MD5 or a checksum is required with Object Lock"));

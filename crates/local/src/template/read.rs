@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{Resolver, text_of};
 use super::{
-    BucketSpec, FunctionSpec, GatewayResponse, MailDestinationSpec, Place, RotationSpec, RuleSpec, ScheduleSpec,
-    SecretSpec, SecretValue, SubscriptionSpec, TableSpec, Template, TemplateError, sources,
+    BucketSpec, FunctionSpec, GatewayResponse, MailDestinationSpec, Place, RotationSpec, RuleSpec,
+    ScheduleSpec, SecretSpec, SecretValue, SubscriptionSpec, TableSpec, Template, TemplateError, sources,
 };
 use crate::pattern::Pattern;
 
