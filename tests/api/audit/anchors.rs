@@ -326,6 +326,8 @@ async fn an_anchor_is_kept_longer_than_the_rows_before_it() {
 async fn many_chains_are_in_several_anchors_and_what_there_is_no_time_for_is_in_the_next() {
     const MANY: usize = 4_500;
     let product = Product::start().await;
+    // functions are at work, and nothing is in it that has a chain
+    product.sign_in("ada@example.com").await;
     let (client, table) = product.database();
     let (now, client, table) = (product.cloud.clock().now(), &client, &table);
     let put = |number: usize| async move {
@@ -350,7 +352,7 @@ async fn many_chains_are_in_several_anchors_and_what_there_is_no_time_for_is_in_
     let deadline = primitives::Clock::system().now() + SignedDuration::from_millis(26_500);
     context.deadline = deadline.as_millisecond().unsigned_abs();
     let run = function.invoke(LambdaEvent::new(json!({}), context)).await;
-    assert!(format!("{run:?}").contains("there was no more"), "{run:?}");
+    assert!(format!("{run:?}").contains("complete: false"), "{run:?}");
     let run = product.anchor().await;
     assert_eq!((&run["complete"], &run["failed"]), (&json!(true), &json!(0)), "{run}");
     let stored = product.stored_audit().await;
@@ -358,7 +360,7 @@ async fn many_chains_are_in_several_anchors_and_what_there_is_no_time_for_is_in_
     assert_eq!(rows, MANY);
     assert!(stored.iter().all(|item| item.get("due_pk").is_none()));
     let files = product.anchor_files();
-    assert!(files.len() >= 3, "{run}");
+    assert!(files.len() >= 2, "{run}");
     let files: Vec<_> = files.iter().map(|(_, file)| Anchor::read(file).unwrap()).collect();
     assert!(files.iter().all(|file| file.size <= 4_096));
     assert!(files.windows(2).all(|two| two[1].previous.as_ref().unwrap().root == two[0].root));
