@@ -13,6 +13,16 @@ use crate::{
 /// How many ends one anchor has at most: so a path has at most 13 hashes, and the file some 300 KB.
 pub const MOST_ENDS: usize = 4_095;
 
+/// How many leaves an anchor has at least.
+const FEWEST_LEAVES: usize = 64;
+
+/// How many leaves that say nothing an anchor of so many ends is filled up with: nobody counts in it how many
+/// organizations did something.
+pub fn blanks(ends: usize) -> usize {
+    let leaves = ends + 1;
+    leaves.next_power_of_two().max(FEWEST_LEAVES) - leaves
+}
+
 /// Where a chain ended, as a leaf of an anchor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct End {
@@ -51,7 +61,7 @@ pub struct Anchor {
     pub root: Hash,
     /// How many leaves there are, the anchor's own with them.
     pub size: u64,
-    /// Hashes of all leaves but the anchor's own, in the order of their bytes.
+    /// Hashes of all leaves but the anchor's own, and of blanks, in the order of their bytes.
     pub leaves: Vec<Hash>,
 }
 
@@ -79,10 +89,16 @@ pub enum NoAnchor {
 }
 
 impl Anchor {
-    /// The anchor of these ends, and where each is in it.
-    pub fn of(number: u64, made_at: Time, previous: Option<Previous>, ends: &[End]) -> (Self, Vec<Place>) {
+    /// The anchor of these ends among blanks, which are hashes of nothing that anybody knows, and where each
+    /// end is in it.
+    pub fn of(
+        number: u64,
+        made_at: Time,
+        previous: Option<Previous>,
+        (ends, blanks): (&[End], &[Hash]),
+    ) -> (Self, Vec<Place>) {
         let hashes: Vec<_> = ends.iter().map(|end| end.leaf(made_at)).collect();
-        let mut leaves = hashes.clone();
+        let mut leaves = [hashes.as_slice(), blanks].concat();
         // no place says whose it is
         leaves.sort_unstable_by_key(|hash| *hash.bytes());
         let size = leaves.len() as u64 + 1;
@@ -236,7 +252,7 @@ mod tests {
     fn every_end_is_proved_and_no_other_is() {
         for count in [1, 2, 3, 7, 8, 9, 100] {
             let ends: Vec<_> = (0..count).map(end).collect();
-            let (anchor, places) = Anchor::of(7, time(1_000), None, &ends);
+            let (anchor, places) = Anchor::of(7, time(1_000), None, (&ends, &[]));
             assert_eq!(Anchor::read(&anchor.file().unwrap()), Ok(anchor.clone()));
             let proofs = ends.iter().zip(&places).map(|(end, place)| anchored(end, &anchor, place));
             let proofs: Vec<_> = proofs.collect();
@@ -262,7 +278,7 @@ mod tests {
     #[test]
     fn a_file_says_nothing_but_hashes_and_no_more_than_it_may() {
         let ends: Vec<_> = (0..MOST_ENDS).map(end).collect();
-        let (anchor, places) = Anchor::of(1, time(0), None, &ends);
+        let (anchor, places) = Anchor::of(1, time(0), None, (&ends, &[]));
         let file = anchor.file().unwrap();
         let text = std::str::from_utf8(&file).unwrap();
         assert!(!text.contains("org_"));
@@ -274,9 +290,22 @@ mod tests {
     }
 
     #[test]
+    fn nobody_counts_in_an_anchor_how_many_ends_it_has() {
+        let size = |ends: usize| ends + blanks(ends) + 1;
+        assert_eq!([1, 10, 63, 64, 127, 128, MOST_ENDS].map(size), [64, 64, 64, 128, 128, 256, 4_096]);
+        let hidden: Vec<_> = (100..100 + blanks(3)).map(|blank| end(blank).hash).collect();
+        let ends: Vec<_> = (0..3).map(end).collect();
+        let (anchor, places) = Anchor::of(1, time(0), None, (&ends, &hidden));
+        assert_eq!((anchor.size, anchor.leaves.len()), (64, 63));
+        let proofs = ends.iter().zip(&places).map(|(end, place)| anchored(end, &anchor, place));
+        assert!(proofs.into_iter().all(|proof| proof.is_proved() && proof.path.len() == 6));
+        assert_eq!(Anchor::read(&anchor.file().unwrap()), Ok(anchor));
+    }
+
+    #[test]
     fn what_is_changed_in_a_file_is_found() {
         let previous = Some(Previous { name: name(1, Hash::of(&[])), root: Hash::of(&[]) });
-        let (anchor, _) = Anchor::of(2, time(1_000), previous, &[end(1), end(2)]);
+        let (anchor, _) = Anchor::of(2, time(1_000), previous, (&[end(1), end(2)], &[]));
         let read = |change: &dyn Fn(&mut Anchor)| {
             let mut changed = anchor.clone();
             change(&mut changed);

@@ -17,7 +17,7 @@ mod hash;
 mod merkle;
 mod verify;
 
-pub use anchor::{Anchor, Anchored, End, MOST_ENDS, NoAnchor, Place, Previous};
+pub use anchor::{Anchor, Anchored, End, MOST_ENDS, NoAnchor, Place, Previous, blanks};
 pub use anchors::Anchors;
 pub use finding::Finding;
 pub use hash::{Hash, NoHash, NotHashed, first_link, link, row_hash};

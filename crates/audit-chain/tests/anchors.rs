@@ -64,7 +64,7 @@ impl Bucket {
         let own: Hash = event["hash"].as_str().unwrap().parse().unwrap();
         let ends = [end("org_0", first_link("0")), end(ORG, own), end("org_2", first_link("2"))];
         let number = u64::from(at) + 1;
-        let (anchor, places) = Anchor::of(number, hour(at.into()), self.previous.take(), &ends);
+        let (anchor, places) = Anchor::of(number, hour(at.into()), self.previous.take(), (&ends, &[]));
         self.rows.push(json!({
             "org_id": ORG, "sequence": ends[1].sequence, "hash": own, "made_at": anchor.made_at, "anchor": anchor.name(),
             "root": anchor.root, "leaf": places[1].leaf, "leaves": anchor.size, "path": places[1].path,

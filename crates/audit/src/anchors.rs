@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use access::{Permit, needs::ReadAudit};
-use audit_chain::{Anchor, End, Hash, MOST_ENDS, Place, Previous};
+use audit_chain::{Anchor, End, Hash, MOST_ENDS, Place, Previous, blanks};
 use futures::{StreamExt, stream};
 use object_client::{ObjectError, Objects};
-use primitives::{Fault, Limit, OrgId, Page, SignedDuration, Time, Timestamp};
+use primitives::{Fault, Limit, OrgId, Page, SignedDuration, Time, Timestamp, random_secret};
 use serde::{Deserialize, Serialize};
 use table::{
     Cause, Changes, CommitError, Consistency, CursorKeys, Decision, Item, Key, Query, StoreError, Table,
@@ -229,9 +229,10 @@ async fn made(
     let made_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
     let end = |head: &Head| End { org_id: head.org_id.to_string(), sequence: head.sequence, hash: head.hash };
     let ends: Vec<_> = heads.iter().map(end).collect();
+    let blanks: Vec<_> = (0..blanks(ends.len())).map(|_| Hash::from(random_secret::<32>())).collect();
     let (number, version) = newest.as_ref().map_or((0, 0), |newest| (newest.number, newest.version));
     let previous = newest.map(|Newest { name, root, .. }| Previous { name, root });
-    let (anchor, places) = Anchor::of(number + 1, made_at.into(), previous, &ends);
+    let (anchor, places) = Anchor::of(number + 1, made_at.into(), previous, (&ends, &blanks));
     objects.put(&anchor.name(), "application/json", anchor.file()?).await?;
     let next = Newest { number: anchor.number, name: anchor.name(), root: anchor.root, version };
     let decide = |_| async {
