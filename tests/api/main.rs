@@ -38,6 +38,7 @@ mod passkey_proofs;
 mod passkeys;
 mod passwords;
 mod phone;
+mod plans;
 mod product;
 mod races;
 mod reset;

@@ -257,7 +257,7 @@ fn customer(id: &str, org_id: &str, now: i64) -> Value {
 fn subscription(id: &str, item: &str, customer: &str, org_id: &str, now: i64) -> Value {
     let price = json!({
         "id": PRICE, "object": "price", "active": true, "billing_scheme": "per_unit", "created": now, "currency": "usd",
-        "livemode": false, "lookup_key": "team", "metadata": {}, "nickname": null, "product": "prod_local_team",
+        "livemode": false, "lookup_key": "team_month", "metadata": {}, "nickname": null, "product": "prod_local_team",
         "recurring": { "interval": "month", "interval_count": 1, "meter": null, "usage_type": "licensed" },
         "tax_behavior": "unspecified", "tiers_mode": null, "type": "recurring",
         "unit_amount": AMOUNT, "unit_amount_decimal": AMOUNT.to_string(),
