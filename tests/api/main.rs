@@ -25,6 +25,7 @@ mod inviters;
 mod invites;
 mod joining;
 mod known;
+mod large;
 mod late_reads;
 mod least_privilege;
 mod lost_answers;
