@@ -17,6 +17,7 @@ mod domains;
 mod edge;
 mod email_change;
 mod exports;
+mod foreign;
 mod form;
 mod impersonation;
 mod introspection;
