@@ -19,7 +19,7 @@ impl Product {
     }
 
     /// Ada signs in with this recovery code, and has the browser remembered.
-    async fn remembered(&self, code: &str) -> Answer {
+    pub(crate) async fn remembered(&self, code: &str) -> Answer {
         let half = self.half().await;
         self.remember_with(&half, code).await
     }

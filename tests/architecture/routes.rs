@@ -134,6 +134,7 @@ fn operations(description: &Value) -> Vec<String> {
 const PUBLIC: &[&str] = &[
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
+    "GET /v1/billing/plans",
     "GET /v1/openapi.json",
     "POST /v1/auth/device-links/verify",
     "POST /v1/auth/discover",

@@ -169,6 +169,7 @@ mod tests {
             role,
             level: AccessLevel::Full,
             level_until: None,
+            plan: crate::Plan::of_trial(),
             requires_factor: false,
             lacks_factor: true,
             lacks_sso: true,

@@ -1,7 +1,9 @@
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use primitives::{Time, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::{Feature, Plan};
 
 /// How much of the product an organization may use. There is no order: `export_only` allows what
 /// `suspended` does not.
@@ -41,6 +43,8 @@ impl fmt::Display for AccessLevel {
 pub trait Open: Send + Sync + 'static {
     /// Its name, as the contract shows it.
     const NAME: &'static str;
+    /// What the organization's plan must have.
+    const FEATURE: Option<Feature> = None;
 
     /// Whether it is open at this level.
     fn at(level: AccessLevel) -> bool;
@@ -83,6 +87,54 @@ impl Open for Full {
     }
 }
 
+/// A feature as a type.
+pub trait Offered: Send + Sync + 'static {
+    /// The feature.
+    const FEATURE: Feature;
+}
+
+/// Open like [`Full`], where the organization's plan has the feature.
+#[derive(Clone, Copy, Debug)]
+pub struct With<F>(PhantomData<F>);
+
+impl<F: Offered> Open for With<F> {
+    const NAME: &'static str = Full::NAME;
+    const FEATURE: Option<Feature> = Some(F::FEATURE);
+
+    fn at(level: AccessLevel) -> bool {
+        Full::at(level)
+    }
+}
+
+/// The features as types, for what is open where a plan has them.
+pub mod features {
+    use super::{Feature, Offered};
+
+    /// [`Feature::Domains`].
+    #[derive(Clone, Copy, Debug)]
+    pub struct Domains;
+
+    /// [`Feature::Sso`].
+    #[derive(Clone, Copy, Debug)]
+    pub struct Sso;
+
+    /// [`Feature::Scim`].
+    #[derive(Clone, Copy, Debug)]
+    pub struct Scim;
+
+    impl Offered for Domains {
+        const FEATURE: Feature = Feature::Domains;
+    }
+
+    impl Offered for Sso {
+        const FEATURE: Feature = Feature::Sso;
+    }
+
+    impl Offered for Scim {
+        const FEATURE: Feature = Feature::Scim;
+    }
+}
+
 /// What an organization may use, as the API shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Access {
@@ -110,6 +162,9 @@ pub struct AccessSchedule {
     /// How many people may belong to it, those who are invited included; nothing where that has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seats: Option<u32>,
+    /// The name of the plan; the trial's where nobody said one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,13 +177,18 @@ impl AccessSchedule {
     /// This level, and at these times, earliest first, those.
     pub fn new(level: AccessLevel, then: impl IntoIterator<Item = (Timestamp, AccessLevel)>) -> Self {
         let then = then.into_iter().map(|(from, level)| Step { from, level }).collect();
-        Self { level, then, seats: None }
+        Self { level, then, seats: None, plan: None }
     }
 
-    /// The same for so many people.
+    /// The same under this plan, for so many people.
     #[must_use]
-    pub fn with_seats(self, seats: Option<u32>) -> Self {
-        Self { seats, ..self }
+    pub fn under(self, plan: &Plan, seats: Option<u32>) -> Self {
+        Self { seats, plan: Some(plan.id.to_owned()), ..self }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &'static Plan {
+        Plan::named(self.plan.as_deref())
     }
 
     /// For how many people; nothing where that has no end.

@@ -7,15 +7,17 @@ mod key;
 mod level;
 mod permission;
 mod person;
+mod plan;
 mod sso;
 mod staff;
 mod way;
 
 pub use impersonation::{ImpersonationMode, Impersonator};
 pub use key::{API_KEY, Asker, KeyActor, SCIM_TOKEN, Scope};
-pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Open, Reading};
+pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Offered, Open, Reading, With, features};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
+pub use plan::{Feature, Interval, PLANS, Plan, Price};
 pub use sso::{SsoAdmission, SsoPolicy};
 pub use staff::{
     STAFF_SESSIONS_LAST, StaffActor, StaffMember, StaffPermission, StaffPermit, StaffRole, staff_needs,
@@ -110,6 +112,8 @@ pub struct Actor {
     pub level: AccessLevel,
     /// When that ends if nothing else happens.
     pub level_until: Option<Timestamp>,
+    /// What the organization subscribed to, or tries out.
+    pub plan: &'static Plan,
     /// Whether the organization asks everybody for a second factor, now or from some day on.
     pub requires_factor: bool,
     /// Whether the organization asks for a second factor that this session has not shown.
@@ -136,9 +140,15 @@ impl Actor {
         }
     }
 
-    /// Refuses work of a kind that is closed at the organization's access level.
+    /// Refuses work of a kind that is closed at the organization's access level, or is not in its plan.
     pub fn require_open<L: Open>(&self) -> Result<(), AccessError> {
-        if L::at(self.level) { Ok(()) } else { Err(AccessError::Restricted { level: self.level }) }
+        if !L::at(self.level) {
+            return Err(AccessError::Restricted { level: self.level });
+        }
+        match L::FEATURE.filter(|feature| !self.plan.has(*feature)) {
+            Some(feature) => Err(AccessError::NotInPlan { feature, plan: self.plan.name }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -242,6 +252,15 @@ pub enum AccessError {
         /// How much it may use.
         level: AccessLevel,
     },
+    /// What the organization pays for does not have it.
+    #[error("the plan {plan} has no {}; whoever manages the organization's billing can choose another", feature.name())]
+    #[fault(Unpaid, "feature_not_in_plan")]
+    NotInPlan {
+        /// What was asked for.
+        feature: Feature,
+        /// What the organization pays for.
+        plan: &'static str,
+    },
 }
 
 /// The tenant that a read or write is confined to. Every key of a tenant's item asks for one, so that an id
@@ -292,6 +311,7 @@ mod tests {
             role,
             level,
             level_until: None,
+            plan: Plan::of_trial(),
             requires_factor: false,
             lacks_factor: false,
             lacks_sso: false,
@@ -315,6 +335,18 @@ mod tests {
         let refused = actor.require_open::<Full>().unwrap_err();
         assert_eq!((refused.code(), refused.kind()), ("access_restricted", FaultKind::Unpaid));
         assert!(refused.to_string().contains("read_only"), "{refused}");
+    }
+
+    #[test]
+    fn what_the_plan_has_not_is_refused() {
+        let of = |plan, level| Actor { plan: Plan::named(Some(plan)), level, ..actor(Role::Owner) };
+        assert_eq!(of("team", AccessLevel::Full).require_open::<With<features::Sso>>(), Ok(()));
+        assert_eq!(of("starter", AccessLevel::Full).require_open::<Full>(), Ok(()));
+        let refused = of("starter", AccessLevel::Grace).require_open::<With<features::Sso>>().unwrap_err();
+        assert_eq!((refused.code(), refused.kind()), ("feature_not_in_plan", FaultKind::Unpaid));
+        assert!(refused.to_string().contains("Starter has no sso"), "{refused}");
+        let unpaid = of("starter", AccessLevel::Suspended).require_open::<With<features::Sso>>().unwrap_err();
+        assert_eq!(unpaid.code(), "access_restricted", "what is to be done first");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use ::access::{AccessLevel, AccessSchedule};
+use ::access::{AccessLevel, AccessSchedule, Plan};
 use jiff::{SignedDuration, Timestamp};
 use stripe_client::SubscriptionStatus;
 
@@ -54,9 +54,21 @@ impl Account {
     pub(crate) fn schedule(&self, now: Timestamp, rules: &Rules) -> AccessSchedule {
         let first = self.access(now, rules);
         let steps = std::iter::successors(first.until, |at| self.access(*at, rules).until);
-        let is_on_trial = matches!(self.standing(now, rules), Standing::Trial(_));
-        let seats = if is_on_trial { rules.trial_seats } else { rules.seats };
-        AccessSchedule::new(first.level, steps.map(|at| (at, self.access(at, rules).level))).with_seats(seats)
+        let (plan, seats) = self.plan(now, rules);
+        AccessSchedule::new(first.level, steps.map(|at| (at, self.access(at, rules).level)))
+            .under(plan, seats)
+    }
+
+    /// What the organization subscribed to, or tries out, and for how many people that is.
+    pub(crate) fn plan(&self, now: Timestamp, rules: &Rules) -> (&'static Plan, Option<u32>) {
+        match (self.standing(now, rules), self.stripe.subscription()) {
+            (Standing::Trial(_), _) => (Plan::of_trial(), Some(Plan::seats_on_trial())),
+            (_, Some(subscription)) if self.stripe.phase() != Phase::NotBegun => {
+                let plan = Plan::of_price(subscription.lookup_key.as_deref());
+                (plan, plan.seats)
+            }
+            _ => (Plan::of_trial(), Plan::of_trial().seats),
+        }
     }
 }
 

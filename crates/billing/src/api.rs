@@ -1,6 +1,6 @@
 //! Subscription, trial and invoices as the API shows them and events tell of them.
 
-use ::access::Access;
+use ::access::{Access, Feature, Interval};
 use jiff::Timestamp;
 use primitives::{OrgId, Time};
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,60 @@ pub struct Subscription {
     pub ended_at: Option<Time>,
     /// Its newest invoice.
     pub latest_invoice: Option<Invoice>,
+}
+
+/// What can be subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Plan {
+    /// Its name for programs.
+    #[schema(example = "team")]
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// What it costs.
+    pub prices: Vec<PlanPrice>,
+    /// What it has.
+    pub features: Features,
+    /// How many people may belong to the organization, those who are invited included; null where that has no
+    /// end.
+    pub seats: Option<u32>,
+}
+
+/// What a seat costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanPrice {
+    /// For how long.
+    pub interval: Interval,
+    /// ISO 4217, lower case.
+    #[schema(example = "usd")]
+    pub currency: String,
+    /// In the currency's smallest unit.
+    pub unit_amount: u32,
+}
+
+/// What a plan has. There may be others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Features {
+    /// Domains of one's own, by which people join.
+    pub domains: bool,
+    /// Signing in by the organization's own identity provider.
+    pub sso: bool,
+    /// A directory kept by the identity provider.
+    pub scim: bool,
+    /// How long the audit log is kept, in days, from when a row is written.
+    pub audit_log_days: u32,
+}
+
+/// What an organization's plan gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entitlements {
+    /// Another one where anything else here is another.
+    pub version: String,
+    /// The plan's name for programs.
+    #[schema(example = "team")]
+    pub plan: String,
+    /// What it has.
+    pub features: Features,
 }
 
 /// A free trial.
@@ -118,6 +172,36 @@ impl Subscription {
     }
 }
 
+impl Plan {
+    /// The plan.
+    pub fn of(plan: &::access::Plan) -> Self {
+        let price = |price: &::access::Price| PlanPrice {
+            interval: price.interval,
+            currency: price.currency.to_owned(),
+            unit_amount: price.unit_amount,
+        };
+        Self {
+            id: plan.id.to_owned(),
+            name: plan.name.to_owned(),
+            prices: plan.prices.iter().map(price).collect(),
+            features: Features::of(plan),
+            seats: plan.seats,
+        }
+    }
+}
+
+impl Features {
+    /// What the plan has.
+    pub fn of(plan: &::access::Plan) -> Self {
+        Self {
+            domains: plan.has(Feature::Domains),
+            sso: plan.has(Feature::Sso),
+            scim: plan.has(Feature::Scim),
+            audit_log_days: plan.audit_log_days,
+        }
+    }
+}
+
 impl Invoice {
     /// The invoice.
     pub fn of(invoice: &crate::Invoice) -> Self {
@@ -145,4 +229,4 @@ impl Trial {
     }
 }
 
-events::resources! { Subscription Trial Invoice }
+events::resources! { Subscription Trial Invoice Features }

@@ -5,7 +5,7 @@ use events::{Audience, Event, MailText, PushText, Told};
 use primitives::Time;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Invoice, Subscription, Trial};
+use crate::api::{Features, Invoice, Subscription, Trial};
 
 events::events! {
     /// An organization's free trial began.
@@ -49,6 +49,18 @@ events::events! {
     "subscription.canceled" SubscriptionCanceled Public {
         /// The subscription, as the API shows it.
         subscription: Subscription = subscription(),
+    }
+    /// An organization has another plan, and with it other features.
+    "entitlements.updated" EntitlementsUpdated Public {
+        /// The plan's name for programs.
+        plan: String = "team",
+        /// What it has.
+        features: Features = json!({ "domains": true, "sso": true, "scim": false, "audit_log_days": 365 }),
+        /// What changed of that, as it was before.
+        previous: Map<String, Value> = json!({
+            "plan": "starter",
+            "features": { "domains": false, "sso": false, "scim": false, "audit_log_days": 90 },
+        }),
     }
     /// An invoice was paid.
     "invoice.paid" InvoicePaid Public {

@@ -15,23 +15,11 @@ pub struct Rules {
     pub read_only_days: u32,
     /// Nothing but paying, after reading only. Exporting the data is what remains for good.
     pub suspended_days: u32,
-    /// How many people may belong to an organization during its free trial, those who are invited included.
-    /// Null is no end.
-    pub trial_seats: Option<u32>,
-    /// The same with a subscription, and after one.
-    pub seats: Option<u32>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            trial_days: 14,
-            grace_days: 21,
-            read_only_days: 14,
-            suspended_days: 30,
-            trial_seats: Some(20),
-            seats: None,
-        }
+        Self { trial_days: 14, grace_days: 21, read_only_days: 14, suspended_days: 30 }
     }
 }
 

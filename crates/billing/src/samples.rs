@@ -32,6 +32,7 @@ pub(crate) fn subscription(id: &str, created: i64, status: SubscriptionStatus) -
         current_period_end: None,
         pause_collection: None,
         price: None,
+        lookup_key: None,
         quantity: Some(1),
     }
 }

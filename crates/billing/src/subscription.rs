@@ -31,6 +31,9 @@ pub struct Subscription {
     pub pause_collection: Option<PauseCollection>,
     /// What is subscribed to.
     pub price: Option<PriceId>,
+    /// What that price is called in each of Stripe's accounts: what leads to the plan.
+    #[serde(default)]
+    pub lookup_key: Option<String>,
     /// How many of it.
     pub quantity: Option<u64>,
 }
@@ -50,6 +53,7 @@ impl From<stripe_client::Subscription> for Subscription {
             current_period_end: seen.current_period_end,
             pause_collection: seen.pause_collection,
             price: seen.price,
+            lookup_key: seen.lookup_key,
             quantity: seen.quantity,
         }
     }

@@ -2,16 +2,17 @@
 //! several subscriptions counts is no news to anybody, and an attempt that never became a
 //! subscription has neither begun nor ended.
 
-use ::access::AccessLevel;
+use ::access::{AccessLevel, Plan};
 use events::{NewEvent, previous};
 use jiff::Timestamp;
+use serde_json::json;
 use table::Item;
 
 use crate::{
     Account, Invoice, Rules, api,
     events::{
-        InvoiceOverdue, InvoicePaid, InvoicePaymentFailed, SubscriptionActivated, SubscriptionCanceled,
-        SubscriptionPastDue, SubscriptionUpdated,
+        EntitlementsUpdated, InvoiceOverdue, InvoicePaid, InvoicePaymentFailed, SubscriptionActivated,
+        SubscriptionCanceled, SubscriptionPastDue, SubscriptionUpdated,
     },
     subscription::Phase,
 };
@@ -21,6 +22,7 @@ pub(crate) fn events(before: &Account, after: &Account, now: Timestamp, rules: &
     let publish = Publisher { account: before };
     let mut events = Vec::new();
     events.extend(subscription_event(before, after, now, rules, &publish));
+    events.extend(entitlements_event(before, after, now, rules, &publish));
     for invoice in after.stripe.invoices() {
         events.extend(invoice_event(before, after, invoice, &publish));
     }
@@ -73,6 +75,24 @@ fn subscription_event(
             Some(publish.event(&SubscriptionUpdated { subscription, previous }))
         }
     }
+}
+
+fn entitlements_event(
+    before: &Account,
+    after: &Account,
+    now: Timestamp,
+    rules: &Rules,
+    publish: &Publisher<'_>,
+) -> Option<NewEvent> {
+    let [then, plan] = [before, after].map(|account| account.plan(now, rules).0);
+    let shown = |plan: &Plan| json!({ "plan": plan.id, "features": api::Features::of(plan) });
+    (then.id != plan.id).then(|| {
+        publish.event(&EntitlementsUpdated {
+            plan: plan.id.to_owned(),
+            features: api::Features::of(plan),
+            previous: previous(&shown(then), &shown(plan)),
+        })
+    })
 }
 
 fn invoice_event(

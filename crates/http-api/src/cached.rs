@@ -6,14 +6,15 @@ use serde::Serialize;
 
 use crate::{etag::is_known, middleware::accepted};
 
-/// A public document that whoever has read it need not read again: it has an `ETag`, and a time to
-/// live.
+/// A document that whoever has read it need not read again: it has an `ETag`, and a time to live. It is
+/// public, unless it is said to be one caller's.
 #[derive(Clone, Debug)]
 pub struct Cached {
     media_types: &'static [&'static str],
     text: String,
     etag: String,
     max_age: SignedDuration,
+    is_private: bool,
 }
 
 impl Cached {
@@ -25,7 +26,19 @@ impl Cached {
     ) -> Self {
         let text = text.into();
         let hash = digest(&SHA256, text.as_bytes());
-        Self { media_types, text, etag: format!("\"{}\"", hex::encode(&hash.as_ref()[..16])), max_age }
+        let etag = format!("\"{}\"", hex::encode(&hash.as_ref()[..16]));
+        Self { media_types, text, etag, max_age, is_private: false }
+    }
+
+    /// What is another where the content is another: 32 hexadecimal digits.
+    pub fn version(&self) -> &str {
+        self.etag.trim_matches('"')
+    }
+
+    /// The same for the caller alone.
+    #[must_use]
+    pub fn private(self) -> Self {
+        Self { is_private: true, ..self }
     }
 
     /// A document of this content.
@@ -54,10 +67,16 @@ impl Cached {
             ([(header::CONTENT_TYPE, media_type)], self.text.clone()).into_response()
         };
         let headers = response.headers_mut();
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
-        // It is for everybody, whatever page shows it. The origins that are ours are named instead.
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let cache = format!("public, max-age={}", self.max_age.as_secs());
+        if self.is_private {
+            // a browser that signs in as somebody else has another document
+            headers.insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+        } else {
+            headers.insert(header::VARY, HeaderValue::from_static("accept"));
+            // It is for everybody, whatever page shows it. The origins that are ours are named instead.
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        let whose = if self.is_private { "private" } else { "public" };
+        let cache = format!("{whose}, max-age={}", self.max_age.as_secs());
         for (name, value) in [(header::CACHE_CONTROL, &cache), (header::ETAG, &self.etag)] {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);

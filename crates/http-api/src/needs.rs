@@ -111,6 +111,9 @@ impl<P: Needed, L: Open> Needs for Member<P, L> {
         if P::PERMISSION.is_personal() {
             needs["in_person"] = true.into();
         }
+        if let Some(feature) = L::FEATURE {
+            needs["feature"] = feature.name().into();
+        }
         Some(needs)
     }
 }

@@ -5,8 +5,8 @@ use std::{
 };
 
 use access::{
-    AccessLevel, AccessSchedule, Actor, Deletion, Impersonator, KeyActor, MfaPolicy, Principal, Role, Shown,
-    SsoPolicy, StaffMember, StaffRole, Tenant,
+    AccessLevel, AccessSchedule, Actor, Deletion, Impersonator, KeyActor, MfaPolicy, Plan, Principal, Role,
+    Shown, SsoPolicy, StaffMember, StaffRole, Tenant,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity_core::{ApiKey, InTheName, ShownKey, User, keys};
@@ -117,6 +117,11 @@ impl Gate {
             (None, Some(access)) => access.at(now),
             (None, None) => AccessLevel::Suspended,
         }
+    }
+
+    /// What it subscribed to, or tries out.
+    fn plan(&self) -> &'static Plan {
+        self.access.as_ref().map_or_else(Plan::of_trial, AccessSchedule::plan)
     }
 
     /// When that ends if nothing else happens.
@@ -297,6 +302,7 @@ impl Authority {
                         role: membership.role,
                         level: gate.level(now),
                         level_until: gate.level_until(now),
+                        plan: gate.plan(),
                         requires_factor: asked.unwrap_or(gate.mfa).is_required(),
                         // whoever acts in the person's name has shown one
                         lacks_factor: impersonator.is_none()
@@ -380,6 +386,7 @@ impl Authority {
             role: membership.as_ref().map_or(Role::Viewer, |membership| membership.role),
             level: gate.level(now),
             level_until: gate.level_until(now),
+            plan: gate.plan(),
             requires_factor: gate.mfa.is_required(),
             lacks_factor: false,
             lacks_sso: false,

@@ -129,6 +129,8 @@ pub struct Subscription {
     /// What is subscribed to: the price of the first item that is sold by number. Metered items
     /// come after it.
     pub price: Option<PriceId>,
+    /// What that price is called in each of Stripe's accounts, where it has such a name.
+    pub lookup_key: Option<String>,
     /// How many of it.
     pub quantity: Option<u64>,
     /// What was attached to it.
@@ -184,6 +186,7 @@ const LONGEST_CURRENCY: usize = 10;
 /// One line of a subscription.
 struct Item {
     price: Option<PriceId>,
+    lookup_key: Option<String>,
     quantity: Option<u64>,
     metered: bool,
     period: (Option<Timestamp>, Option<Timestamp>),
@@ -196,6 +199,7 @@ impl Item {
         let usage = price.and_then(|price| price.object("recurring").or(Some(price)));
         Self {
             price: price.and_then(|price| price.optional("id", price_id)),
+            lookup_key: price.and_then(|price| price.optional("lookup_key", lookup_key)),
             quantity: fields.optional_count("quantity"),
             metered: usage.and_then(|usage| usage.optional_text("usage_type")) == Some("metered"),
             period: period(fields),
@@ -205,6 +209,11 @@ impl Item {
 
 fn price_id(value: &Value) -> Option<PriceId> {
     PriceId::try_from(value.as_str()?.to_owned()).ok()
+}
+
+/// Stripe's longest has 200 letters.
+fn lookup_key(value: &Value) -> Option<String> {
+    value.as_str().filter(|key| (1..=200).contains(&key.chars().count())).map(ToOwned::to_owned)
 }
 
 fn period(fields: Fields<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
@@ -248,6 +257,7 @@ impl Subscription {
             current_period_end: last.1.or(old.1),
             pause_collection: fields.object("pause_collection").and_then(PauseCollection::read),
             price: item.price,
+            lookup_key: item.lookup_key,
             quantity: item.quantity,
             metadata: fields.metadata(),
         })

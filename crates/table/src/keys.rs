@@ -47,7 +47,7 @@ crate::kinds! {
     /// `queue-audit`, and read by it and by `GET /v1/audit/events`; the others by operators.
     "audit" Audit(org: String; time: String, event: EventId) "AUDIT#<org>" "<time>#<event>" {
         store: Main, most_kb: 8,
-        kept: Until("`AuditRetentionDays`, for good with 0; outside of any organization 90 days"),
+        kept: Until("the days of the plan, and `AuditRetentionDays`; outside of any organization 90 days"),
         owner: Org, erased: Partition,
     }
     /// An answer kept for a caller who asks twice: in the scope of a person, under the hash of the

@@ -1,5 +1,6 @@
-//! HTTP API for subscription, trial and access: `/v1/billing/**`.
+//! HTTP API for subscription, trial, plans and what they give: `/v1/billing/**`, `/v1/entitlements`.
 
+mod plans;
 mod subscription;
 
 use billing::Rules;
@@ -31,5 +32,8 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(subscription::show))
+    OpenApiRouter::new()
+        .routes(routes!(subscription::show))
+        .routes(routes!(plans::list))
+        .routes(routes!(plans::entitlements))
 }

@@ -94,6 +94,7 @@ fn sessions() -> Authenticate {
                 role,
                 level,
                 level_until: None,
+                plan: access::Plan::of_trial(),
                 requires_factor: token == "single-factor",
                 lacks_factor: token == "single-factor",
                 lacks_sso: false,

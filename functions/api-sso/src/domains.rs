@@ -1,5 +1,5 @@
 use access::{
-    Always, Full,
+    Always, Full, With, features,
     needs::{ReadDirectory, WriteDirectory},
 };
 use directory::{
@@ -72,14 +72,14 @@ fn added(domain: &directory::Domain) -> Answer {
     security(("access_token" = [])), request_body = AddDomain,
     responses((status = 201, description = "Added", body = Domain, headers(("ETag"), ("Location"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "domain_exists", "too_many_domains"])),
+        ("x-gantry-codes" = json!(["conflict", "domain_exists", "too_many_domains", "feature_not_in_plan"])),
         ("x-gantry-budget" = json!({"calls": 4, "read_units": 5, "write_units": 15})),
         ("x-gantry-usage" = json!({"organization": 0.02, "events": 1, "answer_bytes": 700})),
     ),
 )]
 pub(crate) async fn add(
     State(api): State<Api>,
-    member: Member<WriteDirectory, Full>,
+    member: Member<WriteDirectory, With<features::Domains>>,
     caller: Caller,
     command: Repeatable<AddDomain>,
 ) -> Result<Response, Problem> {

@@ -3,7 +3,7 @@ use ::scim::{
     api::{ScimFailure, ScimGroup, ScimToken},
 };
 use access::{
-    Always, Full, Role,
+    Always, Full, Role, With, features,
     needs::{ReadDirectory, WriteDirectory},
 };
 use http_api::{
@@ -122,14 +122,14 @@ fn recorded(made: &Made) -> Answer {
     security(("access_token" = [])), request_body = CreateScimToken,
     responses((status = 201, description = "Made", body = ScimTokenCreated, headers(("Location"))), Problems),
     extensions(
-        ("x-gantry-codes" = json!(["conflict", "step_up_required", "too_many_scim_tokens"])),
+        ("x-gantry-codes" = json!(["conflict", "step_up_required", "too_many_scim_tokens", "feature_not_in_plan"])),
         ("x-gantry-budget" = json!({"calls": 4, "read_units": 4, "write_units": 18})),
         ("x-gantry-usage" = json!({"organization": 0.02, "events": 1, "answer_bytes": 600})),
     ),
 )]
 pub(crate) async fn create_token(
     State(api): State<Api>,
-    member: Member<WriteDirectory, Full>,
+    member: Member<WriteDirectory, With<features::Scim>>,
     caller: Caller,
     _: Fresh,
     command: Repeatable<CreateScimToken>,

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use access::{
-    Always, Full,
+    Always, Full, With, features,
     needs::{ReadDirectory, WriteDirectory},
 };
 use directory::DirectoryError;
@@ -126,8 +126,8 @@ fn created(connection: &sso::SsoConnection) -> Answer {
     ),
     extensions(
         ("x-gantry-codes" = json!([
-            "conflict", "domain_in_use", "domain_unverified", "not_found", "step_up_required",
-            "too_many_sso_connections",
+            "conflict", "domain_in_use", "domain_unverified", "feature_not_in_plan", "not_found",
+            "step_up_required", "too_many_sso_connections",
         ])),
         ("x-gantry-limits" = json!(["sso-discovery"])),
         ("x-gantry-budget" = json!({"calls": 8, "read_units": 10, "write_units": 30})),
@@ -136,7 +136,7 @@ fn created(connection: &sso::SsoConnection) -> Answer {
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    member: Member<WriteDirectory, Full>,
+    member: Member<WriteDirectory, With<features::Sso>>,
     caller: Caller,
     _: Fresh,
     limiter: Limiter,
@@ -167,7 +167,7 @@ pub(crate) async fn create(
 /// What a connection is and which domains it serves is one transaction: here both are known.
 async fn store(
     api: &Api,
-    member: &Member<WriteDirectory, Full>,
+    member: &Member<WriteDirectory, With<features::Sso>>,
     new: &NewConnection,
     keep: &Keep<'_, sso::SsoConnection>,
 ) -> Result<sso::SsoConnection, SsoFailed> {

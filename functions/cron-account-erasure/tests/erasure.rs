@@ -204,6 +204,7 @@ async fn delete_organization(world: &World) {
         role: Role::Owner,
         level: AccessLevel::Full,
         level_until: None,
+        plan: access::Plan::of_trial(),
         requires_factor: false,
         lacks_factor: false,
         lacks_sso: false,

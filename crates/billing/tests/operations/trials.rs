@@ -14,6 +14,7 @@ fn reader(org_id: OrgId, role: Role) -> Result<Permit<ReadBilling>, AccessError>
         role,
         level: AccessLevel::Full,
         level_until: None,
+        plan: access::Plan::of_trial(),
         requires_factor: false,
         lacks_factor: false,
         lacks_sso: false,

@@ -9,9 +9,9 @@ use crate::state::capture;
 /// Version of the API in events.
 const API_VERSION: &str = "2026-09-30.endive";
 /// The price that everybody subscribes to.
-const PRICE: &str = "price_local_team";
+const PRICE: &str = "price_local_business";
 /// Amount of an invoice, cents.
-const AMOUNT: i64 = 4_900;
+const AMOUNT: i64 = 3_900;
 /// Days that a billing period has here.
 const PERIOD_DAYS: i64 = 30;
 const DAY_SECONDS: i64 = 86_400;
@@ -257,7 +257,7 @@ fn customer(id: &str, org_id: &str, now: i64) -> Value {
 fn subscription(id: &str, item: &str, customer: &str, org_id: &str, now: i64) -> Value {
     let price = json!({
         "id": PRICE, "object": "price", "active": true, "billing_scheme": "per_unit", "created": now, "currency": "usd",
-        "livemode": false, "lookup_key": "team", "metadata": {}, "nickname": null, "product": "prod_local_team",
+        "livemode": false, "lookup_key": "business_month", "metadata": {}, "nickname": null, "product": "prod_local_business",
         "recurring": { "interval": "month", "interval_count": 1, "meter": null, "usage_type": "licensed" },
         "tax_behavior": "unspecified", "tiers_mode": null, "type": "recurring",
         "unit_amount": AMOUNT, "unit_amount_decimal": AMOUNT.to_string(),

@@ -1,0 +1,54 @@
+use access::{Always, PLANS, Plan, needs::ReadOrganization};
+use billing::api::{self, Entitlements, Features};
+use http_api::{Cached, MemberOrKey, Problems, Response, http::HeaderMap};
+use primitives::{Page, SignedDuration};
+
+/// How long what a plan gives may be remembered.
+const REMEMBERED: SignedDuration = SignedDuration::from_secs(60);
+
+/// What can be subscribed to, the smallest first.
+#[utoipa::path(
+    get, path = "/v1/billing/plans", tag = "Billing", operation_id = "listPlans",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the plans that the client has")),
+    responses(
+        (status = 200, description = "The plans", body = Page<api::Plan>),
+        (status = 304, description = "The client has them already"),
+        Problems,
+    ),
+    extensions(
+        ("x-gantry-budget" = json!({"calls": 0, "read_units": 0, "write_units": 0})),
+        ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 1000})),
+    ),
+)]
+pub(crate) async fn list(headers: HeaderMap) -> Response {
+    let items: Vec<_> = PLANS.iter().map(api::Plan::of).collect();
+    Cached::json(&["application/json"], REMEMBERED, &Page { items, next_cursor: None }).answer(&headers)
+}
+
+/// What the organization's plan gives it. Whoever asks within a minute is told the same; what a route needs
+/// of the plan is asked for at each request.
+#[utoipa::path(
+    get, path = "/v1/entitlements", tag = "Billing", operation_id = "getEntitlements",
+    security(("access_token" = []), ("api_key" = [])),
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has")),
+    responses(
+        (status = 200, description = "What the plan gives", body = Entitlements),
+        (status = 304, description = "The client has it already"),
+        Problems,
+    ),
+    extensions(
+        ("x-gantry-codes" = json!(["no_organization"])),
+        ("x-gantry-budget" = json!({"calls": 1, "read_units": 2, "write_units": 0})),
+        ("x-gantry-usage" = json!({"person": 20, "events": 0, "answer_bytes": 200})),
+    ),
+)]
+pub(crate) async fn entitlements(
+    member: MemberOrKey<ReadOrganization, Always>,
+    headers: HeaderMap,
+) -> Response {
+    let plan: &Plan = member.permit.plan;
+    let (id, features) = (plan.id.to_owned(), Features::of(plan));
+    let version = Cached::json(&["application/json"], REMEMBERED, &(&id, &features)).version().to_owned();
+    let given = Entitlements { version, plan: id, features };
+    Cached::json(&["application/json"], REMEMBERED, &given).private().answer(&headers)
+}
