@@ -10,5 +10,5 @@
 mod hash;
 mod verify;
 
-pub use hash::{Hash, NoHash, NotHashed, first_link, link, row_hash};
+pub use hash::{Hash, NoHash, NotHashed, details, first_link, link, row_hash};
 pub use verify::{Finding, Head, NoHead, Report, verify};

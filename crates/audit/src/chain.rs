@@ -33,10 +33,14 @@ impl Item for Head {
 /// Whoever chains reads the head and moves it on in one transaction with the rows, so two at once make one
 /// chain. A row that is gone, or is not what was written, is chained by the hash that was written with its
 /// event: the proof then says which one it is.
-pub async fn chain(table: &Table, cause: &Cause, rows: &Rows) -> Result<(), AuditError> {
+///
+/// Gives the rows that have copies now: whoever is named in one of them may be erased at this moment
+/// ([`crate::people`]).
+pub async fn chain(table: &Table, cause: &Cause, rows: &Rows) -> Result<Vec<AuditRow>, AuditError> {
     let chained = table.decide(cause, async |_| decision(table, rows).await).await?;
-    let views: Vec<_> = chained.into_iter().flat_map(|row| views(rows.org_id, &row)).collect();
-    Ok(table.put_copies(&views).await?)
+    let views: Vec<_> = chained.iter().flat_map(|row| views(rows.org_id, row)).collect();
+    table.put_copies(&views).await?;
+    Ok(chained)
 }
 
 /// Those of the rows that can be shown, with their places.

@@ -11,6 +11,7 @@ mod erasure;
 mod error;
 mod handover;
 pub mod keys;
+mod person;
 mod read;
 mod view;
 
@@ -18,6 +19,7 @@ pub use chain::chain;
 pub use erasure::erase;
 pub use error::AuditError;
 pub use handover::{Handover, Rows, Written};
+pub use person::{Erased, Person, erase_own, erase_person, erase_rows, people};
 pub use read::{Action, Filter, InvalidAction, event, events, events_after};
 
 use primitives::{Fault, FaultCode};
