@@ -5,6 +5,7 @@ mod api_keys;
 mod audit;
 mod copies;
 mod domains;
+mod erasures;
 mod exports;
 mod members;
 mod organizations;

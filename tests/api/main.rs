@@ -16,6 +16,7 @@ mod device_links;
 mod domains;
 mod edge;
 mod email_change;
+mod erasure;
 mod exports;
 mod foreign;
 mod form;

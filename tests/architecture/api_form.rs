@@ -22,6 +22,7 @@ const VERBS: &[&str] = &[
     "remove",
     "delete",
     "end",
+    "erase",
     "cancel",
     "check",
     "confirm",

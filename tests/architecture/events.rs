@@ -86,6 +86,7 @@ fn telling(template: &Template, told: &[&Told], signing_in: &[&str]) -> Vec<Stri
                 )
                 | Audience::Person
                 | Audience::PersonWhen(_)
+                | Audience::People(_)
                 | Audience::NewAddress
                 | Audience::OldAddress
                 | Audience::Invited

@@ -24,6 +24,7 @@ const DOMAINS: &[&str] = &[
     "scim",
     "staff",
     "jobs",
+    "erasures",
 ];
 const CLIENTS: &[&str] =
     &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client", "object-client"];

@@ -17,6 +17,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("audit", audit::keys::KINDS),
         ("table", table::keys::KINDS),
         ("jobs", jobs::keys::KINDS),
+        ("erasures", erasures::keys::KINDS),
     ]
 }
 
@@ -44,6 +45,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("scim", scim::events::EVENTS),
         ("staff", staff::events::EVENTS),
         ("jobs", jobs::events::EVENTS),
+        ("erasures", erasures::events::EVENTS),
     ]
 }
 
@@ -55,6 +57,7 @@ pub fn told() -> impl Iterator<Item = &'static Told> {
         directory::events::TOLD,
         billing::events::TOLD,
         jobs::events::TOLD,
+        erasures::events::TOLD,
     ]
     .into_iter()
     .flatten()

@@ -55,6 +55,8 @@ permissions! {
     WriteAsMembers: "impersonation:write", "change things in the name of a member", Operator;
     /// See who of the staff acted in whose name.
     ReadAudit: "audit:read", "read what staff did", Support | Billing | Operator;
+    /// Have people and organizations erased.
+    Erase: "erasure:write", "have people and organizations erased", Operator;
     /// Say who is staff.
     WriteStaff: "staff:write", "say who is staff", Operator;
 }
@@ -142,6 +144,7 @@ mod tests {
             (StaffPermission::ReadAsMembers, "impersonation:read", "support operator"),
             (StaffPermission::WriteAsMembers, "impersonation:write", "operator"),
             (StaffPermission::ReadAudit, "audit:read", "support billing operator"),
+            (StaffPermission::Erase, "erasure:write", "operator"),
             (StaffPermission::WriteStaff, "staff:write", "operator"),
         ];
         assert_eq!(StaffPermission::ALL, table.map(|(permission, ..)| permission));

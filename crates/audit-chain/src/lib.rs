@@ -20,5 +20,5 @@ mod verify;
 pub use anchor::{Anchor, Anchored, End, MOST_ENDS, NoAnchor, Place, Previous, blanks};
 pub use anchors::Anchors;
 pub use finding::Finding;
-pub use hash::{Hash, NoHash, NotHashed, first_link, link, row_hash};
+pub use hash::{Hash, NoHash, NotHashed, details, first_link, link, row_hash};
 pub use verify::{Evidence, Head, NoHead, Report, prove, verify};

@@ -23,10 +23,14 @@ struct Gate {
 ///
 /// How long a row is kept is the organization's plan's to say, and is written with its place: a later plan
 /// counts for what happens from then on.
-pub async fn chain(table: &Table, cause: &Cause, rows: &Rows) -> Result<(), AuditError> {
+///
+/// Gives the rows that have copies now: whoever is named in one of them may be erased at this moment
+/// ([`crate::people`]).
+pub async fn chain(table: &Table, cause: &Cause, rows: &Rows) -> Result<Vec<AuditRow>, AuditError> {
     let chained = table.decide(cause, async |_| decision(table, rows).await).await?;
-    let views: Vec<_> = chained.into_iter().flat_map(|row| views(rows.org_id, &row)).collect();
-    Ok(table.put_copies(&views).await?)
+    let views: Vec<_> = chained.iter().flat_map(|row| views(rows.org_id, row)).collect();
+    table.put_copies(&views).await?;
+    Ok(chained)
 }
 
 /// Those of the rows that can be shown, with their places.

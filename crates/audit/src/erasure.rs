@@ -3,12 +3,13 @@ use std::collections::BTreeMap;
 use primitives::OrgId;
 use table::{AuditRow, Query, StoreError, Table, keys::Audit};
 
-use crate::{keys, view::views};
+use crate::{Erased, keys, view::views};
 
 /// Erases the log of an organization that is erased: its rows, each with its copies, the end of its chain,
-/// and where that was anchored. What lies in the bucket names nobody. Says whether it is done: it is gone on
+/// and where that was anchored. What lies in the bucket names nobody. Says how far it came: it is gone on
 /// with while `may_go_on` says so.
-pub async fn erase(table: &Table, org_id: OrgId, may_go_on: impl Fn() -> bool) -> Result<bool, StoreError> {
+pub async fn erase(table: &Table, org_id: OrgId, may_go_on: impl Fn() -> bool) -> Result<Erased, StoreError> {
+    let mut done = Erased::default();
     let log = Audit::all(org_id.to_string());
     loop {
         let rows = table.find_to_erase::<AuditRow>(&log).await?;
@@ -16,7 +17,8 @@ pub async fn erase(table: &Table, org_id: OrgId, may_go_on: impl Fn() -> bool) -
             // without its end nothing is anchored any more
             table.erase(Query::partition_of(&keys::AuditHead::key(org_id)), None).await?;
             table.erase(keys::AuditAnchor::all(org_id), None).await?;
-            return Ok(true);
+            done.complete = true;
+            return Ok(done);
         }
         let views = rows.found.iter().flat_map(|row| views(org_id, row));
         let partitions: BTreeMap<_, _> = views.map(|view| (view.key.pk(), view.key)).collect();
@@ -24,8 +26,9 @@ pub async fn erase(table: &Table, org_id: OrgId, may_go_on: impl Fn() -> bool) -
             table.erase(Query::partition_of(&view), None).await?;
         }
         if !may_go_on() {
-            return Ok(false);
+            return Ok(done);
         }
+        done.rows += rows.len();
         table.erase_found(&log, rows).await?;
     }
 }

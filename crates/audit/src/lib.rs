@@ -13,6 +13,7 @@ mod error;
 mod handover;
 mod head;
 pub mod keys;
+mod person;
 mod read;
 mod view;
 
@@ -21,6 +22,7 @@ pub use chain::chain;
 pub use erasure::erase;
 pub use error::AuditError;
 pub use handover::{Handover, Rows, Written};
+pub use person::{Erased, Person, erase_own, erase_person, erase_rows, people};
 pub use read::{Action, Filter, InvalidAction, event, events, events_after};
 
 use primitives::{Fault, FaultCode};

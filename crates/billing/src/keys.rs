@@ -11,9 +11,11 @@ table::kinds! {
     "subscription" Subscription(org: Tenant;) "BILL#<org>" "SUBSCRIPTION" {
         store: Main, most_kb: 150, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// Which organization a customer at Stripe is. Written and read by `hook-stripe`.
+    /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
+    /// no effect. Written and read by `hook-stripe`; written by `cron-account-erasure`.
     "stripe_customer" StripeCustomer(customer: CustomerId;) "STRIPE_CUSTOMER#<customer>" "STRIPE_CUSTOMER" {
-        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: NamedIn("subscription"),
+        store: Main, most_kb: 1, kept: Until("90 days after its organization was erased"), owner: Org,
+        erased: Stays("an id of Stripe's and the organization's, for 90 days"),
     }
     /// That an event from Stripe was applied. Written and read by `hook-stripe`.
     "stripe_event" StripeEvent(event: EventId;) "STRIPE_EVENT#<event>" "STRIPE_EVENT" {

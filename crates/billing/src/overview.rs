@@ -3,7 +3,7 @@ use events::NewEvent;
 use jiff::Timestamp;
 use primitives::{Ids, OrgId};
 use stripe_client::CustomerId;
-use table::{Changes, Condition, Consistency, Item, Query, Table};
+use table::{Cause, Changes, CommitError, Condition, Consistency, Decision, Item, Query, StoreError, Table};
 
 use crate::{
     Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys,
@@ -74,32 +74,55 @@ pub async fn refuse_subscribed(table: &Table, tenant: Tenant) -> Result<Changes,
 }
 
 /// Whether the organization has a subscription that goes on by itself.
-pub async fn goes_on(table: &Table, tenant: Tenant) -> Result<bool, table::StoreError> {
+pub async fn goes_on(table: &Table, tenant: Tenant) -> Result<bool, StoreError> {
     Ok(load(table, tenant.org_id()).await?.is_some_and(|account| account.stripe.goes_on()))
 }
 
-/// Erases what is known of an organization's money: for an organization that is erased. Who it is at Stripe
-/// goes with it.
-pub async fn erase(table: &Table, tenant: Tenant) -> Result<(), table::StoreError> {
-    let Some(account) = load(table, tenant.org_id()).await? else { return Ok(()) };
-    for customer in account.stripe.customers() {
-        table.erase(Query::partition_of(&keys::StripeCustomer::key(customer.clone())), None).await?;
+/// Customers that are let go in one transaction.
+const CUSTOMERS: usize = 50;
+
+/// Has what Stripe tells from now on of the customers of an organization that is erased, without any effect:
+/// that they are deleted, and what ends with them. Gives them to whoever deletes them at Stripe. Nobody is
+/// left to delete when [`erase`] was here.
+pub async fn let_go(table: &Table, cause: &Cause, tenant: Tenant) -> Result<Vec<CustomerId>, CommitError> {
+    let Some(account) = load(table, tenant.org_id()).await? else { return Ok(Vec::new()) };
+    let customers: Vec<_> = account.stripe.customers().into_iter().cloned().collect();
+    let erased_at = Some(table.clock().now());
+    for some in customers.chunks(CUSTOMERS) {
+        let gone = |_| async {
+            let item = |customer: &CustomerId| {
+                let customer = customer.clone();
+                StripeCustomer { customer, org_id: tenant.org_id(), erased_at, version: 0 }
+            };
+            let changes = some.iter().map(item).fold(Changes::new(), |all, one| all.overwrite(&one));
+            Ok::<_, CommitError>(Decision::commit(changes, ()))
+        };
+        table.decide(cause, gone).await?;
     }
-    table.erase(Query::partition_of(&account.key()), None).await?;
-    Ok(())
+    Ok(customers)
+}
+
+/// Erases what is known of an organization's money: for an organization that is erased, whose customers were
+/// [`let_go`] and are deleted at Stripe. Says how many items went.
+pub async fn erase(table: &Table, tenant: Tenant) -> Result<u64, StoreError> {
+    let Some(account) = load(table, tenant.org_id()).await? else { return Ok(0) };
+    let mut erased = 0;
+    for customer in account.stripe.customers() {
+        let waiting = keys::ParkedStripeEvent::all(customer.to_string());
+        erased += table.erase(waiting, None).await?;
+    }
+    erased += table.erase(Query::partition_of(&account.key()), None).await?;
+    Ok(u64::try_from(erased).unwrap_or(u64::MAX))
 }
 
 /// Which organization this customer at Stripe is.
-pub async fn org_of_customer(
-    table: &Table,
-    customer: CustomerId,
-) -> Result<Option<OrgId>, table::StoreError> {
+pub async fn org_of_customer(table: &Table, customer: CustomerId) -> Result<Option<OrgId>, StoreError> {
     let key = keys::StripeCustomer::key(customer);
     let found: Option<StripeCustomer> = table.get(&key, Consistency::Strong).await?;
     Ok(found.map(|found| found.org_id))
 }
 
 /// The account of an organization, as of now.
-pub(crate) async fn load(table: &Table, org_id: OrgId) -> Result<Option<Account>, table::StoreError> {
+pub(crate) async fn load(table: &Table, org_id: OrgId) -> Result<Option<Account>, StoreError> {
     table.get(&keys::Subscription::key(Tenant::trusted(org_id)), Consistency::Strong).await
 }

@@ -210,6 +210,9 @@ impl StripeEvents {
         mapping: Option<&StripeCustomer>,
         answer: &Answer,
     ) -> Result<Decision<Taken, BillingError>, BillingError> {
+        if mapping.is_some_and(|mapping| mapping.erased_at.is_some()) {
+            return Ok(self.pass_over(incoming));
+        }
         let org_id = match whose(news, mapping) {
             Ok(org_id) => org_id,
             Err(reason) => return Ok(self.park(incoming, reason, Some(&news.customer))),
@@ -228,7 +231,12 @@ impl StripeEvents {
         }
         let mut changes = self.mark(incoming, org_id);
         if mapping.is_none() {
-            changes = changes.create(&StripeCustomer { customer: news.customer.clone(), org_id, version: 0 });
+            changes = changes.create(&StripeCustomer {
+                customer: news.customer.clone(),
+                org_id,
+                erased_at: None,
+                version: 0,
+            });
         }
         if next != account {
             let now = self.table.clock().now();
@@ -271,6 +279,14 @@ impl StripeEvents {
             // nothing.
             Some(parked) => Changes::new().delete(parked).overwrite(&marker),
         }
+    }
+
+    /// Of an organization that is erased, nothing that Stripe tells late matters, such as that its customer
+    /// is deleted: nothing is kept of it, and nobody has to look.
+    fn pass_over(&self, incoming: &Incoming<'_>) -> Decision<Taken, BillingError> {
+        let marker = ReceivedEvent::ignored(incoming.event, self.table.clock().now());
+        let waited = incoming.parked.map(|parked| Changes::new().delete(parked).overwrite(&marker));
+        Decision::commit(waited.unwrap_or_default(), (Received::Ignored, None))
     }
 
     fn park(

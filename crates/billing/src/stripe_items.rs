@@ -16,11 +16,14 @@ const PARKED_EVENTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 3
 /// gives it for 30 days.
 const LARGEST_KEPT_BODY: usize = 300_000;
 
-/// Which organization a customer at Stripe is. Never changes.
+/// Which organization a customer at Stripe is. Never changes, but that the organization is erased.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StripeCustomer {
     pub(crate) customer: CustomerId,
     pub(crate) org_id: OrgId,
+    /// When the organization's erasure came to it: what Stripe tells since then has no effect.
+    #[serde(default)]
+    pub(crate) erased_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) version: u64,
 }
@@ -32,6 +35,10 @@ impl Item for StripeCustomer {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.erased_at?.saturating_add(MARKERS_ARE_KEPT).ok()
     }
 }
 

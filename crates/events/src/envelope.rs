@@ -182,6 +182,8 @@ pub struct NewEvent {
     pub sequence: u64,
     /// What happened.
     pub data: Value,
+    /// Whether the audit row about it has the hash of that alone, since the person is erased whom it names.
+    pub nameless: bool,
 }
 
 impl NewEvent {
@@ -208,6 +210,7 @@ impl NewEvent {
             aggregate: Aggregate { kind, id: aggregate_id.to_string() },
             sequence: version.saturating_mul(PLACES),
             data: serde_json::to_value(data).expect("event data is JSON"),
+            nameless: false,
         }
     }
 }

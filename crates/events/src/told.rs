@@ -39,6 +39,8 @@ pub enum Audience {
     OldAddress,
     /// The person, where the data says true at this JSON pointer; else nobody.
     PersonWhen(&'static str),
+    /// The people whose ids are listed in the data at this JSON pointer, as far as they are still there.
+    People(&'static str),
 }
 
 /// What a mail about an event says. Each text is a template that knows `product`, the event's `data` and,
@@ -79,7 +81,12 @@ impl Audience {
         Role::ALL.into_iter().filter(move |role| match self {
             Self::Owners | Self::PersonAndOwners => *role == Role::Owner,
             Self::Holding(permission) => role.holds(permission),
-            Self::Person | Self::PersonWhen(_) | Self::NewAddress | Self::OldAddress | Self::Invited => false,
+            Self::Person
+            | Self::PersonWhen(_)
+            | Self::People(_)
+            | Self::NewAddress
+            | Self::OldAddress
+            | Self::Invited => false,
         })
     }
 }

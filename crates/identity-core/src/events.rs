@@ -145,6 +145,14 @@ events::events! {
         #[schemars(with = "String")]
         erase_at: Timestamp = "2026-11-30T10:00:00Z",
     }
+    /// Our staff has a person's account erased. Until then it can be restored.
+    "user.erasure_requested" UserErasureRequested Internal {
+        /// The person.
+        user_id: UserId = "usr_01kar8h5g0e0vsx4q1v3f6m2ah",
+        /// When it is erased.
+        #[schemars(with = "String")]
+        erase_at: Timestamp = "2026-11-24T10:00:00Z",
+    }
     /// A person has the account restored that was to be erased.
     "user.restored" UserRestored Internal {
         /// The person.

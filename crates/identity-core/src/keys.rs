@@ -157,6 +157,12 @@ table::kinds! {
     "membership" Membership(user: UserId; org: Tenant) "USER#<user>" "MEMBERSHIP#<org>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
     }
+    /// That the audit log of an organization names a person who is no member of it any more, or was none, and
+    /// under which id: a membership, or a request to join. Written by whatever ends a membership, and by
+    /// join; read by `cron-account-erasure`, which erases the person from there.
+    "known_in" KnownIn(user: UserId; org: Tenant, target: String) "USER#<user>" "KNOWN_IN#<org>#<target>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Person, erased: Partition,
+    }
     /// How many there are of what a person may have only so many of: a tally. Written by create organization;
     /// read by nobody, since the number, at most 50 memberships, is a condition of the next.
     "caps" Caps(user: UserId;) "USER#<user>" "CAPS" {

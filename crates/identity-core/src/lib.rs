@@ -40,13 +40,13 @@ pub use connected::{ConnectedAccount, ConnectedAccounts, MOST_CONNECTED_ACCOUNTS
 pub use device::{Device, KnownDevice};
 pub use device_link::{DeviceLink, ShownLink, SignedInTo};
 pub use email_change::{ChangeState, EmailChange};
-pub use erasure::{begin_erasure, end_erasure};
+pub use erasure::{addresses, begin_erasure, empty, end_erasure};
 pub use half::{HalfSession, ShownHalf, Used};
 pub use impersonation::{Impersonation, InTheName};
 pub use key::{derive, mac, same};
 pub use link::{ChangeStep, InviteProof, LinkKey};
 pub use live::live_sessions;
-pub use membership::{Membership, memberships};
+pub use membership::{KnownIn, Membership, known_in, memberships};
 pub use password::{PasswordHash, PasswordReset};
 pub use phone::{Phone, SmsCode, SmsPlace};
 pub use policy::Policy;

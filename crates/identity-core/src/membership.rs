@@ -47,3 +47,41 @@ impl Item for Membership {
 pub async fn memberships(table: &Table, user_id: UserId) -> Result<Vec<Membership>, StoreError> {
     table.first(&keys::Membership::all(user_id), 100).await
 }
+
+/// That the log of an organization names a person, and under which id, when no membership says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownIn {
+    user_id: UserId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// The membership that was, or the request to join.
+    pub target: String,
+    #[serde(default)]
+    version: u64,
+}
+
+impl KnownIn {
+    /// That this person was this in the organization.
+    pub fn new(user_id: UserId, org_id: OrgId, target: &impl ToString) -> Self {
+        Self { user_id, org_id, target: target.to_string(), version: 0 }
+    }
+}
+
+impl Item for KnownIn {
+    fn key(&self) -> Key {
+        keys::KnownIn::key(self.user_id, Tenant::trusted(self.org_id), self.target.clone())
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// Some of the organizations that know a person who is no member of them, and behind which place they go on.
+pub async fn known_in(
+    table: &Table,
+    user_id: UserId,
+    (most, after): (usize, Option<&str>),
+) -> Result<(Vec<KnownIn>, Option<String>), StoreError> {
+    table.after(&keys::KnownIn::all(user_id).strong(), most, after).await
+}

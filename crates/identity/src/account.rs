@@ -1,11 +1,11 @@
 //! A person's account as our staff sees it, and what staff does to it. Who may do that, and how it is written
 //! down, is not decided here.
 
-use access::{StaffRole, Way};
+use access::{Deletion, StaffRole, Way};
 use events::NewEvent;
 use identity_core::{
     ConnectedAccount, ConnectedAccounts, EmailOwner, User,
-    events::UserRestored,
+    events::{UserErasureRequested, UserRestored},
     keys,
     suspension::{UserSuspended, UserUnsuspended},
 };
@@ -149,6 +149,17 @@ impl Account {
         let user_id = self.user.user_id;
         let changes = Changes::new().replace(&self.now(self.user.clone().unsuspended()));
         let event = UserUnsuspended { user_id };
+        Some(changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event)))
+    }
+
+    /// The person is erased at this time. Nothing where that is so, or sooner, already.
+    pub fn request_erasure(&mut self, erase_at: Timestamp, now: Timestamp) -> Option<Changes> {
+        if self.user.deletion.is_some_and(|deletion| deletion.erase_at <= erase_at) {
+            return None;
+        }
+        let (user_id, deletion) = (self.user.user_id, Deletion { requested_at: now, erase_at });
+        let changes = Changes::new().replace(&self.now(self.user.clone().leaving(Some(deletion))));
+        let event = UserErasureRequested { user_id, erase_at };
         Some(changes.publish(NewEvent::new(None, &user_id, self.user.next_version(), &event)))
     }
 

@@ -266,8 +266,8 @@ pub async fn fail(
     moved(table, cause, seen, change).await
 }
 
-/// Erases all jobs of an owner who is erased. Their files go by themselves.
-pub async fn erase(table: &Table, owner: Owner) -> Result<(), StoreError> {
-    table.erase(Query::partition_of(&owner.running(JobKind::OrganizationExport)), None).await?;
-    Ok(())
+/// Erases all jobs of an owner who is erased. Their files go by themselves. Says how many items went.
+pub async fn erase(table: &Table, owner: Owner) -> Result<u64, StoreError> {
+    let partition = Query::partition_of(&owner.running(JobKind::OrganizationExport));
+    Ok(u64::try_from(table.erase(partition, None).await?).unwrap_or(u64::MAX))
 }

@@ -54,10 +54,13 @@ pub async fn require_other_owners(table: &Table, user_id: UserId) -> Result<Chan
 }
 
 /// Takes a person out of all of their organizations, each by itself. Whoever is the only owner of one stays
-/// in it, and that is an error: an organization has an owner, unless it is about to be erased.
-pub async fn leave_all(table: &Table, cause: &Cause, user_id: UserId) -> Result<(), OrgError> {
-    for place in places(table, user_id).await? {
+/// in it, and that is an error: an organization has an owner, unless it is about to be erased. Says how many
+/// there were.
+pub async fn leave_all(table: &Table, cause: &Cause, user_id: UserId) -> Result<u64, OrgError> {
+    let places = places(table, user_id).await?;
+    let left = u64::try_from(places.len()).unwrap_or(u64::MAX);
+    for place in places {
         end(table, cause, Tenant::trusted(place.org_id), place.member_id, Left::Erasure).await?;
     }
-    Ok(())
+    Ok(left)
 }

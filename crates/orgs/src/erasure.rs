@@ -4,9 +4,9 @@
 use access::{Role, Tenant};
 use events::NewEvent;
 use identity_core::keys as identity_keys;
-use primitives::OrgId;
+use primitives::{OrgId, UserId};
 use serde::Deserialize;
-use table::{Cause, Changes, CommitError, Consistency, Decision, Query, Table};
+use table::{Cause, Changes, CommitError, Consistency, Decision, Query, StoreError, Table};
 
 use crate::{
     Invite, Member, Org,
@@ -15,6 +15,7 @@ use crate::{
     deletion::OrgDeletion,
     events::OrganizationErased,
     keys,
+    place::Owned,
     slugs::SlugOwner,
 };
 
@@ -60,38 +61,65 @@ pub async fn begin_erasure(table: &Table, cause: &Cause, org_id: OrgId) -> Resul
     table.decide(cause, begin).await
 }
 
+/// Who owns an organization that is being erased: known until [`end_erasure`].
+pub async fn owners_of(table: &Table, org_id: OrgId) -> Result<Vec<UserId>, CommitError> {
+    let key = keys::Owners::key(Tenant::trusted(org_id));
+    let owned: Option<Owned> = table.get(&key, Consistency::Strong).await?;
+    Ok(owned.iter().flat_map(Owned::all).collect())
+}
+
+/// How far the people of an organization are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emptied {
+    /// Members.
+    pub members: u64,
+    /// Invites.
+    pub invites: u64,
+    /// Whether all are.
+    pub complete: bool,
+}
+
 /// Takes everybody out of an organization for which [`begin_erasure`] said so, and lets the addresses go that
-/// are invited. Says whether it is done: it is gone on with while `may_go_on` says so.
+/// are invited. Says how far it came: it is gone on with while `may_go_on` says so.
 pub async fn empty(
     table: &Table,
     cause: &Cause,
     org_id: OrgId,
     may_go_on: impl Fn() -> bool,
-) -> Result<bool, CommitError> {
+) -> Result<Emptied, CommitError> {
     let tenant = Tenant::trusted(org_id);
     let some = |_| async move {
         let query = keys::Member::all(tenant).strong();
         let members: Vec<Member> = table.first(&query, MEMBERS).await?;
-        let is_last = members.len() < MEMBERS;
-        Ok::<_, CommitError>(Decision::commit(members.iter().fold(Changes::new(), gone), is_last))
+        Ok::<_, CommitError>(Decision::commit(members.iter().fold(Changes::new(), gone), members.len()))
     };
     let others = |_| async move {
         let query = keys::Invite::all(tenant).strong();
         let invites: Vec<Invite> = table.first(&query, INVITES).await?;
-        let is_last = invites.len() < INVITES;
-        Ok::<_, CommitError>(Decision::commit(invites.iter().fold(Changes::new(), let_go), is_last))
+        Ok::<_, CommitError>(Decision::commit(invites.iter().fold(Changes::new(), let_go), invites.len()))
     };
-    while !table.decide(cause, some).await? {
+    let mut done = Emptied::default();
+    loop {
+        let gone = table.decide(cause, some).await?;
+        done.members += u64::try_from(gone).unwrap_or_default();
+        if gone < MEMBERS {
+            break;
+        }
         if !may_go_on() {
-            return Ok(false);
+            return Ok(done);
         }
     }
-    while !table.decide(cause, others).await? {
+    loop {
+        let gone = table.decide(cause, others).await?;
+        done.invites += u64::try_from(gone).unwrap_or_default();
+        if gone < INVITES {
+            done.complete = true;
+            return Ok(done);
+        }
         if !may_go_on() {
-            return Ok(false);
+            return Ok(done);
         }
     }
-    Ok(true)
 }
 
 /// Somebody's place is gone.
@@ -114,28 +142,39 @@ fn let_go(changes: Changes, invite: &Invite) -> Changes {
     }
 }
 
-/// Erases what is left of an organization, when everybody else has done their part: that it is to be erased
-/// is what goes last.
-pub async fn end_erasure(table: &Table, cause: &Cause, org_id: OrgId) -> Result<(), CommitError> {
+/// Erases what is left of an organization, when everybody else has done their part, but that it is to be
+/// erased. Says how many items went.
+pub async fn erase_rest(table: &Table, org_id: OrgId) -> Result<u64, CommitError> {
     let tenant = Tenant::trusted(org_id);
     let last = keys::OrgDeletion::key(tenant);
     let of_keys = identity_keys::ApiKeyCount::key(tenant);
     let of_words = keys::MemberWords::key(tenant, table.ids().next());
     let of_requests = keys::JoinRequest::key(tenant, table.ids().next());
+    let mut erased = 0;
     for partition in [of_keys, of_words, of_requests] {
-        table.erase(Query::partition_of(&partition), None).await?;
+        erased += table.erase(Query::partition_of(&partition), None).await?;
     }
-    table.erase(Query::partition_of(&last), Some(&last)).await?;
+    erased += table.erase(Query::partition_of(&last), Some(&last)).await?;
+    Ok(u64::try_from(erased).unwrap_or(u64::MAX))
+}
+
+/// That an organization is to be erased is what goes last: by that, whatever stopped on the way was begun
+/// again. What certifies that it is so is in the same transaction.
+pub async fn end_erasure<F: Future<Output = Result<Changes, StoreError>>>(
+    table: &Table,
+    cause: &Cause,
+    org_id: OrgId,
+    certified: impl Fn() -> F,
+) -> Result<(), CommitError> {
+    let last = keys::OrgDeletion::key(Tenant::trusted(org_id));
     let end = |_| async {
         let Some(Versioned { version }) = table.get(&last, Consistency::Strong).await? else {
             return Ok(Decision::done(()));
         };
         // in no organization's log: there is none any more
         let event = NewEvent::new(None, &org_id, version + 1, &OrganizationErased { org_id });
-        Ok::<_, CommitError>(Decision::commit(
-            Changes::new().remove_at(last.clone(), version).publish(event),
-            (),
-        ))
+        let changes = Changes::new().remove_at(last.clone(), version).publish(event);
+        Ok::<_, CommitError>(Decision::commit(changes.and(certified().await?), ()))
     };
     table.decide(cause, end).await
 }

@@ -30,6 +30,14 @@ events::events! {
         #[schemars(with = "String")]
         erase_at: Timestamp = "2026-12-23T10:00:00Z",
     }
+    /// Our staff has an organization erased: until then it can be restored.
+    "organization.erasure_requested" OrganizationErasureRequested Internal {
+        /// The organization, as the API shows it.
+        organization: Organization = organization(),
+        /// When it is erased.
+        #[schemars(with = "String")]
+        erase_at: Timestamp = "2026-11-24T10:00:00Z",
+    }
     /// An organization that was deleted is there again.
     "organization.restored" OrganizationRestored Public {
         /// The organization, as the API shows it.
@@ -296,6 +304,25 @@ pub const TOLD: &[Told] = &[
             paragraphs: &[
                 "An owner deleted {{ organization }}. Its members can look at it still; nobody can change anything,                  and its API keys do not work.",
                 "In 30 days all that is in it is erased, for good. Until then an owner can restore it.",
+            ],
+            button: "Restore {{ organization }}",
+            path: "/settings/organization",
+            optional: false,
+            until: Some("/erase_at"),
+        }),
+        push: None,
+    },
+    Told {
+        event: OrganizationErasureRequested::KIND,
+        to: Audience::Owners,
+        mail: Some(MailText {
+            subject: "{{ organization }} on {{ product }} is about to be erased",
+            preview: "You have a day to object.",
+            title: "{{ organization }} will be erased",
+            paragraphs: &[
+                "Our staff has the end of {{ organization }} begin. Its members can look at it still; nobody can \
+                 change anything, and its API keys do not work. In 24 hours all that is in it is erased, for good.",
+                "If that is a mistake: an owner can restore it until then, or write to us.",
             ],
             button: "Restore {{ organization }}",
             path: "/settings/organization",

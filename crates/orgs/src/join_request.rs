@@ -1,5 +1,6 @@
 use access::{Role, Tenant};
 use events::{Event, NewEvent};
+use identity_core::KnownIn;
 use primitives::{
     Email, EmailDomain, JoinRequestId, MemberId, OrgId, SignedDuration, Time, Timestamp, UserId,
 };
@@ -147,7 +148,8 @@ impl JoinRequest {
             version: before.map_or(0, |before| before.version),
         };
         let event = JoinRequestCreated { join_request: self.resource(self.next_version()) };
-        let changes = Changes::new().create(&self).replace(&asked).publish(self.of(&event));
+        let known = KnownIn::new(self.user_id, self.org_id, &self.request_id);
+        let changes = Changes::new().create(&self).replace(&asked).overwrite(&known).publish(self.of(&event));
         (Self { version: self.next_version(), ..self }, changes)
     }
 

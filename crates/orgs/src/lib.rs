@@ -39,9 +39,9 @@ pub use admission::{Admission, ByDirectory, admit};
 pub use bars::{bar, unbar};
 pub use caps::{MOST_MEMBERSHIPS, owners};
 pub use copies::{refresh_member, refresh_organization, refresh_person};
-pub use deletion::{request_deletion, restore};
+pub use deletion::{deletion_of, request_deletion, request_erasure, restore, restored_by_staff};
 pub use departing::{leave_all, require_other_owners};
-pub use erasure::{begin_erasure, empty, end_erasure};
+pub use erasure::{Emptied, begin_erasure, empty, end_erasure, erase_rest, owners_of};
 pub use error::OrgError;
 pub use invite::Invite;
 pub use invites::{

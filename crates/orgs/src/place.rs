@@ -10,7 +10,7 @@ use access::{
     needs::{ReadOrganization, WriteMembers, WriteOwners},
 };
 use events::{Event, NewEvent, previous};
-use identity_core::{MadeKeys, User, keys::Membership as MembershipKey};
+use identity_core::{KnownIn, MadeKeys, User, keys::Membership as MembershipKey};
 use primitives::{Expected, MemberId, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Key, Table};
@@ -56,6 +56,10 @@ pub(crate) struct Owned {
 impl Owned {
     fn is_full(&self) -> bool {
         self.m.len() >= MOST_OWNERS
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = UserId> {
+        self.m.values().copied()
     }
 
     pub(crate) fn others(&self, but: UserId) -> impl Iterator<Item = UserId> {
@@ -219,8 +223,10 @@ impl Place {
             .and(seats)
             .and(voided);
         let former = FormerMember { org_id: member.org_id, user_id, removed_at: now, version: 0 };
-        // of whoever is erased nothing is left, and nobody comes back
-        let changes = if via == Left::Erasure { changes } else { changes.overwrite(&former) };
+        // the organization's log names the person, until an erasure comes there
+        let changes = changes.overwrite(&KnownIn::new(user_id, member.org_id, &member.member_id));
+        // of whoever is erased nothing is left, also not in the rows about that, and nobody comes back
+        let changes = if via == Left::Erasure { changes.nameless() } else { changes.overwrite(&former) };
         if member.role != Role::Owner {
             return Ok(changes);
         }

@@ -3,8 +3,8 @@ use table::{Query, StoreError, Table};
 
 use crate::keys;
 
-/// Erases the directory of an organization that is erased.
-pub async fn erase(table: &Table, tenant: Tenant) -> Result<(), StoreError> {
+/// Erases the directory of an organization that is erased. Says how many items went.
+pub async fn erase(table: &Table, tenant: Tenant) -> Result<u64, StoreError> {
     let (user, group) = (table.ids().next(), table.ids().next());
     let partitions = [
         keys::Tokens::key(tenant),
@@ -14,8 +14,9 @@ pub async fn erase(table: &Table, tenant: Tenant) -> Result<(), StoreError> {
         keys::UserName::key(tenant, String::new()),
         keys::Claim::key(tenant, String::new(), String::new()),
     ];
+    let mut erased = 0;
     for partition in partitions {
-        table.erase(Query::partition_of(&partition), None).await?;
+        erased += table.erase(Query::partition_of(&partition), None).await?;
     }
-    Ok(())
+    Ok(u64::try_from(erased).unwrap_or(u64::MAX))
 }

@@ -19,7 +19,7 @@ use stripe_client_core::{
     ConfigOverride, CustomizedStripeRequest, RequestBuilder, StripeClient, StripeMethod, VERSION,
 };
 
-use crate::{ApiKey, StripeError, Subscription, SubscriptionId, fields::Fields, wire};
+use crate::{ApiKey, CustomerId, StripeError, Subscription, SubscriptionId, fields::Fields, wire};
 
 /// More than any single object or page of 100 takes.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
@@ -80,6 +80,24 @@ impl Client {
             json::from_str(&miniserde::json::to_string(&answer)).map_err(|error| unreadable(&error))?;
         let fields = Fields::of(&object).ok_or_else(|| unreadable(&"not an object"))?;
         Subscription::read(fields).map_err(|error| unreadable(&error))
+    }
+
+    /// Deletes a customer, with what Stripe knows of who it was: its subscriptions end at once; invoices and
+    /// payments stay, without their customer. One that is deleted, or was never there, is deleted: however
+    /// often it is asked for.
+    pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), StripeError> {
+        let request = RequestBuilder::new(StripeMethod::Delete, format!("/customers/{}", id.as_str()));
+        let answer: Result<miniserde::json::Value, _> = request.customize().send(self).await;
+        let answer = match answer {
+            Ok(answer) => miniserde::json::to_string(&answer),
+            Err(StripeError::Refused { status: 404, code: Some(code), .. }) if code == "resource_missing" => {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let answer: wire::Deleted =
+            json::from_str(&answer).map_err(|error| StripeError::Unreadable(error.to_string()))?;
+        if answer.deleted { Ok(()) } else { Err(StripeError::Unreadable("it is not deleted".to_owned())) }
     }
 
     /// Loading the trust store takes milliseconds, so it waits until somebody calls.

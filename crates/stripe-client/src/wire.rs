@@ -13,3 +13,9 @@ pub(crate) struct ErrorDetail {
     pub(crate) r#type: Option<String>,
     pub(crate) code: Option<String>,
 }
+
+/// What is answered to whoever deletes an object.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Deleted {
+    pub(crate) deleted: bool,
+}

@@ -1,6 +1,6 @@
 //! The rows of audit logs: written with every event, chained later by `queue-audit`.
 
-use audit_chain::Hash;
+use audit_chain::{Hash, NotHashed};
 use events::{ActorRef, Envelope};
 use primitives::{EventId, OrgId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::{
     Key,
     cause::Cause,
+    edit::{Edit, Edited},
     error::StoreError,
-    item::{Attributes, key_attributes, number, text},
+    item::{Attributes, key_attributes, number, read, text},
     keys::{Audit, KIND, TTL},
     sortable::sortable,
+    store::Table,
 };
 
 /// How long an audit row outside of any organization stays, unless it is about what staff does: what
@@ -22,6 +24,10 @@ pub const AUDIT_ROWS_OF_NOBODY_ARE_KEPT: SignedDuration = SignedDuration::from_h
 
 /// Of an event's data, what was before the change.
 const PREVIOUS: &str = "previous";
+/// What a row is written by.
+const WRITES: &str = "TransactWriteItems";
+/// Of an event, what happened.
+const DATA: &str = "data";
 
 /// A row of an audit log.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -81,6 +87,20 @@ impl AuditRow {
         }
     }
 
+    /// The same without what may name a person: its hash is left, and the row's own stays what it was.
+    pub(crate) fn nameless(&self) -> Result<Self, NotHashed> {
+        let details = audit_chain::details(&self.shown())?;
+        let mut event = self.event.clone();
+        event.as_object_mut().and_then(|event| event.remove(DATA));
+        let details = Some(details.to_string());
+        Ok(Self { event, ip: None, user_agent: None, salt: None, details, ..self.clone() })
+    }
+
+    /// Whether something is left in it that may name a person.
+    pub fn is_whole(&self) -> bool {
+        self.salt.is_some()
+    }
+
     /// Whether the row is what this hash was made of.
     pub fn is(&self, row_hash: Hash) -> bool {
         audit_chain::row_hash(&self.shown()) == Ok(row_hash)
@@ -94,22 +114,41 @@ impl Audit {
     }
 }
 
+impl Table {
+    /// Deletes from a row what may name a person, with the salt that it is hashed with: its hash is left, so
+    /// that the row is still what was written. Gives the row as it is since; nothing where it is gone. One
+    /// that was erased stays as it is.
+    pub async fn erase_details(&self, key: &Key, row: &AuditRow) -> Result<Option<AuditRow>, StoreError> {
+        let (Some(salt), true) = (&row.salt, row.event.is_object()) else { return Ok(Some(row.clone())) };
+        let details = audit_chain::details(&row.shown()).map_err(|error| unwritten("UpdateItem", &error))?;
+        let erase = Edit::new("SET details = :details REMOVE ip, user_agent, salt, #event.#data")
+            .when("salt = :salt")
+            .name("#event", "event")
+            .name("#data", DATA)
+            .value(":details", text(details.to_string()))
+            .value(":salt", text(salt));
+        // refused, it was erased before, or is gone
+        let (Edited::Made(left) | Edited::Refused(left)) = self.edit(key, erase).await?;
+        if left.is_empty() { Ok(None) } else { read(key.kind(), left).map(Some) }
+    }
+}
+
+fn unwritten(operation: &'static str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Refused { operation, code: "audit row".to_owned(), detail: error.to_string() }
+}
+
 /// The audit row about an event, and its hash. `kept` is how long those of organizations stay, and those
-/// about what staff does; for good where it is not said.
+/// about what staff does; for good where it is not said. One that is `nameless` has the hash alone of what
+/// may name a person.
 pub(crate) fn audit_row(
-    envelope: &Envelope,
+    (envelope, nameless): (&Envelope, bool),
     cause: &Cause,
     kept: Option<SignedDuration>,
 ) -> Result<(Attributes, Hash), StoreError> {
     let of = envelope.org_id.map_or_else(|| envelope.aggregate.id.clone(), |org| org.to_string());
     let key = Audit::key(of, sortable(envelope.time), envelope.id);
-    let unwritten = |detail: String| StoreError::Refused {
-        operation: "TransactWriteItems",
-        code: "audit row".to_owned(),
-        detail,
-    };
     let mut row = AuditRow {
-        event: serde_json::to_value(envelope).map_err(|error| unwritten(error.to_string()))?,
+        event: serde_json::to_value(envelope).map_err(|error| unwritten(WRITES, &error))?,
         ip: cause.ip.map(|ip| ip.to_string()),
         user_agent: cause.user_agent.clone(),
         salt: Some(hex::encode(primitives::random_secret::<16>())),
@@ -119,7 +158,10 @@ pub(crate) fn audit_row(
         hash: None,
         expires_at: None,
     };
-    let row_hash = audit_chain::row_hash(&row.shown()).map_err(|error| unwritten(error.to_string()))?;
+    let row_hash = audit_chain::row_hash(&row.shown()).map_err(|error| unwritten(WRITES, &error))?;
+    if nameless {
+        row = row.nameless().map_err(|error| unwritten(WRITES, &error))?;
+    }
     row.row_hash = Some(row_hash);
     let mut attributes: Attributes =
         serde_dynamo::to_item(&row).map_err(|source| StoreError::shape(&key, source))?;

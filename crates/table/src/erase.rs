@@ -23,6 +23,11 @@ pub struct ToErase<T> {
 }
 
 impl<T> ToErase<T> {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        u64::try_from(self.keys.len()).unwrap_or(u64::MAX)
+    }
+
     /// Whether nothing is left to erase.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

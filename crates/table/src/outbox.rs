@@ -71,11 +71,11 @@ impl Unpublished {
 
 /// The row about an event that is on its way to the bus, and the audit row about it.
 pub(crate) fn rows(
-    envelope: &Envelope,
+    (envelope, nameless): (&Envelope, bool),
     cause: &Cause,
     kept: Option<SignedDuration>,
 ) -> Result<[Attributes; 2], StoreError> {
-    let (audit, audit_hash) = audit_row(envelope, cause, kept)?;
+    let (audit, audit_hash) = audit_row((envelope, nameless), cause, kept)?;
     let key = Outbox::of(envelope.id);
     let row = OutboxRow { envelope: json(envelope)?, audit_hash };
     let mut outbox: Attributes =

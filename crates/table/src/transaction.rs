@@ -186,6 +186,13 @@ impl Changes {
         self
     }
 
+    /// Has the audit rows about the events so far written without what may name a person, but for its hash:
+    /// they are about somebody who is being erased.
+    pub fn nameless(mut self) -> Self {
+        self.events.iter_mut().for_each(|event| event.nameless = true);
+        self
+    }
+
     /// Keeps the answer for a caller who asks again with the same key.
     pub(crate) fn answer(mut self, claim: Claim, answer: StoredAnswer) -> Self {
         self.answer = Some((claim, answer));
@@ -300,8 +307,9 @@ impl Table {
             return Err(error);
         }
         let mut operations = changes.operations;
-        for envelope in envelopes {
-            for attributes in rows(envelope, cause, self.audit_rows_are_kept)? {
+        let nameless = changes.events.iter().map(|event| event.nameless);
+        for (envelope, nameless) in envelopes.iter().zip(nameless) {
+            for attributes in rows((envelope, nameless), cause, self.audit_rows_are_kept)? {
                 let key = Outbox::of(envelope.id);
                 operations.push(Operation {
                     key,

@@ -85,7 +85,8 @@ fn into_template(secret: &NewSecret, template: &str) -> Result<String> {
     let resource = secret.fill(include_str!("../scaffold/secret.yaml.txt"));
     let template = before(template, "\n  StripeSecret:\n", &resource)?;
     let given = secret.fill("        @Id@Arn: !Ref @Id@\n");
-    before(&template, "        StripeSecretArn: !Ref StripeSecret\n", &given)
+    // the last one of those that the upkeep is given: another area has it among others
+    before(&template, "        StripeSecretArn: !Ref StripeSecret\n\n", &given)
 }
 
 fn into_upkeep(secret: &NewSecret, template: &str) -> Result<String> {

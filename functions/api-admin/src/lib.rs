@@ -1,5 +1,6 @@
 //! HTTP API for our own staff, which looks after people and organizations: `/v1/admin/**`.
 
+mod erasures;
 mod impersonations;
 mod members;
 mod orgs;
@@ -54,6 +55,10 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(orgs::list_members))
         .routes(routes!(orgs::suspend))
         .routes(routes!(orgs::unsuspend))
+        .routes(routes!(erasures::erase_person))
+        .routes(routes!(erasures::erase_org))
+        .routes(routes!(erasures::restore_org))
+        .routes(routes!(erasures::show))
         .routes(routes!(impersonations::start))
         .routes(routes!(impersonations::list))
         .routes(routes!(impersonations::end))

@@ -28,6 +28,8 @@ pub(crate) struct AdminOrganization {
     created_at: Time,
     /// Since when our staff has suspended it; null where it is not.
     suspended_at: Option<Time>,
+    /// When the organization is erased; null where it is not.
+    erase_at: Option<Time>,
     /// How much it may use, by its trial and subscription.
     access: Access,
     /// Trial and subscription; null where the organization is one of a list, and in the answer to an act.
@@ -35,7 +37,7 @@ pub(crate) struct AdminOrganization {
 }
 
 impl AdminOrganization {
-    fn of(overseen: Overseen, now: Timestamp) -> Self {
+    pub(crate) fn of(overseen: Overseen, now: Timestamp) -> Self {
         let Overseen { org, access, suspended_at, .. } = overseen;
         Self {
             id: org.org_id,
@@ -43,6 +45,7 @@ impl AdminOrganization {
             slug: org.slug,
             created_at: org.created_at.into(),
             suspended_at: suspended_at.map(Time::from),
+            erase_at: org.deletion.map(|deletion| deletion.erase_at.into()),
             access: Access::new(access.at(now), access.until(now)),
             subscription: None,
         }

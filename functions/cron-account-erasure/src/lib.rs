@@ -5,17 +5,21 @@
 //! same.
 
 mod organization;
+mod person;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use audit::AuditError;
+use erasures::{Part, Subject};
 use futures::{StreamExt, stream};
-use lambda_host::{Error, Function, Host};
+use lambda_host::{Error, Function, Host, Rotating, SecretError};
 use orgs::OrgError;
-use primitives::{Expected, Fault, OrgId, RequestId, SignedDuration, UserId};
+use primitives::{Fault, OrgId, RequestId, SignedDuration, UserId};
 use push::{DeviceError, Devices};
 use push_client::PushClient;
 use serde::Serialize;
-use table::{Cause, CommitError, Due, Entry, Query, StoreError, Table, time_left};
+use stripe_client::{Account, ClientOptions, StripeError};
+use table::{Cause, CommitError, Due, Entry, StoreError, Table, time_left};
 
 /// What is erased, in this order: whoever is the last owner of an organization can go when it is gone.
 const ERASED: [(What, &Entry); 2] =
@@ -48,6 +52,8 @@ const RESERVE: Duration = Duration::from_secs(5);
 struct Run {
     /// How many were erased.
     erased: usize,
+    /// Of how many people nothing is left but the address, which a mail needs.
+    waiting: usize,
     /// How many need not be erased after all, or are another run's.
     skipped: usize,
     /// How many could not be erased. They stay due.
@@ -80,16 +86,57 @@ enum ErasureFailed {
     Orgs(#[from] OrgError),
     #[error(transparent)]
     Devices(#[from] DeviceError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
     #[error("it takes longer than one run")]
     OutOfTime,
     #[error("a subscription goes on; cancel it at Stripe")]
     Subscribed,
 }
 
+/// What became of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is gone.
+    Erased,
+    /// All is gone but the address of the person, who is told: a later run takes that.
+    Waiting,
+    /// It need not be erased, or is another run's.
+    Skipped,
+}
+
 #[derive(Clone)]
 struct Eraser {
     table: Table,
     devices: Devices,
+    stripe: Arc<Rotating<Account>>,
+}
+
+/// What is written down of one while it goes on.
+struct Notes<'a> {
+    table: &'a Table,
+    cause: &'a Cause,
+    subject: Subject,
+}
+
+impl Notes<'_> {
+    /// So much of a part went.
+    async fn note(&self, part: Part, count: u64) -> Result<(), CommitError> {
+        erasures::note(self.table, self.cause, self.subject, (part, count)).await
+    }
+}
+
+/// Stripe has time, and is asked for one customer at a time.
+fn stripe_options(host: &Host) -> Result<ClientOptions, Error> {
+    let mut options = ClientOptions::default();
+    if host.environment().optional("STRIPE_API_URL").is_some() {
+        options.base_url = host.environment().url("STRIPE_API_URL")?;
+    }
+    Ok(options)
 }
 
 /// The function.
@@ -97,7 +144,12 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
     let first = identity_core::keys::User::key(host.ids().next());
     let table = host.table_opened_with(first).await?;
     let devices = Devices::new(table.clone(), PushClient::new(host.push_endpoints()));
-    let eraser = Eraser { table, devices };
+    let options = stripe_options(host)?;
+    // read by the first who has a customer to delete: most runs have none
+    let stripe = host.secret_text("STRIPE_SECRET_ARN", move |text| {
+        Account::from_secret(text, options.clone()).map_err(|error| error.to_string())
+    })?;
+    let eraser = Eraser { table, devices, stripe: Arc::new(stripe) };
     Ok(host.schedule(move || {
         let eraser = eraser.clone();
         async move {
@@ -137,8 +189,9 @@ impl Eraser {
         let mut outcomes = stream::iter(due).map(erase).buffer_unordered(PARALLEL);
         while let Some((id, outcome)) = outcomes.next().await {
             match outcome {
-                Ok(true) => run.erased += 1,
-                Ok(false) => run.skipped += 1,
+                Ok(Outcome::Erased) => run.erased += 1,
+                Ok(Outcome::Waiting) => run.waiting += 1,
+                Ok(Outcome::Skipped) => run.skipped += 1,
                 Err(error) => {
                     tracing::error!(id, ?what, error = &error as &dyn std::error::Error, "not erased");
                     run.failed += 1;
@@ -147,30 +200,15 @@ impl Eraser {
         }
     }
 
-    /// Says whether it is erased.
-    async fn erase(&self, cause: &Cause, what: What, due: &Due) -> Result<bool, ErasureFailed> {
+    async fn erase(&self, cause: &Cause, what: What, due: &Due) -> Result<Outcome, ErasureFailed> {
         if time_left() <= RESERVE || !self.table.put_off(due, self.table.clock().now() + LEASE).await? {
-            return Ok(false);
+            return Ok(Outcome::Skipped);
         }
         // the entry was made with an id
         match (what, due.id().parse::<UserId>(), due.id().parse::<OrgId>()) {
-            (What::Account, Ok(user_id), _) => self.erase_account(cause, user_id).await,
-            (What::Organization, _, Ok(org_id)) => organization::erase(&self.table, cause, org_id).await,
-            _ => Ok(false),
+            (What::Account, Ok(user_id), _) => person::erase(self, cause, user_id).await,
+            (What::Organization, _, Ok(org_id)) => organization::erase(self, cause, org_id).await,
+            _ => Ok(Outcome::Skipped),
         }
-    }
-
-    async fn erase_account(&self, cause: &Cause, user_id: UserId) -> Result<bool, ErasureFailed> {
-        if !identity_core::begin_erasure(&self.table, cause, user_id).await? {
-            return Ok(false);
-        }
-        orgs::leave_all(&self.table, cause, user_id).await?;
-        for device_id in self.devices.all(user_id).await? {
-            self.devices.remove(cause, user_id, device_id, &Expected::Any).await?;
-        }
-        self.table.erase(Query::partition_of(&push::keys::Devices::key(user_id)), None).await?;
-        jobs::erase(&self.table, jobs::Owner::Person(user_id)).await?;
-        identity_core::end_erasure(&self.table, cause, user_id).await?;
-        Ok(true)
     }
 }

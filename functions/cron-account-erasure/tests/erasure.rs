@@ -1,7 +1,10 @@
 //! The function on the schedule's real event: what is left of a person, and of everybody else.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::{Arc, Mutex};
+
 use access::{AccessLevel, AccessSchedule, Actor, Deletion, Role, Tenant};
+use erasures::Subject;
 use identity_core::{Device, EmailOwner, KnownDevice, Membership, Policy, Session, User};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use orgs::{Founder, Member};
@@ -12,6 +15,8 @@ use serde_json::{Value, json};
 use table::{Cause, Changes, Consistency, Keep, Listed, Table, Tally};
 use test_support::{Crashes, Database, Moment, Services, noon};
 use uuid::Uuid;
+
+const STRIPE: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:stripe";
 
 fn sample() -> LambdaEvent<Value> {
     let sample = include_str!("../../../events/cron-account-erasure/hourly.json");
@@ -38,10 +43,17 @@ impl World {
     /// Bob owns an organization, and ada is in it, with a session and a phone. She asked for the end of her
     /// account, and so did bob if `bob_too`; both ends have come.
     async fn start(role: Role, bob_too: bool) -> Self {
+        Self::with_stripe(role, bob_too, "http://127.0.0.1:9").await
+    }
+
+    async fn with_stripe(role: Role, bob_too: bool, stripe: &str) -> Self {
         let (database, services, crashes) =
             (Database::start().await, Services::start().await, Crashes::default());
         let clock = Clock::fixed(noon());
-        let environment = Environment::new(services.environment(&database));
+        let mut variables = services.environment(&database);
+        variables.push(("STRIPE_SECRET_ARN".to_owned(), STRIPE.to_owned()));
+        variables.push(("STRIPE_API_URL".to_owned(), stripe.to_owned()));
+        let environment = Environment::new(variables);
         let ids = Ids::random(clock.clone());
         let host = Host::with(environment, clock.clone(), ids, Some(crashes.http_client())).unwrap();
         let function = cron_account_erasure::function(&host).await.unwrap();
@@ -70,14 +82,23 @@ impl World {
         self.function.invoke(sample()).await.unwrap()
     }
 
-    /// The items that name this person, but for what is kept of what happened, and for the tokens of devices,
-    /// which are kept free for a day.
+    /// A run in which all goes but the address, and the next one.
+    async fn both_runs(&self) -> [Value; 2] {
+        let first = self.run().await;
+        self.clock.advance(SignedDuration::from_hours(1));
+        [first, self.run().await]
+    }
+
+    /// The items that name this person, but for what is kept of what happened, for the certificate, and for
+    /// the tokens of devices, which are kept free for a day.
     async fn left_of(&self, user_id: UserId, email: &str) -> Vec<String> {
         let name = user_id.to_string();
         let items = self.database.items().await;
         let text = items.into_iter().map(|item| format!("{item:?}"));
         text.filter(|item| (item.contains(&name) || item.contains(email)) && !item.contains("\"OUTBOX#"))
-            .filter(|item| !item.contains("\"AUDIT#") && !item.contains("\"DEVICE_TOKEN#"))
+            .filter(|item| {
+                !["\"AUDIT#", "\"DEVICE_TOKEN#", "\"ERASURE#"].iter().any(|kept| item.contains(kept))
+            })
             .collect()
     }
 
@@ -156,7 +177,17 @@ async fn nothing_of_a_person_is_left_and_all_of_the_others() {
     let world = World::start(Role::Owner, false).await;
     let bobs = world.left_of(world.bob, "bob@example.com").await.len();
     assert_eq!(world.owners().await, 2);
-    assert_eq!(world.run().await, json!({ "erased": 1, "skipped": 0, "failed": 0, "complete": true }));
+    let run = |erased, waiting| json!({ "erased": erased, "waiting": waiting, "skipped": 0, "failed": 0, "complete": true });
+    assert_eq!(world.run().await, run(0, 1));
+    let left = world.left_of(world.ada, "ada@example.com").await;
+    assert!(left.iter().all(|item| item.contains("\"USER#")), "the mail needs the address: {left:?}");
+    assert_eq!(world.services.calls("DeleteEndpoint"), 1);
+    // put off for fifteen minutes, and told once
+    world.clock.advance(SignedDuration::from_mins(20));
+    assert_eq!(world.run().await, run(0, 1));
+    world.clock.advance(SignedDuration::from_mins(40));
+    assert_eq!(world.run().await, run(1, 0));
+    assert_eq!((world.told("erasure.started").await, world.told("erasure.certified").await), (1, 1));
     assert_eq!(world.left_of(world.ada, "ada@example.com").await, [] as [&str; 0]);
     assert_eq!(world.left_of(world.bob, "bob@example.com").await.len(), bobs);
     assert_eq!(world.owners().await, 1);
@@ -169,6 +200,10 @@ async fn nothing_of_a_person_is_left_and_all_of_the_others() {
 #[tokio::test]
 async fn an_organization_always_has_an_owner() {
     let world = World::start(Role::Owner, true).await;
+    let run = world.function.invoke(sample()).await;
+    assert!(run.is_err(), "one could not be erased: {run:?}");
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.database.settle();
     let run = world.function.invoke(sample()).await;
     assert!(run.is_err(), "one could not be erased: {run:?}");
     assert_eq!((world.told("user.erased").await, world.owners().await), (1, 1));
@@ -191,6 +226,7 @@ async fn left_of_organization(world: &World) -> Vec<String> {
     let items = world.database.items().await.into_iter().map(|item| format!("{item:?}"));
     items
         .filter(|item| item.contains(&name) && !item.contains("\"OUTBOX#") && !item.contains("\"AUDIT#"))
+        .filter(|item| !item.contains("\"ERASURE#"))
         .collect()
 }
 
@@ -225,7 +261,7 @@ async fn an_organization_is_erased_whatever_call_a_run_dies_at() {
         let run = world.function.invoke(sample());
         let died = world.crashes.run(call, Moment::After, run).await.is_none();
         world.clock.advance(SignedDuration::from_mins(15));
-        world.run().await;
+        world.both_runs().await;
         assert_eq!(left_of_organization(&world).await, [] as [&str; 0], "call {call}");
         assert_eq!(world.left_of(world.ada, "ada@example.com").await, [] as [&str; 0]);
         assert_eq!((world.told("organization.erased").await, world.told("user.erased").await), (1, 1));
@@ -247,14 +283,100 @@ async fn a_crash_at_any_call_is_healed_by_a_later_run() {
             let run = world.function.invoke(sample());
             died |= world.crashes.run(call, moment, run).await.is_none();
             world.clock.advance(SignedDuration::from_mins(15));
-            world.run().await;
+            world.both_runs().await;
             let left = world.left_of(world.ada, "ada@example.com").await;
             assert_eq!(left, [] as [&str; 0], "call {call}, {moment:?}");
             assert_eq!((world.told("user.erased").await, world.told("member.removed").await), (1, 1));
+            assert_eq!((world.told("erasure.started").await, world.told("erasure.certified").await), (1, 1));
         }
         if !died {
             assert!(call > 10, "{call}");
             return;
         }
     }
+}
+
+/// The run that takes the last of a person dies.
+#[tokio::test]
+async fn a_crash_at_any_call_of_the_last_run_is_healed_too() {
+    for call in 0.. {
+        let world = World::start(Role::Member, false).await;
+        world.run().await;
+        world.clock.advance(SignedDuration::from_hours(1));
+        world.database.settle();
+        let died = world.crashes.run(call, Moment::After, world.function.invoke(sample())).await.is_none();
+        world.clock.advance(SignedDuration::from_mins(15));
+        world.run().await;
+        assert_eq!(world.left_of(world.ada, "ada@example.com").await, [] as [&str; 0], "call {call}");
+        let certified = erasures::load(&world.database.table(&world.clock), Subject::Person(world.ada)).await;
+        let certificate = certified.unwrap().unwrap().certificate();
+        assert!(certificate.ended_at.is_some() && !certificate.erased.is_empty(), "{certificate:?}");
+        assert_eq!((world.told("user.erased").await, world.told("erasure.certified").await), (1, 1));
+        if !died {
+            assert!(call > 10, "{call}");
+            return;
+        }
+    }
+}
+
+/// A Stripe that is away, or there and asked to delete customers.
+async fn stripe(answers: Arc<Mutex<Vec<(u16, Value)>>>) -> (String, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let answer = move |request: axum::extract::Request| async move {
+        seen.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+        let (status, body) = answers.lock().unwrap().pop().unwrap_or((503, json!({})));
+        (axum::http::StatusCode::from_u16(status).unwrap(), axum::Json(body))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(answer);
+    #[expect(clippy::disallowed_methods, reason = "the server lives as long as the test")]
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, asked)
+}
+
+/// Stripe goes before what is known of it: while it is away nothing of the organization's money is erased,
+/// and a customer who is gone there already is gone.
+#[tokio::test]
+async fn customers_are_deleted_at_stripe_before_they_are_forgotten() {
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let (url, asked) = stripe(Arc::clone(&answers)).await;
+    let world = World::with_stripe(Role::Member, false, &url).await;
+    world.services.put_secret(STRIPE, r#"{"api_key": "sk_test_1", "webhook_secrets": ["whsec_1"]}"#);
+    let table = world.database.table(&world.clock);
+    let mut account =
+        serde_json::to_value(billing::Account::open(world.org, noon(), &billing::Rules::default())).unwrap();
+    account["stripe"]["customer"] = json!({ "id": "cus_1", "at": noon(), "event_id": "evt_1" });
+    let account: billing::Account = serde_json::from_value(account).unwrap();
+    table.commit(&cause(), Changes::new().create(&account)).await.unwrap();
+    delete_organization(&world).await;
+    world.database.settle();
+    // it is away
+    world.function.invoke(sample()).await.unwrap_err();
+    assert_eq!(asked.lock().unwrap().clone(), ["DELETE /v1/customers/cus_1"; 3]);
+    assert_eq!(world.database.count("subscription").await, 1);
+    let subject = Subject::Organization(world.org);
+    let load = async || erasures::load(&table, subject).await.unwrap().unwrap();
+    assert!(load().await.ended_at.is_none());
+    let gone = (404, json!({ "error": { "type": "invalid_request_error", "code": "resource_missing" } }));
+    answers.lock().unwrap().push(gone);
+    world.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert_eq!(asked.lock().unwrap().len(), 4);
+    let done = load().await;
+    let parts: Vec<_> =
+        done.certificate().erased.iter().map(|one| (one.part.to_string(), one.count)).collect();
+    for part in [("members", 1), ("stripe_customers", 1), ("billing", 1)] {
+        assert!(parts.contains(&(part.0.to_owned(), part.1)), "{parts:?}");
+    }
+    assert!(done.ended_at.is_some());
+    let left = left_of_organization(&world).await;
+    // a customer who is nobody's any more; and of ada, who waits for her end, where she was
+    let stays = |item: &&String| ["\"STRIPE_CUSTOMER#", "\"KNOWN_IN#"].iter().any(|kept| item.contains(kept));
+    assert_eq!((left.len(), left.iter().filter(stays).count()), (2, 2), "{left:?}");
+    let told =
+        world.database.events().await.into_iter().find(|event| event.kind == "erasure.certified").unwrap();
+    assert_eq!(told.data["told"], json!([world.bob]), "whoever owned it is told");
+    assert_eq!(told.data["certificate"], serde_json::to_value(done.certificate()).unwrap());
 }

@@ -89,6 +89,19 @@ pub(crate) async fn of_person(table: &Table, user_id: UserId) -> Result<Option<E
     Ok(person.map(|person| person.email))
 }
 
+/// The addresses of these people, of those who are still there: nobody has to be in an organization for that.
+pub(crate) async fn of_people(table: &Table, people: &[UserId]) -> Result<Vec<Email>, StoreError> {
+    let people: Vec<_> = people.iter().take(MOST).map(|id| identity_core::keys::User::key(*id)).collect();
+    let mut emails = Vec::with_capacity(people.len());
+    if !people.is_empty() {
+        let mut found = table.get_many(&people, Consistency::Strong).await?;
+        for key in &people {
+            emails.extend(found.take::<PersonRef>(key)?.map(|person| person.email));
+        }
+    }
+    Ok(emails)
+}
+
 /// The address that this step of a change of address is asked of; nothing where it is not its turn any more.
 pub(crate) async fn of_change(
     table: &Table,

@@ -30,6 +30,7 @@ pub const TOLD: &[&[Told]] = &[
     directory::events::TOLD,
     billing::events::TOLD,
     jobs::events::TOLD,
+    erasures::events::TOLD,
 ];
 
 /// The function.

@@ -7,7 +7,7 @@ use identity_core::{
     events::{MagicLinkRequested, MailCodeRequested, PasswordResetRequested, SmsCodeRequested},
 };
 use lambda_host::{LONGEST_SEND, Rotating};
-use orgs::events::OrganizationDeleted;
+use orgs::events::{OrganizationDeleted, OrganizationErasureRequested};
 use primitives::{Email, EmailChangeId, Keys, OrgId, SignedDuration, Timestamp, UserId};
 use push_client::TextClient;
 use serde::Deserialize;
@@ -189,6 +189,12 @@ impl Postman {
                 let email = addressees::of_person(&self.table, user_id).await?;
                 Ok(email.map(|email| Ok::<_, MailError>((about(None)?, vec![email]))).transpose()?)
             }
+            Audience::People(pointer) => {
+                let listed = data.pointer(pointer).unwrap_or(&Value::Null);
+                let listed = Vec::<UserId>::deserialize(listed).map_err(malformed)?;
+                let people = addressees::of_people(&self.table, &listed).await?;
+                if people.is_empty() { Ok(None) } else { Ok(Some((about(None)?, people))) }
+            }
             Audience::NewAddress | Audience::OldAddress => {
                 let step =
                     if told.to == Audience::NewAddress { ChangeStep::Confirm } else { ChangeStep::Undo };
@@ -217,8 +223,8 @@ impl Postman {
                 let name = addressees::name(&self.table, org_id).await?;
                 let (name, is_deleted) = name.ok_or(MailError::Foreign("there is no such organization"))?;
                 // whoever deleted it hears of no trial that ends, say
-                let matters =
-                    told.event.name == OrganizationDeleted::NAME || told.to == Audience::PersonAndOwners;
+                let its_end = [OrganizationDeleted::NAME, OrganizationErasureRequested::NAME];
+                let matters = its_end.contains(&told.event.name) || told.to == Audience::PersonAndOwners;
                 if is_deleted && !matters {
                     return Ok(None);
                 }

@@ -7,6 +7,8 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     let product = measured.product;
     let token = &product.staff("op@example.com", "operator").await;
     let (walt, org_id) = product.owner("walt@example.com", "walt").await;
+    // who owns what another one owns, too
+    product.joined(&walt, "willow@example.com", "owner").await;
     product.set_up(&walt).await;
     product.settle().await;
     // the second time, as of all that is looked at
@@ -60,9 +62,28 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
         let (path, route) = (format!("{of_org}/{act}"), format!("POST /v1/admin/orgs/{{org_id}}/{act}"));
         measured.change(&path, &route, "api-admin", token, &why).await;
     }
+    erasures(measured, token, &of_org).await;
     let (path, route) = (format!("/v1/admin/staff/{user_id}"), "PUT /v1/admin/staff/{user_id}");
     let body = json!({ "role": "operator", "reason": "begins with us today" });
     measured.change(&path, route, "api-admin", token, &body).await;
     let path = format!("{path}?reason=left+the+company");
     measured.change(&path, "DELETE /v1/admin/staff/{user_id}", "api-admin", token, &json!(null)).await;
+}
+
+/// The organization is to be erased, and is not after all; another person is.
+async fn erasures(measured: &mut Measured<'_>, token: &str, of_org: &str) {
+    let product = measured.product;
+    let why = json!({ "reason": "they asked for it by phone" });
+    let confirmed = json!({ "confirm_slug": "walt", "reason": "they asked for it by phone" });
+    let route = "POST /v1/admin/orgs/{org_id}/erase";
+    measured.change(&format!("{of_org}/erase"), route, "api-admin", token, &confirmed).await;
+    let route = "POST /v1/admin/orgs/{org_id}/restore";
+    measured.change(&format!("{of_org}/restore"), route, "api-admin", token, &why).await;
+    let willow = product.sign_in("willow@example.com").await.text("/user_id");
+    let user_id = &willow;
+    let path = format!("/v1/admin/people/{user_id}/erase");
+    let route = "POST /v1/admin/people/{user_id}/erase";
+    measured.change(&path, route, "api-admin", token, &why).await;
+    let shown = format!("/v1/admin/erasures/{user_id}");
+    measured.get(&shown, "GET /v1/admin/erasures/{subject_id}", "api-admin", token).await;
 }

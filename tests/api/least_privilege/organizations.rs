@@ -24,6 +24,7 @@ pub(super) async fn come_and_go(product: &Product) {
     for act in ["subscribe", "cancel"] {
         product.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
     }
+    product.given_up(&org).await;
     product.change_org(&sam, &json!({ "slug": "sam-ltd" })).await;
     let domain = product.verified(&sam, "sam.example").await;
     product.capture(&sam, &domain, &json!({ "capture": "request" })).await;

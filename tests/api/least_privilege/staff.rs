@@ -49,6 +49,7 @@ pub(crate) async fn works(product: &Product) {
     }
     let path = format!("/v1/admin/impersonations/{}", started.text("/impersonation/id"));
     assert_eq!(product.delete(&path, &token).await.status, StatusCode::NO_CONTENT);
+    erasures(product, &token, &org.text("/id"), &bounced).await;
     let path = format!("/v1/admin/staff/{user_id}");
     let put = product.request(Method::PUT, &path).bearer_auth(&token);
     let body = json!({ "role": "operator", "reason": "begins with us today" });
@@ -59,4 +60,27 @@ pub(crate) async fn works(product: &Product) {
     let removed =
         operator(json!({ "command": "staff.remove", "user_id": id, "reason": "left the company" })).await;
     assert_eq!(removed["removed"], true, "{removed}");
+}
+
+/// An organization is to be erased, and is not after all; a person is.
+async fn erasures(product: &Product, token: &str, org: &str, person: &str) {
+    let why = json!({ "reason": "they asked for it by phone" });
+    let confirmed = json!({ "confirm_slug": "walt", "reason": "they asked for it by phone" });
+    for (path, key, body) in [
+        (format!("/v1/admin/orgs/{org}/erase"), "one", &confirmed),
+        (format!("/v1/admin/orgs/{org}/restore"), "two", &why),
+        (format!("/v1/admin/people/{person}/erase"), "three", &why),
+    ] {
+        let act = product.request(Method::POST, &path).bearer_auth(token).header("idempotency-key", key);
+        let done = product.send(act.json(body)).await;
+        assert!(done.status.is_success(), "{path}: {done:?}");
+    }
+    // with a key that is free again
+    let refused = product.request(Method::POST, &format!("/v1/admin/orgs/{org}/erase")).bearer_auth(token);
+    let refused = refused.header("idempotency-key", "four").json(&json!({
+        "confirm_slug": "another", "reason": "they asked for it by phone",
+    }));
+    assert_eq!(product.send(refused).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let shown = product.get(&format!("/v1/admin/erasures/{person}"), token).await;
+    assert_eq!(shown.text("/status"), "requested");
 }

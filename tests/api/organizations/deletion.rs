@@ -118,6 +118,7 @@ async fn the_only_owner_of_a_deleted_organization_may_go() {
     assert_eq!(product.delete_org(&ada).await.status, StatusCode::NO_CONTENT);
     assert_eq!(go().await.status, StatusCode::NO_CONTENT);
     product.jump(SignedDuration::from_hours(8 * 24)).await;
+    product.jump(SignedDuration::from_hours(1)).await;
     assert_eq!(product.events().await.iter().filter(|event| *event == "user.erased").count(), 1);
     let bob = product.sign_in("bob@example.com").await.text("/access_token");
     let switched = product.post_as("/v1/auth/switch-org", &bob, &json!({ "org_id": org })).await;

@@ -8,13 +8,25 @@ use crate::stored;
 const ADA: &str = "ada@example.com";
 const GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What names an organization, but for what goes by itself within days: events on their way, answers that are
-/// kept for whoever asks again, and what is kept of Stripe's own events. A person's item says in which
-/// organization they were last, and that one was erased is known for 90 days.
+/// What names an organization, but for what goes by itself: events on their way, answers that are kept for
+/// whoever asks again, and what is kept of Stripe's own events and customers. A person's items say in which
+/// organization they were last, or once, and that one was erased is known, and certified.
 async fn left_of(product: &Product, org: &str) -> Vec<String> {
-    let goes_by_itself = ["outbox", "idempotency", "consumed", "limit", "stripe_event", "session", "user"];
+    let goes_by_itself = [
+        "outbox",
+        "idempotency",
+        "consumed",
+        "limit",
+        "stripe_event",
+        "stripe_customer",
+        "session",
+        "user",
+        "known_in",
+        "erasure",
+    ];
     let items = stored::items(product).await.into_iter();
-    let items = items.filter(|item| item["event"]["type"] != "organization.erased");
+    let of_it = ["organization.erased", "erasure.certified"];
+    let items = items.filter(|item| !of_it.contains(&item["event"]["type"].as_str().unwrap_or_default()));
     let stays = items.filter(|item| !goes_by_itself.contains(&item["kind"].as_str().unwrap_or_default()));
     stays.map(|item| item.to_string()).filter(|item| item.contains(org)).collect()
 }

@@ -1,6 +1,7 @@
 //! Operations of the billing domain on a real engine.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod erased;
 mod gate;
 mod parked;
 mod stripe_events;

@@ -6,7 +6,7 @@ use super::{
     ConnectedAccountAdded, ConnectedAccountRemoved, EmailChangeAnnounced, EmailChangeRequested,
     EmailChangeUndone, EmailChanged, FactorAdded, FactorRemoved, PasskeyAdded, PasskeyCounterReversed,
     PasskeyRemoved, PasswordChanged, PasswordRemoved, PhoneRemoved, PhoneVerified, RecoveryCodeUsed,
-    RecoveryCodesGenerated, SessionStarted, UserDeletionRequested,
+    RecoveryCodesGenerated, SessionStarted, UserDeletionRequested, UserErasureRequested,
 };
 use crate::suspension::ImpersonationStarted;
 
@@ -62,6 +62,25 @@ pub const TOLD: &[Told] = &[
             paragraphs: &[
                 "You asked for the end of your account. In 7 days everything that belongs to it is erased, for good.",
                 "If it was not you, or you change your mind: sign in and have it restored.",
+            ],
+            button: "Keep my account",
+            path: "/account",
+            optional: false,
+            until: Some("/erase_at"),
+        }),
+        push: None,
+    },
+    Told {
+        event: UserErasureRequested::KIND,
+        to: Audience::Person,
+        mail: Some(MailText {
+            subject: "Your account on {{ product }} is about to be erased",
+            preview: "You have a day to object.",
+            title: "Your account will be erased",
+            paragraphs: &[
+                "Our staff has the end of your account begin, as you or the law asked for. In 24 hours everything \
+                 that belongs to it is erased, for good.",
+                "If that is a mistake: sign in and have it restored, or write to us.",
             ],
             button: "Keep my account",
             path: "/account",

@@ -1,4 +1,4 @@
-//! Stripe's HTTP API, as far as the functions read from it. Everything else is refused as Stripe
+//! Stripe's HTTP API, as far as the functions use it. Everything else is refused as Stripe
 //! refuses it, so that its libraries can say why.
 
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::state::random_id;
 /// would be taken for the next request.
 pub(crate) fn router(engine: Arc<Engine>) -> Router {
     Router::new()
+        .route("/v1/customers/{id}", get(read_customer).delete(delete_customer))
         .route("/v1/{kind}/{id}", get(read))
         .method_not_allowed_fallback(unknown)
         .fallback(unknown)
@@ -50,6 +51,35 @@ async fn read(
             error(StatusCode::NOT_FOUND, Some("resource_missing"), &message, Some("id"))
         }
     }
+}
+
+async fn read_customer(
+    shared: Shared<Arc<Engine>>,
+    Path(id): Path<String>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    read(shared, Path(("customers".to_owned(), id)), method, uri, headers, body).await
+}
+
+/// Forgets a customer. Its subscriptions stay as they are here, until somebody cancels them: so what Stripe
+/// tells late of a customer that is gone can be tried.
+async fn delete_customer(
+    Shared(engine): Shared<Arc<Engine>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    _body: Bytes,
+) -> Response {
+    if let Some(refusal) = refuse_strangers(&engine, &headers) {
+        return refusal;
+    }
+    if engine.store.change(|state| state.stripe.customers.remove(&id)).is_some() {
+        return response(StatusCode::OK, &json!({ "id": id, "object": "customer", "deleted": true }));
+    }
+    let message = format!("No such customer: '{id}'");
+    error(StatusCode::NOT_FOUND, Some("resource_missing"), &message, Some("id"))
 }
 
 fn table<'a>(stripe: &'a StripeState, kind: &str) -> Option<&'a std::collections::BTreeMap<String, Value>> {

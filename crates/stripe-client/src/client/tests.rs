@@ -212,3 +212,38 @@ async fn tries_once_when_told_so() {
     post(&client, Some(RequestStrategy::Once)).await.unwrap_err();
     assert_eq!(fake.script().requests.len(), 1);
 }
+
+fn customer() -> CustomerId {
+    "cus_1".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_customer_is_deleted_and_one_that_is_gone_is_too() {
+    let gone = json!({ "id": "cus_1", "object": "customer", "deleted": true });
+    let (fake, client) = FakeStripe::start([Answer::Json(200, gone), failure(404, "resource_missing")]).await;
+    for _ in 0..2 {
+        client.delete_customer(&customer()).await.unwrap();
+    }
+    for (_, parts, _) in &fake.script().requests {
+        assert_eq!((parts.method.as_str(), parts.uri.path()), ("DELETE", "/v1/customers/cus_1"));
+    }
+}
+
+#[tokio::test]
+async fn a_customer_of_whom_stripe_does_not_say_so_is_not_deleted() {
+    let still_there = json!({ "id": "cus_1", "object": "customer", "deleted": false });
+    for answer in [
+        // an address that is not Stripe's, and a key that may not
+        failure(404, "url_invalid"),
+        failure(403, "more_permissions_required"),
+        Answer::Json(200, still_there),
+        Answer::Json(200, json!({ "id": "cus_1", "object": "customer" })),
+    ] {
+        let (_, client) = FakeStripe::start([answer]).await;
+        client.delete_customer(&customer()).await.unwrap_err();
+    }
+    let down = [failure(503, "a"), failure(503, "b"), failure(503, "c")];
+    let (fake, client) = FakeStripe::start(down).await;
+    let error = client.delete_customer(&customer()).await.unwrap_err();
+    assert_eq!((error.kind(), fake.script().requests.len()), (FaultKind::Unavailable, 3));
+}
