@@ -238,7 +238,10 @@ async fn what_a_route_makes_of_a_request_s_form_is_in_its_description() {
             }
         }
         let (_, code, _) = send(&[json, ("idempotency-key", "a b")], body).await;
-        assert_eq!(code == "invalid_idempotency_key", takes("IdempotencyKey"), "{method} {path}");
+        // to whoever is no staff its routes are not there, whatever they take
+        let is_there = operation["x-gantry-needs"]["caller"] != "staff";
+        let judged = is_there && takes("IdempotencyKey");
+        assert_eq!(code == "invalid_idempotency_key", judged, "{method} {path}");
         if method == Method::DELETE && path == CURRENT {
             product.restore_org(&owner).await;
         }

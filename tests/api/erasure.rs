@@ -265,6 +265,8 @@ async fn an_organization_goes_and_another_one_is_as_it_was() {
     let product = Product::start().await;
     let (_, org) = product.filled("sam").await;
     let (_, other) = product.filled("tom").await;
+    // until their logs are anchored
+    product.jump(SignedDuration::from_hours(1)).await;
     let token = product.staff("op@example.com", "operator").await;
     let items = stored::items(&product).await;
     let (there, others) = (of_org(&items, &org), of_org(&items, &other));

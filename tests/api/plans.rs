@@ -105,6 +105,7 @@ async fn what_a_plan_has_not_is_refused_and_what_was_made_before_stays() {
             let answer = product.send(call()).await;
             assert_eq!(refused(&answer), (402, "feature_not_in_plan"), "{answer:?}");
             assert!(answer.text("/detail").contains(&format!("Starter has no {feature}")), "{answer:?}");
+            assert_eq!(answer.text("/needed"), feature, "{answer:?}");
             asked.push(feature.to_owned());
         }
     }

@@ -15,6 +15,8 @@ pub struct Anchors {
     /// How many files were given.
     pub(crate) files: usize,
     pub(crate) findings: Vec<Finding>,
+    /// That there is a list, and nothing in it.
+    pub(crate) is_empty_list: bool,
 }
 
 impl Anchors {
@@ -36,7 +38,7 @@ impl Anchors {
                 anchors.findings.push(Finding::NotProved { anchor: row.to_string() });
             }
         }
-        if anchors.proved.is_empty() && anchors.findings.is_empty() {
+        if anchors.proved.is_empty() && anchors.findings.is_empty() && !anchors.is_empty_list {
             anchors.findings.push(Finding::NoAnchor { reason: "there is none in it".to_owned() });
         }
         anchors.hold_against(files);
@@ -58,6 +60,7 @@ impl Anchors {
             }
             good
         };
+        let has_list = documents.iter().any(|document| document["items"].is_array() || document.is_array());
         let rows = documents.into_iter().flat_map(|mut document| match document.get_mut("items") {
             Some(Value::Array(rows)) => std::mem::take(rows),
             _ => match document {
@@ -65,7 +68,9 @@ impl Anchors {
                 row => vec![row],
             },
         });
-        rows.collect()
+        let rows: Vec<_> = rows.collect();
+        self.is_empty_list = has_list && rows.is_empty();
+        rows
     }
 
     /// Whether the files are what their roots say, the rows are in them, and they are one chain.

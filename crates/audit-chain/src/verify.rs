@@ -52,6 +52,13 @@ pub struct Report {
     /// The number of the first that is proved: where what was before the first has expired, and no anchor
     /// is of that very place, the first itself is not.
     pub proved_from: u64,
+    /// Where what was before has expired: the time of the anchor that it is proved from.
+    pub proved_since: Option<Time>,
+    /// The numbers of events of which what may name a person is erased: the proof says what they were called,
+    /// and not that they were erased for a good reason.
+    pub erased: Vec<u64>,
+    /// That it was held against a list of anchors in which there is none yet.
+    pub is_anchored_later: bool,
     /// How many anchors it was held against, and how many files of anchors those.
     pub anchors: (usize, usize),
     /// The number of the newest event that an anchor proves, and since when.
@@ -67,6 +74,7 @@ struct Chained {
     line: usize,
     row: Hash,
     hash: Hash,
+    is_erased: bool,
 }
 
 /// What a log is held against.
@@ -82,12 +90,12 @@ pub struct Evidence {
 
 impl Evidence {
     /// Where the chain was known to be when nothing had expired that was behind it.
-    fn base(&self, org_id: &str) -> Option<Head> {
+    fn base(&self, org_id: &str) -> Option<(Head, Time)> {
         let expired_before = self.expired_before?;
         let of_log = self.anchors.proved.iter().filter(|anchor| anchor.org_id == org_id);
         let later = of_log.filter(|anchor| anchor.made_at.timestamp() >= expired_before);
         let base = later.min_by_key(|anchor| anchor.sequence)?;
-        Some(Head { sequence: base.sequence, hash: base.hash })
+        Some((Head { sequence: base.sequence, hash: base.hash }, base.made_at))
     }
 }
 
@@ -134,7 +142,9 @@ pub fn prove(events: impl BufRead, evidence: &Evidence) -> io::Result<Report> {
     report.first = chain.keys().next().copied().unwrap_or_default();
     report.proved_from = report.first;
     let mut before = start(&chain, &org_id, evidence, &mut report);
-    let base = evidence.base(&org_id).unwrap_or(Head { sequence: 0, hash: first_link(&org_id) });
+    let base = evidence.base(&org_id);
+    report.proved_since = base.filter(|_| report.first > 1).map(|(_, made_at)| made_at);
+    let base = base.map_or(Head { sequence: 0, hash: first_link(&org_id) }, |(base, _)| base);
     for (&sequence, event) in &chain {
         if sequence > base.sequence && before.is_some_and(|last| last.sequence < base.sequence) {
             (before, report.proved_from) = (Some(base), base.sequence + 1);
@@ -153,6 +163,8 @@ pub fn prove(events: impl BufRead, evidence: &Evidence) -> io::Result<Report> {
         }
         before = Some(Head { sequence, hash: event.hash });
     }
+    report.erased =
+        chain.iter().filter(|(_, event)| event.is_erased).map(|(&sequence, _)| sequence).collect();
     report.head = chain.last_key_value().map(|(&sequence, event)| Head { sequence, hash: event.hash });
     hold_against(&chain, &org_id, evidence, &mut report);
     Ok(report)
@@ -180,7 +192,7 @@ fn start(
     if first == 1 {
         return Some(Head { sequence: 0, hash: first_link(org_id) });
     }
-    if let Some(base) = evidence.base(org_id) {
+    if let Some((base, _)) = evidence.base(org_id) {
         // behind a later one the hash of the first is proved, and what it is made of is not
         let is_before = base.sequence < first;
         report.proved_from += u64::from(!is_before);
@@ -200,6 +212,7 @@ fn hold_against(chain: &BTreeMap<u64, Chained>, org_id: &str, evidence: &Evidenc
     let anchors = &evidence.anchors;
     report.findings.extend(anchors.findings.iter().cloned());
     report.anchors = (anchors.proved.len(), anchors.files);
+    report.is_anchored_later = anchors.is_empty_list;
     if chain.is_empty() {
         return;
     }
@@ -236,7 +249,8 @@ fn read(text: &str, line: usize) -> Result<(String, u64, Chained), Finding> {
     };
     let place = sequence.filter(|sequence| *sequence > 0).zip(hash);
     let (sequence, hash) = place.ok_or_else(|| no_event("it has no place in a chain".to_owned()))?;
-    Ok((org.to_owned(), sequence, Chained { line, row, hash }))
+    let is_erased = event.get("salt").is_none_or(Value::is_null);
+    Ok((org.to_owned(), sequence, Chained { line, row, hash, is_erased }))
 }
 
 /// For people: what was found, and where the chain ends.
@@ -251,6 +265,22 @@ impl fmt::Display for Report {
         write!(f, "{} events: whole", self.events)?;
         if self.proved_from > self.first {
             write!(f, " from event {} on; what is left from before it is not proved", self.proved_from)?;
+        }
+        if let Some(time) = self.proved_since {
+            write!(
+                f,
+                "\nproved since the anchor of {time}: whether anything from before it was removed is not"
+            )?;
+        }
+        if let Some(first) = self.erased.first() {
+            let erased = self.erased.len();
+            write!(
+                f,
+                "\n{erased} of them name nobody any more, the first is event {first}: ask why, if none was to"
+            )?;
+        }
+        if self.anchors.0 == 0 && self.is_anchored_later {
+            write!(f, "\nno anchor yet: the first is made within an hour of the first event")?;
         }
         if let Some((sequence, time)) = self.anchored {
             let (anchors, files) = self.anchors;

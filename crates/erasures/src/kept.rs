@@ -15,14 +15,21 @@ const OF_BOTH: [Stays; 5] = [
     ("files_of_exports", "Files that were asked for before; the bucket forgets them", Some(2)),
 ];
 
-const OF_PERSONS: [Stays; 3] = [
+const OF_PERSONS: [Stays; 5] = [
     (
         "hashes_in_audit_logs",
         "Rows of organizations' logs without what names the person: they prove that the log is whole, as long as \
          the organization keeps it",
         None,
     ),
-    ("signing_in", "What happened outside of any organization, by ids, with network addresses", Some(90)),
+    (
+        "signing_in",
+        "What happened outside of any organization, such as sign-ins, with the mail address, the network address and \
+         the program of that time",
+        Some(90),
+    ),
+    ("invites", "What organizations know of invites that they sent to the address", Some(90)),
+    ("searches_of_staff", "What our own staff looked for, where it was the address, and why", None),
     ("refused_mail", "The hash of an address that no mail may go to, where it was one", Some(365)),
 ];
 
@@ -39,13 +46,13 @@ const OF_ORGANIZATIONS: [Stays; 3] = [
 /// What the erasure of this leaves that ended then.
 pub(crate) fn kept(subject: Subject, ended_at: Timestamp) -> Vec<Kept> {
     let own = match subject {
-        Subject::Person(_) => OF_PERSONS,
-        Subject::Organization(_) => OF_ORGANIZATIONS,
+        Subject::Person(_) => &OF_PERSONS[..],
+        Subject::Organization(_) => &OF_ORGANIZATIONS[..],
     };
     let kept = |(what, why, days): Stays| Kept {
         what: what.to_owned(),
         why: why.to_owned(),
         until: days.map(|days| (ended_at + SignedDuration::from_hours(24 * days)).into()),
     };
-    own.into_iter().chain(OF_BOTH).map(kept).collect()
+    own.iter().copied().chain(OF_BOTH).map(kept).collect()
 }

@@ -393,8 +393,13 @@ fn permit<P: Needed, L: Open>(principal: &Principal) -> Result<Permit<P>, Proble
 
 /// The permit, where the organization may use so much.
 pub(crate) fn opened<P: Needed, L: Open>(permit: Permit<P>) -> Result<Permit<P>, Problem> {
-    let open = permit.require_open::<L>();
-    open.map_err(|error| Problem::from(error).needed(L::NAME, Some(permit.level)))?;
+    permit.require_open::<L>().map_err(|error| {
+        let (needed, level) = match error {
+            AccessError::NotInPlan { feature, .. } => (feature.name(), None),
+            _ => (L::NAME, Some(permit.level)),
+        };
+        Problem::from(error).needed(needed, level)
+    })?;
     Ok(permit)
 }
 

@@ -336,10 +336,10 @@ pub const TOLD: &[Told] = &[
         to: Audience::Owners,
         mail: Some(MailText {
             subject: "{{ organization }} on {{ product }} is there again",
-            preview: "An owner restored it.",
+            preview: "It is there again.",
             title: "{{ organization }} was restored",
             paragraphs: &[
-                "An owner restored {{ organization }}. Everything is as it was before, its API keys too.",
+                "{{ organization }} is there again. Everything is as it was before, its API keys too.",
             ],
             button: "Open {{ product }}",
             path: "",

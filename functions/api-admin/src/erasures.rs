@@ -1,12 +1,12 @@
 use access::staff_needs::{Erase, ReadAudit, SuspendOrganizations};
 use erasures::{Erasure, NoSubject, Subject, api::Certificate};
 use http_api::{
-    Answer, Command, Fresh, IntoResponse, PathParameter, Problem, Problems, Repeatable, Response, Staff,
-    State, StatusCode, ToSchema, not_found,
+    Answer, Command, FieldError, Fresh, IntoResponse, PathParameter, Problem, Problems, Repeatable, Response,
+    Staff, State, StatusCode, ToSchema, not_found,
 };
 use identity::{Account, User};
 use orgs::{OrgError, Overseen};
-use primitives::{OrgId, SignedDuration, Slug, Text, Time, Timestamp, UserId};
+use primitives::{FieldCode, OrgId, SignedDuration, Slug, Text, Time, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use staff::{Act, Found};
 use table::{Consistency, Decision, Table};
@@ -170,7 +170,9 @@ pub(crate) async fn erase_org(
             let asked = (act.by.user_id, now + GRACE);
             let (org, changes) = orgs::request_erasure(table, tenant, asked).await?;
             if org.slug != *slug {
-                return Err(Problem::broken_rule("`confirm_slug` is not the organization's"));
+                let wrong = "it is not the organization's";
+                let wrong = FieldError::new("/confirm_slug", FieldCode::UnknownValue, wrong);
+                return Err(Problem::invalid(vec![wrong]));
             }
             let changes = match changes {
                 Some(changes) => Some(changes.and(billing::refuse_subscribed(table, tenant).await?)),

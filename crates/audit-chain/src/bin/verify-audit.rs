@@ -75,6 +75,12 @@ fn report(mut asked: Asked) -> io::Result<bool> {
                 files.push((file.display().to_string(), of(&file, read(&file))?));
             }
         }
+        if files.is_empty() && !asked.files.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the files of the anchors: there is none in what --files names",
+            ));
+        }
         asked.evidence.anchors = Anchors::read(&of(rows, read_to_string(rows))?, &files);
     }
     let events = of(&asked.events, File::open(&asked.events))?;

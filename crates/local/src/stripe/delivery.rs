@@ -25,12 +25,19 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 pub(crate) struct Request {
     /// Organization it happens to.
     pub(crate) org_id: String,
+    /// The lookup key of the price, where somebody subscribes.
+    #[serde(default = "largest")]
+    pub(crate) lookup_key: String,
     /// How often each event is delivered.
     #[serde(default = "once")]
     pub(crate) times: usize,
     /// Whether the deliveries come in another order than the events happened.
     #[serde(default)]
     pub(crate) shuffle: bool,
+}
+
+fn largest() -> String {
+    super::objects::LOOKUP_KEY.to_owned()
 }
 
 fn once() -> usize {
@@ -58,7 +65,8 @@ pub(crate) async fn deliver(
         return Err(format!("times must be between 1 and {TIMES_LIMIT}"));
     }
     let now = engine.clock.now();
-    let events = engine.store.change(|state| state.stripe.act(action, &request.org_id, now))?;
+    let events =
+        engine.store.change(|state| state.stripe.act(action, (&request.org_id, &request.lookup_key), now))?;
     // The product must not learn of what the fake would have forgotten.
     engine.store.settle().await;
     let secret = webhook_secret(engine)?;

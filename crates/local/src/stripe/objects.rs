@@ -8,8 +8,8 @@ use crate::state::capture;
 
 /// Version of the API in events.
 const API_VERSION: &str = "2026-09-30.endive";
-/// The price that everybody subscribes to.
-const PRICE: &str = "price_local_business";
+/// What the price is called that somebody subscribes to who names none.
+pub(super) const LOOKUP_KEY: &str = "business_month";
 /// Amount of an invoice, cents.
 const AMOUNT: i64 = 3_900;
 /// Days that a billing period has here.
@@ -43,13 +43,18 @@ impl Action {
 
 impl StripeState {
     /// Lets an action happen for an organization and returns the events that tell of it, in order.
-    pub(crate) fn act(&mut self, action: Action, org_id: &str, now: Timestamp) -> Result<Vec<Value>, String> {
+    pub(crate) fn act(
+        &mut self,
+        action: Action,
+        (org_id, lookup_key): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Vec<Value>, String> {
         // Stripe's times are whole seconds. Two actions never share one, as two clicks would not,
         // so that their order is known.
         let now = now.as_second().max(self.last_action + 1);
         self.last_action = now;
         let events = match action {
-            Action::Subscribe => self.subscribe(org_id, now),
+            Action::Subscribe => self.subscribe(org_id, lookup_key, now),
             Action::PaymentFailed => self.payment_failed(&self.live_subscription(org_id)?, now),
             Action::Paid => self.paid(&self.live_subscription(org_id)?, now),
             Action::Cancel => self.cancel(&self.live_subscription(org_id)?, now),
@@ -96,7 +101,7 @@ impl StripeState {
         })
     }
 
-    fn subscribe(&mut self, org_id: &str, now: i64) -> Vec<Value> {
+    fn subscribe(&mut self, org_id: &str, lookup_key: &str, now: i64) -> Vec<Value> {
         let known = self
             .customers
             .iter()
@@ -109,7 +114,8 @@ impl StripeState {
         });
         let subscription_id = self.id("sub");
         let item_id = self.id("si");
-        let mut subscription = subscription(&subscription_id, &item_id, &customer, org_id, now);
+        let ids = (&*subscription_id, &*item_id, &*customer);
+        let mut subscription = subscription(ids, org_id, lookup_key, now);
         let invoice = self.invoice(&subscription_id, &customer, org_id, "subscription_create", now);
         subscription["latest_invoice"] = invoice["id"].clone();
         let invoice = self.settle(invoice, now);
@@ -254,10 +260,10 @@ fn customer(id: &str, org_id: &str, now: i64) -> Value {
     })
 }
 
-fn subscription(id: &str, item: &str, customer: &str, org_id: &str, now: i64) -> Value {
+fn subscription((id, item, customer): (&str, &str, &str), org_id: &str, lookup_key: &str, now: i64) -> Value {
     let price = json!({
-        "id": PRICE, "object": "price", "active": true, "billing_scheme": "per_unit", "created": now, "currency": "usd",
-        "livemode": false, "lookup_key": "business_month", "metadata": {}, "nickname": null, "product": "prod_local_business",
+        "id": format!("price_local_{lookup_key}"), "object": "price", "active": true, "billing_scheme": "per_unit", "created": now, "currency": "usd",
+        "livemode": false, "lookup_key": lookup_key, "metadata": {}, "nickname": null, "product": format!("prod_local_{lookup_key}"),
         "recurring": { "interval": "month", "interval_count": 1, "meter": null, "usage_type": "licensed" },
         "tax_behavior": "unspecified", "tiers_mode": null, "type": "recurring",
         "unit_amount": AMOUNT, "unit_amount_decimal": AMOUNT.to_string(),
@@ -316,7 +322,7 @@ mod tests {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let mut seconds = Vec::new();
         for action in [Action::Subscribe, Action::PaymentFailed, Action::Paid, Action::Paid, Action::Cancel] {
-            for event in stripe.act(action, "org_1", now).unwrap() {
+            for event in stripe.act(action, ("org_1", LOOKUP_KEY), now).unwrap() {
                 let parsed = stripe_client::Event::parse(event.to_string().as_bytes()).unwrap();
                 let content = parsed.read().unwrap();
                 assert!(!matches!(content, stripe_client::Content::Other), "{content:?}");
@@ -332,26 +338,26 @@ mod tests {
     fn a_subscription_lives_its_life() {
         let mut stripe = StripeState::default();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
-        assert!(stripe.act(Action::Paid, "org_1", now).is_err());
-        let events = stripe.act(Action::Subscribe, "org_1", now).unwrap();
+        assert!(stripe.act(Action::Paid, ("org_1", LOOKUP_KEY), now).is_err());
+        let events = stripe.act(Action::Subscribe, ("org_1", LOOKUP_KEY), now).unwrap();
         assert_eq!(
             kinds(&events),
             ["checkout.session.completed", "customer.subscription.created", "invoice.paid"]
         );
         assert_eq!(events[0]["data"]["object"]["client_reference_id"], "org_1");
         assert_eq!(events[1]["data"]["object"]["metadata"]["org_id"], "org_1");
-        let events = stripe.act(Action::PaymentFailed, "org_1", now).unwrap();
+        let events = stripe.act(Action::PaymentFailed, ("org_1", LOOKUP_KEY), now).unwrap();
         assert_eq!(kinds(&events), ["invoice.payment_failed", "customer.subscription.updated"]);
         assert_eq!(events[1]["data"]["previous_attributes"]["status"], "active");
         assert_eq!(events[1]["data"]["object"]["status"], "past_due");
         let failed = events[0]["data"]["object"]["id"].clone();
-        let events = stripe.act(Action::Paid, "org_1", now).unwrap();
+        let events = stripe.act(Action::Paid, ("org_1", LOOKUP_KEY), now).unwrap();
         assert_eq!(events[0]["data"]["object"]["id"], failed, "the open invoice is the one that is paid");
         assert_eq!(events[1]["data"]["object"]["status"], "active");
-        let events = stripe.act(Action::Cancel, "org_1", now).unwrap();
+        let events = stripe.act(Action::Cancel, ("org_1", LOOKUP_KEY), now).unwrap();
         assert_eq!(kinds(&events), ["customer.subscription.deleted"]);
-        assert!(stripe.act(Action::Cancel, "org_1", now).is_err());
-        let again = stripe.act(Action::Subscribe, "org_1", now).unwrap();
+        assert!(stripe.act(Action::Cancel, ("org_1", LOOKUP_KEY), now).is_err());
+        let again = stripe.act(Action::Subscribe, ("org_1", LOOKUP_KEY), now).unwrap();
         assert_eq!(again[0]["data"]["object"]["customer"], stripe.customers.keys().next().unwrap().as_str());
         assert_eq!(stripe.customers.len(), 1);
     }
