@@ -141,7 +141,7 @@ fn routes(description: &Value) -> Vec<(String, String, &'static str)> {
                 operation["requestBody"]["content"].as_object().into_iter().flat_map(|types| types.values());
             for schema in body.map(|content| resolve(&content["schema"])) {
                 let names = schema["properties"].as_object().into_iter().flat_map(|members| members.keys());
-                // ids that are not ours: the client's at its provider, and pictures, which are looked up later
+                // not ours: the client at its provider, and pictures, which are looked up later
                 let is_ours = |name: &&String| {
                     let foreign = ["client_id", "avatar_media_id", "logo_media_id"].contains(&name.as_str());
                     (name.ends_with("_id") || name.ends_with("_ids")) && !foreign
