@@ -162,8 +162,6 @@ async fn every_route_stays_within_its_budget() {
         ("/v1/orgs/current/members", "api-members"),
         ("/v1/me/devices", "api-devices"),
         ("/v1/billing/subscription", "api-billing"),
-        ("/v1/billing/plans", "api-billing"),
-        ("/v1/entitlements", "api-billing"),
     ] {
         measured.get(path, &format!("GET {path}"), function, &token).await;
     }

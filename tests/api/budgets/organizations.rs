@@ -8,6 +8,9 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
     let (olga, _) = product.owner("olga@example.com", "olga").await;
     let (current, function) = ("/v1/orgs/current", "api-orgs");
     measured.get("/v1/orgs/slugs/olga", "GET /v1/orgs/slugs/{slug}", function, &olga).await;
+    for path in ["/v1/billing/plans", "/v1/entitlements"] {
+        measured.get(path, &format!("GET {path}"), "api-billing", &olga).await;
+    }
     for number in 0..4 {
         product.change_org(&olga, &json!({ "slug": format!("olga-{number}") })).await;
     }
