@@ -66,6 +66,15 @@ async fn what_somebody_has_seen_is_what_he_gets_or_changes() {
     assert_eq!(set("\"1\"", "optional").await.body["version"], 2);
     let lost = set("", "off").await;
     assert_eq!((lost.status, lost.problem()), (StatusCode::PRECONDITION_FAILED, "version_mismatch"));
+    // what nothing admits is said first, also to whoever has seen another state: so many, if one by one the same
+    for (name, named) in [
+        ("break_glass_member_ids", vec!["mbr_01kar8h5g0e0vsx4q1v3f6m2ah"; 6]),
+        ("allowed_email_domains", vec!["example.com"; 21]),
+    ] {
+        let request = product.request(Method::PATCH, "/v1/orgs/current/policies").bearer_auth(&token);
+        let wrong = product.send(request.header("if-match", "\"0\"").json(&json!({ name: named }))).await;
+        assert_eq!((wrong.status.as_u16(), wrong.text("/errors/0/pointer")), (422, format!("/{name}")));
+    }
     let moment = "use a moment as RFC 3339 writes it, such as 2026-11-23T10:15:00Z";
     for (mfa, pointer, detail) in [
         (json!({ "mode": "sometimes" }), "/mfa/mode", "expected one of `off`, `optional`, `required`"),

@@ -61,6 +61,7 @@ async fn a_plan_gives_what_its_price_at_stripe_stands_for() {
     );
     assert_ne!(starter.text("/version"), of_trial.text("/version"));
     let tag = starter.headers["etag"].to_str().unwrap();
+    assert_eq!(tag, format!("\"{}\"", starter.text("/version")));
     let again = product.request(Method::GET, ENTITLEMENTS).bearer_auth(&ada).header("if-none-match", tag);
     assert_eq!(product.send(again).await.status, StatusCode::NOT_MODIFIED);
 

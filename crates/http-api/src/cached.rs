@@ -35,6 +35,12 @@ impl Cached {
         self.etag.trim_matches('"')
     }
 
+    /// The same under the version of another, which is a part of it.
+    #[must_use]
+    pub fn versioned_as(self, other: &Self) -> Self {
+        Self { etag: other.etag.clone(), ..self }
+    }
+
     /// The same for the caller alone.
     #[must_use]
     pub fn private(self) -> Self {

@@ -48,7 +48,8 @@ pub(crate) async fn entitlements(
 ) -> Response {
     let plan: &Plan = member.permit.plan;
     let (id, features) = (plan.id.to_owned(), Features::of(plan));
-    let version = Cached::json(&["application/json"], REMEMBERED, &(&id, &features)).version().to_owned();
-    let given = Entitlements { version, plan: id, features };
-    Cached::json(&["application/json"], REMEMBERED, &given).private().answer(&headers)
+    let content = Cached::json(&["application/json"], REMEMBERED, &(&id, &features));
+    let given = Entitlements { version: content.version().to_owned(), plan: id, features };
+    let given = Cached::json(&["application/json"], REMEMBERED, &given);
+    given.versioned_as(&content).private().answer(&headers)
 }
