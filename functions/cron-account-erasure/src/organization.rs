@@ -28,7 +28,6 @@ pub(crate) async fn erase(eraser: &Eraser, cause: &Cause, org_id: OrgId) -> Resu
         for customer in &customers {
             account.client.delete_customer(customer).await?;
         }
-        notes.note(Part::StripeCustomers, u64::try_from(customers.len()).unwrap_or(u64::MAX)).await?;
     }
     let emptied = orgs::empty(table, cause, org_id, may_go_on).await?;
     notes.note(Part::Members, emptied.members).await?;
@@ -45,6 +44,10 @@ pub(crate) async fn erase(eraser: &Eraser, cause: &Cause, org_id: OrgId) -> Resu
     notes.note(Part::SsoConnections, sso::erase(table, tenant).await?).await?;
     notes.note(Part::Directory, scim::erase(table, tenant).await?).await?;
     notes.note(Part::Billing, billing::erase(table, tenant).await?).await?;
+    // only now: a run that is repeated up to here deletes the same customers again
+    if !customers.is_empty() {
+        notes.note(Part::StripeCustomers, u64::try_from(customers.len()).unwrap_or(u64::MAX)).await?;
+    }
     notes.note(Part::Jobs, jobs::erase(table, jobs::Owner::Org(tenant)).await?).await?;
     notes.note(Part::Settings, orgs::erase_rest(table, org_id).await?).await?;
     orgs::end_erasure(table, cause, org_id, || erasures::certified(table, subject)).await?;
