@@ -66,7 +66,7 @@ async fn what_somebody_has_seen_is_what_he_gets_or_changes() {
     assert_eq!(set("\"1\"", "optional").await.body["version"], 2);
     let lost = set("", "off").await;
     assert_eq!((lost.status, lost.problem()), (StatusCode::PRECONDITION_FAILED, "version_mismatch"));
-    // what nothing admits is said first, also to whoever has seen another state: so many, if one by one the same
+    // what nothing admits is said before the state, and twice the same are two
     for (name, named) in [
         ("break_glass_member_ids", vec!["mbr_01kar8h5g0e0vsx4q1v3f6m2ah"; 6]),
         ("allowed_email_domains", vec!["example.com"; 21]),
