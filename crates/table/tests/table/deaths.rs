@@ -21,7 +21,7 @@ async fn a_run_dies_before_its_first_call_and_behind_each_write() {
         read(&table, &one).await;
         table.commit(&cause(), Changes::new().create(&other)).await.unwrap();
     };
-    assert_eq!(crashes.count(work).await.1, 4);
+    assert_eq!(crashes.count(Box::pin(work)).await.1, 4);
     assert_eq!(crashes.deaths(), [(0, Before), (1, After), (3, After)]);
 }
 
@@ -34,6 +34,6 @@ async fn calls_at_the_same_time_are_each_the_first_and_the_last() {
         tokio::join!(read(&table, &one), read(&table, &other));
         table.commit(&cause(), Changes::new().create(&one)).await.unwrap();
     };
-    assert_eq!(crashes.count(work).await.1, 3);
+    assert_eq!(crashes.count(Box::pin(work)).await.1, 3);
     assert_eq!(crashes.deaths(), [(0, Before), (0, After), (1, Before), (1, After), (2, After)]);
 }
