@@ -24,14 +24,6 @@ use crate::{product::Product, stored};
 use access::Access;
 use policy::problems;
 
-/// So many days pass, one at a time: what the schedules call is kept for a while only, and all of it is
-/// heard.
-async fn days(product: &Product, count: usize) {
-    for _ in 0..count {
-        product.advance(jiff::SignedDuration::from_hours(24)).await;
-    }
-}
-
 type Policies = BTreeMap<String, Vec<Value>>;
 type Made = BTreeMap<String, BTreeSet<Access>>;
 
