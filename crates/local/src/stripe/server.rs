@@ -226,15 +226,13 @@ impl StripeState {
         let answer = handler(self, call);
         self.send_fresh(call.now);
         self.cause = (None, None);
-        let answer = answer.and_then(|mut answer| {
-            self.expand(&mut answer, call.params.get("expand").unwrap_or(&Value::Null))?;
-            Ok(answer)
+        let answer = answer.and_then(|answer| {
+            let mut shown = versions::render(self, &answer, version);
+            self.expand(&mut shown, call.get("expand"), version)?;
+            Ok(shown)
         });
         let (reply, is_kept) = match answer {
-            Ok(body) => {
-                let body = versions::render(self, &body, version);
-                (Reply { status: StatusCode::OK, body, original: None }, true)
-            }
+            Ok(body) => (Reply { status: StatusCode::OK, body, original: None }, true),
             Err(mut refusal) => {
                 refusal.error["request_log_url"] = json!(format!("{}/logs/{request_id}", call.url));
                 refusal.error = versions::render(self, &refusal.error, version);
