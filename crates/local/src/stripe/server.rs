@@ -85,8 +85,8 @@ impl Drop for Claim {
     }
 }
 
-/// The router of the endpoint, at `url`. All of it is one handler, which reads the body, wanted or not: what is
-/// left of one would be taken for the next request.
+/// The router of the endpoint, at `url`. All of it is one handler, which reads the body, wanted or not: what
+/// is left of one would be taken for the next request.
 pub(crate) fn router(engine: Arc<Engine>, url: &str) -> Router {
     let server = Server { engine: Arc::clone(&engine), url: url.to_owned(), running: Arc::default() };
     pages::router(engine, url).fallback_service(Router::new().fallback(handle).with_state(server))
