@@ -106,12 +106,12 @@ async fn handle(
     let mut response = Response::builder()
         .status(answer.status)
         .header(header::CONTENT_TYPE, "application/json")
-        .header("request-id", answer.original.as_ref().unwrap_or(&request_id))
+        .header("request-id", &request_id)
         .header("stripe-version", version);
     if let Some(key) = text("idempotency-key") {
         response = response.header("idempotency-key", key);
-        if answer.original.is_some() {
-            response = response.header("idempotent-replayed", "true").header("original-request", &request_id);
+        if let Some(original) = &answer.original {
+            response = response.header("idempotent-replayed", "true").header("original-request", original);
         }
     }
     // All parts are made here of valid characters.

@@ -272,6 +272,7 @@ async fn a_key_is_answered_once() {
     assert!(replies.iter().all(|reply| [200, 409].contains(&reply.status)), "{replies:?}");
     let again = account.ask("POST", "customers", "name=A", &key).await;
     assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_ne!(again.headers["original-request"], again.headers["request-id"]);
     let other = account.ask("POST", "customers", "name=B", &key).await;
     assert_eq!((other.status, other.json()["error"]["type"].clone()), (400, json!("idempotency_error")));
     // Whoever comes while the first is not answered is told so; a lost answer is there the next time.
