@@ -40,7 +40,7 @@ impl NewPlan {
         let price = known.prices.iter().find(|price| Some(price.lookup_key) == now.lookup_key.as_deref());
         let interval = self.interval.or(price.map(|price| price.interval)).unwrap_or(Interval::Month);
         let plan = self.plan.as_deref().unwrap_or(known.id);
-        let (plan, _) = checkout::priced(plan, interval).ok_or(BillingError::NotThere)?;
+        let (plan, _) = checkout::priced(plan, interval).ok_or(BillingError::UnknownPlan)?;
         Ok((plan, interval))
     }
 }

@@ -56,7 +56,7 @@ impl Payments {
         keep: &Keep<'_, Opened>,
     ) -> Result<Opened, BillingError> {
         let tenant = permit.tenant();
-        let (plan, _) = checkout::priced(&wish.plan, wish.interval).ok_or(BillingError::NotThere)?;
+        let (plan, _) = checkout::priced(&wish.plan, wish.interval).ok_or(BillingError::UnknownPlan)?;
         checkout::require_seats(plan, seats)?;
         let wanted = (&wish, seats.max(1));
         let mut order = None;
@@ -340,7 +340,12 @@ pub async fn checkout(
     reader: &Permit<ReadBilling>,
     id: CheckoutId,
 ) -> Result<Checkout, BillingError> {
-    let found: Option<Checkout> =
-        table.get(&keys::Checkout::key(reader.tenant()), Consistency::Strong).await?;
-    found.filter(|found| found.checkout_id == id).ok_or(BillingError::NotThere)
+    let key = keys::Checkout::key(reader.tenant());
+    for consistency in [Consistency::Eventual, Consistency::Strong] {
+        let found: Option<Checkout> = table.get(&key, consistency).await?;
+        if let Some(found) = found.filter(|found| found.checkout_id == id) {
+            return Ok(found);
+        }
+    }
+    Err(BillingError::NotThere)
 }

@@ -6,6 +6,7 @@ use ::access::{
     needs::{ReadBilling, WriteBilling},
 };
 use events::NewEvent;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use stripe_client::{Address, CustomerChange, CustomerId, StripeError, TaxIdId, key_of};
 use table::{Cause, Changes, Decision, Item, Keep};
@@ -17,6 +18,18 @@ use crate::{
     events::BillingDetailsUpdated,
     payments::Payments,
 };
+
+/// Stripe's link works for so long where nobody follows it.
+const PORTAL_IS_OPEN: SignedDuration = SignedDuration::from_mins(5);
+
+/// A page of Stripe's on which payments are looked after.
+#[derive(Clone, Debug)]
+pub struct Portal {
+    /// Where it is: whoever has the address is let in.
+    pub url: String,
+    /// Until when somebody has to be there.
+    pub expires_at: Timestamp,
+}
 
 /// What is to be otherwise of who pays. What is not said stays; nothing in place of a text clears it.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +118,7 @@ impl TaxIdType {
 impl Payments {
     /// Who pays for the organization.
     pub async fn details(&self, reader: &Permit<ReadBilling>) -> Result<BillingDetails, BillingError> {
-        let account = self.account(reader.tenant()).await?;
+        let account = self.account_to_read(reader.tenant()).await?;
         match account.stripe.payer() {
             Some(payer) => self.details_of(payer).await,
             None => Ok(BillingDetails::default()),
@@ -150,7 +163,7 @@ impl Payments {
 
     /// The tax ids of who pays, the newest first.
     pub async fn tax_ids(&self, reader: &Permit<ReadBilling>) -> Result<Vec<api::TaxId>, BillingError> {
-        let account = self.account(reader.tenant()).await?;
+        let account = self.account_to_read(reader.tenant()).await?;
         let Some(payer) = account.stripe.payer() else { return Ok(Vec::new()) };
         let found = self.stripe.tax_ids(payer).await.map_err(BillingError::of_call)?;
         Ok(found.into_iter().map(tax_id).collect())
@@ -218,16 +231,22 @@ impl Payments {
         self.table.decide_once(cause, keep, tell).await
     }
 
-    /// The page on which payments are looked after: invoices, means of payment, and the end.
+    /// Where the page is on which payments are looked after, and until when: invoices, means of payment, and
+    /// the end.
     pub async fn portal(
         &self,
+        cause: &Cause,
         permit: &Permit<WriteBilling>,
         return_url: &str,
-        key: &str,
-    ) -> Result<String, BillingError> {
+        keep: &Keep<'_, Portal>,
+    ) -> Result<Portal, BillingError> {
         let account = self.account(permit.tenant()).await?;
         let payer = account.stripe.payer().ok_or(BillingError::NoCustomer)?;
-        self.stripe.open_portal(payer, return_url, key).await.map_err(BillingError::of_call)
+        let url = self.stripe.open_portal(payer, return_url).await.map_err(BillingError::of_call)?;
+        let expires_at = self.now().saturating_add(PORTAL_IS_OPEN).unwrap_or(Timestamp::MAX);
+        let portal = &Portal { url, expires_at };
+        let give = |_| async move { Ok(Decision::done(portal.clone())) };
+        self.table.decide_once(cause, keep, give).await
     }
 }
 

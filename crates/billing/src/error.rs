@@ -56,6 +56,10 @@ pub enum BillingError {
     #[error("no promotion of this code is running")]
     #[fault(Invalid, "invalid_request")]
     UnknownPromotionCode,
+    /// Nobody sells that.
+    #[error("there is no plan of this name for this interval")]
+    #[fault(Invalid, "invalid_request")]
+    UnknownPlan,
     /// It is no id of this kind.
     #[error("no tax id of this kind is written like that")]
     #[fault(Invalid, "invalid_request")]
@@ -112,7 +116,7 @@ impl BillingError {
 impl Invalid for BillingError {
     fn field_code(&self) -> FieldCode {
         match self {
-            Self::UnknownPromotionCode => FieldCode::UnknownValue,
+            Self::UnknownPromotionCode | Self::UnknownPlan => FieldCode::UnknownValue,
             Self::InvalidTaxId => FieldCode::InvalidTaxId,
             _ => FieldCode::InvalidFormat,
         }

@@ -29,7 +29,7 @@ impl Payments {
     ) -> Result<Page<InvoiceDetails>, BillingError> {
         let after =
             cursor.map(str::parse::<InvoiceId>).transpose().map_err(|_| BillingError::InvalidCursor)?;
-        let account = self.account(reader.tenant()).await?;
+        let account = self.account_to_read(reader.tenant()).await?;
         let Some(payer) = account.stripe.payer() else {
             let nothing = after.is_none().then(|| Page { items: Vec::new(), next_cursor: None });
             return nothing.ok_or(BillingError::InvalidCursor);
@@ -60,7 +60,7 @@ impl Payments {
         reader: &Permit<ReadBilling>,
         id: &InvoiceId,
     ) -> Result<InvoiceDetails, BillingError> {
-        let account = self.account(reader.tenant()).await?;
+        let account = self.account_to_read(reader.tenant()).await?;
         let ours = account.stripe.customers();
         if ours.is_empty() {
             return Err(BillingError::NotThere);

@@ -43,7 +43,7 @@ pub use account::Account;
 pub use changes::{Farewell, NewPlan};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
-pub use details::{AddressPart, NewAddress, NewDetails, TaxIdType};
+pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
 pub use invoices::WhichInvoices;

@@ -38,6 +38,17 @@ impl Payments {
         load(&self.table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)
     }
 
+    /// The account as it was a moment ago, for whoever only looks; as of now where it is so new that
+    /// it is not seen yet.
+    pub(crate) async fn account_to_read(&self, tenant: Tenant) -> Result<Account, BillingError> {
+        let key = keys::Subscription::key(tenant);
+        let seen: Option<Account> = self.table.get(&key, Consistency::Eventual).await?;
+        match seen {
+            Some(account) => Ok(account),
+            None => self.account(tenant).await,
+        }
+    }
+
     /// The account, and whether somebody is about to subscribe, as of now.
     pub(crate) async fn account_and_checkout(
         &self,
@@ -127,7 +138,7 @@ impl Payments {
 
     /// What a seat of this plan costs for this interval, at Stripe.
     pub(crate) async fn price(&self, plan: &str, interval: Interval) -> Result<PriceId, BillingError> {
-        let (_, price) = checkout::priced(plan, interval).ok_or(BillingError::NotThere)?;
+        let (_, price) = checkout::priced(plan, interval).ok_or(BillingError::UnknownPlan)?;
         let found = self.stripe.price(price.lookup_key).await.map_err(BillingError::of_call)?;
         found.ok_or_else(|| {
             let lookup_key = price.lookup_key;

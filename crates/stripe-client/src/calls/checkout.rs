@@ -125,19 +125,14 @@ impl Client {
 
     /// Opens the page on which a customer looks after payments, and says where it is
     /// (<https://docs.stripe.com/api/customer_portal/sessions/create>). Its link works for a few minutes.
-    pub async fn open_portal(
-        &self,
-        customer: &CustomerId,
-        return_url: &str,
-        key: &str,
-    ) -> Result<String, StripeError> {
+    pub async fn open_portal(&self, customer: &CustomerId, return_url: &str) -> Result<String, StripeError> {
         #[derive(Deserialize)]
         struct Portal {
             url: String,
         }
         let request = RequestBuilder::new(StripeMethod::Post, "/billing_portal/sessions");
         let form = json!({ "customer": customer.as_str(), "return_url": return_url });
-        let portal: Portal = read(self.ask(request.form(&form), Some(key)).await?)?;
+        let portal: Portal = read(self.ask(request.form(&form), None).await?)?;
         Ok(portal.url)
     }
 }
