@@ -197,7 +197,7 @@ async fn a_process_that_dies_on_the_way_leaves_one_of_each() {
                     break 'calls;
                 }
                 world.clock.advance(SignedDuration::from_secs(31));
-                world.restart().await;
+                world.restart();
                 let (status, body) = world.post(CHECKOUTS, Some("one"), &wish("team")).await;
                 let case = format!("after a crash at call {call} ({moment:?}, Stripe: {of_stripe}): {body}");
                 assert!(status.is_success(), "{case}");

@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, days, domains, exports, members, operators, organizations, scim, sso, staff};
+use super::{api_keys, billing, days, domains, exports, members, operators, organizations, scim, sso, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -38,6 +38,7 @@ pub(crate) async fn everything(product: &Product) {
     members::come_and_go(product).await;
     api_keys::made_and_used(product).await;
     organizations::come_and_go(product).await;
+    billing::paid_and_changed(product).await;
     domains::come_and_go(product).await;
     sso::come_and_go(product).await;
     scim::come_and_go(product).await;

@@ -20,9 +20,9 @@ use table::{Cause, Table};
 use test_support::{Crashes, Database, Services, noon};
 use tower::ServiceExt;
 
-pub(crate) use stripe::{Stripe, Trouble};
+pub(crate) use stripe::*;
 
-async fn router(
+fn router(
     database: &Database,
     services: &Services,
     stripe: &Stripe,
@@ -72,13 +72,13 @@ impl World {
         let table = database.table(&clock);
         let cause = Cause::system("test", "test");
         table.commit(&cause, start_trial(org_id(), noon(), &Rules::default())).await.unwrap();
-        let router = router(&database, &services, &stripe, &clock, &crashes).await;
+        let router = router(&database, &services, &stripe, &clock, &crashes);
         Self { database, services, crashes, clock, table, stripe, router }
     }
 
     /// Another instance of the function, which knows nothing of the one before.
-    pub(crate) async fn restart(&mut self) {
-        self.router = router(&self.database, &self.services, &self.stripe, &self.clock, &self.crashes).await;
+    pub(crate) fn restart(&mut self) {
+        self.router = router(&self.database, &self.services, &self.stripe, &self.clock, &self.crashes);
     }
 
     /// What is shown a while after the last change: right after it a reader may see what was before.
