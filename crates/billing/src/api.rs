@@ -180,7 +180,8 @@ pub struct ChangePreview {
     /// ISO 4217, lower case.
     #[schema(example = "usd")]
     pub currency: String,
-    /// Up to when the price before counts. Whoever changes the plan within an hour and says so pays just this.
+    /// Up to when the price before counts. Whoever changes the plan within an hour and says so pays just
+    /// this.
     pub proration_at: Time,
 }
 
@@ -269,8 +270,8 @@ pub struct TaxId {
     pub value: String,
     /// The country, two capital letters.
     pub country: Option<String>,
-    /// What the office that gave it says: `pending`, `verified`, `unverified`, `unavailable`; null where it is
-    /// not asked. There may be others.
+    /// What the office that gave it says: `pending`, `verified`, `unverified`, `unavailable`; null where it
+    /// is not asked. There may be others.
     pub verification: Option<String>,
     /// When it was added.
     pub created_at: Time,

@@ -1,5 +1,5 @@
-//! What becomes of a subscription that there is. Stripe decides; we learn of it from the answer, and where that
-//! is lost from the webhook.
+//! What becomes of a subscription that there is. Stripe decides; we learn of it from the answer, and where
+//! that is lost from the webhook.
 
 use ::access::{
     Interval, Permit, Plan,

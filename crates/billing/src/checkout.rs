@@ -1,5 +1,5 @@
-//! That somebody is about to subscribe: one thing at a time for an organization, kept until it is paid, so that
-//! many clicks, and a process that dies half-way, end with one page at Stripe.
+//! That somebody is about to subscribe: one thing at a time for an organization, kept until it is paid, so
+//! that many clicks, and a process that dies half-way, end with one page at Stripe.
 
 use ::access::{Interval, Plan, Price, Tenant};
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,8 @@ pub(crate) const LEASE: SignedDuration = SignedDuration::from_secs(20);
 /// A page is not given to anybody that is over before it is read.
 const SOON_OVER: SignedDuration = SignedDuration::from_mins(2);
 
-/// For so long after a payment nobody is let pay once more, although nothing was heard of the subscription yet.
+/// For so long after a payment nobody is let pay once more, although nothing was heard of the subscription
+/// yet.
 const HEARD_BY_THEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Stripe wants the end of a trial 48 hours ahead; what passes between our clock and Stripe's is added.

@@ -98,9 +98,12 @@ impl Payments {
                 }
                 Next::Begin(replaces) => replaces,
             };
-            let Some((payer, order)) =
-                order.filter(|(_, order)| order.promised == checkout::promised(&account, now))
-            else {
+            let promised = checkout::promised(&account, now);
+            let known = account.stripe.payer();
+            let still_holds = |(payer, order): &&(Payer, Order)| {
+                order.promised == promised && known.is_none_or(|known| *known == payer.id)
+            };
+            let Some((payer, order)) = order.filter(still_holds) else {
                 return Ok(Decision::done(Step::Resolve(Box::new(account))));
             };
             let (linked, _) = payer.changes(&account);
@@ -159,8 +162,8 @@ impl Payments {
         self.table.decide_once(cause, keep, give).await
     }
 
-    /// Opens at Stripe what is written down, and writes down that it is. Where that fails, the next one goes on
-    /// with the same; where Stripe refuses it for good, with another.
+    /// Opens at Stripe what is written down, and writes down that it is. Where that fails, the next one goes
+    /// on with the same; where Stripe refuses it for good, with another.
     async fn open(
         &self,
         cause: &Cause,

@@ -60,7 +60,8 @@ events::events! {
         /// The checkout, as the API shows it.
         checkout: Checkout = checkout("completed"),
     }
-    /// Who pays is called otherwise, is somewhere else, or has other tax ids. What exactly is at Stripe alone.
+    /// Who pays is called otherwise, is somewhere else, or has other tax ids. What exactly is at Stripe
+    /// alone.
     "billing_details.updated" BillingDetailsUpdated Internal {
         /// What changed.
         changed: Vec<String> = json!(["company_name", "address"]),

@@ -53,8 +53,8 @@ impl Payments {
         Ok(Page { items: found.invoices.iter().map(shown).collect(), next_cursor: last })
     }
 
-    /// An invoice of the organization. Stripe gives those of everybody who pays us: of another organization it
-    /// is as if there were none.
+    /// An invoice of the organization. Stripe gives those of everybody who pays us: of another organization
+    /// it is as if there were none.
     pub async fn invoice(
         &self,
         reader: &Permit<ReadBilling>,

@@ -6,8 +6,8 @@ use stripe_client::{CustomerId, EventId};
 use table::{Entry, Index, Indexed, Query, sortable};
 
 table::kinds! {
-    /// What an organization's trial and subscription are. Written by create organization, the acts of billing,
-    /// `hook-stripe`, `cron-trial-expiry`; read by the routes of billing and the last two.
+    /// What an organization's trial and subscription are. Written by create organization, the acts of
+    /// billing, `hook-stripe`, `cron-trial-expiry`; read by the routes of billing and the last two.
     "subscription" Subscription(org: Tenant;) "BILL#<org>" "SUBSCRIPTION" {
         store: Main, most_kb: 150, kept: ForGood, owner: Org, erased: Partition,
     }

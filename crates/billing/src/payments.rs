@@ -1,6 +1,6 @@
 //! What we ask of Stripe for an organization. What is decided there is decided there: we write down what we
-//! are about to ask for where it may be asked only once, and learn from the answer or, where that is lost, from
-//! the webhook.
+//! are about to ask for where it may be asked only once, and learn from the answer or, where that is lost,
+//! from the webhook.
 
 use ::access::{Interval, Tenant};
 use jiff::Timestamp;
@@ -61,8 +61,8 @@ impl Payments {
     }
 
     /// Who pays for the organization: whoever it is already, or a customer that is made now. However many ask
-    /// for one at once, and however often, it is one: they all ask under the same key. One that was deleted at
-    /// Stripe is followed by another.
+    /// for one at once, and however often, it is one: they all ask under the same key. One that was deleted
+    /// at Stripe is followed by another.
     pub(crate) async fn payer(&self, account: &Account) -> Result<Payer, BillingError> {
         if let Some(known) = account.stripe.payer() {
             return Ok(Payer { id: known.clone(), news: None });

@@ -101,8 +101,8 @@ impl StripeEvents {
         Ok(received)
     }
 
-    /// What an event means to us, and of whom it is. Of whom a charge was that is disputed Stripe alone knows;
-    /// where nobody is known for it, it is none of ours.
+    /// What an event means to us, and of whom it is. Of whom a charge was that is disputed Stripe alone
+    /// knows; where nobody is known for it, it is none of ours.
     async fn news(&self, event: &Event) -> Result<Result<Option<News>, ParkReason>, BillingError> {
         let news = match News::read(event, self.livemode) {
             Ok(Some(news)) => news,

@@ -83,7 +83,8 @@ impl Subscription {
     pub(crate) fn phase(&self) -> Phase {
         match self.status {
             SubscriptionStatus::Incomplete | SubscriptionStatus::IncompleteExpired => Phase::NotBegun,
-            // Stripe calls it a trial at once; to us it is an attempt until somebody has given a means of payment
+            // Stripe calls it a trial at once; to us it is an attempt until somebody has given a means of
+            // payment
             SubscriptionStatus::Trialing if self.awaits_setup => Phase::NotBegun,
             SubscriptionStatus::Canceled => Phase::Over,
             SubscriptionStatus::Paused => Phase::Paused,

@@ -18,8 +18,8 @@ pub use customers::{Address, Customer, CustomerChange, TaxId};
 pub use invoices::{InvoicePage, InvoiceQuery, InvoiceShown};
 pub use subscriptions::{ChangePreview, NewSubscription, PlanChange, PreviewLine, StartedSubscription};
 
-/// The key of an intent: of what is wanted, of what, in which state of it. The same parts are the same key, and
-/// whatever differs in one of them is another.
+/// The key of an intent: of what is wanted, of what, in which state of it. The same parts are the same key,
+/// and whatever differs in one of them is another.
 pub fn key_of(parts: &[&str]) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     for part in parts {

@@ -35,9 +35,9 @@ fn answered(opened: &Opened) -> Answer {
     Answer::new(status, &shown).at(at)
 }
 
-/// Opens a page of Stripe's on which the organization subscribes. There is one at a time: whoever asks for the
-/// same is given the one that is open, and what else was open is closed. For how many people it is, and until
-/// when nothing is paid, is ours to say: the days that are left of the trial stay free.
+/// Opens a page of Stripe's on which the organization subscribes. There is one at a time: whoever asks for
+/// the same is given the one that is open, and what else was open is closed. For how many people it is, and
+/// until when nothing is paid, is ours to say: the days that are left of the trial stay free.
 #[utoipa::path(
     post, path = "/v1/billing/checkouts", tag = "Billing", operation_id = "createCheckout",
     security(("access_token" = [])), request_body = CreateCheckout,
@@ -113,8 +113,8 @@ pub(crate) struct CreatePortalSession {
 /// A page of Stripe's on which payments are looked after.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PortalSession {
-    /// Where it is: whoever has the address is let in. It is told here and never again: null in the answer to a
-    /// request that was repeated with its `Idempotency-Key`.
+    /// Where it is: whoever has the address is let in. It is told here and never again: null in the answer to
+    /// a request that was repeated with its `Idempotency-Key`.
     url: Option<String>,
     /// Until when somebody has to be there.
     expires_at: Time,

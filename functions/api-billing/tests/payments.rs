@@ -41,7 +41,7 @@ async fn twenty_at_once_make_one_customer_and_one_page() {
     let first = &answers[0].1;
     assert!(answers.iter().all(|(_, body)| body["id"] == first["id"] && body["url"] == first["url"]));
     assert_eq!(first["url"], "https://checkout.stripe.com/c/pay/cs_1");
-    assert_eq!((world.stripe.seen().customers.len(), world.stripe.open_pages()), (1, 1));
+    assert_eq!(world.stripe.counts(), (1, 1));
     assert_eq!(world.told("checkout.started").await, 1);
     let path = format!("{CHECKOUTS}/{}", first["id"].as_str().unwrap());
     let (status, shown) = world.get(&path, "admin").await;
@@ -59,7 +59,7 @@ async fn twenty_at_once_who_want_different_things_leave_one_page_open() {
     for (status, body) in &answers {
         assert!(status.is_success() || body["code"] == "unavailable", "{status} {body}");
     }
-    assert_eq!((world.stripe.seen().customers.len(), world.stripe.open_pages()), (1, 1));
+    assert_eq!(world.stripe.counts(), (1, 1));
     assert_eq!(world.checkout("team").await.0.as_u16() / 100, 2);
     assert_eq!(world.stripe.open_pages(), 1, "and so does the next one");
 }
@@ -169,14 +169,14 @@ async fn stripe_is_late_busy_and_broken() {
             assert!(!body.to_string().contains("jane"), "{body}");
             let (status, body) = world.post(CHECKOUTS, Some("one"), &wish("team")).await;
             assert_eq!(status, StatusCode::CREATED, "{troubles:?} after {calm}: {body}");
-            assert_eq!((world.stripe.seen().customers.len(), world.stripe.open_pages()), (1, 1));
+            assert_eq!(world.stripe.counts(), (1, 1));
             assert_eq!(world.told("checkout.started").await, 1);
         }
     }
 }
 
-/// A process that dies at any call, to AWS or to Stripe, before it or with the answer lost: whoever asks again
-/// finds one customer, one page, one event.
+/// A process that dies at any call, to AWS or to Stripe, before it or with the answer lost: whoever asks
+/// again finds one customer, one page, one event.
 #[tokio::test]
 async fn a_process_that_dies_on_the_way_leaves_one_of_each() {
     for of_stripe in [false, true] {
@@ -201,11 +201,7 @@ async fn a_process_that_dies_on_the_way_leaves_one_of_each() {
                 let (status, body) = world.post(CHECKOUTS, Some("one"), &wish("team")).await;
                 let case = format!("after a crash at call {call} ({moment:?}, Stripe: {of_stripe}): {body}");
                 assert!(status.is_success(), "{case}");
-                assert_eq!(
-                    (world.stripe.seen().customers.len(), world.stripe.open_pages()),
-                    (1, 1),
-                    "{case}"
-                );
+                assert_eq!(world.stripe.counts(), (1, 1), "{case}");
                 assert_eq!(world.told("checkout.started").await, 1, "{case}");
             }
         }

@@ -33,8 +33,8 @@ pub(super) async fn paid_and_changed(product: &Product) {
     product.settle().await;
 }
 
-/// What Stripe will not open is written down before, and taken away: of a customer that somebody deletes there
-/// at this moment.
+/// What Stripe will not open is written down before, and taken away: of a customer that somebody deletes
+/// there at this moment.
 async fn refused(product: &Product) {
     let (zed, _) = product.owner("zed@example.com", "zed-and-sons").await;
     let named = product.request(reqwest::Method::PATCH, "/v1/billing/details").bearer_auth(&zed);

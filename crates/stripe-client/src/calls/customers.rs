@@ -122,8 +122,8 @@ impl Client {
         read(self.ask(RequestBuilder::new(StripeMethod::Get, path(id)), None).await?)
     }
 
-    /// Changes who pays. Twice is once by nature, and the same again after something else is no repetition: each
-    /// call has a key of its own.
+    /// Changes who pays. Twice is once by nature, and the same again after something else is no repetition:
+    /// each call has a key of its own.
     pub async fn update_customer(
         &self,
         id: &CustomerId,

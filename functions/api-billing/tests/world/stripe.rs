@@ -74,6 +74,11 @@ impl Stripe {
         std::future::pending().await
     }
 
+    /// How many customers there are, and how many pages are open.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.seen().customers.len(), self.open_pages())
+    }
+
     pub(crate) fn open_pages(&self) -> usize {
         self.seen().pages.values().filter(|status| **status == "open").count()
     }
