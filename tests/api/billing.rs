@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use access::{Interval, PLANS};
 use jiff::SignedDuration;
-use reqwest::{Method, StatusCode, redirect};
+use reqwest::{Method, RequestBuilder, StatusCode, redirect};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
 
@@ -16,6 +17,12 @@ const DETAILS: &str = "/v1/billing/details";
 const TAX_IDS: &str = "/v1/billing/tax-ids";
 const INVOICES: &str = "/v1/billing/invoices";
 
+/// A form of plain words.
+fn formed(request: RequestBuilder, form: &[(&str, &str)]) -> RequestBuilder {
+    let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))
+}
+
 /// What somebody asks for who wants this plan.
 pub(crate) fn wish(plan: &str) -> Value {
     json!({ "plan": plan, "interval": "month", "return_to": "/done", "cancel_to": "/settings/billing" })
@@ -25,7 +32,7 @@ impl Product {
     /// Chooses something on a page of Stripe's; gives the status, which is 303 where the page is left.
     pub(crate) async fn choose(&self, page: &str, action: &str) -> u16 {
         let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        let answer = http.post(page).form(&[("action", action)]).send().await.unwrap();
+        let answer = formed(http.post(page), &[("action", action)]).send().await.unwrap();
         let status = answer.status().as_u16();
         self.settle().await;
         status
@@ -36,9 +43,33 @@ impl Product {
         let url = &self.cloud.template().functions["api-billing"].environment["STRIPE_API_URL"];
         let request = reqwest::Client::new().request(method, format!("{}{path}", url.trim_end_matches('/')));
         let request = request.bearer_auth(self.stripe_document()["api_key"].as_str().unwrap());
-        let request = if form.is_empty() { request } else { request.form(form) };
+        let request = if form.is_empty() { request } else { formed(request, form) };
         let body = request.send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path}: {body}"))
+    }
+
+    /// Sets the account at Stripe up: what is sold, under the lookup keys of our plans.
+    pub(crate) async fn sell(&self) {
+        for plan in PLANS {
+            let form = [("id", plan.id), ("name", plan.name)];
+            self.at_stripe(Method::POST, "/v1/products", &form).await;
+            for price in plan.prices {
+                let interval = match price.interval {
+                    Interval::Month => "month",
+                    Interval::Year => "year",
+                };
+                let amount = price.unit_amount.to_string();
+                let form = [
+                    ("product", plan.id),
+                    ("currency", price.currency),
+                    ("unit_amount", amount.as_str()),
+                    ("lookup_key", price.lookup_key),
+                    ("recurring[interval]", interval),
+                ];
+                let made = self.at_stripe(Method::POST, "/v1/prices", &form).await;
+                assert_eq!(made["lookup_key"], price.lookup_key, "{made}");
+            }
+        }
     }
 
     /// Subscribes on Stripe's page, with a card that this button stands for.
@@ -66,6 +97,10 @@ impl Product {
 async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
     let product = Product::start().await;
     let (ada, _) = product.owner("ada@example.com", "acme").await;
+    // before anybody has set up the account
+    let early = product.post_as(CHECKOUTS, &ada, &wish("team")).await;
+    assert_eq!(refused(&early), (503, "upstream_unavailable"));
+    product.sell().await;
     let trial_end = product.get(SUBSCRIPTION, &ada).await.text("/trial/trial_ends_at");
     let opened = product.post_as(CHECKOUTS, &ada, &wish("team")).await;
     assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
@@ -160,6 +195,7 @@ async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
 async fn on_a_page_of_ours_a_subscription_begins_when_it_is_paid_and_not_before() {
     for trial in [true, false] {
         let product = Product::start().await;
+        product.sell().await;
         let (mut ada, org_id) = product.owner("ada@example.com", "acme").await;
         if !trial {
             product.jump(SignedDuration::from_hours(15 * 24)).await;
@@ -206,6 +242,7 @@ async fn on_a_page_of_ours_a_subscription_begins_when_it_is_paid_and_not_before(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_payment_changes_nothing_and_invoices_are_the_organizations_own() {
     let product = Product::start().await;
+    product.sell().await;
     let (_, org_id) = product.owner("ada@example.com", "acme").await;
     product.jump(SignedDuration::from_hours(15 * 24)).await;
     let ada = product.signed_in_to("ada@example.com", &org_id).await;

@@ -108,7 +108,7 @@ async fn operator_and_stripe(product: &Product) {
 /// letters. And what is no message about an audit log.
 async fn refused_mails(product: &Product) {
     let now = product.cloud.clock().now();
-    let ended: billing::events::TrialEnded = events::example().unwrap();
+    let ended: ::billing::events::TrialEnded = events::example().unwrap();
     let ended = known::event(Some(Ids::unguessable()), &ended, now);
     let link = identity::events::MagicLinkRequested {
         login_id: Ids::unguessable(),

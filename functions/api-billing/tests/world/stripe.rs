@@ -76,7 +76,8 @@ impl Stripe {
 
     /// How many customers there are, and how many pages are open.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.seen().customers.len(), self.open_pages())
+        let customers = self.seen().customers.len();
+        (customers, self.open_pages())
     }
 
     pub(crate) fn open_pages(&self) -> usize {
