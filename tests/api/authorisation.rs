@@ -42,7 +42,7 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 21] = [
+    const KINDS: [(&str, &str); 25] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("connection_id", "sso"),
@@ -64,6 +64,10 @@ pub(crate) fn with_ids(path: &str) -> String {
         ("session_id", "ses"),
         ("user_id", "usr"),
         ("browser_id", "tbr"),
+        ("checkout_id", "chk"),
+        ("intent_id", "chk"),
+        ("invoice_id", "in"),
+        ("tax_id", "txi"),
     ];
     let path = path.replace("{provider}", "local").replace("{slug}", "a-slug");
     KINDS.iter().fold(path, |path, (name, prefix)| {

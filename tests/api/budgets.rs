@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod audit;
+mod billing;
 mod domains;
 mod exports;
 mod members;
@@ -217,6 +218,7 @@ async fn every_route_stays_within_its_budget() {
     staff::measure(&mut measured).await;
     members::measure(&mut measured).await;
     organizations::measure(&mut measured).await;
+    billing::measure(&mut measured).await;
     api_keys::measure(&mut measured).await;
     exports::measure(&mut measured).await;
     audit::measure(&mut measured).await;

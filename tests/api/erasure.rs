@@ -163,7 +163,7 @@ async fn a_person_goes_from_every_log_and_each_log_verifies() {
 
 impl Product {
     /// A session of now, in an organization.
-    async fn signed_in_to(&self, email: &str, org_id: &str) -> String {
+    pub(crate) async fn signed_in_to(&self, email: &str, org_id: &str) -> String {
         let token = self.sign_in(email).await.text("/access_token");
         let session = self.post_as("/v1/auth/switch-org", &token, &json!({ "org_id": org_id })).await;
         session.tokens().text("/access_token")

@@ -59,12 +59,24 @@ async fn theirs(product: &Product) -> (Theirs, String) {
     let group = product.scim_group(&secret, "Everybody", &[&user]).await;
     let job = product.exported(OF_ORG, &token, &json!({})).await;
     product.settle().await;
+    product.sell().await;
+    let intent = json!({ "plan": "team", "interval": "month" });
+    let intent = made(product, "/v1/billing/subscription-intents", &token, &intent).await.text("/id");
+    let tax_id = json!({ "type": "eu_vat", "value": "ATU12345678" });
+    let tax_id = made(product, "/v1/billing/tax-ids", &token, &tax_id).await.text("/id");
+    let invoices = product.at_stripe(Method::GET, "/v1/invoices", &[]).await;
+    let invoice = invoices["data"][0]["id"].as_str().unwrap().to_owned();
+    product.settle().await;
     let event = product.get("/v1/audit/events?limit=1", &token).await.text("/items/0/id");
     let sessions = product.get("/v1/me/sessions", &token).await;
     let ids = [
         ("account_id", account),
         ("browser_id", browser),
         ("change_id", change.text("/id")),
+        ("checkout_id", intent.clone()),
+        ("intent_id", intent),
+        ("invoice_id", invoice),
+        ("tax_id", tax_id),
         ("connection_id", connection),
         ("device_id", device.text("/id")),
         ("domain_id", domain.text("/id")),
@@ -189,6 +201,9 @@ async fn an_id_of_somebody_else_is_like_one_that_there_is_not() {
     let product = Product::start().await;
     let (theirs, directory) = theirs(&product).await;
     let (eve, _) = product.owner("eve@example.org", "beta").await;
+    // a customer of one's own, or nothing is asked for at Stripe
+    let own = json!({ "type": "eu_vat", "value": "DE123456789" });
+    made(&product, "/v1/billing/tax-ids", &eve, &own).await;
     let own_directory = product.scim_token(&eve).await;
     let description = product.send(product.request(Method::GET, "/v1/openapi.json")).await.body;
     let (before, told) = (all_of(&product, &theirs).await, product.events().await);

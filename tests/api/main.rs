@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod authorisation;
 mod bad_input;
+mod billing;
 mod budgets;
 mod canary;
 mod crashes;

@@ -343,9 +343,14 @@ impl Product {
 
     /// The secret that Stripe signs with.
     pub(crate) fn stripe_secret(&self) -> Secret<String> {
+        let document = self.stripe_document();
+        Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
+    }
+
+    /// What the functions know of Stripe.
+    pub(crate) fn stripe_document(&self) -> Value {
         let arn = self.cloud.environment()["STRIPE_SECRET_ARN"].clone();
         let text = self.cloud.inspect(|state| state.secrets[&arn].current().map(str::to_owned)).unwrap();
-        let document: Value = serde_json::from_str(&text).unwrap();
-        Secret::new(document["webhook_secrets"][0].as_str().unwrap().to_owned())
+        serde_json::from_str(&text).unwrap()
     }
 }

@@ -45,6 +45,7 @@ impl Permission {
         matches!(
             self,
             Self::ReadBilling
+                | Self::WriteBilling
                 | Self::ReadApiKeys
                 | Self::WriteApiKeys
                 | Self::ReadTokens

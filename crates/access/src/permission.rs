@@ -113,6 +113,8 @@ permissions! {
     ReadAudit: "audit:read", "read the audit log", Owner | Admin;
     /// See the state of the subscription.
     ReadBilling: "billing:read", "read the subscription", Owner | Admin;
+    /// Subscribe, change and end that, and say who pays.
+    WriteBilling: "billing:write", "pay for the organization", Owner | Admin;
     /// Have all that the organization has written into files.
     WriteExports: "exports:write", "export the organization", Owner;
 }
@@ -164,6 +166,7 @@ mod tests {
             (Permission::ReadTokens, "tokens:read", "ask about tokens", "owner admin"),
             (Permission::ReadAudit, "audit:read", "read the audit log", "owner admin"),
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
+            (Permission::WriteBilling, "billing:write", "pay for the organization", "owner admin"),
             (Permission::WriteExports, "exports:write", "export the organization", "owner"),
         ];
         assert_eq!(Permission::ALL, table.map(|(permission, ..)| permission));

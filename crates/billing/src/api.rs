@@ -2,7 +2,7 @@
 
 use ::access::{Access, Feature, Interval};
 use jiff::Timestamp;
-use primitives::{OrgId, Time};
+use primitives::{CheckoutId, OrgId, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -145,6 +145,138 @@ pub struct Invoice {
     pub failed_attempts: u32,
 }
 
+/// That somebody is about to subscribe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Checkout {
+    /// Its id.
+    pub id: CheckoutId,
+    /// `open`, `completed` or `expired`. There may be others.
+    #[schema(example = "open")]
+    pub status: String,
+    /// What is subscribed to.
+    #[schema(example = "team")]
+    pub plan: String,
+    /// What is paid for at a time.
+    pub interval: Interval,
+    /// For how many people.
+    pub seats: u32,
+    /// The page on which it is paid; null where there is none, or none any more.
+    pub url: Option<String>,
+    /// When it began.
+    pub created_at: Time,
+    /// Until when it can be paid; null until that is known.
+    pub expires_at: Option<Time>,
+    /// When it was paid.
+    pub completed_at: Option<Time>,
+}
+
+/// What another plan would cost now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangePreview {
+    /// The lines of the invoice that would be made.
+    pub lines: Vec<PreviewLine>,
+    /// What would be paid at once, in the currency's smallest unit.
+    pub amount_due: i64,
+    /// ISO 4217, lower case.
+    #[schema(example = "usd")]
+    pub currency: String,
+    /// Up to when the price before counts. Whoever changes the plan within an hour and says so pays just
+    /// this.
+    pub proration_at: Time,
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PreviewLine {
+    /// What it is for.
+    pub description: Option<String>,
+    /// In the currency's smallest unit; negative where something is given back.
+    pub amount: i64,
+}
+
+/// An invoice with all that people look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InvoiceDetails {
+    /// Its id at Stripe.
+    #[schema(example = "in_1Q2w3E4r5T")]
+    pub id: String,
+    /// What it is called on paper; null while it is a draft.
+    pub number: Option<String>,
+    /// Stripe's word for the state.
+    #[schema(example = "paid")]
+    pub status: Option<String>,
+    /// What is to be paid, in the currency's smallest unit.
+    pub amount_due: i64,
+    /// What was paid, in the currency's smallest unit.
+    pub amount_paid: i64,
+    /// ISO 4217, lower case.
+    #[schema(example = "eur")]
+    pub currency: String,
+    /// When it was created.
+    pub created_at: Time,
+    /// Until when it is to be paid, where it is paid by hand.
+    pub due_at: Option<Time>,
+    /// When it was paid.
+    pub paid_at: Option<Time>,
+    /// How many payments failed.
+    pub failed_attempts: u32,
+    /// Where it is as a file: for whoever has the address.
+    pub pdf_url: Option<String>,
+    /// Where it is looked at and paid: for whoever has the address.
+    pub pay_url: Option<String>,
+}
+
+/// Who pays. All of it is null before anybody said so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BillingDetails {
+    /// What invoices are made out to.
+    pub company_name: Option<String>,
+    /// Where invoices are sent.
+    pub email: Option<String>,
+    /// Where it is.
+    pub address: Option<BillingAddress>,
+}
+
+/// Where a company is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BillingAddress {
+    /// Street and number.
+    pub line1: Option<String>,
+    /// Anything else of it.
+    pub line2: Option<String>,
+    /// The town.
+    pub city: Option<String>,
+    /// The state or province.
+    pub state: Option<String>,
+    /// The postal code.
+    pub postal_code: Option<String>,
+    /// The country, two capital letters.
+    #[schema(example = "AT")]
+    pub country: Option<String>,
+}
+
+/// A tax id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaxId {
+    /// Its id at Stripe.
+    #[schema(example = "txi_1Q2w3E4r5T")]
+    pub id: String,
+    /// What kind of one.
+    #[serde(rename = "type")]
+    #[schema(example = "eu_vat")]
+    pub kind: String,
+    /// The id itself.
+    #[schema(example = "ATU12345678")]
+    pub value: String,
+    /// The country, two capital letters.
+    pub country: Option<String>,
+    /// What the office that gave it says: `pending`, `verified`, `unverified`, `unavailable`; null where it
+    /// is not asked. There may be others.
+    pub verification: Option<String>,
+    /// When it was added.
+    pub created_at: Time,
+}
+
 impl Subscription {
     /// Where this account stands at a time, when it gives this access.
     pub fn of(account: &Account, as_of: Timestamp, access: crate::Access) -> Self {
@@ -229,4 +361,4 @@ impl Trial {
     }
 }
 
-events::resources! { Subscription Trial Invoice Features }
+events::resources! { Checkout Subscription Trial Invoice Features }

@@ -5,7 +5,7 @@ use events::{Audience, Event, MailText, PushText, Told};
 use primitives::Time;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Features, Invoice, Subscription, Trial};
+use crate::api::{Checkout, Features, Invoice, Subscription, Trial};
 
 events::events! {
     /// An organization's free trial began.
@@ -50,6 +50,22 @@ events::events! {
         /// The subscription, as the API shows it.
         subscription: Subscription = subscription(),
     }
+    /// Somebody is about to subscribe.
+    "checkout.started" CheckoutStarted Internal {
+        /// The checkout, as the API shows it, without the address of its page.
+        checkout: Checkout = checkout("open"),
+    }
+    /// Somebody has gone through with it.
+    "checkout.completed" CheckoutCompleted Internal {
+        /// The checkout, as the API shows it.
+        checkout: Checkout = checkout("completed"),
+    }
+    /// Who pays is called otherwise, is somewhere else, or has other tax ids. What exactly is at Stripe
+    /// alone.
+    "billing_details.updated" BillingDetailsUpdated Internal {
+        /// What changed.
+        changed: Vec<String> = json!(["company_name", "address"]),
+    }
     /// An organization has another plan, and with it other features.
     "entitlements.updated" EntitlementsUpdated Public {
         /// The plan's name for programs.
@@ -61,6 +77,36 @@ events::events! {
             "plan": "starter",
             "features": { "domains": false, "sso": false, "scim": false, "audit_log_days": 90 },
         }),
+    }
+    /// An invoice is written, and to be paid.
+    "invoice.finalized" InvoiceFinalized Public {
+        /// The invoice, as the API shows it.
+        invoice: Invoice = invoice(),
+    }
+    /// An invoice is paid once somebody has done what the bank asks for.
+    "invoice.payment_action_required" InvoicePaymentActionRequired Public {
+        /// The invoice, as the API shows it.
+        invoice: Invoice = invoice(),
+    }
+    /// Money was given back.
+    "payment.refunded" PaymentRefunded Public {
+        /// The charge at Stripe.
+        stripe_charge_id: String = "ch_1Q2w3E4r5T",
+        /// How much was given back of it in all, in the currency's smallest unit.
+        amount_refunded: i64 = 4900,
+        /// ISO 4217, lower case.
+        currency: String = "eur",
+    }
+    /// Somebody wants money back from his bank. Stripe wants an answer within days.
+    "payment.disputed" PaymentDisputed Public {
+        /// The charge at Stripe.
+        stripe_charge_id: String = "ch_1Q2w3E4r5T",
+        /// How much, in the currency's smallest unit.
+        amount: i64 = 4900,
+        /// ISO 4217, lower case.
+        currency: String = "eur",
+        /// Stripe's word for why.
+        reason: String = "fraudulent",
     }
     /// An invoice was paid.
     "invoice.paid" InvoicePaid Public {
@@ -77,6 +123,15 @@ events::events! {
         /// The invoice, as the API shows it.
         invoice: Invoice = invoice(),
     }
+}
+
+fn checkout(status: &str) -> Value {
+    let completed_at = (status == "completed").then_some("2026-11-23T10:05:00.000Z");
+    json!({
+        "id": "chk_01kar8h5g0e0vsx4q1v3f6m2ah", "status": status, "plan": "team", "interval": "month", "seats": 3,
+        "url": null, "created_at": "2026-11-23T10:00:00.000Z", "expires_at": "2026-11-24T10:00:00.000Z",
+        "completed_at": completed_at,
+    })
 }
 
 fn trial() -> Value {

@@ -23,6 +23,12 @@ pub struct Invoice {
     /// When it was first said to be paid.
     #[serde(default)]
     pub paid_at: Option<Timestamp>,
+    /// When it was first said to be written.
+    #[serde(default)]
+    pub finalized_at: Option<Timestamp>,
+    /// When it was last said that the bank asks for something.
+    #[serde(default)]
+    pub action_required_at: Option<Timestamp>,
 }
 
 /// An invoice at one time. The order of the fields is the order of snapshots: once an invoice is
@@ -52,6 +58,8 @@ pub struct InvoiceSnapshot {
 #[serde(rename_all = "snake_case")]
 enum Change {
     Updated,
+    Finalized,
+    ActionRequired,
     Overdue,
     PaymentFailed,
     Paid,
@@ -74,15 +82,22 @@ impl Invoice {
             failed_attempts: match change {
                 InvoiceChange::PaymentFailed => seen.attempt_count.max(1),
                 InvoiceChange::Paid => seen.attempt_count.saturating_sub(1),
-                InvoiceChange::Updated | InvoiceChange::Overdue => 0,
+                InvoiceChange::Updated
+                | InvoiceChange::Finalized
+                | InvoiceChange::ActionRequired
+                | InvoiceChange::Overdue => 0,
             },
             overdue_at: when(InvoiceChange::Overdue),
             paid_at: when(InvoiceChange::Paid),
+            finalized_at: when(InvoiceChange::Finalized),
+            action_required_at: when(InvoiceChange::ActionRequired),
             snapshot: InvoiceSnapshot {
                 settled: matches!(status, InvoiceStatus::Paid | InvoiceStatus::Void),
                 at,
                 change: match change {
                     InvoiceChange::Updated => Change::Updated,
+                    InvoiceChange::Finalized => Change::Finalized,
+                    InvoiceChange::ActionRequired => Change::ActionRequired,
                     InvoiceChange::Overdue => Change::Overdue,
                     InvoiceChange::PaymentFailed => Change::PaymentFailed,
                     InvoiceChange::Paid => Change::Paid,
@@ -138,6 +153,8 @@ impl Known for Invoice {
         self.first_failed_at = earliest(self.first_failed_at, other.first_failed_at);
         self.overdue_at = earliest(self.overdue_at, other.overdue_at);
         self.paid_at = earliest(self.paid_at, other.paid_at);
+        self.finalized_at = earliest(self.finalized_at, other.finalized_at);
+        self.action_required_at = self.action_required_at.max(other.action_required_at);
         self.failed_attempts = self.failed_attempts.max(other.failed_attempts);
         self.snapshot = other.snapshot.max(self.snapshot.clone());
     }

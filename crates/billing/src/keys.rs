@@ -6,13 +6,19 @@ use stripe_client::{CustomerId, EventId};
 use table::{Entry, Index, Indexed, Query, sortable};
 
 table::kinds! {
-    /// What an organization's trial and subscription are. Written by create organization,
-    /// `hook-stripe`, `cron-trial-expiry`; read by `GET /v1/billing/subscription` and the last two.
+    /// What an organization's trial and subscription are. Written by create organization, the acts of
+    /// billing, `hook-stripe`, `cron-trial-expiry`; read by the routes of billing and the last two.
     "subscription" Subscription(org: Tenant;) "BILL#<org>" "SUBSCRIPTION" {
         store: Main, most_kb: 150, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// That somebody is about to subscribe, the latest time: what was asked for, and what came of it. Written
+    /// by whoever begins that, and by `hook-stripe` when it is paid; read by the same.
+    "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
+        store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
-    /// no effect. Written and read by `hook-stripe`; written by `cron-account-erasure`.
+    /// no effect. Written and read by `hook-stripe`; written by the first act of
+    /// billing, and by `cron-account-erasure`.
     "stripe_customer" StripeCustomer(customer: CustomerId;) "STRIPE_CUSTOMER#<customer>" "STRIPE_CUSTOMER" {
         store: Main, most_kb: 1, kept: Until("90 days after its organization was erased"), owner: Org,
         erased: Stays("an id of Stripe's and the organization's, for 90 days"),

@@ -9,16 +9,22 @@
 mod access;
 mod account;
 pub mod api;
+mod changes;
+mod checkout;
+mod checkouts;
+mod details;
 mod episode;
 mod error;
 pub mod events;
 mod invoice;
+mod invoices;
 pub mod keys;
 mod newest;
 mod news;
 mod notices;
 mod overview;
 mod parked;
+mod payments;
 mod rules;
 #[cfg(test)]
 mod samples;
@@ -34,14 +40,20 @@ mod trial;
 
 pub use access::{Access, Standing};
 pub use account::Account;
+pub use changes::{Farewell, NewPlan};
+pub use checkout::{Checkout, Way, Wish};
+pub use checkouts::{Opened, checkout};
+pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
+pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
     Overview, erase, goes_on, let_go, org_of_customer, overview, overview_for_staff, refuse_subscribed,
     start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
+pub use payments::Payments;
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};
 pub use stripe_events::{Received, StripeEvents};

@@ -1,23 +1,68 @@
-use primitives::OrgId;
-use stripe_client::{CheckoutSession, Content, CustomerId, Event, Metadata};
+use primitives::{CheckoutId, OrgId};
+use stripe_client::{
+    CHECKOUT_ID, ChargeId, CheckoutSession, Content, CustomerId, Event, Metadata, SubscriptionId,
+};
 
-use crate::{Fact, Invoice, ParkReason, Rank, Stamp};
+use crate::{
+    Fact, Invoice, ParkReason, Rank, Stamp,
+    events::{PaymentDisputed, PaymentRefunded},
+};
 
 /// Where we attach the organization to what we create at Stripe.
 const ORG_ID: &str = "org_id";
 
+/// Who is known to pay by what an event says.
+#[derive(Clone, Debug)]
+pub(crate) enum Payer {
+    Customer(CustomerId),
+    /// Whoever this charge was of: Stripe has to be asked.
+    OfCharge(ChargeId),
+}
+
+/// That a buyer has paid on a page of Stripe's.
+#[derive(Clone, Debug)]
+pub(crate) struct Paid {
+    /// What we called it, where it was ours.
+    pub(crate) checkout_id: Option<CheckoutId>,
+    pub(crate) subscription: Option<SubscriptionId>,
+}
+
+/// What happened to money, and changes nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Refunded(PaymentRefunded),
+    Disputed(PaymentDisputed),
+}
+
 /// What an event means to us.
 #[derive(Clone, Debug)]
-pub(crate) struct News {
+pub(crate) struct News<P = CustomerId> {
     /// Whom it is about.
-    pub(crate) customer: CustomerId,
+    pub(crate) customer: P,
     /// The organizations that it names: several contradict each other.
     pub(crate) claims: Vec<OrgId>,
     /// What it adds to our knowledge; may be nothing.
     pub(crate) facts: Vec<Fact>,
+    /// What comes to its end with it.
+    pub(crate) paid: Option<Paid>,
+    /// What others are told besides.
+    pub(crate) told: Option<Told>,
+    /// Whether it means nothing to us where its customer is not known: it waits for nobody.
+    pub(crate) of_known: bool,
 }
 
-impl News {
+impl News<Payer> {
+    fn new(customer: CustomerId, claims: Vec<OrgId>, facts: Vec<Fact>) -> Self {
+        let customer = Payer::Customer(customer);
+        Self { customer, claims, facts, paid: None, told: None, of_known: false }
+    }
+
+    /// The same, of this customer.
+    pub(crate) fn of(self, customer: CustomerId) -> News {
+        let Self { claims, facts, paid, told, of_known, .. } = self;
+        News { customer, claims, facts, paid, told, of_known }
+    }
+
     /// Reads the event, or says why it has to be put aside. Nothing if it is of a kind that has no
     /// effect on us.
     pub(crate) fn read(event: &Event, livemode: bool) -> Result<Option<Self>, ParkReason> {
@@ -44,25 +89,48 @@ impl News {
         match content {
             Content::Subscription(change, seen) => {
                 let stamp = Stamp { at: event.created, rank: Rank::from(change), event_id: event.id.clone() };
-                Ok(Some(Self {
-                    customer: seen.customer.clone(),
-                    claims: claims([claim(&seen.metadata)]),
-                    facts: vec![customer(event, &seen.customer), Fact::Subscription(seen.into(), stamp)],
-                }))
+                let (payer, claims) = (seen.customer.clone(), claims([claim(&seen.metadata)]));
+                let facts = vec![customer(event, &payer), Fact::Subscription(seen.into(), stamp)];
+                Ok(Some(Self::new(payer, claims, facts)))
             }
-            Content::Invoice(change, seen) => Ok(Some(Self {
-                customer: seen.customer.clone().ok_or(ParkReason::NoCustomer)?,
-                claims: claims([claim(&seen.metadata), claim(&seen.subscription_metadata)]),
-                facts: Invoice::seen(event.id.clone(), event.created, change, seen)
-                    .map(Fact::Invoice)
-                    .into_iter()
-                    .collect(),
-            })),
+            Content::Invoice(change, seen) => {
+                let payer = seen.customer.clone().ok_or(ParkReason::NoCustomer)?;
+                let claims = claims([claim(&seen.metadata), claim(&seen.subscription_metadata)]);
+                let facts = Invoice::seen(event.id.clone(), event.created, change, seen).map(Fact::Invoice);
+                Ok(Some(Self::new(payer, claims, facts.into_iter().collect())))
+            }
             Content::CheckoutCompleted(session) => {
                 let payer = session.customer.clone().ok_or(ParkReason::NoCustomer)?;
                 let facts = vec![customer(event, &payer)];
                 let claims = claims([claim(&session.metadata), reference(&session)]);
-                Ok(Some(Self { customer: payer, claims, facts }))
+                let checkout_id = session.metadata.get(CHECKOUT_ID).and_then(|id| id.parse().ok());
+                let paid = Some(Paid { checkout_id, subscription: session.subscription });
+                Ok(Some(Self { paid, ..Self::new(payer, claims, facts) }))
+            }
+            Content::CustomerDeleted(id, metadata) => {
+                let facts = vec![Fact::CustomerGone { id: id.clone(), at: event.created }];
+                Ok(Some(Self { of_known: true, ..Self::new(id, claims([claim(&metadata)]), facts) }))
+            }
+            Content::Refunded(refund) => {
+                let Some(payer) = refund.customer else { return Ok(None) };
+                let told = Some(Told::Refunded(PaymentRefunded {
+                    stripe_charge_id: refund.charge.to_string(),
+                    amount_refunded: refund.amount,
+                    currency: refund.currency,
+                }));
+                let claims = claims([claim(&refund.metadata)]);
+                Ok(Some(Self { told, of_known: true, ..Self::new(payer, claims, Vec::new()) }))
+            }
+            Content::Disputed(dispute) => {
+                let told = Some(Told::Disputed(PaymentDisputed {
+                    stripe_charge_id: dispute.charge.to_string(),
+                    amount: dispute.amount,
+                    currency: dispute.currency,
+                    reason: dispute.reason,
+                }));
+                let customer = Payer::OfCharge(dispute.charge);
+                let (claims, facts) = (Vec::new(), Vec::new());
+                Ok(Some(Self { customer, claims, facts, paid: None, told, of_known: true }))
             }
             Content::Other => Ok(None),
         }

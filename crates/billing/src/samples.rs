@@ -34,6 +34,7 @@ pub(crate) fn subscription(id: &str, created: i64, status: SubscriptionStatus) -
         price: None,
         lookup_key: None,
         quantity: Some(1),
+        awaits_setup: false,
     }
 }
 

@@ -1,5 +1,7 @@
 use std::{sync::OnceLock, time::Duration};
 
+use access::Tenant;
+use events::NewEvent;
 use jiff::Timestamp;
 use primitives::OrgId;
 use serde::Serialize;
@@ -7,8 +9,10 @@ use stripe_client::{Client, CustomerId, Event};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Table, time_left};
 
 use crate::{
-    BillingError, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription, keys,
-    news::News,
+    Account, BillingError, Checkout, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
+    checkouts::completion,
+    keys,
+    news::{News, Payer, Told},
     overview::load,
     stripe_items::{Readable, ReceivedEvent, StripeCustomer, customer_key},
     transition,
@@ -88,13 +92,31 @@ impl StripeEvents {
     /// well, also when the event itself is a duplicate, so that a crash in between is made good by
     /// the next delivery.
     pub async fn receive(&self, cause: &Cause, event: &Event, body: &str) -> Result<Received, BillingError> {
-        let Some(news) = News::read(event, self.livemode).transpose() else { return Ok(Received::Ignored) };
+        let Some(news) = self.news(event).await?.transpose() else { return Ok(Received::Ignored) };
         let received = self.take_in(cause, &Incoming { event, body, news: &news, parked: None }).await?;
         let of_known = !matches!(received, Received::Parked(_) | Received::Ignored);
         if let (Ok(news), true) = (&news, of_known) {
             self.take_in_waiting(cause, &news.customer).await?;
         }
         Ok(received)
+    }
+
+    /// What an event means to us, and of whom it is. Of whom a charge was that is disputed Stripe alone
+    /// knows; where nobody is known for it, it is none of ours.
+    async fn news(&self, event: &Event) -> Result<Result<Option<News>, ParkReason>, BillingError> {
+        let news = match News::read(event, self.livemode) {
+            Ok(Some(news)) => news,
+            Ok(None) => return Ok(Ok(None)),
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let payer = match &news.customer {
+            Payer::Customer(customer) => Some(customer.clone()),
+            Payer::OfCharge(charge) => match self.stripe.payer_of(charge).await {
+                Err(error) if error.is_missing() => None,
+                found => found?,
+            },
+        };
+        Ok(Ok(payer.map(|payer| news.of(payer))))
     }
 
     /// Applies what waited for this customer. What cannot be applied is noted and left to the next
@@ -161,7 +183,7 @@ impl StripeEvents {
             return Ok(None);
         };
         let Ok(event) = Event::parse(body.as_bytes()) else { return Ok(None) };
-        let Some(news) = News::read(&event, self.livemode).transpose() else {
+        let Some(news) = self.news(&event).await?.transpose() else {
             let ignore = |_| async {
                 let marker = ReceivedEvent::ignored(&event, self.table.clock().now());
                 let changes = Changes::new().delete(parked).overwrite(&marker);
@@ -213,6 +235,9 @@ impl StripeEvents {
         if mapping.is_some_and(|mapping| mapping.erased_at.is_some()) {
             return Ok(self.pass_over(incoming));
         }
+        if news.of_known && mapping.is_none() && news.claims.is_empty() {
+            return Ok(self.pass_over(incoming));
+        }
         let org_id = match whose(news, mapping) {
             Ok(org_id) => org_id,
             Err(reason) => return Ok(self.park(incoming, reason, Some(&news.customer))),
@@ -238,16 +263,29 @@ impl StripeEvents {
                 version: 0,
             });
         }
-        if next != account {
-            let now = self.table.clock().now();
+        let now = self.table.clock().now();
+        changes = changes.and(self.completed(org_id, news, now).await?);
+        if next != account || news.told.is_some() {
             changes = changes.replace(&next).and(account.access_towards(&next, now, &self.rules));
             for event in transition::events(&account, &next, now, &self.rules) {
                 changes = changes.publish(event);
+            }
+            if let Some(told) = &news.told {
+                changes = changes.publish(told.event(&account));
             }
         }
         let (then, now) = (account.stripe.working(), next.stripe.working());
         let remark = (now > then && now > 1).then_some(Remark::Second { org_id, working: now });
         Ok(Decision::commit(changes, (Received::Applied, remark)))
+    }
+
+    /// What comes to its end with it that somebody paid on a page of Stripe's.
+    async fn completed(&self, org_id: OrgId, news: &News, now: Timestamp) -> Result<Changes, BillingError> {
+        let Some(paid) = &news.paid else { return Ok(Changes::new()) };
+        let key = keys::Checkout::key(Tenant::trusted(org_id));
+        let open: Option<Checkout> = self.table.get(&key, Consistency::Strong).await?;
+        let open = open.filter(|open| Some(open.checkout_id) == paid.checkout_id);
+        Ok(open.and_then(|open| completion(&open, paid.subscription.clone(), now)).unwrap_or_default())
     }
 
     /// Stripe's own word on a subscription about which an event leaves doubts. Nothing if Stripe
@@ -314,6 +352,16 @@ impl StripeEvents {
             None => changes,
         };
         Decision::commit(changes, (received, Some(Remark::Parked(reason))))
+    }
+}
+
+impl Told {
+    fn event(&self, account: &Account) -> NewEvent {
+        let (org_id, sequence) = (account.org_id, account.next_version());
+        match self {
+            Self::Refunded(refunded) => NewEvent::new(Some(org_id), &org_id, sequence, refunded),
+            Self::Disputed(disputed) => NewEvent::new(Some(org_id), &org_id, sequence, disputed),
+        }
     }
 }
 

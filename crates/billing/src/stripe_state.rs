@@ -6,7 +6,7 @@ use stripe_client::{CustomerId, EventId, SubscriptionId};
 
 use crate::{
     Invoice, Subscription,
-    newest::Newest,
+    newest::{Known, Newest},
     stamp::Stamp,
     subscription::Phase,
     subscription_record::SubscriptionRecord,
@@ -16,6 +16,9 @@ use crate::{
 /// A year of monthly ones, to be shown, and so that each is told of once. Nothing is decided from
 /// them: what they say of missing payments is kept with their subscription.
 pub(crate) const INVOICES: usize = 12;
+
+/// Somebody has to delete them one by one.
+const GONE: usize = 8;
 
 /// All we know from Stripe about one organization.
 ///
@@ -27,6 +30,26 @@ pub struct StripeState {
     customer: Option<Customer>,
     subscriptions: Subscriptions,
     invoices: Newest<Invoice, INVOICES>,
+    /// Customers that were deleted at Stripe.
+    #[serde(default)]
+    gone: Newest<Gone, GONE>,
+}
+
+/// A customer that was deleted at Stripe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Gone {
+    at: Timestamp,
+    id: CustomerId,
+}
+
+impl Known for Gone {
+    type Key = (Timestamp, CustomerId);
+
+    fn key(&self) -> Self::Key {
+        (self.at, self.id.clone())
+    }
+
+    fn join(&mut self, _: Self) {}
 }
 
 /// Who pays, by the latest word. Fields compare in the order they are written in.
@@ -51,6 +74,12 @@ pub enum Fact {
         at: Timestamp,
         event_id: EventId,
     },
+    /// This customer was deleted.
+    CustomerGone {
+        id: CustomerId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl StripeState {
@@ -65,6 +94,7 @@ impl StripeState {
             Fact::Customer { id, at, event_id } => {
                 self.customer = self.customer.take().max(Some(Customer { at, event_id, id }));
             }
+            Fact::CustomerGone { id, at } => self.gone.add(Gone { at, id }),
         }
     }
 
@@ -89,6 +119,29 @@ impl StripeState {
         self.subscription()
             .map(|subscription| &subscription.customer)
             .or(self.customer.as_ref().map(|customer| &customer.id))
+    }
+
+    /// Who would pay for what is bought now: nobody where that customer is no more.
+    pub(crate) fn payer(&self) -> Option<&CustomerId> {
+        let named =
+            [self.subscription().map(|shown| &shown.customer), self.customer.as_ref().map(|it| &it.id)];
+        named.into_iter().flatten().find(|id| !self.gone.iter().any(|gone| gone.id == **id))
+    }
+
+    /// The customer that was deleted last.
+    pub(crate) fn last_gone(&self) -> Option<&CustomerId> {
+        self.gone.iter().next().map(|gone| &gone.id)
+    }
+
+    /// The subscription that lives, paid or not: the one that counts.
+    pub(crate) fn living(&self) -> Option<&Subscription> {
+        let lives = matches!(self.phase(), Phase::Working | Phase::Failing | Phase::Paused);
+        self.subscription().filter(|_| lives)
+    }
+
+    /// When this subscription was heard of last; nothing where it was not.
+    pub(crate) fn heard_of(&self, id: &SubscriptionId) -> Option<Timestamp> {
+        self.subscriptions.find(id)?.snapshot.as_ref().map(|snapshot| snapshot.stamp.at)
     }
 
     /// The newest invoice of the subscription that counts.

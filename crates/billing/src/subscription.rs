@@ -36,6 +36,9 @@ pub struct Subscription {
     pub lookup_key: Option<String>,
     /// How many of it.
     pub quantity: Option<u64>,
+    /// Whether it was begun on a page of ours, in a trial, and nobody has given a means of payment yet.
+    #[serde(default)]
+    pub awaits_setup: bool,
 }
 
 impl From<stripe_client::Subscription> for Subscription {
@@ -55,6 +58,7 @@ impl From<stripe_client::Subscription> for Subscription {
             price: seen.price,
             lookup_key: seen.lookup_key,
             quantity: seen.quantity,
+            awaits_setup: seen.awaits_setup,
         }
     }
 }
@@ -79,6 +83,9 @@ impl Subscription {
     pub(crate) fn phase(&self) -> Phase {
         match self.status {
             SubscriptionStatus::Incomplete | SubscriptionStatus::IncompleteExpired => Phase::NotBegun,
+            // Stripe calls it a trial at once; to us it is an attempt until somebody has given a means of
+            // payment
+            SubscriptionStatus::Trialing if self.awaits_setup => Phase::NotBegun,
             SubscriptionStatus::Canceled => Phase::Over,
             SubscriptionStatus::Paused => Phase::Paused,
             SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid => Phase::Failing,

@@ -11,8 +11,9 @@ use table::Item;
 use crate::{
     Account, Invoice, Rules, api,
     events::{
-        EntitlementsUpdated, InvoiceOverdue, InvoicePaid, InvoicePaymentFailed, SubscriptionActivated,
-        SubscriptionCanceled, SubscriptionPastDue, SubscriptionUpdated,
+        EntitlementsUpdated, InvoiceFinalized, InvoiceOverdue, InvoicePaid, InvoicePaymentActionRequired,
+        InvoicePaymentFailed, SubscriptionActivated, SubscriptionCanceled, SubscriptionPastDue,
+        SubscriptionUpdated,
     },
     subscription::Phase,
 };
@@ -24,6 +25,10 @@ pub(crate) fn events(before: &Account, after: &Account, now: Timestamp, rules: &
     events.extend(subscription_event(before, after, now, rules, &publish));
     events.extend(entitlements_event(before, after, now, rules, &publish));
     for invoice in after.stripe.invoices() {
+        let known = before.stripe.invoice(invoice);
+        if invoice.finalized_at.is_some() && known.is_none_or(|known| known.finalized_at.is_none()) {
+            events.push(publish.event(&InvoiceFinalized { invoice: api::Invoice::of(invoice) }));
+        }
         events.extend(invoice_event(before, after, invoice, &publish));
     }
     events
@@ -106,6 +111,12 @@ fn invoice_event(
     if invoice.is_paid() {
         let news = !known.is_some_and(Invoice::is_paid) && invoice.snapshot.amount_paid > 0;
         return news.then(|| publish.event(&InvoicePaid { invoice: shown() }));
+    }
+    // Whoever tries to subscribe is asked by the bank where he tries.
+    let asked_at = |invoice: &Invoice| invoice.action_required_at;
+    if asked_at(invoice) > known.and_then(asked_at) && !invoice.is_settled() && !is_an_attempt(after, invoice)
+    {
+        return Some(publish.event(&InvoicePaymentActionRequired { invoice: shown() }));
     }
     // A failure that is heard of after the invoice was settled is no news any more; and whoever
     // tries to subscribe sees the failure where he tries.

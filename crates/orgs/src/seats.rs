@@ -2,8 +2,9 @@
 //! counts; how many there may be is a fact that billing writes into the organization's gate.
 
 use access::{AccessSchedule, Tenant};
-use serde::Deserialize;
-use table::{Changes, Key, Tally};
+use serde::{Deserialize, Serialize};
+use table::{Changes, Consistency, Key, StoreError, Table, Tally};
+use utoipa::ToSchema;
 
 use crate::keys;
 
@@ -43,4 +44,28 @@ impl Seats {
     pub(crate) fn give_back(self, count: u32) -> Changes {
         Tally::new(self.key(), u32::MAX).subtract(count)
     }
+}
+
+/// For how many people an organization pays, or tries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Seats)]
+pub struct SeatCount {
+    /// How many people belong to it, those who are invited included.
+    pub used: u32,
+    /// How many may; null where that has no end.
+    pub cap: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    n: u32,
+}
+
+/// How many people an organization has and invites, and how many it may: as it was a moment ago.
+pub async fn seat_count(table: &Table, tenant: Tenant) -> Result<SeatCount, StoreError> {
+    let keys = [keys::Seats::key(tenant), identity_core::keys::Gate::key(tenant)];
+    let mut found = table.get_many(&keys, Consistency::Eventual).await?;
+    let counted: Option<Counted> = found.take(&keys[0])?;
+    let gate: Option<Cap> = found.take(&keys[1])?;
+    Ok(SeatCount { used: counted.map_or(0, |counted| counted.n), cap: gate.and_then(|gate| gate.seats()) })
 }

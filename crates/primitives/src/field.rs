@@ -41,11 +41,13 @@ pub enum FieldCode {
     UrlRefused,
     /// What is there does not say of itself what it would have to.
     DiscoveryFailed,
+    /// No tax id of this kind is written like that.
+    InvalidTaxId,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 18] = [
+    pub const ALL: [(Self, &str); 19] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -73,6 +75,7 @@ impl FieldCode {
             "the address is none that we call: https alone, and what is on the public internet",
         ),
         (Self::DiscoveryFailed, "what is there does not say of itself what it would have to"),
+        (Self::InvalidTaxId, "no tax id of this kind is written like that"),
     ];
 
     /// Its text.
@@ -96,6 +99,7 @@ impl FieldCode {
             Self::PublicDomain => "public_domain",
             Self::UrlRefused => "url_refused",
             Self::DiscoveryFailed => "discovery_failed",
+            Self::InvalidTaxId => "invalid_tax_id",
         }
     }
 

@@ -233,6 +233,8 @@ ids! {
     RequestId = Request "req";
     /// Names a job.
     JobId = Job "job";
+    /// Names that somebody is about to subscribe.
+    CheckoutId = Checkout "chk";
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt, Limited};
 use primitives::{json, random_secret};
+use serde_json::Value;
 use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
 use stripe_billing::subscription::RetrieveSubscription;
-use stripe_client_core::{
-    ConfigOverride, CustomizedStripeRequest, RequestBuilder, StripeClient, StripeMethod, VERSION,
-};
+use stripe_client_core::{CustomizedStripeRequest, RequestBuilder, StripeClient, StripeMethod, VERSION};
 
 use crate::{ApiKey, CustomerId, StripeError, Subscription, SubscriptionId, fields::Fields, wire};
 
@@ -118,7 +117,7 @@ impl Client {
     fn request(
         &self,
         request: &RequestBuilder,
-        options: &ConfigOverride,
+        account: Option<&str>,
         key: Option<&IdempotencyKey>,
     ) -> Result<HttpRequest, StripeError> {
         let base = self.0.options.base_url.trim_end_matches('/');
@@ -135,8 +134,8 @@ impl Client {
             .header(AUTHORIZATION, format!("Bearer {}", self.0.key.expose()))
             .header(USER_AGENT, concat!("Gantry/", env!("CARGO_PKG_VERSION")))
             .header("stripe-version", VERSION.as_str());
-        if let Some(account) = &options.account_id {
-            built = built.header("stripe-account", account.as_str());
+        if let Some(account) = account {
+            built = built.header("stripe-account", account);
         }
         if let Some(key) = key {
             built = built.header("idempotency-key", key.as_str());
@@ -147,6 +146,43 @@ impl Client {
         let body = SdkBody::from(request.body.clone().unwrap_or_default());
         let request = built.body(body).map_err(|error| StripeError::Request(error.into()))?;
         HttpRequest::try_from(request).map_err(|error| StripeError::Request(error.into()))
+    }
+
+    /// Calls, and reads the answer. What changes something is one change however often it is called under the
+    /// same key; the caller's own, so that this also holds for a process that dies and comes back.
+    pub(crate) async fn ask(&self, request: RequestBuilder, key: Option<&str>) -> Result<Value, StripeError> {
+        let key = match key {
+            Some(key) => Some(IdempotencyKey::new(key).map_err(|error| StripeError::Request(error.into()))?),
+            None => idempotency_key(request.method, None),
+        };
+        let options = &self.0.options;
+        let tries = (options.attempts.max(1), options.attempt_timeout);
+        let answer = self.tries(&request, None, key.as_ref(), tries).await?;
+        json::from_slice(&answer).map_err(|error| StripeError::Unreadable(error.to_string()))
+    }
+
+    async fn tries(
+        &self,
+        request: &RequestBuilder,
+        account: Option<&str>,
+        key: Option<&IdempotencyKey>,
+        (attempts, timeout): (u32, Duration),
+    ) -> Result<Bytes, StripeError> {
+        let mut attempt = 1;
+        loop {
+            let http_request = self.request(request, account, key)?;
+            let failure = match tokio::time::timeout(timeout, self.attempt(http_request)).await {
+                Ok(Ok(body)) => return Ok(body),
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure { retry: true, error: StripeError::TimedOut },
+            };
+            tracing::warn!(attempt, path = request.path, error = %failure.error, "call to Stripe failed");
+            if !failure.retry || attempt == attempts {
+                return Err(failure.error);
+            }
+            tokio::time::sleep(pause(self.0.options.first_pause, attempt - 1)).await;
+            attempt += 1;
+        }
     }
 
     async fn attempt(&self, request: HttpRequest) -> Result<Bytes, Failure> {
@@ -226,21 +262,8 @@ impl StripeClient for Client {
             Some(RequestStrategy::Idempotent(_)) | None => self.0.options.attempts.max(1),
         };
         let timeout = options.timeout.unwrap_or(self.0.options.attempt_timeout);
-        let mut attempt = 1;
-        loop {
-            let http_request = self.request(&request, &options, key.as_ref())?;
-            let failure = match tokio::time::timeout(timeout, self.attempt(http_request)).await {
-                Ok(Ok(body)) => return Ok(body),
-                Ok(Err(failure)) => failure,
-                Err(_) => Failure { retry: true, error: StripeError::TimedOut },
-            };
-            tracing::warn!(attempt, path = request.path, error = %failure.error, "call to Stripe failed");
-            if !failure.retry || attempt == attempts {
-                return Err(failure.error);
-            }
-            tokio::time::sleep(pause(self.0.options.first_pause, attempt - 1)).await;
-            attempt += 1;
-        }
+        let account = options.account_id.as_ref().map(stripe_client_core::AccountId::as_str);
+        self.tries(&request, account, key.as_ref(), (attempts, timeout)).await
     }
 }
 

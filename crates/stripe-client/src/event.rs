@@ -5,7 +5,8 @@ use primitives::json;
 use serde_json::{Map, Value};
 
 use crate::{
-    CheckoutSession, EventId, InvalidStripeId, Invoice, Subscription, UnreadableObject, fields::Fields,
+    CheckoutSession, CustomerId, Dispute, EventId, InvalidStripeId, Invoice, Metadata, Refund, Subscription,
+    UnreadableObject, fields::Fields,
 };
 
 /// The longest name of a kind, and of an API version, that is kept. Stripe's longest is half of it.
@@ -55,6 +56,12 @@ pub enum Content {
     Invoice(InvoiceChange, Invoice),
     /// A buyer finished Checkout.
     CheckoutCompleted(CheckoutSession),
+    /// A customer was deleted.
+    CustomerDeleted(CustomerId, Metadata),
+    /// Money was given back.
+    Refunded(Refund),
+    /// Somebody wants money back from his bank.
+    Disputed(Dispute),
     /// Something that has no effect on us, whether we know it or not.
     Other,
 }
@@ -75,6 +82,10 @@ pub enum SubscriptionChange {
 pub enum InvoiceChange {
     /// Anything about it changed that is none of the others.
     Updated,
+    /// It is written, and to be paid.
+    Finalized,
+    /// It is paid once somebody has done what the bank asks for.
+    ActionRequired,
     /// It was sent to the customer to be paid, and the day it was due is over.
     Overdue,
     /// A payment was tried and failed.
@@ -124,18 +135,24 @@ impl Event {
             "customer.subscription.deleted" => subscription(SubscriptionChange::Deleted),
             "invoice.created"
             | "invoice.updated"
-            | "invoice.finalized"
             | "invoice.finalization_failed"
-            | "invoice.payment_action_required"
             | "invoice.sent"
             | "invoice.marked_uncollectible"
             | "invoice.voided" => invoice(InvoiceChange::Updated),
+            "invoice.finalized" => invoice(InvoiceChange::Finalized),
+            "invoice.payment_action_required" => invoice(InvoiceChange::ActionRequired),
             "invoice.overdue" => invoice(InvoiceChange::Overdue),
             "invoice.payment_failed" => invoice(InvoiceChange::PaymentFailed),
             "invoice.paid" | "invoice.payment_succeeded" => invoice(InvoiceChange::Paid),
             "checkout.session.completed" => {
                 Ok(Content::CheckoutCompleted(CheckoutSession::read(self.object()?)?))
             }
+            "customer.deleted" => {
+                let customer = self.object()?;
+                Ok(Content::CustomerDeleted(customer.id("id")?, customer.metadata()))
+            }
+            "charge.refunded" => Ok(Content::Refunded(Refund::read(self.object()?)?)),
+            "charge.dispute.created" => Ok(Content::Disputed(Dispute::read(self.object()?)?)),
             _ => Ok(Content::Other),
         }
     }

@@ -76,6 +76,28 @@ stripe_ids! {
     InvoiceId "invoice";
     /// Names a Checkout session (`cs_…`).
     CheckoutSessionId "checkout session";
+    /// Names a promotion code (`promo_…`).
+    PromotionCodeId "promotion code";
+    /// Names a line of a subscription (`si_…`).
+    SubscriptionItemId "subscription item";
+    /// Names a charge of a means of payment (`ch_…`).
+    ChargeId "charge";
+    /// Names a tax id of a customer (`txi_…`).
+    TaxIdId "tax id";
+}
+
+/// Stands for the event that tells of the object, where none has come: ids of Stripe's are all of one form.
+impl From<&CustomerId> for EventId {
+    fn from(id: &CustomerId) -> Self {
+        Self(id.0.clone())
+    }
+}
+
+/// The same.
+impl From<&SubscriptionId> for EventId {
+    fn from(id: &SubscriptionId) -> Self {
+        Self(id.0.clone())
+    }
 }
 
 /// Names a price (`price_…`). Older ones were chosen by people and are any text, such as `Gold

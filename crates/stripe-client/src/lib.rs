@@ -10,6 +10,7 @@
 
 mod account;
 mod api_key;
+mod calls;
 mod client;
 mod error;
 mod event;
@@ -22,13 +23,20 @@ mod wire;
 
 pub use account::{Account, InvalidAccount};
 pub use api_key::{ApiKey, InvalidApiKey};
+pub use calls::{
+    Address, ChangePreview, CheckoutPage, Customer, CustomerChange, InvoicePage, InvoiceQuery, InvoiceShown,
+    NewCheckout, NewSubscription, PageStatus, PlanChange, PreviewLine, StartedSubscription, TaxId, key_of,
+};
 pub use client::{Client, ClientOptions};
 pub use error::StripeError;
 pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
-pub use id::{CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, SubscriptionId};
+pub use id::{
+    ChargeId, CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, PromotionCodeId,
+    SubscriptionId, SubscriptionItemId, TaxIdId,
+};
 pub use objects::{
-    BillingReason, CheckoutSession, Invoice, InvoiceStatus, PauseBehavior, PauseCollection, Subscription,
-    SubscriptionStatus,
+    BillingReason, CHECKOUT_ID, CheckoutSession, Dispute, Invoice, InvoiceStatus, PauseBehavior,
+    PauseCollection, Refund, Subscription, SubscriptionStatus,
 };
 pub use signature::{SignatureError, TOLERANCE, WebhookSecrets, sign, verify};
 pub use stripe::IdempotencyKey;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    CheckoutSessionId, CustomerId, InvoiceId, Metadata, PriceId, SubscriptionId, UnreadableObject,
+    ChargeId, CheckoutSessionId, CustomerId, InvoiceId, Metadata, PriceId, SubscriptionId, UnreadableObject,
     fields::Fields,
 };
 
@@ -133,6 +133,8 @@ pub struct Subscription {
     pub lookup_key: Option<String>,
     /// How many of it.
     pub quantity: Option<u64>,
+    /// Whether it was begun on a page of ours, in a trial, and nobody has given a means of payment yet.
+    pub awaits_setup: bool,
     /// What was attached to it.
     pub metadata: Metadata,
 }
@@ -171,6 +173,8 @@ pub struct CheckoutSession {
     pub id: CheckoutSessionId,
     /// Who pays.
     pub customer: Option<CustomerId>,
+    /// What was subscribed to.
+    pub subscription: Option<SubscriptionId>,
     /// What the buyer was called by whoever sent him to Stripe.
     pub client_reference_id: Option<String>,
     /// Whether it came from a Payment Link, whose address anybody can put a reference of his own
@@ -179,6 +183,35 @@ pub struct CheckoutSession {
     /// What was attached to it.
     pub metadata: Metadata,
 }
+
+/// A charge of which money was given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    pub charge: ChargeId,
+    /// Who paid.
+    pub customer: Option<CustomerId>,
+    /// How much was given back of it in all, in the currency's smallest unit.
+    pub amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// What was attached to it.
+    pub metadata: Metadata,
+}
+
+/// A charge that somebody wants back from his bank. Who that is stands with the charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispute {
+    pub charge: ChargeId,
+    /// How much, in the currency's smallest unit.
+    pub amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// Stripe's word for why.
+    pub reason: String,
+}
+
+/// What we call it that somebody is about to subscribe: attached to what comes of it.
+pub const CHECKOUT_ID: &str = "checkout_id";
 
 /// ISO 4217 has three letters; Stripe has a few longer ones of its own.
 const LONGEST_CURRENCY: usize = 10;
@@ -259,7 +292,38 @@ impl Subscription {
             price: item.price,
             lookup_key: item.lookup_key,
             quantity: item.quantity,
+            awaits_setup: fields.has("pending_setup_intent") && fields.metadata().contains_key(CHECKOUT_ID),
             metadata: fields.metadata(),
+        })
+    }
+}
+
+fn currency(fields: Fields<'_>) -> Result<String, UnreadableObject> {
+    let currency = fields.text("currency")?;
+    let is_one = (1..=LONGEST_CURRENCY).contains(&currency.len())
+        && currency.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_one { Ok(currency.to_owned()) } else { Err(UnreadableObject::Field("currency")) }
+}
+
+impl Refund {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, UnreadableObject> {
+        Ok(Self {
+            charge: fields.id("id")?,
+            customer: fields.id_if_any("customer")?,
+            amount: fields.number("amount_refunded")?,
+            currency: currency(fields)?,
+            metadata: fields.metadata(),
+        })
+    }
+}
+
+impl Dispute {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, UnreadableObject> {
+        Ok(Self {
+            charge: fields.id("charge")?,
+            amount: fields.number("amount")?,
+            currency: currency(fields)?,
+            reason: fields.optional_text("reason").unwrap_or("general").chars().take(50).collect(),
         })
     }
 }
@@ -269,13 +333,6 @@ impl Invoice {
         // From API 2025-03-31 on below `parent`.
         let details = fields.object("parent").and_then(|parent| parent.object("subscription_details"));
         let subscription = details.map(|details| details.id_if_any("subscription")).transpose()?.flatten();
-        let currency = fields.text("currency")?;
-        if currency.is_empty()
-            || currency.len() > LONGEST_CURRENCY
-            || !currency.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
-            return Err(UnreadableObject::Field("currency"));
-        }
         let details = details.or_else(|| fields.object("subscription_details"));
         let attempts = fields.optional_count("attempt_count").unwrap_or_default();
         Ok(Self {
@@ -293,7 +350,7 @@ impl Invoice {
             created: fields.time("created")?,
             amount_due: fields.number("amount_due")?,
             amount_paid: fields.number("amount_paid")?,
-            currency: currency.to_owned(),
+            currency: currency(fields)?,
             attempt_count: u32::try_from(attempts).unwrap_or(u32::MAX),
             billing_reason: fields.optional_text("billing_reason").and_then(BillingReason::find),
             metadata: fields.metadata(),
@@ -307,6 +364,7 @@ impl CheckoutSession {
         Ok(Self {
             id: fields.id("id")?,
             customer: fields.id_if_any("customer")?,
+            subscription: fields.id_if_any("subscription")?,
             client_reference_id: fields.optional_text("client_reference_id").map(ToOwned::to_owned),
             from_payment_link: fields.has("payment_link"),
             metadata: fields.metadata(),

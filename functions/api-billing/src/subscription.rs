@@ -1,5 +1,5 @@
 use access::{Always, needs::ReadBilling};
-use billing::{api::Subscription, overview};
+use billing::{Overview, api::Subscription, overview};
 use http_api::{Answer, IntoResponse, MemberOrKey, Problem, Problems, Response, State};
 
 use crate::Api;
@@ -20,5 +20,10 @@ pub(crate) async fn show(
     member: MemberOrKey<ReadBilling, Always>,
 ) -> Result<Response, Problem> {
     let seen = overview(&api.table, &api.rules, &member.permit).await?;
-    Ok(Answer::ok(&Subscription::of(&seen.account, seen.as_of, seen.access)).into_response())
+    Ok(answer(&seen).into_response())
+}
+
+/// Where the organization stands with its money.
+pub(crate) fn answer(seen: &Overview) -> Answer {
+    Answer::ok(&Subscription::of(&seen.account, seen.as_of, seen.access))
 }

@@ -1,122 +1,14 @@
 //! The routes in process, with sessions that the test decides on.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Arc;
+mod world;
 
-use access::{AccessLevel, Actor, Principal, Role};
-use api_billing::{Api, routes};
-use axum::{Router, body::Body, http::Request, http::StatusCode};
-use billing::{Rules, StripeEvents, start_trial};
-use http_api::{Authenticate, AuthenticateKey, Edge, EdgeSettings};
-use http_body_util::BodyExt;
-use identity::AuthenticationError;
-use primitives::{Clock, Ids, OrgId, Secret, SignedDuration};
-use serde_json::{Value, json};
-use stripe_client::{ApiKey, Client, ClientOptions, Event};
-use table::{Cause, Table};
-use test_support::{Database, noon};
-use tower::ServiceExt;
+use axum::http::StatusCode;
+use primitives::SignedDuration;
+use serde_json::json;
+use test_support::noon;
 
-struct World {
-    database: Database,
-    clock: Clock,
-    table: Table,
-    router: Router,
-}
-
-fn org_id() -> OrgId {
-    "org_01kar8h5g0e0vsx4q1v3f6m2ah".parse().unwrap()
-}
-
-impl World {
-    async fn new() -> Self {
-        let database = Database::start().await;
-        let clock = Clock::fixed(noon());
-        let table = database.table(&clock);
-        let cause = Cause::system("test", "test");
-        table.commit(&cause, start_trial(org_id(), noon(), &Rules::default())).await.unwrap();
-        let settings = EdgeSettings { allowed_origins: Vec::new(), trusted_proxy_hops: 0, staff: None };
-        let no_key: AuthenticateKey =
-            Arc::new(|_, _, _| Box::pin(async { Err(AuthenticationError::InvalidApiKey.into()) }));
-        let edge = Edge::new(settings, (sessions(), no_key), table.clone());
-        let api = Api::new(table.clone(), Rules::default());
-        Self { database, clock, table, router: edge.wrap(routes().with_state(api)) }
-    }
-
-    /// What is shown a while after the last change: right after it a reader may see what was before.
-    async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
-        self.database.settle();
-        let mut request = Request::get(path);
-        if !token.is_empty() {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let status = answer.status();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        (status, serde_json::from_slice(&body).unwrap())
-    }
-
-    async fn hear_from_stripe(&self, kind: &str, object: Value) {
-        let key = ApiKey::new(Secret::new("sk_test_1".to_owned())).unwrap();
-        let stripe = Client::new(key, ClientOptions::default());
-        let created = self.clock.now().as_second();
-        let body =
-            json!({"id": format!("evt_{kind}_{created}").replace('.', "_"), "type": kind, "created": created,
-            "livemode": false, "data": {"object": object}})
-            .to_string();
-        let event = Event::parse(body.as_bytes()).unwrap();
-        let events = StripeEvents::new(self.table.clone(), stripe, Rules::default(), false);
-        events.receive(&Cause::system("test", "test"), &event, &body).await.unwrap();
-    }
-}
-
-/// The token names the role; `elsewhere` is an owner of another organization, `nowhere` is in none.
-fn sessions() -> Authenticate {
-    Arc::new(|token, _| {
-        Box::pin(async move {
-            let role = match token.as_str() {
-                "owner" | "elsewhere" | "single-factor" => Some(Role::Owner),
-                "admin" => Some(Role::Admin),
-                "member" => Some(Role::Member),
-                "viewer" => Some(Role::Viewer),
-                "nowhere" => None,
-                _ => return Err(AuthenticationError::InvalidToken.into()),
-            };
-            let org_id = if token == "elsewhere" { Ids::unguessable() } else { org_id() };
-            let (user_id, session_id) = (Ids::unguessable(), Ids::unguessable());
-            let member_id = Ids::unguessable();
-            // whoever pays nothing may still look at the bill
-            let level = AccessLevel::ExportOnly;
-            let actor = |role| Actor {
-                org_id,
-                member_id,
-                user_id,
-                role,
-                level,
-                level_until: None,
-                plan: access::Plan::of_trial(),
-                requires_factor: token == "single-factor",
-                lacks_factor: token == "single-factor",
-                lacks_sso: false,
-                is_suspended: false,
-            };
-            let email = "ada@example.com".parse().unwrap();
-            Ok(Principal {
-                user_id,
-                email,
-                session_id,
-                live_sessions: Arc::default(),
-                signed_in_at: noon(),
-                person: access::Person::default(),
-                shown: access::Shown::default(),
-                sso: None,
-                actor: role.map(actor),
-                staff: None,
-                impersonator: None,
-            })
-        })
-    })
-}
+use crate::world::{World, org_id};
 
 const PATH: &str = "/v1/billing/subscription";
 

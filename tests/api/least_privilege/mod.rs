@@ -3,6 +3,7 @@
 
 mod access;
 mod api_keys;
+mod billing;
 mod domains;
 mod exports;
 mod members;

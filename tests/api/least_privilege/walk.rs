@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, domains, exports, members, operators, organizations, scim, sso, staff};
+use super::{api_keys, billing, domains, exports, members, operators, organizations, scim, sso, staff};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -38,6 +38,7 @@ pub(crate) async fn everything(product: &Product) {
     members::come_and_go(product).await;
     api_keys::made_and_used(product).await;
     organizations::come_and_go(product).await;
+    billing::paid_and_changed(product).await;
     domains::come_and_go(product).await;
     sso::come_and_go(product).await;
     scim::come_and_go(product).await;
@@ -107,7 +108,7 @@ async fn operator_and_stripe(product: &Product) {
 /// letters. And what is no message about an audit log.
 async fn refused_mails(product: &Product) {
     let now = product.cloud.clock().now();
-    let ended: billing::events::TrialEnded = events::example().unwrap();
+    let ended: ::billing::events::TrialEnded = events::example().unwrap();
     let ended = known::event(Some(Ids::unguessable()), &ended, now);
     let link = identity::events::MagicLinkRequested {
         login_id: Ids::unguessable(),

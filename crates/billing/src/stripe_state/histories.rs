@@ -199,7 +199,7 @@ fn is_payment(fact: &Fact, account: &Account) -> bool {
                 || !account.stripe.began(&seen.id)
         }
         Fact::Invoice(invoice) => invoice.settled_at().is_some(),
-        Fact::Customer { .. } => false,
+        Fact::Customer { .. } | Fact::CustomerGone { .. } => false,
     }
 }
 
@@ -300,7 +300,7 @@ proptest! {
             let about = |fact: &&Fact| match fact {
                 Fact::Subscription(seen, _) => seen.id.as_str() == id,
                 Fact::Invoice(invoice) => invoice.snapshot.subscription.as_str() == id,
-                Fact::Customer { .. } => false,
+                Fact::Customer { .. } | Fact::CustomerGone { .. } => false,
             };
             good_until(&account().learn(history.facts.iter().filter(about).cloned()))
         };

@@ -49,8 +49,11 @@ impl StripeState {
         };
         match (object["object"].as_str()?, name) {
             ("invoice", "confirmation_secret") => {
-                let intent = self.get("payment_intent", object["_payment_intent"].as_str()?)?;
-                Some(json!({ "type": "payment_intent", "client_secret": intent["client_secret"] }))
+                // of one of which nothing is to be paid there is none, which is no mistake of who asks
+                let intent = object["_payment_intent"].as_str();
+                let intent = intent.and_then(|intent| self.get("payment_intent", intent));
+                let secret = |intent: &Value| json!({ "type": "payment_intent", "client_secret": intent["client_secret"] });
+                Some(intent.map_or(Value::Null, secret))
             }
             ("invoice", "payments") => of(
                 "invoice_payment",

@@ -111,8 +111,44 @@ fn reads_a_checkout_session() {
 }
 
 #[test]
+fn reads_what_becomes_of_money_and_of_customers() {
+    let charge = json!({ "id": "ch_1", "customer": "cus_1", "amount": 900, "amount_refunded": 400, "currency": "usd" });
+    let read = event("charge.refunded", &charge).read().unwrap();
+    let Content::Refunded(refund) = read else { panic!("{read:?}") };
+    assert_eq!((refund.customer.as_ref().unwrap().as_str(), refund.amount), ("cus_1", 400));
+    let dispute =
+        json!({ "id": "dp_1", "charge": "ch_1", "amount": 900, "currency": "usd", "reason": "fraudulent" });
+    let read = event("charge.dispute.created", &dispute).read().unwrap();
+    let Content::Disputed(dispute) = read else { panic!("{read:?}") };
+    assert_eq!((dispute.charge.as_str(), &*dispute.reason), ("ch_1", "fraudulent"));
+    let customer = json!({ "id": "cus_1", "deleted": true, "metadata": { "org_id": "org_1" } });
+    let read = event("customer.deleted", &customer).read().unwrap();
+    assert!(matches!(&read, Content::CustomerDeleted(id, _) if id.as_str() == "cus_1"), "{read:?}");
+    for kind in ["charge.refunded", "charge.dispute.created", "customer.deleted"] {
+        event(kind, &json!({})).read().unwrap_err();
+    }
+}
+
+#[test]
+fn a_trial_that_awaits_a_means_of_payment_is_ours_alone() {
+    let read = |intent: Value, metadata: Value| {
+        let object = json!({ "id": "sub_1", "customer": "cus_1", "status": "trialing", "created": 1,
+            "pending_setup_intent": intent, "metadata": metadata });
+        match event("customer.subscription.updated", &object).read().unwrap() {
+            Content::Subscription(_, read) => read.awaits_setup,
+            other => panic!("{other:?}"),
+        }
+    };
+    let ours = || json!({ "checkout_id": "chk_1" });
+    assert!(read(json!("seti_1"), ours()));
+    assert!(!read(Value::Null, ours()), "somebody has given one");
+    assert!(!read(json!("seti_1"), json!({})), "a seller began it at Stripe, and means it as it is");
+}
+
+#[test]
 fn leaves_what_it_does_not_listen_to() {
-    for kind in ["charge.refunded", "invoice.upcoming", "invoice.will_be_due", "invoice.deleted"] {
+    let entitlements = "entitlements.active_entitlement_summary.updated";
+    for kind in [entitlements, "invoice.upcoming", "invoice.will_be_due", "invoice.deleted"] {
         assert_eq!(event(kind, &json!({"customer": "cus_7"})).read().unwrap(), Content::Other, "{kind}");
     }
 }

@@ -1,0 +1,48 @@
+//! Somebody pays: on a page of Stripe's, on ours, and on neither.
+
+use serde_json::json;
+
+use crate::{billing::wish, product::Product};
+
+/// Vic subscribes, changes that, and says who pays. What Stripe refuses leaves nothing behind.
+pub(super) async fn paid_and_changed(product: &Product) {
+    product.sell().await;
+    let (vic, _) = product.owner("vic@example.com", "vic-and-sons").await;
+    let path = "/v1/billing/checkouts";
+    let once =
+        product.request(reqwest::Method::POST, path).bearer_auth(&vic).header("idempotency-key", "once");
+    let opened = product.send(once.json(&wish("team"))).await;
+    let again =
+        product.request(reqwest::Method::POST, path).bearer_auth(&vic).header("idempotency-key", "wrong");
+    let mut wrong = wish("team");
+    wrong["promotion_code"] = json!("NONE");
+    assert_eq!(product.send(again.json(&wrong)).await.status.as_u16(), 422);
+    product.get(&format!("{path}/{}", opened.text("/id")), &vic).await;
+    assert_eq!(product.choose(&opened.text("/url"), "pay").await, 303);
+    let plan = json!({ "plan": "business" });
+    let changed = product.request(reqwest::Method::PATCH, "/v1/billing/subscription").bearer_auth(&vic);
+    assert!(product.send(changed.json(&plan)).await.status.is_success());
+    for path in ["invoices", "details", "tax-ids", "seats"] {
+        product.get(&format!("/v1/billing/{path}"), &vic).await;
+    }
+    let tax_id = json!({ "type": "eu_vat", "value": "ATU12345678" });
+    product.post_as("/v1/billing/tax-ids", &vic, &tax_id).await;
+    let (wim, _) = product.owner("wim@example.com", "wim-and-sons").await;
+    let intent = json!({ "plan": "team", "interval": "month" });
+    assert!(product.post_as("/v1/billing/subscription-intents", &wim, &intent).await.status.is_success());
+    refused(product).await;
+    product.settle().await;
+}
+
+/// What Stripe will not open is written down before, and taken away: of a customer that somebody deletes
+/// there at this moment.
+async fn refused(product: &Product) {
+    let (zed, _) = product.owner("zed@example.com", "zed-and-sons").await;
+    let named = product.request(reqwest::Method::PATCH, "/v1/billing/details").bearer_auth(&zed);
+    assert!(product.send(named.json(&json!({ "company_name": "Zed" }))).await.status.is_success());
+    let customers = product.at_stripe(reqwest::Method::GET, "/v1/customers?limit=1", &[]).await;
+    let customer = format!("/v1/customers/{}", customers["data"][0]["id"].as_str().unwrap());
+    product.at_stripe(reqwest::Method::DELETE, &customer, &[]).await;
+    let refused = product.post_as("/v1/billing/checkouts", &zed, &wish("team")).await;
+    assert_eq!(refused.problem(), "upstream_unavailable");
+}
