@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use access::{Interval, PLANS};
 use jiff::SignedDuration;
 use reqwest::{Method, RequestBuilder, StatusCode, redirect};
 use serde_json::{Value, json};
@@ -48,30 +47,6 @@ impl Product {
         serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path}: {body}"))
     }
 
-    /// Sets the account at Stripe up: what is sold, under the lookup keys of our plans.
-    pub(crate) async fn sell(&self) {
-        for plan in PLANS {
-            let form = [("id", plan.id), ("name", plan.name)];
-            self.at_stripe(Method::POST, "/v1/products", &form).await;
-            for price in plan.prices {
-                let interval = match price.interval {
-                    Interval::Month => "month",
-                    Interval::Year => "year",
-                };
-                let amount = price.unit_amount.to_string();
-                let form = [
-                    ("product", plan.id),
-                    ("currency", price.currency),
-                    ("unit_amount", amount.as_str()),
-                    ("lookup_key", price.lookup_key),
-                    ("recurring[interval]", interval),
-                ];
-                let made = self.at_stripe(Method::POST, "/v1/prices", &form).await;
-                assert_eq!(made["lookup_key"], price.lookup_key, "{made}");
-            }
-        }
-    }
-
     /// Subscribes on Stripe's page, with a card that this button stands for.
     pub(crate) async fn subscribed(&self, token: &str, plan: &str, card: &str) {
         let opened = self.post_as(CHECKOUTS, token, &wish(plan)).await;
@@ -97,10 +72,12 @@ impl Product {
 async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
     let product = Product::start().await;
     let (ada, _) = product.owner("ada@example.com", "acme").await;
-    // before anybody has set up the account
+    // while the account is not set up for it
+    let price = "/v1/prices/price_local_team_month";
+    product.at_stripe(Method::POST, price, &[("active", "false")]).await;
     let early = product.post_as(CHECKOUTS, &ada, &wish("team")).await;
     assert_eq!(refused(&early), (503, "upstream_unavailable"));
-    product.sell().await;
+    product.at_stripe(Method::POST, price, &[("active", "true")]).await;
     let trial_end = product.get(SUBSCRIPTION, &ada).await.text("/trial/trial_ends_at");
     let opened = product.post_as(CHECKOUTS, &ada, &wish("team")).await;
     assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
@@ -195,7 +172,6 @@ async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
 async fn on_a_page_of_ours_a_subscription_begins_when_it_is_paid_and_not_before() {
     for trial in [true, false] {
         let product = Product::start().await;
-        product.sell().await;
         let (mut ada, org_id) = product.owner("ada@example.com", "acme").await;
         if !trial {
             product.jump(SignedDuration::from_hours(15 * 24)).await;
@@ -242,7 +218,6 @@ async fn on_a_page_of_ours_a_subscription_begins_when_it_is_paid_and_not_before(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_payment_changes_nothing_and_invoices_are_the_organizations_own() {
     let product = Product::start().await;
-    product.sell().await;
     let (_, org_id) = product.owner("ada@example.com", "acme").await;
     product.jump(SignedDuration::from_hours(15 * 24)).await;
     let ada = product.signed_in_to("ada@example.com", &org_id).await;

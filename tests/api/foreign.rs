@@ -59,7 +59,6 @@ async fn theirs(product: &Product) -> (Theirs, String) {
     let group = product.scim_group(&secret, "Everybody", &[&user]).await;
     let job = product.exported(OF_ORG, &token, &json!({})).await;
     product.settle().await;
-    product.sell().await;
     let intent = json!({ "plan": "team", "interval": "month" });
     let intent = made(product, "/v1/billing/subscription-intents", &token, &intent).await.text("/id");
     let tax_id = json!({ "type": "eu_vat", "value": "ATU12345678" });

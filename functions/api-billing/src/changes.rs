@@ -46,7 +46,7 @@ pub(crate) struct PreviewSubscriptionChange {
     responses((status = 200, description = "What it would cost", body = ChangePreview), Problems),
     extensions(
         ("x-gantry-codes" = json!(["no_subscription", "not_found", "payment_failed", "upstream_unavailable"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 3, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 4, "write_units": 0})),
         ("x-gantry-usage" = json!({"organization": 0.02, "events": 0, "answer_bytes": 500})),
     ),
 )]

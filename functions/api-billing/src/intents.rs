@@ -64,7 +64,7 @@ fn recorded(opened: &Opened) -> Answer {
             "already_subscribed", "conflict", "not_found", "payment_failed", "too_many_seats", "upstream_unavailable",
         ])),
         ("x-gantry-budget" = json!({"calls": 8, "read_units": 14, "write_units": 26})),
-        ("x-gantry-usage" = json!({"organization": 0.01, "events": 1, "answer_bytes": 300})),
+        ("x-gantry-usage" = json!({"organization": 0.01, "events": 2, "answer_bytes": 300})),
     ),
 )]
 pub(crate) async fn create(

@@ -11,7 +11,7 @@ use crate::Api;
     responses((status = 200, description = "The seats", body = SeatCount), Problems),
     extensions(
         ("x-gantry-codes" = json!(["no_organization"])),
-        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2, "write_units": 0})),
+        ("x-gantry-budget" = json!({"calls": 2, "read_units": 2.5, "write_units": 0})),
         ("x-gantry-usage" = json!({"person": 1, "events": 0, "answer_bytes": 40})),
     ),
 )]

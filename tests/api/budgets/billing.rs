@@ -11,7 +11,6 @@ const FUNCTION: &str = "api-billing";
 /// first act makes the customer: the longest way.
 pub(super) async fn measure(measured: &mut Measured<'_>) {
     let product = measured.product;
-    product.sell().await;
     let (pia, _) = product.owner("pia@example.com", "pia").await;
     let intent = json!({ "plan": "team", "interval": "month" });
     let begun = measured.post("POST /v1/billing/subscription-intents", FUNCTION, &pia, &intent).await;

@@ -6,7 +6,6 @@ use crate::{billing::wish, product::Product};
 
 /// Vic subscribes, changes that, and says who pays. What Stripe refuses leaves nothing behind.
 pub(super) async fn paid_and_changed(product: &Product) {
-    product.sell().await;
     let (vic, _) = product.owner("vic@example.com", "vic-and-sons").await;
     let path = "/v1/billing/checkouts";
     let once =

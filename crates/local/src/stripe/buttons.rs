@@ -14,8 +14,6 @@ use crate::state::capture;
 
 /// What the price is called that somebody subscribes to who names none.
 pub(super) const LOOKUP_KEY: &str = "business_month";
-/// Amount of a price that nobody made, cents.
-const AMOUNT: i64 = 3_900;
 
 /// Something that happens at Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,29 +122,6 @@ impl StripeState {
         let session = super::checkout::create(self, &call)?;
         let entered = Entered { last4: "4242".to_owned(), ..Entered::default() };
         self.complete(&text(&session["id"]), &entered, now).map(drop)
-    }
-
-    /// The price of a lookup key; where nobody made one, it is there all the same.
-    fn price_of(&mut self, lookup_key: &str, now: i64) -> String {
-        if let Some(price) = self.all("price").into_iter().find(|one| one["lookup_key"] == lookup_key) {
-            return text(&price["id"]);
-        }
-        let (id, product) = (format!("price_local_{lookup_key}"), format!("prod_local_{lookup_key}"));
-        let fields = json!({ "id": product, "name": lookup_key, "updated": now });
-        let product = self.make("prod", "product", now, fields);
-        self.put(&product);
-        let interval = if lookup_key.ends_with("_year") { "year" } else { "month" };
-        let recurring = json!({
-            "interval": interval, "interval_count": 1, "meter": null, "usage_type": "licensed",
-            "trial_period_days": null,
-        });
-        let fields = json!({
-            "id": id, "lookup_key": lookup_key, "product": product["id"], "recurring": recurring,
-            "unit_amount": AMOUNT, "unit_amount_decimal": AMOUNT.to_string(),
-        });
-        let price = self.make("price", "price", now, fields);
-        self.put(&price);
-        id
     }
 
     fn happen(&mut self, action: Action, own: &Value, now: i64) -> Answer<()> {

@@ -7,6 +7,55 @@ use super::call::Call;
 use super::refusal::{Answer, Refusal};
 use super::values::{members, merge, text};
 
+/// Amount of a price that nobody made and no plan has, cents.
+const AMOUNT: u32 = 3_900;
+
+impl StripeState {
+    /// Offers the plans of this product, as an account does that was set up for it.
+    pub(super) fn offer_plans(&mut self, now: i64) {
+        if self.objects.contains_key("price") {
+            return;
+        }
+        for plan in access::PLANS {
+            let product = self.offer_product(plan.id, plan.name, now);
+            for price in plan.prices {
+                self.offer_price(&product, price.lookup_key, price.unit_amount, now);
+            }
+        }
+    }
+
+    /// The price of a lookup key; where nobody made one, it is there all the same.
+    pub(super) fn price_of(&mut self, lookup_key: &str, now: i64) -> String {
+        if let Some(price) = self.all("price").into_iter().find(|one| one["lookup_key"] == lookup_key) {
+            return text(&price["id"]);
+        }
+        let product = self.offer_product(lookup_key, lookup_key, now);
+        self.offer_price(&product, lookup_key, AMOUNT, now)
+    }
+
+    fn offer_product(&mut self, id: &str, name: &str, now: i64) -> String {
+        let id = format!("prod_local_{id}");
+        let product = self.make("prod", "product", now, json!({ "id": id, "name": name, "updated": now }));
+        self.put(&product);
+        id
+    }
+
+    fn offer_price(&mut self, product: &str, lookup_key: &str, amount: u32, now: i64) -> String {
+        let id = format!("price_local_{lookup_key}");
+        let recurring = json!({
+            "interval": if lookup_key.ends_with("_year") { "year" } else { "month" }, "interval_count": 1,
+            "meter": null, "usage_type": "licensed", "trial_period_days": null,
+        });
+        let price = json!({
+            "id": id, "lookup_key": lookup_key, "product": product, "recurring": recurring,
+            "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
+        });
+        let price = self.make("price", "price", now, price);
+        self.put(&price);
+        id
+    }
+}
+
 pub(super) fn create_product(state: &mut StripeState, call: &Call) -> Answer {
     call.required("name")?;
     if let Some(id) = call.text("id").filter(|id| state.get("product", id).is_some()) {

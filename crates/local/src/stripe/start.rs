@@ -134,6 +134,12 @@ impl StripeState {
         let lines = self.period_lines(&subscription, now);
         let invoice = self.invoice_of(&subscription, "subscription_create", &lines, now);
         subscription["latest_invoice"] = invoice["id"].clone();
+        let waits = order["payment_behavior"] == "default_incomplete";
+        if waits && trial_end.is_some() {
+            // a card is asked for without a payment
+            let fields = json!({ "customer": subscription["customer"], "_subscription": id });
+            subscription["pending_setup_intent"] = self.setup_intent(fields, now)["id"].clone();
+        }
         self.put(&subscription);
         self.emit("customer.subscription.created", &subscription, now);
         let invoice = self.keep_draft(invoice, false, now);
@@ -142,12 +148,8 @@ impl StripeState {
         if self.get("subscription", &id).is_some_and(|one| one["status"] == "incomplete") {
             self.timers.insert((now + INCOMPLETE_SECONDS, Timer::Incomplete, id.clone()));
         }
-        let waits = order["payment_behavior"] == "default_incomplete";
         if !waits && self.get("invoice", &invoice).is_some_and(|one| one["status"] == "open") {
             self.collect(&invoice, None, now);
-        }
-        if waits && trial_end.is_some() {
-            self.ask_for_card(&id, now);
         }
         self.find("subscription", &id, "id")
     }
@@ -209,15 +211,6 @@ impl StripeState {
         if let Some(end) = subscription["trial_end"].as_i64().filter(|end| *end > now) {
             self.timers.insert(((end - NOTICE_SECONDS).max(now), Timer::TrialNotice, id));
         }
-    }
-
-    /// A card is asked for without a payment.
-    fn ask_for_card(&mut self, subscription: &str, now: i64) {
-        let Some(mut owner) = self.get("subscription", subscription).cloned() else { return };
-        let fields = json!({ "customer": owner["customer"], "_subscription": subscription });
-        let intent = self.setup_intent(fields, now);
-        owner["pending_setup_intent"] = intent["id"].clone();
-        self.put(&owner);
     }
 }
 

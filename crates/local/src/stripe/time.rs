@@ -51,6 +51,7 @@ impl StripeState {
 
     /// Lets happen what is due, one after the other, each at its own second.
     pub(crate) fn tick(&mut self, now: i64) {
+        self.offer_plans(now);
         if !self.is_due(now) {
             return;
         }
