@@ -240,6 +240,8 @@ fn reads_stay_small(measured: &Measured<'_>) {
             "GET /v1/me/joinable-organizations" => (3, 3.0),
             // among the organization's and among one's own, in one call
             "GET /v1/jobs/{job_id}" => (2, 3.0),
+            // how many there may be stands in the gate, which said who asks before
+            "GET /v1/billing/seats" => (2, 2.5),
             // staff's are counted by a limit, and written down before they are answered
             route if route.contains(" /v1/admin/") => (7, 9.0),
             _ => (2, 2.0),

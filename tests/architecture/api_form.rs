@@ -29,6 +29,7 @@ const VERBS: &[&str] = &[
     "send",
     "rotate",
     "undo",
+    "resume",
     "restore",
     "register",
     "request",

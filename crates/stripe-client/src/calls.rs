@@ -8,6 +8,7 @@ mod subscriptions;
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use primitives::json;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ struct Named<I> {
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, StripeError> {
-    serde_json::from_value(answer).map_err(|error| StripeError::Unreadable(error.to_string()))
+    json::from_value(answer).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
 /// Stripe's times are whole seconds.

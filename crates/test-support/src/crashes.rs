@@ -86,9 +86,9 @@ impl Crashes {
 
     /// Where the work that was just counted can die, each place once: the call (from 0) and the moment.
     ///
-    /// A call that only reads leaves nothing behind: to die before it, or behind it, is to die behind the last
-    /// one that wrote. So there is the moment before the first call, and the one behind each that may write;
-    /// and both moments of a call during which another was under way, since either may be the first.
+    /// A call that only reads leaves nothing behind: to die before it, or behind it, is to die behind the
+    /// last one that wrote. So there is the moment before the first call, and the one behind each that may
+    /// write; and both moments of a call during which another was under way, since either may be the first.
     pub fn deaths(&self) -> Vec<(usize, Moment)> {
         let run = self.0.run();
         let of_call = |(call, made): (usize, &Made)| {
@@ -151,8 +151,8 @@ impl Run {
     }
 }
 
-/// Whether a request may change what there is. Services that speak JSON name the operation in a header; others
-/// read with GET.
+/// Whether a request may change what there is. Services that speak JSON name the operation in a header;
+/// others read with GET.
 fn may_write(request: &HttpRequest) -> bool {
     const READS: [&str; 6] =
         ["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", "GetSecretValue"];

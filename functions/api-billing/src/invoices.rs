@@ -52,7 +52,7 @@ pub(crate) struct Asked {
     security(("access_token" = []), ("api_key" = [])),
     params(
         Paged,
-        ("status" = Option<Status>, Query, description = "Those that stand so"),
+        ("status" = inline(Option<Status>), Query, description = "Those that stand so"),
         ("from" = Option<Time>, Query, description = "Those created from then on, to the second"),
         ("to" = Option<Time>, Query, description = "Those created before then"),
     ),

@@ -43,14 +43,14 @@ pub(crate) struct AddTaxId {
 }
 
 fn added(tax_id: &TaxId) -> Answer {
-    Answer::new(StatusCode::CREATED, tax_id)
+    Answer::new(StatusCode::CREATED, tax_id).at(format!("/v1/billing/tax-ids/{}", tax_id.id))
 }
 
 /// Adds a tax id: it is on invoices from then on. One that is there already is there once.
 #[utoipa::path(
     post, path = "/v1/billing/tax-ids", tag = "Billing", operation_id = "addTaxId",
     security(("access_token" = [])), request_body = AddTaxId,
-    responses((status = 201, description = "Added", body = TaxId), Problems),
+    responses((status = 201, description = "Added", body = TaxId, headers(("Location"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "not_found", "upstream_unavailable"])),
         ("x-gantry-budget" = json!({"calls": 6, "read_units": 10, "write_units": 30})),

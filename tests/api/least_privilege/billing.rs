@@ -41,7 +41,15 @@ async fn refused(product: &Product) {
     assert!(product.send(named.json(&json!({ "company_name": "Zed" }))).await.status.is_success());
     let customers = product.at_stripe(reqwest::Method::GET, "/v1/customers?limit=1", &[]).await;
     let customer = format!("/v1/customers/{}", customers["data"][0]["id"].as_str().unwrap());
+    heard(product, 0).await;
     product.at_stripe(reqwest::Method::DELETE, &customer, &[]).await;
     let refused = product.post_as("/v1/billing/checkouts", &zed, &wish("team")).await;
     assert_eq!(refused.problem(), "upstream_unavailable");
+    heard(product, 1).await;
+}
+
+/// From now on Stripe tells of each thing so many times.
+async fn heard(product: &Product, times: usize) {
+    let manner = product.request(reqwest::Method::PUT, "/_local/api/stripe/manner");
+    assert!(product.send(manner.json(&json!({ "times": times }))).await.status.is_success());
 }

@@ -18,8 +18,8 @@ pub(crate) enum Trouble {
     Refused(u16, &'static str),
 }
 
-/// What this Stripe was asked, and what there is of it. Under one key it answers one thing, and refuses another
-/// (<https://docs.stripe.com/api/idempotent_requests>).
+/// What this Stripe was asked, and what there is of it. Under one key it answers one thing, and refuses
+/// another (<https://docs.stripe.com/api/idempotent_requests>).
 #[derive(Default)]
 pub(crate) struct Seen {
     /// Method, path with query, and body.
