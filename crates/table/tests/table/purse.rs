@@ -19,7 +19,7 @@ async fn balance(table: &Table, purse: &Purse) -> Balance {
 }
 
 /// Free, held, used: together what was put in.
-async fn amounts(table: &Table, purse: &Purse) -> (u64, u64, u64) {
+async fn amounts(table: &Table, purse: &Purse) -> (i64, u64, u64) {
     let balance = balance(table, purse).await;
     (balance.free, balance.held(), balance.used)
 }
