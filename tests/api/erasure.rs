@@ -350,6 +350,7 @@ async fn an_organization_goes_and_another_one_is_as_it_was() {
         "settings",
         "sso_connections",
         "stripe_customers",
+        "usage",
     ];
     assert_eq!(parts, all, "{certificate:?}");
     let restore = product.act(&format!("/v1/admin/orgs/{org}/restore"), &token).await;

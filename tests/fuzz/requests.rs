@@ -27,6 +27,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-passwords",
     "api-scim",
     "api-sso",
+    "api-usage",
     "hook-stripe",
 ];
 
@@ -470,4 +471,9 @@ fn api_members() {
             request("POST", approve, json!({ "role": "viewer" })),
         ]
     });
+}
+
+#[test]
+fn api_usage() {
+    every_request_is_answered("api-usage", &[], |_| vec![request("GET", "/v1/usage", Value::Null)]);
 }

@@ -41,11 +41,17 @@ pub enum FieldCode {
     UrlRefused,
     /// What is there does not say of itself what it would have to.
     DiscoveryFailed,
+    /// Nothing of this name is counted.
+    UnknownMeter,
+    /// It is no usage event, or not of what its meter counts.
+    InvalidEvent,
+    /// It happened too long ago to be counted.
+    TooLate,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 18] = [
+    pub const ALL: [(Self, &str); 21] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -73,6 +79,9 @@ impl FieldCode {
             "the address is none that we call: https alone, and what is on the public internet",
         ),
         (Self::DiscoveryFailed, "what is there does not say of itself what it would have to"),
+        (Self::UnknownMeter, "nothing of this name is counted"),
+        (Self::InvalidEvent, "it is no usage event, or not of what its meter counts"),
+        (Self::TooLate, "it happened too long ago to be counted"),
     ];
 
     /// Its text.
@@ -96,6 +105,9 @@ impl FieldCode {
             Self::PublicDomain => "public_domain",
             Self::UrlRefused => "url_refused",
             Self::DiscoveryFailed => "discovery_failed",
+            Self::UnknownMeter => "unknown_meter",
+            Self::InvalidEvent => "invalid_event",
+            Self::TooLate => "too_late",
         }
     }
 

@@ -233,6 +233,8 @@ ids! {
     RequestId = Request "req";
     /// Names a job.
     JobId = Job "job";
+    /// Names a reservation.
+    ReservationId = Reservation "rsv";
 }
 
 #[cfg(test)]

@@ -64,6 +64,9 @@ pub use transaction::{Changes, Condition, LARGEST_TRANSACTION};
 pub use usage::{Call, Usage};
 pub use window::Window;
 
+/// Has a list of numbers stored as a set, which more can be added to without reading it.
+pub use serde_dynamo::number_set;
+
 use primitives::{Fault, FaultCode};
 
 /// The codes of this crate's errors.

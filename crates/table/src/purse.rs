@@ -279,7 +279,8 @@ fn end(id: &str, held: Held, used: u64) -> Edit {
 
 /// An edit that calls the attributes by names of its own: some are words of `DynamoDB`'s.
 fn named(expression: &str) -> Edit {
-    let attributes = ["free", "used", "holds", "filled"].map(|attribute| (format!("#{attribute}"), attribute));
+    let attributes =
+        ["free", "used", "holds", "filled"].map(|attribute| (format!("#{attribute}"), attribute));
     let used = attributes.into_iter().filter(|(name, _)| expression.contains(name));
     used.fold(Edit::new(expression), |edit, (name, attribute)| edit.name(&name, attribute))
 }

@@ -90,7 +90,7 @@ impl Totals {
         sets.extend(["#kind = :kind".to_owned(), "#ttl = :ttl".to_owned()]);
         let mut expression = format!("SET {}", sets.join(", "));
         if !self.adds.is_empty() {
-            expression.push_str(&format!(" ADD {}", self.adds.join(", ")));
+            expression = format!("{expression} ADD {}", self.adds.join(", "));
         }
         let mut edit = Edit::new(expression)
             .name("#kind", KIND)

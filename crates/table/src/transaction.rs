@@ -68,7 +68,7 @@ impl Edit {
     /// nobody who read the item before it stores it over what was made here.
     pub(crate) fn of(mut self, key: &Key) -> Changes {
         let adding = if self.expression.contains(" ADD ") { ", " } else { " ADD " };
-        self.expression.push_str(&format!("{adding}#version :one"));
+        self.expression = format!("{}{adding}#version :one", self.expression);
         let edit = self.name("#version", VERSION).value(":one", number(1));
         Changes::new().operation(key.clone(), None, Effect::Edit(edit))
     }
