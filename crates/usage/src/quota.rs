@@ -300,7 +300,8 @@ async fn tell(
     };
     let warning = &warning;
     let decide = |_| async move {
-        let told: Option<Warning> = table.get(&warning.key(), Consistency::Strong).await?;
+        // a late read makes one more try, which the condition ends
+        let told: Option<Warning> = table.get(&warning.key(), Consistency::Eventual).await?;
         if told.is_some() {
             return Ok(Decision::done(()));
         }

@@ -160,10 +160,13 @@ async fn count(
         let again = strict.filter(failed).map(|event| event.hash.clone());
         known.lock().unwrap_or_else(PoisonError::into_inner).extend(again);
         let known = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut sums = Sums::load(table, place, events).await?;
-        let mut outcomes = Vec::new();
-        for event in events {
-            outcomes.push(sums.count(table, event, &known));
+        let loaded = Sums::load(table, place, events).await?;
+        let (mut sums, mut outcomes) = loaded.clone().count_all(table, events, &known);
+        if !sums.exceeded.is_empty() {
+            // what was counted before needs no room
+            let refused = events.iter().zip(&outcomes).filter(|(_, one)| matches!(one, Outcome::Refused(_)));
+            let before = counted_before(table, place, refused.map(|(event, _)| *event)).await?;
+            (sums, outcomes) = loaded.count_all(table, events, &known.union(&before).cloned().collect());
         }
         let refused = sums.purses.values().filter(|purses| sums.exceeded.contains(purses.meter.name));
         for purses in refused.clone() {
@@ -184,7 +187,30 @@ async fn count(
     Ok(decided)
 }
 
+/// Which of these events are there.
+async fn counted_before(
+    table: &Table,
+    place: &Where<'_>,
+    events: impl Iterator<Item = &Reported>,
+) -> Result<BTreeSet<String>, UsageError> {
+    let keys: BTreeMap<_, _> =
+        events.map(|event| (event.hash.clone(), Event::at(place.tenant, &event.hash))).collect();
+    let wanted: Vec<_> = keys.values().cloned().collect();
+    let mut found = table.get_many(&wanted, Consistency::Strong).await?;
+    let mut counted = BTreeSet::new();
+    for (hash, key) in keys {
+        let event: Option<Stored> = found.take(&key)?;
+        // what has expired is deleted days later
+        let expires = event.and_then(|event| event.get("expires_at")?.as_i64());
+        if expires.is_some_and(|at| at > place.now.as_second()) {
+            counted.insert(hash);
+        }
+    }
+    Ok(counted)
+}
+
 /// What is added to sums, on what was read of them.
+#[derive(Clone)]
 pub(crate) struct Sums<'a> {
     place: Where<'a>,
     /// In which part of each hour's sums it is counted: another one each time, so that none is crowded.
@@ -270,6 +296,17 @@ impl<'a> Sums<'a> {
             named: BTreeMap::new(),
             listed: BTreeMap::new(),
         })
+    }
+
+    /// Counts these events, those that are known not again.
+    fn count_all(
+        mut self,
+        table: &Table,
+        events: &[&Reported],
+        known: &BTreeSet<String>,
+    ) -> (Self, Vec<Outcome>) {
+        let outcomes = events.iter().map(|event| self.count(table, event, known)).collect();
+        (self, outcomes)
     }
 
     /// Counts an event, if it is not known and its quota is not used up.

@@ -1,6 +1,8 @@
 //! Amounts that are set aside before they are used: so that what is begun can be finished, and no quota is
 //! overshot however many begin at once.
 
+use std::sync::{Mutex, PoisonError};
+
 use access::{Permit, Tenant, needs::WriteUsage};
 use primitives::{OrgId, ReservationId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -115,6 +117,7 @@ pub async fn reserve(
     let reservation_id: ReservationId = table.ids().next();
     let keys: &Vec<_> = &Purses::keys(tenant, month, meter).collect();
     let id = &reservation_id.to_string();
+    let exceeded: &Mutex<Option<Purses>> = &Mutex::default();
     let decide = |_| async move {
         let mut found = table.get_many(keys, Consistency::Strong).await?;
         let quota = permit.plan.quota(meter.name);
@@ -128,8 +131,9 @@ pub async fn reserve(
             if is_left {
                 return Err(UsageError::TooManyAtOnce);
             }
-            tell_exceeded(table, cause, &purses).await?;
-            return Err(purses.exceeded());
+            let error = purses.exceeded();
+            *exceeded.lock().unwrap_or_else(PoisonError::into_inner) = Some(purses);
+            return Err(error);
         };
         let until = now + lasts;
         let reservation = Reservation {
@@ -146,7 +150,12 @@ pub async fn reserve(
         let changes = purses.changes(Some((id, until))).create(&reservation);
         Ok(Decision::commit(changes, reservation))
     };
-    table.decide_once(cause, keep, decide).await
+    let reserved = table.decide_once(cause, keep, decide).await;
+    let exceeded = exceeded.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Err(UsageError::QuotaExceeded { .. }), Some(purses)) = (&reserved, exceeded) {
+        tell_exceeded(table, cause, &purses).await?;
+    }
+    reserved
 }
 
 async fn load(table: &Table, tenant: Tenant, id: ReservationId) -> Result<Reservation, UsageError> {

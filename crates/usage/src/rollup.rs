@@ -110,7 +110,7 @@ async fn one(table: &Table, cause: &Cause, due: &Due) -> Result<Rolled, UsageErr
     if !table.put_off(due, table.clock().now() + LEASE).await? {
         return Ok(Rolled::NotMine);
     }
-    roll_up(table, cause, Tenant::trusted(org_id), Span::of(Window::Hour, hour)).await
+    Box::pin(roll_up(table, cause, Tenant::trusted(org_id), Span::of(Window::Hour, hour))).await
 }
 
 /// All items of a query, a page at a time.

@@ -168,7 +168,8 @@ async fn a_hard_quota_is_not_passed_and_a_soft_one_is_told_of() {
     let database = Database::start().await;
     let table = database.table(&Clock::fixed(noon()));
     let permit = writer(Ids::unguessable(), &SMALL);
-    let tokens: Vec<_> = (0..200).map(|number| [event(number, "ai_tokens", noon(), &json!(1))]).collect();
+    let tokens: Vec<_> =
+        (0..200).map(|number| [event(format!("t{number}"), "ai_tokens", noon(), &json!(1))]).collect();
     let outcomes = join_all(tokens.iter().map(|one| report(&table, &permit, one))).await.concat();
     assert_eq!(summed(&outcomes), (100, 0, 100));
     let refused = outcomes.iter().find_map(|one| match one {
