@@ -9,6 +9,7 @@ mod organizations;
 mod scim;
 mod sso;
 mod staff;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -220,6 +221,7 @@ async fn every_route_stays_within_its_budget() {
     api_keys::measure(&mut measured).await;
     exports::measure(&mut measured).await;
     audit::measure(&mut measured).await;
+    usage::measure(&mut measured).await;
     directories(&mut measured).await;
 
     assert!(measured.over.is_empty(), "say so beside the handlers: {:#?}", measured.over);

@@ -12,6 +12,7 @@ mod organizations;
 mod passkeys;
 mod scim;
 mod sso;
+mod usage;
 
 use std::collections::BTreeMap;
 

@@ -22,7 +22,7 @@ mod wire;
 
 pub use account::{Account, InvalidAccount};
 pub use api_key::{ApiKey, InvalidApiKey};
-pub use client::{Client, ClientOptions};
+pub use client::{Client, ClientOptions, MeterEvent};
 pub use error::StripeError;
 pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
 pub use id::{CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, SubscriptionId};

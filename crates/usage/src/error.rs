@@ -1,4 +1,5 @@
 use primitives::{Fault, FieldCode, Invalid, Time};
+use stripe_client::StripeError;
 use table::{CommitError, StoreError};
 
 /// An operation of this domain failed.
@@ -51,6 +52,17 @@ pub enum UsageError {
         /// Of what.
         window: &'static str,
     },
+    /// Nobody knows whether Stripe was told something.
+    #[error("whether Stripe was told {identifier} is not known any more: compare the meter's events there, and delete `pending` of the item or the item")]
+    #[fault(Internal, "internal")]
+    Untold {
+        /// What Stripe would know it by.
+        identifier: String,
+    },
+    /// Stripe could not be told.
+    #[error(transparent)]
+    #[fault(transparent)]
+    Stripe(#[from] StripeError),
     /// The table could not be read or written.
     #[error(transparent)]
     #[fault(transparent)]

@@ -49,6 +49,10 @@ table::kinds! {
     "usage_warning" UsageWarning(org: Tenant; month: Span, meter: String, what: String) "USAGE#<org>" "WARNED#<month>#<meter>#<what>" {
         store: Main, most_kb: 1, kept: Days(40, "40 days"), owner: Org, erased: Partition,
     }
+    /// What Stripe was told of an hour, and what it is being told. Written and read by `cron-usage-rollup`.
+    "usage_sent" UsageSent(org: Tenant; meter: String, hour: Span) "USAGE#<org>" "SENT#<meter>#<hour>" {
+        store: Main, most_kb: 1, kept: Days(40, "40 days after it was last changed"), owner: Org, erased: Partition,
+    }
     /// The different values of a day or a month, for the sum of it. Written and read by `cron-usage-rollup`.
     "usage_set" UsageSet(org: Tenant; meter: String, span: Span) "USAGE#<org>" "SET#<meter>#<span>" {
         store: Main, most_kb: 240, kept: Days(40, "40 days after it was last changed"), owner: Org, erased: Partition,

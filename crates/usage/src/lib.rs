@@ -3,6 +3,7 @@
 //! Owns how usage is counted and how much of it there may be. It must not know HTTP, nor other domains.
 
 pub mod api;
+mod billed;
 mod error;
 mod event;
 pub mod events;

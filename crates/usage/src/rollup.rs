@@ -7,11 +7,13 @@ use futures::{StreamExt, stream};
 use primitives::{OrgId, SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stripe_client::{Client, CustomerId};
 use table::{Cause, Changes, Consistency, Decision, Due, Item, Query, StoreError, Table, time_left};
 use usage_ledger::{Counted, Distinct, EXACT_UP_TO, Meter, Span, Window};
 
 use crate::{
     UsageError,
+    billed::bill,
     items::{Set, Stored, Sum, Todo},
     keys,
     quota::catch_up,
@@ -62,7 +64,18 @@ enum Rolled {
 /// something was used, is bounded by its time, and is gone on with by the next.
 ///
 /// Runs may overlap, stop anywhere and be repeated: a sum is made anew from all that it is made of.
-pub async fn roll_up_due(table: &Table, cause: &Cause) -> Result<RollupRun, StoreError> {
+///
+/// `payer` says by which customer at Stripe an organization pays, and how Stripe is told; nothing where it does
+/// not pay.
+pub async fn roll_up_due<F>(
+    table: &Table,
+    cause: &Cause,
+    payer: impl Fn(Tenant) -> F,
+) -> Result<RollupRun, StoreError>
+where
+    F: Future<Output = Result<Option<(Client, CustomerId)>, UsageError>>,
+{
+    let payer = &payer;
     let mut run = RollupRun { complete: true, ..RollupRun::default() };
     for shard in keys::ROLLUP.shards() {
         let mut place: Option<String> = None;
@@ -75,7 +88,7 @@ pub async fn roll_up_due(table: &Table, cause: &Cause) -> Result<RollupRun, Stor
             let is_last = due.len() < PAGE;
             place = due.last().map(|last| last.place.clone());
             let mut all = stream::iter(due)
-                .map(|due| async move { one(table, cause, &due).await.map_err(|error| (due, error)) })
+                .map(|due| async move { one(table, cause, payer, &due).await.map_err(|error| (due, error)) })
                 .buffer_unordered(PARALLEL);
             while let Some(rolled) = all.next().await {
                 match rolled {
@@ -98,7 +111,15 @@ pub async fn roll_up_due(table: &Table, cause: &Cause) -> Result<RollupRun, Stor
     Ok(run)
 }
 
-async fn one(table: &Table, cause: &Cause, due: &Due) -> Result<Rolled, UsageError> {
+async fn one<F>(
+    table: &Table,
+    cause: &Cause,
+    payer: &impl Fn(Tenant) -> F,
+    due: &Due,
+) -> Result<Rolled, UsageError>
+where
+    F: Future<Output = Result<Option<(Client, CustomerId)>, UsageError>>,
+{
     if time_left() <= RESERVE {
         return Ok(Rolled::NoTime);
     }
@@ -110,7 +131,36 @@ async fn one(table: &Table, cause: &Cause, due: &Due) -> Result<Rolled, UsageErr
     if !table.put_off(due, table.clock().now() + LEASE).await? {
         return Ok(Rolled::NotMine);
     }
-    Box::pin(roll_up(table, cause, Tenant::trusted(org_id), Span::of(Window::Hour, hour))).await
+    let (tenant, hour) = (Tenant::trusted(org_id), Span::of(Window::Hour, hour));
+    let Some(SummedUp { todo, meters }) = Box::pin(roll_up(table, cause, tenant, hour)).await? else {
+        return Ok(Rolled::NotMine);
+    };
+    let plan = Plan::named(Some(&todo.plan));
+    let month = Span::of(Window::Month, hour.start);
+    let used = || meters.iter().filter_map(|(name, counted)| Some((Meter::named(name)?, counted)));
+    catch_up(table, cause, (tenant, month, plan), used().map(|(meter, _)| meter)).await?;
+    let billed: Vec<_> = used().filter_map(|(meter, counted)| Some((meter, meter.stripe_event?, counted))).collect();
+    let payer = if billed.is_empty() { None } else { payer(tenant).await? };
+    if let Some((client, customer)) = payer {
+        for (meter, event, counted) in billed {
+            let what = (meter, event, counted.shown(meter).0);
+            bill(table, cause, (&client, &customer), (tenant, hour), what).await?;
+        }
+    }
+    if !todo.closing {
+        return Ok(Rolled::Summed);
+    }
+    close(table, cause, &todo).await?;
+    Ok(Rolled::Closed)
+}
+
+/// Notes that nothing is to be done with an hour any more, unless something came.
+async fn close(table: &Table, cause: &Cause, todo: &Todo) -> Result<(), UsageError> {
+    let decide = |_| async {
+        let changes = Changes::new().delete(todo);
+        Ok::<_, UsageError>(Decision::commit(changes, ()).unless(&todo.key(), Ok(())))
+    };
+    table.decide(cause, decide).await
 }
 
 /// All items of a query, a page at a time.
@@ -215,8 +265,20 @@ async fn joined(
     Ok((changes, known))
 }
 
-/// Sums up an hour, its day and its month.
-async fn roll_up(table: &Table, cause: &Cause, tenant: Tenant, hour: Span) -> Result<Rolled, UsageError> {
+/// An hour that was summed up.
+struct SummedUp {
+    /// As it stood before: where it is closing, nothing has come since.
+    todo: Todo,
+    meters: Meters,
+}
+
+/// Sums up an hour, its day and its month. Nothing where that is not to be done any more.
+async fn roll_up(
+    table: &Table,
+    cause: &Cause,
+    tenant: Tenant,
+    hour: Span,
+) -> Result<Option<SummedUp>, UsageError> {
     let (day, month) = (Span::of(Window::Day, hour.start), Span::of(Window::Month, hour.start));
     let todo_key = &keys::UsageTodo::key(tenant, hour);
     let decide = |_| async move {
@@ -238,23 +300,18 @@ async fn roll_up(table: &Table, cause: &Cause, tenant: Tenant, hour: Span) -> Re
         let of_last_month: Option<Sum> = found.take(&Sum::at(tenant, month))?;
         name_all(&mut of_month, &known, of_last_month.as_ref());
         let of_hour = found.take(&Sum::at(tenant, hour))?;
-        let used: Vec<&'static Meter> = meters.keys().filter_map(|name| Meter::named(name)).collect();
+        let summed = SummedUp { todo: todo.clone(), meters: meters.clone() };
         for (span, meters, before) in
             [(hour, meters, of_hour), (day, of_day, before), (month, of_month, of_last_month)]
         {
             changes = changes.and(written(tenant, span, meters, before.as_ref()));
         }
-        let plan = Plan::named(Some(&todo.plan));
-        if todo.closing {
-            let changes = changes.delete(&todo);
-            return Ok(Decision::commit(changes, Some((Rolled::Closed, plan, used))));
+        if !todo.closing {
+            changes = changes.replace(&Todo { closing: true, due_at: now + CLOSES, ..todo });
         }
-        let later = Todo { closing: true, due_at: now + CLOSES, ..todo };
-        Ok::<_, UsageError>(Decision::commit(changes.replace(&later), Some((Rolled::Summed, plan, used))))
+        Ok::<_, UsageError>(Decision::commit(changes, Some(summed)))
     };
-    let Some((rolled, plan, used)) = table.decide(cause, decide).await? else { return Ok(Rolled::NotMine) };
-    catch_up(table, cause, (tenant, month, plan), used.into_iter()).await?;
-    Ok(rolled)
+    table.decide(cause, decide).await
 }
 
 /// Says how many different values there are: those that this hour named are known now, the others as before.
