@@ -435,6 +435,7 @@ fn open_tables(folder: Option<&Folder>, store: &Store, template: &Template) -> R
 fn serve(engine: &Arc<Engine>, tasks: &Tasks, listeners: Listeners, urls: &Urls) {
     let front = Front::new(Arc::clone(engine));
     let local = Local { engine: Arc::clone(engine), front: front.clone(), urls: urls.clone() };
+    tasks.spawn(stripe::run_deliveries(Arc::clone(engine), front.clone()));
     tasks.serve_front(
         listeners.api,
         front.router(page::router(), api::router(local), issuer::of_cloud(engine, &urls.api)),
@@ -442,7 +443,7 @@ fn serve(engine: &Arc<Engine>, tasks: &Tasks, listeners: Listeners, urls: &Urls)
     tasks.serve_functions(listeners.aws, aws::router(Arc::clone(engine)).layer(from_fn(same_site::services)));
     tasks.serve_functions(
         listeners.stripe,
-        stripe::router(Arc::clone(engine)).layer(from_fn(same_site::services)),
+        stripe::router(Arc::clone(engine), &urls.stripe).layer(from_fn(same_site::services)),
     );
     dns::serve(engine, tasks, listeners.dns, listeners.dns_over_tcp);
     let (database, halt) = (engine.tables.database(), engine.halt.clone());

@@ -77,18 +77,31 @@ pub(super) async fn run_schedule(Shared(engine): Shared<Arc<Engine>>, Path(name)
 }
 
 pub(super) async fn stripe(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
-    engine.store.read(|state| {
-        let stripe = &state.stripe;
-        let values = |objects: &std::collections::BTreeMap<String, Value>| -> Vec<Value> {
-            objects.values().rev().cloned().collect()
-        };
-        Json(json!({
-            "customers": values(&stripe.customers),
-            "subscriptions": values(&stripe.subscriptions),
-            "invoices": values(&stripe.invoices),
-            "events": stripe.events.iter().rev().collect::<Vec<_>>(),
-        }))
-    })
+    engine.store.read(|state| Json(state.stripe.overview()))
+}
+
+/// How Stripe's events come from now on, and what it does with who does not pay.
+pub(super) async fn stripe_manner(
+    Shared(engine): Shared<Arc<Engine>>,
+    Body(manner): Body<stripe::Manner>,
+) -> Json<Value> {
+    engine.store.change(|state| state.stripe.manner = manner);
+    engine.store.read(|state| Json(json!(state.stripe.manner)))
+}
+
+/// Answers of Stripe that are made to go wrong, the next first.
+pub(super) async fn stripe_faults(
+    Shared(engine): Shared<Arc<Engine>>,
+    Body(faults): Body<std::collections::VecDeque<stripe::Fault>>,
+) -> Json<Value> {
+    engine.store.change(|state| state.stripe.faults = faults);
+    engine.store.read(|state| Json(json!(state.stripe.faults)))
+}
+
+/// An event that somebody made up.
+pub(super) async fn stripe_event(Shared(local): Shared<Local>, Body(event): Body<Value>) -> Answer {
+    let delivery = stripe::tell(&local.engine, &local.front, event).await.map_err(Problem::bad_request)?;
+    Ok(Json(json!({ "deliveries": [delivery] })))
 }
 
 pub(super) async fn stripe_action(

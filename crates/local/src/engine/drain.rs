@@ -40,6 +40,7 @@ impl Engine {
         let now = self.clock.now();
         let quiet = |state: &crate::state::State| {
             state.processing == 0
+                && state.stripe.is_quiet(now.as_second())
                 && self
                     .consumed_queues()
                     .all(|name| state.queues.get(name).is_none_or(|queue| !queue.has_visible(now)))
@@ -153,6 +154,8 @@ impl Engine {
         let message = self.store.read(|state| {
             self.consumed_queues().filter_map(|name| state.queues.get(name)?.next_visible_at(now)).min()
         });
-        [self.next_schedule(), message].into_iter().flatten().min()
+        let webhook = self.store.read(|state| state.stripe.next_delivery());
+        let webhook = webhook.and_then(|second| Timestamp::from_second(second).ok());
+        [self.next_timer(), message, webhook].into_iter().flatten().min()
     }
 }

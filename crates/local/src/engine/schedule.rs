@@ -140,9 +140,13 @@ impl Engine {
         });
     }
 
-    /// When the next schedule runs.
-    pub(super) fn next_schedule(&self) -> Option<Timestamp> {
-        self.store.read(|state| state.schedules.values().map(|schedule| schedule.next_run).min())
+    /// When the next schedule runs, or something happens at Stripe.
+    pub(super) fn next_timer(&self) -> Option<Timestamp> {
+        self.store.read(|state| {
+            let schedules = state.schedules.values().map(|schedule| schedule.next_run);
+            let stripe = state.stripe.next_timer().and_then(|second| Timestamp::from_second(second).ok());
+            schedules.chain(stripe).min()
+        })
     }
 
     /// Puts the next run of every schedule off to the last one until `end`.
@@ -161,7 +165,7 @@ impl Engine {
         let mut news = self.store.subscribe();
         loop {
             let wait = async {
-                match self.next_schedule() {
+                match self.next_timer() {
                     Some(next) => tokio::time::sleep(self.clock.until(next)).await,
                     None => std::future::pending().await,
                 }
@@ -180,6 +184,9 @@ impl Engine {
     /// clock's gate.
     pub(super) async fn run_due_schedules(&self) -> usize {
         let now = self.clock.now();
+        if self.store.read(|state| state.stripe.is_due(now.as_second())) {
+            self.store.change(|state| state.stripe.tick(now.as_second()));
+        }
         let mut ran = 0;
         for schedule in &self.schedules {
             let due = self.store.read(|state| {

@@ -1,109 +1,300 @@
-//! Stripe's HTTP API, as far as the functions use it. Everything else is refused as Stripe
-//! refuses it, so that its libraries can say why.
+//! Stripe's HTTP API: keys, idempotency, versions. What it does not know is refused as Stripe refuses it, so
+//! that its libraries can say why.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::response::Response;
-use axum::routing::get;
 use base64::Engine as _;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use super::{StripeState, secret};
+use super::call::Call;
+use super::refusal::Refusal;
+use super::{API_VERSION, StripeState, call, pages, routes, secret, versions};
 use crate::engine::Engine;
 use crate::state::random_id;
 
-/// The router of the endpoint. Each handler reads the body, wanted or not: what is left of one
-/// would be taken for the next request.
-pub(crate) fn router(engine: Arc<Engine>) -> Router {
-    Router::new()
-        .route("/v1/customers/{id}", get(read_customer).delete(delete_customer))
-        .route("/v1/{kind}/{id}", get(read))
-        .method_not_allowed_fallback(unknown)
-        .fallback(unknown)
-        .with_state(engine)
+/// For so long an answer is kept by its `Idempotency-Key`, seconds.
+const KEPT_FOR: i64 = 24 * 3_600;
+/// Longest key.
+const LONGEST_KEY: usize = 255;
+
+/// The first answer to a key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    at: i64,
+    /// Method, path and parameters.
+    request: Value,
+    request_id: String,
+    status: u16,
+    body: Value,
 }
 
-async fn read(
-    Shared(engine): Shared<Arc<Engine>>,
-    Path((kind, id)): Path<(String, String)>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    _body: Bytes,
-) -> Response {
-    if let Some(refusal) = refuse_strangers(&engine, &headers) {
-        return refusal;
-    }
-    // `search` is a route of its own at Stripe, and no id.
-    let found = engine.store.read(|state| {
-        table(&state.stripe, &kind).filter(|_| id != "search").map(|table| table.get(&id).cloned())
-    });
-    match found {
-        None => unrecognized(&method, &uri),
-        Some(Some(object)) => response(StatusCode::OK, &object),
-        Some(None) => {
-            let kind = kind.trim_end_matches('s');
-            let message = format!("No such {kind}: '{id}'");
-            error(StatusCode::NOT_FOUND, Some("resource_missing"), &message, Some("id"))
-        }
+/// An answer that is made to go wrong.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// Only calls whose path begins so, such as `/v1/customers`.
+    #[serde(default)]
+    path: String,
+    /// Only calls of this method.
+    #[serde(default)]
+    method: String,
+    /// What is answered instead, and nothing is done; without it the call is done.
+    #[serde(default)]
+    status: Option<u16>,
+    /// The call is done, and its answer lost: 500 is what comes.
+    #[serde(default)]
+    loses_answer: bool,
+    /// For so long the answer is kept back, milliseconds. Whoever comes with the same key meanwhile gets 409.
+    #[serde(default)]
+    delay_milliseconds: u64,
+    /// How many calls it is for.
+    #[serde(default = "once")]
+    times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// What the endpoint works with.
+#[derive(Clone)]
+struct Server {
+    engine: Arc<Engine>,
+    url: String,
+    /// Keys whose first call is being answered.
+    running: Arc<Mutex<HashSet<String>>>,
+}
+
+/// A key is in use as long as this lives.
+struct Claim {
+    key: String,
+    running: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
-async fn read_customer(
-    shared: Shared<Arc<Engine>>,
-    Path(id): Path<String>,
+/// The router of the endpoint, at `url`. All of it is one handler, which reads the body, wanted or not: what is
+/// left of one would be taken for the next request.
+pub(crate) fn router(engine: Arc<Engine>, url: &str) -> Router {
+    let server = Server { engine: Arc::clone(&engine), url: url.to_owned(), running: Arc::default() };
+    pages::router(engine, url).fallback_service(Router::new().fallback(handle).with_state(server))
+}
+
+async fn handle(
+    Shared(server): Shared<Server>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    read(shared, Path(("customers".to_owned(), id)), method, uri, headers, body).await
+    let request_id = format!("req_local{}", random_id().replace('-', ""));
+    let answer = server.answer(&method, &uri, &headers, &body, &request_id).await;
+    let version = requested_version(&headers);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut response = Response::builder()
+        .status(answer.status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("request-id", answer.original.as_ref().unwrap_or(&request_id))
+        .header("stripe-version", version);
+    if let Some(key) = text("idempotency-key") {
+        response = response.header("idempotency-key", key);
+        if answer.original.is_some() {
+            response = response.header("idempotent-replayed", "true").header("original-request", &request_id);
+        }
+    }
+    // All parts are made here of valid characters.
+    response.body(Body::from(answer.body.to_string())).unwrap_or_default()
 }
 
-/// Forgets a customer. Its subscriptions stay as they are here, until somebody cancels them: so what Stripe
-/// tells late of a customer that is gone can be tried.
-async fn delete_customer(
-    Shared(engine): Shared<Arc<Engine>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    _body: Bytes,
-) -> Response {
-    if let Some(refusal) = refuse_strangers(&engine, &headers) {
-        return refusal;
-    }
-    if engine.store.change(|state| state.stripe.customers.remove(&id)).is_some() {
-        return response(StatusCode::OK, &json!({ "id": id, "object": "customer", "deleted": true }));
-    }
-    let message = format!("No such customer: '{id}'");
-    error(StatusCode::NOT_FOUND, Some("resource_missing"), &message, Some("id"))
+fn requested_version(headers: &HeaderMap) -> String {
+    headers.get("stripe-version").and_then(|value| value.to_str().ok()).unwrap_or(API_VERSION).to_owned()
 }
 
-fn table<'a>(stripe: &'a StripeState, kind: &str) -> Option<&'a std::collections::BTreeMap<String, Value>> {
-    match kind {
-        "customers" => Some(&stripe.customers),
-        "subscriptions" => Some(&stripe.subscriptions),
-        "invoices" => Some(&stripe.invoices),
-        _ => None,
+/// What goes back.
+struct Reply {
+    status: StatusCode,
+    body: Value,
+    /// Id of the call that was answered so first, where this one repeats it.
+    original: Option<String>,
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self { status: refusal.status, body: json!({ "error": refusal.error }), original: None }
     }
 }
 
-async fn unknown(
-    Shared(engine): Shared<Arc<Engine>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    _body: Bytes,
-) -> Response {
-    refuse_strangers(&engine, &headers).unwrap_or_else(|| unrecognized(&method, &uri))
+impl Server {
+    async fn answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+        request_id: &str,
+    ) -> Reply {
+        if let Some(refusal) = refuse_strangers(&self.engine, headers) {
+            return refusal.into();
+        }
+        let Some((handler, parameters, ids)) = routes::find(method, uri.path()) else {
+            return unrecognized(method, uri).into();
+        };
+        let params = match call::read(method, uri.query().unwrap_or_default(), body) {
+            Ok(params) => params,
+            Err(refusal) => return refusal.into(),
+        };
+        // Only calls that change something are told apart by keys.
+        let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+        let key = key.filter(|key| *method == Method::POST && !key.is_empty()).map(str::to_owned);
+        let claim = match key.as_deref().map(|key| self.claim(key)).transpose() {
+            Ok(claim) => claim,
+            Err(refusal) => return refusal.into(),
+        };
+        let now = self.engine.clock.now().as_second();
+        let request = json!([method.as_str(), uri.path(), params]);
+        if let Some(key) = &key
+            && let Some(reply) = self.engine.store.read(|state| state.stripe.kept(key, &request, now))
+        {
+            return reply;
+        }
+        let fault = self.engine.store.change(|state| state.stripe.next_fault(method, uri.path()));
+        if let Some(status) = fault.as_ref().and_then(|fault| fault.status) {
+            return injected(status).into();
+        }
+        let call = Call { now, ids, params, url: self.url.clone() };
+        if let Err(refusal) = routes::check(&call, parameters, method) {
+            return refusal.into();
+        }
+        let version = requested_version(headers);
+        let reply = self.engine.store.change(|state| {
+            let kept = key.as_ref().map(|key| (key.as_str(), request));
+            state.stripe.work_off(handler, &call, kept, request_id, &version)
+        });
+        // Nobody may learn of what the fake would have forgotten.
+        self.engine.store.settle().await;
+        if let Some(fault) = fault {
+            tokio::time::sleep(Duration::from_millis(fault.delay_milliseconds)).await;
+            if fault.loses_answer {
+                return injected(500).into();
+            }
+        }
+        drop(claim);
+        reply
+    }
+
+    /// One call at a time for each key.
+    fn claim(&self, key: &str) -> Result<Claim, Refusal> {
+        if key.len() > LONGEST_KEY {
+            return Err(Refusal::invalid("Idempotency keys have at most 255 characters."));
+        }
+        if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+            let message = "There is currently another in-progress request using this Idempotency Key (that probably means you \
+                           submitted twice, and the other request is still going through). Please try again later.";
+            return Err(Refusal::new(StatusCode::CONFLICT, "idempotency_error", message)
+                .code("idempotency_key_in_use"));
+        }
+        Ok(Claim { key: key.to_owned(), running: Arc::clone(&self.running) })
+    }
+}
+
+impl StripeState {
+    /// Works off a call and keeps its answer where it has a key. What was refused for its parameters is not
+    /// kept: nothing was done.
+    fn work_off(
+        &mut self,
+        handler: routes::Handler,
+        call: &Call,
+        kept: Option<(&str, Value)>,
+        request_id: &str,
+        version: &str,
+    ) -> Reply {
+        // What is due before comes before.
+        self.tick(call.now);
+        self.cause = (Some(request_id.to_owned()), kept.as_ref().map(|(key, _)| (*key).to_owned()));
+        let answer = handler(self, call);
+        self.send_fresh(call.now);
+        self.cause = (None, None);
+        let answer = answer.and_then(|mut answer| {
+            self.expand(&mut answer, call.params.get("expand").unwrap_or(&Value::Null))?;
+            Ok(answer)
+        });
+        let (reply, is_kept) = match answer {
+            Ok(body) => {
+                let body = versions::render(self, &body, version);
+                (Reply { status: StatusCode::OK, body, original: None }, true)
+            }
+            Err(mut refusal) => {
+                refusal.error["request_log_url"] = json!(format!("{}/logs/{request_id}", call.url));
+                refusal.error = versions::render(self, &refusal.error, version);
+                let is_kept = !refusal.is_of_parameters();
+                (refusal.into(), is_kept)
+            }
+        };
+        if let Some((key, request)) = kept.filter(|_| is_kept) {
+            let (status, body) = (reply.status.as_u16(), reply.body.clone());
+            let kept = Kept { at: call.now, request, request_id: request_id.to_owned(), status, body };
+            self.answers.insert(key.to_owned(), kept);
+        }
+        reply
+    }
+
+    /// The first answer to a key again, for the same request; another request may not have the key.
+    fn kept(&self, key: &str, request: &Value, now: i64) -> Option<Reply> {
+        let kept = self.answers.get(key).filter(|kept| kept.at > now - KEPT_FOR)?;
+        if kept.request != *request {
+            let message = format!(
+                "Keys for idempotent requests can only be used with the same parameters they were first used with. \
+                 Try using a key other than '{key}' if you meant to execute a different request."
+            );
+            return Some(Refusal::new(StatusCode::BAD_REQUEST, "idempotency_error", &message).into());
+        }
+        let status = StatusCode::from_u16(kept.status).unwrap_or_default();
+        Some(Reply { status, body: kept.body.clone(), original: Some(kept.request_id.clone()) })
+    }
+
+    pub(super) fn forget_answers(&mut self, now: i64) {
+        self.answers.retain(|_, kept| kept.at > now - KEPT_FOR);
+    }
+
+    fn next_fault(&mut self, method: &Method, path: &str) -> Option<Fault> {
+        let fits = |fault: &Fault| {
+            path.starts_with(&fault.path) && (fault.method.is_empty() || fault.method == method.as_str())
+        };
+        let at = self.faults.iter().position(fits)?;
+        let fault = self.faults.get_mut(at)?;
+        fault.times = fault.times.saturating_sub(1);
+        let found = fault.clone();
+        if fault.times == 0 {
+            self.faults.remove(at);
+        }
+        Some(found)
+    }
+}
+
+/// An error as Stripe has it on a bad day.
+fn injected(status: u16) -> Refusal {
+    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match status {
+        429 => Refusal::new(code, "invalid_request_error", "Request rate limit exceeded.").code("rate_limit"),
+        _ => Refusal::new(code, "api_error", "An unknown error occurred"),
+    }
 }
 
 /// Refuses whoever does not come with the key of the local secret, as Stripe does: as a bearer, or
 /// as the name of basic authentication.
-fn refuse_strangers(engine: &Engine, headers: &HeaderMap) -> Option<Response> {
+fn refuse_strangers(engine: &Engine, headers: &HeaderMap) -> Option<Refusal> {
     let key = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, rest) = value.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("bearer") {
@@ -112,7 +303,8 @@ fn refuse_strangers(engine: &Engine, headers: &HeaderMap) -> Option<Response> {
         let decoded = base64::prelude::BASE64_STANDARD.decode(rest).ok()?;
         Some(String::from_utf8(decoded).ok()?.split(':').next()?.to_owned())
     });
-    let refuse = |message: &str| Some(error(StatusCode::UNAUTHORIZED, None, message, None));
+    let refuse =
+        |message: &str| Some(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_request_error", message));
     let Some(key) = key.filter(|key| !key.is_empty()) else {
         return refuse("You did not provide an API key. Send it in the Authorization header.");
     };
@@ -122,28 +314,13 @@ fn refuse_strangers(engine: &Engine, headers: &HeaderMap) -> Option<Response> {
     }
 }
 
-fn unrecognized(method: &Method, uri: &Uri) -> Response {
+fn unrecognized(method: &Method, uri: &Uri) -> Refusal {
     let message =
         format!("Unrecognized request URL ({method}: {}); the local Stripe has no such route.", uri.path());
-    error(StatusCode::NOT_FOUND, Some("url_invalid"), &message, None)
+    Refusal::new(StatusCode::NOT_FOUND, "invalid_request_error", &message).code("url_invalid")
 }
 
-fn error(status: StatusCode, code: Option<&str>, message: &str, parameter: Option<&str>) -> Response {
-    let mut error = json!({ "type": "invalid_request_error", "message": message });
-    for (name, value) in [("code", code), ("param", parameter)] {
-        if let Some(value) = value {
-            error[name] = json!(value);
-        }
-    }
-    response(status, &json!({ "error": error }))
-}
-
-fn response(status: StatusCode, body: &Value) -> Response {
-    let response = Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header("request-id", format!("req_local{}", random_id().replace('-', "")))
-        .body(Body::from(body.to_string()));
-    // All parts are made here of valid characters.
-    response.unwrap_or_default()
+/// A call from a page, which nobody has to sign.
+pub(super) fn page_call(url: &str, now: i64) -> Call {
+    Call { now, ids: Vec::new(), params: Map::new(), url: url.to_owned() }
 }

@@ -129,7 +129,7 @@ async fn a_killed_process_has_kept_what_its_services_promised() {
     }
     let answer = local_api(&cloud, "POST", "/stripe/subscribe", json!({ "org_id": "org_1" })).await.json();
     assert_eq!(answer["deliveries"][0]["status"], 200);
-    assert_eq!(kept(folder.path()).stripe.subscriptions.len(), 1);
+    assert_eq!(kept(folder.path()).stripe.all("subscription").len(), 1);
     let moved = local_api(&cloud, "POST", "/clock", json!({ "advance": "3d" })).await.json();
     let offset = std::fs::read_to_string(folder.path().join("state.clock")).unwrap();
     let milliseconds: i64 = offset.parse().unwrap();
