@@ -24,6 +24,21 @@ impl Product {
         self.send(request.body(events.to_string())).await
     }
 
+    /// Makes the meters at Stripe that are told of: the id of that of tokens.
+    pub(crate) async fn stripe_meters(&self) -> String {
+        let mut id = String::new();
+        for (name, formula) in [("api_calls", "sum"), ("ai_tokens", "sum")] {
+            let url = format!("{}/v1/billing/meters", self.cloud.stripe_url().trim_end_matches('/'));
+            let meter =
+                format!("display_name={name}&event_name={name}&default_aggregation[formula]={formula}");
+            let request = reqwest::Client::new().post(url).bearer_auth("sk_test_1").body(meter);
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            let answer: Value = request.send().await.unwrap().json().await.unwrap();
+            id = answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        }
+        id
+    }
+
     async fn rows(&self, token: &str, query: &str) -> Value {
         let answer = self.get(&format!("/v1/usage?{query}"), token).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
@@ -55,7 +70,9 @@ async fn what_is_reported_is_counted_once_and_summed_up() {
             "time": "2020-01-01T00:00:00Z" }]);
     let answer = product.report(&key, &mixed).await;
     assert_eq!(summed(&answer), (207, json!([1, 1, 2])));
-    let told = |name: &str| -> Vec<_> { answer.body["items"].as_array().unwrap().iter().map(|item| item[name].clone()).collect() };
+    let told = |name: &str| -> Vec<_> {
+        answer.body["items"].as_array().unwrap().iter().map(|item| item[name].clone()).collect()
+    };
     assert_eq!(told("id"), ["1", "2", "3", "4"]);
     assert_eq!(told("status"), ["duplicate", "accepted", "refused", "refused"]);
     assert_eq!(told("code"), [json!(null), json!(null), json!("unknown_meter"), json!("too_late")]);
@@ -64,8 +81,47 @@ async fn what_is_reported_is_counted_once_and_summed_up() {
     assert_eq!(product.rows(&ada, "meter=ai_tokens&window=hour").await, json!([]));
     product.advance(SignedDuration::from_hours(3)).await;
     for window in ["hour", "day", "period"] {
-        assert_eq!(product.rows(&key, &format!("meter=ai_tokens&window={window}")).await, json!([42]), "{window}");
+        assert_eq!(
+            product.rows(&key, &format!("meter=ai_tokens&window={window}")).await,
+            json!([42]),
+            "{window}"
+        );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stripe_is_told_of_each_hour_what_it_does_not_know() {
+    let product = Product::start().await;
+    let (ada, org_id) = product.owner("ada@example.com", "acme").await;
+    let (_, key) = product.api_key(&ada, &["usage:write"]).await;
+    let meter = product.stripe_meters().await;
+    product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1 })).await;
+    let customer = product.local("/stripe").await["customers"][0]["id"].as_str().unwrap().to_owned();
+    let told = async || {
+        let now = product.cloud.clock().now().as_second();
+        let (start, end) = ((now - 86_400) / 60 * 60, (now / 60 + 1) * 60);
+        let url = product.cloud.stripe_url().trim_end_matches('/').to_owned();
+        let url = format!(
+            "{url}/v1/billing/meters/{meter}/event_summaries?customer={customer}&start_time={start}&end_time={end}"
+        );
+        let request = reqwest::Client::new().get(url).bearer_auth("sk_test_1");
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let rows = answer["data"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        rows.iter().filter_map(|row| row["aggregated_value"].as_f64()).sum::<f64>().to_string()
+    };
+    let time = product.cloud.clock().now();
+    let one = |id: &str, value: u64| {
+        let mut one = event(id, "ai_tokens", &json!(value));
+        one["time"] = json!(time.to_string());
+        one
+    };
+    product.report(&key, &one("1", 40)).await;
+    product.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(told().await, "40");
+    // what comes late is more of the same hour
+    product.report(&key, &json!([one("1", 40), one("2", 2)])).await;
+    product.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(told().await, "42");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,9 +141,13 @@ async fn what_is_no_report_is_refused_as_a_whole() {
     assert_eq!(sent(BATCH, json!(vec![&one; 101]).to_string()).await, (422, "invalid_request"));
     assert_eq!(sent(single, "{".to_owned()).await, (400, "malformed_json"));
     assert_eq!(summed(&product.report(&ada, &json!([])).await), (200, json!([0, 0, 0])));
-    for query in ["meter=wishes", "meter=api_calls&window=week", "meter=api_calls&from=2020-01-01T00:00:00Z",
-        "meter=api_calls&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "window=day"]
-    {
+    for query in [
+        "meter=wishes",
+        "meter=api_calls&window=week",
+        "meter=api_calls&from=2020-01-01T00:00:00Z",
+        "meter=api_calls&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+        "window=day",
+    ] {
         let answer = product.get(&format!("/v1/usage?{query}"), &ada).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}: {answer:?}");
     }
@@ -140,7 +200,8 @@ async fn the_same_key_sets_aside_once() {
     let product = Product::start().await;
     let (ada, _) = product.owner("ada@example.com", "acme").await;
     let hold = || {
-        let request = product.request(Method::POST, RESERVATIONS).bearer_auth(&ada).header("idempotency-key", "once");
+        let request =
+            product.request(Method::POST, RESERVATIONS).bearer_auth(&ada).header("idempotency-key", "once");
         product.send(request.json(&json!({ "meter": "ai_tokens", "amount": 7, "expires_in": 60 })))
     };
     let made = join_all((0..8).map(|_| hold())).await;
@@ -156,7 +217,9 @@ async fn usage_is_counted_as_long_as_an_organization_can_read() {
     let product = Product::start().await;
     let (ada, _) = product.owner("ada@example.com", "acme").await;
     let (_, key) = product.api_key(&ada, &["usage:write", "billing:read"]).await;
-    let held = product.post_as(RESERVATIONS, &key, &json!({ "meter": "ai_tokens", "amount": 7, "expires_in": 86_400 })).await;
+    let held = product
+        .post_as(RESERVATIONS, &key, &json!({ "meter": "ai_tokens", "amount": 7, "expires_in": 86_400 }))
+        .await;
     assert_eq!(held.status, StatusCode::CREATED, "{held:?}");
     product.jump(SignedDuration::from_hours(24 * 15)).await;
     let level = product.get("/v1/billing/subscription", &key).await.text("/access/level");
@@ -168,5 +231,9 @@ async fn usage_is_counted_as_long_as_an_organization_can_read() {
         _ => assert_eq!(refused(&counted), (402, "access_restricted"), "{level}"),
     }
     let path = format!("{RESERVATIONS}/{}/release", held.text("/id"));
-    assert_eq!(product.post_nothing(&path, &key).await.status, StatusCode::OK, "what is held can be given back");
+    assert_eq!(
+        product.post_nothing(&path, &key).await.status,
+        StatusCode::OK,
+        "what is held can be given back"
+    );
 }

@@ -19,8 +19,8 @@ pub struct Meter {
     /// What becomes of the values of a span of time: `count`, `sum`, `max`, `latest` or `unique`.
     #[schema(value_type = String, example = "sum")]
     pub aggregation: Aggregation,
-    /// What an event is known again by: `strict` is its source and id for 32 days, `packed` its source, id and
-    /// time.
+    /// What an event is known again by: `strict` is its source and id for 32 days, `packed` its source, id
+    /// and time.
     #[schema(value_type = String, example = "strict")]
     pub dedupe: Dedupe,
 }

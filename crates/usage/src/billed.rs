@@ -77,7 +77,9 @@ pub(crate) async fn bill(
             return Err(UsageError::Untold { identifier: sent.identifier() });
         }
         let (identifier, at) = (sent.identifier(), (hour.end - SignedDuration::from_secs(1)).min(now));
-        client.report_usage(&MeterEvent { event, customer, value: more, identifier: &identifier, at }).await?;
+        client
+            .report_usage(&MeterEvent { event, customer, value: more, identifier: &identifier, at })
+            .await?;
         let told = &Sent {
             sent: sent.sent.saturating_add(more),
             pending: None,

@@ -53,12 +53,18 @@ pub enum UsageError {
         window: &'static str,
     },
     /// Nobody knows whether Stripe was told something.
-    #[error("whether Stripe was told {identifier} is not known any more: compare the meter's events there, and delete `pending` of the item or the item")]
+    #[error(
+        "whether Stripe was told {identifier} is not known any more: compare the meter's events there, and delete `pending` of the item or the item"
+    )]
     #[fault(Internal, "internal")]
     Untold {
         /// What Stripe would know it by.
         identifier: String,
     },
+    /// How Stripe is told could not be found out.
+    #[error("the account at Stripe cannot be read: {0}")]
+    #[fault(Unavailable, "unavailable")]
+    NoAccount(Box<dyn std::error::Error + Send + Sync>),
     /// Stripe could not be told.
     #[error(transparent)]
     #[fault(transparent)]

@@ -44,8 +44,8 @@ table::kinds! {
     "usage_todo" UsageTodo(org: Tenant; hour: Span) "USAGE#<org>" "TODO#<hour>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// That an organization was told about a quota in a month. Written by whoever finds it used up so far, with
-    /// the event that tells it.
+    /// That an organization was told about a quota in a month. Written by whoever finds it used up so far,
+    /// with the event that tells it.
     "usage_warning" UsageWarning(org: Tenant; month: Span, meter: String, what: String) "USAGE#<org>" "WARNED#<month>#<meter>#<what>" {
         store: Main, most_kb: 1, kept: Days(40, "40 days"), owner: Org, erased: Partition,
     }

@@ -65,15 +65,15 @@ enum Rolled {
 ///
 /// Runs may overlap, stop anywhere and be repeated: a sum is made anew from all that it is made of.
 ///
-/// `payer` says by which customer at Stripe an organization pays, and how Stripe is told; nothing where it does
-/// not pay.
+/// `payer` says by which customer at Stripe an organization pays, and how Stripe is told; nothing where it
+/// does not pay.
 pub async fn roll_up_due<F>(
     table: &Table,
     cause: &Cause,
-    payer: impl Fn(Tenant) -> F,
+    payer: impl Fn(Tenant) -> F + Sync,
 ) -> Result<RollupRun, StoreError>
 where
-    F: Future<Output = Result<Option<(Client, CustomerId)>, UsageError>>,
+    F: Future<Output = Result<Option<(Client, CustomerId)>, UsageError>> + Send,
 {
     let payer = &payer;
     let mut run = RollupRun { complete: true, ..RollupRun::default() };
@@ -114,11 +114,11 @@ where
 async fn one<F>(
     table: &Table,
     cause: &Cause,
-    payer: &impl Fn(Tenant) -> F,
+    payer: &(impl Fn(Tenant) -> F + Sync),
     due: &Due,
 ) -> Result<Rolled, UsageError>
 where
-    F: Future<Output = Result<Option<(Client, CustomerId)>, UsageError>>,
+    F: Future<Output = Result<Option<(Client, CustomerId)>, UsageError>> + Send,
 {
     if time_left() <= RESERVE {
         return Ok(Rolled::NoTime);
@@ -139,7 +139,8 @@ where
     let month = Span::of(Window::Month, hour.start);
     let used = || meters.iter().filter_map(|(name, counted)| Some((Meter::named(name)?, counted)));
     catch_up(table, cause, (tenant, month, plan), used().map(|(meter, _)| meter)).await?;
-    let billed: Vec<_> = used().filter_map(|(meter, counted)| Some((meter, meter.stripe_event?, counted))).collect();
+    let billed: Vec<_> =
+        used().filter_map(|(meter, counted)| Some((meter, meter.stripe_event?, counted))).collect();
     let payer = if billed.is_empty() { None } else { payer(tenant).await? };
     if let Some((client, customer)) = payer {
         for (meter, event, counted) in billed {

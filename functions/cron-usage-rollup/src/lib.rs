@@ -20,7 +20,7 @@ impl Payers {
     /// The customer of an organization that has one.
     async fn payer(self, tenant: Tenant) -> Result<Option<(Client, CustomerId)>, UsageError> {
         let Some(customer) = billing::customer(&self.table, tenant).await? else { return Ok(None) };
-        let account = self.stripe.get().await.map_err(UsageError::NoAccount)?;
+        let account = self.stripe.get().await.map_err(|error| UsageError::NoAccount(Box::new(error)))?;
         Ok(Some((account.client.clone(), customer)))
     }
 }

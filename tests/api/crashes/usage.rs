@@ -15,7 +15,8 @@ fn of(token: &str, path: &str, kind: &str, body: &Value) -> (&'static str, Value
 
 async fn held(product: &Product) -> (String, Answer) {
     let (ada, _) = product.owner("ada@example.com", "acme").await;
-    let held = product.post_as(RESERVATIONS, &ada, &json!({ "meter": "ai_tokens", "amount": 90_000_000 })).await;
+    let held =
+        product.post_as(RESERVATIONS, &ada, &json!({ "meter": "ai_tokens", "amount": 90_000_000 })).await;
     product.settle().await;
     (ada, held)
 }
@@ -78,7 +79,9 @@ async fn giving_back_what_was_set_aside() {
 async fn summing_usage_up() {
     let prepare: Prepare = |product| {
         Box::pin(async move {
-            let (ada, _) = product.owner("ada@example.com", "acme").await;
+            let (ada, org_id) = product.owner("ada@example.com", "acme").await;
+            product.stripe_meters().await;
+            product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1 })).await;
             product.report(&ada, &batch()).await;
             product.settle().await;
             ("cron-usage-rollup", json!({}))

@@ -10,7 +10,9 @@ use crate::{
 
 /// Una's organization uses something of everything.
 pub(super) async fn counted_and_summed_up(product: &Product) {
-    let (una, _) = product.owner("una@example.com", "una-and-sons").await;
+    let (una, org_id) = product.owner("una@example.com", "una-and-sons").await;
+    product.stripe_meters().await;
+    product.local_post("/stripe/subscribe", &json!({ "org_id": org_id, "times": 1 })).await;
     let (_, key) = product.api_key(&una, &["usage:write"]).await;
     let events = json!([
         event("1", "api_calls", &json!(null)),
@@ -27,7 +29,8 @@ pub(super) async fn counted_and_summed_up(product: &Product) {
     product.report(&una, &packed).await;
     // more users in an hour than are known one by one
     for batch in 0..2_u32 {
-        let users = (0..100).map(|user| event(&format!("{batch}.{user}"), "active_users", &json!(format!("{batch}.{user}"))));
+        let users = (0..100)
+            .map(|user| event(&format!("{batch}.{user}"), "active_users", &json!(format!("{batch}.{user}"))));
         product.report(&una, &users.collect()).await;
     }
     let hold = async |amount: u64| {
@@ -35,7 +38,9 @@ pub(super) async fn counted_and_summed_up(product: &Product) {
         let request = request.header("idempotency-key", format!("hold-{amount}"));
         product.send(request.json(&json!({ "meter": "ai_tokens", "amount": amount }))).await
     };
-    for (amount, how, body) in [(2_000_000, "settle", json!({ "amount": 1 })), (3_000_000, "release", json!(null))] {
+    for (amount, how, body) in
+        [(2_000_000, "settle", json!({ "amount": 1 })), (3_000_000, "release", json!(null))]
+    {
         let path = format!("{RESERVATIONS}/{}/{how}", hold(amount).await.text("/id"));
         product.post_as(&path, &una, &body).await;
     }

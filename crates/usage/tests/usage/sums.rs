@@ -22,7 +22,7 @@ async fn shown(table: &Table, org_id: OrgId, meter: &str, window: Window) -> Vec
 /// A run as the function makes one, which has five minutes.
 async fn roll_up(table: &Table) -> Result<RollupRun, StoreError> {
     let deadline = Instant::now() + Duration::from_mins(5);
-    Box::pin(within_deadline(deadline, roll_up_due(table, &cause()))).await
+    Box::pin(within_deadline(deadline, roll_up_due(table, &cause(), |_| async { Ok(None) }))).await
 }
 
 fn row(start: &str, value: u64) -> (String, u64, bool) {
