@@ -70,9 +70,9 @@ pub struct UsageReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsageRow {
     /// Its first moment.
-    pub start: Time,
+    pub starts_at: Time,
     /// The first moment behind it.
-    pub end: Time,
+    pub ends_at: Time,
     /// How much.
     pub value: u64,
     /// Whether that is exact: of more than 10,000 different values it is estimated.

@@ -17,10 +17,6 @@ const HOURS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 92);
 /// As it is stored, whatever it is.
 pub(crate) type Stored = Map<String, Value>;
 
-pub(crate) fn any_hour() -> Span {
-    Span::of(Window::Hour, Timestamp::UNIX_EPOCH)
-}
-
 /// An event that was counted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Event {

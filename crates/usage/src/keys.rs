@@ -1,9 +1,9 @@
 //! The kinds of items of usage.
 
 use access::Tenant;
-use primitives::{ReservationId, SignedDuration};
+use primitives::{ReservationId, SignedDuration, Timestamp};
 use table::{Entry, Indexed};
-use usage_ledger::Span;
+use usage_ledger::{Span, Window};
 
 /// How long events, their counters and quotas are kept: longer than an event is known again, and than a month
 /// with all that may come late.
@@ -41,7 +41,7 @@ table::kinds! {
     }
     /// That an hour has to be summed up, and from when on. Written by record usage and by settle reservation;
     /// read and deleted by `cron-usage-rollup`.
-    "usage_todo" UsageTodo(org: Tenant; hour: Span) "USAGE#<org>" "TODO#<hour>" {
+    "usage_todo" UsageTodo(org: Tenant; hour: Span) "USAGE#<org>" "OPEN#<hour>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// That an organization was told about a quota in a month. Written by whoever finds it used up so far,
@@ -85,5 +85,9 @@ pub const ROLLUP: Entry = Entry {
 
 /// A key at which there is nothing: for who opens a connection by reading something.
 pub fn nobodys(org_id: primitives::OrgId) -> table::Key {
-    UsageTodo::key(Tenant::trusted(org_id), crate::items::any_hour())
+    UsageTodo::key(Tenant::trusted(org_id), any_hour())
+}
+
+pub(crate) fn any_hour() -> Span {
+    Span::of(Window::Hour, Timestamp::UNIX_EPOCH)
 }

@@ -35,7 +35,7 @@ pub const FAULTS: &[&[FaultCode]] = &[UsageError::CODES];
 /// went.
 pub async fn erase(table: &Table, tenant: Tenant) -> Result<u64, StoreError> {
     let partitions = [
-        Query::partition_of(&keys::UsageTodo::key(tenant, items::any_hour())),
+        Query::partition_of(&keys::UsageTodo::key(tenant, keys::any_hour())),
         keys::UsageHour::all(tenant),
         keys::UsageDay::all(tenant),
         keys::UsageMonth::all(tenant),

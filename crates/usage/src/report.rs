@@ -41,7 +41,7 @@ pub async fn report(
         for sum in table.first::<Sum>(&query, most).await? {
             let Some(counted) = sum.meters.get(meter.name) else { continue };
             let (span, (value, exact)) = (Span::of(span, sum.start), counted.shown(meter));
-            rows.push(api::UsageRow { start: span.start.into(), end: span.end.into(), value, exact });
+            rows.push(api::UsageRow { starts_at: span.start.into(), ends_at: span.end.into(), value, exact });
         }
     }
     Ok(api::UsageReport { meter: meter.name.to_owned(), unit: meter.unit.to_owned(), window, rows })

@@ -36,7 +36,7 @@ fn usually() -> u32 {
 #[utoipa::path(
     post, path = "/v1/usage/reservations", tag = "Usage", operation_id = "createReservation",
     security(("access_token" = []), ("api_key" = [])), request_body = CreateReservation,
-    responses((status = 201, description = "It is set aside", body = Reservation), Problems),
+    responses((status = 201, description = "It is set aside", body = Reservation, headers(("Location"))), Problems),
     extensions(
         ("x-gantry-codes" = json!(["conflict", "quota_exceeded", "rate_limited", "too_many_at_once"])),
         ("x-gantry-limits" = json!(["ingest"])),
@@ -62,7 +62,8 @@ pub(crate) async fn create(
 }
 
 fn created(reservation: &usage::Reservation) -> Answer {
-    Answer::new(StatusCode::CREATED, &reservation.as_created())
+    let at = format!("/v1/usage/reservations/{}", reservation.reservation_id);
+    Answer::new(StatusCode::CREATED, &reservation.as_created()).at(at)
 }
 
 /// How much was used.

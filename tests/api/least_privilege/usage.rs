@@ -49,9 +49,9 @@ pub(super) async fn counted_and_summed_up(product: &Product) {
     hold(9_000_000).await;
     product.get("/v1/usage/quotas", &una).await;
     product.get("/v1/usage?meter=ai_tokens", &una).await;
-    product.cloud.advance(SignedDuration::from_mins(6)).await.unwrap();
+    product.advance(SignedDuration::from_mins(6)).await;
     hold(9_000_001).await;
-    product.cloud.advance(SignedDuration::from_hours(3)).await.unwrap();
+    product.advance(SignedDuration::from_hours(3)).await;
     product.settle().await;
     // still to be summed up at the end
     product.report(&key, &event("7", "api_calls", &json!(null))).await;

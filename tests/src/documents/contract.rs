@@ -126,7 +126,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Well-known", "Public documents: keys, and this description."),
     ("Audit log", "What happened in an organization, and who did it."),
     ("Exports", "Files with all that an organization has, and the jobs that make them."),
-    ("usage", "Meters, usage events, quotas and reservations."),
+    ("Usage", "What is counted, reporting it, quotas, and what is set aside of them."),
 ];
 
 const DESCRIPTION: &str = "\

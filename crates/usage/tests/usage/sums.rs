@@ -16,7 +16,7 @@ use crate::{SMALL, at, cause, event, member, plain, report, summed, writer};
 async fn shown(table: &Table, org_id: OrgId, meter: &str, window: Window) -> Vec<(String, u64, bool)> {
     let reader: Permit<ReadUsage> = member(org_id, &SMALL).permit().unwrap();
     let report = usage::report(table, &reader, meter, (None, None), window).await.unwrap();
-    report.rows.into_iter().map(|row| (row.start.to_string(), row.value, row.exact)).collect()
+    report.rows.into_iter().map(|row| (row.starts_at.to_string(), row.value, row.exact)).collect()
 }
 
 /// A run as the function makes one, which has five minutes.
