@@ -34,7 +34,7 @@ impl Product {
             let request = reqwest::Client::new().post(url).bearer_auth("sk_test_1").body(meter);
             let request = request.header("content-type", "application/x-www-form-urlencoded");
             let answer: Value = request.send().await.unwrap().json().await.unwrap();
-            id = answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+            answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).clone_into(&mut id);
         }
         id
     }
