@@ -24,6 +24,14 @@ impl Product {
         self.send(request.body(events.to_string())).await
     }
 
+    /// The key that Stripe is called with.
+    fn stripe_key(&self) -> String {
+        let arn = self.cloud.environment()["STRIPE_SECRET_ARN"].clone();
+        let text = self.cloud.inspect(|state| state.secrets[&arn].current().map(str::to_owned)).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        document["api_key"].as_str().unwrap().to_owned()
+    }
+
     /// Makes the meters at Stripe that are told of: the id of that of tokens.
     pub(crate) async fn stripe_meters(&self) -> String {
         let mut id = String::new();
@@ -31,7 +39,7 @@ impl Product {
             let url = format!("{}/v1/billing/meters", self.cloud.stripe_url().trim_end_matches('/'));
             let meter =
                 format!("display_name={name}&event_name={name}&default_aggregation[formula]={formula}");
-            let request = reqwest::Client::new().post(url).bearer_auth("sk_test_1").body(meter);
+            let request = reqwest::Client::new().post(url).bearer_auth(self.stripe_key()).body(meter);
             let request = request.header("content-type", "application/x-www-form-urlencoded");
             let answer: Value = request.send().await.unwrap().json().await.unwrap();
             answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).clone_into(&mut id);
@@ -104,7 +112,7 @@ async fn stripe_is_told_of_each_hour_what_it_does_not_know() {
         let url = format!(
             "{url}/v1/billing/meters/{meter}/event_summaries?customer={customer}&start_time={start}&end_time={end}"
         );
-        let request = reqwest::Client::new().get(url).bearer_auth("sk_test_1");
+        let request = reqwest::Client::new().get(url).bearer_auth(product.stripe_key());
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         let rows = answer["data"].as_array().unwrap_or_else(|| panic!("{answer}"));
         rows.iter().filter_map(|row| row["aggregated_value"].as_f64()).sum::<f64>().to_string()
