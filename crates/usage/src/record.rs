@@ -181,7 +181,10 @@ async fn count(
         Ok::<_, UsageError>(Decision::commit(sums.changes(), ((outcomes, exceeded), (before, purses))))
     };
     let (decided, (before, purses)) = table.decide(cause, decide).await?;
+    // whoever counted what is known now may have died before it told
+    let is_repeated = decided.0.contains(&Outcome::Duplicate);
     for (before, purses) in before.into_iter().zip(&purses) {
+        let before = if is_repeated { 0 } else { before };
         tell_crossed(table, cause, purses, before).await?;
     }
     Ok(decided)

@@ -42,7 +42,7 @@ pub(crate) struct CloudEventBatch(
     extensions(
         ("x-gantry-codes" = json!(["access_restricted", "no_organization", "rate_limited"])),
         ("x-gantry-limits" = json!(["ingest"])),
-        ("x-gantry-budget" = json!({"calls": 12, "read_units": 40, "write_units": 240})),
+        ("x-gantry-budget" = json!({"calls": 12, "read_units": 115, "write_units": 300})),
         ("x-gantry-usage" = json!({"organization": 100, "events": 0, "answer_bytes": 4000})),
     ),
 )]

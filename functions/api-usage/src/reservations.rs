@@ -40,7 +40,7 @@ fn usually() -> u32 {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "quota_exceeded", "rate_limited", "too_many_at_once"])),
         ("x-gantry-limits" = json!(["ingest"])),
-        ("x-gantry-budget" = json!({"calls": 5, "read_units": 12, "write_units": 12})),
+        ("x-gantry-budget" = json!({"calls": 6, "read_units": 12, "write_units": 12})),
         ("x-gantry-usage" = json!({"organization": 100, "events": 0, "answer_bytes": 250})),
     ),
 )]
