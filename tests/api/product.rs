@@ -201,6 +201,13 @@ impl Product {
         self.settle().await;
     }
 
+    /// Days pass, one at a time, each with one run of each schedule.
+    pub(crate) async fn days(&self, count: usize) {
+        for _ in 0..count {
+            self.jump(SignedDuration::from_hours(24)).await;
+        }
+    }
+
     /// Subjects of the mails to this address, oldest first.
     pub(crate) async fn subjects(&self, email: &str) -> Vec<String> {
         let mails = self.mails(email).await;

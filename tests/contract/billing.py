@@ -21,7 +21,7 @@ def local(method, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json"}
     request = urllib.request.Request(f"{API}/_local/api{path}", data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
 
@@ -71,8 +71,8 @@ class Hook(BaseHTTPRequestHandler):
 
 
 
-def advance(days):
-    moved = local("POST", "/clock", {"advance": f"{days}d"})
+def advance(by):
+    moved = local("POST", "/clock", {"advance": by})
     assert moved["idle"], moved
 
 
@@ -98,15 +98,15 @@ def main():
     # a catalogue, found again by lookup keys
     product = client.products.create({"name": "Team"})
     prices = {}
-    for key, interval, amount in [("team_month", "month", 1_000), ("team_year", "year", 10_000)]:
-        prices[key] = client.prices.create(
+    for name, interval, amount in [("team_day", "day", 1_000), ("team_year", "year", 10_000)]:
+        prices[name] = client.prices.create(
             {
-                "product": product.id, "currency": "usd", "unit_amount": amount, "lookup_key": key,
+                "product": product.id, "currency": "usd", "unit_amount": amount, "lookup_key": name,
                 "recurring": {"interval": interval},
             }
         )
-    found = client.prices.list({"lookup_keys": ["team_month"], "expand": ["data.product"]}).data
-    assert [price.id for price in found] == [prices["team_month"].id] and found[0].product.name == "Team"
+    found = client.prices.list({"lookup_keys": ["team_day"], "expand": ["data.product"]}).data
+    assert [price.id for price in found] == [prices["team_day"].id] and found[0].product.name == "Team"
     coupon = client.coupons.create({"percent_off": 10, "duration": "forever"})
     code = client.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "TEN"})
     assert client.promotion_codes.list({"code": "ten", "active": True}).data[0].id == code.id
@@ -138,7 +138,7 @@ def main():
     session = client.checkout.sessions.create(
         {
             "mode": "subscription", "customer": customer.id, "client_reference_id": "org_oracle",
-            "line_items": [{"price": prices["team_month"].id, "quantity": 3}], "allow_promotion_codes": True,
+            "line_items": [{"price": prices["team_day"].id, "quantity": 3}], "allow_promotion_codes": True,
             "subscription_data": {"metadata": {"org_id": "org_oracle"}},
             "success_url": "http://localhost:3000/done?session={CHECKOUT_SESSION_ID}",
             "cancel_url": "http://localhost:3000/back",
@@ -200,7 +200,8 @@ def main():
 
     # a card that fails from now on: late, tried again, unpaid; then paid
     press(portal.url, action="card_bad")
-    advance(32)
+    # an hour after the end of the period, the invoice is collected
+    advance("26h")
     assert client.subscriptions.retrieve(subscription.id).status == "past_due"
     open_invoice = client.invoices.list({"customer": customer.id, "status": "open"}).data[0]
     assert open_invoice.attempt_count >= 1 and open_invoice.next_payment_attempt

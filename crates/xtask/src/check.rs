@@ -107,7 +107,7 @@ impl Part {
             Self::Workflows => "workflows (zizmor)",
             Self::Sbom => "bill of materials (cargo cyclonedx)",
             Self::Contract => {
-                "contract (openapi-spec-validator, redocly, openapi-typescript, tsc, scim2-tester, schemathesis)"
+                "contract (openapi-spec-validator, redocly, openapi-typescript, tsc, scim2-tester, Stripe's libraries, schemathesis)"
             }
             Self::Browser => "browser (the local page in headless Chromium)",
             Self::Cloud => "cloud (emulated AWS)",

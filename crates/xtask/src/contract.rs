@@ -34,6 +34,7 @@ pub fn check(root: &Path) -> Result<()> {
     let product = Product::start(root, Some("certified"))?;
     run(Command::new("node").arg(client).env("GANTRY_API_URL", &product.url))?;
     sign_in(root, &product)?;
+    billing(root)?;
     run(Command::new(tools::python(root, "scim"))
         .arg(root.join(FOLDER).join("scim.py"))
         .env("GANTRY_API_URL", &product.url))?;
@@ -83,6 +84,23 @@ fn sign_in(root: &Path, product: &Product) -> Result<()> {
     for program in programs {
         let addresses = [("GANTRY_API_URL", &product.url), ("OIDC_ISSUER", &product.issuer)];
         run(Command::new("node").arg(folder.join(program)).envs(addresses))?;
+    }
+    Ok(())
+}
+
+/// Stripe's own libraries buy on the local Stripe, each on a product of its own: they move its clock.
+fn billing(root: &Path) -> Result<()> {
+    let python = tools::python(root, "stripe");
+    ensure!(python.is_file(), "Stripe's libraries are not installed; run `cargo xtask tools stripe npm`");
+    let program = tools::npm_folder(root).join("client").join("billing.mjs");
+    fs::copy(root.join(FOLDER).join("billing.mjs"), &program).context("cannot copy billing.mjs")?;
+    let mut of_python = Command::new(python);
+    of_python.arg(root.join(FOLDER).join("billing.py"));
+    let mut of_node = Command::new("node");
+    of_node.arg(program);
+    for mut library in [of_python, of_node] {
+        let product = Product::start(root, None)?;
+        run(library.env("GANTRY_API_URL", &product.url))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::process::{cargo, run, step};
 /// Environments of packages from `PyPI`: those that pin the same library in other versions cannot
 /// share one. `crates/xtask/tools/<name>.in` says what is wanted, `<name>.txt` beside it which
 /// files it comes in, each with its hash; the first lines there are the command that writes it.
-const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator", "contract", "scim"];
+const ENVIRONMENTS: &[&str] = &["sam", "venv", "checkov", "emulator", "contract", "scim", "stripe"];
 /// The environment of packages from npm, locked in `tests/contract`.
 const NPM: &str = "npm";
 /// From crates.io.

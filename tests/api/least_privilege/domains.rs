@@ -3,7 +3,6 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::days;
 use crate::product::Product;
 
 /// Quin's organization has domains: one is removed, one lapses, one stays.
@@ -35,5 +34,5 @@ pub(super) async fn come_and_go(product: &Product) {
     assert!(product.delete(&one, &quin).await.status.is_success());
     product.dns(&lapsing.text("/txt_record/name"), &json!({ "texts": [] })).await;
     product.verified(&quin, "staying.example").await;
-    days(product, 10).await;
+    product.days(14).await;
 }

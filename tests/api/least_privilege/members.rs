@@ -57,7 +57,7 @@ pub(super) async fn come_and_go(product: &Product) {
     for number in 0..17 {
         product.invite(&nia, &format!("seat{number}@example.com"), "viewer").await;
     }
-    super::days(product, 7).await;
+    product.days(7).await;
     let nia = product.sign_in("nia@example.com").await.text("/access_token");
     let org = product.get("/v1/me", &nia).await.text("/organizations/0/org_id");
     let nia = product.post_as("/v1/auth/switch-org", &nia, &json!({ "org_id": org })).await;

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::days;
 use crate::product::Product;
 
 /// Rut's organization gets other slugs, ends and is restored; that of Sam ends for good, with all that was in
@@ -38,11 +37,11 @@ pub(super) async fn come_and_go(product: &Product) {
     let wes = product.sign_in("wes@sam.example").await.text("/access_token");
     assert!(product.ask_to_join(&wes, &org).await.status.is_success());
     assert!(product.delete_org(&sam).await.status.is_success());
-    days(product, 20).await;
+    product.days(20).await;
     // who leaves takes things along; what that leaves behind goes with the rest
     let sam = product.sign_in("sam@example.com").await.text("/access_token");
     product.exported("/v1/audit/exports", &product.within(&sam).await, &json!({})).await;
-    days(product, 11).await;
+    product.days(11).await;
     assert_eq!(product.told("organization.erased").await.len(), 1);
     let (tim, _) = product.owner("tim@example.com", "tim").await;
     assert!(product.delete_org(&tim).await.status.is_success());

@@ -6,7 +6,7 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, days, domains, exports, members, operators, organizations, scim, sso, staff, usage};
+use super::{api_keys, domains, exports, members, operators, organizations, scim, sso, staff, usage};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -326,7 +326,7 @@ async fn erasure(product: &Product) {
     assert_eq!(delete().await.status, StatusCode::NO_CONTENT);
     // the index is a moment behind
     product.settle().await;
-    days(product, 7).await;
+    product.days(7).await;
     for _ in 0..2 {
         product.advance(SignedDuration::from_hours(1)).await;
     }
@@ -479,9 +479,9 @@ async fn trials(product: &Product) {
             StatusCode::CREATED
         );
     }
-    days(product, 8).await;
+    product.days(8).await;
     disable_endpoints(product).await;
-    days(product, 7).await;
+    product.days(7).await;
     let left = product.local("/push-endpoints").await["items"].to_string();
     assert!(!left.contains("abab") && !left.contains("cdcd"), "they were gone, and are removed: {left}");
 }

@@ -26,7 +26,7 @@ export async function load() {
   return { ...stripe, organizations: [...organizations] };
 }
 
-export function view({ customers, subscriptions, events, organizations }) {
+export function view({ customers, subscriptions, events, organizations, checkout_sessions: sessions }) {
   const organization = organizations.some(([id]) => id === chosen) ? chosen : organizations[0]?.[0];
   return [
     heading("Stripe", ["A small fake with Stripe's wire format. It sends signed webhooks to ", h("code", null, "/hooks/stripe"), ", through the front door."]),
@@ -39,6 +39,8 @@ export function view({ customers, subscriptions, events, organizations }) {
         subscriptions.length === 0 ? empty("No subscription yet", "Choose Subscribe above.") : list("subscriptions", subscriptions, subscription)),
       h("section", null, h("h2", null, "Customers"),
         customers.length === 0 ? empty("No customer yet", "The first subscription makes one.") : list("customers", customers, customer))),
+    h("section", null, h("h2", null, "Checkout"),
+      sessions.length === 0 ? empty("No Checkout session yet", "The product makes one when somebody buys a plan.") : list("checkout sessions", sessions, session)),
     h("section", null, h("h2", null, "Events sent"),
       events.length === 0 ? empty("No event yet", "Each action above sends one or more.") : list("stripe events", events, event)),
   ];
@@ -87,6 +89,12 @@ const KINDS = { active: "good", trialing: "good", past_due: "warn", unpaid: "bad
 function subscription(item) {
   return row(item.id, [h("code", { class: "grow clip" }, item.metadata?.org_id ?? item.id), chip(item.status, KINDS[item.status] ?? "")],
     () => json(item, { label: "Subscription", link: tableLink }));
+}
+
+function session(item) {
+  const open = item.status === "open" && h("p", { class: "chips" }, h("a", { class: "chip", href: item.url, target: "_blank", rel: "noreferrer" }, "Go there and pay"));
+  return row(item.id, [h("code", { class: "grow clip" }, item.client_reference_id ?? item.id), chip(item.status, item.status === "complete" ? "good" : "")],
+    () => [open, json(item, { label: "Checkout session", link: tableLink })]);
 }
 
 function customer(item) {

@@ -1,5 +1,5 @@
-//! What the buttons of the local page do: each lets something happen to an organization's subscription at once,
-//! and gives the events that tell of it, so that they can be delivered doubled or in another order.
+//! What the buttons of the local page do: each lets something happen to an organization's subscription at
+//! once, and gives the events that tell of it, so that they can be delivered doubled or in another order.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -135,8 +135,9 @@ impl StripeState {
         let fields = json!({ "id": product, "name": lookup_key, "updated": now });
         let product = self.make("prod", "product", now, fields);
         self.put(&product);
+        let interval = if lookup_key.ends_with("_year") { "year" } else { "month" };
         let recurring = json!({
-            "interval": "month", "interval_count": 1, "meter": null, "usage_type": "licensed",
+            "interval": interval, "interval_count": 1, "meter": null, "usage_type": "licensed",
             "trial_period_days": null,
         });
         let fields = json!({

@@ -1,4 +1,5 @@
-//! Signed webhooks: to the product through its front door, and to whatever else on this machine asked for them.
+//! Signed webhooks: to the product through its front door, and to whatever else on this machine asked for
+//! them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -117,8 +118,8 @@ impl Waiting {
     }
 }
 
-/// Whether an endpoint that was made over the API hears of a kind of event: one on this machine that is not the
-/// product's own door, which every event comes to.
+/// Whether an endpoint that was made over the API hears of a kind of event: one on this machine that is not
+/// the product's own door, which every event comes to.
 pub(super) fn hears(endpoint: &Value, kind: &str) -> bool {
     let url = endpoint["url"].as_str().unwrap_or_default();
     let is_near = ["http://127.0.0.1:", "http://localhost:"].iter().any(|start| url.starts_with(start));
@@ -255,8 +256,8 @@ pub(crate) async fn deliver(
     Ok(deliveries)
 }
 
-/// Delivers an event that somebody made up: of any kind, about any object, in any version. What it does not say
-/// is as in an event of ours.
+/// Delivers an event that somebody made up: of any kind, about any object, in any version. What it does not
+/// say is as in an event of ours.
 pub(crate) async fn tell(engine: &Engine, front: &Front, said: Value) -> Result<Delivery, String> {
     let now = engine.clock.now().as_second();
     let event = engine.store.change(|state| {

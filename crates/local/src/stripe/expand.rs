@@ -5,33 +5,34 @@ use serde_json::{Value, json};
 use super::StripeState;
 use super::refusal::{Answer, Refusal};
 use super::values::{members, text};
+use super::versions::render;
 
 impl StripeState {
-    /// Expands what `paths` name in an answer.
-    pub(super) fn expand(&self, answer: &mut Value, paths: &Value) -> Answer<()> {
+    /// Expands what `paths` name in an answer that is written in a version.
+    pub(super) fn expand(&self, answer: &mut Value, paths: &Value, version: &str) -> Answer<()> {
         for path in members(paths).iter().filter_map(Value::as_str) {
             let names: Vec<&str> = path.split('.').collect();
-            self.expand_path(answer, &names).map_err(|name| {
+            self.expand_path(answer, &names, version).map_err(|name| {
                 Refusal::invalid(&format!("This property cannot be expanded ({name}).")).param("expand")
             })?;
         }
         Ok(())
     }
 
-    fn expand_path<'a>(&self, value: &mut Value, names: &[&'a str]) -> Result<(), &'a str> {
+    fn expand_path<'a>(&self, value: &mut Value, names: &[&'a str], version: &str) -> Result<(), &'a str> {
         let Some((name, rest)) = names.split_first() else { return Ok(()) };
         if let Value::Array(all) = value {
-            return all.iter_mut().try_for_each(|one| self.expand_path(one, names));
+            return all.iter_mut().try_for_each(|one| self.expand_path(one, names, version));
         }
         if let Some(hidden) = self.hidden(value, name) {
-            value[*name] = hidden;
+            value[*name] = render(self, &hidden, version);
         }
         let Some(slot) = value.get_mut(*name) else { return Err(name) };
         if let Some(object) = slot.as_str().and_then(|id| self.by_id(id)) {
-            *slot = object.clone();
+            *slot = render(self, object, version);
         }
         // Nothing is there to expand, which is no mistake of who asks.
-        if slot.is_null() { Ok(()) } else { self.expand_path(slot, rest) }
+        if slot.is_null() { Ok(()) } else { self.expand_path(slot, rest, version) }
     }
 
     fn by_id(&self, id: &str) -> Option<&Value> {
@@ -41,6 +42,7 @@ impl StripeState {
     /// What an object shows only when asked for.
     fn hidden(&self, object: &Value, name: &str) -> Option<Value> {
         let id = text(&object["id"]);
+        let object = self.get(object["object"].as_str()?, &id)?;
         let of = |kind: &str, fits: &dyn Fn(&Value) -> bool, url: &str| {
             let all: Vec<&Value> = self.all(kind).into_iter().filter(|one| fits(one)).collect();
             Some(json!({ "object": "list", "url": url, "has_more": false, "data": all }))
@@ -70,6 +72,7 @@ impl StripeState {
 
 #[cfg(test)]
 mod tests {
+    use super::super::API_VERSION;
     use super::*;
 
     #[test]
@@ -78,9 +81,9 @@ mod tests {
         let customer = state.make("cus", "customer", 1, json!({ "name": "A" }));
         state.put(&customer);
         let mut list = json!({ "object": "list", "data": [{ "customer": customer["id"], "default": null }] });
-        state.expand(&mut list, &json!(["data.customer", "data.default"])).unwrap();
+        state.expand(&mut list, &json!(["data.customer", "data.default"]), API_VERSION).unwrap();
         assert_eq!(list["data"][0]["customer"]["name"], "A");
-        let refused = state.expand(&mut list, &json!(["data.nothing"])).unwrap_err();
+        let refused = state.expand(&mut list, &json!(["data.nothing"]), API_VERSION).unwrap_err();
         assert_eq!(refused.error["message"], "This property cannot be expanded (nothing).");
     }
 }

@@ -104,3 +104,33 @@ fn term(text: &str) -> Option<(Field, String)> {
     };
     Some((field, value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::server::page_call;
+    use super::*;
+
+    fn ids(state: &StripeState, params: &Value) -> (Vec<String>, bool) {
+        let call = Call { params: params.as_object().cloned().unwrap(), ..page_call("", 1) };
+        let list = state.list(&call, "/v1/customers", "customer", &[]).unwrap();
+        let data = list["data"].as_array().unwrap().iter();
+        (data.map(|one| one["name"].as_str().unwrap().to_owned()).collect(), list["has_more"] == true)
+    }
+
+    #[test]
+    fn pages_go_both_ways_and_say_whether_there_is_more() {
+        let mut state = StripeState::default();
+        let mut all = Vec::new();
+        for name in ["e", "d", "c", "b", "a"] {
+            let customer = state.make("cus", "customer", 1, json!({ "name": name }));
+            state.put(&customer);
+            all.insert(0, customer["id"].clone());
+        }
+        let names = |text: &str| text.chars().map(String::from).collect::<Vec<_>>();
+        assert_eq!(ids(&state, &json!({ "limit": 2 })), (names("ab"), true));
+        assert_eq!(ids(&state, &json!({ "limit": 2, "starting_after": all[2] })), (names("de"), false));
+        assert_eq!(ids(&state, &json!({ "limit": 2, "ending_before": all[3] })), (names("bc"), true));
+        assert_eq!(ids(&state, &json!({ "limit": 2, "ending_before": all[2] })), (names("ab"), false));
+        assert_eq!(ids(&state, &json!({ "starting_after": all[4] })), (names(""), false));
+    }
+}

@@ -1,5 +1,6 @@
-//! A fake Stripe: the objects of billing with the wire format of Stripe's REST API, pages to pay on, and signed
-//! webhooks. It lives on the virtual clock: trials end, periods renew, cards that fail are tried again.
+//! A fake Stripe: the objects of billing with the wire format of Stripe's REST API, pages to pay on, and
+//! signed webhooks. It lives on the virtual clock: trials end, periods renew, cards that fail are tried
+//! again.
 //!
 //! An object is JSON with Stripe's own fields. What is not shown begins with `_`. Everything that changes one
 //! is a function of the state, the call and the present second, under the lock of the store.

@@ -121,7 +121,7 @@ impl StripeState {
         if is_paid && change.behaviour != Behaviour::None {
             lines = self.differences(&before, &after, (change.at, period), begins, now);
         }
-        if let Some(end) = change.trial_end.filter(|_| !ends_trial) {
+        if let Some(end) = change.trial_end.filter(|end| *end > now) {
             changed["trial_end"] = json!(end);
             changed["billing_cycle_anchor"] = json!(end);
             changed["status"] = json!("trialing");
@@ -186,8 +186,8 @@ impl StripeState {
         Ok(items)
     }
 
-    /// Credits for what is not used any more, debits for what is used instead; where a new period begins, that
-    /// one is paid as a whole.
+    /// Credits for what is not used any more, debits for what is used instead; where a new period begins,
+    /// that one is paid as a whole.
     fn differences(
         &mut self,
         before: &[Value],

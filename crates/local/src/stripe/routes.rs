@@ -12,8 +12,8 @@ use super::{
 /// Answers a call.
 pub(super) type Handler = fn(&mut StripeState, &Call) -> Answer;
 
-/// A route: method, path below `/v1` (`:` stands for an id), parameters, function. Lists take the parameters of
-/// pages besides.
+/// A route: method, path below `/v1` (`:` stands for an id), parameters, function. Lists take the parameters
+/// of pages besides.
 type Route = (&'static str, &'static str, &'static str, Handler);
 
 const PAGES: &[&str] = &["limit", "starting_after", "ending_before", "created"];

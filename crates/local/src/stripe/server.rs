@@ -85,8 +85,8 @@ impl Drop for Claim {
     }
 }
 
-/// The router of the endpoint, at `url`. All of it is one handler, which reads the body, wanted or not: what is
-/// left of one would be taken for the next request.
+/// The router of the endpoint, at `url`. All of it is one handler, which reads the body, wanted or not: what
+/// is left of one would be taken for the next request.
 pub(crate) fn router(engine: Arc<Engine>, url: &str) -> Router {
     let server = Server { engine: Arc::clone(&engine), url: url.to_owned(), running: Arc::default() };
     pages::router(engine, url).fallback_service(Router::new().fallback(handle).with_state(server))
@@ -106,12 +106,12 @@ async fn handle(
     let mut response = Response::builder()
         .status(answer.status)
         .header(header::CONTENT_TYPE, "application/json")
-        .header("request-id", answer.original.as_ref().unwrap_or(&request_id))
+        .header("request-id", &request_id)
         .header("stripe-version", version);
     if let Some(key) = text("idempotency-key") {
         response = response.header("idempotency-key", key);
-        if answer.original.is_some() {
-            response = response.header("idempotent-replayed", "true").header("original-request", &request_id);
+        if let Some(original) = &answer.original {
+            response = response.header("idempotent-replayed", "true").header("original-request", original);
         }
     }
     // All parts are made here of valid characters.
@@ -226,15 +226,13 @@ impl StripeState {
         let answer = handler(self, call);
         self.send_fresh(call.now);
         self.cause = (None, None);
-        let answer = answer.and_then(|mut answer| {
-            self.expand(&mut answer, call.params.get("expand").unwrap_or(&Value::Null))?;
-            Ok(answer)
+        let answer = answer.and_then(|answer| {
+            let mut shown = versions::render(self, &answer, version);
+            self.expand(&mut shown, call.get("expand"), version)?;
+            Ok(shown)
         });
         let (reply, is_kept) = match answer {
-            Ok(body) => {
-                let body = versions::render(self, &body, version);
-                (Reply { status: StatusCode::OK, body, original: None }, true)
-            }
+            Ok(body) => (Reply { status: StatusCode::OK, body, original: None }, true),
             Err(mut refusal) => {
                 refusal.error["request_log_url"] = json!(format!("{}/logs/{request_id}", call.url));
                 refusal.error = versions::render(self, &refusal.error, version);

@@ -84,7 +84,11 @@ pub(super) fn update(state: &mut StripeState, call: &Call) -> Answer {
     state.put(&outcome.subscription);
     state.emit_change("customer.subscription.updated", &was, &outcome.subscription, call.now);
     state.keep_pending(&outcome.subscription, outcome.lines, call.now);
-    state.plan_ahead(&outcome.subscription, call.now);
+    // What is planned stays so, where the change moves no end: a trial's is told of once.
+    let ends = |one: &Value| json!([one["trial_end"], one["cancel_at"], super::proration::period(one).1]);
+    if ends(&was) != ends(&outcome.subscription) {
+        state.plan_ahead(&outcome.subscription, call.now);
+    }
     if let Some(invoice) = invoice {
         let id = state.keep_draft(invoice, false, call.now);
         state.finalize(&id, call.now);

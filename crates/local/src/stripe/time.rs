@@ -125,7 +125,8 @@ impl StripeState {
         self.put(&subscription);
         self.emit_change("customer.subscription.updated", &was, &subscription, now);
         self.plan_ahead(&subscription, now);
-        // What was not paid until the end is not tried to be paid for the next period: its invoices stay drafts.
+        // What was not paid until the end is not tried to be paid for the next period: its invoices stay
+        // drafts.
         let is_paused = subscription["pause_collection"].is_object();
         self.keep_draft(invoice, status != "unpaid" && !is_paused, now);
     }

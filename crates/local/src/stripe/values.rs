@@ -75,8 +75,8 @@ pub(super) fn difference(was: &Value, now: &Value) -> Value {
     Value::Object(previous)
 }
 
-/// The moments of a period are whole steps from its anchor: the first of them after `start`. Months count from
-/// the anchor's own day, so that the 31st comes back after February.
+/// The moments of a period are whole steps from its anchor: the first of them after `start`. Months count
+/// from the anchor's own day, so that the 31st comes back after February.
 pub(super) fn next_period(anchor: i64, recurring: &Value, start: i64) -> i64 {
     let steps = number(&recurring["interval_count"]).max(1);
     let zoned = Timestamp::from_second(anchor).unwrap_or_default().to_zoned(TimeZone::UTC);

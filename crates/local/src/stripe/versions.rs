@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::StripeState;
 use super::values::members;
 
-/// Since then the period stands on the items of a subscription, and an invoice says in `parent` what it is for.
+/// Since then the period stands on the items of a subscription, and an invoice says in `parent` what it is
+/// for.
 const BASIL: &str = "2025-03-31";
 /// Since then a promotion code and a discount say in a member of their own what they stand for.
 const CLOVER: &str = "2025-09-30";

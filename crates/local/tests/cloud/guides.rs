@@ -39,7 +39,7 @@ fn the_guide_has_every_route_and_no_other() {
     let routed: BTreeSet<&str> =
         ROUTER.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let table = LOCAL_API.split("## Routes below").nth(1).unwrap().split("### Examples").next().unwrap();
-    let methods = ["`GET ", "`POST ", "`DELETE "];
+    let methods = ["`GET ", "`POST ", "`PUT ", "`DELETE "];
     let shown: BTreeSet<&str> = methods
         .into_iter()
         .flat_map(|method| table.split(method).skip(1))

@@ -12,3 +12,4 @@ mod product;
 mod services;
 mod story;
 mod stripe;
+mod stripe_types;

@@ -17,7 +17,7 @@ use test_support::{Conflicts, Crashes, Database, Moment, kinds, noon};
 use tokio::time::Instant;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Thing {
+pub(crate) struct Thing {
     user_id: UserId,
     count: u32,
     #[serde(default)]
@@ -34,11 +34,11 @@ impl Item for Thing {
     }
 }
 
-fn thing() -> Thing {
+pub(crate) fn thing() -> Thing {
     Thing { user_id: Ids::unguessable(), count: 0, version: 0 }
 }
 
-fn cause() -> Cause {
+pub(crate) fn cause() -> Cause {
     Cause {
         actor: ActorRef::Anonymous,
         correlation_id: "test".to_owned(),
@@ -48,7 +48,7 @@ fn cause() -> Cause {
     }
 }
 
-async fn read(table: &Table, thing: &Thing) -> Option<Thing> {
+pub(crate) async fn read(table: &Table, thing: &Thing) -> Option<Thing> {
     table.get(&thing.key(), Consistency::Strong).await.unwrap()
 }
 

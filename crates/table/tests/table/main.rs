@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod caps;
+mod deaths;
 mod decide;
 mod due;
 mod fence;
