@@ -238,8 +238,10 @@ fn reads_stay_small(measured: &Measured<'_>) {
         let (calls, units) = match route.as_str() {
             // which organization the domain leads to is known only when the domain was read
             "GET /v1/me/joinable-organizations" => (3, 3.0),
-            // among the organization's and among one's own, in one call
-            "GET /v1/jobs/{job_id}" => (2, 3.0),
+            // among the organization's and among one's own, in one call; rows of up to a week's hours
+            "GET /v1/jobs/{job_id}" | "GET /v1/usage" => (2, 3.0),
+            // each quota is a few purses, so that many can draw from it at once
+            "GET /v1/usage/quotas" => (2, 18.0),
             // staff's are counted by a limit, and written down before they are answered
             route if route.contains(" /v1/admin/") => (7, 9.0),
             _ => (2, 2.0),

@@ -1,12 +1,13 @@
 //! Usage: reported, summed up, limited and set aside.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
 
-use crate::{invites::refused, product::Product};
+use crate::{invites::refused, product::Product, stored};
 
 pub(crate) const EVENTS: &str = "/v1/usage/events";
 pub(crate) const RESERVATIONS: &str = "/v1/usage/reservations";
@@ -45,6 +46,21 @@ impl Product {
             answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).clone_into(&mut id);
         }
         id
+    }
+
+    /// Lets it look as if whoever counted had died before anybody was told how much of a quota is used.
+    pub(crate) async fn untold(&self, org_id: &str) {
+        let (client, table) = self.database();
+        let of_org =
+            |item: &Value| item["kind"] == "usage_warning" && item["pk"] == format!("USAGE#{org_id}");
+        let told: Vec<_> = stored::items(self).await.into_iter().filter(of_org).collect();
+        assert!(!told.is_empty());
+        for item in told {
+            let key = |name: &str| AttributeValue::S(item[name].as_str().unwrap().to_owned());
+            let delete = client.delete_item().table_name(&table).key("pk", key("pk")).key("sk", key("sk"));
+            delete.send().await.unwrap();
+        }
+        self.settle().await;
     }
 
     async fn rows(&self, token: &str, query: &str) -> Value {
@@ -130,6 +146,20 @@ async fn stripe_is_told_of_each_hour_what_it_does_not_know() {
     product.report(&key, &json!([one("1", 40), one("2", 2)])).await;
     product.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(told().await, "42");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_told_of_a_quota_is_told_with_the_sum() {
+    let product = Product::start().await;
+    let (ada, org_id) = product.owner("ada@example.com", "acme").await;
+    let limit = product.quota(&ada, "ai_tokens").await["limit"].as_u64().unwrap();
+    product.report(&ada, &event("1", "ai_tokens", &json!(limit / 10 * 9))).await;
+    product.settle().await;
+    assert_eq!(product.told("usage.threshold_reached").await.len(), 1);
+    product.untold(&org_id).await;
+    product.advance(SignedDuration::from_hours(3)).await;
+    let told = product.told("usage.threshold_reached").await;
+    assert_eq!((told.len(), &told[0]), (2, &told[1]), "once, whoever sums up again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,6 +51,7 @@ pub(super) async fn counted_and_summed_up(product: &Product) {
     product.get("/v1/usage?meter=ai_tokens", &una).await;
     product.advance(SignedDuration::from_mins(6)).await;
     hold(9_000_001).await;
+    product.untold(&org_id).await;
     product.advance(SignedDuration::from_hours(3)).await;
     product.settle().await;
     // still to be summed up at the end
