@@ -323,7 +323,7 @@ async fn an_organization_goes_and_another_one_is_as_it_was() {
         now.keys().filter(|key| others.contains_key(*key)).collect::<Vec<_>>(),
         "nothing of another organization goes"
     );
-    // a domain is looked at every day, the head of a log goes on with it, and a closed hour is summed up again
+    // a domain is looked at every day, the head of a log goes on with it, and sums are made anew
     let moves =
         ["domain", "domain_owner", "audit_head", "sso_connection", "user", "usage_day", "usage_month"];
     for (key, item) in others.iter().filter(|(_, item)| !moves.contains(&text(item, "kind"))) {
