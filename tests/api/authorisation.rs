@@ -76,7 +76,10 @@ pub(crate) fn with_ids(path: &str) -> String {
 }
 
 pub(crate) async fn call(product: &Product, route: &Route, token: Option<&str>) -> Answer {
-    let path = with_ids(&route.path);
+    let mut path = with_ids(&route.path);
+    if path == "/v1/usage" {
+        path += "?meter=api_calls";
+    }
     let mut request = product.request(route.method.parse::<Method>().unwrap(), &path);
     if let Some(token) = token {
         request = request.bearer_auth(token);

@@ -10,6 +10,7 @@ mod organizations;
 mod scim;
 mod sso;
 mod staff;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -222,6 +223,7 @@ async fn every_route_stays_within_its_budget() {
     api_keys::measure(&mut measured).await;
     exports::measure(&mut measured).await;
     audit::measure(&mut measured).await;
+    usage::measure(&mut measured).await;
     directories(&mut measured).await;
 
     assert!(measured.over.is_empty(), "say so beside the handlers: {:#?}", measured.over);
@@ -238,10 +240,12 @@ fn reads_stay_small(measured: &Measured<'_>) {
         let (calls, units) = match route.as_str() {
             // which organization the domain leads to is known only when the domain was read
             "GET /v1/me/joinable-organizations" => (3, 3.0),
-            // among the organization's and among one's own, in one call
-            "GET /v1/jobs/{job_id}" => (2, 3.0),
+            // among the organization's and among one's own, in one call; rows of up to a week's hours
+            "GET /v1/jobs/{job_id}" | "GET /v1/usage" => (2, 3.0),
             // how many there may be stands in the gate, which said who asks before
             "GET /v1/billing/seats" => (2, 2.5),
+            // each quota is a few purses, so that many can draw from it at once
+            "GET /v1/usage/quotas" => (2, 18.0),
             // staff's are counted by a limit, and written down before they are answered
             route if route.contains(" /v1/admin/") => (7, 9.0),
             _ => (2, 2.0),

@@ -12,6 +12,7 @@ mod organizations;
 mod passkeys;
 mod scim;
 mod sso;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -127,6 +128,9 @@ impl Case {
         for turn in 0..times {
             if turn > 0 {
                 sandbox.clock.advance(self.wait);
+                if self.wait > INDEXES_ARE_BEHIND {
+                    product.settle().await;
+                }
             }
             let (answer, _) = sandbox.crashes.count(sandbox.invoke(&function)).await;
             assert!(succeeded(&answer), "{answer}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use system_tests::{answer::Answer, domains};
 use table::{Erased, Kept};
 
-use crate::{audit::whole, product::Product, stored};
+use crate::{audit::whole, product::Product, stored, usage::event};
 
 const ADA: &str = "ada@corp.example";
 const PROGRAM: &str = "AdasBrowser/7";
@@ -246,6 +246,9 @@ impl Product {
         let policies = self.policies(&token, &json!({ "allowed_email_domains": [domain_name] })).await;
         assert_eq!(policies.status, StatusCode::OK, "{policies:?}");
         self.given_up(&org).await;
+        let mut used = event("1", "projects", &json!(4));
+        used["time"] = json!((self.cloud.clock().now() - 2 * HOUR).to_string());
+        assert_eq!(self.report(&token, &used).await.body["accepted"], 1);
         self.exported("/v1/audit/exports", &self.within(&token).await, &json!({})).await;
         self.settle().await;
         (token, org)
@@ -265,11 +268,11 @@ async fn an_organization_goes_and_another_one_is_as_it_was() {
     let product = Product::start().await;
     let (_, org) = product.filled("sam").await;
     let (_, other) = product.filled("tom").await;
-    // until their logs are anchored
-    product.jump(SignedDuration::from_hours(1)).await;
+    // until their logs are anchored, and what they used is summed up
+    product.jump(HOUR).await;
     let token = product.staff("op@example.com", "operator").await;
     let items = stored::items(&product).await;
-    let (there, others) = (of_org(&items, &org), of_org(&items, &other));
+    let (there, mut others) = (of_org(&items, &org), of_org(&items, &other));
     let kinds = |of: &BTreeMap<String, Value>| -> BTreeSet<String> {
         of.values().map(|item| text(item, "kind").to_owned()).collect()
     };
@@ -313,13 +316,16 @@ async fn an_organization_goes_and_another_one_is_as_it_was() {
         assert!(stays, "{key}: {item}");
     }
     let now = of_org(&items, &other);
+    // an hour to which nothing comes any more is closed
+    others.retain(|_, item| text(item, "kind") != "usage_todo");
     assert_eq!(
         others.keys().collect::<Vec<_>>(),
         now.keys().filter(|key| others.contains_key(*key)).collect::<Vec<_>>(),
         "nothing of another organization goes"
     );
-    // a domain is looked at every day, and the head of a log goes on with it
-    let moves = ["domain", "domain_owner", "audit_head", "sso_connection", "user"];
+    // a domain is looked at every day, the head of a log goes on with it, and sums are made anew
+    let moves =
+        ["domain", "domain_owner", "audit_head", "sso_connection", "user", "usage_day", "usage_month"];
     for (key, item) in others.iter().filter(|(_, item)| !moves.contains(&text(item, "kind"))) {
         assert_eq!(item, &now[key], "{key}");
     }
@@ -350,6 +356,7 @@ async fn an_organization_goes_and_another_one_is_as_it_was() {
         "settings",
         "sso_connections",
         "stripe_customers",
+        "usage",
     ];
     assert_eq!(parts, all, "{certificate:?}");
     let restore = product.act(&format!("/v1/admin/orgs/{org}/restore"), &token).await;

@@ -8,7 +8,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::answer::Answer;
 
-use crate::{authorisation::with_ids, exports::OF_ORG, oauth, passkeys::Device, product::Product, stored};
+use crate::{
+    authorisation::with_ids, exports::OF_ORG, oauth, passkeys::Device, product::Product, stored,
+    usage::RESERVATIONS,
+};
 
 /// An id that nobody has.
 const UNKNOWN: &str = "01kar8h5g0e0vsx4q1v3f6m2ah";
@@ -66,6 +69,8 @@ async fn theirs(product: &Product) -> (Theirs, String) {
     let invoices = product.at_stripe(Method::GET, "/v1/invoices", &[]).await;
     let invoice = invoices["data"][0]["id"].as_str().unwrap().to_owned();
     product.settle().await;
+    let amount = json!({ "meter": "ai_tokens", "amount": 7 });
+    let reservation = made(product, RESERVATIONS, &token, &amount).await.text("/id");
     let event = product.get("/v1/audit/events?limit=1", &token).await.text("/items/0/id");
     let sessions = product.get("/v1/me/sessions", &token).await;
     let ids = [
@@ -90,6 +95,7 @@ async fn theirs(product: &Product) -> (Theirs, String) {
         ("org_id", org),
         ("passkey_id", passkey),
         ("request_id", request),
+        ("reservation_id", reservation),
         ("session_id", sessions.text("/items/0/id")),
         ("token_id", directory.text("/scim_token/id")),
         ("scim_user_id", user),
@@ -119,6 +125,7 @@ fn bodies(product: &Product, route: &str, id: &str) -> Value {
         }
         "POST /v1/orgs/current/transfer-ownership" => json!({ "member_id": id, "own_role": "admin" }),
         "PATCH /v1/orgs/current/policies" => json!({ "break_glass_member_ids": [id] }),
+        "POST /v1/usage/reservations/{reservation_id}/settle" => json!({ "amount": 1 }),
         "POST /v1/auth/switch-org" | "POST /v1/me/join-requests" => json!({ "org_id": id }),
         "POST /v1/orgs/current/sso/connections" => {
             let mut connection = product.local_connection(&[]);

@@ -60,3 +60,4 @@ mod stored;
 mod story;
 mod torn_stream;
 mod trusted_browsers;
+mod usage;

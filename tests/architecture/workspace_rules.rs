@@ -25,6 +25,7 @@ const DOMAINS: &[&str] = &[
     "staff",
     "jobs",
     "erasures",
+    "usage",
 ];
 const CLIENTS: &[&str] =
     &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client", "object-client"];
@@ -40,7 +41,7 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "fault-derive" | "sends" => Vec::new(),
         // Whoever calls what somebody else has named calls it through this one.
         // The program of the last runs beside the product, on a file.
-        "guarded-http" | "access" | "audit-chain" => ground.to_vec(),
+        "guarded-http" | "access" | "audit-chain" | "usage-ledger" => ground.to_vec(),
         "oidc-client" => [ground.as_slice(), &["guarded-http"]].concat(),
         "primitives" => vec!["fault-derive"],
         "events" => [ground.as_slice(), &["access"]].concat(),
@@ -51,7 +52,8 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "identity-core" => [ground.as_slice(), &language, &["table"]].concat(),
         "identity" => [ground.as_slice(), &language, &["table", "identity-core"]].concat(),
         domain if DOMAINS.contains(&domain) => {
-            [CLIENTS, &ground, &language, &["table", "sends", "identity-core", "audit-chain"]].concat()
+            [CLIENTS, &ground, &language, &["table", "sends", "identity-core", "audit-chain", "usage-ledger"]]
+                .concat()
         }
         "http-api" => [ground.as_slice(), &language, &["table"]].concat(),
         "lambda-host" => [CLIENTS, &ground, &language, &["table", "sends"]].concat(),
@@ -69,6 +71,7 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
                 "sends",
                 "guarded-http",
                 "audit-chain",
+                "usage-ledger",
             ];
             [DOMAINS, CLIENTS, &ground, &language, &around].concat()
         }

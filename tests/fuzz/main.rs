@@ -7,7 +7,7 @@
 //! - `texts.rs`: the parsers of single values
 //! - `documents.rs`: signed and structured documents
 //! - `requests.rs`: whole requests to each function behind the API, with and without genuine tokens
-//! - `programs.rs`, `scim.rs`: the same of keys, the audit log and exports, and of SCIM
+//! - `programs.rs`, `scim.rs`: the same of keys, the audit log, exports and usage, and of SCIM
 //! - `messages.rs`: whole events to each function behind a queue, the stream, a schedule, a rotation or an
 //!   operator
 

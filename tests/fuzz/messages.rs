@@ -18,6 +18,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-audit-anchors",
     "cron-domains",
     "cron-trial-expiry",
+    "cron-usage-rollup",
     "operator",
     "queue-audit",
     "queue-export",
@@ -173,4 +174,9 @@ fn queue_export() {
 #[test]
 fn cron_audit_anchors() {
     every_event_is_answered("cron-audit-anchors", "Records", "/");
+}
+
+#[test]
+fn cron_usage_rollup() {
+    every_event_is_answered("cron-usage-rollup", "Records", "/");
 }

@@ -46,3 +46,35 @@ fn api_keys() {
         ]
     });
 }
+
+#[test]
+fn api_usage() {
+    every_request_is_answered(
+        "api-usage",
+        &["1.0", "ai_tokens", "active_users", "2026-11-23T12:00:00Z"],
+        |_| {
+            let event = json!({ "specversion": "1.0", "id": "1", "source": "/app", "type": "ai_tokens",
+            "time": "2026-11-23T12:00:00Z", "subject": "a", "data": { "value": 7 } });
+            let named = json!({ "specversion": "1.0", "id": "2", "source": "/app", "type": "active_users",
+            "data": { "value": "ada" } });
+            vec![
+                request("GET", "/v1/usage", Value::Null),
+                request("GET", "/v1/usage/meters", Value::Null),
+                request("GET", "/v1/usage/quotas", Value::Null),
+                request("POST", "/v1/usage/events", event.clone()),
+                request("POST", "/v1/usage/events", json!([event, named])),
+                request(
+                    "POST",
+                    "/v1/usage/reservations",
+                    json!({ "meter": "ai_tokens", "amount": 7, "expires_in": 60 }),
+                ),
+                request(
+                    "POST",
+                    "/v1/usage/reservations/rsv_01kar8h5g0e0vsx4q1v3f6m2ah/settle",
+                    json!({ "amount": 5 }),
+                ),
+                request("POST", "/v1/usage/reservations/rsv_01kar8h5g0e0vsx4q1v3f6m2ah/release", Value::Null),
+            ]
+        },
+    );
+}

@@ -27,6 +27,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "api-passwords",
     "api-scim",
     "api-sso",
+    "api-usage",
     "hook-stripe",
 ];
 
@@ -44,6 +45,16 @@ pub(crate) struct Request {
 
 pub(crate) fn request(method: &'static str, path: &'static str, body: Value) -> Request {
     Request { method, path, body, is_open: false, with_token: true }
+}
+
+impl Request {
+    fn content_type(&self) -> &'static str {
+        match (self.path, self.body.is_array()) {
+            ("/v1/usage/events", true) => "application/cloudevents-batch+json",
+            ("/v1/usage/events", false) => "application/cloudevents+json",
+            _ => "application/json",
+        }
+    }
 }
 
 fn open(method: &'static str, path: &'static str, body: Value) -> Request {
@@ -181,7 +192,7 @@ pub(crate) fn fuzzed(base: &Value, request: &Request, token: &str, words: &[&str
     let visible = |text: String| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let genuine = format!("Bearer {token}");
     let mut headers = vec![
-        ("content-type".to_owned(), "application/json".to_owned()),
+        ("content-type".to_owned(), request.content_type().to_owned()),
         ("host".to_owned(), "api.example.com".to_owned()),
     ];
     if request.with_token && choice % 4 != 0 {

@@ -18,6 +18,7 @@ pub fn kinds() -> Vec<(&'static str, &'static [Kind])> {
         ("table", table::keys::KINDS),
         ("jobs", jobs::keys::KINDS),
         ("erasures", erasures::keys::KINDS),
+        ("usage", usage::keys::KINDS),
     ]
 }
 
@@ -46,6 +47,7 @@ pub fn events() -> Vec<(&'static str, &'static [EventKind])> {
         ("staff", staff::events::EVENTS),
         ("jobs", jobs::events::EVENTS),
         ("erasures", erasures::events::EVENTS),
+        ("usage", usage::events::EVENTS),
     ]
 }
 
@@ -56,6 +58,7 @@ pub fn told() -> impl Iterator<Item = &'static Told> {
         orgs::events::TOLD,
         directory::events::TOLD,
         billing::events::TOLD,
+        usage::events::TOLD,
         jobs::events::TOLD,
         erasures::events::TOLD,
     ]

@@ -54,11 +54,17 @@ pub enum Scope {
     /// See what happened in the organization, and who did it.
     #[serde(rename = "audit:read")]
     ReadAudit,
+    /// See what is used, of what there may be.
+    #[serde(rename = "usage:read")]
+    ReadUsage,
+    /// Report what is used, and set aside what is about to be.
+    #[serde(rename = "usage:write")]
+    WriteUsage,
 }
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadOrganization,
         Self::WriteOrganization,
         Self::ReadMembers,
@@ -68,6 +74,8 @@ impl Scope {
         Self::ReadBilling,
         Self::ReadTokens,
         Self::ReadAudit,
+        Self::ReadUsage,
+        Self::WriteUsage,
     ];
 
     /// What it lets a key do.
@@ -82,6 +90,8 @@ impl Scope {
             Self::ReadBilling => Permission::ReadBilling,
             Self::ReadTokens => Permission::ReadTokens,
             Self::ReadAudit => Permission::ReadAudit,
+            Self::ReadUsage => Permission::ReadUsage,
+            Self::WriteUsage => Permission::WriteUsage,
         }
     }
 }

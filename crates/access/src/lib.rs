@@ -17,7 +17,7 @@ pub use key::{API_KEY, Asker, KeyActor, SCIM_TOKEN, Scope};
 pub use level::{Access, AccessLevel, AccessSchedule, Always, Full, Offered, Open, Reading, With, features};
 pub use permission::{Needed, Permission, Role, needs};
 pub use person::{Deletion, Person, Profile};
-pub use plan::{Feature, Interval, PLANS, Plan, Price};
+pub use plan::{Feature, Interval, PLANS, Plan, Price, Quota};
 pub use sso::{SsoAdmission, SsoPolicy};
 pub use staff::{
     STAFF_SESSIONS_LAST, StaffActor, StaffMember, StaffPermission, StaffPermit, StaffRole, staff_needs,

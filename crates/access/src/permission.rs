@@ -117,6 +117,10 @@ permissions! {
     WriteBilling: "billing:write", "pay for the organization", Owner | Admin;
     /// Have all that the organization has written into files.
     WriteExports: "exports:write", "export the organization", Owner;
+    /// See what is used, of what there may be.
+    ReadUsage: "usage:read", "read the usage", Owner | Admin | Member;
+    /// Report what is used, and set aside what is about to be.
+    WriteUsage: "usage:write", "report usage", Owner | Admin;
 }
 
 /// A permission as a type.
@@ -168,6 +172,8 @@ mod tests {
             (Permission::ReadBilling, "billing:read", "read the subscription", "owner admin"),
             (Permission::WriteBilling, "billing:write", "pay for the organization", "owner admin"),
             (Permission::WriteExports, "exports:write", "export the organization", "owner"),
+            (Permission::ReadUsage, "usage:read", "read the usage", "owner admin member"),
+            (Permission::WriteUsage, "usage:write", "report usage", "owner admin"),
         ];
         assert_eq!(Permission::ALL, table.map(|(permission, ..)| permission));
         for (permission, name, words, roles) in table {

@@ -11,6 +11,7 @@ pub const PLANS: &[Plan] = &[
         prices: &[price("starter_month", Interval::Month, 900), price("starter_year", Interval::Year, 9_000)],
         features: &[],
         seats: Some(10),
+        quotas: &[soft("api_calls", 100_000), hard("ai_tokens", 1_000_000)],
         audit_log_days: 90,
     },
     Plan {
@@ -19,6 +20,7 @@ pub const PLANS: &[Plan] = &[
         prices: &[price("team_month", Interval::Month, 1_900), price("team_year", Interval::Year, 19_000)],
         features: &[Feature::Domains, Feature::Sso],
         seats: Some(250),
+        quotas: &[soft("api_calls", 1_000_000), hard("ai_tokens", 10_000_000)],
         audit_log_days: 365,
     },
     Plan {
@@ -30,6 +32,7 @@ pub const PLANS: &[Plan] = &[
         ],
         features: &[Feature::Domains, Feature::Sso, Feature::Scim],
         seats: None,
+        quotas: &[soft("api_calls", 10_000_000), hard("ai_tokens", 100_000_000)],
         audit_log_days: 2_555,
     },
 ];
@@ -67,9 +70,22 @@ pub struct Plan {
     /// How many people may belong to the organization, those who are invited included; nothing where that has
     /// no end.
     pub seats: Option<u32>,
+    /// How much may be used in a month; what is not named has no end.
+    pub quotas: &'static [Quota],
     /// How long a row of the audit log is kept that is written under this plan, in days. No longer than the
     /// stack keeps any (`AuditRetentionDays`).
     pub audit_log_days: u32,
+}
+
+/// How much of something may be used in a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// What is counted, by the name of its meter.
+    pub meter: &'static str,
+    /// How much of it, in its unit.
+    pub limit: u64,
+    /// Whether more is refused. Where it is not, more is counted, and told of.
+    pub hard: bool,
 }
 
 /// What a seat costs.
@@ -98,6 +114,14 @@ pub enum Interval {
 
 const fn price(lookup_key: &'static str, interval: Interval, unit_amount: u32) -> Price {
     Price { lookup_key, interval, currency: "usd", unit_amount }
+}
+
+const fn soft(meter: &'static str, limit: u64) -> Quota {
+    Quota { meter, limit, hard: false }
+}
+
+const fn hard(meter: &'static str, limit: u64) -> Quota {
+    Quota { meter, limit, hard: true }
 }
 
 impl Feature {
@@ -137,6 +161,11 @@ impl Plan {
         BY_DEFAULT.seats.map_or(TRIAL_SEATS, |seats| seats.min(TRIAL_SEATS))
     }
 
+    /// How much may be used of what this meter counts; nothing where that has no end.
+    pub fn quota(&self, meter: &str) -> Option<&'static Quota> {
+        self.quotas.iter().find(|quota| quota.meter == meter)
+    }
+
     /// Whether it has this.
     pub fn has(&self, feature: Feature) -> bool {
         self.features.contains(&feature)
@@ -167,6 +196,11 @@ mod tests {
                 assert_eq!(Plan::of_price(Some(price.lookup_key)), plan);
             }
             assert_eq!(Plan::named(Some(plan.id)), plan);
+            let meters: BTreeSet<_> = plan.quotas.iter().map(|quota| quota.meter).collect();
+            assert_eq!(meters.len(), plan.quotas.len(), "one limit of each: {plan:?}");
+            assert!(
+                plan.quotas.iter().all(|quota| plan.quota(quota.meter) == Some(quota) && quota.limit > 0)
+            );
         }
         for pair in PLANS.windows(2) {
             assert!(

@@ -99,6 +99,32 @@ pub struct Entitlements {
     pub plan: String,
     /// What it has.
     pub features: Features,
+    /// How much may be used in a month of what has an end.
+    pub quotas: Vec<PlanQuota>,
+}
+
+/// How much of something may be used in a month. How much of it is, `GET /v1/usage/quotas` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanQuota {
+    /// The meter's name.
+    #[schema(example = "ai_tokens")]
+    pub meter: String,
+    /// How much, in the meter's unit.
+    pub limit: u64,
+    /// Whether more is refused. Where it is not, more is counted, and told of.
+    pub hard: bool,
+}
+
+impl PlanQuota {
+    /// Those of a plan.
+    pub fn of(plan: &::access::Plan) -> Vec<Self> {
+        let shown = |quota: &::access::Quota| Self {
+            meter: quota.meter.to_owned(),
+            limit: quota.limit,
+            hard: quota.hard,
+        };
+        plan.quotas.iter().map(shown).collect()
+    }
 }
 
 /// A free trial.

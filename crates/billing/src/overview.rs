@@ -78,6 +78,12 @@ pub async fn goes_on(table: &Table, tenant: Tenant) -> Result<bool, StoreError> 
     Ok(load(table, tenant.org_id()).await?.is_some_and(|account| account.stripe.goes_on()))
 }
 
+/// By which customer at Stripe an organization pays, where it does.
+pub async fn customer(table: &Table, tenant: Tenant) -> Result<Option<CustomerId>, StoreError> {
+    let account = load(table, tenant.org_id()).await?;
+    Ok(account.and_then(|account| account.stripe.customer().cloned()))
+}
+
 /// Customers that are let go in one transaction.
 const CUSTOMERS: usize = 50;
 

@@ -35,6 +35,8 @@ pub enum Part {
     SsoConnections,
     /// Customers at Stripe.
     StripeCustomers,
+    /// What was used, summed up.
+    Usage,
 }
 
 impl fmt::Display for Part {
@@ -53,6 +55,7 @@ impl fmt::Display for Part {
             Self::Settings => "settings",
             Self::SsoConnections => "sso_connections",
             Self::StripeCustomers => "stripe_customers",
+            Self::Usage => "usage",
         })
     }
 }

@@ -9,6 +9,7 @@ mod body;
 mod cached;
 mod caller;
 mod change;
+mod cloud_events;
 mod described;
 mod edge;
 mod etag;
@@ -35,6 +36,7 @@ pub use caller::{
     Caller, Client, Departing, Enrolling, Fresh, HalfSession, InPerson, Looking, Malformed, Member, Peer,
 };
 pub use change::Change;
+pub use cloud_events::{CloudEvent, CloudEvents};
 pub use edge::{Authenticate, AuthenticateKey, Edge, EdgeSettings};
 pub use form::Form;
 pub use limits::Limiter;

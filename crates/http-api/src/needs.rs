@@ -13,8 +13,8 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
-    Caller, Client, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, InPerson, Limiter,
-    Looking, Member, MemberOrKey, Paged, PathParameter, PathParameters, Problem, Program, RawBody,
+    Caller, Client, CloudEvents, Command, Departing, Enrolling, Form, Fresh, HalfSession, IfMatch, InPerson,
+    Limiter, Looking, Member, MemberOrKey, Paged, PathParameter, PathParameters, Problem, Program, RawBody,
     Repeatable, Searched, Staff, body::IDEMPOTENCY_KEY,
 };
 
@@ -43,6 +43,7 @@ impl<T> Needs for PathParameters<T> {}
 impl<const LIMIT: usize> Needs for RawBody<LIMIT> {}
 impl<T> Needs for Command<T> {}
 impl<T> Needs for Form<T> {}
+impl<const MOST: usize> Needs for CloudEvents<MOST> {}
 impl Needs for Paged {}
 impl<T> Needs for Searched<T> {}
 

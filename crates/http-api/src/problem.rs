@@ -3,7 +3,7 @@ use std::{error::Error, fmt};
 use access::{AccessLevel, PROOF_IS_FRESH};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use primitives::{Fault, FaultKind, FieldCode, Invalid};
+use primitives::{Fault, FaultKind, FieldCode, Invalid, Time};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,6 +45,9 @@ pub struct ProblemDocument {
     /// How much the organization may use, where that is what refuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<AccessLevel>,
+    /// When there is more of what is used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<Time>,
     #[serde(skip)]
     retry_after: Option<u64>,
     /// Whether it is about an access token that was sent.
@@ -103,6 +106,7 @@ impl Problem {
             errors: Vec::new(),
             needed: None,
             access: None,
+            resets_at: None,
             retry_after: None,
             about_token: false,
             level: None,
@@ -149,6 +153,13 @@ impl Problem {
     pub(crate) fn needed(mut self, needed: &'static str, access: Option<AccessLevel>) -> Self {
         self.0.needed = Some(needed);
         self.0.access = access;
+        self
+    }
+
+    /// The same with when there is more of what is used up.
+    #[must_use]
+    pub fn resetting_at(mut self, resets_at: Time) -> Self {
+        self.0.resets_at = Some(resets_at);
         self
     }
 

@@ -35,6 +35,11 @@ pub(crate) enum Refusal {
     #[error("send a form in UTF-8, with `Content-Type: application/x-www-form-urlencoded`")]
     #[fault(Invalid, "unsupported_media_type", status = 415)]
     FormType,
+    #[error(
+        "send CloudEvents 1.0 in JSON: one with `Content-Type: application/cloudevents+json`, several with `application/cloudevents-batch+json`"
+    )]
+    #[fault(Invalid, "unsupported_media_type", status = 415)]
+    EventsType,
     #[error("send the body as it is, without a `Content-Encoding`")]
     #[fault(Invalid, "unsupported_media_type", status = 415)]
     ContentEncoding,

@@ -43,11 +43,17 @@ pub enum FieldCode {
     DiscoveryFailed,
     /// No tax id of this kind is written like that.
     InvalidTaxId,
+    /// Nothing of this name is counted.
+    UnknownMeter,
+    /// It is no usage event, or not of what its meter counts.
+    InvalidEvent,
+    /// It happened too long ago to be counted.
+    TooLate,
 }
 
 impl FieldCode {
     /// Every one, with what it means.
-    pub const ALL: [(Self, &str); 19] = [
+    pub const ALL: [(Self, &str); 22] = [
         (Self::Required, "it is missing"),
         (Self::UnknownField, "there is no such part"),
         (Self::DuplicateField, "it is there twice"),
@@ -76,6 +82,9 @@ impl FieldCode {
         ),
         (Self::DiscoveryFailed, "what is there does not say of itself what it would have to"),
         (Self::InvalidTaxId, "no tax id of this kind is written like that"),
+        (Self::UnknownMeter, "nothing of this name is counted"),
+        (Self::InvalidEvent, "it is no usage event, or not of what its meter counts"),
+        (Self::TooLate, "it happened too long ago to be counted"),
     ];
 
     /// Its text.
@@ -100,6 +109,9 @@ impl FieldCode {
             Self::UrlRefused => "url_refused",
             Self::DiscoveryFailed => "discovery_failed",
             Self::InvalidTaxId => "invalid_tax_id",
+            Self::UnknownMeter => "unknown_meter",
+            Self::InvalidEvent => "invalid_event",
+            Self::TooLate => "too_late",
         }
     }
 

@@ -235,6 +235,8 @@ ids! {
     JobId = Job "job";
     /// Names that somebody is about to subscribe.
     CheckoutId = Checkout "chk";
+    /// Names a reservation.
+    ReservationId = Reservation "rsv";
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt, Limited};
-use primitives::{json, random_secret};
+use primitives::{Timestamp, json, random_secret};
 use serde_json::Value;
 use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
 use stripe_billing::subscription::RetrieveSubscription;
@@ -49,6 +49,21 @@ impl Default for ClientOptions {
             first_pause: Duration::from_millis(200),
         }
     }
+}
+
+/// What a customer used, for a meter at Stripe.
+#[derive(Clone, Copy, Debug)]
+pub struct MeterEvent<'a> {
+    /// What the meter calls its events.
+    pub event: &'a str,
+    /// Who.
+    pub customer: &'a CustomerId,
+    /// How much.
+    pub value: u64,
+    /// What it is known again by, for a day at least.
+    pub identifier: &'a str,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Calls Stripe. Cheap to clone; all clones share their connections, the first of which is opened
@@ -97,6 +112,25 @@ impl Client {
         let answer: wire::Deleted =
             json::from_str(&answer).map_err(|error| StripeError::Unreadable(error.to_string()))?;
         if answer.deleted { Ok(()) } else { Err(StripeError::Unreadable("it is not deleted".to_owned())) }
+    }
+
+    /// Says that so much was used, once under its identifier: what Stripe knows by it already was said.
+    pub async fn report_usage(&self, used: &MeterEvent<'_>) -> Result<(), StripeError> {
+        let MeterEvent { event, customer, value, identifier, at } = used;
+        let form = wire::NewMeterEvent {
+            event_name: event,
+            identifier,
+            timestamp: at.as_second(),
+            payload: wire::MeterPayload { stripe_customer_id: customer.as_str(), value: value.to_string() },
+        };
+        let request = RequestBuilder::new(StripeMethod::Post, "/billing/meter_events").form(&form);
+        let key = IdempotencyKey::new(identifier).map_err(|error| StripeError::Request(error.into()))?;
+        let request = request.customize::<miniserde::json::Value>();
+        match request.request_strategy(RequestStrategy::Idempotent(key)).send(self).await {
+            Ok(_) => Ok(()),
+            Err(StripeError::Refused { code: Some(code), .. }) if code == "resource_already_exists" => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Loading the trust store takes milliseconds, so it waits until somebody calls.

@@ -27,7 +27,7 @@ pub use calls::{
     Address, ChangePreview, CheckoutPage, Customer, CustomerChange, InvoicePage, InvoiceQuery, InvoiceShown,
     NewCheckout, NewSubscription, PageStatus, PlanChange, PreviewLine, StartedSubscription, TaxId, key_of,
 };
-pub use client::{Client, ClientOptions};
+pub use client::{Client, ClientOptions, MeterEvent};
 pub use error::StripeError;
 pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
 pub use id::{

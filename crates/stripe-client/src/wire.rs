@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The part of an error answer that says what happened without saying to whom
 /// (<https://docs.stripe.com/api/errors>).
@@ -18,4 +18,19 @@ pub(crate) struct ErrorDetail {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Deleted {
     pub(crate) deleted: bool,
+}
+
+/// What was used, as it is sent.
+#[derive(Serialize)]
+pub(crate) struct NewMeterEvent<'a> {
+    pub(crate) event_name: &'a str,
+    pub(crate) identifier: &'a str,
+    pub(crate) timestamp: i64,
+    pub(crate) payload: MeterPayload<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct MeterPayload<'a> {
+    pub(crate) stripe_customer_id: &'a str,
+    pub(crate) value: String,
 }

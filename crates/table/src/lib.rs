@@ -31,6 +31,7 @@ mod roster;
 mod sortable;
 mod store;
 mod tally;
+mod totals;
 mod transaction;
 mod usage;
 mod window;
@@ -50,7 +51,7 @@ pub use kind::{Entry, Erased, Index, Indexed, Kept, Key, Kind, Owner, Store};
 pub use marker::{Claimed, MARKERS_ARE_KEPT, Marker};
 pub use outbox::{OutboxRow, PUBLISHED_ROWS_ARE_KEPT, Unpublished};
 pub use outbox_part::{OutboxPart, WrongPart, time_of};
-pub use purse::{Balance, Hold, Purse, Reserved, Settled};
+pub use purse::{Balance, Draw, Hold, Purse, Reserved, Settled};
 pub use query::{Order, Query};
 pub use rate_limit::{RateLimit, RateLimitState, WindowState};
 pub use retry::{pause, time_left, within_deadline};
@@ -58,9 +59,13 @@ pub use roster::{Listed, Roster};
 pub use sortable::sortable;
 pub use store::{Consistency, Found, Table, TableNames};
 pub use tally::Tally;
+pub use totals::Totals;
 pub use transaction::{Changes, Condition, LARGEST_TRANSACTION};
 pub use usage::{Call, Usage};
 pub use window::Window;
+
+/// Has a list of numbers stored as a set, which more can be added to without reading it.
+pub use serde_dynamo::number_set;
 
 use primitives::{Fault, FaultCode};
 

@@ -9,8 +9,9 @@ use crate::{
     edit::{Edit, Edited},
     error::StoreError,
     item::{number, read, text},
-    keys::KIND,
+    keys::{KIND, TTL},
     store::Table,
+    transaction::Changes,
 };
 
 /// How many holds there may be at once: together they stay within two write units.
@@ -59,11 +60,14 @@ pub enum Settled {
 /// What a purse holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Balance {
-    /// What can be set aside.
-    pub free: u64,
+    /// What can be set aside. Below nought where more was drawn than there was.
+    pub free: i64,
     /// What was used.
     pub used: u64,
     holds: BTreeMap<String, Held>,
+    /// What was put in, where it is filled as it is drawn from.
+    #[serde(default)]
+    filled: u64,
 }
 
 /// The amount, and until when, seconds.
@@ -81,12 +85,104 @@ impl Balance {
     pub fn held(&self) -> u64 {
         self.holds.values().map(|Held(amount, _)| amount).sum()
     }
+
+    /// What was put in.
+    pub fn filled(&self) -> u64 {
+        self.filled
+    }
+
+    /// Whether one more hold has a place.
+    pub fn has_place(&self) -> bool {
+        u64::try_from(self.holds.len()).is_ok_and(|holds| holds < MOST_HOLDS)
+    }
+
+    /// Whether something is set aside whose time is over.
+    pub fn has_leftovers(&self, now: Timestamp) -> bool {
+        self.holds.values().any(|Held(_, until)| *until <= now.as_second())
+    }
+}
+
+impl Hold {
+    /// So much under this id, which is the holder's own, until then.
+    pub fn new(id: impl Into<String>, amount: u64, until: Timestamp) -> Self {
+        Self { id: id.into(), amount, until: until.as_second() }
+    }
+}
+
+/// What is drawn from a purse in one write, as a part of a transaction. A purse that nobody has
+/// drawn from yet is not there, and is filled by the first who does.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// What it has to be filled with: another amount than it was seen with makes it so.
+    pub filled: u64,
+    /// What is used at once.
+    pub used: u64,
+    /// What is set aside.
+    pub hold: Option<Hold>,
+    /// Whether no more may be drawn than is free.
+    pub bounded: bool,
+    /// When a purse that is made now may be forgotten.
+    pub expires_at: Timestamp,
 }
 
 impl Purse {
     /// The purse in the item at `key`.
     pub fn new(key: Key) -> Self {
         Self { key }
+    }
+
+    /// Draws from the purse, which was seen like this. A conflict when it was filled with something
+    /// else meanwhile, when so much is not free any more, and when there are too many holds.
+    pub fn draw(&self, seen: Option<&Balance>, draw: &Draw) -> Changes {
+        let Draw { filled, used, hold, bounded, expires_at } = draw;
+        let drawn = used + hold.as_ref().map_or(0, |hold| hold.amount);
+        let Some(seen) = seen else {
+            let holds = hold.iter().map(|hold| (hold.id.clone(), Held(hold.amount, hold.until).value()));
+            return named(
+                "SET #free = :free, #used = :used, #holds = :holds, #filled = :filled, #kind = :kind, #ttl = :ttl",
+            )
+            .when("attribute_not_exists(#filled)")
+            .name("#kind", KIND)
+            .name("#ttl", TTL)
+            .value(":free", number(i128::from(*filled) - i128::from(drawn)))
+            .value(":used", number(*used))
+            .value(":holds", AttributeValue::M(holds.collect()))
+            .value(":filled", number(*filled))
+            .value(":kind", text(self.key.kind()))
+            .value(":ttl", number(expires_at.as_second()))
+            .of(&self.key);
+        };
+        let more = i128::from(*filled) - i128::from(seen.filled);
+        let mut expression =
+            "SET #free = #free + :change, #used = #used + :used, #filled = :filled".to_owned();
+        let mut condition = "#filled = :seen".to_owned();
+        if hold.is_some() {
+            expression.push_str(", #holds.#id = :hold");
+            condition.push_str(" AND attribute_not_exists(#holds.#id) AND size(#holds) < :most");
+        }
+        if *bounded {
+            condition.push_str(" AND #free >= :least");
+        }
+        let mut edit = named(&expression)
+            .when(condition)
+            .value(":change", number(more - i128::from(drawn)))
+            .value(":used", number(*used))
+            .value(":filled", number(*filled))
+            .value(":seen", number(seen.filled));
+        if *bounded {
+            edit = edit.value(":least", number(i128::from(drawn) - more));
+        }
+        if let Some(hold) = hold {
+            edit = edit.name("#id", &hold.id).value(":most", number(MOST_HOLDS));
+            edit = edit.value(":hold", Held(hold.amount, hold.until).value());
+        }
+        edit.of(&self.key)
+    }
+
+    /// Takes what was used of a hold, at most all of it, and gives the rest back, as a part of a
+    /// transaction. A conflict when the hold is not there any more.
+    pub fn end(&self, hold: &Hold, used: u64) -> Changes {
+        end(&hold.id, Held(hold.amount, hold.until), used.min(hold.amount)).of(&self.key)
     }
 
     /// Where it is stored.
@@ -138,13 +234,15 @@ impl Table {
             match balance.holds.get(id) {
                 Some(held) => return Ok(Reserved::Held(hold(*held))),
                 None if self.give_back(purse, &balance).await? => {}
-                None => return Ok(Reserved::Refused { free: balance.free }),
+                None => {
+                    return Ok(Reserved::Refused { free: u64::try_from(balance.free).unwrap_or_default() });
+                }
             }
         }
     }
 
     /// Gives back what was set aside and whose time is over; says whether there was any.
-    async fn give_back(&self, purse: &Purse, balance: &Balance) -> Result<bool, StoreError> {
+    pub async fn give_back(&self, purse: &Purse, balance: &Balance) -> Result<bool, StoreError> {
         let now = self.clock.now().as_second();
         let mut any = false;
         for (id, held) in balance.holds.iter().filter(|(_, Held(_, until))| *until <= now) {
@@ -181,7 +279,8 @@ fn end(id: &str, held: Held, used: u64) -> Edit {
 
 /// An edit that calls the attributes by names of its own: some are words of `DynamoDB`'s.
 fn named(expression: &str) -> Edit {
-    let attributes = ["free", "used", "holds"].map(|attribute| (format!("#{attribute}"), attribute));
+    let attributes =
+        ["free", "used", "holds", "filled"].map(|attribute| (format!("#{attribute}"), attribute));
     let used = attributes.into_iter().filter(|(name, _)| expression.contains(name));
     used.fold(Edit::new(expression), |edit, (name, attribute)| edit.name(&name, attribute))
 }

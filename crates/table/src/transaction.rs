@@ -67,7 +67,8 @@ impl Edit {
     /// The edit of this item as a part of a transaction. It counts as one of the item's changes, so that
     /// nobody who read the item before it stores it over what was made here.
     pub(crate) fn of(mut self, key: &Key) -> Changes {
-        self.expression.push_str(" ADD #version :one");
+        let adding = if self.expression.contains(" ADD ") { ", " } else { " ADD " };
+        self.expression = format!("{}{adding}#version :one", self.expression);
         let edit = self.name("#version", VERSION).value(":one", number(1));
         Changes::new().operation(key.clone(), None, Effect::Edit(edit))
     }

@@ -25,4 +25,5 @@ pub mod sbom;
 pub mod templates;
 pub mod tools;
 pub mod tutorial;
+pub mod usage_recount;
 pub mod verify_audit;

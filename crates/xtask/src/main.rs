@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_domain, new_function,
-    new_route, new_secret, operate, process, tools, verify_audit,
+    new_route, new_secret, operate, process, tools, usage_recount, verify_audit,
 };
 
 #[derive(Parser)]
@@ -53,6 +53,8 @@ enum Command {
     Mutants(mutants::Options),
     /// Proves that a file of audit events is whole: that none was changed, removed or put in.
     VerifyAudit(verify_audit::Options),
+    /// Compares what usage was counted with its events, in an export of the traffic table.
+    UsageRecount(usage_recount::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
     Tools(tools::Options),
 }
@@ -76,6 +78,7 @@ fn main() -> Result<()> {
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::VerifyAudit(options) => verify_audit::run(&root, &options),
+        Command::UsageRecount(options) => usage_recount::run(&root, &options),
         Command::Tools(options) => tools::install(&root, &options),
     }
 }

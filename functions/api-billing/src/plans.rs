@@ -1,5 +1,5 @@
 use access::{Always, PLANS, Plan, needs::ReadOrganization};
-use billing::api::{self, Entitlements, Features};
+use billing::api::{self, Entitlements, Features, PlanQuota};
 use http_api::{Cached, MemberOrKey, Problems, Response, http::HeaderMap};
 use primitives::{Page, SignedDuration};
 
@@ -39,7 +39,7 @@ pub(crate) async fn list(headers: HeaderMap) -> Response {
     extensions(
         ("x-gantry-codes" = json!(["no_organization"])),
         ("x-gantry-budget" = json!({"calls": 1, "read_units": 2, "write_units": 0})),
-        ("x-gantry-usage" = json!({"person": 20, "events": 0, "answer_bytes": 200})),
+        ("x-gantry-usage" = json!({"person": 20, "events": 0, "answer_bytes": 300})),
     ),
 )]
 pub(crate) async fn entitlements(
@@ -47,9 +47,9 @@ pub(crate) async fn entitlements(
     headers: HeaderMap,
 ) -> Response {
     let plan: &Plan = member.permit.plan;
-    let (id, features) = (plan.id.to_owned(), Features::of(plan));
-    let content = Cached::json(&["application/json"], REMEMBERED, &(&id, &features));
-    let given = Entitlements { version: content.version().to_owned(), plan: id, features };
+    let (id, features, quotas) = (plan.id.to_owned(), Features::of(plan), PlanQuota::of(plan));
+    let content = Cached::json(&["application/json"], REMEMBERED, &(&id, &features, &quotas));
+    let given = Entitlements { version: content.version().to_owned(), plan: id, features, quotas };
     let given = Cached::json(&["application/json"], REMEMBERED, &given);
     given.versioned_as(&content).private().answer(&headers)
 }

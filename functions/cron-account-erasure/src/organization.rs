@@ -48,6 +48,7 @@ pub(crate) async fn erase(eraser: &Eraser, cause: &Cause, org_id: OrgId) -> Resu
     if !customers.is_empty() {
         notes.note(Part::StripeCustomers, u64::try_from(customers.len()).unwrap_or(u64::MAX)).await?;
     }
+    notes.note(Part::Usage, usage::erase(table, tenant).await?).await?;
     notes.note(Part::Jobs, jobs::erase(table, jobs::Owner::Org(tenant)).await?).await?;
     notes.note(Part::Settings, orgs::erase_rest(table, org_id).await?).await?;
     orgs::end_erasure(table, cause, org_id, || erasures::certified(table, subject)).await?;

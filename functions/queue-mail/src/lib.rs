@@ -29,6 +29,7 @@ pub const TOLD: &[&[Told]] = &[
     orgs::events::TOLD,
     directory::events::TOLD,
     billing::events::TOLD,
+    usage::events::TOLD,
     jobs::events::TOLD,
     erasures::events::TOLD,
 ];

@@ -5,7 +5,8 @@ use lambda_host::{Error, Function, Host};
 use push::{DeliveryQueue, FanOut};
 
 /// What devices are told about, domain by domain.
-pub const TOLD: &[&[Told]] = &[orgs::events::TOLD, billing::events::TOLD, jobs::events::TOLD];
+pub const TOLD: &[&[Told]] =
+    &[orgs::events::TOLD, billing::events::TOLD, usage::events::TOLD, jobs::events::TOLD];
 
 /// The function.
 pub async fn function(host: &Host) -> Result<Function, Error> {

@@ -14,6 +14,7 @@ mod scim;
 pub(crate) mod secrets;
 mod sso;
 mod staff;
+mod usage;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

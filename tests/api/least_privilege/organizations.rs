@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::product::Product;
+use crate::{product::Product, usage::event};
 
 /// Rut's organization gets other slugs, ends and is restored; that of Sam ends for good, with all that was in
 /// it.
@@ -36,6 +36,8 @@ pub(super) async fn come_and_go(product: &Product) {
     assert!(product.delete("/v1/me", &xia).await.status.is_success());
     let wes = product.sign_in("wes@sam.example").await.text("/access_token");
     assert!(product.ask_to_join(&wes, &org).await.status.is_success());
+    let used = event("1", "active_users", &json!("xia"));
+    assert_eq!(product.report(&sam, &used).await.body["accepted"], 1);
     assert!(product.delete_org(&sam).await.status.is_success());
     product.days(20).await;
     // who leaves takes things along; what that leaves behind goes with the rest

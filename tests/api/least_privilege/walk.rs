@@ -6,7 +6,9 @@ use primitives::Ids;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{api_keys, billing, domains, exports, members, operators, organizations, scim, sso, staff};
+use super::{
+    api_keys, billing, domains, exports, members, operators, organizations, scim, sso, staff, usage,
+};
 use crate::{
     known, oauth,
     passkeys::{Device, proof},
@@ -43,6 +45,7 @@ pub(crate) async fn everything(product: &Product) {
     sso::come_and_go(product).await;
     scim::come_and_go(product).await;
     exports::made_and_read(product).await;
+    usage::counted_and_summed_up(product).await;
     staff::works(product).await;
 }
 

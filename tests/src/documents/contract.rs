@@ -49,6 +49,7 @@ pub fn groups() -> Vec<(&'static str, Description)> {
         ("api-orgs", api_orgs::routes().into_openapi()),
         ("api-passwords", api_passwords::routes().into_openapi()),
         ("api-sso", api_sso::routes().into_openapi()),
+        ("api-usage", api_usage::routes().into_openapi()),
     ]
 }
 
@@ -125,6 +126,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Well-known", "Public documents: keys, and this description."),
     ("Audit log", "What happened in an organization, and who did it."),
     ("Exports", "Files with all that an organization has, and the jobs that make them."),
+    ("Usage", "What is counted, reporting it, quotas, and what is set aside of them."),
 ];
 
 const DESCRIPTION: &str = "\

@@ -34,6 +34,7 @@ pub const REGISTRY: &[(&str, &[&[FaultCode]])] = &[
     ("staff", staff::FAULTS),
     ("stripe-client", stripe_client::FAULTS),
     ("table", table::FAULTS),
+    ("usage", usage::FAULTS),
 ];
 
 const INTRODUCTION: &str = "\

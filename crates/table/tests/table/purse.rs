@@ -21,7 +21,7 @@ async fn balance(table: &Table, purse: &Purse) -> Balance {
 /// Free, held, used: together what was put in.
 async fn amounts(table: &Table, purse: &Purse) -> (u64, u64, u64) {
     let balance = balance(table, purse).await;
-    (balance.free, balance.held(), balance.used)
+    (u64::try_from(balance.free).unwrap(), balance.held(), balance.used)
 }
 
 async fn reserve(table: &Table, purse: &Purse, id: &str, amount: u64) -> Reserved {
