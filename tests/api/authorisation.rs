@@ -61,6 +61,7 @@ pub(crate) fn with_ids(path: &str) -> String {
         ("org_id", "org"),
         ("passkey_id", "pky"),
         ("request_id", "jrq"),
+        ("reservation_id", "rsv"),
         ("session_id", "ses"),
         ("user_id", "usr"),
         ("browser_id", "tbr"),

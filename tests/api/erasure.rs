@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use system_tests::{answer::Answer, domains};
 use table::{Erased, Kept};
 
-use crate::{audit::whole, product::Product, stored, usage::event};
+use crate::{audit::whole, billing::wish, product::Product, stored, usage::event};
 
 const ADA: &str = "ada@corp.example";
 const PROGRAM: &str = "AdasBrowser/7";
@@ -249,6 +249,8 @@ impl Product {
         let mut used = event("1", "projects", &json!(4));
         used["time"] = json!((self.cloud.clock().now() - 2 * HOUR).to_string());
         assert_eq!(self.report(&token, &used).await.body["accepted"], 1);
+        let opened = self.post_as("/v1/billing/checkouts", &self.within(&token).await, &wish("team")).await;
+        assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
         self.exported("/v1/audit/exports", &self.within(&token).await, &json!({})).await;
         self.settle().await;
         (token, org)
