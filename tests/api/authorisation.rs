@@ -42,7 +42,7 @@ fn of_members() -> impl Iterator<Item = (Route, Permission, Vec<AccessLevel>)> {
 
 /// A path of the contract with ids of what is not there.
 pub(crate) fn with_ids(path: &str) -> String {
-    const KINDS: [(&str, &str); 25] = [
+    const KINDS: [(&str, &str); 26] = [
         ("account_id", "cac"),
         ("change_id", "ech"),
         ("connection_id", "sso"),

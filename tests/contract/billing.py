@@ -98,15 +98,15 @@ def main():
     # a catalogue, found again by lookup keys
     product = client.products.create({"name": "Team"})
     prices = {}
-    for name, interval, amount in [("team_day", "day", 1_000), ("team_year", "year", 10_000)]:
+    for name, interval, amount in [("oracle_day", "day", 1_000), ("oracle_year", "year", 10_000)]:
         prices[name] = client.prices.create(
             {
                 "product": product.id, "currency": "usd", "unit_amount": amount, "lookup_key": name,
                 "recurring": {"interval": interval},
             }
         )
-    found = client.prices.list({"lookup_keys": ["team_day"], "expand": ["data.product"]}).data
-    assert [price.id for price in found] == [prices["team_day"].id] and found[0].product.name == "Team"
+    found = client.prices.list({"lookup_keys": ["oracle_day"], "expand": ["data.product"]}).data
+    assert [price.id for price in found] == [prices["oracle_day"].id] and found[0].product.name == "Team"
     coupon = client.coupons.create({"percent_off": 10, "duration": "forever"})
     code = client.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "TEN"})
     assert client.promotion_codes.list({"code": "ten", "active": True}).data[0].id == code.id
@@ -138,7 +138,7 @@ def main():
     session = client.checkout.sessions.create(
         {
             "mode": "subscription", "customer": customer.id, "client_reference_id": "org_oracle",
-            "line_items": [{"price": prices["team_day"].id, "quantity": 3}], "allow_promotion_codes": True,
+            "line_items": [{"price": prices["oracle_day"].id, "quantity": 3}], "allow_promotion_codes": True,
             "subscription_data": {"metadata": {"org_id": "org_oracle"}},
             "success_url": "http://localhost:3000/done?session={CHECKOUT_SESSION_ID}",
             "cancel_url": "http://localhost:3000/back",
@@ -214,7 +214,7 @@ def main():
     waiting = client.subscriptions.create(
         {
             "customer": client.customers.create({"email": "c@example.com"}).id,
-            "items": [{"price": prices["team_year"].id, "quantity": 1}], "payment_behavior": "default_incomplete",
+            "items": [{"price": prices["oracle_year"].id, "quantity": 1}], "payment_behavior": "default_incomplete",
             "expand": ["latest_invoice.confirmation_secret"],
         },
         {"idempotency_key": "oracle-elements"},

@@ -109,6 +109,12 @@ class UnnamedProblem(Failure):
 
 # Parts that are refused for who asks, and for the time that it is.
 CONNECTIONS = ("/v1/orgs/current/sso/connections", "/v1/orgs/current/sso/connections/{connection_id}")
+SUBSCRIBING = (
+    "/v1/billing/checkouts",
+    "/v1/billing/subscription",
+    "/v1/billing/subscription-intents",
+    "/v1/billing/subscription/preview",
+)
 PARTS_BY_STATE = {
     ("/v1/auth/sso/authorizations", "/email", "unknown_value"),
     ("/v1/auth/sso/authorizations", "/org_slug", "unknown_value"),
@@ -123,6 +129,14 @@ PARTS_BY_STATE = {
     ("/v1/audit/events", "?to", "out_of_range"),
     ("/v1/audit/exports", "/to", "out_of_range"),
     ("/v1/orgs/current/transfer-ownership", "/member_id", "unknown_value"),
+    # where a stack leads to, what it sells and what it counts are its own settings; a check digit is arithmetic
+    *(("/v1/billing/checkouts", part, "invalid_format") for part in ("/return_to", "/cancel_to")),
+    ("/v1/billing/portal-sessions", "/return_to", "invalid_format"),
+    *((path, part, "unknown_value") for path in SUBSCRIBING for part in ("/plan", "/promotion_code")),
+    ("/v1/billing/tax-ids", "/value", "invalid_tax_id"),
+    ("/v1/usage", "?meter", "unknown_meter"),
+    ("/v1/usage", "?from", "out_of_range"),
+    ("/v1/usage/reservations", "/meter", "unknown_meter"),
 }
 
 

@@ -34,6 +34,7 @@ impl Invalid for StalePreview {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewSubscriptionChange {
     /// The plan's name for programs.
+    #[schema(inline)]
     plan: Option<Text<1, 50>>,
     /// What is paid for at a time.
     interval: Option<Interval>,
@@ -66,6 +67,7 @@ pub(crate) async fn preview(
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateSubscription {
     /// The plan's name for programs.
+    #[schema(inline)]
     plan: Option<Text<1, 50>>,
     /// What is paid for at a time.
     interval: Option<Interval>,
@@ -149,6 +151,7 @@ pub(crate) struct CancelSubscription {
     /// In a word.
     reason: Option<LeavingReason>,
     /// In words of one's own.
+    #[schema(inline)]
     comment: Option<Text<1, 500>>,
 }
 

@@ -17,14 +17,18 @@ use crate::{Api, refused};
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateCheckout {
     /// The plan's name for programs.
+    #[schema(inline)]
     plan: Text<1, 50>,
     /// What is paid for at a time.
     interval: Interval,
     /// What makes it cheaper. Without one, the page asks for it.
+    #[schema(inline)]
     promotion_code: Option<Text<1, 100>>,
     /// Where the buyer is sent who has paid: a path of the app, or an address of an allowed origin.
+    #[schema(inline)]
     return_to: Text<1, 2000>,
     /// Where the buyer is sent who does not want to.
+    #[schema(inline)]
     cancel_to: Text<1, 2000>,
 }
 
@@ -107,6 +111,7 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreatePortalSession {
     /// A path of the app, or an address of an allowed origin.
+    #[schema(inline)]
     return_to: Text<1, 2000>,
 }
 

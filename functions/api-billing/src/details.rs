@@ -41,27 +41,27 @@ type Line = Text<1, 200>;
 pub(crate) struct UpdateBillingAddress {
     /// Street and number.
     #[serde(default)]
-    #[schema(value_type = Option<Line>)]
+    #[schema(inline, value_type = Option<Line>)]
     line1: Change<Line>,
     /// Anything else of it.
     #[serde(default)]
-    #[schema(value_type = Option<Line>)]
+    #[schema(inline, value_type = Option<Line>)]
     line2: Change<Line>,
     /// The town.
     #[serde(default)]
-    #[schema(value_type = Option<Line>)]
+    #[schema(inline, value_type = Option<Line>)]
     city: Change<Line>,
     /// The state or province.
     #[serde(default)]
-    #[schema(value_type = Option<Line>)]
+    #[schema(inline, value_type = Option<Line>)]
     state: Change<Line>,
     /// The postal code.
     #[serde(default)]
-    #[schema(value_type = Option<Line>)]
+    #[schema(inline, value_type = Option<Line>)]
     postal_code: Change<Line>,
     /// The country, two capital letters.
     #[serde(default)]
-    #[schema(value_type = Option<Country>)]
+    #[schema(inline, value_type = Option<Country>)]
     country: Change<Country>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct UpdateBillingAddress {
 pub(crate) struct UpdateBillingDetails {
     /// What invoices are made out to.
     #[serde(default)]
-    #[schema(value_type = Option<Line>)]
+    #[schema(inline, value_type = Option<Line>)]
     company_name: Change<Line>,
     /// Where invoices are sent.
     #[serde(default)]

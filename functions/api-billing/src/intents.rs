@@ -14,10 +14,12 @@ use crate::{Api, refused, subscription::answer};
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateSubscriptionIntent {
     /// The plan's name for programs.
+    #[schema(inline)]
     plan: Text<1, 50>,
     /// What is paid for at a time.
     interval: Interval,
     /// What makes it cheaper.
+    #[schema(inline)]
     promotion_code: Option<Text<1, 100>>,
 }
 

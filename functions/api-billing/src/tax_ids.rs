@@ -39,6 +39,7 @@ pub(crate) struct AddTaxId {
     #[serde(rename = "type")]
     kind: TaxIdType,
     /// The id itself.
+    #[schema(inline)]
     value: Text<1, 40>,
 }
 
