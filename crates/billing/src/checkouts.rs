@@ -207,32 +207,15 @@ impl Payments {
         let (org_id, checkout_id) = (org_id.as_str(), checkout_id.as_str());
         let (promotion_code, trial_end, quantity) = (promotion_code.as_ref(), *trial_end, *seats);
         let key = format!("checkout-{checkout_id}");
+        let new =
+            NewSubscription { customer, org_id, checkout_id, price, quantity, trial_end, promotion_code };
         match &checkout.wish.way {
             Way::Page { success_url, cancel_url } => {
-                let new = NewCheckout {
-                    customer,
-                    org_id,
-                    checkout_id,
-                    price,
-                    quantity,
-                    trial_end,
-                    promotion_code,
-                    success_url,
-                    cancel_url,
-                };
-                let page = self.stripe.open_checkout(&new, &key).await.map_err(BillingError::of_call)?;
+                let page = NewCheckout { new: &new, success_url, cancel_url };
+                let page = self.stripe.open_checkout(&page, &key).await.map_err(BillingError::of_call)?;
                 Ok((Begun::Page { session: page.id, url: page.url }, page.expires_at, None))
             }
             Way::Form => {
-                let new = NewSubscription {
-                    customer,
-                    org_id,
-                    checkout_id,
-                    price,
-                    quantity,
-                    trial_end,
-                    promotion_code,
-                };
                 let started =
                     self.stripe.start_subscription(&new, &key).await.map_err(BillingError::of_call)?;
                 let expires_at = checkout.created_at.saturating_add(FORM_IS_OPEN).unwrap_or(Timestamp::MAX);

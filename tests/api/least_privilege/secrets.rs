@@ -46,8 +46,7 @@ impl Spoken {
             let is_route = call.function.starts_with("api-");
             if is_route {
                 self.said(&call);
-            } else if call.function != "hook-stripe" {
-                // what Stripe says is its own; what counts is where it is put then
+            } else {
                 self.texts.push((format!("what {} was handed", call.function), call.event.to_string()));
             }
             let log = serde_json::to_string(&call.log).unwrap();

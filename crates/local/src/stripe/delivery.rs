@@ -118,8 +118,14 @@ impl Waiting {
     }
 }
 
+/// Whether the product's own door hears of a kind of event. Nobody who sets it up asks for those that hold
+/// what a browser pays with.
+pub(super) fn is_asked_for(kind: &str) -> bool {
+    !["payment_intent.", "setup_intent."].iter().any(|start| kind.starts_with(start))
+}
+
 /// Whether an endpoint that was made over the API hears of a kind of event: one on this machine that is not
-/// the product's own door, which every event comes to.
+/// the product's own door.
 pub(super) fn hears(endpoint: &Value, kind: &str) -> bool {
     let url = endpoint["url"].as_str().unwrap_or_default();
     let is_near = ["http://127.0.0.1:", "http://localhost:"].iter().any(|start| url.starts_with(start));

@@ -165,8 +165,9 @@ impl StripeState {
             let kind = text(&event["type"]);
             let others = endpoints.into_iter().filter(|one| delivery::hears(one, &kind));
             let others: Vec<Waiting> = others.map(|one| waiting.clone().to(one)).collect();
+            let is_ours = delivery::is_asked_for(&kind);
             for _ in 0..self.manner.times() {
-                self.outbox.push(waiting.clone());
+                self.outbox.extend(is_ours.then(|| waiting.clone()));
                 self.outbox.extend(others.iter().cloned());
             }
             capture(&mut self.events, event);

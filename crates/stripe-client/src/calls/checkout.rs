@@ -5,27 +5,16 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::{List, Named, read, second};
 use crate::{
-    CheckoutSessionId, Client, CustomerId, PriceId, PromotionCodeId, StripeError, objects::CHECKOUT_ID,
+    CheckoutSessionId, Client, CustomerId, NewSubscription, PriceId, PromotionCodeId, StripeError,
+    objects::CHECKOUT_ID,
 };
 
 /// What somebody is to subscribe to on a page of Stripe's
 /// (<https://docs.stripe.com/api/checkout/sessions/create>).
 #[derive(Clone, Debug)]
 pub struct NewCheckout<'a> {
-    /// Who pays.
-    pub customer: &'a CustomerId,
-    /// Whose organization it is: on the session, and on the subscription that comes of it.
-    pub org_id: &'a str,
-    /// What we call the checkout.
-    pub checkout_id: &'a str,
-    /// What is subscribed to.
-    pub price: &'a PriceId,
-    /// How many of it.
-    pub quantity: u32,
-    /// Until when nothing is to be paid.
-    pub trial_end: Option<Timestamp>,
-    /// What makes it cheaper; without one the page asks for a code.
-    pub promotion_code: Option<&'a PromotionCodeId>,
+    /// What comes of it. Without something that makes it cheaper the page asks for a code.
+    pub new: &'a NewSubscription<'a>,
     /// Where the buyer is sent who has paid.
     pub success_url: &'a str,
     /// Where the buyer is sent who does not want to.
@@ -60,16 +49,18 @@ pub enum PageStatus {
 
 impl NewCheckout<'_> {
     fn form(&self) -> Value {
-        let mut subscription = json!({ "metadata": { "org_id": self.org_id } });
-        if let Some(end) = self.trial_end {
+        let NewSubscription { customer, org_id, checkout_id, price, quantity, trial_end, promotion_code } =
+            *self.new;
+        let mut subscription = json!({ "metadata": { "org_id": org_id } });
+        if let Some(end) = trial_end {
             subscription["trial_end"] = end.as_second().into();
         }
         let mut form = json!({
             "mode": "subscription",
-            "customer": self.customer.as_str(),
-            "client_reference_id": self.org_id,
-            "metadata": { "org_id": self.org_id, CHECKOUT_ID: self.checkout_id },
-            "line_items": [{ "price": self.price.as_str(), "quantity": self.quantity }],
+            "customer": customer.as_str(),
+            "client_reference_id": org_id,
+            "metadata": { "org_id": org_id, CHECKOUT_ID: checkout_id },
+            "line_items": [{ "price": price.as_str(), "quantity": quantity }],
             "subscription_data": subscription,
             "payment_method_collection": "always",
             "automatic_tax": { "enabled": true },
@@ -79,7 +70,7 @@ impl NewCheckout<'_> {
             "success_url": self.success_url,
             "cancel_url": self.cancel_url,
         });
-        match self.promotion_code {
+        match promotion_code {
             Some(code) => form["discounts"] = json!([{ "promotion_code": code.as_str() }]),
             None => form["allow_promotion_codes"] = true.into(),
         }
