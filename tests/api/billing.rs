@@ -47,6 +47,13 @@ impl Product {
         serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path}: {body}"))
     }
 
+    /// From now on Stripe tells of each thing so many seconds after it.
+    pub(crate) async fn told_after(&self, seconds: u32) {
+        let manner = self.request(Method::PUT, "/_local/api/stripe/manner");
+        let told = self.send(manner.json(&json!({ "delay_seconds": seconds }))).await;
+        assert!(told.status.is_success(), "{told:?}");
+    }
+
     /// Subscribes on Stripe's page, with a card that this button stands for.
     pub(crate) async fn subscribed(&self, token: &str, plan: &str, card: &str) {
         let opened = self.post_as(CHECKOUTS, token, &wish(plan)).await;
