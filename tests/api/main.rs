@@ -58,6 +58,7 @@ mod starts;
 mod step_up;
 mod stored;
 mod story;
+mod stripe_setup;
 mod torn_stream;
 mod trusted_browsers;
 mod usage;

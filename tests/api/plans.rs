@@ -171,4 +171,13 @@ async fn the_plans_are_there_for_everybody() {
     let tag = plans.headers["etag"].to_str().unwrap();
     let again = product.request(Method::GET, "/v1/billing/plans").header("if-none-match", tag);
     assert_eq!(product.send(again).await.status, StatusCode::NOT_MODIFIED);
+    let asked = async |currency: &str| {
+        let path = format!("/v1/billing/plans?currency={currency}");
+        product.send(product.request(Method::GET, &path)).await
+    };
+    assert_eq!(asked("usd").await.body, plans.body);
+    assert_eq!(asked("eur").await.body["items"], json!([]), "nothing costs euros");
+    for wrong in ["", "us", "usdollar"] {
+        assert_eq!(asked(wrong).await.problem(), "invalid_request", "{wrong:?}");
+    }
 }

@@ -30,8 +30,16 @@ const DOMAINS: &[&str] = &[
 const CLIENTS: &[&str] =
     &["stripe-client", "email-client", "push-client", "oidc-client", "dns-client", "object-client"];
 /// What is not shipped, and so may use everything.
-const TOOLS: &[&str] =
-    &["local", "test-support", "xtask", "system-tests", "benchmarks", "bare-functions", "workspace-features"];
+const TOOLS: &[&str] = &[
+    "local",
+    "test-support",
+    "xtask",
+    "system-tests",
+    "benchmarks",
+    "bare-functions",
+    "workspace-features",
+    "stripe-setup",
+];
 
 /// What our own packages may depend on, for one of them. `None`: there is no rule for it yet.
 fn allowed(package: &str) -> Option<Vec<&'static str>> {

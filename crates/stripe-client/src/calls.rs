@@ -4,6 +4,7 @@
 mod checkout;
 mod customers;
 mod invoices;
+mod setup;
 mod subscriptions;
 
 use aws_lc_rs::digest;

@@ -13,6 +13,34 @@ use crate::{
 /// What is longer is nothing that Stripe sends: see [`UnreadableObject::TooLong`].
 const LONGEST_NAME: usize = 128;
 
+/// The kinds of events that have an effect: what an endpoint of ours has to hear, and all of it.
+pub const EVENT_TYPES: [&str; 24] = [
+    "charge.dispute.created",
+    "charge.refunded",
+    "checkout.session.completed",
+    "customer.deleted",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "customer.subscription.updated",
+    "invoice.created",
+    "invoice.finalization_failed",
+    "invoice.finalized",
+    "invoice.marked_uncollectible",
+    "invoice.overdue",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+    "invoice.sent",
+    "invoice.updated",
+    "invoice.voided",
+];
+
 /// An event with its object still unread (<https://docs.stripe.com/api/events/object>).
 #[derive(Clone)]
 pub struct Event {

@@ -29,7 +29,7 @@ pub use calls::{
 };
 pub use client::{Client, ClientOptions, MeterEvent};
 pub use error::StripeError;
-pub use event::{Content, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
+pub use event::{Content, EVENT_TYPES, Event, InvoiceChange, SubscriptionChange, UnreadableEvent};
 pub use id::{
     ChargeId, CheckoutSessionId, CustomerId, EventId, InvalidStripeId, InvoiceId, PriceId, PromotionCodeId,
     SubscriptionId, SubscriptionItemId, TaxIdId,

@@ -22,6 +22,7 @@ pub mod new_secret;
 pub mod operate;
 pub mod process;
 pub mod sbom;
+pub mod stripe_setup;
 pub mod templates;
 pub mod tools;
 pub mod tutorial;

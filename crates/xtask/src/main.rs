@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     bench, check, cloud, edit_loop, features, fuzz, generate, invoke, mutants, new_domain, new_function,
-    new_route, new_secret, operate, process, tools, usage_recount, verify_audit,
+    new_route, new_secret, operate, process, stripe_setup, tools, usage_recount, verify_audit,
 };
 
 #[derive(Parser)]
@@ -55,6 +55,10 @@ enum Command {
     VerifyAudit(verify_audit::Options),
     /// Compares what usage was counted with its events, in an export of the traffic table.
     UsageRecount(usage_recount::Options),
+    /// Says what an account at Stripe lacks for this product, and makes it so with `--apply`; more with
+    /// `--help`.
+    #[command(disable_help_flag = true)]
+    StripeSetup(stripe_setup::Options),
     /// Installs the pinned tools that are not Rust's own into target/tools.
     Tools(tools::Options),
 }
@@ -79,6 +83,7 @@ fn main() -> Result<()> {
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::VerifyAudit(options) => verify_audit::run(&root, &options),
         Command::UsageRecount(options) => usage_recount::run(&root, &options),
+        Command::StripeSetup(options) => stripe_setup::run(&root, &options),
         Command::Tools(options) => tools::install(&root, &options),
     }
 }

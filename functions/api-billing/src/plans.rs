@@ -1,15 +1,26 @@
 use access::{Always, PLANS, Plan, needs::ReadOrganization};
 use billing::api::{self, Entitlements, Features, PlanQuota};
-use http_api::{Cached, MemberOrKey, Problems, Response, http::HeaderMap};
-use primitives::{Page, SignedDuration};
+use http_api::{Cached, MemberOrKey, Problems, Response, Searched, http::HeaderMap};
+use primitives::{Page, SignedDuration, Text};
+use serde::Deserialize;
 
 /// How long what a plan gives may be remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(60);
 
+/// Which prices are asked for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    currency: Option<Text<3, 3>>,
+}
+
 /// What can be subscribed to, the smallest first.
 #[utoipa::path(
     get, path = "/v1/billing/plans", tag = "Billing", operation_id = "listPlans",
-    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the plans that the client has")),
+    params(
+        ("currency" = inline(Option<Text<3, 3>>), Query,
+            description = "Prices in this currency (ISO 4217, lower case), and the plans that have one"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the plans that the client has"),
+    ),
     responses(
         (status = 200, description = "The plans", body = Page<api::Plan>),
         (status = 304, description = "The client has them already"),
@@ -20,8 +31,14 @@ const REMEMBERED: SignedDuration = SignedDuration::from_secs(60);
         ("x-gantry-usage" = json!({"organization": 1, "events": 0, "answer_bytes": 1000})),
     ),
 )]
-pub(crate) async fn list(headers: HeaderMap) -> Response {
-    let items: Vec<_> = PLANS.iter().map(api::Plan::of).collect();
+pub(crate) async fn list(Searched(Asked { currency }): Searched<Asked>, headers: HeaderMap) -> Response {
+    let mut items: Vec<_> = PLANS.iter().map(api::Plan::of).collect();
+    if let Some(currency) = currency {
+        for plan in &mut items {
+            plan.prices.retain(|price| price.currency == currency.as_str());
+        }
+        items.retain(|plan| !plan.prices.is_empty());
+    }
     Cached::json(&["application/json"], REMEMBERED, &Page { items, next_cursor: None }).answer(&headers)
 }
 

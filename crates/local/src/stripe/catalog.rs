@@ -22,6 +22,7 @@ impl StripeState {
                 self.offer_price(&product, price.lookup_key, price.unit_amount, now);
             }
         }
+        self.save_portal(now);
     }
 
     /// The price of a lookup key; where nobody made one, it is there all the same.
@@ -48,7 +49,7 @@ impl StripeState {
         });
         let price = json!({
             "id": id, "lookup_key": lookup_key, "product": product, "recurring": recurring,
-            "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
+            "unit_amount": amount, "unit_amount_decimal": amount.to_string(), "tax_behavior": "exclusive",
         });
         let price = self.make("price", "price", now, price);
         self.put(&price);

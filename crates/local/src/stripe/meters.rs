@@ -48,6 +48,17 @@ pub(super) fn update(state: &mut StripeState, call: &Call) -> Answer {
     Ok(meter)
 }
 
+/// It takes no more events, and its name is free.
+pub(super) fn deactivate(state: &mut StripeState, call: &Call) -> Answer {
+    let was = state.find("billing.meter", call.id(), "id")?;
+    let mut meter = was.clone();
+    meter["status"] = json!("inactive");
+    meter["status_transitions"]["deactivated_at"] = json!(call.now);
+    state.put(&meter);
+    state.emit_change("billing.meter.deactivated", &was, &meter, call.now);
+    Ok(meter)
+}
+
 pub(super) fn list(state: &mut StripeState, call: &Call) -> Answer {
     state.list(call, "/v1/billing/meters", "billing.meter", &["status"])
 }

@@ -13,7 +13,6 @@ pub(super) fn create_configuration(state: &mut StripeState, call: &Call) -> Answ
     }
     let mut configuration = state.make("bpc", "billing_portal.configuration", call.now, call.except(&[]));
     configuration["updated"] = json!(call.now);
-    configuration["is_default"] = json!(state.all("billing_portal.configuration").is_empty());
     state.put(&configuration);
     state.emit("billing_portal.configuration.created", &configuration, call.now);
     Ok(configuration)
@@ -42,7 +41,7 @@ pub(super) fn create_session(state: &mut StripeState, call: &Call) -> Answer {
     let customer = state.find("customer", call.required("customer")?, "customer")?;
     let configuration = match call.text("configuration") {
         Some(id) => state.find("billing_portal.configuration", id, "configuration")?["id"].clone(),
-        None => usual_configuration(state, call.now),
+        None => state.usual_configuration()?["id"].clone(),
     };
     let fields = json!({
         "customer": customer["id"], "configuration": configuration, "return_url": call.get("return_url"),
@@ -55,19 +54,29 @@ pub(super) fn create_session(state: &mut StripeState, call: &Call) -> Answer {
     Ok(session)
 }
 
-/// The one that holds where none is named. In the dashboard it is made by a click.
-fn usual_configuration(state: &mut StripeState, now: i64) -> Value {
-    let known = state.all("billing_portal.configuration").into_iter().find(|one| one["is_default"] == true);
-    if let Some(own) = known {
-        return own["id"].clone();
-    }
-    let own =
-        state.make("bpc", "billing_portal.configuration", now, json!({ "is_default": true, "updated": now }));
-    state.put(&own);
-    own["id"].clone()
-}
-
 impl StripeState {
+    /// The one that holds where none is named: the dashboard makes it, and no call does.
+    fn usual_configuration(&self) -> Answer {
+        let all = self.all("billing_portal.configuration");
+        all.into_iter().find(|one| one["is_default"] == true).cloned().ok_or_else(|| {
+            let message = "You can’t create a portal session in test mode until you save your customer portal settings in test mode.";
+            Refusal::invalid(message)
+        })
+    }
+
+    /// Saves the settings of the portal in the dashboard, as this product needs them.
+    pub(super) fn save_portal(&mut self, now: i64) {
+        let fields = json!({
+            "is_default": true, "updated": now,
+            "features": {
+                "invoice_history": { "enabled": true }, "payment_method_update": { "enabled": true },
+                "subscription_cancel": { "enabled": true },
+            },
+        });
+        let configuration = self.make("bpc", "billing_portal.configuration", now, fields);
+        self.put(&configuration);
+    }
+
     /// What somebody chooses in the portal.
     pub(super) fn use_portal(
         &mut self,

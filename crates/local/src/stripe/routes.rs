@@ -124,6 +124,7 @@ const ROUTES: &[Route] = &[
     ("POST", "billing/meters", "customer_mapping default_aggregation display_name event_name event_time_window value_settings", meters::create),
     ("GET", "billing/meters/:", "", meters::retrieve),
     ("POST", "billing/meters/:", "display_name", meters::update),
+    ("POST", "billing/meters/:/deactivate", "", meters::deactivate),
     ("GET", "billing/meters/:/event_summaries", "customer end_time start_time value_grouping_window", meters::summaries),
     ("POST", "billing/meter_events", "event_name identifier payload timestamp", meters::create_event),
 ];

@@ -35,8 +35,8 @@ pub(super) fn create_endpoint(state: &mut StripeState, call: &Call) -> Answer {
 pub(super) fn update_endpoint(state: &mut StripeState, call: &Call) -> Answer {
     let mut endpoint = state.find("webhook_endpoint", call.id(), "id")?;
     merge(&mut endpoint, call.except(&["disabled"]));
-    if let Some(is_off) = call.text("disabled") {
-        endpoint["status"] = json!(if is_off == "true" { "disabled" } else { "enabled" });
+    if let Some(is_off) = call.get("disabled").as_bool() {
+        endpoint["status"] = json!(if is_off { "disabled" } else { "enabled" });
     }
     state.put(&endpoint);
     Ok(endpoint)

@@ -36,6 +36,15 @@ fn read_subscription(object: &Value) -> Subscription {
 }
 
 #[test]
+fn every_kind_that_is_asked_for_is_read() {
+    assert!(EVENT_TYPES.is_sorted());
+    for kind in EVENT_TYPES {
+        assert!(!matches!(event(kind, &json!({})).read(), Ok(Content::Other)), "{kind}");
+    }
+    assert!(matches!(event("invoice.upcoming", &json!({})).read(), Ok(Content::Other)));
+}
+
+#[test]
 fn reads_a_subscription_of_today() {
     let read = read_subscription(&subscription());
     assert_eq!(read.id.as_str(), "sub_1");
