@@ -30,8 +30,13 @@ pub(crate) fn wish(plan: &str) -> Value {
 impl Product {
     /// Chooses something on a page of Stripe's; gives the status, which is 303 where the page is left.
     pub(crate) async fn choose(&self, page: &str, action: &str) -> u16 {
+        self.choose_of(page, action, "").await
+    }
+
+    /// The same for one of several things on the page.
+    pub(crate) async fn choose_of(&self, page: &str, action: &str, what: &str) -> u16 {
         let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        let answer = formed(http.post(page), &[("action", action)]).send().await.unwrap();
+        let answer = formed(http.post(page), &[("action", action), ("id", what)]).send().await.unwrap();
         let status = answer.status().as_u16();
         self.settle().await;
         status

@@ -31,6 +31,7 @@ mod known;
 mod large;
 mod late_reads;
 mod least_privilege;
+mod life;
 mod lost_answers;
 mod mail_burst;
 mod mail_feedback;

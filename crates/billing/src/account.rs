@@ -4,7 +4,7 @@ use primitives::OrgId;
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key};
 
-use crate::{Fact, Rules, StripeState, Trial, TrialNotice, keys};
+use crate::{Fact, Rules, StripeState, Trial, TrialNotice, grace, keys};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,13 +67,15 @@ impl Account {
         account
     }
 
-    /// What the change to `next` means for whoever checks requests: nothing where it says nothing
-    /// new about the time from now on.
+    /// What the change to `next` means for whoever checks requests, nothing where it says nothing
+    /// new about the time from now on; and for what people are told while payments fail.
     pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
+        let failing = (self.stripe.failing_since(), next.stripe.failing_since());
+        let grace = grace::towards(self.org_id, failing, now, rules);
         let schedule = next.schedule(now, rules);
         if schedule == self.schedule(now, rules) {
-            return Changes::new();
+            return grace;
         }
-        Changes::new().set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
+        grace.set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
     }
 }

@@ -45,6 +45,14 @@ events::events! {
         #[schemars(with = "String")]
         grace_ends_at: Time = "2026-12-14T10:00:00.000Z",
     }
+    /// Payments still fail, and full use ends soon.
+    "grace.ending" GraceEnding Public {
+        /// How many days are left, begun ones included: 18, 14, 7 or 1.
+        days_left: u32 = 7,
+        /// When the organization becomes read-only.
+        #[schemars(with = "String")]
+        read_only_at: Time = "2026-12-14T10:00:00.000Z",
+    }
     /// A subscription ended.
     "subscription.canceled" SubscriptionCanceled Public {
         /// The subscription, as the API shows it.
@@ -281,6 +289,36 @@ pub const TOLD: &[Told] = &[
         push: Some(PushText {
             title: |_| "A payment failed".into(),
             body: "Please check the means of payment.",
+        }),
+    },
+    Told {
+        event: GraceEnding::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: concat!("{{ organization }} can be read only ", in_days!()),
+            preview: "A payment still fails. Please check your means of payment.",
+            title: concat!("Full use ends ", in_days!()),
+            paragraphs: &[
+                concat!(
+                    "A payment for the subscription of {{ organization }} still fails. Where nobody pays, the organization can \
+                     be read, and not changed, ",
+                    in_days!(),
+                    "."
+                ),
+                "Please check your means of payment. As soon as it is paid, everything goes on as before.",
+            ],
+            button: "Check the payment",
+            path: BILLING,
+            optional: false,
+            until: Some("/read_only_at"),
+        }),
+        push: Some(PushText {
+            title: |data| match data["days_left"].as_u64() {
+                Some(1) => "Full use ends tomorrow".into(),
+                Some(days) => format!("Full use ends in {days} days").into(),
+                None => "Full use ends soon".into(),
+            },
+            body: "A payment still fails. Please check the means of payment.",
         }),
     },
     Told {

@@ -16,6 +16,12 @@ table::kinds! {
     "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
         store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// That an organization's payments fail, and of what it was reminded. Written by whoever writes the
+    /// subscription, and by `cron-trial-expiry`, which reads it.
+    "grace" Grace(org: Tenant;) "BILL#<org>" "GRACE" {
+        store: Main, most_kb: 1, kept: Until("payments work again, or the subscription is over"), owner: Org,
+        erased: Partition,
+    }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
     /// no effect. Written and read by `hook-stripe`; written by the first act of
     /// billing, and by `cron-account-erasure`.
@@ -38,7 +44,7 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, PARKED];
+pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, GRACE_NOTICE, PARKED];
 
 /// Trials that have a notice to send, by when it is due.
 pub(crate) const TRIAL_NOTICE: Entry = Entry {
@@ -46,6 +52,15 @@ pub(crate) const TRIAL_NOTICE: Entry = Entry {
     on: "subscription",
     indexed: Indexed::Due { shards: 4 },
     pk: "DUE#TRIAL#<shard>",
+    sk: "<due_at>#<org>",
+};
+
+/// Organizations whose payments fail, by when they are to be reminded.
+pub(crate) const GRACE_NOTICE: Entry = Entry {
+    name: "grace notice",
+    on: "grace",
+    indexed: Indexed::Due { shards: 4 },
+    pk: "DUE#GRACE#<shard>",
     sk: "<due_at>#<org>",
 };
 
@@ -61,6 +76,10 @@ const PARKED: Entry = Entry {
 
 pub(crate) fn trial_notice(due_at: Timestamp, org: Tenant) -> Index {
     TRIAL_NOTICE.due(due_at, &org)
+}
+
+pub(crate) fn grace_notice(due_at: Timestamp, org: Tenant) -> Index {
+    GRACE_NOTICE.due(due_at, &org)
 }
 
 pub(crate) fn parked(parked_at: Timestamp, event: &EventId, summary: String) -> Index {

@@ -16,6 +16,7 @@ mod details;
 mod episode;
 mod error;
 pub mod events;
+mod grace;
 mod invoice;
 mod invoices;
 pub mod keys;

@@ -1,4 +1,4 @@
-//! Every hour, announces the trials that end soon or have ended.
+//! Every hour, announces the trials that end soon or have ended, and reminds those whose payments fail.
 
 use access::Tenant;
 use billing::{NoticeRun, give_due_notices};
@@ -16,7 +16,7 @@ pub async fn function(host: &Host) -> Result<Function, Error> {
             let run_id: RequestId = table.ids().next();
             let cause = Cause::system("cron-trial-expiry", run_id.to_string());
             let run = give_due_notices(&table, &cause).await?;
-            tracing::info!(?run, "trial notices");
+            tracing::info!(?run, "notices");
             if run.complete && run.failed == 0 { Ok(run) } else { Err(TrialExpiryError::Unfinished(run)) }
         }
     }))
@@ -29,8 +29,8 @@ enum TrialExpiryError {
     #[error(transparent)]
     #[fault(transparent)]
     Store(#[from] StoreError),
-    /// Some trials were not dealt with.
-    #[error("{} trials could not be dealt with, and {} time; the next run goes on", .0.failed, if .0.complete { "there was" } else { "there was no more" })]
+    /// Some were not dealt with.
+    #[error("{} could not be dealt with, and {} time; the next run goes on", .0.failed, if .0.complete { "there was" } else { "there was no more" })]
     #[fault(Unavailable, "unfinished")]
     Unfinished(NoticeRun),
 }

@@ -3,6 +3,7 @@
 
 mod erased;
 mod gate;
+mod grace;
 mod parked;
 mod stripe_events;
 mod support;
