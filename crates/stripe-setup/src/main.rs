@@ -8,8 +8,8 @@ use primitives::Secret;
 use stripe_client::{ApiKey, Client, ClientOptions};
 use stripe_setup::{Remedy, apply, differences};
 
-/// Says what of an account at Stripe is not as this product needs it: `+` is missing, `~` is otherwise, `!` is
-/// done by hand. The account is the one of the key in `STRIPE_API_KEY`. Fails where something differs.
+/// Says what of an account at Stripe is not as this product needs it: `+` is missing, `~` is otherwise, `!`
+/// is done by hand. The account is the one of the key in `STRIPE_API_KEY`. Fails where something differs.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask stripe-setup")]
 struct Options {
