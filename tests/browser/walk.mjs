@@ -298,7 +298,22 @@ async function byDemo() {
   await dana.getByRole("alert").waitFor();
 }
 
-for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink, byInvite, byDemo]) {
+/** Walks the story, and the life of the subscription after it. */
+async function byStory() {
+  const page = await person();
+  await page.goto(`${api}/_local#/overview`);
+  await button(page, "Walk it all").click();
+  await button(page, "Live it").click({ timeout: 30_000 });
+  await button(page, "Live it again").waitFor({ timeout: 60_000 });
+  const levels = await page.locator("section[aria-labelledby=life] summary").allInnerTexts();
+  const access = levels.map((text) => /access is (\w+)/.exec(text)?.[1]);
+  const lived = ["read_only", "full", "grace", "read_only", "full", "read_only", "export_only"];
+  if (String(access) !== String(lived)) throw new Error(`it lived through ${access}`);
+  const reminded = levels[3].match(/can be read only/g)?.length;
+  if (reminded !== 4) throw new Error(`${reminded} reminders in: ${levels[3]}`);
+}
+
+for (const walk of [byMail, byCode, byPassword, bySms, byPasskey, byAccount, byDeviceLink, byInvite, byDemo, byStory]) {
   await walk();
   console.log(`signed in: ${walk.name}`);
 }

@@ -24,6 +24,9 @@ pub(super) async fn clock(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {
 pub(super) struct AdvanceRequest {
     /// A duration such as `15d`, `36h`, `90m`.
     advance: String,
+    /// Each schedule runs once a day on the way, and not at each of its times: soon done.
+    #[serde(default)]
+    by_days: bool,
 }
 
 pub(super) async fn advance(
@@ -38,7 +41,7 @@ pub(super) async fn advance(
     if by.is_negative() || by > ADVANCE_LIMIT {
         return Err(Problem::bad_request("the clock moves forward only, by 400d at most"));
     }
-    Ok(Json(json!(engine.advance(by).await)))
+    Ok(Json(json!(if request.by_days { engine.days(by).await } else { engine.advance(by).await })))
 }
 
 pub(super) async fn schedules(Shared(engine): Shared<Arc<Engine>>) -> Json<Value> {

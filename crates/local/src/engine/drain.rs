@@ -101,6 +101,20 @@ impl Engine {
         self.travel(target).await
     }
 
+    /// The same, a day at a time.
+    pub(crate) async fn days(&self, by: SignedDuration) -> Advance {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        let (mut sum, mut left) = (self.jump(by.min(DAY)).await, by - by.min(DAY));
+        while left.is_positive() && sum.idle {
+            let day = self.jump(left.min(DAY)).await;
+            left -= left.min(DAY);
+            let runs = sum.schedules_run + day.schedules_run;
+            let events = sum.events_published + day.events_published;
+            sum = Advance { schedules_run: runs, events_published: events, ..day };
+        }
+        sum
+    }
+
     fn after(&self, by: SignedDuration) -> Timestamp {
         self.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX)
     }

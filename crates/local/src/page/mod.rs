@@ -48,6 +48,7 @@ const FILES: &[(&str, File)] = files! {
     "functions.js": SCRIPT,
     "icon.svg": IMAGE,
     "invites.js": SCRIPT,
+    "life.js": SCRIPT,
     "mails.js": SCRIPT,
     "messages.js": SCRIPT,
     "overview.js": SCRIPT,

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { diagram } from "./diagram.js";
 import { h } from "./dom.js";
 import { copy, heading, page } from "./widgets.js";
+import { life } from "./life.js";
 import { story } from "./story.js";
 
 export const load = () => get("/queues");
@@ -13,7 +14,7 @@ export function view({ items: queues }) {
   return [
     heading("Overview", "The whole product in one process, wired by template.yaml. Everything shown is what really happened."),
     diagram(status, queues),
-    h("div", { class: "columns story" }, story(), beginning(status.urls)),
+    h("div", { class: "columns story" }, h("div", null, story(), life()), beginning(status.urls)),
   ];
 }
 

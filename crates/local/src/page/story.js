@@ -77,6 +77,24 @@ function trial() {
   return product("GET", "/v1/billing/subscription", { token: known.token });
 }
 
+/** Signs the one of the story in again, as after days; gives the access token. */
+export async function signInAgain() {
+  const { organization } = known;
+  try {
+    for (const run of [ask, findMail, signIn]) {
+      const { ok, method, path, status } = await run();
+      if (!ok) throw new Error(`${method} ${path} answered ${status}.`);
+    }
+  } finally {
+    known.organization = organization;
+  }
+  await switchTo();
+  return known.token;
+}
+
+/** Whose story it is: the address, and the organization's id once there is one. */
+export const whose = () => ({ email: input.email, organization: exchanges.length === STEPS.length && known.organization });
+
 /** Runs the next step, or all that are left, until one fails. */
 async function advance(all) {
   isAdvancing = all;
@@ -118,11 +136,14 @@ export function story() {
         h("button", { class: "primary", value: "all", disabled: isRunning }, isRunning && isAdvancing ? "Walking …" : isDone ? "Walk it again" : hasFailed ? "Try again" : exchanges.length > 0 ? "Walk the rest" : "Walk it all"),
         !isDone && h("button", { value: "one", disabled: isRunning }, "Only the next step"),
         exchanges.length > 0 && h("button", { type: "button", class: "quiet", disabled: isRunning, onclick: begin }, "Begin anew"))),
-    h("ol", { class: "steps" }, STEPS.map(step)),
+    steps(STEPS, exchanges, gist),
     isDone && afterwards());
 }
 
-function step({ title }, index) {
+/** The steps of a walk, each with its request and answer. */
+export const steps = (all, exchanges, gist) => h("ol", { class: "steps" }, all.map((one, index) => step(one, index, exchanges, gist)));
+
+function step({ title }, index, exchanges, gist) {
   const exchange = exchanges[index];
   const state = exchange ? (exchange.ok ? "done" : "failed") : index === exchanges.length ? "next" : "later";
   return h("li", { class: state, key: title },
@@ -153,7 +174,7 @@ function afterwards() {
   return h("div", { class: "card" },
     h("p", null, h("strong", null, "What now?")),
     h("ul", null,
-      h("li", null, h("a", { href: "#/clock" }, "Move the clock by 15 days"), " and watch the trial end."),
+      h("li", null, "Walk the life of its subscription, below; or ", h("a", { href: "#/clock" }, "move the clock"), " yourself."),
       h("li", null, h("a", { href: "#/stripe" }, "Let it subscribe"), ", its payment fail, and so on."),
       known.mail && h("li", null, h("a", { href: mailAddress(known.mail) }, "See the mail"), " as it would have arrived."),
       h("li", null, "Use its access token in a terminal: ", copy(known.token ?? "", "Copy the token"))));
