@@ -19,6 +19,7 @@ pub mod events;
 mod invoice;
 mod invoices;
 pub mod keys;
+pub mod lifecycle;
 mod newest;
 mod news;
 mod notices;
