@@ -59,5 +59,6 @@ mod step_up;
 mod stored;
 mod story;
 mod torn_stream;
+mod trials;
 mod trusted_browsers;
 mod usage;

@@ -1,10 +1,10 @@
 use access::Tenant;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key};
 
-use crate::{Fact, Rules, StripeState, Trial, TrialNotice, keys};
+use crate::{BillingError, Fact, Granted, Rules, StripeState, Trial, TrialNotice, keys};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,12 @@ impl Item for Account {
 impl Account {
     /// The account of a new organization, whose trial begins now.
     pub fn open(org_id: OrgId, now: Timestamp, rules: &Rules) -> Self {
-        Self { org_id, trial: Trial::start(now, rules.trial()), stripe: StripeState::default(), version: 0 }
+        Self::granted(org_id, now, &Granted::whole(rules))
+    }
+
+    /// The account of a new organization that gets this trial.
+    pub(crate) fn granted(org_id: OrgId, now: Timestamp, granted: &Granted) -> Self {
+        Self { org_id, trial: granted.trial(now), stripe: StripeState::default(), version: 0 }
     }
 
     fn tenant(&self) -> Tenant {
@@ -57,6 +62,15 @@ impl Account {
         }
         let notice = self.trial.due(now)?;
         Some((Self { trial: self.trial.clone().after(notice), ..self.clone() }, notice))
+    }
+
+    /// The account with so much more of its trial, where it may have that: nobody has subscribed yet.
+    pub(crate) fn extended(&self, by: SignedDuration, now: Timestamp) -> Result<Self, BillingError> {
+        if self.stripe.has_begun() {
+            return Err(BillingError::AlreadySubscribed);
+        }
+        let trial = self.trial.extended(by, now).ok_or(BillingError::TrialExtensionLimit)?;
+        Ok(Self { trial, ..self.clone() })
     }
 
     /// The account after something that Stripe told us.

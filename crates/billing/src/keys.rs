@@ -1,5 +1,6 @@
 //! The kinds of items of billing.
 
+use crate::company::CompanyHash;
 use access::Tenant;
 use jiff::Timestamp;
 use stripe_client::{CustomerId, EventId};
@@ -15,6 +16,12 @@ table::kinds! {
     /// by whoever begins that, and by `hook-stripe` when it is paid; read by the same.
     "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
         store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
+    }
+    /// That a company, known by the hash of an address or a domain, has had its trial, and until when.
+    /// Written and read by create organization.
+    "trial_owner" TrialOwner(company: CompanyHash;) "TRIAL#<company>" "OWNER" {
+        store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Org,
+        erased: Stays("a hash, times and the organization's id, for two years: else erasing would begin a trial anew"),
     }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
     /// no effect. Written and read by `hook-stripe`; written by the first act of

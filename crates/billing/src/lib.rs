@@ -12,6 +12,7 @@ pub mod api;
 mod changes;
 mod checkout;
 mod checkouts;
+mod company;
 mod details;
 mod episode;
 mod error;
@@ -44,14 +45,15 @@ pub use account::Account;
 pub use changes::{Farewell, NewPlan};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
+pub use company::{Company, Granted, TrialPer, grant};
 pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
 pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
-    Overview, customer, erase, goes_on, let_go, org_of_customer, overview, overview_for_staff,
-    refuse_subscribed, start_trial, trial_access,
+    Extended, Overview, customer, erase, extend_trial, goes_on, let_go, org_of_customer, overview,
+    overview_for_staff, refuse_subscribed, start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;
@@ -61,7 +63,7 @@ pub use stripe_events::{Received, StripeEvents};
 pub use stripe_items::{ParkReason, Parked, ParkedEvent};
 pub use stripe_state::{Fact, StripeState};
 pub use subscription::Subscription;
-pub use trial::{Trial, TrialNotice};
+pub use trial::{MOST_EXTENSIONS, Trial, TrialNotice};
 
 pub use stripe_client::CustomerId;
 

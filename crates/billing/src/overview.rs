@@ -1,12 +1,15 @@
 use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
 use events::NewEvent;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use primitives::{Ids, OrgId};
 use stripe_client::CustomerId;
 use table::{Cause, Changes, CommitError, Condition, Consistency, Decision, Item, Query, StoreError, Table};
 
 use crate::{
-    Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys,
+    Access, Account, BillingError, Granted, Rules,
+    api::Trial,
+    events::{TrialExtended, TrialStarted},
+    keys,
     stripe_items::StripeCustomer,
 };
 
@@ -22,16 +25,50 @@ pub struct Overview {
 
 /// The writes that give a new organization its account and begin its trial: for the transaction
 /// that creates the organization.
-pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
-    let account = Account::open(org_id, now, rules);
+///
+/// One whose company has had its trial gets its account, and there is nothing to tell.
+pub fn start_trial(org_id: OrgId, now: Timestamp, granted: Granted) -> Changes {
+    let account = Account::granted(org_id, now, &granted);
+    let changes = granted.changes(org_id, &account.trial).create(&account);
+    if !account.trial.is_active(now) {
+        return changes;
+    }
     let started = TrialStarted { trial: Trial::of(&account.trial, now) };
-    let event = NewEvent::new(Some(org_id), &org_id, account.next_version(), &started);
-    Changes::new().create(&account).publish(event)
+    changes.publish(NewEvent::new(Some(org_id), &org_id, account.next_version(), &started))
 }
 
-/// How much a new organization may use, whose trial begins now.
-pub fn trial_access(now: Timestamp, rules: &Rules) -> AccessSchedule {
-    Account::open(Ids::unguessable(), now, rules).schedule(now, rules)
+/// How much a new organization may use.
+pub fn trial_access(now: Timestamp, rules: &Rules, granted: &Granted) -> AccessSchedule {
+    Account::granted(Ids::unguessable(), now, granted).schedule(now, rules)
+}
+
+/// A trial that was extended.
+#[derive(Debug)]
+pub struct Extended {
+    /// The trial.
+    pub trial: crate::Trial,
+    /// When this was so.
+    pub as_of: Timestamp,
+    /// What is written: for the transaction that says who did it.
+    pub changes: Changes,
+}
+
+/// Gives an organization so many more days of its trial, from its end on, or from now on where it is over. The
+/// gate opens in the same transaction.
+pub async fn extend_trial(
+    table: &Table,
+    rules: &Rules,
+    tenant: Tenant,
+    days: u32,
+) -> Result<Extended, BillingError> {
+    let account = load(table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)?;
+    let now = table.clock().now();
+    let next = account.extended(SignedDuration::from_hours(24 * i64::from(days)), now)?;
+    let org_id = account.org_id;
+    let extended = TrialExtended { trial: Trial::of(&next.trial, now), days };
+    let event = NewEvent::new(Some(org_id), &org_id, next.next_version(), &extended);
+    let changes = Changes::new().replace(&next).and(account.access_towards(&next, now, rules)).publish(event);
+    Ok(Extended { trial: next.trial, as_of: now, changes })
 }
 
 /// The account of the actor's organization. One read of half the price as a rule; a second where an

@@ -1,6 +1,8 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use crate::company::TrialPer;
+
 /// The numbers of this domain. Each has the product's default; a deployment may set others as JSON.
 /// Days are spans of exactly 24 hours, counted to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -8,6 +10,8 @@ use serde::Deserialize;
 pub struct Rules {
     /// The free trial, from the organization's creation on.
     pub trial_days: u32,
+    /// For whom there is one of it.
+    pub trial_per: TrialPer,
     /// Full use after the first failed payment.
     pub grace_days: u32,
     /// Reading only: after the grace, or after a trial or subscription that was not followed by
@@ -19,7 +23,13 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { trial_days: 14, grace_days: 21, read_only_days: 14, suspended_days: 30 }
+        Self {
+            trial_days: 14,
+            trial_per: TrialPer::Company,
+            grace_days: 21,
+            read_only_days: 14,
+            suspended_days: 30,
+        }
     }
 }
 

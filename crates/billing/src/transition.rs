@@ -134,7 +134,10 @@ fn invoice_event(
     let asked_at = |invoice: &Invoice| invoice.action_required_at;
     if asked_at(invoice) > known.and_then(asked_at) && !invoice.is_settled() && !is_an_attempt(after, invoice)
     {
-        return Some(publish.event(&InvoicePaymentActionRequired { invoice: shown() }));
+        return Some(
+            publish
+                .event(&InvoicePaymentActionRequired { invoice: shown(), pay_url: invoice.pay_url.clone() }),
+        );
     }
     // A failure that is heard of after the invoice was settled is no news any more; and whoever
     // tries to subscribe sees the failure where he tries.

@@ -6,6 +6,7 @@ mod members;
 mod orgs;
 mod people;
 mod person;
+mod trials;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(orgs::list_members))
         .routes(routes!(orgs::suspend))
         .routes(routes!(orgs::unsuspend))
+        .routes(routes!(trials::extend))
         .routes(routes!(erasures::erase_person))
         .routes(routes!(erasures::erase_org))
         .routes(routes!(erasures::restore_org))

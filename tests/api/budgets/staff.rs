@@ -62,6 +62,10 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
         let (path, route) = (format!("{of_org}/{act}"), format!("POST /v1/admin/orgs/{{org_id}}/{act}"));
         measured.change(&path, &route, "api-admin", token, &why).await;
     }
+    let extension = json!({ "days": 7, "reason": "their review takes longer" });
+    let (path, route) =
+        (format!("{of_org}/trial-extensions"), "POST /v1/admin/orgs/{org_id}/trial-extensions");
+    measured.change(&path, route, "api-admin", token, &extension).await;
     erasures(measured, token, &of_org).await;
     let (path, route) = (format!("/v1/admin/staff/{user_id}"), "PUT /v1/admin/staff/{user_id}");
     let body = json!({ "role": "operator", "reason": "begins with us today" });
