@@ -29,6 +29,9 @@ impl Item for Account {
     }
 
     fn index(&self) -> Option<Index> {
+        if let Some(since) = self.stripe.failing_since() {
+            return Some(keys::failing(since, self.tenant()));
+        }
         let due_at = self.next_notice_at()?;
         Some(keys::trial_notice(due_at, self.tenant()))
     }

@@ -43,6 +43,13 @@ impl CompanyHash {
     }
 }
 
+impl CompanyHash {
+    /// That of a card, by Stripe's fingerprint of its number.
+    pub(crate) fn of_card(fingerprint: &str) -> Self {
+        Self::of("card", fingerprint)
+    }
+}
+
 impl std::fmt::Display for CompanyHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -23,6 +23,12 @@ table::kinds! {
         store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Org,
         erased: Stays("a hash, times and the organization's id, for two years: else erasing would begin a trial anew"),
     }
+    /// Which organizations have a card, which is known by the hash of Stripe's fingerprint of it. Written and
+    /// read by `hook-stripe`; read by our staff, through the index where there are several.
+    "card" Card(card: CompanyHash;) "CARD#<card>" "CARD" {
+        store: Main, most_kb: 3, kept: Until("two years after the latest of them had it"), owner: Org,
+        erased: Stays("a hash, times and the organization's id, for two years"),
+    }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
     /// no effect. Written and read by `hook-stripe`; written by the first act of
     /// billing, and by `cron-account-erasure`.
@@ -45,7 +51,7 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, PARKED];
+pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, PARKED, FAILING, SHARED_CARD];
 
 /// Trials that have a notice to send, by when it is due.
 pub(crate) const TRIAL_NOTICE: Entry = Entry {
@@ -65,6 +71,43 @@ const PARKED: Entry = Entry {
     pk: "STRIPE_PARKED",
     sk: "<parked_at>#<event>",
 };
+
+/// Organizations whose payments fail, by since when: what our staff looks at. Nobody whose payments fail has a
+/// trial notice to send.
+const FAILING: Entry = Entry {
+    name: "failing payment",
+    on: "subscription",
+    indexed: Indexed::List,
+    pk: "PAYMENT_FAILING",
+    sk: "<since>#<org>",
+};
+
+/// Cards that several organizations have, by when the latest of them had it.
+const SHARED_CARD: Entry = Entry {
+    name: "shared card",
+    on: "card",
+    indexed: Indexed::List,
+    pk: "SHARED_CARDS",
+    sk: "<since>#<card>",
+};
+
+pub(crate) fn failing(since: Timestamp, org: Tenant) -> Index {
+    FAILING.listed(&[], &[&sortable(since), &org], org.org_id().to_string())
+}
+
+/// Asks for the organizations whose payments fail.
+pub(crate) fn all_failing() -> Query {
+    Query::list_prefix(FAILING.on, FAILING.pk, "")
+}
+
+pub(crate) fn shared_card(since: Timestamp, card: &CompanyHash) -> Index {
+    SHARED_CARD.listed(&[], &[&sortable(since), card], card.to_string())
+}
+
+/// Asks for the cards that several organizations have.
+pub(crate) fn shared_cards() -> Query {
+    Query::list_prefix(SHARED_CARD.on, SHARED_CARD.pk, "")
+}
 
 pub(crate) fn trial_notice(due_at: Timestamp, org: Tenant) -> Index {
     TRIAL_NOTICE.due(due_at, &org)

@@ -9,6 +9,7 @@
 mod access;
 mod account;
 pub mod api;
+mod cards;
 mod changes;
 mod checkout;
 mod checkouts;
@@ -42,6 +43,7 @@ mod trial;
 
 pub use access::{Access, Standing};
 pub use account::Account;
+pub use cards::{Card, Holder, shared_cards};
 pub use changes::{Farewell, NewPlan};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
@@ -52,7 +54,7 @@ pub use invoice::{Invoice, InvoiceSnapshot};
 pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
-    Extended, Overview, customer, erase, extend_trial, goes_on, let_go, org_of_customer, overview,
+    Extended, Overview, customer, erase, extend_trial, goes_on, in_grace, let_go, org_of_customer, overview,
     overview_for_staff, refuse_subscribed, start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};

@@ -1,9 +1,13 @@
 use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
 use events::NewEvent;
 use jiff::{SignedDuration, Timestamp};
-use primitives::{Ids, OrgId};
+use primitives::{Ids, Limit, OrgId, Page};
+use serde::Deserialize;
 use stripe_client::CustomerId;
-use table::{Cause, Changes, CommitError, Condition, Consistency, Decision, Item, Query, StoreError, Table};
+use table::{
+    Cause, Changes, CommitError, Condition, Consistency, CursorKeys, Decision, Item, Query, StoreError,
+    Table, sortable,
+};
 
 use crate::{
     Access, Account, BillingError, Granted, Rules,
@@ -108,6 +112,33 @@ pub async fn refuse_subscribed(table: &Table, tenant: Tenant) -> Result<Changes,
         return Err(BillingError::SubscriptionActive);
     }
     Ok(Changes::new().require(account.key(), Condition::VersionIs(account.version())))
+}
+
+/// What the index says of an organization whose payments fail.
+#[derive(Deserialize)]
+struct Failing {
+    #[serde(rename = "list_sk")]
+    place: String,
+    summary: OrgId,
+}
+
+/// A page of the organizations that may be in the grace which a failed payment leaves, the latest failure first.
+pub async fn in_grace(
+    table: &Table,
+    cursors: &dyn CursorKeys,
+    rules: &Rules,
+    limit: Limit,
+    cursor: Option<&str>,
+) -> Result<Page<OrgId>, StoreError> {
+    let query = keys::all_failing().descending();
+    let mut page: Page<Failing> = table.page(&query, limit, cursor, cursors).await?;
+    let began = table.clock().now().saturating_sub(rules.grace()).unwrap_or(Timestamp::MIN);
+    let (began, all) = (sortable(began), page.items.len());
+    page.items.retain(|failing| failing.place > began);
+    // behind one whose grace is over there are only others of that kind
+    let next_cursor = page.next_cursor.filter(|_| page.items.len() == all);
+    let items = page.items.into_iter().map(|failing| failing.summary).collect();
+    Ok(Page { items, next_cursor })
 }
 
 /// Whether the organization has a subscription that goes on by itself.

@@ -3,6 +3,7 @@
 mod erasures;
 mod impersonations;
 mod members;
+mod money;
 mod orgs;
 mod people;
 mod person;
@@ -57,6 +58,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(orgs::suspend))
         .routes(routes!(orgs::unsuspend))
         .routes(routes!(trials::extend))
+        .routes(routes!(money::shared_fingerprints))
         .routes(routes!(erasures::erase_person))
         .routes(routes!(erasures::erase_org))
         .routes(routes!(erasures::restore_org))

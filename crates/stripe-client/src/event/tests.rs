@@ -324,3 +324,16 @@ proptest! {
         drop(event("customer.subscription.updated", &object).read());
     }
 }
+
+#[test]
+fn a_card_is_known_by_its_fingerprint_and_other_means_of_payment_say_nothing() {
+    let method = json!({ "id": "pm_1", "object": "payment_method", "type": "card", "customer": "cus_1",
+        "card": { "brand": "visa", "last4": "4242", "fingerprint": "Xt5EWLLDS7FJjR1c" } });
+    let read = event("payment_method.attached", &method).read().unwrap();
+    assert_eq!(read, Content::CardAttached("cus_1".parse().unwrap(), "Xt5EWLLDS7FJjR1c".to_owned()));
+    let debit = json!({ "id": "pm_1", "customer": "cus_1", "type": "sepa_debit", "sepa_debit": {} });
+    let alone = json!({ "id": "pm_1", "type": "card", "card": { "fingerprint": "Xt5EWLLDS7FJjR1c" } });
+    for object in [debit, alone] {
+        assert_eq!(event("payment_method.attached", &object).read().unwrap(), Content::Other);
+    }
+}
