@@ -46,6 +46,7 @@ mod plans;
 mod product;
 mod races;
 mod reset;
+mod revenue;
 mod rotation;
 mod rotation_steps;
 mod samples;

@@ -4,7 +4,7 @@ use primitives::OrgId;
 use serde::{Deserialize, Serialize};
 use table::{Changes, Index, Item, Key};
 
-use crate::{BillingError, Fact, Granted, Rules, StripeState, Trial, TrialNotice, keys};
+use crate::{BillingError, Fact, Granted, Rules, StripeState, Trial, TrialNotice, keys, revenue};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,13 +84,14 @@ impl Account {
         account
     }
 
-    /// What the change to `next` means for whoever checks requests: nothing where it says nothing
-    /// new about the time from now on.
+    /// What the change to `next` means besides: for whoever checks requests, where it says anything new about
+    /// the time from now on, and for the month's figures, where it is about money.
     pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
+        let figures = revenue::moved(self, next, now);
         let schedule = next.schedule(now, rules);
         if schedule == self.schedule(now, rules) {
-            return Changes::new();
+            return figures;
         }
-        Changes::new().set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
+        figures.set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
     }
 }

@@ -23,6 +23,12 @@ table::kinds! {
         store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Org,
         erased: Stays("a hash, times and the organization's id, for two years: else erasing would begin a trial anew"),
     }
+    /// What a change of accounts made of trials and revenue in a month, in UTC: a part of it. Written with each
+    /// such change by create organization, the acts of billing, `hook-stripe` and `cron-trial-expiry`; read by our
+    /// staff.
+    "revenue" Revenue(shard: u8; month: String) "REVENUE#<shard>" "<month>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Nobody, erased: Stays("sums over all organizations"),
+    }
     /// Which organizations have a card, which is known by the hash of Stripe's fingerprint of it. Written and
     /// read by `hook-stripe`; read by our staff, through the index where there are several.
     "card" Card(card: CompanyHash;) "CARD#<card>" "CARD" {

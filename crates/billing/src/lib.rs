@@ -28,6 +28,7 @@ mod notices;
 mod overview;
 mod parked;
 mod payments;
+mod revenue;
 mod rules;
 #[cfg(test)]
 mod samples;
@@ -59,6 +60,7 @@ pub use overview::{
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;
+pub use revenue::{Month, Mrr, NoMonth, RevenueMonth, revenue};
 pub use rules::Rules;
 pub use stamp::{Rank, Stamp};
 pub use stripe_events::{Received, StripeEvents};

@@ -13,7 +13,7 @@ use crate::{
     Access, Account, BillingError, Granted, Rules,
     api::Trial,
     events::{TrialExtended, TrialStarted},
-    keys,
+    keys, revenue,
     stripe_items::StripeCustomer,
 };
 
@@ -37,6 +37,7 @@ pub fn start_trial(org_id: OrgId, now: Timestamp, granted: Granted) -> Changes {
     if !account.trial.is_active(now) {
         return changes;
     }
+    let changes = changes.and(revenue::trial_started(org_id, now));
     let started = TrialStarted { trial: Trial::of(&account.trial, now) };
     changes.publish(NewEvent::new(Some(org_id), &org_id, account.next_version(), &started))
 }

@@ -59,6 +59,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(orgs::unsuspend))
         .routes(routes!(trials::extend))
         .routes(routes!(money::shared_fingerprints))
+        .routes(routes!(money::revenue))
         .routes(routes!(erasures::erase_person))
         .routes(routes!(erasures::erase_org))
         .routes(routes!(erasures::restore_org))

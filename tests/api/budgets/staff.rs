@@ -62,6 +62,11 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
         let (path, route) = (format!("{of_org}/{act}"), format!("POST /v1/admin/orgs/{{org_id}}/{act}"));
         measured.change(&path, &route, "api-admin", token, &why).await;
     }
+    for route in ["/v1/admin/billing/revenue", "/v1/admin/billing/shared-fingerprints"] {
+        measured.get(route, &format!("GET {route}"), "api-admin", token).await;
+    }
+    measured.get("/v1/admin/orgs?access=grace", "GET /v1/admin/orgs", "api-admin", token).await;
+    measured.seen.pop();
     let extension = json!({ "days": 7, "reason": "their review takes longer" });
     let (path, route) =
         (format!("{of_org}/trial-extensions"), "POST /v1/admin/orgs/{org_id}/trial-extensions");

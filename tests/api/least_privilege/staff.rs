@@ -39,6 +39,11 @@ pub(crate) async fn works(product: &Product) {
         let done = product.act(&path, &token).await;
         assert!(done.status.is_success(), "{path}: {done:?}");
     }
+    for path in
+        ["/v1/admin/billing/revenue", "/v1/admin/billing/shared-fingerprints", "/v1/admin/orgs?access=grace"]
+    {
+        assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
+    }
     let extension = json!({ "days": 7, "reason": "their review takes longer" });
     let extend = product.request(Method::POST, &format!("{of_org}/trial-extensions")).bearer_auth(&token);
     let extended = product.send(extend.header("idempotency-key", "extend").json(&extension)).await;
