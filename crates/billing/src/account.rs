@@ -2,9 +2,9 @@ use access::Tenant;
 use jiff::{SignedDuration, Timestamp};
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
-use table::{Changes, Index, Item, Key};
+use table::{Index, Item, Key};
 
-use crate::{BillingError, Fact, Granted, Rules, StripeState, Trial, TrialNotice, keys, revenue};
+use crate::{BillingError, Fact, Granted, Rules, StripeState, Trial, TrialNotice, keys};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Account {
         Self { org_id, trial: granted.trial(now), stripe: StripeState::default(), version: 0 }
     }
 
-    fn tenant(&self) -> Tenant {
+    pub(crate) fn tenant(&self) -> Tenant {
         Tenant::trusted(self.org_id)
     }
 
@@ -82,16 +82,5 @@ impl Account {
         let mut account = self.clone();
         facts.into_iter().for_each(|fact| account.stripe.add(fact));
         account
-    }
-
-    /// What the change to `next` means besides: for whoever checks requests, where it says anything new about
-    /// the time from now on, and for the month's figures, where it is about money.
-    pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
-        let figures = revenue::moved(self, next, now);
-        let schedule = next.schedule(now, rules);
-        if schedule == self.schedule(now, rules) {
-            return figures;
-        }
-        figures.set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
     }
 }

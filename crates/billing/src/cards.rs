@@ -7,7 +7,7 @@ use primitives::{Limit, OrgId, Page};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, CursorKeys, Index, Item, Key, StoreError, Table};
 
-use crate::{company::CompanyHash, keys};
+use crate::{CompanyHash, keys};
 
 /// So long a card is known after somebody new had it.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(24 * 365 * 2);

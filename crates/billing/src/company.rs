@@ -1,12 +1,11 @@
 //! One trial for a company: what it is known by, and until when it tries the product.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 use primitives::{Email, OrgId};
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Item, Key, StoreError, Table};
 
-use crate::{Rules, Trial, keys};
+use crate::{CompanyHash, Rules, Trial, TrialPer, keys};
 
 /// So long a company that has had its trial is known; after that it may try the product anew.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(24 * 365 * 2);
@@ -14,46 +13,10 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(24 * 365 * 2);
 /// Where dots say nothing, and which name the mailboxes of both domains have.
 const DOTS_SAY_NOTHING: [&str; 2] = ["gmail.com", "googlemail.com"];
 
-/// For whom there is one trial.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrialPer {
-    /// One for all organizations of a person, or of a company's domain.
-    #[default]
-    Company,
-    /// One for each organization.
-    Organization,
-}
-
 /// Who founds an organization, as far as trials go.
 #[derive(Clone, Debug)]
 pub struct Company {
     known_by: Vec<CompanyHash>,
-}
-
-/// What a company, or a person, is known by: the hash of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CompanyHash(String);
-
-impl CompanyHash {
-    fn of(sort: &str, text: &str) -> Self {
-        let text = format!("trial {sort} {text}");
-        Self(hex::encode(digest(&SHA256, text.as_bytes())))
-    }
-}
-
-impl CompanyHash {
-    /// That of a card, by Stripe's fingerprint of its number.
-    pub(crate) fn of_card(fingerprint: &str) -> Self {
-        Self::of("card", fingerprint)
-    }
-}
-
-impl std::fmt::Display for CompanyHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Company {

@@ -1,6 +1,6 @@
 //! The kinds of items of billing.
 
-use crate::company::CompanyHash;
+use crate::CompanyHash;
 use access::Tenant;
 use jiff::Timestamp;
 use stripe_client::{CustomerId, EventId};
@@ -12,8 +12,8 @@ table::kinds! {
     "subscription" Subscription(org: Tenant;) "BILL#<org>" "SUBSCRIPTION" {
         store: Main, most_kb: 150, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// That somebody is about to subscribe, the latest time: what was asked for, and what came of it. Written
-    /// by whoever begins that, and by `hook-stripe` when it is paid; read by the same.
+    /// That somebody is about to subscribe, the latest time: what was asked for, and what came of it.
+    /// Written by whoever begins that, and by `hook-stripe` when it is paid; read by the same.
     "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
         store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -23,14 +23,14 @@ table::kinds! {
         store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Org,
         erased: Stays("a hash, times and the organization's id, for two years: else erasing would begin a trial anew"),
     }
-    /// What a change of accounts made of trials and revenue in a month, in UTC: a part of it. Written with each
-    /// such change by create organization, the acts of billing, `hook-stripe` and `cron-trial-expiry`; read by our
-    /// staff.
+    /// What a change of accounts made of trials and revenue in a month, in UTC: a part of it. Written with
+    /// each such change by create organization, the acts of billing, `hook-stripe` and `cron-trial-expiry`;
+    /// read by our staff.
     "revenue" Revenue(shard: u8; month: String) "REVENUE#<shard>" "<month>" {
         store: Main, most_kb: 1, kept: ForGood, owner: Nobody, erased: Stays("sums over all organizations"),
     }
-    /// Which organizations have a card, which is known by the hash of Stripe's fingerprint of it. Written and
-    /// read by `hook-stripe`; read by our staff, through the index where there are several.
+    /// Which organizations have a card, which is known by the hash of Stripe's fingerprint of it. Written
+    /// and read by `hook-stripe`; read by our staff, through the index where there are several.
     "card" Card(card: CompanyHash;) "CARD#<card>" "CARD" {
         store: Main, most_kb: 3, kept: Until("two years after the latest of them had it"), owner: Org,
         erased: Stays("a hash, times and the organization's id, for two years"),
@@ -78,8 +78,8 @@ const PARKED: Entry = Entry {
     sk: "<parked_at>#<event>",
 };
 
-/// Organizations whose payments fail, by since when: what our staff looks at. Nobody whose payments fail has a
-/// trial notice to send.
+/// Organizations whose payments fail, by since when: what our staff looks at. Nobody whose payments fail has
+/// a trial notice to send.
 const FAILING: Entry = Entry {
     name: "failing payment",
     on: "subscription",

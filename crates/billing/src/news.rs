@@ -4,8 +4,7 @@ use stripe_client::{
 };
 
 use crate::{
-    Fact, Invoice, ParkReason, Rank, Stamp,
-    company::CompanyHash,
+    CompanyHash, Fact, Invoice, ParkReason, Rank, Stamp,
     events::{PaymentDisputed, PaymentRefunded},
 };
 

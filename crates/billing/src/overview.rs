@@ -58,8 +58,8 @@ pub struct Extended {
     pub changes: Changes,
 }
 
-/// Gives an organization so many more days of its trial, from its end on, or from now on where it is over. The
-/// gate opens in the same transaction.
+/// Gives an organization so many more days of its trial, from its end on, or from now on where it is over.
+/// The gate opens in the same transaction.
 pub async fn extend_trial(
     table: &Table,
     rules: &Rules,
@@ -105,8 +105,8 @@ pub async fn overview_for_staff(
     Ok(Overview { account, as_of, access })
 }
 
-/// Refuses where the organization has a subscription that goes on by itself: whoever deletes the organization
-/// would go on paying. That there is none is a condition of what rests on it.
+/// Refuses where the organization has a subscription that goes on by itself: whoever deletes the
+/// organization would go on paying. That there is none is a condition of what rests on it.
 pub async fn refuse_subscribed(table: &Table, tenant: Tenant) -> Result<Changes, BillingError> {
     let account = load(table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)?;
     if account.stripe.goes_on() {
@@ -123,7 +123,8 @@ struct Failing {
     summary: OrgId,
 }
 
-/// A page of the organizations that may be in the grace which a failed payment leaves, the latest failure first.
+/// A page of the organizations that may be in the grace which a failed payment leaves, the latest failure
+/// first.
 pub async fn in_grace(
     table: &Table,
     cursors: &dyn CursorKeys,

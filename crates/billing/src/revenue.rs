@@ -2,8 +2,8 @@
 //! change, so that each change counts once, and the sum of all of them is what is so.
 //!
 //! The monthly recurring revenue of an account is the list price of what it subscribed to, for a month: see
-//! `docs/billing.md`. What an event brings late counts in the month in which we hear of it. A month that is over
-//! does not change any more.
+//! `docs/billing.md`. What an event brings late counts in the month in which we hear of it. A month that is
+//! over does not change any more.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -11,7 +11,7 @@ use access::{Interval, PLANS, Price, StaffPermit, staff_needs::ReadRevenue};
 use futures::future::try_join_all;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use primitives::OrgId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use stripe_client::SubscriptionStatus;
 use table::{Changes, StoreError, Table, Totals};
@@ -20,6 +20,9 @@ use crate::{Account, Subscription, keys};
 
 /// A month's figures are so many items, each of some of the organizations, so that many can change at once.
 const SHARDS: u8 = 4;
+
+/// A part of a month's figures, as it is stored.
+type Part = Map<String, Value>;
 
 /// More months than there will be.
 const MONTHS: usize = 1_200;
@@ -62,8 +65,8 @@ impl fmt::Display for Month {
     }
 }
 
-/// What an account pays in a month, in the smallest unit of this currency. Nothing where it pays nothing that
-/// we know a price of, or has said that it is not going to pay again.
+/// What an account pays in a month, in the smallest unit of this currency. Nothing where it pays nothing
+/// that we know a price of, or has said that it is not going to pay again.
 fn monthly(account: &Account) -> Option<(&'static str, u64)> {
     let counts = |status| matches!(status, SubscriptionStatus::Active | SubscriptionStatus::PastDue);
     let goes_on = |it: &&Subscription| !it.cancel_at_period_end && it.cancel_at.is_none();
@@ -166,14 +169,6 @@ pub struct Mrr {
     pub closing: u64,
 }
 
-/// A part of a month's figures.
-#[derive(Deserialize)]
-struct Part {
-    sk: String,
-    #[serde(flatten)]
-    figures: Map<String, Value>,
-}
-
 /// The months from one to another, the first one first: a call for each part.
 pub async fn revenue(
     table: &Table,
@@ -184,10 +179,11 @@ pub async fn revenue(
         (0..SHARDS).map(|shard| async move { table.first::<Part>(&keys::Revenue::all(shard), MONTHS).await });
     let mut months: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for part in try_join_all(parts).await?.into_iter().flatten() {
-        let month = months.entry(part.sk).or_default();
-        for (name, value) in part.figures {
+        let Some(month) = part.get("sk").and_then(Value::as_str) else { continue };
+        let month = months.entry(month.to_owned()).or_default();
+        for (name, value) in &part {
             if let Some(value) = value.as_u64() {
-                *month.entry(name).or_default() += value;
+                *month.entry(name.clone()).or_default() += value;
             }
         }
     }

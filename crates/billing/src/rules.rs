@@ -1,8 +1,6 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::company::TrialPer;
-
 /// The numbers of this domain. Each has the product's default; a deployment may set others as JSON.
 /// Days are spans of exactly 24 hours, counted to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -19,6 +17,17 @@ pub struct Rules {
     pub read_only_days: u32,
     /// Nothing but paying, after reading only. Exporting the data is what remains for good.
     pub suspended_days: u32,
+}
+
+/// For whom there is one trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialPer {
+    /// One for all organizations of a person, or of a company's domain.
+    #[default]
+    Company,
+    /// One for each organization.
+    Organization,
 }
 
 impl Default for Rules {

@@ -87,8 +87,8 @@ const MAILBOXES: &[&str] = &[
 /// Names that nobody can have (RFC 2606, RFC 6761), and whole domains of that kind.
 const NOBODYS: &[&str] = &["example", "invalid", "localhost", "test"];
 
-/// The domain whose mailboxes are one company's, of a mailbox at this one: the one that was registered, without
-/// what stands before it. Nothing where anybody may have a mailbox there.
+/// The domain whose mailboxes are one company's, of a mailbox at this one: the one that was registered,
+/// without what stands before it. Nothing where anybody may have a mailbox there.
 pub fn company_of(email: &Email) -> Option<String> {
     let name = EmailDomain::of(email);
     let (name, _) = idna::domain_to_unicode(name.as_str());

@@ -160,7 +160,7 @@ impl Event {
                 let method = self.object()?;
                 let print = method.object("card").and_then(|card| card.optional_text("fingerprint"));
                 let print = print.filter(|print| (1..=LONGEST_FINGERPRINT).contains(&print.len()));
-                Ok(match (method.id_if_any("customer")?, print) {
+                Ok(match (method.id_if_any("customer").ok().flatten(), print) {
                     (Some(customer), Some(print)) => Content::CardAttached(customer, print.to_owned()),
                     _ => Content::Other,
                 })

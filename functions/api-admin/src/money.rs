@@ -24,13 +24,13 @@ pub(crate) struct CardHolder {
     /// The organization.
     org_id: OrgId,
     /// Since when.
-    since: Time,
+    added_at: Time,
 }
 
 impl From<billing::Card> for SharedFingerprint {
     fn from(card: billing::Card) -> Self {
         let holder =
-            |holder: billing::Holder| CardHolder { org_id: holder.org_id, since: holder.since.into() };
+            |holder: billing::Holder| CardHolder { org_id: holder.org_id, added_at: holder.since.into() };
         Self {
             fingerprint: card.card.to_string(),
             organizations: card.holders.into_iter().map(holder).collect(),
@@ -39,8 +39,8 @@ impl From<billing::Card> for SharedFingerprint {
 }
 
 /// Cards that several organizations pay with, the latest first: where a company has trials again and again.
-/// Nothing follows from it by itself, since an agency pays for its customers with one. Which organizations were
-/// seen is written down. A page has 50 at most.
+/// Nothing follows from it by itself, since an agency pays for its customers with one. Which organizations
+/// were seen is written down. A page has 50 at most.
 #[utoipa::path(
     get, path = "/v1/admin/billing/shared-fingerprints", tag = "Staff",
     operation_id = "adminListSharedFingerprints",
@@ -162,8 +162,9 @@ impl From<billing::RevenueMonth> for RevenueMonth {
     }
 }
 
-/// Trials and recurring revenue by month, as our own records have them: by list prices, without tax, discounts
-/// and usage. What counts is said in the guide to billing. A month that is over does not change any more.
+/// Trials and recurring revenue by month, as our own records have them: by list prices, without tax,
+/// discounts and usage. What counts is said in the guide to billing. A month that is over does not change
+/// any more.
 #[utoipa::path(
     get, path = "/v1/admin/billing/revenue", tag = "Staff", operation_id = "adminGetRevenue",
     security(("access_token" = [])),

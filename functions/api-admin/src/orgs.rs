@@ -53,7 +53,7 @@ impl AdminOrganization {
 }
 
 /// Of which access level organizations are looked for.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Looked {
     /// Those whose payment failed, as long as everything is open to them.
@@ -69,9 +69,9 @@ pub(crate) struct OrganizationSearch {
     stripe_customer_id: Option<CustomerId>,
 }
 
-/// Finds organizations by a slug, by what slugs begin with, by a customer at Stripe, or those in the grace that a
-/// failed payment leaves, the latest failure first. Which were found is written down before they are shown. A page
-/// has 50 at most, and may have fewer than there are.
+/// Finds organizations by a slug, by what slugs begin with, by a customer at Stripe, or those in the grace
+/// that a failed payment leaves, the latest failure first. Which were found is written down before they are
+/// shown. A page has 50 at most, and may have fewer than there are.
 #[utoipa::path(
     get, path = "/v1/admin/orgs", tag = "Staff", operation_id = "adminListOrgs",
     security(("access_token" = [])),
@@ -81,7 +81,8 @@ pub(crate) struct OrganizationSearch {
             min_length = 1, max_length = 40, example = "acm"),
         ("stripe_customer_id" = Option<String>, Query, description = "The customer at Stripe; instead of both",
             min_length = 1, max_length = 255, pattern = "^[A-Za-z0-9_-]+$", example = "cus_ABC123"),
-        ("access" = Option<Looked>, Query, description = "Those of this access level; instead of all of them"),
+        ("access" = Option<String>, Query, description = "Those of this access level, which is `grace`; instead of \
+            all of them", pattern = "^grace$", example = "grace"),
         Paged,
     ),
     responses((status = 200, description = "A page of organizations", body = Page<AdminOrganization>), Problems),

@@ -44,8 +44,9 @@ fn given(extension: &TrialExtension) -> Answer {
     Answer::new(StatusCode::CREATED, extension)
 }
 
-/// Gives an organization more days of its free trial, twice at most: from its end on, or from now on where it is
-/// over, so that whoever is shut out is let in with the next request. Whoever has subscribed needs none.
+/// Gives an organization more days of its free trial, twice at most: from its end on, or from now on where
+/// it is over, so that whoever is shut out is let in with the next request. Whoever has subscribed needs
+/// none.
 #[utoipa::path(
     post, path = "/v1/admin/orgs/{org_id}/trial-extensions", tag = "Staff", operation_id = "adminExtendTrial",
     security(("access_token" = [])), request_body = ExtendTrial,

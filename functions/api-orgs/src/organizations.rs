@@ -18,7 +18,8 @@ use crate::Api;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateOrganization {
-    /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single spaces.
+    /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single
+    /// spaces.
     name: Name,
     /// Its name in URLs, its alone. Some words, such as `admin`, are nobody's.
     slug: Slug,
@@ -29,9 +30,9 @@ pub(crate) fn answer(status: StatusCode, org: &Org, now: Timestamp) -> Answer {
     Answer::new(status, &org.resource(version).at(now)).tagged(version)
 }
 
-/// Creates an organization with the caller as its owner, and begins its free trial. A company tries the product
-/// once: what the same person, or somebody with an address of the same company, creates later shares what is
-/// left of that trial, and has none where it is over. Switch to it with `POST /v1/auth/switch-org`.
+/// Creates an organization with the caller as its owner, and begins its free trial. A company tries the
+/// product once: what the same person, or somebody with an address of the same company, creates later shares
+/// what is left of that trial, and has none where it is over. Switch to it with `POST /v1/auth/switch-org`.
 #[utoipa::path(
     post, path = "/v1/orgs", tag = "Organizations", operation_id = "createOrganization",
     security(("access_token" = [])), request_body = CreateOrganization,

@@ -2,9 +2,9 @@
 //! word told again, and any of these together.
 //!
 //! What is known depends on what was heard and in which order. So the checker walks from each state that it
-//! has seen to all that one more word leads to, and keeps those that differ: where the reducer is right, there
-//! is one for each set of words, and all orders of twelve words are some thousand steps. What is found wrong
-//! is told as a story, the shortest that there is.
+//! has seen to all that one more word leads to, and keeps those that differ: where the reducer is right,
+//! there is one for each set of words, and all orders of twelve words are some thousand steps. What is found
+//! wrong is told as a story, the shortest that there is.
 
 use std::collections::{BTreeMap, VecDeque};
 
