@@ -23,6 +23,7 @@ const VERBS: &[&str] = &[
     "delete",
     "end",
     "erase",
+    "extend",
     "cancel",
     "query",
     "record",

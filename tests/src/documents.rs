@@ -4,6 +4,7 @@ pub mod contract;
 pub mod cost;
 mod event_catalogue;
 mod items;
+mod lifecycle;
 pub mod permissions;
 pub mod problem_codes;
 mod routes;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Document> {
     documents.push(Document { path: "docs/errors.md".into(), text: problem_codes::page() });
     documents.push(Document { path: "docs/permissions.md".into(), text: permissions::page() });
     documents.push(Document { path: "docs/items.md".into(), text: items::page() });
+    documents.push(Document { path: "docs/lifecycle.md".into(), text: lifecycle::page() });
     documents.push(Document { path: "docs/routes.md".into(), text: routes::page() });
     documents.push(Document { path: "docs/events.md".into(), text: event_catalogue::page() });
     documents

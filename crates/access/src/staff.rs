@@ -47,6 +47,10 @@ permissions! {
     SuspendPeople: "people:suspend", "suspend people", Operator;
     /// Find and show organizations.
     ReadOrganizations: "orgs:read", "look at organizations", Support | Billing | Operator;
+    /// See what organizations pay, and with which cards.
+    ReadRevenue: "billing:read", "look at what is paid", Billing | Operator;
+    /// Give an organization more days of its trial.
+    ExtendTrials: "trials:write", "extend trials", Support | Billing | Operator;
     /// Suspend organizations, and lift that.
     SuspendOrganizations: "orgs:suspend", "suspend organizations", Operator;
     /// Act in the name of a member, who looks.
@@ -140,6 +144,8 @@ mod tests {
             (StaffPermission::WritePeople, "people:write", "support operator"),
             (StaffPermission::SuspendPeople, "people:suspend", "operator"),
             (StaffPermission::ReadOrganizations, "orgs:read", "support billing operator"),
+            (StaffPermission::ReadRevenue, "billing:read", "billing operator"),
+            (StaffPermission::ExtendTrials, "trials:write", "support billing operator"),
             (StaffPermission::SuspendOrganizations, "orgs:suspend", "operator"),
             (StaffPermission::ReadAsMembers, "impersonation:read", "support operator"),
             (StaffPermission::WriteAsMembers, "impersonation:write", "operator"),

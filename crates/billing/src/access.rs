@@ -106,6 +106,16 @@ impl Standing {
         matches!(self, Self::PaymentFailed(_))
     }
 
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subscribed => "subscribed",
+            Self::Trial(_) => "trial",
+            Self::PaymentFailed(_) => "payment failed",
+            Self::Lapsed(_) => "lapsed",
+        }
+    }
+
     /// The table of standings and times.
     pub fn access(self, now: Timestamp, rules: &Rules) -> Access {
         use AccessLevel::{ExportOnly, Full, Grace, ReadOnly, Suspended};

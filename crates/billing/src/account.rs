@@ -1,10 +1,10 @@
 use access::Tenant;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use primitives::OrgId;
 use serde::{Deserialize, Serialize};
-use table::{Changes, Index, Item, Key};
+use table::{Index, Item, Key};
 
-use crate::{Fact, Rules, StripeState, Trial, TrialNotice, grace, keys};
+use crate::{BillingError, Fact, Granted, Rules, StripeState, Trial, TrialNotice, keys};
 
 /// Everything about one organization's money: its trial and what Stripe says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ impl Item for Account {
     }
 
     fn index(&self) -> Option<Index> {
+        if let Some(since) = self.stripe.failing_since() {
+            return Some(keys::failing(since, self.tenant()));
+        }
         let due_at = self.next_notice_at()?;
         Some(keys::trial_notice(due_at, self.tenant()))
     }
@@ -37,10 +40,15 @@ impl Item for Account {
 impl Account {
     /// The account of a new organization, whose trial begins now.
     pub fn open(org_id: OrgId, now: Timestamp, rules: &Rules) -> Self {
-        Self { org_id, trial: Trial::start(now, rules.trial()), stripe: StripeState::default(), version: 0 }
+        Self::granted(org_id, now, &Granted::whole(rules))
     }
 
-    fn tenant(&self) -> Tenant {
+    /// The account of a new organization that gets this trial.
+    pub(crate) fn granted(org_id: OrgId, now: Timestamp, granted: &Granted) -> Self {
+        Self { org_id, trial: granted.trial(now), stripe: StripeState::default(), version: 0 }
+    }
+
+    pub(crate) fn tenant(&self) -> Tenant {
         Tenant::trusted(self.org_id)
     }
 
@@ -59,23 +67,20 @@ impl Account {
         Some((Self { trial: self.trial.clone().after(notice), ..self.clone() }, notice))
     }
 
+    /// The account with so much more of its trial, where it may have that: nobody has subscribed yet.
+    pub(crate) fn extended(&self, by: SignedDuration, now: Timestamp) -> Result<Self, BillingError> {
+        if self.stripe.has_begun() {
+            return Err(BillingError::AlreadySubscribed);
+        }
+        let trial = self.trial.extended(by, now).ok_or(BillingError::TrialExtensionLimit)?;
+        Ok(Self { trial, ..self.clone() })
+    }
+
     /// The account after something that Stripe told us.
     #[must_use]
     pub fn learn(&self, facts: impl IntoIterator<Item = Fact>) -> Self {
         let mut account = self.clone();
         facts.into_iter().for_each(|fact| account.stripe.add(fact));
         account
-    }
-
-    /// What the change to `next` means for whoever checks requests, nothing where it says nothing
-    /// new about the time from now on; and for what people are told while payments fail.
-    pub(crate) fn access_towards(&self, next: &Self, now: Timestamp, rules: &Rules) -> Changes {
-        let failing = (self.stripe.failing_since(), next.stripe.failing_since());
-        let grace = grace::towards(self.org_id, failing, now, rules);
-        let schedule = next.schedule(now, rules);
-        if schedule == self.schedule(now, rules) {
-            return grace;
-        }
-        grace.set(&identity_core::keys::Gate::key(self.tenant()), "access", &schedule)
     }
 }

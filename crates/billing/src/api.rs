@@ -138,6 +138,10 @@ pub struct Trial {
     pub trial_ends_at: Time,
     /// How often it was extended.
     pub trial_extended_count: u32,
+    /// Whether it is what was left of a trial that another organization of the same person or company had
+    /// begun: a company tries the product once.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// A pause of collecting invoices.
@@ -383,6 +387,7 @@ impl Trial {
             started_at: trial.started_at.into(),
             trial_ends_at: trial.ends_at.into(),
             trial_extended_count: trial.extended_count,
+            shared: trial.shared,
         }
     }
 }

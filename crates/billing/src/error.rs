@@ -21,6 +21,10 @@ pub enum BillingError {
     #[error("this organization has a subscription; change that one")]
     #[fault(Conflict, "already_subscribed")]
     AlreadySubscribed,
+    /// The trial was extended as often as may be.
+    #[error("this trial was extended as often as may be")]
+    #[fault(Conflict, "trial_extension_limit")]
+    TrialExtensionLimit,
     /// There is no subscription that lives.
     #[error("this organization has no subscription")]
     #[fault(Conflict, "no_subscription")]

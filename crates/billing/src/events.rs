@@ -13,6 +13,13 @@ events::events! {
         /// The trial, as the API shows it.
         trial: Trial = trial(),
     }
+    /// Our staff gave an organization more days of its free trial.
+    "trial.extended" TrialExtended Public {
+        /// The trial, as the API shows it.
+        trial: Trial = extended(),
+        /// How many days more.
+        days: u32 = 7,
+    }
     /// An organization's free trial ends soon.
     "trial.ending" TrialEnding Public {
         /// The trial, as the API shows it.
@@ -95,6 +102,8 @@ events::events! {
     "invoice.payment_action_required" InvoicePaymentActionRequired Public {
         /// The invoice, as the API shows it.
         invoice: Invoice = invoice(),
+        /// Stripe's page on which that is done, for whoever has the address; null where Stripe named none.
+        pay_url: Option<String> = "https://invoice.stripe.com/i/acct_1Q2w3E4r5T/live_YWNjdF8x",
     }
     /// Money was given back.
     "payment.refunded" PaymentRefunded Public {
@@ -145,8 +154,15 @@ fn checkout(status: &str) -> Value {
 fn trial() -> Value {
     json!({
         "active": true, "started_at": "2026-11-23T10:00:00.000Z", "trial_ends_at": "2026-12-07T10:00:00.000Z",
-        "trial_extended_count": 0,
+        "trial_extended_count": 0, "shared": false,
     })
+}
+
+fn extended() -> Value {
+    let mut trial = trial();
+    trial["trial_ends_at"] = json!("2026-12-14T10:00:00.000Z");
+    trial["trial_extended_count"] = json!(1);
+    trial
 }
 
 fn invoice() -> Value {
@@ -319,6 +335,29 @@ pub const TOLD: &[Told] = &[
                 None => "Full use ends soon".into(),
             },
             body: "A payment still fails. Please check the means of payment.",
+        }),
+    },
+    Told {
+        event: InvoicePaymentActionRequired::KIND,
+        to: Audience::Holding(ReadBilling),
+        mail: Some(MailText {
+            subject: "The payment for {{ organization }} waits for you",
+            preview: "Your bank asks you to confirm it.",
+            title: "Please confirm the payment",
+            paragraphs: &[
+                "Your bank asks somebody to confirm the payment of \
+                 {{ data.invoice.amount_due | money(data.invoice.currency) }} for the subscription of \
+                 {{ organization }}. It is made once that is done.",
+                "Please confirm it in the next days. Until then everything goes on as before.",
+            ],
+            button: "Confirm the payment",
+            path: "{{ data.pay_url if data.pay_url else '/settings/billing' }}",
+            optional: false,
+            until: None,
+        }),
+        push: Some(PushText {
+            title: |_| "A payment waits for you".into(),
+            body: "Your bank asks you to confirm it.",
         }),
     },
     Told {

@@ -29,6 +29,9 @@ pub struct Invoice {
     /// When it was last said that the bank asks for something.
     #[serde(default)]
     pub action_required_at: Option<Timestamp>,
+    /// Where that is done, as long as the invoice is open.
+    #[serde(default)]
+    pub pay_url: Option<String>,
 }
 
 /// An invoice at one time. The order of the fields is the order of snapshots: once an invoice is
@@ -91,6 +94,7 @@ impl Invoice {
             paid_at: when(InvoiceChange::Paid),
             finalized_at: when(InvoiceChange::Finalized),
             action_required_at: when(InvoiceChange::ActionRequired),
+            pay_url: seen.pay_url.filter(|_| change == InvoiceChange::ActionRequired),
             snapshot: InvoiceSnapshot {
                 settled: matches!(status, InvoiceStatus::Paid | InvoiceStatus::Void),
                 at,
@@ -156,6 +160,7 @@ impl Known for Invoice {
         self.finalized_at = earliest(self.finalized_at, other.finalized_at);
         self.action_required_at = self.action_required_at.max(other.action_required_at);
         self.failed_attempts = self.failed_attempts.max(other.failed_attempts);
+        self.pay_url = self.pay_url.take().max(other.pay_url);
         self.snapshot = other.snapshot.max(self.snapshot.clone());
     }
 }

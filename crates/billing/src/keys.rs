@@ -1,5 +1,6 @@
 //! The kinds of items of billing.
 
+use crate::CompanyHash;
 use access::Tenant;
 use jiff::Timestamp;
 use stripe_client::{CustomerId, EventId};
@@ -11,8 +12,8 @@ table::kinds! {
     "subscription" Subscription(org: Tenant;) "BILL#<org>" "SUBSCRIPTION" {
         store: Main, most_kb: 150, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// That somebody is about to subscribe, the latest time: what was asked for, and what came of it. Written
-    /// by whoever begins that, and by `hook-stripe` when it is paid; read by the same.
+    /// That somebody is about to subscribe, the latest time: what was asked for, and what came of it.
+    /// Written by whoever begins that, and by `hook-stripe` when it is paid; read by the same.
     "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
         store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
     }
@@ -21,6 +22,24 @@ table::kinds! {
     "grace" Grace(org: Tenant;) "BILL#<org>" "GRACE" {
         store: Main, most_kb: 1, kept: Until("payments work again, or the subscription is over"), owner: Org,
         erased: Partition,
+    }
+    /// That a company, known by the hash of an address or a domain, has had its trial, and until when.
+    /// Written and read by create organization.
+    "trial_owner" TrialOwner(company: CompanyHash;) "TRIAL#<company>" "OWNER" {
+        store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Org,
+        erased: Stays("a hash, times and the organization's id, for two years: else erasing would begin a trial anew"),
+    }
+    /// What a change of accounts made of trials and revenue in a month, in UTC: a part of it. Written with
+    /// each such change by create organization, the acts of billing, `hook-stripe` and `cron-trial-expiry`;
+    /// read by our staff.
+    "revenue" Revenue(shard: u8; month: String) "REVENUE#<shard>" "<month>" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Nobody, erased: Stays("sums over all organizations"),
+    }
+    /// Which organizations have a card, which is known by the hash of Stripe's fingerprint of it. Written
+    /// and read by `hook-stripe`; read by our staff, through the index where there are several.
+    "card" Card(card: CompanyHash;) "CARD#<card>" "CARD" {
+        store: Main, most_kb: 3, kept: Until("two years after the latest of them had it"), owner: Org,
+        erased: Stays("a hash, times and the organization's id, for two years"),
     }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
     /// no effect. Written and read by `hook-stripe`; written by the first act of
@@ -44,7 +63,7 @@ table::kinds! {
 }
 
 /// The sorts of entries that this domain has in the index.
-pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, GRACE_NOTICE, PARKED];
+pub const ENTRIES: &[Entry] = &[TRIAL_NOTICE, GRACE_NOTICE, PARKED, FAILING, SHARED_CARD];
 
 /// Trials that have a notice to send, by when it is due.
 pub(crate) const TRIAL_NOTICE: Entry = Entry {
@@ -73,6 +92,43 @@ const PARKED: Entry = Entry {
     pk: "STRIPE_PARKED",
     sk: "<parked_at>#<event>",
 };
+
+/// Organizations whose payments fail, by since when: what our staff looks at. Nobody whose payments fail has
+/// a trial notice to send.
+const FAILING: Entry = Entry {
+    name: "failing payment",
+    on: "subscription",
+    indexed: Indexed::List,
+    pk: "PAYMENT_FAILING",
+    sk: "<since>#<org>",
+};
+
+/// Cards that several organizations have, by when the latest of them had it.
+const SHARED_CARD: Entry = Entry {
+    name: "shared card",
+    on: "card",
+    indexed: Indexed::List,
+    pk: "SHARED_CARDS",
+    sk: "<since>#<card>",
+};
+
+pub(crate) fn failing(since: Timestamp, org: Tenant) -> Index {
+    FAILING.listed(&[], &[&sortable(since), &org], org.org_id().to_string())
+}
+
+/// Asks for the organizations whose payments fail.
+pub(crate) fn all_failing() -> Query {
+    Query::list_prefix(FAILING.on, FAILING.pk, "")
+}
+
+pub(crate) fn shared_card(since: Timestamp, card: &CompanyHash) -> Index {
+    SHARED_CARD.listed(&[], &[&sortable(since), card], card.to_string())
+}
+
+/// Asks for the cards that several organizations have.
+pub(crate) fn shared_cards() -> Query {
+    Query::list_prefix(SHARED_CARD.on, SHARED_CARD.pk, "")
+}
 
 pub(crate) fn trial_notice(due_at: Timestamp, org: Tenant) -> Index {
     TRIAL_NOTICE.due(due_at, &org)

@@ -9,9 +9,13 @@
 mod access;
 mod account;
 pub mod api;
+mod cards;
 mod changes;
 mod checkout;
 mod checkouts;
+mod company;
+mod company_hash;
+mod consequences;
 mod details;
 mod episode;
 mod error;
@@ -20,12 +24,14 @@ mod grace;
 mod invoice;
 mod invoices;
 pub mod keys;
+pub mod lifecycle;
 mod newest;
 mod news;
 mod notices;
 mod overview;
 mod parked;
 mod payments;
+mod revenue;
 mod rules;
 #[cfg(test)]
 mod samples;
@@ -41,27 +47,31 @@ mod trial;
 
 pub use access::{Access, Standing};
 pub use account::Account;
+pub use cards::{Card, Holder, shared_cards};
 pub use changes::{Farewell, NewPlan};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
+pub use company::{Company, Granted, grant};
+pub use company_hash::CompanyHash;
 pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
 pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
-    Overview, customer, erase, goes_on, let_go, org_of_customer, overview, overview_for_staff,
-    refuse_subscribed, start_trial, trial_access,
+    Extended, Overview, customer, erase, extend_trial, goes_on, in_grace, let_go, org_of_customer, overview,
+    overview_for_staff, refuse_subscribed, start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;
-pub use rules::Rules;
+pub use revenue::{Month, Mrr, NoMonth, RevenueMonth, revenue};
+pub use rules::{Rules, TrialPer};
 pub use stamp::{Rank, Stamp};
 pub use stripe_events::{Received, StripeEvents};
 pub use stripe_items::{ParkReason, Parked, ParkedEvent};
 pub use stripe_state::{Fact, StripeState};
 pub use subscription::Subscription;
-pub use trial::{Trial, TrialNotice};
+pub use trial::{MOST_EXTENSIONS, Trial, TrialNotice};
 
 pub use stripe_client::CustomerId;
 

@@ -4,7 +4,7 @@ use stripe_client::{
 };
 
 use crate::{
-    Fact, Invoice, ParkReason, Rank, Stamp,
+    CompanyHash, Fact, Invoice, ParkReason, Rank, Stamp,
     events::{PaymentDisputed, PaymentRefunded},
 };
 
@@ -47,6 +47,8 @@ pub(crate) struct News<P = CustomerId> {
     pub(crate) paid: Option<Paid>,
     /// What others are told besides.
     pub(crate) told: Option<Told>,
+    /// What stands for a card that the customer has from now on.
+    pub(crate) card: Option<CompanyHash>,
     /// Whether it means nothing to us where its customer is not known: it waits for nobody.
     pub(crate) of_known: bool,
 }
@@ -54,13 +56,13 @@ pub(crate) struct News<P = CustomerId> {
 impl News<Payer> {
     fn new(customer: CustomerId, claims: Vec<OrgId>, facts: Vec<Fact>) -> Self {
         let customer = Payer::Customer(customer);
-        Self { customer, claims, facts, paid: None, told: None, of_known: false }
+        Self { customer, claims, facts, paid: None, told: None, card: None, of_known: false }
     }
 
     /// The same, of this customer.
     pub(crate) fn of(self, customer: CustomerId) -> News {
-        let Self { claims, facts, paid, told, of_known, .. } = self;
-        News { customer, claims, facts, paid, told, of_known }
+        let Self { claims, facts, paid, told, card, of_known, .. } = self;
+        News { customer, claims, facts, paid, told, card, of_known }
     }
 
     /// Reads the event, or says why it has to be put aside. Nothing if it is of a kind that has no
@@ -111,6 +113,10 @@ impl News<Payer> {
                 let facts = vec![Fact::CustomerGone { id: id.clone(), at: event.created }];
                 Ok(Some(Self { of_known: true, ..Self::new(id, claims([claim(&metadata)]), facts) }))
             }
+            Content::CardAttached(payer, fingerprint) => {
+                let card = Some(CompanyHash::of_card(&fingerprint));
+                Ok(Some(Self { card, of_known: true, ..Self::new(payer, Vec::new(), Vec::new()) }))
+            }
             Content::Refunded(refund) => {
                 let Some(payer) = refund.customer else { return Ok(None) };
                 let told = Some(Told::Refunded(PaymentRefunded {
@@ -130,7 +136,7 @@ impl News<Payer> {
                 }));
                 let customer = Payer::OfCharge(dispute.charge);
                 let (claims, facts) = (Vec::new(), Vec::new());
-                Ok(Some(Self { customer, claims, facts, paid: None, told, of_known: true }))
+                Ok(Some(Self { customer, claims, facts, paid: None, told, card: None, of_known: true }))
             }
             Content::Other => Ok(None),
         }

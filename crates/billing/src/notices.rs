@@ -16,6 +16,7 @@ use crate::{
     grace::Grace,
     keys,
     overview::load,
+    revenue,
 };
 
 /// What is due, per query.
@@ -131,7 +132,10 @@ async fn give_notice(
         let now = table.clock().now();
         let due = account.and_then(|account| account.give_notice(now));
         let Some((next, notice)) = due else { return Ok(Decision::done(None)) };
-        let changes = Changes::new().replace(&next).publish(event(&next, notice, now));
+        let mut changes = Changes::new().replace(&next).publish(event(&next, notice, now));
+        if notice == TrialNotice::Ended {
+            changes = changes.and(revenue::trial_ended(org_id, now));
+        }
         Ok(Decision::commit(changes, Some(notice)))
     };
     table.decide(cause, give).await

@@ -1,12 +1,19 @@
 use access::{AccessSchedule, Permit, Tenant, needs::ReadBilling};
 use events::NewEvent;
-use jiff::Timestamp;
-use primitives::{Ids, OrgId};
+use jiff::{SignedDuration, Timestamp};
+use primitives::{Ids, Limit, OrgId, Page};
+use serde::Deserialize;
 use stripe_client::CustomerId;
-use table::{Cause, Changes, CommitError, Condition, Consistency, Decision, Item, Query, StoreError, Table};
+use table::{
+    Cause, Changes, CommitError, Condition, Consistency, CursorKeys, Decision, Item, Query, StoreError,
+    Table, sortable,
+};
 
 use crate::{
-    Access, Account, BillingError, Rules, api::Trial, events::TrialStarted, keys,
+    Access, Account, BillingError, Granted, Rules,
+    api::Trial,
+    events::{TrialExtended, TrialStarted},
+    keys, revenue,
     stripe_items::StripeCustomer,
 };
 
@@ -22,16 +29,51 @@ pub struct Overview {
 
 /// The writes that give a new organization its account and begin its trial: for the transaction
 /// that creates the organization.
-pub fn start_trial(org_id: OrgId, now: Timestamp, rules: &Rules) -> Changes {
-    let account = Account::open(org_id, now, rules);
+///
+/// One whose company has had its trial gets its account, and there is nothing to tell.
+pub fn start_trial(org_id: OrgId, now: Timestamp, granted: Granted) -> Changes {
+    let account = Account::granted(org_id, now, &granted);
+    let changes = granted.changes(org_id, &account.trial).create(&account);
+    if !account.trial.is_active(now) {
+        return changes;
+    }
+    let changes = changes.and(revenue::trial_started(org_id, now));
     let started = TrialStarted { trial: Trial::of(&account.trial, now) };
-    let event = NewEvent::new(Some(org_id), &org_id, account.next_version(), &started);
-    Changes::new().create(&account).publish(event)
+    changes.publish(NewEvent::new(Some(org_id), &org_id, account.next_version(), &started))
 }
 
-/// How much a new organization may use, whose trial begins now.
-pub fn trial_access(now: Timestamp, rules: &Rules) -> AccessSchedule {
-    Account::open(Ids::unguessable(), now, rules).schedule(now, rules)
+/// How much a new organization may use.
+pub fn trial_access(now: Timestamp, rules: &Rules, granted: &Granted) -> AccessSchedule {
+    Account::granted(Ids::unguessable(), now, granted).schedule(now, rules)
+}
+
+/// A trial that was extended.
+#[derive(Debug)]
+pub struct Extended {
+    /// The trial.
+    pub trial: crate::Trial,
+    /// When this was so.
+    pub as_of: Timestamp,
+    /// What is written: for the transaction that says who did it.
+    pub changes: Changes,
+}
+
+/// Gives an organization so many more days of its trial, from its end on, or from now on where it is over.
+/// The gate opens in the same transaction.
+pub async fn extend_trial(
+    table: &Table,
+    rules: &Rules,
+    tenant: Tenant,
+    days: u32,
+) -> Result<Extended, BillingError> {
+    let account = load(table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)?;
+    let now = table.clock().now();
+    let next = account.extended(SignedDuration::from_hours(24 * i64::from(days)), now)?;
+    let org_id = account.org_id;
+    let extended = TrialExtended { trial: Trial::of(&next.trial, now), days };
+    let event = NewEvent::new(Some(org_id), &org_id, next.next_version(), &extended);
+    let changes = Changes::new().replace(&next).and(account.access_towards(&next, now, rules)).publish(event);
+    Ok(Extended { trial: next.trial, as_of: now, changes })
 }
 
 /// The account of the actor's organization. One read of half the price as a rule; a second where an
@@ -63,14 +105,42 @@ pub async fn overview_for_staff(
     Ok(Overview { account, as_of, access })
 }
 
-/// Refuses where the organization has a subscription that goes on by itself: whoever deletes the organization
-/// would go on paying. That there is none is a condition of what rests on it.
+/// Refuses where the organization has a subscription that goes on by itself: whoever deletes the
+/// organization would go on paying. That there is none is a condition of what rests on it.
 pub async fn refuse_subscribed(table: &Table, tenant: Tenant) -> Result<Changes, BillingError> {
     let account = load(table, tenant.org_id()).await?.ok_or(BillingError::NoAccount)?;
     if account.stripe.goes_on() {
         return Err(BillingError::SubscriptionActive);
     }
     Ok(Changes::new().require(account.key(), Condition::VersionIs(account.version())))
+}
+
+/// What the index says of an organization whose payments fail.
+#[derive(Deserialize)]
+struct Failing {
+    #[serde(rename = "list_sk")]
+    place: String,
+    summary: OrgId,
+}
+
+/// A page of the organizations that may be in the grace which a failed payment leaves, the latest failure
+/// first.
+pub async fn in_grace(
+    table: &Table,
+    cursors: &dyn CursorKeys,
+    rules: &Rules,
+    limit: Limit,
+    cursor: Option<&str>,
+) -> Result<Page<OrgId>, StoreError> {
+    let query = keys::all_failing().descending();
+    let mut page: Page<Failing> = table.page(&query, limit, cursor, cursors).await?;
+    let began = table.clock().now().saturating_sub(rules.grace()).unwrap_or(Timestamp::MIN);
+    let (began, all) = (sortable(began), page.items.len());
+    page.items.retain(|failing| failing.place > began);
+    // behind one whose grace is over there are only others of that kind
+    let next_cursor = page.next_cursor.filter(|_| page.items.len() == all);
+    let items = page.items.into_iter().map(|failing| failing.summary).collect();
+    Ok(Page { items, next_cursor })
 }
 
 /// Whether the organization has a subscription that goes on by itself.

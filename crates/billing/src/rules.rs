@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub struct Rules {
     /// The free trial, from the organization's creation on.
     pub trial_days: u32,
+    /// For whom there is one of it.
+    pub trial_per: TrialPer,
     /// Full use after the first failed payment.
     pub grace_days: u32,
     /// Reading only: after the grace, or after a trial or subscription that was not followed by
@@ -17,9 +19,26 @@ pub struct Rules {
     pub suspended_days: u32,
 }
 
+/// For whom there is one trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialPer {
+    /// One for all organizations of a person, or of a company's domain.
+    #[default]
+    Company,
+    /// One for each organization.
+    Organization,
+}
+
 impl Default for Rules {
     fn default() -> Self {
-        Self { trial_days: 14, grace_days: 21, read_only_days: 14, suspended_days: 30 }
+        Self {
+            trial_days: 14,
+            trial_per: TrialPer::Company,
+            grace_days: 21,
+            read_only_days: 14,
+            suspended_days: 30,
+        }
     }
 }
 

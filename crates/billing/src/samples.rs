@@ -72,6 +72,7 @@ pub(crate) fn invoice_of(
         currency: "eur".to_owned(),
         attempt_count: u32::try_from(second / DAY).unwrap(),
         billing_reason,
+        pay_url: None,
         metadata: std::collections::BTreeMap::new(),
         subscription_metadata: std::collections::BTreeMap::new(),
     };

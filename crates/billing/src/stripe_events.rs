@@ -9,7 +9,7 @@ use stripe_client::{Client, CustomerId, Event};
 use table::{Cause, Changes, Condition, Consistency, Decision, Item, Table, time_left};
 
 use crate::{
-    Account, BillingError, Checkout, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription,
+    Account, BillingError, Checkout, Fact, ParkReason, ParkedEvent, Rank, Rules, Stamp, Subscription, cards,
     checkouts::completion,
     keys,
     news::{News, Payer, Told},
@@ -265,6 +265,9 @@ impl StripeEvents {
         }
         let now = self.table.clock().now();
         changes = changes.and(self.completed(org_id, news, now).await?);
+        if let Some(card) = &news.card {
+            changes = changes.and(cards::seen(&self.table, card, org_id, now).await?);
+        }
         if next != account || news.told.is_some() {
             changes = changes.replace(&next).and(account.access_towards(&next, now, &self.rules));
             for event in transition::events(&account, &next, now, &self.rules) {

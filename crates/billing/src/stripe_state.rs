@@ -208,4 +208,8 @@ impl StripeState {
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

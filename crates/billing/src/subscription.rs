@@ -79,6 +79,23 @@ pub(crate) enum Phase {
     Working,
 }
 
+impl Phase {
+    /// All of them, the best last.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::NotBegun, Self::Over, Self::Paused, Self::Failing, Self::Working];
+
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NotBegun => "not begun",
+            Self::Over => "over",
+            Self::Paused => "paused",
+            Self::Failing => "failing",
+            Self::Working => "working",
+        }
+    }
+}
+
 impl Subscription {
     pub(crate) fn phase(&self) -> Phase {
         match self.status {

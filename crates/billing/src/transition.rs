@@ -54,31 +54,49 @@ fn subscription_event(
     let known = after.stripe.subscription()?;
     let shown = |account: &Account| api::Subscription::of(account, now, account.access(now, rules));
     let (then, phase) = (before.stripe.phase(), after.stripe.phase());
-    let changed = then != phase || before.stripe.subscription() != Some(known);
-    // Within the grace everything went on: being paid then is no new beginning.
-    let went_on = then == Phase::Working
-        || then == Phase::Failing
-            && matches!(before.access(now, rules).level, AccessLevel::Full | AccessLevel::Grace);
-    match phase {
-        _ if !changed => None,
-        Phase::NotBegun => None,
-        Phase::Working if !went_on => {
-            Some(publish.event(&SubscriptionActivated { subscription: shown(after) }))
-        }
-        Phase::Failing if then != Phase::Failing => {
+    if then == phase && before.stripe.subscription() == Some(known) {
+        return None;
+    }
+    let is_open = matches!(before.access(now, rules).level, AccessLevel::Full | AccessLevel::Grace);
+    match turn(then, phase, is_open)? {
+        Turn::Activated => Some(publish.event(&SubscriptionActivated { subscription: shown(after) })),
+        Turn::PastDue => {
             let since = after.stripe.failing_since()?;
             let grace_ends_at = since.saturating_add(rules.grace()).unwrap_or(Timestamp::MAX);
             let grace_ends_at = grace_ends_at.into();
             Some(publish.event(&SubscriptionPastDue { subscription: shown(after), grace_ends_at }))
         }
-        Phase::Over => {
-            (then != Phase::Over).then(|| publish.event(&SubscriptionCanceled { subscription: shown(after) }))
-        }
-        Phase::Working | Phase::Failing | Phase::Paused => {
+        Turn::Canceled => Some(publish.event(&SubscriptionCanceled { subscription: shown(after) })),
+        Turn::Updated => {
             let (then, subscription) = (shown(before), shown(after));
             let previous = previous(&then, &subscription);
             Some(publish.event(&SubscriptionUpdated { subscription, previous }))
         }
+    }
+}
+
+/// What others are told of the organization's subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Activated,
+    Updated,
+    PastDue,
+    Canceled,
+}
+
+/// The table of transitions: what is told where the organization's best phase was the first and is the
+/// second now, or stays what it was while something else about the subscription changes. `is_open` says
+/// whether everything was open until now: being paid within the grace is no new beginning.
+pub(crate) fn turn(then: Phase, phase: Phase, is_open: bool) -> Option<Turn> {
+    match (then, phase) {
+        (_, Phase::NotBegun) | (Phase::Over, Phase::Over) => None,
+        (_, Phase::Over) => Some(Turn::Canceled),
+        (Phase::Failing, Phase::Failing) | (Phase::Working, Phase::Working) | (_, Phase::Paused) => {
+            Some(Turn::Updated)
+        }
+        (_, Phase::Failing) => Some(Turn::PastDue),
+        (Phase::Failing, Phase::Working) if is_open => Some(Turn::Updated),
+        (_, Phase::Working) => Some(Turn::Activated),
     }
 }
 
@@ -116,7 +134,10 @@ fn invoice_event(
     let asked_at = |invoice: &Invoice| invoice.action_required_at;
     if asked_at(invoice) > known.and_then(asked_at) && !invoice.is_settled() && !is_an_attempt(after, invoice)
     {
-        return Some(publish.event(&InvoicePaymentActionRequired { invoice: shown() }));
+        return Some(
+            publish
+                .event(&InvoicePaymentActionRequired { invoice: shown(), pay_url: invoice.pay_url.clone() }),
+        );
     }
     // A failure that is heard of after the invoice was settled is no news any more; and whoever
     // tries to subscribe sees the failure where he tries.

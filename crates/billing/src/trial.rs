@@ -12,9 +12,15 @@ pub struct Trial {
     /// How often it was extended.
     #[serde(rename = "trial_extended_count")]
     pub extended_count: u32,
+    /// Whether it is what was left of a trial that another organization of the same company had begun.
+    #[serde(default)]
+    pub shared: bool,
     /// The latest notice given, and with it all before it.
     last_notice: Option<TrialNotice>,
 }
+
+/// How often a trial may be extended.
+pub const MOST_EXTENSIONS: u32 = 2;
 
 /// What an organization is told about its trial, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,10 +51,23 @@ impl TrialNotice {
 impl Trial {
     /// A trial that begins now. Notices that such a trial is too short for are never given.
     pub fn start(now: Timestamp, length: SignedDuration) -> Self {
-        let ends_at = now.saturating_add(length).unwrap_or(Timestamp::MAX);
-        let mut trial = Self { started_at: now, ends_at, extended_count: 0, last_notice: None };
-        trial.last_notice = trial.due(now);
-        trial
+        Self::until(now.saturating_add(length).unwrap_or(Timestamp::MAX), now, false)
+    }
+
+    /// The same, with an end that is known. One that is over at once gives no notices at all.
+    pub fn until(ends_at: Timestamp, now: Timestamp, shared: bool) -> Self {
+        let trial = Self { started_at: now, ends_at, extended_count: 0, shared, last_notice: None };
+        let last_notice = trial.due(now);
+        Self { last_notice, ..trial }
+    }
+
+    /// The trial with so much time more: from its end on, or from now on where it is over. Its notices are
+    /// given anew. Nothing where it was extended as often as may be.
+    pub fn extended(&self, by: SignedDuration, now: Timestamp) -> Option<Self> {
+        let ends_at = self.ends_at.max(now).saturating_add(by).unwrap_or(Timestamp::MAX);
+        let again =
+            Self { extended_count: self.extended_count + 1, ..Self::until(ends_at, now, self.shared) };
+        (self.extended_count < MOST_EXTENSIONS).then_some(Self { started_at: self.started_at, ..again })
     }
 
     /// Whether it still runs.
@@ -143,6 +162,26 @@ mod tests {
     fn giving_an_earlier_notice_late_changes_nothing() {
         let trial = trial().after(TrialNotice::OneDayLeft);
         assert_eq!(trial.clone().after(TrialNotice::SevenDaysLeft), trial);
+    }
+
+    #[test]
+    fn an_extension_begins_at_the_end_or_now_and_gives_the_notices_anew() {
+        let first = trial().after(TrialNotice::ThreeDaysLeft).extended(DAY * 10, start() + DAY * 12).unwrap();
+        assert_eq!((first.ends_at, first.extended_count), (start() + DAY * 24, 1));
+        assert_eq!(first.next_notice_at(), Some(start() + DAY * 17), "seven days before the new end");
+        let late = start() + DAY * 40;
+        let second = first.after(TrialNotice::Ended).extended(DAY * 5, late).unwrap();
+        assert_eq!((second.started_at, second.ends_at), (start(), late + DAY * 5));
+        assert_eq!(second.due(late), None);
+        assert_eq!(second.next_notice_at(), Some(late + DAY * 2), "that of seven days it is too short for");
+        assert_eq!(second.extended(DAY, late), None);
+    }
+
+    #[test]
+    fn one_that_is_over_at_once_gives_no_notices() {
+        let none = Trial::until(start(), start(), true);
+        assert!(!none.is_active(start()));
+        assert_eq!(none.next_notice_at(), None);
     }
 
     proptest! {

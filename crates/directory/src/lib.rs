@@ -22,6 +22,7 @@ pub use domain::{Domain, MOST};
 pub use erasure::erase;
 pub use error::DirectoryError;
 pub use joining::{Joinable, Verified, joinable, verified};
+pub use names::company_of;
 pub use operations::{Change, add, domain_with_id, domains, remove, update, verify};
 pub use serving::{Serving, serve, serving};
 

@@ -1,6 +1,6 @@
 //! Which domains may be an organization's.
 
-use primitives::EmailDomain;
+use primitives::{Email, EmailDomain};
 use psl::{List, Psl};
 
 use crate::DirectoryError;
@@ -84,6 +84,24 @@ const MAILBOXES: &[&str] = &[
     "zoho.com",
 ];
 
+/// Names that nobody can have (RFC 2606, RFC 6761), and whole domains of that kind.
+const NOBODYS: &[&str] = &["example", "invalid", "localhost", "test"];
+
+/// The domain whose mailboxes are one company's, of a mailbox at this one: the one that was registered,
+/// without what stands before it. Nothing where anybody may have a mailbox there.
+pub fn company_of(email: &Email) -> Option<String> {
+    let name = EmailDomain::of(email);
+    let (name, _) = idna::domain_to_unicode(name.as_str());
+    let domain = List.domain(name.as_bytes())?;
+    let domain = std::str::from_utf8(domain.as_bytes()).ok()?;
+    let is_mailbox = domain.split('.').next().is_some_and(|first| MAILBOXES_ANYWHERE.contains(&first));
+    let is_nobodys = |label: &str| NOBODYS.contains(&label);
+    let last = domain.rsplit('.').next().is_some_and(is_nobodys);
+    let first = domain.split('.').next() == Some("example");
+    let is_ones = !is_mailbox && !MAILBOXES.contains(&domain) && !last && !first;
+    is_ones.then(|| domain.to_owned())
+}
+
 /// Refuses what is everybody's, and what has no room for the label of its record.
 pub(crate) fn require_ownable(name: &EmailDomain) -> Result<(), DirectoryError> {
     if LABEL.len() + 1 + name.as_str().len() > LONGEST_NAME {
@@ -112,6 +130,25 @@ mod tests {
 
     fn refusal(name: &str) -> Option<DirectoryError> {
         require_ownable(&name.parse().unwrap()).err()
+    }
+
+    #[test]
+    fn a_company_is_the_domain_that_was_registered() {
+        for (address, company) in [
+            ("ada@acme.com", Some("acme.com")),
+            ("ada@mail.eu.acme.co.uk", Some("acme.co.uk")),
+            ("ada@xn--bcher-kva.de", Some("bücher.de")),
+            ("ada@gmail.com", None),
+            ("ada@mail.outlook.fr", None),
+            ("ada@web.de", None),
+            ("ada@co.uk", None),
+            ("ada@alone.github.io", Some("alone.github.io")),
+            ("ada@example.com", None),
+            ("ada@sales.example.org", None),
+            ("ada@acme.test", None),
+        ] {
+            assert_eq!(company_of(&address.parse().unwrap()).as_deref(), company, "{address}");
+        }
     }
 
     #[test]

@@ -137,6 +137,7 @@ pub fn about(
         render::text(text, organization, data, brand)
             .map_err(|source| TextError { event: told.event.name, source })
     };
+    let path = write(text.path)?;
     let written = Written {
         organization,
         preview: write(text.preview)?,
@@ -145,8 +146,9 @@ pub fn about(
         button: write(text.button)?,
         // what stands behind the `#` is sent to no server, so no log on the way can hold it
         link: match token {
-            Some(token) => format!("{app_url}{}#token={token}", text.path),
-            None => format!("{app_url}{}", text.path),
+            Some(token) => format!("{app_url}{path}#token={token}"),
+            None if path.starts_with("https://") => path,
+            None => format!("{app_url}{path}"),
         },
         readers: readers(told.to),
     };

@@ -58,7 +58,7 @@ pub struct MailText {
     pub paragraphs: &'static [&'static str],
     /// What the button below that says.
     pub button: &'static str,
-    /// Where the button leads: a path of the frontend.
+    /// Where the button leads: a path of the frontend, or, as a template, the address of a page elsewhere.
     pub path: &'static str,
     /// Whether people may do without it.
     pub optional: bool,

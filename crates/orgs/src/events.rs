@@ -280,11 +280,11 @@ pub const TOLD: &[Told] = &[
         to: Audience::Owners,
         mail: Some(MailText {
             subject: "{{ organization }} is ready on {{ product }}",
-            preview: "Your free trial has begun.",
+            preview: "It is yours.",
             title: "Welcome to {{ product }}",
             paragraphs: &[
-                "{{ organization }} is ready. You are its owner, and its free trial has begun: everything is open, \
-                 and no card is needed.",
+                "{{ organization }} is ready, and you are its owner. Everything is open as long as your company's \
+                 free trial runs, and no card is needed for it.",
                 "Start by inviting the people you work with.",
             ],
             button: "Open {{ product }}",

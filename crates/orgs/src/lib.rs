@@ -54,7 +54,7 @@ pub use joining::{
 pub use links::{Link, NewLink, accept_link, create_link, links, preview_link, revoke_link};
 pub use member::{Member, Places, member, members, places_of, readdressed};
 pub use org::{Founder, NewOrg, Org, create, current, refusals};
-pub use oversight::{Overseen, members_of, with_slug, with_slugs};
+pub use oversight::{Overseen, members_of, with_ids, with_slug, with_slugs};
 pub use place::{deprovision, leave, remove, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
 pub use provisioning::{Provision, Provisioned, directed, provision, uninvite};

@@ -90,6 +90,15 @@ async fn overseen(
     Ok(all)
 }
 
+/// These organizations, in this order, those that are there: one call.
+pub async fn with_ids(
+    table: &Table,
+    staff: &StaffPermit<ReadOrganizations>,
+    ids: impl IntoIterator<Item = OrgId>,
+) -> Result<Vec<Overseen>, StoreError> {
+    overseen(table, ids.into_iter().map(|id| staff.tenant(id)), Consistency::Eventual).await
+}
+
 /// Whose slug this is: two calls.
 pub async fn with_slug(
     table: &Table,

@@ -13,8 +13,10 @@ use crate::{
 /// What is longer is nothing that Stripe sends: see [`UnreadableObject::TooLong`].
 const LONGEST_NAME: usize = 128;
 
+/// Those of Stripe's cards have 16 letters and digits.
+const LONGEST_FINGERPRINT: usize = 100;
 /// The kinds of events that have an effect: what an endpoint of ours has to hear, and all of it.
-pub const EVENT_TYPES: [&str; 24] = [
+pub const EVENT_TYPES: [&str; 25] = [
     "charge.dispute.created",
     "charge.refunded",
     "checkout.session.completed",
@@ -39,6 +41,7 @@ pub const EVENT_TYPES: [&str; 24] = [
     "invoice.sent",
     "invoice.updated",
     "invoice.voided",
+    "payment_method.attached",
 ];
 
 /// An event with its object still unread (<https://docs.stripe.com/api/events/object>).
@@ -86,6 +89,8 @@ pub enum Content {
     CheckoutCompleted(CheckoutSession),
     /// A customer was deleted.
     CustomerDeleted(CustomerId, Metadata),
+    /// A customer has a card from now on; what stands for its number, whoever holds it.
+    CardAttached(CustomerId, String),
     /// Money was given back.
     Refunded(Refund),
     /// Somebody wants money back from his bank.
@@ -178,6 +183,15 @@ impl Event {
             "customer.deleted" => {
                 let customer = self.object()?;
                 Ok(Content::CustomerDeleted(customer.id("id")?, customer.metadata()))
+            }
+            "payment_method.attached" => {
+                let method = self.object()?;
+                let print = method.object("card").and_then(|card| card.optional_text("fingerprint"));
+                let print = print.filter(|print| (1..=LONGEST_FINGERPRINT).contains(&print.len()));
+                Ok(match (method.id_if_any("customer").ok().flatten(), print) {
+                    (Some(customer), Some(print)) => Content::CardAttached(customer, print.to_owned()),
+                    _ => Content::Other,
+                })
             }
             "charge.refunded" => Ok(Content::Refunded(Refund::read(self.object()?)?)),
             "charge.dispute.created" => Ok(Content::Disputed(Dispute::read(self.object()?)?)),

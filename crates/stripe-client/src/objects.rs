@@ -161,6 +161,8 @@ pub struct Invoice {
     pub attempt_count: u32,
     /// Why it was made, where that matters.
     pub billing_reason: Option<BillingReason>,
+    /// Where it is looked at and paid, once it is written.
+    pub pay_url: Option<String>,
     /// What was attached to the invoice itself.
     pub metadata: Metadata,
     /// What was attached to the subscription when the invoice was made.
@@ -215,6 +217,9 @@ pub const CHECKOUT_ID: &str = "checkout_id";
 
 /// ISO 4217 has three letters; Stripe has a few longer ones of its own.
 const LONGEST_CURRENCY: usize = 10;
+
+/// Stripe's addresses of invoices have about 200 letters.
+const LONGEST_URL: usize = 1000;
 
 /// One line of a subscription.
 struct Item {
@@ -298,6 +303,11 @@ impl Subscription {
     }
 }
 
+/// Mails lead there, so it has to look like an address of a page.
+fn is_page(url: &str) -> bool {
+    url.starts_with("https://") && url.len() <= LONGEST_URL && url.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn currency(fields: Fields<'_>) -> Result<String, UnreadableObject> {
     let currency = fields.text("currency")?;
     let is_one = (1..=LONGEST_CURRENCY).contains(&currency.len())
@@ -353,6 +363,7 @@ impl Invoice {
             currency: currency(fields)?,
             attempt_count: u32::try_from(attempts).unwrap_or(u32::MAX),
             billing_reason: fields.optional_text("billing_reason").and_then(BillingReason::find),
+            pay_url: fields.optional_text("hosted_invoice_url").filter(|url| is_page(url)).map(str::to_owned),
             metadata: fields.metadata(),
             subscription_metadata: details.map(Fields::metadata).unwrap_or_default(),
         })

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Totals {
     key: Key,
-    expires_at: Timestamp,
+    expires_at: Option<Timestamp>,
     sets: Vec<String>,
     adds: Vec<String>,
     conditions: Vec<String>,
@@ -28,8 +28,13 @@ pub struct Totals {
 impl Totals {
     /// The values in the item at `key`, which may be forgotten then.
     pub fn new(key: Key, expires_at: Timestamp) -> Self {
+        Self { expires_at: Some(expires_at), ..Self::for_good(key) }
+    }
+
+    /// The values in the item at `key`, which is kept.
+    pub fn for_good(key: Key) -> Self {
         let (sets, adds, conditions) = (Vec::new(), Vec::new(), Vec::new());
-        Self { key, expires_at, sets, adds, conditions, names: Vec::new(), values: Vec::new() }
+        Self { key, expires_at: None, sets, adds, conditions, names: Vec::new(), values: Vec::new() }
     }
 
     /// Where they are stored.
@@ -87,16 +92,16 @@ impl Totals {
     /// As a part of a transaction.
     pub fn changes(self) -> Changes {
         let mut sets = self.sets;
-        sets.extend(["#kind = :kind".to_owned(), "#ttl = :ttl".to_owned()]);
+        sets.push("#kind = :kind".to_owned());
+        sets.extend(self.expires_at.map(|_| "#ttl = :ttl".to_owned()));
         let mut expression = format!("SET {}", sets.join(", "));
         if !self.adds.is_empty() {
             expression = format!("{expression} ADD {}", self.adds.join(", "));
         }
-        let mut edit = Edit::new(expression)
-            .name("#kind", KIND)
-            .name("#ttl", TTL)
-            .value(":kind", text(self.key.kind()))
-            .value(":ttl", number(self.expires_at.as_second()));
+        let mut edit = Edit::new(expression).name("#kind", KIND).value(":kind", text(self.key.kind()));
+        if let Some(expires_at) = self.expires_at {
+            edit = edit.name("#ttl", TTL).value(":ttl", number(expires_at.as_second()));
+        }
         if !self.conditions.is_empty() {
             edit = edit.when(self.conditions.join(" AND "));
         }

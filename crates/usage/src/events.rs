@@ -1,6 +1,7 @@
 //! The events of usage.
 
-use events::Told;
+use access::Permission::ReadBilling;
+use events::{Audience, Event, MailText, Told};
 use primitives::Time;
 
 events::events! {
@@ -38,4 +39,23 @@ events::events! {
 }
 
 /// What people are told.
-pub const TOLD: &[Told] = &[];
+pub const TOLD: &[Told] = &[Told {
+    event: ThresholdReached::KIND,
+    to: Audience::Holding(ReadBilling),
+    mail: Some(MailText {
+        subject: "{{ organization }} has used {{ data.percent }} % of its {{ data.unit }} of this month",
+        preview: "More {{ data.unit }} come with the next month, or with another plan.",
+        title: "{{ data.percent }} % of the {{ data.unit }} are used",
+        paragraphs: &[
+            "{{ organization }} has used {{ data.used }} of the {{ data.limit }} {{ data.unit }} that its plan has \
+             for this month.",
+            "{% if data.percent < 100 %}Nothing changes yet.{% else %}What needs more may be refused until the \
+             next month begins.{% endif %} With another plan there are more.",
+        ],
+        button: "See plans and usage",
+        path: "/settings/billing",
+        optional: true,
+        until: Some("/resets_at"),
+    }),
+    push: None,
+}];

@@ -3,9 +3,11 @@
 mod erasures;
 mod impersonations;
 mod members;
+mod money;
 mod orgs;
 mod people;
 mod person;
+mod trials;
 
 use std::sync::Arc;
 
@@ -55,6 +57,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(orgs::list_members))
         .routes(routes!(orgs::suspend))
         .routes(routes!(orgs::unsuspend))
+        .routes(routes!(trials::extend))
+        .routes(routes!(money::shared_fingerprints))
+        .routes(routes!(money::revenue))
         .routes(routes!(erasures::erase_person))
         .routes(routes!(erasures::erase_org))
         .routes(routes!(erasures::restore_org))

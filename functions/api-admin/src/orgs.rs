@@ -1,5 +1,5 @@
 use access::{
-    Access,
+    Access, AccessLevel, StaffPermit,
     staff_needs::{ReadOrganizations, SuspendOrganizations},
 };
 use billing::{CustomerId, api::Subscription};
@@ -8,7 +8,7 @@ use http_api::{
     State, ToSchema, not_found,
 };
 use orgs::{OrgError, Overseen, api::Member};
-use primitives::{OrgId, Page, Slug, Text, Time, Timestamp};
+use primitives::{Limit, OrgId, Page, Slug, Text, Time, Timestamp};
 use serde::{Deserialize, Serialize};
 use staff::{Act, Found, Why};
 use table::{Changes, Decision, Item};
@@ -52,16 +52,26 @@ impl AdminOrganization {
     }
 }
 
-/// By what organizations are looked for: one of the three.
+/// Of which access level organizations are looked for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Looked {
+    /// Those whose payment failed, as long as everything is open to them.
+    Grace,
+}
+
+/// By what organizations are looked for: one of the four.
 #[derive(Debug, Deserialize)]
 pub(crate) struct OrganizationSearch {
+    access: Option<Looked>,
     slug: Option<Slug>,
     q: Option<Text<1, 40>>,
     stripe_customer_id: Option<CustomerId>,
 }
 
-/// Finds organizations by a slug, by what slugs begin with, or by a customer at Stripe. Which were found is
-/// written down before they are shown. A page has 50 at most.
+/// Finds organizations by a slug, by what slugs begin with, by a customer at Stripe, or those in the grace
+/// that a failed payment leaves, the latest failure first. Which were found is written down before they are
+/// shown. A page has 50 at most, and may have fewer than there are.
 #[utoipa::path(
     get, path = "/v1/admin/orgs", tag = "Staff", operation_id = "adminListOrgs",
     security(("access_token" = [])),
@@ -71,6 +81,8 @@ pub(crate) struct OrganizationSearch {
             min_length = 1, max_length = 40, example = "acm"),
         ("stripe_customer_id" = Option<String>, Query, description = "The customer at Stripe; instead of both",
             min_length = 1, max_length = 255, pattern = "^[A-Za-z0-9_-]+$", example = "cus_ABC123"),
+        ("access" = Option<String>, Query, description = "Those of this access level, which is `grace`; instead of \
+            all of them", pattern = "^grace$", example = "grace"),
         Paged,
     ),
     responses((status = 200, description = "A page of organizations", body = Page<AdminOrganization>), Problems),
@@ -89,15 +101,18 @@ pub(crate) async fn list(
     let (table, permit) = (&api.table, &staff.permit);
     let single = |items| Page { items, next_cursor: None };
     let (searched, page) = match search {
-        OrganizationSearch { slug: Some(slug), q: None, stripe_customer_id: None } => {
+        OrganizationSearch { access: None, slug: Some(slug), q: None, stripe_customer_id: None } => {
             (slug.as_str().to_owned(), single(orgs::with_slug(table, permit, slug).await?))
         }
-        OrganizationSearch { slug: None, q: Some(q), stripe_customer_id: None } => {
+        OrganizationSearch { access: None, slug: None, q: Some(q), stripe_customer_id: None } => {
             let (prefix, cursor) = (q.as_str().trim().to_ascii_lowercase(), cursor.as_deref());
             let page = orgs::with_slugs(table, &*api.cursors, permit, &prefix, limit, cursor).await?;
             (prefix, page)
         }
-        OrganizationSearch { slug: None, q: None, stripe_customer_id: Some(customer) } => {
+        OrganizationSearch { access: Some(Looked::Grace), slug: None, q: None, stripe_customer_id: None } => {
+            ("access=grace".to_owned(), in_grace(&api, permit, limit, cursor.as_deref()).await?)
+        }
+        OrganizationSearch { access: None, slug: None, q: None, stripe_customer_id: Some(customer) } => {
             let searched = customer.to_string();
             let found = billing::org_of_customer(table, customer).await?;
             let found = match found {
@@ -106,13 +121,33 @@ pub(crate) async fn list(
             };
             (searched, single(found))
         }
-        _ => return Err(Problem::broken_rule("search by one of `slug`, `q` and `stripe_customer_id`")),
+        _ => {
+            return Err(Problem::broken_rule(
+                "search by one of `slug`, `q`, `stripe_customer_id` and `access`",
+            ));
+        }
     };
     let targets = page.items.iter().map(|found| found.org.org_id.to_string()).collect();
     let act = Act { by: **permit, operation: "adminListOrgs" };
     act.looked(table, &staff.cause(), &Found { searched: Some(searched), targets }).await?;
     let now = table.clock().now();
     Ok(Answer::ok(&page.map(|found| AdminOrganization::of(found, now))).into_response())
+}
+
+/// Those in the grace that a failed payment leaves. The index is a moment behind: the gate decides.
+async fn in_grace(
+    api: &Api,
+    permit: &StaffPermit<ReadOrganizations>,
+    limit: Limit,
+    cursor: Option<&str>,
+) -> Result<Page<Overseen>, Problem> {
+    // each is two items, and a call asks for a hundred
+    let limit = Limit::try_from(u32::try_from(limit.get().min(50)).unwrap_or(50)).unwrap_or(limit);
+    let page = billing::in_grace(&api.table, &*api.cursors, &api.rules, limit, cursor).await?;
+    let mut items = orgs::with_ids(&api.table, permit, page.items).await?;
+    let now = api.table.clock().now();
+    items.retain(|found| found.access.at(now) == AccessLevel::Grace);
+    Ok(Page { items, next_cursor: page.next_cursor })
 }
 
 /// The organization; that there is none is a look, too.

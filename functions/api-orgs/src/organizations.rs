@@ -2,6 +2,7 @@ use access::{
     Always, Full, Principal,
     needs::{ReadOrganization, WriteOrganization},
 };
+use billing::Company;
 use http_api::{
     Answer, Caller, Change, Command, IfMatch, IntoResponse, MemberOrKey, Problem, Problems, Repeatable,
     Response, State, StatusCode, ToSchema, http::HeaderMap,
@@ -17,7 +18,8 @@ use crate::Api;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateOrganization {
-    /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single spaces.
+    /// Its name: 1 to 100 characters that are seen, without a link. Kept in one spelling: NFC, single
+    /// spaces.
     name: Name,
     /// Its name in URLs, its alone. Some words, such as `admin`, are nobody's.
     slug: Slug,
@@ -28,8 +30,9 @@ pub(crate) fn answer(status: StatusCode, org: &Org, now: Timestamp) -> Answer {
     Answer::new(status, &org.resource(version).at(now)).tagged(version)
 }
 
-/// Creates an organization with the caller as its owner, and begins its free trial. Switch to it with `POST
-/// /v1/auth/switch-org`.
+/// Creates an organization with the caller as its owner, and begins its free trial. A company tries the
+/// product once: what the same person, or somebody with an address of the same company, creates later shares
+/// what is left of that trial, and has none where it is over. Switch to it with `POST /v1/auth/switch-org`.
 #[utoipa::path(
     post, path = "/v1/orgs", tag = "Organizations", operation_id = "createOrganization",
     security(("access_token" = [])), request_body = CreateOrganization,
@@ -37,7 +40,7 @@ pub(crate) fn answer(status: StatusCode, org: &Org, now: Timestamp) -> Answer {
     extensions(
         ("x-gantry-codes" = json!(["conflict", "slug_reserved", "slug_taken", "too_many_memberships",
             "too_many_organizations"])),
-        ("x-gantry-budget" = json!({"calls": 3, "read_units": 3, "write_units": 38})),
+        ("x-gantry-budget" = json!({"calls": 4, "read_units": 5, "write_units": 44})),
         ("x-gantry-usage" = json!({"new_organization": 1, "events": 3, "answer_bytes": 700})),
     ),
 )]
@@ -66,11 +69,14 @@ async fn establish(
     let cause = caller.cause();
     let Caller { principal, .. } = caller;
     let Principal { user_id, email, person, .. } = principal;
+    let company = Company::of(&email, directory::company_of(&email).as_deref());
+    let (company, api) = (&company, &api);
     let founder = Founder { user_id, email, name: person.profile.name, most_owned: api.rules.most_owned };
     let decide = |_| async {
-        let access = |now| billing::trial_access(now, &api.billing);
+        let granted = billing::grant(&api.table, &api.billing, company).await?;
+        let access = |now| billing::trial_access(now, &api.billing, &granted);
         let (new, changes) = orgs::create(&api.table, &founder, &name, slug.clone(), access)?;
-        let trial = billing::start_trial(new.org.org_id, new.org.created_at, &api.billing);
+        let trial = billing::start_trial(new.org.org_id, new.org.created_at, granted);
         let refusals = orgs::refusals(&new, &founder);
         let decision = Decision::commit(changes.and(trial), new.org);
         let decision =

@@ -1,7 +1,7 @@
 //! The function on the schedule's real event.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use billing::{Rules, start_trial};
+use billing::{Granted, Rules, start_trial};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Ids, OrgId, SignedDuration};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn the_hourly_run_announces_what_is_due_and_a_second_one_nothing() {
     let table = database.table(&clock);
     let cause = Cause::system("test", "test");
     let org_id: OrgId = Ids::unguessable();
-    table.commit(&cause, start_trial(org_id, noon(), &Rules::default())).await.unwrap();
+    table.commit(&cause, start_trial(org_id, noon(), Granted::whole(&Rules::default()))).await.unwrap();
     let services = Services::start().await;
     let environment = Environment::new(services.environment(&database));
     let host = Host::with(environment, clock.clone(), Ids::random(clock.clone()), None).unwrap();
@@ -54,7 +54,10 @@ async fn two_trials_are_due() -> (Database, Services, Crashes, Function) {
     for hour in 0..3_u128 {
         // Fixed ids, so that the runs are alike.
         let org_id = OrgId::from_uuid(uuid::Uuid::from_u128(hour + 1));
-        table.commit(&cause, start_trial(org_id, clock.now(), &Rules::default())).await.unwrap();
+        table
+            .commit(&cause, start_trial(org_id, clock.now(), Granted::whole(&Rules::default())))
+            .await
+            .unwrap();
         clock.advance(SignedDuration::from_hours(1));
     }
     clock.advance(SignedDuration::from_hours(24 * 7 - 2));

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use access::Tenant;
-use billing::{Account, Rules, start_trial};
+use billing::{Account, Granted, Rules, start_trial};
 use futures::future::join_all;
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Ids, OrgId, Secret, SignedDuration};
@@ -37,7 +37,7 @@ impl World {
         let table = database.table(&clock);
         let org_id = ORG_ID.parse().unwrap();
         let cause = Cause::system("test", "test");
-        table.commit(&cause, start_trial(org_id, noon(), &Rules::default())).await.unwrap();
+        table.commit(&cause, start_trial(org_id, noon(), Granted::whole(&Rules::default()))).await.unwrap();
         let mut variables = services.environment(&database);
         variables.push(("STRIPE_SECRET_ARN".to_owned(), ARN.to_owned()));
         variables.push(("STRIPE_API_URL".to_owned(), "http://127.0.0.1:9".to_owned()));

@@ -62,6 +62,17 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
         let (path, route) = (format!("{of_org}/{act}"), format!("POST /v1/admin/orgs/{{org_id}}/{act}"));
         measured.change(&path, &route, "api-admin", token, &why).await;
     }
+    // somebody else, whose limit is not as full
+    let other = &product.staff("money@example.com", "operator").await;
+    for route in ["/v1/admin/billing/revenue", "/v1/admin/billing/shared-fingerprints"] {
+        measured.get(route, &format!("GET {route}"), "api-admin", other).await;
+    }
+    measured.get("/v1/admin/orgs?access=grace", "GET /v1/admin/orgs", "api-admin", other).await;
+    measured.seen.pop();
+    let extension = json!({ "days": 7, "reason": "their review takes longer" });
+    let (path, route) =
+        (format!("{of_org}/trial-extensions"), "POST /v1/admin/orgs/{org_id}/trial-extensions");
+    measured.change(&path, route, "api-admin", other, &extension).await;
     erasures(measured, token, &of_org).await;
     let (path, route) = (format!("/v1/admin/staff/{user_id}"), "PUT /v1/admin/staff/{user_id}");
     let body = json!({ "role": "operator", "reason": "begins with us today" });

@@ -1,4 +1,4 @@
-//! What staff has erased.
+//! What staff has erased, and gives.
 
 use super::*;
 
@@ -31,6 +31,20 @@ async fn having_an_organization_erased() {
             product.get(&format!("/v1/admin/orgs/{org}"), &token).await;
             let why = json!({ "confirm_slug": "acme", "reason": "they asked for it in writing" });
             of(&token, &format!("/v1/admin/orgs/{org}/erase"), &why)
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn extending_a_trial() {
+    check(|product| {
+        Box::pin(async move {
+            let (_, org) = product.owner("ada@example.com", "acme").await;
+            let token = product.staff("op@example.com", "operator").await;
+            product.get(&format!("/v1/admin/orgs/{org}"), &token).await;
+            let why = json!({ "days": 7, "reason": "their review takes longer" });
+            of(&token, &format!("/v1/admin/orgs/{org}/trial-extensions"), &why)
         })
     })
     .await;

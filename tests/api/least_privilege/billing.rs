@@ -28,7 +28,19 @@ pub(super) async fn paid_and_changed(product: &Product) {
     product.post_as("/v1/billing/tax-ids", &vic, &tax_id).await;
     let (wim, _) = product.owner("wim@example.com", "wim-and-sons").await;
     let intent = json!({ "plan": "team", "interval": "month" });
-    assert!(product.post_as("/v1/billing/subscription-intents", &wim, &intent).await.status.is_success());
+    let path = "/v1/billing/subscription-intents";
+    let begun = product.post_as(path, &wim, &intent).await;
+    assert!(begun.status.is_success(), "{begun:?}");
+    product.settle().await;
+    // whoever pays says so before Stripe does
+    heard(product, 0).await;
+    let secret = begun.text("/client_secret");
+    let at = format!("/v1/setup_intents/{}/confirm", secret.split("_secret").next().unwrap());
+    let card = [("payment_method", "pm_card_visa"), ("client_secret", &*secret)];
+    product.at_stripe(reqwest::Method::POST, &at, &card).await;
+    let confirmed = product.post_nothing(&format!("{path}/{}/confirm", begun.text("/id")), &wim).await;
+    assert!(confirmed.status.is_success(), "{confirmed:?}");
+    heard(product, 1).await;
     refused(product).await;
     product.settle().await;
 }

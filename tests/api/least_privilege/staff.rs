@@ -39,6 +39,15 @@ pub(crate) async fn works(product: &Product) {
         let done = product.act(&path, &token).await;
         assert!(done.status.is_success(), "{path}: {done:?}");
     }
+    for path in
+        ["/v1/admin/billing/revenue", "/v1/admin/billing/shared-fingerprints", "/v1/admin/orgs?access=grace"]
+    {
+        assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
+    }
+    let extension = json!({ "days": 7, "reason": "their review takes longer" });
+    let extend = product.request(Method::POST, &format!("{of_org}/trial-extensions")).bearer_auth(&token);
+    let extended = product.send(extend.header("idempotency-key", "extend").json(&extension)).await;
+    assert_eq!(extended.status, StatusCode::CREATED, "{extended:?}");
     let body = json!({ "org_id": org.text("/id"), "user_id": user_id, "minutes": 5, "mode": "read",
         "reason": "they asked for it by phone", "ticket": "SUP-1" });
     let started = product.post_as("/v1/admin/impersonations", &token, &body).await;

@@ -144,6 +144,7 @@ fn seat_invoice() -> stripe_client::Invoice {
         currency: "eur".to_owned(),
         attempt_count: 0,
         billing_reason: None,
+        pay_url: None,
         metadata: std::collections::BTreeMap::new(),
         subscription_metadata: std::collections::BTreeMap::new(),
     }

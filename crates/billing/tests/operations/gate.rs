@@ -2,7 +2,7 @@
 //! says.
 
 use access::{AccessLevel, AccessSchedule, Tenant};
-use billing::{Rules, trial_access};
+use billing::{Granted, Rules, trial_access};
 use primitives::SignedDuration;
 use serde::Deserialize;
 use table::Consistency;
@@ -26,7 +26,8 @@ impl World {
     async fn told(&self) -> u64 {
         let (account, gate, rules) = (self.account().await, self.gate().await, Rules::default());
         let written = gate.as_ref().map_or(0, |gate| gate.version);
-        let schedule = gate.map_or_else(|| trial_access(noon(), &rules), |gate| gate.access);
+        let schedule =
+            gate.map_or_else(|| trial_access(noon(), &rules, &Granted::whole(&rules)), |gate| gate.access);
         for days in 0..120 {
             let at = self.clock.now() + SignedDuration::from_secs(days * DAY);
             assert_eq!(schedule.at(at), account.access(at, &rules).level, "in {days} days");

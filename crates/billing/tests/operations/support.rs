@@ -8,7 +8,7 @@ use std::sync::{
 
 use access::Tenant;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use billing::{Account, Received, Replay, Replayed, Rules, StripeEvents, start_trial};
+use billing::{Account, Granted, Received, Replay, Replayed, Rules, StripeEvents, start_trial};
 use events::ActorRef;
 use primitives::{Clock, Fault, FaultKind, Ids, OrgId, Secret};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ impl World {
     }
 
     pub(crate) async fn open_account(&self, org_id: OrgId) {
-        let changes: Changes = start_trial(org_id, self.clock.now(), &Rules::default());
+        let changes: Changes = start_trial(org_id, self.clock.now(), Granted::whole(&Rules::default()));
         self.table.commit(&cause(), changes).await.unwrap();
     }
 

@@ -38,8 +38,10 @@ fn read_subscription(object: &Value) -> Subscription {
 #[test]
 fn every_kind_that_is_asked_for_is_read() {
     assert!(EVENT_TYPES.is_sorted());
+    // what has no fingerprint is no card that would be known again
+    let card = json!({ "customer": "cus_1", "card": { "fingerprint": "Xt5EWLLDS7FJjR1c" } });
     for kind in EVENT_TYPES {
-        assert!(!matches!(event(kind, &json!({})).read(), Ok(Content::Other)), "{kind}");
+        assert!(!matches!(event(kind, &card).read(), Ok(Content::Other)), "{kind}");
     }
     assert!(matches!(event("invoice.upcoming", &json!({})).read(), Ok(Content::Other)));
 }
@@ -331,5 +333,18 @@ proptest! {
         let mut object = subscription();
         object[field] = serde_json::from_str(&value).unwrap();
         drop(event("customer.subscription.updated", &object).read());
+    }
+}
+
+#[test]
+fn a_card_is_known_by_its_fingerprint_and_other_means_of_payment_say_nothing() {
+    let method = json!({ "id": "pm_1", "object": "payment_method", "type": "card", "customer": "cus_1",
+        "card": { "brand": "visa", "last4": "4242", "fingerprint": "Xt5EWLLDS7FJjR1c" } });
+    let read = event("payment_method.attached", &method).read().unwrap();
+    assert_eq!(read, Content::CardAttached("cus_1".parse().unwrap(), "Xt5EWLLDS7FJjR1c".to_owned()));
+    let debit = json!({ "id": "pm_1", "customer": "cus_1", "type": "sepa_debit", "sepa_debit": {} });
+    let alone = json!({ "id": "pm_1", "type": "card", "card": { "fingerprint": "Xt5EWLLDS7FJjR1c" } });
+    for object in [debit, alone] {
+        assert_eq!(event("payment_method.attached", &object).read().unwrap(), Content::Other);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use access::{AccessLevel, Actor, Principal, Role};
 use api_billing::{Api, routes};
 use axum::{Router, body::Body, http::Request, http::StatusCode};
-use billing::{Rules, StripeEvents, start_trial};
+use billing::{Granted, Rules, StripeEvents, start_trial};
 use http_api::{Authenticate, AuthenticateKey, Edge, EdgeSettings};
 use http_body_util::BodyExt;
 use identity::AuthenticationError;
@@ -71,7 +71,7 @@ impl World {
         services.put_secret(STRIPE, secret);
         let table = database.table(&clock);
         let cause = Cause::system("test", "test");
-        table.commit(&cause, start_trial(org_id(), noon(), &Rules::default())).await.unwrap();
+        table.commit(&cause, start_trial(org_id(), noon(), Granted::whole(&Rules::default()))).await.unwrap();
         let router = router(&database, &services, &stripe, &clock, &crashes);
         Self { database, services, crashes, clock, table, stripe, router }
     }

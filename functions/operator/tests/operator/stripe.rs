@@ -1,6 +1,6 @@
 //! Events from Stripe that were put aside, as an operator sees them.
 
-use billing::{Rules, StripeEvents, start_trial};
+use billing::{Granted, Rules, StripeEvents, start_trial};
 use lambda_host::{Context, Environment, Function, Host, LambdaEvent};
 use primitives::{Clock, Ids, OrgId, Secret};
 use serde_json::{Value, json};
@@ -81,7 +81,10 @@ async fn parked_events_are_listed_without_their_bodies_and_replayed_when_they_ca
     assert_eq!((still["parked"].as_array().unwrap().len(), &still["complete"]), (3, &json!(true)));
     world
         .table
-        .commit(&Cause::system("test", "test"), start_trial(org_id, noon(), &Rules::default()))
+        .commit(
+            &Cause::system("test", "test"),
+            start_trial(org_id, noon(), Granted::whole(&Rules::default())),
+        )
         .await
         .unwrap();
     let one = world.run(json!({"command": "stripe.replay", "event_id": "evt_1"})).await;
