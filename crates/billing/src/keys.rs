@@ -16,6 +16,11 @@ table::kinds! {
     "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
         store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
     }
+    /// For how many seats Stripe was asked to charge last, and whether it has answered. Written and read by
+    /// `queue-seats` and `cron-reconcile`.
+    "seat_order" SeatOrder(org: Tenant;) "BILL#<org>" "SEAT_ORDER" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
     /// no effect. Written and read by `hook-stripe`; written by the first act of
     /// billing, and by `cron-account-erasure`.

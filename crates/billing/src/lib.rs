@@ -28,6 +28,7 @@ mod payments;
 mod rules;
 #[cfg(test)]
 mod samples;
+mod seats;
 mod stamp;
 mod stripe_events;
 mod stripe_items;
@@ -40,7 +41,7 @@ mod trial;
 
 pub use access::{Access, Standing};
 pub use account::Account;
-pub use changes::{Farewell, NewPlan};
+pub use changes::{Farewell, NewPlan, Planned};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
 pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
@@ -50,11 +51,12 @@ pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
     Overview, customer, erase, goes_on, let_go, org_of_customer, overview, overview_for_staff,
-    refuse_subscribed, start_trial, trial_access,
+    pays, refuse_subscribed, start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;
 pub use rules::Rules;
+pub use seats::Brought;
 pub use stamp::{Rank, Stamp};
 pub use stripe_events::{Received, StripeEvents};
 pub use stripe_items::{ParkReason, Parked, ParkedEvent};
