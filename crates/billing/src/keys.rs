@@ -40,6 +40,12 @@ table::kinds! {
         store: Main, most_kb: 310, kept: Days(365, "365 days"), owner: Org,
         erased: NamedIn("stripe_customer"),
     }
+    /// A nightly comparison of Stripe and us: how far it is, and what it found. Written and read by
+    /// `cron-reconcile`; read by `api-admin`.
+    "reconciliation" Reconciliation(; night: String) "RECONCILIATIONS" "<night>" {
+        store: Main, most_kb: 20, kept: Days(400, "400 days"), owner: Nobody,
+        erased: Stays("ids alone, of organizations and of Stripe's, for 400 days"),
+    }
 }
 
 /// The sorts of entries that this domain has in the index.

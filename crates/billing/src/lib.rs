@@ -8,10 +8,12 @@
 
 mod access;
 mod account;
+mod admin;
 pub mod api;
 mod changes;
 mod checkout;
 mod checkouts;
+mod compare;
 mod details;
 mod episode;
 mod error;
@@ -25,6 +27,8 @@ mod notices;
 mod overview;
 mod parked;
 mod payments;
+mod reconcile;
+mod reconciliation;
 mod rules;
 #[cfg(test)]
 mod samples;
@@ -41,9 +45,11 @@ mod trial;
 
 pub use access::{Access, Standing};
 pub use account::Account;
+pub use admin::reconciliations;
 pub use changes::{Farewell, NewPlan, Planned};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
+pub use compare::Comparison;
 pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
@@ -55,6 +61,8 @@ pub use overview::{
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;
+pub use reconcile::ReconcileRun;
+pub use reconciliation::{DifferenceKind, Reconciliation};
 pub use rules::Rules;
 pub use seats::Brought;
 pub use stamp::{Rank, Stamp};

@@ -6,6 +6,7 @@ mod members;
 mod orgs;
 mod people;
 mod person;
+mod reconciliations;
 
 use std::sync::Arc;
 
@@ -62,6 +63,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(impersonations::start))
         .routes(routes!(impersonations::list))
         .routes(routes!(impersonations::end))
+        .routes(routes!(reconciliations::list))
         .routes(routes!(members::list))
         .routes(routes!(members::put))
         .routes(routes!(members::remove))
