@@ -61,7 +61,7 @@ impl Product {
         assert_eq!(self.choose(&opened.text("/url"), card).await, 303);
     }
 
-    async fn change(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn change(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
         self.send(self.request(method, path).bearer_auth(token).json(body)).await
     }
 

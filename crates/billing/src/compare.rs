@@ -5,8 +5,8 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use primitives::OrgId;
 use stripe_client::{
-    Client, EventId, InvoiceChange, InvoiceStatus, ListedPayer, ListedSubscription,
-    StartedSubscription, SubscriptionId,
+    Client, EventId, InvoiceChange, InvoiceStatus, ListedPayer, ListedSubscription, StartedSubscription,
+    SubscriptionId,
 };
 use table::{Cause, Consistency, Decision, StoreError, Table};
 
@@ -99,12 +99,8 @@ impl Comparison {
         if payer.unreadable > 0 {
             found.push((DifferenceKind::Unreadable, None));
         }
-        let difference = |(kind, subscription)| Difference {
-            kind,
-            org_id,
-            customer: payer.id.clone(),
-            subscription,
-        };
+        let difference =
+            |(kind, subscription)| Difference { kind, org_id, customer: payer.id.clone(), subscription };
         Ok(found.into_iter().map(difference).collect())
     }
 

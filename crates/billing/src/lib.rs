@@ -56,8 +56,8 @@ pub use invoice::{Invoice, InvoiceSnapshot};
 pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
-    Overview, customer, erase, goes_on, let_go, org_of_customer, overview, overview_for_staff,
-    pays, refuse_subscribed, start_trial, trial_access,
+    Overview, customer, erase, goes_on, let_go, org_of_customer, overview, overview_for_staff, pays,
+    refuse_subscribed, start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;

@@ -235,7 +235,8 @@ fn first_instant(now: Timestamp) -> Timestamp {
 /// A filter of the template counts the lines of this code, for an alarm.
 fn log(difference: &Difference) {
     let Difference { kind, org_id, customer, subscription } = difference;
-    let (org_id, subscription) = (org_id.as_ref().map(ToString::to_string), subscription.as_ref().map(ToString::to_string));
+    let (org_id, subscription) =
+        (org_id.as_ref().map(ToString::to_string), subscription.as_ref().map(ToString::to_string));
     let (kind, org_id, subscription) = (kind.as_str(), org_id.as_deref(), subscription.as_deref());
     if difference.kind.is_mended() {
         tracing::warn!(kind, org_id, %customer, subscription, "what Stripe has was not what we knew; it is mended");

@@ -210,8 +210,7 @@ impl Payments {
     async fn place(&self, cause: &Cause, order: &SeatOrder, again: bool) -> Result<(), BillingError> {
         let asked_at = self.now();
         let what = (&order.item, order.quantity);
-        let answer =
-            self.stripe.set_quantity(&order.subscription, what, &order.idempotency_key()).await;
+        let answer = self.stripe.set_quantity(&order.subscription, what, &order.idempotency_key()).await;
         match answer.map_err(BillingError::of_call) {
             Ok(answer) if !again => self.answered(cause, order, (&answer, asked_at)).await,
             Ok(_) => {
