@@ -158,11 +158,12 @@ impl Comparison {
             learnt.found.push((DifferenceKind::Customer, None));
         }
         for answer in &asked.answers {
-            let after = next.learn([fetched(&next, answer, asked.at)]);
-            if after != next {
-                learnt.found.push((DifferenceKind::Subscription, Some(answer.subscription.id.clone())));
+            // what we have heard of since the page was made
+            if next.stripe.knows(&Subscription::from(answer.subscription.clone())) {
+                continue;
             }
-            next = after;
+            learnt.found.push((DifferenceKind::Subscription, Some(answer.subscription.id.clone())));
+            next = next.learn([fetched(&next, answer, asked.at)]);
         }
         for listed in &payer.subscriptions {
             let Some(invoice) = invoice(listed, &next, asked.at) else { continue };

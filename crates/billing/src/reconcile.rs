@@ -19,12 +19,12 @@ use crate::{
     reconciliation::{Difference, DifferenceKind, Reconciliation},
 };
 
-/// Customers of one step: Stripe's longest page.
-const PAGE: usize = 100;
+/// Customers of one step: what is compared in some seconds.
+const PAGE: usize = 50;
 /// How many of them are compared at a time: far below what Stripe takes.
 const PARALLEL: usize = 4;
 /// With less time than this left no page is begun; the next run goes on.
-const RESERVE: Duration = Duration::from_secs(90);
+const RESERVE: Duration = Duration::from_secs(20);
 /// For how long a page is nobody else's.
 const LEASE: SignedDuration = SignedDuration::from_mins(6);
 

@@ -160,7 +160,12 @@ impl StripeState {
 
     /// When this subscription was heard of last; nothing where it was not.
     pub(crate) fn heard_of(&self, id: &SubscriptionId) -> Option<Timestamp> {
-        self.subscriptions.find(id)?.snapshot.as_ref().map(|snapshot| snapshot.stamp.at)
+        self.stamp_of(id).map(|stamp| stamp.at)
+    }
+
+    /// The latest word on this subscription; nothing where there was none.
+    pub(crate) fn stamp_of(&self, id: &SubscriptionId) -> Option<&Stamp> {
+        self.subscriptions.find(id)?.snapshot.as_ref().map(|snapshot| &snapshot.stamp)
     }
 
     /// The newest invoice of the subscription that counts.

@@ -22,8 +22,8 @@ struct Night {
 pub async fn function(host: &Host) -> Result<Function, Error> {
     let first = billing::keys::Subscription::key(Tenant::trusted(host.ids().next()));
     let table = host.table_opened_with(first).await?;
-    // a page of a hundred customers takes Stripe longer than a single object
-    let mut options = ClientOptions { attempt_timeout: Duration::from_secs(20), ..ClientOptions::default() };
+    // a page of customers takes Stripe longer than a single object
+    let mut options = ClientOptions { attempt_timeout: Duration::from_secs(10), ..ClientOptions::default() };
     if host.environment().optional("STRIPE_API_URL").is_some() {
         options.base_url = host.environment().url("STRIPE_API_URL")?;
     }
