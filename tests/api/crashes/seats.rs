@@ -60,8 +60,14 @@ async fn comparing_stripe_with_us() {
     // the seats are brought by the comparison alone
     let withheld = Withheld::of("queue-seats");
     let product = withheld.product().await;
-    let (ada, _) = product.owner("ada@example.com", "acme").await;
-    product.subscribed(&ada, "team", "pay").await;
+    let (_, org_id) = product.owner("ada@example.com", "acme").await;
+    // for a year, so that no period ends in these nights
+    product.jump(SignedDuration::from_hours(15 * 24)).await;
+    let ada = product.signed_in_to("ada@example.com", &org_id).await;
+    let mut wish = crate::billing::wish("team");
+    wish["interval"] = json!("year");
+    let page = product.post_as("/v1/billing/checkouts", &ada, &wish).await.text("/url");
+    assert_eq!(product.choose(&page, "pay").await, 303);
     product.hears(0).await;
     withheld.hold();
     let day = SignedDuration::from_hours(24);
