@@ -169,8 +169,8 @@ async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
         ("entitlements.updated", 2),
         ("subscription.activated", 1),
     ];
-    // three acts, and ten seats: brought to Stripe together, or one by one, some of them while a word of Stripe's
-    // on one before was late
+    // three acts, and ten seats: brought to Stripe together, or one by one, some of them while a word of
+    // Stripe's on one before was late
     let updated = told.remove("subscription.updated");
     assert!(updated.is_some_and(|times| (4..=30).contains(&times)), "{updated:?}");
     assert_eq!(told, expected.map(|(name, count)| (name.to_owned(), count)).into());

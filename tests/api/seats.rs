@@ -198,11 +198,7 @@ async fn what_was_lost_on_its_way_is_mended_in_the_night() {
         .iter()
         .flat_map(|night| night["differences"].as_array().unwrap())
         .map(|it| {
-            (
-                it["kind"].as_str().unwrap(),
-                it["is_mended"].as_bool().unwrap(),
-                it["org_id"] == org_id.as_str(),
-            )
+            (it["kind"].as_str().unwrap(), it["mended"].as_bool().unwrap(), it["org_id"] == org_id.as_str())
         })
         .collect();
     for kind in ["subscription", "seats", "invoice"] {
@@ -210,7 +206,7 @@ async fn what_was_lost_on_its_way_is_mended_in_the_night() {
     }
     assert!(found.body["items"][0]["finished_at"].is_string(), "{found:?}");
     let all = found.body["items"].as_array().unwrap().len();
-    let tonight = found.text("/items/0/night");
+    let tonight = found.text("/items/0/night_at");
     let some = product.get(&format!("{FOUND}?from={tonight}"), &operator).await;
     assert!(all > 1 && some.body["items"].as_array().unwrap().len() == 1, "{some:?}");
 }

@@ -51,7 +51,7 @@ pub struct Subscription {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reconciliation {
     /// The night that it is of: its first instant, in UTC.
-    pub night: Time,
+    pub night_at: Time,
     /// When it began.
     pub started_at: Time,
     /// When it was done; null as long as it is not.
@@ -79,7 +79,7 @@ pub struct Difference {
     #[schema(example = "seats")]
     pub kind: String,
     /// Whether nobody has to do anything about it.
-    pub is_mended: bool,
+    pub mended: bool,
     /// The organization, where that is known.
     pub org_id: Option<OrgId>,
     /// The customer at Stripe.

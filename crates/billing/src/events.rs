@@ -132,10 +132,10 @@ events::events! {
 
 fn reconciliation() -> Value {
     json!({
-        "night": "2026-11-23T00:00:00.000Z", "started_at": "2026-11-23T02:15:04.000Z",
+        "night_at": "2026-11-23T00:00:00.000Z", "started_at": "2026-11-23T02:15:04.000Z",
         "finished_at": "2026-11-23T02:15:09.000Z", "customers": 120, "subscriptions": 60, "mended": 1,
         "differing": 0, "differences": [{
-            "kind": "seats", "is_mended": true, "org_id": "org_01kar8h5g0e0vsx4q1v3f6m2ag",
+            "kind": "seats", "mended": true, "org_id": "org_01kar8h5g0e0vsx4q1v3f6m2ag",
             "stripe_customer_id": "cus_1Q2w3E4r5T", "stripe_subscription_id": null,
         }],
     })

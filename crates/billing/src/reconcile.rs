@@ -97,8 +97,8 @@ impl Comparison {
         }
     }
 
-    /// The comparison to go on with, for us alone for a while. One that was left some night is finished before
-    /// the next begins.
+    /// The comparison to go on with, for us alone for a while. One that was left some night is finished
+    /// before the next begins.
     async fn begin(&self, cause: &Cause) -> Result<Begun, BillingError> {
         let begin = |_| async {
             let now = self.now();

@@ -144,7 +144,7 @@ impl Reconciliation {
     /// As our staff sees it.
     pub fn shown(&self) -> api::Reconciliation {
         api::Reconciliation {
-            night: self.night.into(),
+            night_at: self.night.into(),
             started_at: self.started_at.into(),
             finished_at: self.finished_at.map(Into::into),
             customers: self.customers,
@@ -160,7 +160,7 @@ impl Difference {
     fn shown(&self) -> api::Difference {
         api::Difference {
             kind: self.kind.as_str().to_owned(),
-            is_mended: self.kind.is_mended(),
+            mended: self.kind.is_mended(),
             org_id: self.org_id,
             stripe_customer_id: self.customer.to_string(),
             stripe_subscription_id: self.subscription.as_ref().map(ToString::to_string),

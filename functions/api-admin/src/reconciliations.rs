@@ -13,8 +13,8 @@ pub(crate) struct ReconciliationSearch {
     from: Option<Time>,
 }
 
-/// What the nightly comparisons of Stripe and us have found, the newest first: what was mended, and what people
-/// have to look at.
+/// What the nightly comparisons of Stripe and us have found, the newest first: what was mended, and what
+/// people have to look at.
 #[utoipa::path(
     get, path = "/v1/admin/billing/reconciliations", tag = "Staff",
     operation_id = "adminListReconciliations", security(("access_token" = [])),
@@ -37,7 +37,7 @@ pub(crate) async fn list(
     let page = billing::reconciliations(table, &*api.cursors, &staff.permit, from, page).await?;
     let page = page.map(|found| found.shown());
     // which organizations they saw, what is kept of each night says
-    let targets = page.items.iter().map(|found| found.night.to_string()).collect();
+    let targets = page.items.iter().map(|found| found.night_at.to_string()).collect();
     let act = Act { by: *staff.permit, operation: "adminListReconciliations" };
     act.looked(table, &staff.cause(), &Found { searched: None, targets }).await?;
     Ok(Answer::ok(&page).into_response())

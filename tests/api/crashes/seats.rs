@@ -1,5 +1,5 @@
-//! Seats on their way to Stripe, and the night in which Stripe and we are compared. A process that dies before
-//! or after it asks Stripe dies before its next call to the table, or after the one before.
+//! Seats on their way to Stripe, and the night in which Stripe and we are compared. A process that dies
+//! before or after it asks Stripe dies before its next call to the table, or after the one before.
 
 use reqwest::Method;
 
@@ -52,8 +52,8 @@ async fn bringing_seats_to_stripe() {
     }
 }
 
-/// Each night something is changed at Stripe, and nobody tells; the comparison dies at one of its calls. In the
-/// end what we know is what Stripe has.
+/// Each night something is changed at Stripe, and nobody tells; the comparison dies at one of its calls. In
+/// the end what we know is what Stripe has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn comparing_stripe_with_us() {
     let function = "cron-reconcile";

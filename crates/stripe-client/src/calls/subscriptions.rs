@@ -169,8 +169,8 @@ impl Client {
         StartedSubscription::read(&self.ask(request, Some(key)).await?)
     }
 
-    /// Has so many of a subscription's line be paid for. What that costs for the rest of the period comes with
-    /// the next invoice (`create_prorations`), less what was paid for already.
+    /// Has so many of a subscription's line be paid for. What that costs for the rest of the period comes
+    /// with the next invoice (`create_prorations`), less what was paid for already.
     pub async fn set_quantity(
         &self,
         id: &SubscriptionId,
