@@ -66,7 +66,7 @@ impl Product {
         assert_eq!(self.choose(&opened.text("/url"), card).await, 303);
     }
 
-    async fn change(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn change(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
         self.send(self.request(method, path).bearer_auth(token).json(body)).await
     }
 
@@ -145,7 +145,7 @@ async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
         product.invite(&ada, &format!("p{number}@example.com"), "member").await;
     }
     let seats = product.get("/v1/billing/seats", &ada).await;
-    assert_eq!(seats.body, json!({ "used": 11, "cap": null }));
+    assert_eq!(seats.body, json!({ "used": 11, "pending": 10, "cap": null }));
     let small = product.change(Method::PATCH, SUBSCRIPTION, &ada, &json!({ "plan": "starter" })).await;
     assert_eq!(refused(&small), (409, "too_many_seats"));
     let wrong = product.change(Method::PATCH, SUBSCRIPTION, &ada, &json!({ "plan": "gold" })).await;
@@ -158,7 +158,7 @@ async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
         "whoever chooses the time chooses the price"
     );
     // what the answer said, and then Stripe's event, was told once
-    let told = product
+    let mut told = product
         .told_times(&[
             "checkout.started",
             "checkout.completed",
@@ -173,8 +173,11 @@ async fn somebody_subscribes_in_the_trial_changes_the_plan_leaves_and_stays() {
         ("checkout.started", 1),
         ("entitlements.updated", 2),
         ("subscription.activated", 1),
-        ("subscription.updated", 3),
     ];
+    // three acts, and ten seats: brought to Stripe together, or one by one, some of them while a word of
+    // Stripe's on one before was late
+    let updated = told.remove("subscription.updated");
+    assert!(updated.is_some_and(|times| (4..=30).contains(&times)), "{updated:?}");
     assert_eq!(told, expected.map(|(name, count)| (name.to_owned(), count)).into());
     let customers = product.at_stripe(Method::GET, "/v1/customers", &[]).await;
     assert_eq!(customers["data"].as_array().unwrap().len(), 1, "{customers}");

@@ -11,6 +11,7 @@ mod members;
 mod organizations;
 mod passkeys;
 mod scim;
+mod seats;
 mod sso;
 mod usage;
 

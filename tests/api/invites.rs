@@ -44,6 +44,8 @@ impl Product {
         let open = of("invite").filter(|invite| invite["status"] == "pending").count();
         assert_eq!(of("invited").count(), open, "a row for each open invite and no other");
         assert_eq!(of("member").count(), of("membership").count());
+        let promised: i64 = of("seats").filter_map(|seats| seats["pending"].as_i64()).sum();
+        assert_eq!(usize::try_from(promised), Ok(open), "what is counted of them");
         (of("seats").map(|seats| seats["n"].as_u64().unwrap()).sum(), of("member").count(), open)
     }
 }

@@ -52,6 +52,7 @@ mod rotation;
 mod rotation_steps;
 mod samples;
 mod scim;
+mod seats;
 mod second_factors;
 mod signing_in;
 mod sso;

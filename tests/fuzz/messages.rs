@@ -17,6 +17,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "cron-account-erasure",
     "cron-audit-anchors",
     "cron-domains",
+    "cron-reconcile",
     "cron-trial-expiry",
     "cron-usage-rollup",
     "operator",
@@ -27,6 +28,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "queue-member-copies",
     "queue-push-delivery",
     "queue-push-fanout",
+    "queue-seats",
     "rotate-secret",
     "stream-outbox",
 ];
@@ -179,4 +181,14 @@ fn cron_audit_anchors() {
 #[test]
 fn cron_usage_rollup() {
     every_event_is_answered("cron-usage-rollup", "Records", "/");
+}
+
+#[test]
+fn queue_seats() {
+    every_event_is_answered("queue-seats", "Records", "/messageId");
+}
+
+#[test]
+fn cron_reconcile() {
+    every_event_is_answered("cron-reconcile", "Records", "/");
 }

@@ -59,6 +59,8 @@ permissions! {
     WriteAsMembers: "impersonation:write", "change things in the name of a member", Operator;
     /// See who of the staff acted in whose name.
     ReadAudit: "audit:read", "read what staff did", Support | Billing | Operator;
+    /// See how the money stands.
+    ReadBilling: "billing:read", "read how the money stands", Billing | Operator;
     /// Have people and organizations erased.
     Erase: "erasure:write", "have people and organizations erased", Operator;
     /// Say who is staff.
@@ -150,6 +152,7 @@ mod tests {
             (StaffPermission::ReadAsMembers, "impersonation:read", "support operator"),
             (StaffPermission::WriteAsMembers, "impersonation:write", "operator"),
             (StaffPermission::ReadAudit, "audit:read", "support billing operator"),
+            (StaffPermission::ReadBilling, "billing:read", "billing operator"),
             (StaffPermission::Erase, "erasure:write", "operator"),
             (StaffPermission::WriteStaff, "staff:write", "operator"),
         ];

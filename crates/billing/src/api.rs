@@ -47,6 +47,48 @@ pub struct Subscription {
     pub latest_invoice: Option<Invoice>,
 }
 
+/// What a nightly comparison of Stripe and us has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reconciliation {
+    /// The night that it is of: its first instant, in UTC.
+    pub night_at: Time,
+    /// When it began.
+    pub started_at: Time,
+    /// When it was done; null as long as it is not.
+    pub finished_at: Option<Time>,
+    /// How many customers at Stripe were compared.
+    pub customers: u64,
+    /// How many subscriptions they have.
+    pub subscriptions: u64,
+    /// What was not as we knew it, and is mended.
+    pub mended: u64,
+    /// What people have to look at.
+    pub differing: u64,
+    /// The first 50 of both.
+    #[schema(max_items = 50)]
+    pub differences: Vec<Difference>,
+}
+
+/// In what Stripe and we were not of one mind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = BillingDifference)]
+pub struct Difference {
+    /// What it is: `subscription`, `invoice`, `seats`, `customer`, `two_subscriptions`,
+    /// `organization_missing`, `customer_without_organization`, `organization_mismatch`,
+    /// `organization_erased`, `subscription_missing`, `unreadable`, `failed`. There may be others.
+    #[schema(example = "seats")]
+    pub kind: String,
+    /// Whether nobody has to do anything about it.
+    pub mended: bool,
+    /// The organization, where that is known.
+    pub org_id: Option<OrgId>,
+    /// The customer at Stripe.
+    #[schema(example = "cus_1Q2w3E4r5T")]
+    pub stripe_customer_id: String,
+    /// The subscription at Stripe, where it is about one.
+    pub stripe_subscription_id: Option<String>,
+}
+
 /// What can be subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
@@ -392,4 +434,4 @@ impl Trial {
     }
 }
 
-events::resources! { Checkout Subscription Trial Invoice Features }
+events::resources! { Checkout Subscription Trial Invoice Features Reconciliation }

@@ -45,6 +45,28 @@ impl NewPlan {
     }
 }
 
+/// Another plan for an organization that subscribes.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    account: Account,
+    plan: &'static Plan,
+    interval: Interval,
+    proration_at: Option<Timestamp>,
+}
+
+impl Planned {
+    /// How many people may belong to an organization on this plan; nothing where that has no end.
+    pub fn seats(&self) -> Option<u32> {
+        self.plan.seats
+    }
+
+    /// Refuses it where so many seats are taken, which are too many for it.
+    pub fn refused(&self, used: u32) -> BillingError {
+        let (plan, most) = (self.plan.name, self.plan.seats.unwrap_or(u32::MAX));
+        BillingError::TooManySeats { plan, most, used }
+    }
+}
+
 fn living(account: &Account) -> Result<&Subscription, BillingError> {
     account.stripe.living().ok_or(BillingError::NoSubscription)
 }
@@ -78,18 +100,28 @@ impl Payments {
         })
     }
 
-    /// Gives the organization another plan, from now on. `seats` are taken in it.
+    /// What the organization is to have from now on, as it stands. Nobody is to come in beyond the seats of
+    /// it before it is asked for: what Stripe has sold is sold, and seats are taken all the time.
+    pub async fn plan_change(
+        &self,
+        permit: &Permit<WriteBilling>,
+        new: NewPlan,
+    ) -> Result<Planned, BillingError> {
+        let account = self.account(permit.tenant()).await?;
+        let (plan, interval) = new.of(living(&account)?)?;
+        Ok(Planned { account, plan, interval, proration_at: new.proration_at })
+    }
+
+    /// Gives the organization another plan, from now on.
     pub async fn change(
         &self,
         cause: &Cause,
         permit: &Permit<WriteBilling>,
-        (new, seats): (&NewPlan, u32),
+        planned: &Planned,
         keep: &Keep<'_, Overview>,
     ) -> Result<Overview, BillingError> {
-        let account = self.account(permit.tenant()).await?;
-        let known = living(&account)?;
-        let (plan, interval) = new.of(known)?;
-        checkout::require_seats(plan, seats)?;
+        let Planned { account, plan, interval, proration_at } = planned;
+        let (known, interval) = (living(account)?, *interval);
         let asked_at = self.now();
         let (whole, price) = try_join(self.whole(&known.id), self.price(plan.id, interval)).await?;
         let answer = match &whole.item {
@@ -97,10 +129,10 @@ impl Payments {
             _ if whole.subscription.price.as_ref() == Some(&price) => whole,
             None => return Err(BillingError::NoSubscription),
             Some(item) => {
-                let at = new.proration_at.map(|at| at.as_second().to_string()).unwrap_or_default();
+                let at = proration_at.map(|at| at.as_second().to_string()).unwrap_or_default();
                 let version = account.version().to_string();
                 let key = key_of(&["plan", known.id.as_str(), price.as_str(), &at, &version]);
-                let proration_date = new.proration_at;
+                let proration_date = *proration_at;
                 let change = PlanChange { subscription: &known.id, item, price: &price, proration_date };
                 self.stripe.change_plan(&change, &key).await.map_err(BillingError::of_call)?
             }

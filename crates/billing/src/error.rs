@@ -112,7 +112,7 @@ impl BillingError {
     }
 
     /// Whether the same call would meet the same again.
-    pub(crate) fn is_final(&self) -> bool {
+    pub fn is_final(&self) -> bool {
         matches!(self, Self::PaymentFailed | Self::Upstream(_) | Self::AlreadySubscribed)
     }
 }

@@ -5,7 +5,7 @@ use events::{Audience, Event, MailText, PushText, Told};
 use primitives::Time;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Checkout, Features, Invoice, Subscription, Trial};
+use crate::api::{Checkout, Features, Invoice, Reconciliation, Subscription, Trial};
 
 events::events! {
     /// An organization's free trial began.
@@ -135,11 +135,27 @@ events::events! {
         /// The invoice, as the API shows it.
         invoice: Invoice = invoice(),
     }
+    /// Stripe and we were compared, one night.
+    "reconciliation.finished" ReconciliationFinished Internal {
+        /// What was found, as our staff sees it.
+        reconciliation: Reconciliation = reconciliation(),
+    }
     /// An invoice that was sent to be paid by hand was not paid in time.
     "invoice.overdue" InvoiceOverdue Public {
         /// The invoice, as the API shows it.
         invoice: Invoice = invoice(),
     }
+}
+
+fn reconciliation() -> Value {
+    json!({
+        "night_at": "2026-11-23T00:00:00.000Z", "started_at": "2026-11-23T02:15:04.000Z",
+        "finished_at": "2026-11-23T02:15:09.000Z", "customers": 120, "subscriptions": 60, "mended": 1,
+        "differing": 0, "differences": [{
+            "kind": "seats", "mended": true, "org_id": "org_01kar8h5g0e0vsx4q1v3f6m2ag",
+            "stripe_customer_id": "cus_1Q2w3E4r5T", "stripe_subscription_id": null,
+        }],
+    })
 }
 
 fn checkout(status: &str) -> Value {

@@ -41,6 +41,11 @@ table::kinds! {
         store: Main, most_kb: 3, kept: Until("two years after the latest of them had it"), owner: Org,
         erased: Stays("a hash, times and the organization's id, for two years"),
     }
+    /// For how many seats Stripe was asked to charge last, and whether it has answered. Written and read by
+    /// `queue-seats` and `cron-reconcile`.
+    "seat_order" SeatOrder(org: Tenant;) "BILL#<org>" "SEAT_ORDER" {
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
+    }
     /// Which organization a customer at Stripe is, or was: of one that is erased, what Stripe tells late has
     /// no effect. Written and read by `hook-stripe`; written by the first act of
     /// billing, and by `cron-account-erasure`.
@@ -59,6 +64,12 @@ table::kinds! {
     "STRIPE_PARKED#<waits_for>" "EVENT#<event>" {
         store: Main, most_kb: 310, kept: Days(365, "365 days"), owner: Org,
         erased: NamedIn("stripe_customer"),
+    }
+    /// A nightly comparison of Stripe and us: how far it is, and what it found. Written and read by
+    /// `cron-reconcile`; read by `api-admin`.
+    "reconciliation" Reconciliation(; night: String) "RECONCILIATIONS" "<night>" {
+        store: Main, most_kb: 20, kept: Days(400, "400 days"), owner: Nobody,
+        erased: Stays("ids alone, of organizations and of Stripe's, for 400 days"),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod access;
 mod account;
+mod admin;
 pub mod api;
 mod cards;
 mod changes;
@@ -15,6 +16,7 @@ mod checkout;
 mod checkouts;
 mod company;
 mod company_hash;
+mod compare;
 mod consequences;
 mod details;
 mod episode;
@@ -31,10 +33,13 @@ mod notices;
 mod overview;
 mod parked;
 mod payments;
+mod reconcile;
+mod reconciliation;
 mod revenue;
 mod rules;
 #[cfg(test)]
 mod samples;
+mod seats;
 mod stamp;
 mod stripe_events;
 mod stripe_items;
@@ -47,12 +52,14 @@ mod trial;
 
 pub use access::{Access, Standing};
 pub use account::Account;
+pub use admin::reconciliations;
 pub use cards::{Card, Holder, shared_cards};
-pub use changes::{Farewell, NewPlan};
+pub use changes::{Farewell, NewPlan, Planned};
 pub use checkout::{Checkout, Way, Wish};
 pub use checkouts::{Opened, checkout};
 pub use company::{Company, Granted, grant};
 pub use company_hash::CompanyHash;
+pub use compare::Comparison;
 pub use details::{AddressPart, NewAddress, NewDetails, Portal, TaxIdType};
 pub use error::BillingError;
 pub use invoice::{Invoice, InvoiceSnapshot};
@@ -60,12 +67,15 @@ pub use invoices::WhichInvoices;
 pub use notices::{NoticeRun, give_due_notices};
 pub use overview::{
     Extended, Overview, customer, erase, extend_trial, goes_on, in_grace, let_go, org_of_customer, overview,
-    overview_for_staff, refuse_subscribed, start_trial, trial_access,
+    overview_for_staff, pays, refuse_subscribed, start_trial, trial_access,
 };
 pub use parked::{ParkedPage, Replay, Replayed, UnreadableRow};
 pub use payments::Payments;
+pub use reconcile::ReconcileRun;
+pub use reconciliation::{DifferenceKind, Reconciliation};
 pub use revenue::{Month, Mrr, NoMonth, RevenueMonth, revenue};
 pub use rules::{Rules, TrialPer};
+pub use seats::Brought;
 pub use stamp::{Rank, Stamp};
 pub use stripe_events::{Received, StripeEvents};
 pub use stripe_items::{ParkReason, Parked, ParkedEvent};

@@ -155,7 +155,7 @@ fn claims<const N: usize>(found: [Option<OrgId>; N]) -> Vec<OrgId> {
 
 /// Metadata is attached with the account's secret key: by us, or by another program of the company,
 /// for which the name may mean something else.
-fn claim(metadata: &Metadata) -> Option<OrgId> {
+pub(crate) fn claim(metadata: &Metadata) -> Option<OrgId> {
     org(metadata.get(ORG_ID)?)
 }
 

@@ -148,6 +148,11 @@ pub async fn goes_on(table: &Table, tenant: Tenant) -> Result<bool, StoreError> 
     Ok(load(table, tenant.org_id()).await?.is_some_and(|account| account.stripe.goes_on()))
 }
 
+/// Whether the organization has a subscription that lives, paid or not.
+pub async fn pays(table: &Table, tenant: Tenant) -> Result<bool, StoreError> {
+    Ok(load(table, tenant.org_id()).await?.is_some_and(|account| account.stripe.living().is_some()))
+}
+
 /// By which customer at Stripe an organization pays, where it does.
 pub async fn customer(table: &Table, tenant: Tenant) -> Result<Option<CustomerId>, StoreError> {
     let account = load(table, tenant.org_id()).await?;

@@ -3,7 +3,7 @@
 //! from the webhook.
 
 use ::access::{Interval, Tenant};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use stripe_client::{Client, CustomerId, EventId, PriceId, StartedSubscription, SubscriptionId};
 use table::{Cause, Changes, Consistency, Decision, Item, Keep, Table};
 
@@ -104,14 +104,20 @@ impl Payments {
         answer: &StartedSubscription,
         asked_at: Timestamp,
     ) -> (Account, Changes) {
-        let now = self.now();
         let next = account.learn([fetched(account, answer, asked_at)]);
-        if next == *account {
-            return (next, Changes::new());
+        let changes = self.learnt(account, &next);
+        (next, changes)
+    }
+
+    /// What is written and told where more is known of an account.
+    pub(crate) fn learnt(&self, account: &Account, next: &Account) -> Changes {
+        if next == account {
+            return Changes::new();
         }
-        let changes = Changes::new().replace(&next).and(account.access_towards(&next, now, &self.rules));
-        let events = transition::events(account, &next, now, &self.rules);
-        (next, events.into_iter().fold(changes, Changes::publish))
+        let now = self.now();
+        let changes = Changes::new().replace(next).and(account.access_towards(next, now, &self.rules));
+        let events = transition::events(account, next, now, &self.rules);
+        events.into_iter().fold(changes, Changes::publish)
     }
 
     /// The same as the whole of an operation.
@@ -158,10 +164,15 @@ impl Payments {
 
 /// What an answer of Stripe's says. It has no time of Stripe's own, and our clock is another: it counts as
 /// said at once after what was heard last, so that no event that comes later is taken for older than it is.
-fn fetched(account: &Account, answer: &StartedSubscription, asked_at: Timestamp) -> Fact {
+/// Of two answers that were asked for at the same instant the one that is read later is the later one.
+pub(crate) fn fetched(account: &Account, answer: &StartedSubscription, asked_at: Timestamp) -> Fact {
     let subscription = Subscription::from(answer.subscription.clone());
-    let heard = account.stripe.heard_of(&subscription.id);
-    let at = heard.unwrap_or(subscription.created).max(subscription.created);
+    let heard = account.stripe.stamp_of(&subscription.id);
+    let at = heard.map_or(subscription.created, |heard| heard.at).max(subscription.created);
+    let asked_at = match heard.map(|heard| heard.rank) {
+        Some(Rank::Fetched(before)) if before == asked_at => before + SignedDuration::from_nanos(1),
+        _ => asked_at,
+    };
     let stamp = Stamp { at, rank: Rank::Fetched(asked_at), event_id: EventId::from(&subscription.id) };
     Fact::Subscription(subscription, stamp)
 }

@@ -238,7 +238,7 @@ impl StripeEvents {
         if news.of_known && mapping.is_none() && news.claims.is_empty() {
             return Ok(self.pass_over(incoming));
         }
-        let org_id = match whose(news, mapping) {
+        let org_id = match whose(&news.claims, mapping) {
             Ok(org_id) => org_id,
             Err(reason) => return Ok(self.park(incoming, reason, Some(&news.customer))),
         };
@@ -391,10 +391,10 @@ impl Remark {
     }
 }
 
-/// The organization that an event is about. A known customer decides; what the event names can at
+/// The organization that an event or a customer is about. A known customer decides; what is named can at
 /// most contradict.
-fn whose(news: &News, mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkReason> {
-    match (mapping, news.claims.as_slice()) {
+pub(crate) fn whose(claims: &[OrgId], mapping: Option<&StripeCustomer>) -> Result<OrgId, ParkReason> {
+    match (mapping, claims) {
         (Some(mapping), claims) if claims.iter().all(|claim| *claim == mapping.org_id) => Ok(mapping.org_id),
         (None, [claimed]) => Ok(*claimed),
         (None, []) => Err(ParkReason::UnknownCustomer),

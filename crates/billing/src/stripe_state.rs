@@ -139,9 +139,33 @@ impl StripeState {
         self.subscription().filter(|_| lives)
     }
 
+    /// Those of this customer's subscriptions that we take for living.
+    pub(crate) fn living_of<'a>(
+        &'a self,
+        customer: &'a CustomerId,
+    ) -> impl Iterator<Item = &'a SubscriptionId> {
+        let lives = |record: &&SubscriptionRecord| {
+            matches!(record.phase(), Phase::Working | Phase::Failing | Phase::Paused)
+        };
+        let shown = self.records().filter(lives).filter_map(|record| record.snapshot.as_ref());
+        let shown = shown.map(|snapshot| &snapshot.subscription);
+        shown.filter(move |shown| shown.customer == *customer).map(|shown| &shown.id)
+    }
+
+    /// Whether what we know of a subscription is this.
+    pub(crate) fn knows(&self, shown: &Subscription) -> bool {
+        let known = self.subscriptions.find(&shown.id).and_then(|record| record.snapshot.as_ref());
+        known.is_some_and(|known| known.subscription == *shown)
+    }
+
     /// When this subscription was heard of last; nothing where it was not.
     pub(crate) fn heard_of(&self, id: &SubscriptionId) -> Option<Timestamp> {
-        self.subscriptions.find(id)?.snapshot.as_ref().map(|snapshot| snapshot.stamp.at)
+        self.stamp_of(id).map(|stamp| stamp.at)
+    }
+
+    /// The latest word on this subscription; nothing where there was none.
+    pub(crate) fn stamp_of(&self, id: &SubscriptionId) -> Option<&Stamp> {
+        self.subscriptions.find(id)?.snapshot.as_ref().map(|snapshot| &snapshot.stamp)
     }
 
     /// The newest invoice of the subscription that counts.

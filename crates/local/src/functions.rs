@@ -32,6 +32,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("cron-account-erasure", |host| Box::pin(cron_account_erasure::function(host))),
     ("cron-audit-anchors", |host| Box::pin(cron_audit_anchors::function(host))),
     ("cron-domains", |host| Box::pin(cron_domains::function(host))),
+    ("cron-reconcile", |host| Box::pin(cron_reconcile::function(host))),
     ("cron-trial-expiry", |host| Box::pin(cron_trial_expiry::function(host))),
     ("cron-usage-rollup", |host| Box::pin(cron_usage_rollup::function(host))),
     ("hook-stripe", |host| Box::pin(hook_stripe::function(host))),
@@ -43,6 +44,7 @@ const FUNCTIONS: &[(&str, Build)] = &[
     ("queue-member-copies", |host| Box::pin(queue_member_copies::function(host))),
     ("queue-push-delivery", |host| Box::pin(queue_push_delivery::function(host))),
     ("queue-push-fanout", |host| Box::pin(queue_push_fanout::function(host))),
+    ("queue-seats", |host| Box::pin(queue_seats::function(host))),
     ("rotate-secret", |host| Box::pin(rotate_secret::function(host))),
     ("stream-outbox", |host| Box::pin(stream_outbox::function(host))),
 ];

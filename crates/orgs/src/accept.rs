@@ -181,6 +181,7 @@ pub async fn accept(
         };
         let changes = join((&org, &gate.sso), &member, Via::Invite)
             .and(invite.accepted(&member, now))
+            .and(Seats::of(tenant).keep_promise())
             .require(answers, condition)
             .require(person, Condition::VersionIs(user.version()));
         let roster = owners(org.org_id);
@@ -243,7 +244,7 @@ pub async fn decline(table: &Table, cause: &Cause, link: &InviteProof) -> Result
         if !invite.is_open(now) {
             return Err(OrgError::InviteClosed);
         }
-        Ok(Decision::commit(invite.declined(now).and(Seats::of(tenant).give_back(1)), ()))
+        Ok(Decision::commit(invite.declined(now).and(Seats::of(tenant).leave(1, 1)), ()))
     };
     table.decide(cause, decide).await
 }

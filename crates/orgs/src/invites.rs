@@ -118,7 +118,7 @@ pub async fn invite(
             Some(open) if !open.is_overdue(now) => return Err(OrgError::InvitePending),
             // its seat and its row are this one's now
             Some(over) => changes.and(over.replaced_by(&invite, now)),
-            None => changes.create(&invite.row()).and(seats.take(1, known.most)),
+            None => changes.create(&invite.row()).and(seats.promise(known.most, now)),
         };
         Ok(Decision::commit(changes, invite.stored()).unless(&seats.key(), Err(OrgError::SeatLimit)))
     };
@@ -150,7 +150,7 @@ pub(crate) async fn release(table: &Table, cause: &Cause, tenant: Tenant) -> Res
                 let Some(invite) = invite.filter(|invite| invite.is_overdue(now)) else {
                     return Ok::<_, OrgError>(Decision::done(false));
                 };
-                let changes = invite.expired(now).and(Seats::of(tenant).give_back(1));
+                let changes = invite.expired(now).and(Seats::of(tenant).leave(1, 1));
                 Ok(Decision::commit(changes, true))
             }
         };
@@ -275,7 +275,7 @@ pub async fn rebind(
             // two seats were held, and one is
             Some(over) => {
                 let changes = rebound.rebinding(&before).and(over.replaced_by(&rebound, now));
-                changes.and(Seats::of(tenant).give_back(1))
+                changes.and(Seats::of(tenant).leave(1, 1))
             }
             None => rebound.rebinding(&before).create(&rebound.row()),
         };
@@ -319,7 +319,7 @@ pub async fn revoke(
         }
         Ok(match invite.status {
             InviteStatus::Pending => {
-                let changes = invite.revoked(table.clock().now()).and(Seats::of(tenant).give_back(1));
+                let changes = invite.revoked(table.clock().now()).and(Seats::of(tenant).leave(1, 1));
                 Decision::commit(changes, ())
             }
             InviteStatus::Accepted => return Err(OrgError::InviteClosed),

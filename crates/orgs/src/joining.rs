@@ -44,8 +44,8 @@ pub(crate) async fn seated(
 ) -> Result<Changes, OrgError> {
     let tenant = Tenant::trusted(org.org_id);
     let seat = match Invite::to(table, tenant, &member.email).await? {
-        Some(invite) => invite.accepted(member, now),
-        None => Seats::of(tenant).take(1, gate.access.seats()),
+        Some(invite) => invite.accepted(member, now).and(Seats::of(tenant).keep_promise()),
+        None => Seats::of(tenant).enter(gate.access.seats(), now),
     };
     Ok(join((org, &gate.sso), member, via).and(seat))
 }

@@ -59,7 +59,7 @@ pub use place::{deprovision, leave, remove, set_role, transfer_ownership};
 pub use policies::{Policies, policies, set_policies};
 pub use provisioning::{Provision, Provisioned, directed, provision, uninvite};
 pub use rules::Rules;
-pub use seats::{SeatCount, seat_count};
+pub use seats::{KeptFree, SeatCount, SeatsTaken, TooMany, keep_free, seat_count, seats_taken};
 pub use settings::{Settings, update};
 pub use slugs::{SlugCheck, check_slug, org_with_slug};
 pub use words::members_like;

@@ -267,8 +267,8 @@ pub async fn accept_link(
             version: 0,
         };
         let seat = match invite {
-            Some(invite) => invite.accepted(&member, now),
-            None => seats.take(1, gate.access.seats()),
+            Some(invite) => invite.accepted(&member, now).and(seats.keep_promise()),
+            None => seats.enter(gate.access.seats(), now),
         };
         let changes = join((&org, &gate.sso), &member, Via::InviteLink)
             .and(seat)

@@ -202,7 +202,7 @@ fn establish(
         .publish(created(&org))
         .and(owners(org.org_id).first(&owner.member_id.to_string(), &owner.user_id))
         .and(owned(founder.user_id, founder.most_owned).add(1))
-        .and(Seats::of(Tenant::trusted(org.org_id)).take(1, None))
+        .and(Seats::of(Tenant::trusted(org.org_id)).enter(None, org.created_at))
         .and(join((&org, &SsoPolicy::default()), &owner, Via::Creation));
     (NewOrg { org, owner }, changes)
 }

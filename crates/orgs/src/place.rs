@@ -214,7 +214,8 @@ impl Place {
             changes.publish(of_place(&member, version, &event))
         };
         let voided = invite.map_or_else(Changes::new, |invite| invite.revoked(now));
-        let seats = Seats::of(tenant).give_back(1 + u32::from(!voided.is_empty()));
+        let promised = u32::from(!voided.is_empty());
+        let seats = Seats::of(tenant).leave(1 + promised, promised);
         let changes = changes
             .and(glass)
             .delete(&member)

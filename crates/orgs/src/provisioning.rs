@@ -70,7 +70,7 @@ pub async fn provision(table: &Table, tenant: Tenant, new: Provision) -> Result<
 /// Takes back an open invite to this address of somebody who is no member; nothing where there is none.
 pub async fn uninvite(table: &Table, tenant: Tenant, email: &Email) -> Result<Changes, OrgError> {
     let Some(invite) = Invite::to(table, tenant, email).await? else { return Ok(Changes::new()) };
-    Ok(invite.revoked(table.clock().now()).and(Seats::of(tenant).give_back(1)))
+    Ok(invite.revoked(table.clock().now()).and(Seats::of(tenant).leave(1, 1)))
 }
 
 /// The member in the role that the directory gives; `managed_by` is whether a group gives it, so that nobody

@@ -4,6 +4,7 @@
 mod checkout;
 mod customers;
 mod invoices;
+mod payers;
 mod setup;
 mod subscriptions;
 
@@ -18,6 +19,7 @@ use crate::StripeError;
 pub use checkout::{CheckoutPage, NewCheckout, PageStatus};
 pub use customers::{Address, Customer, CustomerChange, TaxId};
 pub use invoices::{InvoicePage, InvoiceQuery, InvoiceShown};
+pub use payers::{ListedPayer, ListedSubscription, PayerPage};
 pub use subscriptions::{ChangePreview, NewSubscription, PlanChange, PreviewLine, StartedSubscription};
 
 /// The key of an intent: of what is wanted, of what, in which state of it. The same parts are the same key,

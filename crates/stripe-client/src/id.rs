@@ -100,6 +100,13 @@ impl From<&SubscriptionId> for EventId {
     }
 }
 
+/// The same.
+impl From<&InvoiceId> for EventId {
+    fn from(id: &InvoiceId) -> Self {
+        Self(id.0.clone())
+    }
+}
+
 /// Names a price (`price_…`). Older ones were chosen by people and are any text, such as `Gold
 /// Plan`: a price's id is shown and compared, and becomes no part of a key or a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -25,7 +25,8 @@ pub use account::{Account, InvalidAccount};
 pub use api_key::{ApiKey, InvalidApiKey};
 pub use calls::{
     Address, ChangePreview, CheckoutPage, Customer, CustomerChange, InvoicePage, InvoiceQuery, InvoiceShown,
-    NewCheckout, NewSubscription, PageStatus, PlanChange, PreviewLine, StartedSubscription, TaxId, key_of,
+    ListedPayer, ListedSubscription, NewCheckout, NewSubscription, PageStatus, PayerPage, PlanChange,
+    PreviewLine, StartedSubscription, TaxId, key_of,
 };
 pub use client::{Client, ClientOptions, MeterEvent};
 pub use error::StripeError;

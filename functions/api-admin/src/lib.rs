@@ -7,6 +7,7 @@ mod money;
 mod orgs;
 mod people;
 mod person;
+mod reconciliations;
 mod trials;
 
 use std::sync::Arc;
@@ -67,6 +68,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(impersonations::start))
         .routes(routes!(impersonations::list))
         .routes(routes!(impersonations::end))
+        .routes(routes!(reconciliations::list))
         .routes(routes!(members::list))
         .routes(routes!(members::put))
         .routes(routes!(members::remove))

@@ -3,7 +3,7 @@ use access::{
     needs::{ReadBilling, WriteBilling},
 };
 use billing::{
-    Farewell, NewPlan,
+    BillingError, Farewell, NewPlan,
     api::{ChangePreview, Subscription},
 };
 use http_api::{
@@ -107,10 +107,16 @@ pub(crate) async fn update(
         }
         let plan = input.plan.map(Text::into_string);
         let new = NewPlan { plan, interval: input.interval, proration_at };
-        let seats = orgs::seat_count(&api.table, member.permit.tenant()).await?.used;
         let payments = api.payments().await?;
         let (cause, permit) = (member.cause(), &member.permit);
-        payments.change(&cause, permit, (&new, seats), &keep).await.map_err(refused)
+        let planned = payments.plan_change(permit, new).await.map_err(refused)?;
+        let kept = orgs::keep_free(&api.table, &cause, permit.tenant(), planned.seats()).await?;
+        let kept = kept.map_err(|too_many| planned.refused(too_many.used))?;
+        let changed = payments.change(&cause, permit, &planned, &keep).await;
+        if changed.as_ref().is_err_and(BillingError::is_final) {
+            kept.end(&api.table, &cause).await?;
+        }
+        changed.map_err(refused)
     };
     command.once(&table, &scope, answer, change).await
 }

@@ -26,6 +26,7 @@ pub(super) async fn measure(measured: &mut Measured<'_>) {
         (of_org.clone(), "/v1/admin/orgs/{org_id}"),
         (format!("{of_org}/members"), "/v1/admin/orgs/{org_id}/members"),
         ("/v1/admin/staff".to_owned(), "/v1/admin/staff"),
+        ("/v1/admin/billing/reconciliations".to_owned(), "/v1/admin/billing/reconciliations"),
     ] {
         measured.get(&path, &format!("GET {route}"), "api-admin", token).await;
     }

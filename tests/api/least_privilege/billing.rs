@@ -42,7 +42,33 @@ pub(super) async fn paid_and_changed(product: &Product) {
     assert!(confirmed.status.is_success(), "{confirmed:?}");
     heard(product, 1).await;
     refused(product).await;
+    // what is paid for by the seat
+    let gone = product.invite(&vic, "xan@example.com", "viewer").await.text("/id");
     product.settle().await;
+    product.delete(&format!("/v1/orgs/current/invites/{gone}"), &vic).await;
+    night(product).await;
+}
+
+/// The night: of what is lost, what waits for its customer, and what nobody told.
+async fn night(product: &Product) {
+    let (_, org_id) = product.owner("ulf@example.com", "ulf-and-sons").await;
+    let post = reqwest::Method::POST;
+    let customer = product.at_stripe(post.clone(), "/v1/customers", &[("name", "Ulf")]).await;
+    let customer = customer["id"].as_str().unwrap();
+    let price = ("items[0][price]", "price_local_team_month");
+    let form = [("customer", customer), price, ("trial_period_days", "30"), ("items[0][quantity]", "5")];
+    let sold = product.at_stripe(post.clone(), "/v1/subscriptions", &form).await;
+    // it waits for whoever knows its customer
+    product.settle().await;
+    heard(product, 0).await;
+    let named = [("metadata[org_id]", org_id.as_str())];
+    product.at_stripe(post, &format!("/v1/customers/{customer}"), &named).await;
+    product.days(1).await;
+    heard(product, 1).await;
+    let path = format!("/v1/subscriptions/{}", sold["id"].as_str().unwrap());
+    let sold = product.at_stripe(reqwest::Method::GET, &path, &[]).await;
+    assert_eq!(sold["items"]["data"][0]["quantity"], 1, "{sold}");
+    assert!(product.events().await.iter().any(|event| event == "reconciliation.finished"));
 }
 
 /// What Stripe will not open is written down before, and taken away: of a customer that somebody deletes

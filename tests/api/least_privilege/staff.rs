@@ -22,9 +22,13 @@ pub(crate) async fn works(product: &Product) {
     let of_walt = format!("/v1/admin/people/{user_id}");
     let passkey = product.get(&of_walt, &token).await.text("/details/factors/0/id");
     let of_org = format!("/v1/admin/orgs/{}", org.text("/id"));
-    for path in
-        ["/v1/admin/orgs?q=walt", "/v1/admin/orgs?slug=walt", of_org.as_str(), "/v1/admin/staff?limit=1"]
-    {
+    for path in [
+        "/v1/admin/orgs?q=walt",
+        "/v1/admin/orgs?slug=walt",
+        of_org.as_str(),
+        "/v1/admin/staff?limit=1",
+        "/v1/admin/billing/reconciliations",
+    ] {
         assert_eq!(product.get(path, &token).await.status, StatusCode::OK, "{path}");
     }
     for path in [

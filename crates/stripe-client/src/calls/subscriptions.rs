@@ -169,6 +169,22 @@ impl Client {
         StartedSubscription::read(&self.ask(request, Some(key)).await?)
     }
 
+    /// Has so many of a subscription's line be paid for. What that costs for the rest of the period comes
+    /// with the next invoice (`create_prorations`), less what was paid for already.
+    pub async fn set_quantity(
+        &self,
+        id: &SubscriptionId,
+        (item, quantity): (&SubscriptionItemId, u32),
+        key: &str,
+    ) -> Result<StartedSubscription, StripeError> {
+        let form = json!({
+            "items": [{ "id": item.as_str(), "quantity": quantity }],
+            "proration_behavior": "create_prorations",
+        });
+        let request = RequestBuilder::new(StripeMethod::Post, path(id)).form(&form);
+        StartedSubscription::read(&self.ask(request, Some(key)).await?)
+    }
+
     /// Has a subscription end with its period.
     pub async fn end_with_period(
         &self,
