@@ -1,7 +1,7 @@
 //! One trial for a company: what it is known by, and until when it tries the product.
 
 use jiff::{SignedDuration, Timestamp};
-use primitives::{Email, OrgId};
+use primitives::Email;
 use serde::{Deserialize, Serialize};
 use table::{Changes, Consistency, Item, Key, StoreError, Table};
 
@@ -43,8 +43,6 @@ fn mailbox(email: &Email) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TrialOwner {
     company: CompanyHash,
-    /// Whose trial it is.
-    org_id: OrgId,
     started_at: Timestamp,
     ends_at: Timestamp,
     #[serde(default)]
@@ -96,11 +94,11 @@ impl Granted {
     }
 
     /// What is written of the company besides.
-    pub(crate) fn changes(self, org_id: OrgId, trial: &Trial) -> Changes {
+    pub(crate) fn changes(self, trial: &Trial) -> Changes {
         let (started_at, ends_at) = (trial.started_at, trial.ends_at);
         self.unknown.into_iter().fold(Changes::new(), |changes, (company, forgotten)| {
             let version = forgotten.unwrap_or_default();
-            let owner = TrialOwner { company, org_id, started_at, ends_at, version };
+            let owner = TrialOwner { company, started_at, ends_at, version };
             if forgotten.is_some() { changes.replace(&owner) } else { changes.create(&owner) }
         })
     }

@@ -26,8 +26,8 @@ table::kinds! {
     /// That a company, known by the hash of an address or a domain, has had its trial, and until when.
     /// Written and read by create organization.
     "trial_owner" TrialOwner(company: CompanyHash;) "TRIAL#<company>" "OWNER" {
-        store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Org,
-        erased: Stays("a hash, times and the organization's id, for two years: else erasing would begin a trial anew"),
+        store: Main, most_kb: 1, kept: Until("two years after the trial began"), owner: Address,
+        erased: Stays("a hash and times, for two years: else erasing would begin a trial anew"),
     }
     /// What a change of accounts made of trials and revenue in a month, in UTC: a part of it. Written with
     /// each such change by create organization, the acts of billing, `hook-stripe` and `cron-trial-expiry`;
@@ -38,8 +38,8 @@ table::kinds! {
     /// Which organizations have a card, which is known by the hash of Stripe's fingerprint of it. Written
     /// and read by `hook-stripe`; read by our staff, through the index where there are several.
     "card" Card(card: CompanyHash;) "CARD#<card>" "CARD" {
-        store: Main, most_kb: 3, kept: Until("two years after the latest of them had it"), owner: Org,
-        erased: Stays("a hash, times and the organization's id, for two years"),
+        store: Main, most_kb: 3, kept: Until("two years after the latest of them had it"), owner: Nobody,
+        erased: Stays("a hash, times and ids of organizations, for two years"),
     }
     /// For how many seats Stripe was asked to charge last, and whether it has answered. Written and read by
     /// `queue-seats` and `cron-reconcile`.

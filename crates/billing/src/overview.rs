@@ -33,7 +33,7 @@ pub struct Overview {
 /// One whose company has had its trial gets its account, and there is nothing to tell.
 pub fn start_trial(org_id: OrgId, now: Timestamp, granted: Granted) -> Changes {
     let account = Account::granted(org_id, now, &granted);
-    let changes = granted.changes(org_id, &account.trial).create(&account);
+    let changes = granted.changes(&account.trial).create(&account);
     if !account.trial.is_active(now) {
         return changes;
     }
