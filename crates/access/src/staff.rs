@@ -47,8 +47,6 @@ permissions! {
     SuspendPeople: "people:suspend", "suspend people", Operator;
     /// Find and show organizations.
     ReadOrganizations: "orgs:read", "look at organizations", Support | Billing | Operator;
-    /// See what organizations pay, and with which cards.
-    ReadRevenue: "billing:read", "look at what is paid", Billing | Operator;
     /// Give an organization more days of its trial.
     ExtendTrials: "trials:write", "extend trials", Support | Billing | Operator;
     /// Suspend organizations, and lift that.
@@ -59,8 +57,8 @@ permissions! {
     WriteAsMembers: "impersonation:write", "change things in the name of a member", Operator;
     /// See who of the staff acted in whose name.
     ReadAudit: "audit:read", "read what staff did", Support | Billing | Operator;
-    /// See how the money stands.
-    ReadBilling: "billing:read", "read how the money stands", Billing | Operator;
+    /// See what organizations pay, and with which cards.
+    ReadBilling: "billing:read", "look at what is paid, and how the money stands", Billing | Operator;
     /// Have people and organizations erased.
     Erase: "erasure:write", "have people and organizations erased", Operator;
     /// Say who is staff.
@@ -146,7 +144,6 @@ mod tests {
             (StaffPermission::WritePeople, "people:write", "support operator"),
             (StaffPermission::SuspendPeople, "people:suspend", "operator"),
             (StaffPermission::ReadOrganizations, "orgs:read", "support billing operator"),
-            (StaffPermission::ReadRevenue, "billing:read", "billing operator"),
             (StaffPermission::ExtendTrials, "trials:write", "support billing operator"),
             (StaffPermission::SuspendOrganizations, "orgs:suspend", "operator"),
             (StaffPermission::ReadAsMembers, "impersonation:read", "support operator"),

@@ -1,7 +1,7 @@
 //! Which organizations pay with the same card: for our staff, who looks at it where trials are had again and
 //! again. Nothing is decided by it, since an agency pays for its customers with one.
 
-use access::{StaffPermit, staff_needs::ReadRevenue};
+use access::{StaffPermit, staff_needs::ReadBilling};
 use jiff::{SignedDuration, Timestamp};
 use primitives::{Limit, OrgId, Page};
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,7 @@ struct Listed {
 pub async fn shared_cards(
     table: &Table,
     cursors: &dyn CursorKeys,
-    _: &StaffPermit<ReadRevenue>,
+    _: &StaffPermit<ReadBilling>,
     limit: Limit,
     cursor: Option<&str>,
 ) -> Result<Page<Card>, StoreError> {

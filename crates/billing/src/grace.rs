@@ -17,7 +17,7 @@ pub(crate) struct Grace {
     org_id: OrgId,
     /// Since when they fail.
     since: Timestamp,
-    /// When full use ends.
+    /// When full use ends; at once where it is over.
     pub(crate) ends_at: Timestamp,
     /// The day of the latest reminder, and with it of all before it; 0 where there was none.
     reminded: u8,
@@ -88,11 +88,16 @@ pub(crate) fn towards(
     now: Timestamp,
     rules: &Rules,
 ) -> Changes {
-    match since {
-        _ if before == since => Changes::new(),
-        Some(since) => Changes::new().overwrite(&Grace::begun(org_id, since, now, rules)),
-        None => Changes::new().remove(keys::Grace::key(Tenant::trusted(org_id))),
-    }
+    let grace = match (before, since) {
+        _ if before == since => return Changes::new(),
+        (_, Some(since)) => Grace::begun(org_id, since, now, rules),
+        // a grace that had no time: nobody who learns from Stripe needs to be allowed to delete
+        (before, None) => {
+            let since = before.unwrap_or(now);
+            Grace { org_id, since, ends_at: since, reminded: 0, version: 0 }
+        }
+    };
+    Changes::new().overwrite(&grace)
 }
 
 #[cfg(test)]

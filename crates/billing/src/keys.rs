@@ -17,11 +17,10 @@ table::kinds! {
     "checkout" Checkout(org: Tenant;) "BILL#<org>" "CHECKOUT" {
         store: Main, most_kb: 12, kept: ForGood, owner: Org, erased: Partition,
     }
-    /// That an organization's payments fail, and of what it was reminded. Written by whoever writes the
-    /// subscription, and by `cron-trial-expiry`, which reads it.
+    /// That an organization's payments fail or did the last time, and of what it was reminded. Written by
+    /// whoever writes the subscription, and by `cron-trial-expiry`, which reads it.
     "grace" Grace(org: Tenant;) "BILL#<org>" "GRACE" {
-        store: Main, most_kb: 1, kept: Until("payments work again, or the subscription is over"), owner: Org,
-        erased: Partition,
+        store: Main, most_kb: 1, kept: ForGood, owner: Org, erased: Partition,
     }
     /// That a company, known by the hash of an address or a domain, has had its trial, and until when.
     /// Written and read by create organization.

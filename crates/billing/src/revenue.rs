@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use access::{Interval, PLANS, Price, StaffPermit, staff_needs::ReadRevenue};
+use access::{Interval, PLANS, Price, StaffPermit, staff_needs::ReadBilling};
 use futures::future::try_join_all;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use primitives::OrgId;
@@ -172,7 +172,7 @@ pub struct Mrr {
 /// The months from one to another, the first one first: a call for each part.
 pub async fn revenue(
     table: &Table,
-    _: &StaffPermit<ReadRevenue>,
+    _: &StaffPermit<ReadBilling>,
     (from, to): (Month, Month),
 ) -> Result<Vec<RevenueMonth>, StoreError> {
     let parts =

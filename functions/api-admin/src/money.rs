@@ -1,4 +1,4 @@
-use access::staff_needs::ReadRevenue;
+use access::staff_needs::ReadBilling;
 use billing::{Month, Mrr, NoMonth};
 use http_api::{
     Answer, FieldError, IntoResponse, Paged, Problem, Problems, Response, Searched, Staff, State, ToSchema,
@@ -55,7 +55,7 @@ impl From<billing::Card> for SharedFingerprint {
 )]
 pub(crate) async fn shared_fingerprints(
     State(api): State<Api>,
-    staff: Staff<ReadRevenue>,
+    staff: Staff<ReadBilling>,
     Paged { limit, cursor }: Paged,
 ) -> Result<Response, Problem> {
     let (table, cursors) = (&api.table, &*api.cursors);
@@ -183,7 +183,7 @@ impl From<billing::RevenueMonth> for RevenueMonth {
 )]
 pub(crate) async fn revenue(
     State(api): State<Api>,
-    staff: Staff<ReadRevenue>,
+    staff: Staff<ReadBilling>,
     Searched(months): Searched<Months>,
 ) -> Result<Response, Problem> {
     let now = api.table.clock().now();
