@@ -226,8 +226,10 @@ impl Product {
         self.invite(&token, &format!("vic@{name}.test"), "member").await;
         let (_, member) = self.joined(&token, &format!("former@{name}.test"), "member").await;
         assert!(self.remove_member(&token, &member).await.status.is_success());
-        for act in ["subscribe", "cancel"] {
+        for act in ["subscribe", "payment_failed", "cancel"] {
             self.local_post(&format!("/stripe/{act}"), &json!({ "org_id": org, "times": 1 })).await;
+            // what it was sold for is not what it has
+            self.settle().await;
         }
         self.change_org(&token, &json!({ "slug": format!("{name}-ltd") })).await;
         let domain = self.verified(&token, &domain_name).await;
