@@ -46,7 +46,28 @@ pub(super) async fn paid_and_changed(product: &Product) {
     let gone = product.invite(&vic, "xan@example.com", "viewer").await.text("/id");
     product.settle().await;
     product.delete(&format!("/v1/orgs/current/invites/{gone}"), &vic).await;
+    untold(product).await;
     night(product).await;
+}
+
+/// What Stripe did not tell, whoever asks it next for something else learns.
+async fn untold(product: &Product) {
+    let (yve, org_id) = product.owner("yve@example.com", "yve-and-sons").await;
+    let subscribe = json!({ "org_id": org_id, "lookup_key": "business_month" });
+    product.local_post("/stripe/subscribe", &subscribe).await;
+    product.settle().await;
+    heard(product, 0).await;
+    let sold = product.at_stripe(reqwest::Method::GET, "/v1/subscriptions?limit=1", &[]).await;
+    let sold = &sold["data"][0];
+    assert_eq!(sold["metadata"]["org_id"], org_id, "{sold}");
+    let path = format!("/v1/subscriptions/{}", sold["id"].as_str().unwrap());
+    let item = ("items[0][id]", sold["items"]["data"][0]["id"].as_str().unwrap());
+    let other = [item, ("items[0][price]", "price_local_team_month")];
+    product.at_stripe(reqwest::Method::POST, &path, &other).await;
+    product.invite(&yve, "zoe@example.com", "viewer").await;
+    product.settle().await;
+    assert_eq!(product.get("/v1/entitlements", &yve).await.text("/plan"), "team");
+    heard(product, 1).await;
 }
 
 /// The night: of what is lost, what waits for its customer, and what nobody told.
