@@ -72,11 +72,8 @@ impl Grace {
 
     /// How many days are left, begun ones included.
     pub(crate) fn days_left(&self, now: Timestamp) -> u32 {
-        let hours = self.ends_at.duration_since(now).as_secs_f64() / 3_600.0;
-        // no grace has so many days
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-        let days = (hours / 24.0).ceil().max(0.0) as u32;
-        days
+        let left = u64::try_from(self.ends_at.duration_since(now).as_secs()).unwrap_or_default();
+        u32::try_from(left.div_ceil(24 * 60 * 60)).unwrap_or(u32::MAX)
     }
 }
 
